@@ -1,0 +1,82 @@
+# `make` or `make help` lists the targets. Every target that needs more than Go
+# calls deploy/setup.sh first, which installs what is missing and is silent and
+# quick when nothing is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+
+GOLANGCI_LINT_VERSION := v2.15.0
+
+# Tools and, on machines without root, the Postgres binaries live here.
+CODEX_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/codex
+export CODEX_CACHE_DIR
+export PATH := $(PATH):$(CODEX_CACHE_DIR)/postgres/bin
+
+BINARY    := bin/codex
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINTER    := $(CODEX_CACHE_DIR)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+PACKAGES  ?= ./...
+# TESTFLAGS is for one run: make test TESTFLAGS='-run TestRefund -v'
+TESTFLAGS ?=
+FUZZTIME  ?= 5s
+BENCH     ?= .
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup-run build ## start the whole platform on this machine (data in .codex)
+	exec $(BINARY) up
+
+.PHONY: build
+build: ## build bin/codex
+	go build -o $(BINARY) ./cmd/codex
+
+.PHONY: test
+test: setup-test ## unit, property and integration tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-docker
+test-docker: setup-test ## the integration tests against Postgres and NATS in containers
+	deploy/testimages/with-docker.sh deploy/testimages/test.sh $(TESTFLAGS)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (5s)
+	@deploy/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: setup-run ## run the benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: demo
+demo: setup-run build ## fill a running platform with example creators, content and sales
+	$(BINARY) demo
+
+.PHONY: lint
+lint: $(LINTER) ## formatting (gofumpt, imports), go vet and the linters of .golangci.yml
+	go mod verify >/dev/null
+	$(LINTER) fmt --diff
+	$(LINTER) run
+
+.PHONY: fmt
+fmt: $(LINTER) ## format the code with gofumpt and sort its imports
+	$(LINTER) fmt
+
+# The module proxy brings the source, checked against the checksum database;
+# the first build takes some minutes, later runs find the binary.
+$(LINTER):
+	GOBIN=$(@D) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+.PHONY: setup-run setup-test
+setup-run:
+	@deploy/setup.sh run
+setup-test:
+	@deploy/setup.sh test
+
+.PHONY: clean
+clean: ## remove what was built; the data directory .codex stays
+	rm -rf bin
+	go clean -testcache
