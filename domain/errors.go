@@ -1,0 +1,95 @@
+// Package domain holds what all contexts share: the typed rejection. Its
+// sub-packages are the contexts, each a set of pure functions over its own state;
+// below a context, a package named after a technology adapts it to that technology.
+//
+// A context may import the standard library, package events, this package and
+// domain/money, and nothing else: no clock, no randomness, no I/O.
+package domain
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Class says what kind of refusal an error is; the edge maps it to a status.
+type Class string
+
+// The classes, with the HTTP status and public code the edge gives them.
+const (
+	Invalid         Class = "invalid"          // 400 VALIDATION_ERROR
+	Unauthorized    Class = "unauthorized"     // 401 UNAUTHORIZED
+	PaymentRequired Class = "payment_required" // 402 PAYMENT_REQUIRED
+	Forbidden       Class = "forbidden"        // 403 FORBIDDEN
+	NotFound        Class = "not_found"        // 404 NOT_FOUND
+	Conflict        Class = "conflict"         // 409 CONFLICT
+	Rule            Class = "rule"             // 422 BUSINESS_LOGIC_ERROR
+	Limited         Class = "limited"          // 429 RATE_LIMITED
+	Upstream        Class = "upstream"         // 502, the other company failed
+	Unavailable     Class = "unavailable"      // 503, try again
+)
+
+// Error is a refusal that the client is told about. Everything that is not an
+// Error is internal: logged with its context, shown as INTERNAL_ERROR.
+type Error struct {
+	// Class decides the status and the default code.
+	Class Class
+	// Code replaces the class's public code when the contract names a special one,
+	// for example CONTENT_NOT_PURCHASABLE.
+	Code string
+	// Reason is the detail code, for example SLUG_TAKEN; clients may switch on it.
+	Reason string
+	// Message is a sentence for a person.
+	Message string
+	// Fields are the input fields that were refused, for class Invalid.
+	Fields []Field
+	// Context are further facts for the client: allowed states, limits. Never secrets.
+	Context map[string]any
+}
+
+// Field is one refused input field.
+type Field struct {
+	// Path is the field's name, with dots for nested ones.
+	Path string `json:"path"`
+	// Message says what the field must be.
+	Message string `json:"message"`
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Reason != "" {
+		return fmt.Sprintf("%s (%s): %s", e.Class, e.Reason, e.Message)
+	}
+	return fmt.Sprintf("%s: %s", e.Class, e.Message)
+}
+
+// Refuse returns a refusal of a class, with a detail code and a sentence.
+func Refuse(class Class, reason, message string) *Error {
+	return &Error{Class: class, Reason: reason, Message: message}
+}
+
+// Missing returns the refusal for something that does not exist, or that the
+// caller may not know exists.
+func Missing(reason, what string) *Error {
+	return &Error{Class: NotFound, Reason: reason, Message: what + " not found"}
+}
+
+// BadFields returns the refusal of input, or nil when no field is bad.
+func BadFields(fields []Field) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &Error{Class: Invalid, Message: "Invalid request data", Fields: fields}
+}
+
+// AsError returns the refusal in err's chain.
+func AsError(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
+
+// IsClass reports whether err is a refusal of this class.
+func IsClass(err error, class Class) bool {
+	e, ok := AsError(err)
+	return ok && e.Class == class
+}

@@ -1,0 +1,65 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Command asks one aggregate to change. It is what the edge publishes and what a
+// consumer applies, once per ID.
+type Command struct {
+	// ID is a UUID: v5 of (actor, Idempotency-Key) when the client sent a key,
+	// otherwise a fresh v7.
+	ID string `json:"id"`
+	// Type is "<context>.<imperative>", for example "content.publish".
+	Type string `json:"type"`
+	// ActorID is the user on whose behalf it is asked, or the name of a machine.
+	// Rights are never carried along: the consumer looks them up when it applies.
+	ActorID string `json:"actor"`
+	// AggregateID names the aggregate; for a creation, the id it will have.
+	AggregateID string `json:"aggregate"`
+	// Payload is the JSON of the context's command struct.
+	Payload json.RawMessage `json:"payload"`
+	// IssuedAt is when the edge accepted the request, UTC.
+	IssuedAt time.Time `json:"issued_at"`
+	// CorrelationID is the request's id.
+	CorrelationID string `json:"correlation,omitempty"`
+	// TraceParent is the W3C trace context of the request.
+	TraceParent string `json:"traceparent,omitempty"`
+	// ReplyTo is the edge that waits for the outcome; empty when nobody does.
+	ReplyTo string `json:"reply_to,omitempty"`
+}
+
+// Context returns the bounded context the command belongs to: the part of its
+// type before the first dot.
+func (c Command) Context() string {
+	context, _, _ := strings.Cut(c.Type, ".")
+	return context
+}
+
+// PayloadHash identifies what is asked, apart from who asks and when: the
+// SHA-256 of type and payload, in hex. One idempotency key must always come with
+// the same hash.
+func (c Command) PayloadHash() string {
+	h := sha256.New()
+	h.Write([]byte(c.Type))
+	h.Write([]byte{0})
+	h.Write(c.Payload)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Reply is the outcome of one command, as the waiting edge gets it.
+type Reply struct {
+	// CommandID names the command.
+	CommandID string `json:"id"`
+	// Status is the HTTP status the outcome maps to.
+	Status int `json:"status"`
+	// Body is the answer's body: a representation, or an error envelope. Empty for 204.
+	Body json.RawMessage `json:"body,omitempty"`
+	// PayloadHash is the hash of the command that was applied under this id. When
+	// it differs from the waiting command's, the key was used for something else.
+	PayloadHash string `json:"hash"`
+}

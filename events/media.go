@@ -1,0 +1,118 @@
+package events
+
+func init() {
+	register[MediaRegistered]("A media item was registered; its file may now be uploaded.")
+	register[MediaUploaded]("The file is in the store and was found to be what it claims to be.")
+	register[MediaTranscodingStarted]("A transcoding job was given out.")
+	register[MediaTranscodingProgressed]("A transcoding job reported how far it is.")
+	register[MediaReady]("Every rendition is there; the media item can be streamed.")
+	register[MediaFailed]("The file was rejected, or its transcoding ended without a result.")
+	register[MediaRetried]("The owner asked for another attempt.")
+	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
+}
+
+// MediaRegistered : waiting for its file.
+type MediaRegistered struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+	MediaType string `json:"media_type"`
+	MimeType  string `json:"mime_type"`
+	// SizeBytes is the size the client declared.
+	SizeBytes int64 `json:"size_bytes"`
+}
+
+// MediaUploaded : ready to be transcoded.
+type MediaUploaded struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+	MediaType string `json:"media_type"`
+	MimeType  string `json:"mime_type"`
+	// ObjectKey is the key of the original in the media bucket.
+	ObjectKey string `json:"object_key"`
+	SizeBytes int64  `json:"size_bytes"`
+	// Attempt counts transcoding attempts, from 1.
+	Attempt int `json:"attempt"`
+}
+
+// MediaTranscodingStarted : a job was given out. It is all that a transcoder needs.
+type MediaTranscodingStarted struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+	MediaType string `json:"media_type"`
+	MimeType  string `json:"mime_type"`
+	ObjectKey string `json:"object_key"`
+	// JobID names this attempt; a callback must quote it.
+	JobID   string `json:"job_id"`
+	Attempt int    `json:"attempt"`
+	// Priority is 0 (urgent) to 4 (backlog).
+	Priority int `json:"priority"`
+}
+
+// MediaTranscodingProgressed : how far a job is.
+type MediaTranscodingProgressed struct {
+	MediaID string `json:"media_id"`
+	JobID   string `json:"job_id"`
+	// Percent is 0 to 100 and never falls within one job.
+	Percent int    `json:"percent"`
+	Step    string `json:"step"`
+}
+
+// MediaReady : it can be streamed.
+type MediaReady struct {
+	MediaID         string   `json:"media_id"`
+	CreatorID       string   `json:"creator_id"`
+	MediaType       string   `json:"media_type"`
+	JobID           string   `json:"job_id,omitempty"`
+	DurationSeconds int      `json:"duration_seconds"`
+	Width           int      `json:"width,omitempty"`
+	Height          int      `json:"height,omitempty"`
+	ReadyVariants   []string `json:"ready_variants"`
+}
+
+// MediaFailed : no result.
+type MediaFailed struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+	JobID     string `json:"job_id,omitempty"`
+	Attempt   int    `json:"attempt"`
+	// Code is a stable reason, for example UNDECODABLE or TRANSCODING_STUCK.
+	Code string `json:"code"`
+	// Reason is a sentence for the owner; it never quotes the file's content.
+	Reason string `json:"reason"`
+}
+
+// MediaRetried : another attempt was asked for.
+type MediaRetried struct {
+	MediaID string `json:"media_id"`
+	Attempt int    `json:"attempt"`
+}
+
+// MediaDeleted : its objects are being removed.
+type MediaDeleted struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+}
+
+// EventType implements Payload.
+func (MediaRegistered) EventType() string { return "media.registered" }
+
+// EventType implements Payload.
+func (MediaUploaded) EventType() string { return "media.uploaded" }
+
+// EventType implements Payload.
+func (MediaTranscodingStarted) EventType() string { return "media.transcoding_started" }
+
+// EventType implements Payload.
+func (MediaTranscodingProgressed) EventType() string { return "media.transcoding_progressed" }
+
+// EventType implements Payload.
+func (MediaReady) EventType() string { return "media.ready" }
+
+// EventType implements Payload.
+func (MediaFailed) EventType() string { return "media.failed" }
+
+// EventType implements Payload.
+func (MediaRetried) EventType() string { return "media.retried" }
+
+// EventType implements Payload.
+func (MediaDeleted) EventType() string { return "media.deleted" }
