@@ -1,0 +1,354 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The dependency rule of the module, in one line:
+//
+//	cmd → handlers → {domain adapters, outbox} → domain → events
+//
+// An arrow may skip layers, never point back. The tests below read the imports
+// with go list, so a rule cannot be broken by a file nobody looked at.
+
+const module = "github.com/codex-platform/codex"
+
+// root is the module's folder, seen from this package.
+const root = "../.."
+
+// listedPackage is what go list tells of a package of the module.
+type listedPackage struct {
+	ImportPath   string
+	Name         string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func TestEveryImportFollowsTheDependencyRule(t *testing.T) {
+	t.Parallel()
+	packages := listPackages(t)
+	for _, p := range packages {
+		from := relative(p.ImportPath)
+		for _, imported := range p.Imports {
+			if rule := violatedRule(from, relative(imported)); rule != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, rule)
+			}
+		}
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			if layerOf(relative(imported)) == layerCmd {
+				t.Errorf("a test of %s imports %s: nothing imports cmd", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// TestBrokenRulesAreFound feeds imports that must never exist, and some that
+// must be possible, to the rule itself: a check that lets everything pass would
+// look just like a clean module.
+func TestBrokenRulesAreFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		from, to string
+		allowed  bool
+	}{
+		{from: "./cmd/codex", to: "./handlers/edge", allowed: true},
+		{from: "./cmd/codex", to: "./deploy/embedded/postgres", allowed: true},
+		{from: "./handlers/edge", to: "./cmd/codex"},
+		{from: "./handlers/edge", to: "./deploy/embedded"},
+		{from: "./handlers/commands", to: "./domain/purchase/stripe", allowed: true},
+		{from: "./handlers/commands", to: "./outbox", allowed: true},
+		{from: "./outbox", to: "./handlers/commands"},
+		{from: "./outbox", to: "./domain/purchase/postgres"},
+		{from: "./outbox", to: "./events/bus", allowed: true},
+		{from: "./domain", to: "./domain/purchase"},
+		{from: "./domain/money", to: "github.com/jackc/pgx/v5"},
+		{from: "./domain/purchase", to: "time", allowed: true},
+		{from: "./domain/purchase", to: "./events", allowed: true},
+		{from: "./domain/purchase", to: "./domain/money", allowed: true},
+		{from: "./domain/purchase", to: "./domain", allowed: true},
+		{from: "./domain/purchase", to: "./domain/access"},
+		{from: "./domain/purchase", to: "./domain/purchase/stripe"},
+		{from: "./domain/purchase", to: "./events/bus"},
+		{from: "./domain/purchase", to: "./outbox"},
+		{from: "./domain/purchase", to: "github.com/stripe/stripe-go/v76"},
+		{from: "./domain/purchase", to: "database/sql"},
+		{from: "./domain/purchase", to: "math/rand/v2"},
+		{from: "./domain/purchase/stripe", to: "./domain/purchase", allowed: true},
+		{from: "./domain/purchase/stripe", to: "./domain/purchase/postgres", allowed: true},
+		{from: "./domain/purchase/stripe", to: "github.com/stripe/stripe-go/v76", allowed: true},
+		{from: "./domain/purchase/stripe", to: "./domain/media/s3"},
+		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
+		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
+		{from: "./events", to: "github.com/nats-io/nats.go"},
+		{from: "./events", to: "net/http"},
+		{from: "./events", to: "./domain/money"},
+		{from: "./events", to: "./events/bus"},
+		{from: "./events/bus", to: "github.com/nats-io/nats.go", allowed: true},
+		{from: "./events/bus", to: "./domain/purchase"},
+		{from: "./migrations", to: "./domain"},
+		{from: "./deploy/embedded/stripe", to: "./handlers/edge"},
+		{from: "./deploy/embedded/postgres/pgtest", to: "./deploy/embedded/postgres", allowed: true},
+		{from: "./handlers/edge/edgetest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
+		{from: "./handlers/edge", to: "./handlers/edge/edgetest"},
+	} {
+		rule := violatedRule(c.from, c.to)
+		if c.allowed && rule != "" {
+			t.Errorf("%s may import %s, but is told: %s", c.from, c.to, rule)
+		}
+		if !c.allowed && rule == "" {
+			t.Errorf("%s importing %s breaks no rule", c.from, c.to)
+		}
+	}
+}
+
+func TestPackageNamesSayWhatLivesThere(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		for _, name := range []string{p.Name, path.Base(p.ImportPath)} {
+			switch strings.TrimSuffix(strings.TrimSuffix(name, "_test"), "s") {
+			case "util", "common", "helper", "type":
+				t.Errorf("%s: a package named %s collects what belongs elsewhere; name it after what it knows", p.ImportPath, name)
+			}
+		}
+	}
+}
+
+func TestTheTopLevelIsFixed(t *testing.T) {
+	t.Parallel()
+	allowed := []string{
+		"cmd", "domain", "handlers", "events", "outbox", "migrations", "deploy",
+		"go.mod", "go.sum", "README.md", "CHANGELOG.md", "LICENSE", "Makefile",
+		"bin", // built, ignored by git
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, ".") || slices.Contains(allowed, name) {
+			continue
+		}
+		t.Errorf("%s does not belong at the top level; only %s and dot files do", name, strings.Join(allowed, " "))
+	}
+}
+
+// A layer is a place in the dependency rule.
+type layer int
+
+const (
+	layerStandard layer = iota
+	layerThirdParty
+	layerCmd
+	layerHandlers
+	layerAdapter // domain/<context>/<technology>
+	layerOutbox
+	layerContext // domain/<context>, pure
+	layerKernel  // domain and domain/money, pure
+	layerBus     // events/bus
+	layerEvents
+	layerMigrations
+	layerEmbedded // deploy/embedded
+	layerUnknown
+)
+
+// layerOf places an import path as relative gives it.
+func layerOf(importPath string) layer {
+	own, isOwn := strings.CutPrefix(importPath, "./")
+	if !isOwn {
+		if first, _, _ := strings.Cut(importPath, "/"); strings.Contains(first, ".") {
+			return layerThirdParty
+		}
+		return layerStandard
+	}
+	parts := strings.Split(own, "/")
+	switch {
+	case parts[0] == "cmd":
+		return layerCmd
+	case parts[0] == "handlers":
+		return layerHandlers
+	case own == "domain", own == "domain/money":
+		return layerKernel
+	case parts[0] == "domain" && len(parts) == 2:
+		return layerContext
+	case parts[0] == "domain":
+		return layerAdapter
+	case parts[0] == "outbox":
+		return layerOutbox
+	case own == "events":
+		return layerEvents
+	case parts[0] == "events":
+		return layerBus
+	case parts[0] == "migrations":
+		return layerMigrations
+	case len(parts) > 1 && parts[0] == "deploy" && parts[1] == "embedded":
+		return layerEmbedded
+	}
+	return layerUnknown
+}
+
+// mayImport is the rule: for each layer of the module the layers of the module
+// it may use. Finer points are in violatedRule.
+var mayImport = map[layer][]layer{
+	layerCmd: {
+		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel,
+		layerBus, layerEvents, layerMigrations, layerEmbedded,
+	},
+	layerHandlers: {
+		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents,
+	},
+	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
+	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
+	layerContext:    {layerKernel, layerEvents},
+	layerKernel:     {layerKernel},
+	layerBus:        {layerBus, layerKernel, layerEvents},
+	layerEvents:     {},
+	layerMigrations: {},
+	layerEmbedded: {
+		layerEmbedded, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents, layerMigrations,
+	},
+}
+
+var ruleOf = map[layer]string{
+	layerCmd:        "cmd may import everything but the folders outside the layout",
+	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
+	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
+	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
+	layerContext:    "domain/<context> imports the standard library, domain, domain/money and events only",
+	layerKernel:     "domain and domain/money import the standard library and each other only",
+	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
+	layerEvents:     "events is public and free of drivers: the standard library only",
+	layerMigrations: "migrations imports nothing of the module",
+	layerEmbedded:   "deploy/embedded brings the outside parts; it knows neither handlers nor cmd",
+}
+
+// pure are the layers that compute and do nothing else.
+var pure = []layer{layerContext, layerKernel, layerEvents}
+
+// impure are the packages of the standard library that reach the outside or
+// bring chance; clock and randomness are passed to pure code.
+var impure = []string{
+	"crypto/rand", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2",
+	"net", "net/http", "net/smtp", "os", "os/exec", "os/signal", "syscall",
+}
+
+// violatedRule tells which rule forbids the package at path from to import the
+// one at path to, or "" if it may. Both are as relative gives them.
+func violatedRule(from, to string) string {
+	source, target := layerOf(from), layerOf(to)
+	if source == layerUnknown {
+		return "Go packages live in cmd, domain, handlers, events, outbox, migrations and deploy/embedded only"
+	}
+	support := isTestSupport(from)
+	if isTestSupport(to) && !support {
+		return "a package whose name ends in test serves tests only"
+	}
+	switch target {
+	case layerStandard:
+		if slices.Contains(pure, source) && slices.Contains(impure, to) {
+			return "pure packages do no I/O and have no clock or randomness of their own: " + ruleOf[source]
+		}
+		return ""
+	case layerThirdParty:
+		if slices.Contains(pure, source) && !support {
+			return ruleOf[source]
+		}
+		return ""
+	case layerEmbedded:
+		if source != layerCmd && source != layerEmbedded && !support {
+			return "deploy/embedded is for cmd and for tests"
+		}
+		return ""
+	case layerAdapter:
+		if source == layerAdapter && contextOf(from) != contextOf(to) {
+			return "an adapter is private to its context, handlers bring contexts together"
+		}
+	}
+	if support && target != layerCmd {
+		return ""
+	}
+	if !slices.Contains(mayImport[source], target) {
+		return ruleOf[source]
+	}
+	return ""
+}
+
+// isTestSupport tells whether a package exists for tests, as httptest does.
+func isTestSupport(importPath string) bool {
+	return strings.HasPrefix(importPath, "./") && strings.HasSuffix(path.Base(importPath), "test")
+}
+
+// contextOf returns <context> of ./domain/<context>/….
+func contextOf(own string) string {
+	return strings.Split(own, "/")[2]
+}
+
+// relative writes the module's own packages as ./domain/money. Other paths stay
+// as they are.
+func relative(importPath string) string {
+	if own, ok := strings.CutPrefix(importPath, module+"/"); ok {
+		return "./" + own
+	}
+	return importPath
+}
+
+// listPackages asks go list for every package of the module.
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	noticeSourceFolders(t)
+	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	list.Dir = filepath.FromSlash(root)
+	out, err := list.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listedPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) == 0 {
+		t.Fatal("go list found no package")
+	}
+	return packages
+}
+
+// noticeSourceFolders reads every folder of the module. go test keeps a result
+// as long as the folders a test has read stay as they were, and does not see
+// what a child process reads: without this, an old success would hide a change.
+func noticeSourceFolders(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && name != root
+		if entry.IsDir() && (hidden || entry.Name() == "bin") {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
