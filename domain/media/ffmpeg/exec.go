@@ -1,0 +1,187 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stderrTail is how much of a program's messages is kept.
+const stderrTail = 8 << 10
+
+// limits of one process.
+type limits struct {
+	memory     int64 // bytes of address space
+	cpuSeconds int64
+	fileBytes  int64 // largest file it may write
+}
+
+// invocation is one run of ffmpeg or ffprobe.
+type invocation struct {
+	program   string
+	args      []string
+	input     *os.File  // the child's inputPath; nil when it has none
+	dir       string    // working directory; default "/"
+	stdout    io.Writer // nil discards
+	stderr    *tail     // nil keeps it for errors only
+	fileBytes int64     // largest file it may write; 0 means none worth naming (1 MiB)
+}
+
+var errStepTimeout = errors.New("step took too long")
+
+// run starts the program confined and waits for it. The error is a *RejectError when the file is to blame.
+func (t *Tool) run(ctx context.Context, in invocation) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, errStepTimeout)
+	defer cancel()
+	if in.stderr == nil {
+		in.stderr = &tail{}
+	}
+	if in.dir == "" {
+		in.dir = "/"
+	}
+	dir, err := os.Open(in.dir)
+	if err != nil {
+		return fmt.Errorf("open working directory: %w", err)
+	}
+	defer dir.Close()
+
+	argv := t.confinement.argv(limits{t.MemoryLimit, t.CPUSeconds, max(in.fileBytes, 1<<20)}, in.program, in.args)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = []string{}
+	cmd.Dir = directory(dir)
+	cmd.Stdout, cmd.Stderr = in.stdout, in.stderr
+	cmd.SysProcAttr = t.confinement.attributes()
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second // for a pipe that a descendant keeps open
+	if in.input != nil {
+		if err := t.confinement.readable(in.input); err != nil {
+			return fmt.Errorf("make the input readable: %w", err)
+		}
+		cmd.ExtraFiles = []*os.File{in.input}
+	}
+
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", in.program, err)
+	}
+	err = cmd.Wait()
+	// Whatever the leader left behind in its group is stopped too. ESRCH, nobody is left, is the normal answer.
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	if err == nil {
+		return nil
+	}
+	return t.blame(ctx, cmd.ProcessState, err, in.stderr.String())
+}
+
+// blame decides whose fault a failed run is.
+func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, stderr string) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errStepTimeout) {
+		return reject(TimedOut, stderr)
+	} else if cause != nil {
+		return cause
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("run ffmpeg: %w", err)
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		if used := state.UserTime() + state.SystemTime(); used >= time.Duration(t.CPUSeconds)*time.Second*9/10 {
+			return reject(TooCostly, "CPU time used up\n"+stderr)
+		}
+		return errors.New("ffmpeg was killed by someone else, perhaps for lack of memory")
+	}
+	switch {
+	case contains(stderr, "prlimit: ", "error while loading shared libraries", "No space left on device",
+		"Input/output error", "Permission denied", "Read-only file system"):
+		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
+	case contains(stderr, "Cannot allocate memory", "malloc of size", "File too large", "out of memory"):
+		return reject(TooCostly, stderr)
+	default:
+		return reject(Undecodable, stderr)
+	}
+}
+
+func contains(s string, any ...string) bool {
+	for _, part := range any {
+		if strings.Contains(s, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// tail keeps the last bytes written to it.
+type tail struct{ kept []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - stderrTail; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.kept) }
+
+// capped keeps the first bytes written to it and remembers whether there were more.
+type capped struct {
+	bytes.Buffer
+	limit int
+	over  bool
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	room := min(max(c.limit-c.Len(), 0), len(p))
+	c.over = c.over || room < len(p)
+	c.Buffer.Write(p[:room])
+	return len(p), nil
+}
+
+// progress reads what ffmpeg writes under -progress.
+type progress struct {
+	line    []byte
+	frames  int64
+	seconds float64               // how far the output has come
+	report  func(seconds float64) // may be nil
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	for _, c := range b {
+		if c != '\n' {
+			if len(p.line) < 256 {
+				p.line = append(p.line, c)
+			}
+			continue
+		}
+		p.take(string(p.line))
+		p.line = p.line[:0]
+	}
+	return len(b), nil
+}
+
+func (p *progress) take(line string) {
+	key, value, _ := strings.Cut(line, "=")
+	number, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil {
+		return // a text field, or N/A before the first frame
+	}
+	switch key {
+	case "frame":
+		p.frames = number
+	case "out_time_us":
+		p.seconds = max(p.seconds, float64(number)/1e6)
+		if p.report != nil {
+			p.report(p.seconds)
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+)
+
+// The MIME types a creator may upload.
+const (
+	MP4       = "video/mp4"
+	QuickTime = "video/quicktime"
+	AVI       = "video/x-msvideo"
+	WebM      = "video/webm"
+	MP3       = "audio/mpeg"
+	M4A       = "audio/mp4"
+	WAV       = "audio/wav"
+	WebA      = "audio/webm"
+	Ogg       = "audio/ogg"
+)
+
+// SniffLength is how many leading bytes [Sniff] looks at.
+const SniffLength = 4096
+
+// Sniff names the media type of a file by its first bytes; more than [SniffLength] are ignored. ok is false when the
+// container is none of the nine allowed ones, or when the head also carries the mark of another format that a browser or
+// a tool might believe instead (HTML, SVG, a playlist, a ZIP or PDF header).
+//
+// WebM without a video track among its first bytes, and MP4 with an audio brand, are reported as audio; see [Agrees].
+func Sniff(head []byte) (mime string, ok bool) {
+	if len(head) > SniffLength {
+		head = head[:SniffLength]
+	}
+	if len(head) < 12 || carriesForeignMark(head) {
+		return "", false
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("RIFF")) && string(head[8:12]) == "WAVE":
+		mime = WAV
+	case bytes.HasPrefix(head, []byte("RIFF")) && string(head[8:12]) == "AVI ":
+		mime = AVI
+	case bytes.HasPrefix(head, []byte("OggS")):
+		mime = sniffOgg(head)
+	case bytes.HasPrefix(head, []byte{0x1A, 0x45, 0xDF, 0xA3}):
+		mime = sniffEBML(head)
+	case bytes.HasPrefix(head, []byte("ID3")):
+		mime = sniffID3(head)
+	case head[0] == 0xFF:
+		mime = sniffMPEGAudio(head)
+	default:
+		mime = sniffISO(head)
+	}
+	return mime, mime != ""
+}
+
+// Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4, QuickTime and M4A are one
+// container, and so are the two WebM types: which tracks are inside is for [Tool.Probe] to say. Parameters after ';' and
+// letter case in the declaration are ignored.
+func Agrees(declared, sniffed string) bool {
+	declared, _, _ = strings.Cut(declared, ";")
+	declared = strings.ToLower(strings.TrimSpace(declared))
+	want, known := demuxers[declared]
+	return known && want == demuxers[sniffed]
+}
+
+// foreignMarks are compared without regard to case; each is long enough not to turn up in compressed bytes by chance
+// (once in some ten million heads for the shortest).
+var foreignMarks = [][]byte{
+	[]byte("<script"), []byte("<html"), []byte("<!doctype"), []byte("<iframe"), []byte("<body"), []byte("<svg "),
+	[]byte("<svg>"), []byte("<object"), []byte("<foreignobject"), []byte("onerror="), []byte("javascript:"),
+	[]byte("#extm3u"), []byte("#ext-x-"), []byte("<mpd "), []byte("ffconcat"), []byte("pk\x03\x04\x14"), []byte("pk\x03\x04\x0a"),
+	[]byte("%pdf-"), []byte("file://"), []byte("concat:"),
+}
+
+func carriesForeignMark(head []byte) bool {
+	lower := asciiLower(head)
+	for _, mark := range foreignMarks {
+		if bytes.Contains(lower, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// asciiLower leaves bytes above 0x7F alone, unlike bytes.ToLower, which would rewrite what is not UTF-8.
+func asciiLower(b []byte) []byte {
+	lower := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return lower
+}
+
+// sniffISO reads the first box of an ISO base media file. Files of old cameras have no ftyp box and are QuickTime.
+func sniffISO(head []byte) string {
+	size := int(binary.BigEndian.Uint32(head))
+	switch string(head[4:8]) {
+	case "ftyp":
+		if size < 16 || size%4 != 0 || size > 1024 || size > len(head) {
+			return ""
+		}
+		brands := []string{string(head[8:12])}
+		for at := 16; at+4 <= size; at += 4 {
+			brands = append(brands, string(head[at:at+4]))
+		}
+		return mimeOfBrands(brands)
+	case "moov", "mdat", "wide", "free", "skip", "pnot":
+		if size == 0 || size == 1 || size >= 8 { // 0: to the end of the file; 1: a 64-bit size follows
+			return QuickTime
+		}
+	}
+	return ""
+}
+
+// mimeOfBrands decides by the major brand, then by the compatible ones. Image brands (heic, avif) share the box and are
+// refused by not being listed.
+func mimeOfBrands(brands []string) string {
+	for _, brand := range brands {
+		switch brand {
+		case "heic", "heix", "mif1", "msf1", "avif", "avis", "crx ", "jp2 ", "jpx ":
+			return ""
+		case "qt  ":
+			return QuickTime
+		case "M4A ", "M4B ":
+			return M4A
+		case "isom", "iso2", "iso3", "iso4", "iso5", "iso6", "iso7", "iso8", "iso9", "mp41", "mp42", "mp71", "avc1", "av01",
+			"M4V ", "M4VH", "M4VP", "MSNV", "XAVC", "mmp4", "f4v ", "dash", "cmfc", "cmf2", "3gp4", "3gp5", "3gp6", "NDSC":
+			return MP4
+		}
+	}
+	return ""
+}
+
+// sniffOgg wants a first page that begins a stream of an audio codec; Ogg video (Theora) is not among the allowed types.
+func sniffOgg(head []byte) string {
+	if len(head) < 36 || head[4] != 0 || head[5]&0x02 == 0 {
+		return ""
+	}
+	body := 27 + int(head[26])
+	if body >= len(head) {
+		return ""
+	}
+	for _, codec := range []string{"\x01vorbis", "OpusHead", "\x7fFLAC", "Speex   "} {
+		if bytes.HasPrefix(head[body:], []byte(codec)) {
+			return Ogg
+		}
+	}
+	return ""
+}
+
+// sniffEBML wants the document type webm; plain Matroska is not among the allowed types. Track codecs (V_…, A_…) usually
+// stand within the head.
+func sniffEBML(head []byte) string {
+	const docType = 0x4282
+	at := 4
+	size, n := ebmlSize(head[at:])
+	if n == 0 {
+		return ""
+	}
+	at += n
+	end := min(at+size, len(head))
+	for at+3 <= end {
+		idLength := 1
+		for bit := byte(0x80); bit != 0 && head[at]&bit == 0; bit >>= 1 {
+			idLength++
+		}
+		if idLength > 4 || at+idLength >= end {
+			return ""
+		}
+		id := 0
+		for _, b := range head[at : at+idLength] {
+			id = id<<8 | int(b)
+		}
+		at += idLength
+		size, n = ebmlSize(head[at:end])
+		if n == 0 || size > end-at-n {
+			return ""
+		}
+		at += n
+		if id == docType {
+			if strings.TrimRight(string(head[at:at+size]), "\x00") != "webm" {
+				return ""
+			}
+			if !bytes.Contains(head, []byte("V_")) && bytes.Contains(head, []byte("A_")) {
+				return WebA
+			}
+			return WebM
+		}
+		at += size
+	}
+	return ""
+}
+
+// ebmlSize reads a variable-length size of at most four bytes (more is absurd inside an EBML header); n is 0 on failure.
+func ebmlSize(b []byte) (size, n int) {
+	if len(b) == 0 {
+		return 0, 0
+	}
+	n = 1
+	bit := byte(0x80)
+	for ; n <= 8 && b[0]&bit == 0; bit >>= 1 {
+		n++
+	}
+	if n > 8 || n > len(b) {
+		return 0, 0
+	}
+	size = int(b[0] &^ bit)
+	for _, c := range b[1:n] {
+		size = size<<8 | int(c)
+		if size > SniffLength {
+			return 0, 0
+		}
+	}
+	return size, n
+}
+
+// sniffID3 checks the tag header, and the audio frame behind the tag when it is within the head.
+func sniffID3(head []byte) string {
+	if head[3] < 2 || head[3] > 4 || head[5]&0x0F != 0 {
+		return ""
+	}
+	size := 0
+	for _, b := range head[6:10] {
+		if b&0x80 != 0 {
+			return ""
+		}
+		size = size<<7 | int(b)
+	}
+	audio := 10 + size
+	for audio < len(head) && head[audio] == 0 { // taggers pad
+		audio++
+	}
+	if audio+4 <= len(head) && mpegFrameLength(head[audio:]) == 0 {
+		return ""
+	}
+	return MP3
+}
+
+// sniffMPEGAudio wants a whole first frame and the header of a second one: two sync bytes alone prove nothing.
+func sniffMPEGAudio(head []byte) string {
+	length := mpegFrameLength(head)
+	if length == 0 || length+4 > len(head) || mpegFrameLength(head[length:]) == 0 {
+		return ""
+	}
+	return MP3
+}
+
+// Bit rates in kbit/s of MPEG-1 and MPEG-2 layer III by index (ISO 11172-3, 13818-3).
+var (
+	mpeg1Rates = [16]int{0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0}
+	mpeg2Rates = [16]int{0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0}
+)
+
+// mpegFrameLength returns the length in bytes of the layer III frame that starts at b, 0 when none does.
+func mpegFrameLength(b []byte) int {
+	if len(b) < 4 || b[0] != 0xFF || b[1]&0xE0 != 0xE0 {
+		return 0
+	}
+	version, layer := b[1]>>3&3, b[1]>>1&3
+	rate, frequency, padding := b[2]>>4, b[2]>>2&3, int(b[2]>>1&1)
+	if version == 1 || layer != 1 || frequency == 3 {
+		return 0
+	}
+	hertz := [3]int{44100, 48000, 32000}[frequency]
+	switch version {
+	case 3:
+		return frameBytes(144, mpeg1Rates[rate], hertz, padding)
+	case 2:
+		return frameBytes(72, mpeg2Rates[rate], hertz/2, padding)
+	default:
+		return frameBytes(72, mpeg2Rates[rate], hertz/4, padding)
+	}
+}
+
+func frameBytes(factor, kilobits, hertz, padding int) int {
+	if kilobits == 0 {
+		return 0
+	}
+	return factor*kilobits*1000/hertz + padding
+}

@@ -1,0 +1,95 @@
+package ffmpeg
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Config tells where the programs are and how much one run of them may use. The zero value is usable.
+type Config struct {
+	FFmpeg  string // path of ffmpeg; default: found in PATH
+	FFprobe string // path of ffprobe; default: found in PATH
+
+	Timeout     time.Duration // wall time of one step; default 3600 s
+	MemoryLimit int64         // bytes of address space of one process; default 4 GiB, enough for 8K sources
+	CPUSeconds  int64         // CPU time of one process over all its threads; default Timeout × Threads
+	Threads     int           // decoder, filter and encoder threads; default the number of CPUs, at most 16
+
+	Logger *slog.Logger // default slog.Default()
+}
+
+// Tool runs ffprobe and ffmpeg. It is safe for concurrent use; every call starts its own processes.
+type Tool struct {
+	Config
+	confinement confinement
+}
+
+// New finds the programs, tries how far they can be confined on this machine, and checks that the encoders are there. The
+// error is one sentence that tells an operator what to install.
+func New(cfg Config) (*Tool, error) {
+	for _, program := range []struct {
+		path *string
+		name string
+	}{{&cfg.FFmpeg, "ffmpeg"}, {&cfg.FFprobe, "ffprobe"}} {
+		if *program.path == "" {
+			*program.path = program.name
+		}
+		found, err := exec.LookPath(*program.path)
+		if err != nil {
+			return nil, fmt.Errorf("%s was not found: install ffmpeg 5.1 or newer, or configure the path of %s: %w",
+				program.name, program.name, err)
+		}
+		*program.path = found
+	}
+	if cfg.Threads <= 0 {
+		cfg.Threads = min(runtime.NumCPU(), 16)
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = time.Hour
+	}
+	if cfg.MemoryLimit <= 0 {
+		cfg.MemoryLimit = 4 << 30
+	}
+	if cfg.CPUSeconds <= 0 {
+		cfg.CPUSeconds = max(1, int64(cfg.Timeout.Seconds())) * int64(cfg.Threads)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	t := &Tool{Config: cfg}
+	return t, t.chooseConfinement()
+}
+
+// Confinement describes, for logs, what holds the child processes on this machine, e.g. "limits, namespaces, uid 65534".
+func (t *Tool) Confinement() string { return t.confinement.String() }
+
+// chooseConfinement runs ffmpeg under each confinement, strongest first, and keeps the first that works.
+func (t *Tool) chooseConfinement() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	candidates, err := confinements()
+	if err != nil {
+		return err
+	}
+	var failure error
+	for _, candidate := range candidates {
+		t.confinement = candidate
+		out := &capped{limit: 1 << 20}
+		failure = t.run(ctx, invocation{program: t.FFmpeg, args: []string{"-hide_banner", "-v", "error", "-encoders"}, stdout: out})
+		if failure != nil {
+			continue
+		}
+		for _, encoder := range []string{"libx264", "libwebp", "aac"} {
+			if !strings.Contains(out.String(), " "+encoder+" ") {
+				return fmt.Errorf("ffmpeg at %s lacks the encoder %s: install a build that has it", t.FFmpeg, encoder)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("ffmpeg at %s could not be run: %w", t.FFmpeg, failure)
+}

@@ -1,0 +1,347 @@
+package ffmpeg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+)
+
+// Step names a part of a job, as the progress callback of the platform spells it.
+type Step string
+
+// The steps, in order of appearance; a job has only those that its media need.
+const (
+	Probing    Step = "probing"
+	Measuring  Step = "loudness"
+	Encoding   Step = "encoding_variants"
+	Previewing Step = "preview"
+	Thumbnails Step = "thumbnails"
+	Waveform   Step = "waveform"
+	Finalizing Step = "finalizing"
+)
+
+const (
+	previewSeconds = 30
+	previewStart   = 0.1 // of the duration; poster and thumbnails show the same instant
+)
+
+// Job is one file to convert.
+type Job struct {
+	Input  string // path of the original, a regular file; as root its group and mode may be changed
+	MIME   string // declared type, one of the nine
+	OutDir string // created when missing; must be empty; belongs to the job
+
+	// Progress, when given, hears of every change of step and of every whole per cent of the whole job, from the goroutine
+	// that called Transcode or one that it waits for, never from two at once. It must not block.
+	Progress func(step Step, percent int)
+}
+
+// File is one output.
+type File struct {
+	Rel         string // slash-separated path below OutDir
+	ContentType string
+	Size        int64 // bytes
+}
+
+// Result tells what was made. Paths are relative to OutDir with slashes; those that the kind of media lacks are empty.
+type Result struct {
+	Info // of the source, with DurationSeconds as converted
+
+	Master        string            // master playlist
+	Preview       string            // video: playlist of the free preview
+	Poster        string            // video
+	Thumbnails    map[string]string // video: sm, md, lg → path
+	Waveform      string            // audio: JSON
+	WaveformImage string            // audio: PNG 1800×140
+
+	// ReadyVariants as the platform's callback names them: "720p", "480p" or "source"; "audio" for sound, whose
+	// renditions 128k and 64k are in the master playlist.
+	ReadyVariants []string
+
+	Loudness *Loudness // of the source; nil without sound or for silence
+
+	Files []File // everything under OutDir, the master playlist last: who uploads in this order publishes it when it works
+}
+
+// Transcode probes the input and makes everything an audience needs of it. It returns a *RejectError when the file is to
+// blame; OutDir then holds remains that the caller removes.
+func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
+	input, err := os.Open(job.Input)
+	if err != nil {
+		return Result{}, fmt.Errorf("transcode: %w", err)
+	}
+	defer input.Close()
+	c := &conversion{Tool: t, input: input, out: job.OutDir, percent: -1, tell: job.Progress}
+	err = c.convert(ctx, job.MIME)
+	if err = errors.Join(err, c.reclaimOutputs()); err != nil {
+		return Result{}, fmt.Errorf("transcode: %w", err)
+	}
+	return c.result, nil
+}
+
+// conversion is the state of one call of Transcode.
+type conversion struct {
+	*Tool
+	input  *os.File
+	out    string
+	info   Info
+	ladder []rendition
+	wave   waveform
+	result Result
+
+	lent    bool
+	step    Step
+	percent int
+	tell    func(Step, int)
+}
+
+func (c *conversion) convert(ctx context.Context, mime string) (err error) {
+	c.report(Probing, 0, 0, 0)
+	if c.info, err = c.probe(ctx, c.input, mime); err != nil {
+		return err
+	}
+	c.ladder = planLadder(c.info)
+	c.result.Info = c.info
+	if err := c.prepareOutputs(); err != nil {
+		return err
+	}
+	if err := c.measure(ctx); err != nil {
+		return err
+	}
+	if err := c.encode(ctx); err != nil {
+		return err
+	}
+	if c.info.Kind == Video {
+		err = c.pictures(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	// From here on only we write: take the directory back before trusting what lies in it.
+	if err := c.reclaimOutputs(); err != nil {
+		return err
+	}
+	if c.info.Kind == Audio {
+		if err := c.drawWaveform(); err != nil {
+			return err
+		}
+	}
+	return c.finalize()
+}
+
+// prepareOutputs makes the directories; ffmpeg only writes files.
+func (c *conversion) prepareOutputs() error {
+	names := []string{}
+	for _, r := range c.ladder {
+		names = append(names, r.name)
+	}
+	if c.info.Kind == Video {
+		names = append(names, "preview", "thumbnails")
+	}
+	if entries, err := os.ReadDir(c.out); err == nil && len(entries) > 0 {
+		return errors.New("the output directory is not empty")
+	}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Join(c.out, name), 0o700); err != nil {
+			return err
+		}
+	}
+	c.lent = true
+	if err := c.confinement.lend(c.out); err != nil {
+		return fmt.Errorf("give the output directory to ffmpeg: %w", err)
+	}
+	return nil
+}
+
+func (c *conversion) reclaimOutputs() error {
+	if !c.lent {
+		return nil
+	}
+	if err := c.confinement.reclaim(c.out); err != nil {
+		return fmt.Errorf("take the output directory back: %w", err)
+	}
+	c.lent = false
+	return nil
+}
+
+// measure finds the loudness; of audio it takes the waveform from the same pass.
+func (c *conversion) measure(ctx context.Context) (err error) {
+	if !c.info.HasAudio {
+		return nil
+	}
+	progress := c.reporter(Measuring, 2, 12, c.info.DurationSeconds)
+	var pcm io.Writer
+	if c.info.Kind == Audio {
+		c.wave.report = progress
+		pcm = &c.wave
+	}
+	c.result.Loudness, err = c.analyse(ctx, c.input, c.info, pcm, progress)
+	return err
+}
+
+func (c *conversion) encode(ctx context.Context) error {
+	end := 75
+	if c.info.Kind == Audio {
+		end = 95
+	}
+	done := &progress{report: c.reporter(Encoding, 12, end, c.info.DurationSeconds)}
+	err := c.run(ctx, invocation{
+		program: c.FFmpeg, input: c.input, dir: c.out, stdout: done,
+		args:      c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), "-t", strconv.Itoa(MaxDurationSeconds)),
+		fileBytes: largestOutput(c.ladder, c.info.DurationSeconds),
+	})
+	if err != nil {
+		return err
+	}
+	// MP3, AVI and Ogg without an index have only an estimated duration; the other containers declare theirs.
+	declared := c.info.demuxer == "mov" || c.info.demuxer == "matroska" || c.info.demuxer == "wav"
+	if declared && done.seconds < 0.9*c.info.DurationSeconds-1 {
+		return reject(Incomplete, fmt.Sprintf("%.1f of %.1f s", done.seconds, c.info.DurationSeconds))
+	}
+	return nil
+}
+
+// pictures makes what shows a video before it is played: preview, poster, thumbnails.
+func (c *conversion) pictures(ctx context.Context) error {
+	start := c.info.DurationSeconds * previewStart
+	length := min(previewSeconds, c.info.DurationSeconds-start)
+	preview := []rendition{planPreview(c.info)}
+	err := c.run(ctx, invocation{
+		program: c.FFmpeg, input: c.input, dir: c.out,
+		stdout: &progress{report: c.reporter(Previewing, 75, 93, length)},
+		args: c.encodeArgs(c.info, preview, c.result.Loudness.gain(),
+			"-ss", strconv.FormatFloat(start, 'f', 3, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
+		fileBytes: largestOutput(preview, previewSeconds),
+	})
+	if err != nil {
+		return err
+	}
+	c.report(Thumbnails, 93, 93, 0)
+	return c.stills(ctx, c.input, c.out, c.info, start)
+}
+
+func (c *conversion) drawWaveform() error {
+	c.report(Waveform, 95, 95, 0)
+	c.wave.finish()
+	var text, picture bytes.Buffer
+	if err := errors.Join(c.wave.writeJSON(&text), c.wave.writePNG(&picture)); err != nil {
+		return fmt.Errorf("draw waveform: %w", err)
+	}
+	c.result.Waveform, c.result.WaveformImage = "waveform.json", "waveform.png"
+	return errors.Join(
+		os.WriteFile(filepath.Join(c.out, c.result.Waveform), text.Bytes(), 0o600),
+		os.WriteFile(filepath.Join(c.out, c.result.WaveformImage), picture.Bytes(), 0o600))
+}
+
+// finalize checks every playlist against its bytes and writes the master.
+func (c *conversion) finalize() error {
+	c.report(Finalizing, 98, 98, 0)
+	lists := make([]mediaPlaylist, len(c.ladder))
+	for i, r := range c.ladder {
+		list, err := readRendition(c.out, r)
+		if err != nil {
+			return err
+		}
+		lists[i] = list
+		c.result.ReadyVariants = append(c.result.ReadyVariants, r.name)
+	}
+	c.result.DurationSeconds = lists[0].seconds()
+	if c.info.Kind == Audio {
+		c.result.ReadyVariants = []string{"audio"}
+	} else {
+		preview := planPreview(c.info)
+		if _, err := readRendition(c.out, preview); err != nil {
+			return err
+		}
+		c.result.Preview = path.Join(preview.name, preview.playlist)
+		c.result.Poster = posterFile
+		c.result.Thumbnails = map[string]string{}
+		for _, thumbnail := range thumbnails {
+			c.result.Thumbnails[thumbnail.name] = thumbnailFile(thumbnail.name)
+		}
+	}
+	master, err := masterPlaylist(c.out, c.info, c.ladder, lists)
+	if err != nil {
+		return err
+	}
+	c.result.Master = "master.m3u8"
+	if err := os.WriteFile(filepath.Join(c.out, c.result.Master), []byte(master), 0o600); err != nil {
+		return err
+	}
+	if c.result.Files, err = c.list(); err != nil {
+		return err
+	}
+	c.report(Finalizing, 100, 100, 0)
+	return nil
+}
+
+// list walks the outputs. Anything but a regular, non-empty file of a known name is refused: a subverted ffmpeg could
+// have left a link to a file that the uploader must not get.
+func (c *conversion) list() ([]File, error) {
+	var files []File
+	var master File
+	err := filepath.WalkDir(c.out, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		stat, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(c.out, name)
+		if err != nil {
+			return err
+		}
+		file := File{Rel: filepath.ToSlash(rel), ContentType: c.contentType(rel), Size: stat.Size()}
+		if !stat.Mode().IsRegular() || file.ContentType == "" || file.Size == 0 {
+			return fmt.Errorf("unexpected output %q", rel)
+		}
+		if file.Rel == c.result.Master {
+			master = file
+		} else {
+			files = append(files, file)
+		}
+		return nil
+	})
+	return append(files, master), err
+}
+
+func (c *conversion) contentType(name string) string {
+	switch filepath.Ext(name) {
+	case ".m3u8":
+		return "application/vnd.apple.mpegurl"
+	case ".mp4":
+		return string(c.info.Kind) + "/mp4"
+	case ".jpg":
+		return "image/jpeg"
+	case ".webp":
+		return "image/webp"
+	case ".png":
+		return "image/png"
+	case ".json":
+		return "application/json"
+	}
+	return ""
+}
+
+// report tells the caller how far the job is: share, 0 to 1, of the way between two percentages.
+func (c *conversion) report(step Step, from, to int, share float64) {
+	percent := max(c.percent, from+int(float64(to-from)*min(max(share, 0), 1)))
+	if c.tell != nil && (percent != c.percent || step != c.step) {
+		c.tell(step, percent)
+	}
+	c.step, c.percent = step, percent
+}
+
+// reporter announces the step and turns seconds of output into its share.
+func (c *conversion) reporter(step Step, from, to int, total float64) func(seconds float64) {
+	c.report(step, from, to, 0)
+	return func(seconds float64) { c.report(step, from, to, seconds/total) }
+}
