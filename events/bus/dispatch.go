@@ -1,0 +1,228 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/codex-platform/codex/events"
+)
+
+// ErrNotPublished says that the bus did not take a command. Nothing happened yet;
+// only a row in the commands table can still get it applied.
+var ErrNotPublished = errors.New("bus: the command was not published")
+
+const (
+	replySubject   = "codex.replies."
+	handledSubject = "codex.handled"
+	wakeSubject    = "codex.relay.wake"
+)
+
+// Dispatcher sends commands and hands their outcomes to those who wait for them.
+// One serves a whole process; it is safe for concurrent use.
+type Dispatcher struct {
+	conn       *nats.Conn
+	js         jetstream.JetStream
+	name       string
+	partitions int
+	log        *slog.Logger
+
+	mu      sync.Mutex
+	replies map[string][]chan events.Reply
+	handled map[handledKey][]chan struct{}
+	subs    []*nats.Subscription
+}
+
+type handledKey struct{ reaction, cause string }
+
+// NewDispatcher starts to listen for outcomes. name must be unique among the
+// edges; partitions is the number of command partitions of this installation.
+func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logger) (*Dispatcher, error) {
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		return nil, fmt.Errorf("dispatcher: %w", err)
+	}
+	d := &Dispatcher{
+		conn: conn, js: js, name: name, partitions: partitions, log: log,
+		replies: map[string][]chan events.Reply{},
+		handled: map[handledKey][]chan struct{}{},
+	}
+	for subject, handler := range map[string]nats.MsgHandler{
+		replySubject + events.Token(name): d.onReplies,
+		handledSubject:                    d.onHandled,
+	} {
+		sub, err := conn.Subscribe(subject, handler)
+		if err != nil {
+			d.Close()
+			return nil, fmt.Errorf("dispatcher: subscribe: %w", err)
+		}
+		d.subs = append(d.subs, sub)
+	}
+	return d, nil
+}
+
+// Close stops listening. Those who still wait run into their own deadlines.
+func (d *Dispatcher) Close() {
+	for _, sub := range d.subs {
+		_ = sub.Unsubscribe()
+	}
+}
+
+// Send publishes a command and waits for its outcome until ctx is done. It
+// returns [ErrNotPublished] when the bus refused the command, and ctx's error
+// when nobody answered in time; the command may be applied all the same.
+func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply, error) {
+	cmd.ReplyTo = d.name
+	answer := make(chan events.Reply, 1)
+	d.addReply(cmd.ID, answer)
+	defer d.dropReply(cmd.ID, answer)
+
+	ack, err := d.publish(cmd)
+	if err != nil {
+		return events.Reply{}, err
+	}
+	failed := ack.Err()
+	for {
+		select {
+		case reply := <-answer:
+			return reply, nil
+		case err := <-failed:
+			return events.Reply{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
+		case <-ctx.Done():
+			return events.Reply{}, fmt.Errorf("wait for the outcome of %s: %w", cmd.Type, ctx.Err())
+		}
+	}
+}
+
+// Publish sends a command without waiting for its outcome. It returns when the
+// bus stored it.
+func (d *Dispatcher) Publish(ctx context.Context, cmd events.Command) error {
+	cmd.ReplyTo = ""
+	ack, err := d.publish(cmd)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ack.Ok():
+		return nil
+	case err := <-ack.Err():
+		return fmt.Errorf("%w: %w", ErrNotPublished, err)
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrNotPublished, ctx.Err())
+	}
+}
+
+func (d *Dispatcher) publish(cmd events.Command) (jetstream.PubAckFuture, error) {
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("marshal command %s: %w", cmd.Type, err)
+	}
+	subject := events.CommandSubject(cmd.Type, events.Partition(cmd.AggregateID, d.partitions))
+	ack, err := d.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: body}, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotPublished, err)
+	}
+	return ack, nil
+}
+
+// Watch registers interest in a reaction to a cause, before the cause is sent.
+// The returned channel is closed when the reaction reported that it has handled
+// it; done must be called in any case.
+func (d *Dispatcher) Watch(reaction, cause string) (handled <-chan struct{}, done func()) {
+	ch := make(chan struct{})
+	key := handledKey{reaction, cause}
+	d.mu.Lock()
+	d.handled[key] = append(d.handled[key], ch)
+	d.mu.Unlock()
+	return ch, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.handled[key] = without(d.handled[key], ch)
+		if len(d.handled[key]) == 0 {
+			delete(d.handled, key)
+		}
+	}
+}
+
+func (d *Dispatcher) addReply(id string, ch chan events.Reply) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.replies[id] = append(d.replies[id], ch)
+}
+
+func (d *Dispatcher) dropReply(id string, ch chan events.Reply) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.replies[id] = without(d.replies[id], ch)
+	if len(d.replies[id]) == 0 {
+		delete(d.replies, id)
+	}
+}
+
+func without[T comparable](list []T, gone T) []T {
+	for i, v := range list {
+		if v == gone {
+			return append(list[:i:i], list[i+1:]...)
+		}
+	}
+	return list
+}
+
+func (d *Dispatcher) onReplies(msg *nats.Msg) {
+	var batch []events.Reply
+	if err := json.Unmarshal(msg.Data, &batch); err != nil {
+		d.log.Error("unreadable outcomes", "error", err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, reply := range batch {
+		for _, ch := range d.replies[reply.CommandID] {
+			select {
+			case ch <- reply:
+			default: // it has its answer already
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) onHandled(msg *nats.Msg) {
+	key := handledKey{reaction: msg.Header.Get("reaction"), cause: msg.Header.Get("cause")}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ch := range d.handled[key] {
+		close(ch)
+	}
+	delete(d.handled, key)
+}
+
+// Answer sends the outcomes of a batch to one edge.
+func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
+	body, err := json.Marshal(replies)
+	if err != nil {
+		return fmt.Errorf("marshal outcomes: %w", err)
+	}
+	return conn.Publish(replySubject+events.Token(edge), body)
+}
+
+// ReportHandled tells the edges that a reaction has handled what a cause led to.
+func ReportHandled(conn *nats.Conn, reaction, cause string) error {
+	return conn.PublishMsg(&nats.Msg{
+		Subject: handledSubject,
+		Header:  nats.Header{"reaction": {reaction}, "cause": {cause}},
+	})
+}
+
+// WakeRelay hints that the outbox has rows.
+func WakeRelay(conn *nats.Conn) error { return conn.Publish(wakeSubject, nil) }
+
+// OnWake calls f whenever somebody hints that the outbox has rows.
+func OnWake(conn *nats.Conn, f func()) (*nats.Subscription, error) {
+	return conn.Subscribe(wakeSubject, func(*nats.Msg) { f() })
+}

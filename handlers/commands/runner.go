@@ -1,0 +1,210 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+)
+
+// Config configures a [Runner]. Zero fields take the defaults.
+type Config struct {
+	Pool *pgxpool.Pool
+	Conn *nats.Conn
+	// Partitions is the number of command partitions; the edges must agree.
+	Partitions int
+	// BatchSize is the most that one transaction applies; default 256.
+	BatchSize int
+	// Workers is how many commands of an external context are in hand at once;
+	// default 16.
+	Workers int
+	Limits  bus.StreamLimits
+	// Now is the clock.
+	Now func() time.Time
+	// AfterCommit is called between commit and acknowledgement. Tests use it to
+	// die there.
+	AfterCommit func()
+	Log         *slog.Logger
+}
+
+// Runner applies the commands of its contexts.
+type Runner struct {
+	cfg       Config
+	contexts  []Context
+	externals []External
+}
+
+// tries is how often a single command that fails by itself is attempted.
+const tries = 3
+
+// NewRunner returns a runner that does nothing until Run.
+func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
+	if cfg.BatchSize == 0 {
+		cfg.BatchSize = 256
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = 16
+	}
+	if cfg.Partitions == 0 {
+		cfg.Partitions = 1
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Runner{cfg: cfg, contexts: contexts, externals: externals}
+}
+
+// Run applies commands until ctx is done; the batches in hand are finished first.
+func (r *Runner) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	errs := make(chan error, len(r.contexts)*r.cfg.Partitions+len(r.externals)*r.cfg.Partitions)
+	for partition := range r.cfg.Partitions {
+		for _, c := range r.contexts {
+			running.Go(func() {
+				errs <- bus.ConsumeCommands(ctx, r.cfg.Conn, r.queue(c.Name(), partition),
+					func(ctx context.Context, batch []bus.Delivery) error { return r.handle(ctx, c, batch) })
+			})
+		}
+		for _, e := range r.externals {
+			running.Go(func() {
+				errs <- bus.ConsumeEach(ctx, r.cfg.Conn, r.queue(e.Name(), partition), r.cfg.Workers,
+					func(ctx context.Context, d bus.Delivery) error { return r.handleExternal(ctx, e, d) })
+			})
+		}
+	}
+	running.Wait()
+	close(errs)
+	var failed error
+	for err := range errs {
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func (r *Runner) queue(name string, partition int) bus.CommandQueue {
+	return bus.CommandQueue{
+		Context: name, Partition: partition, BatchSize: r.cfg.BatchSize, Limits: r.cfg.Limits, Log: r.cfg.Log,
+	}
+}
+
+// handle applies a batch, whatever it takes. It returns an error only when ctx is
+// done before the database could be reached.
+func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) error {
+	cmds := r.readable(ctx, c.Name(), batch)
+	if len(cmds) == 0 {
+		return nil
+	}
+	results, err := r.apply(ctx, c, cmds)
+	switch {
+	case err == nil:
+		r.finish(ctx, results)
+		return nil
+	case len(cmds) > 1:
+		r.cfg.Log.Info("batch is applied one by one", "context", c.Name(), "commands", len(cmds), "error", err)
+		for i := range cmds {
+			if err := r.handleOne(ctx, c, cmds[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		return r.handleOne(ctx, c, cmds[0])
+	}
+}
+
+// handleOne applies one command until it has an outcome.
+func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) error {
+	failures := 0
+	for attempt := 0; ; attempt++ {
+		results, err := r.apply(ctx, c, []events.Command{cmd})
+		if err == nil {
+			r.finish(ctx, results)
+			return nil
+		}
+		if !transient(err) {
+			failures++
+			if failures == tries {
+				if err := r.bury(ctx, c.Name(), cmd, err, failures); err == nil {
+					return nil
+				}
+				failures = 0
+			}
+		}
+		r.cfg.Log.Warn("command is tried again", "type", cmd.Type, "command", cmd.ID, "attempt", attempt+1, "error", err)
+		if !backoff(ctx, attempt) {
+			return ctx.Err()
+		}
+	}
+}
+
+// transient reports whether an error says nothing about the command itself.
+func transient(err error) bool {
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return true // no answer from the database at all
+	}
+	switch pg.Code[:2] {
+	case "22", "23", "42", "21", "0A", "P0": // the statement or its data
+		return false
+	default: // connection, resources, operator, serialization, lock time-out …
+		return true
+	}
+}
+
+// backoff waits 25 ms · 2^attempt, 5 s at most, with jitter. It reports whether
+// ctx is still alive.
+func backoff(ctx context.Context, attempt int) bool {
+	wait := min(25*time.Millisecond<<min(attempt, 8), 5*time.Second)
+	wait = wait/2 + rand.N(wait/2) //nolint:gosec // jitter, not a secret
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// finish tells the waiting edges and wakes the relay.
+func (r *Runner) finish(ctx context.Context, results []result) {
+	if r.cfg.AfterCommit != nil {
+		r.cfg.AfterCommit()
+	}
+	replies := map[string][]events.Reply{}
+	wake := false
+	for _, res := range results {
+		wake = wake || res.emitted
+		if res.cmd.ReplyTo != "" {
+			replies[res.cmd.ReplyTo] = append(replies[res.cmd.ReplyTo], res.reply)
+		}
+	}
+	for edge, list := range replies {
+		if err := bus.Answer(r.cfg.Conn, edge, list); err != nil {
+			// The edge's wait runs out, it writes the row and finds the outcome.
+			r.cfg.Log.WarnContext(ctx, "outcomes not sent", "error", err)
+		}
+	}
+	if wake {
+		_ = bus.WakeRelay(r.cfg.Conn) // a hint; the relay polls as well
+	}
+}
+
+// panicError is a panic of a context, as an error.
+type panicError struct{ value any }
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
