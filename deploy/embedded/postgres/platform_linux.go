@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// endWithParent asks the kernel for a fast shutdown of the child when the thread
+// that started it ends.
+func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
+
+// canPassThrough tells whether this process may lend the right to enter
+// directories regardless of their mode.
+func canPassThrough() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return false
+	}
+	return sets[0].Permitted&(1<<unix.CAP_DAC_READ_SEARCH) != 0
+}
+
+// passThrough lends it: the capability to search and read, nothing else of root.
+func passThrough(attr *syscall.SysProcAttr) {
+	attr.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
+}
+
+// workingIn returns the Postgres processes whose working directory is dir: all of
+// a cluster change into their data directory.
+func workingIn(dir string) ([]int, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", dir, err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	var found []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		cwd, err := os.Readlink(filepath.Join("/proc", entry.Name(), "cwd"))
+		if err != nil || cwd != real {
+			continue
+		}
+		name, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "comm"))
+		if err == nil && string(name) == "postgres\n" {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
