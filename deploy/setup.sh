@@ -56,8 +56,8 @@ have_cc() { have "${CC:-gcc}" || have clang; }
 # Go checks the module proxy's certificate against the system's roots. macOS
 # keeps them in its keychain.
 have_certificates() {
-	[[ $(uname -s) == Darwin || -n ${SSL_CERT_FILE:-} ||
-		-e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ||
+	[[ $(uname -s) == Darwin || -e ${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt} ||
+		-e /etc/pki/tls/certs/ca-bundle.crt ||
 		-e /etc/ssl/cert.pem || -e /etc/ssl/ca-bundle.pem ]]
 }
 
