@@ -25,7 +25,7 @@ fi
 packages=()
 while read -r package; do
 	packages+=("$package")
-done < <(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+done < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}{{end}}' ./... |
 	awk '/\/(pgtest|natstest)( |$)/ { print $1 }')
 if ((${#packages[@]} == 0)); then
 	echo "test-docker: no package uses pgtest or natstest, so nothing would be tested" >&2
