@@ -1,0 +1,46 @@
+package stripe
+
+import (
+	"context"
+
+	stripego "github.com/stripe/stripe-go/v76"
+	portal "github.com/stripe/stripe-go/v76/billingportal/session"
+	"github.com/stripe/stripe-go/v76/customer"
+)
+
+// CreateCustomer makes the Stripe customer that a user's checkouts share and returns its
+// id. userID goes into the metadata under "codex_user_id".
+func (c *Client) CreateCustomer(ctx context.Context, email, userID, idempotencyKey string) (string, error) {
+	const op = "create customer"
+	if err := requireKey(op, idempotencyKey); err != nil {
+		return "", err
+	}
+	params := &stripego.CustomerParams{
+		Email:    optional(email),
+		Metadata: map[string]string{"codex_user_id": userID},
+	}
+	params.Context = ctx
+	params.IdempotencyKey = &idempotencyKey
+	made, err := customer.Client{B: c.backend, Key: c.key}.New(params)
+	if err != nil {
+		return "", classify(op, err)
+	}
+	return made.ID, nil
+}
+
+// PortalURL opens a session of Stripe's billing portal, where a customer finds receipts
+// and cards, and returns its address. A customer that Stripe has forgotten is ErrNotFound.
+func (c *Client) PortalURL(ctx context.Context, customerID, returnURL, idempotencyKey string) (string, error) {
+	const op = "open billing portal"
+	if err := requireKey(op, idempotencyKey); err != nil {
+		return "", err
+	}
+	params := &stripego.BillingPortalSessionParams{Customer: &customerID, ReturnURL: &returnURL}
+	params.Context = ctx
+	params.IdempotencyKey = &idempotencyKey
+	opened, err := portal.Client{B: c.backend, Key: c.key}.New(params)
+	if err != nil {
+		return "", classify(op, err)
+	}
+	return opened.URL, nil
+}

@@ -1,0 +1,178 @@
+package stripe
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RefundedCharge is what a charge.refunded event says.
+type RefundedCharge struct {
+	ChargeID        string
+	PaymentIntentID string
+	// AmountCents is what was paid; RefundedCents is what has been given back so far, all
+	// refunds together, not this one alone.
+	AmountCents   int64
+	RefundedCents int64
+	Currency      string
+	// RefundID and Reason describe the newest refund and are empty when the event does not
+	// list refunds, which is the rule since API version 2022-11-15: see Client.ListRefunds.
+	RefundID string
+	Reason   string
+	Metadata map[string]string
+}
+
+// Full reports whether nothing of the payment is left.
+func (r RefundedCharge) Full() bool { return r.RefundedCents >= r.AmountCents }
+
+// DisputedCharge is what a charge.dispute.* event says.
+type DisputedCharge struct {
+	ID              string
+	PaymentIntentID string
+	ChargeID        string
+	// Status is for example needs_response, won or lost.
+	Status      string
+	Reason      string
+	AmountCents int64
+	Currency    string
+}
+
+// CheckoutSession reads the session of a checkout.session.* event. Mode payment is assumed
+// when the event names none; everything else missing stays empty.
+func CheckoutSession(e Event) (Session, error) {
+	var in struct {
+		kind
+		ID                text    `json:"id"`
+		URL               text    `json:"url"`
+		Mode              text    `json:"mode"`
+		Status            text    `json:"status"`
+		PaymentStatus     text    `json:"payment_status"`
+		PaymentIntent     ref     `json:"payment_intent"`
+		Customer          ref     `json:"customer"`
+		AmountTotal       integer `json:"amount_total"`
+		Currency          text    `json:"currency"`
+		ExpiresAt         integer `json:"expires_at"`
+		Metadata          labels  `json:"metadata"`
+		ClientReferenceID text    `json:"client_reference_id"`
+	}
+	if err := e.read("checkout.session", &in, &in.kind); err != nil {
+		return Session{}, err
+	}
+	if in.ID == "" {
+		return Session{}, fmt.Errorf("%w: the session has no id", ErrMalformed)
+	}
+	out := Session{
+		ID:                string(in.ID),
+		URL:               string(in.URL),
+		Mode:              string(in.Mode),
+		Status:            string(in.Status),
+		PaymentStatus:     string(in.PaymentStatus),
+		PaymentIntentID:   string(in.PaymentIntent),
+		CustomerID:        string(in.Customer),
+		AmountTotal:       int64(in.AmountTotal),
+		Currency:          string(in.Currency),
+		Metadata:          in.Metadata,
+		ClientReferenceID: string(in.ClientReferenceID),
+	}
+	if out.Mode == "" {
+		out.Mode = ModePayment
+	}
+	if in.ExpiresAt > 0 {
+		out.ExpiresAt = time.Unix(int64(in.ExpiresAt), 0).UTC()
+	}
+	return out, nil
+}
+
+// ChargeRefund reads the charge of a charge.refunded event.
+func ChargeRefund(e Event) (RefundedCharge, error) {
+	type listed struct {
+		ID      text    `json:"id"`
+		Reason  text    `json:"reason"`
+		Created integer `json:"created"`
+	}
+	var in struct {
+		kind
+		ID             text    `json:"id"`
+		PaymentIntent  ref     `json:"payment_intent"`
+		Amount         integer `json:"amount"`
+		AmountRefunded integer `json:"amount_refunded"`
+		Currency       text    `json:"currency"`
+		Metadata       labels  `json:"metadata"`
+		Refunds        *struct {
+			Data []listed `json:"data"`
+		} `json:"refunds"`
+	}
+	if err := e.read("charge", &in, &in.kind); err != nil {
+		return RefundedCharge{}, err
+	}
+	if in.Amount < 0 || in.AmountRefunded < 0 {
+		return RefundedCharge{}, fmt.Errorf("%w: an amount is negative", ErrMalformed)
+	}
+	out := RefundedCharge{
+		ChargeID:        string(in.ID),
+		PaymentIntentID: string(in.PaymentIntent),
+		AmountCents:     int64(in.Amount),
+		RefundedCents:   int64(in.AmountRefunded),
+		Currency:        string(in.Currency),
+		Metadata:        in.Metadata,
+	}
+	if in.Refunds != nil && len(in.Refunds.Data) > 0 {
+		newest := in.Refunds.Data[0]
+		for _, r := range in.Refunds.Data[1:] {
+			if r.Created > newest.Created {
+				newest = r
+			}
+		}
+		out.RefundID, out.Reason = string(newest.ID), string(newest.Reason)
+	}
+	return out, nil
+}
+
+// Dispute reads the dispute of a charge.dispute.* event.
+func Dispute(e Event) (DisputedCharge, error) {
+	var in struct {
+		kind
+		ID            text    `json:"id"`
+		PaymentIntent ref     `json:"payment_intent"`
+		Charge        ref     `json:"charge"`
+		Status        text    `json:"status"`
+		Reason        text    `json:"reason"`
+		Amount        integer `json:"amount"`
+		Currency      text    `json:"currency"`
+	}
+	if err := e.read("dispute", &in, &in.kind); err != nil {
+		return DisputedCharge{}, err
+	}
+	if in.ID == "" {
+		return DisputedCharge{}, fmt.Errorf("%w: the dispute has no id", ErrMalformed)
+	}
+	return DisputedCharge{
+		ID:              string(in.ID),
+		PaymentIntentID: string(in.PaymentIntent),
+		ChargeID:        string(in.Charge),
+		Status:          string(in.Status),
+		Reason:          string(in.Reason),
+		AmountCents:     int64(in.Amount),
+		Currency:        string(in.Currency),
+	}, nil
+}
+
+// kind is the field by which Stripe's objects say what they are.
+type kind struct {
+	Object text `json:"object"`
+}
+
+// read fills into from the event's object and makes sure that it is a want. Senders that
+// leave "object" out are believed.
+func (e Event) read(want string, into any, is *kind) error {
+	if len(e.object) == 0 || e.object[0] != '{' {
+		return fmt.Errorf("%w: it has no object", ErrMalformed)
+	}
+	if err := json.Unmarshal(e.object, into); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMalformed, want, err)
+	}
+	if is.Object != "" && is.Object != text(want) {
+		return fmt.Errorf("%w: want %s, got %q", ErrOtherObject, want, string(is.Object))
+	}
+	return nil
+}

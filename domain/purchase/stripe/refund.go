@@ -1,0 +1,96 @@
+package stripe
+
+import (
+	"context"
+	"time"
+
+	stripego "github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/refund"
+)
+
+// The reasons Stripe accepts for a refund.
+const (
+	ReasonDuplicate   = "duplicate"
+	ReasonFraudulent  = "fraudulent"
+	ReasonByRequest   = "requested_by_customer"
+	pageSize          = 100 // the most Stripe returns at once
+	refundIntentParam = "payment_intent"
+)
+
+// Refund is money given back, or on its way.
+type Refund struct {
+	ID              string
+	PaymentIntentID string
+	ChargeID        string
+	// AmountCents of this refund alone, not of all refunds of the payment.
+	AmountCents int64
+	Currency    string
+	// Status is pending, requires_action, succeeded, failed or canceled.
+	Status  string
+	Reason  string
+	Created time.Time
+}
+
+// Refund gives amountCents of a payment back; 0 means all that is left. reason is one of
+// the Reason constants or empty. Stripe rejects a refund beyond what is left, or of a
+// payment under dispute.
+func (c *Client) Refund(ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string) (Refund, error) {
+	const op = "refund"
+	if err := requireKey(op, idempotencyKey); err != nil {
+		return Refund{}, err
+	}
+	if paymentIntent == "" {
+		return Refund{}, &Error{Kind: ErrRejected, Op: op, Param: refundIntentParam, Message: "payment intent is empty"}
+	}
+	if amountCents < 0 {
+		return Refund{}, &Error{Kind: ErrRejected, Op: op, Param: "amount", Message: "amount is negative"}
+	}
+	params := &stripego.RefundParams{PaymentIntent: &paymentIntent, Reason: optional(reason)}
+	if amountCents > 0 {
+		params.Amount = &amountCents
+	}
+	params.Context = ctx
+	params.IdempotencyKey = &idempotencyKey
+	made, err := c.refunds().New(params)
+	if err != nil {
+		return Refund{}, classify(op, err)
+	}
+	return refundOf(made), nil
+}
+
+// ListRefunds returns all refunds of a payment, newest first. Since API version 2022-11-15
+// a charge.refunded event does not contain them: ask here for id and reason.
+func (c *Client) ListRefunds(ctx context.Context, paymentIntent string) ([]Refund, error) {
+	params := &stripego.RefundListParams{PaymentIntent: &paymentIntent}
+	params.Context = ctx
+	params.Limit = stripego.Int64(pageSize)
+	var all []Refund
+	list := c.refunds().List(params)
+	for list.Next() {
+		all = append(all, refundOf(list.Refund()))
+	}
+	if err := list.Err(); err != nil {
+		return nil, classify("list refunds", err)
+	}
+	return all, nil
+}
+
+func (c *Client) refunds() refund.Client { return refund.Client{B: c.backend, Key: c.key} }
+
+func refundOf(r *stripego.Refund) Refund {
+	out := Refund{
+		ID:          r.ID,
+		AmountCents: r.Amount,
+		Currency:    string(r.Currency),
+		Status:      string(r.Status),
+		Reason:      string(r.Reason),
+		Created:     time.Unix(r.Created, 0).UTC(),
+	}
+	if r.PaymentIntent != nil {
+		out.PaymentIntentID = r.PaymentIntent.ID
+	}
+	if r.Charge != nil {
+		out.ChargeID = r.Charge.ID
+	}
+	return out
+}
