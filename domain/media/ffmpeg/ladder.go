@@ -9,7 +9,7 @@ import (
 
 const (
 	segmentSeconds  = 6
-	keyFrameSeconds = 2 // divides segmentSeconds, so that every segment starts on a key frame
+	keyFrameSeconds = 2          // divides segmentSeconds, so that every segment starts on a key frame
 	preset          = "veryfast" // of x264; the package comment has the measurement
 )
 

@@ -131,15 +131,15 @@ type description struct {
 }
 
 type stream struct {
-	Type         string `json:"codec_type"`
-	Codec        string `json:"codec_name"`
-	Width        int    `json:"width"`
-	Height       int    `json:"height"`
-	PixelShape   string `json:"sample_aspect_ratio"`
-	Rate         string `json:"r_frame_rate"`   // the finest rate that hits every timestamp
-	AverageRate  string `json:"avg_frame_rate"` // frames over duration
-	Duration     string `json:"duration"`
-	Disposition  struct {
+	Type        string `json:"codec_type"`
+	Codec       string `json:"codec_name"`
+	Width       int    `json:"width"`
+	Height      int    `json:"height"`
+	PixelShape  string `json:"sample_aspect_ratio"`
+	Rate        string `json:"r_frame_rate"`   // the finest rate that hits every timestamp
+	AverageRate string `json:"avg_frame_rate"` // frames over duration
+	Duration    string `json:"duration"`
+	Disposition struct {
 		AttachedPicture int `json:"attached_pic"`
 	} `json:"disposition"`
 	SideData []struct {
