@@ -1,0 +1,219 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// keySpace is the name space of command ids that come from an Idempotency-Key.
+var keySpace = uuid.MustParse("6f1f2a52-8e0c-5d0e-9b57-0f6e9d2f4c11")
+
+// command builds the command that a request asks for.
+func (e *Edge) command(c *gin.Context, typ, actor, aggregate string, payload any) (events.Command, error) {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return events.Command{}, fmt.Errorf("marshal %s: %w", typ, err)
+	}
+	id, err := commandID(c, actor)
+	if err != nil {
+		return events.Command{}, err
+	}
+	return events.Command{
+		ID: id, Type: typ, ActorID: actor, AggregateID: aggregate, Payload: body,
+		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
+	}, nil
+}
+
+func commandID(c *gin.Context, actor string) (string, error) {
+	key := c.GetHeader("Idempotency-Key")
+	if key == "" {
+		return newID(), nil
+	}
+	if len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+		return "", errBadKey
+	}
+	return uuid.NewSHA1(keySpace, []byte(actor+"\x00"+key)).String(), nil
+}
+
+// newID returns a UUIDv7. It panics only when the system has no randomness.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// submit sends the command that the signed-in user asks for and answers with its
+// outcome.
+func (e *Edge) submit(c *gin.Context, typ, aggregate string, payload any) {
+	cmd, err := e.command(c, typ, mustActor(c).UserID, aggregate, payload)
+	if err != nil {
+		e.refuse(c, err)
+		return
+	}
+	e.answer(c, cmd)
+}
+
+// answer sends a command and answers with its outcome, or with 202.
+func (e *Edge) answer(c *gin.Context, cmd events.Command) {
+	reply, accepted, err := e.outcome(c, cmd)
+	switch {
+	case err != nil:
+		e.refuse(c, err)
+	case accepted:
+		c.Header("Location", "/api/commands/"+cmd.ID)
+		c.JSON(http.StatusAccepted, wire.Single{Data: gin.H{"id": cmd.ID, "status": "accepted"}})
+	default:
+		writeReply(c, reply)
+	}
+}
+
+func writeReply(c *gin.Context, reply events.Reply) {
+	if len(reply.Body) == 0 {
+		c.Status(reply.Status)
+		return
+	}
+	c.Data(reply.Status, "application/json; charset=utf-8", reply.Body)
+}
+
+// outcome sends a command and returns its outcome. accepted says that the command
+// will be applied, but was not yet: its row is committed.
+func (e *Edge) outcome(c *gin.Context, cmd events.Command) (reply events.Reply, accepted bool, err error) {
+	if c.GetHeader("Idempotency-Key") != "" {
+		if reply, found, err := e.stored(c, cmd); err != nil || found {
+			return reply, false, err
+		}
+	}
+	if prefersAsync(c) {
+		return e.accept(c, cmd, true)
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), e.cfg.Wait)
+	defer cancel()
+	reply, err = e.cfg.Dispatcher.Send(ctx, cmd)
+	switch {
+	case err == nil && reply.PayloadHash != cmd.PayloadHash():
+		return events.Reply{}, false, errKeyReused
+	case err == nil:
+		return reply, false, nil
+	default:
+		// The client may have gone away; what it asked for is kept all the same.
+		return e.accept(c, cmd, errors.Is(err, bus.ErrNotPublished))
+	}
+}
+
+func prefersAsync(c *gin.Context) bool {
+	for _, header := range c.Request.Header.Values("Prefer") {
+		for part := range strings.SplitSeq(header, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), "respond-async") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stored returns the outcome of a command that was applied before.
+func (e *Edge) stored(ctx context.Context, cmd events.Command) (reply events.Reply, found bool, err error) {
+	var status, hash string
+	reply.CommandID = cmd.ID
+	err = e.cfg.Pool.QueryRow(ctx, `SELECT status, payload_hash, COALESCE(response_status, 0), response_body FROM commands WHERE id = $1`,
+		cmd.ID).Scan(&status, &hash, &reply.Status, &reply.Body)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return reply, false, nil
+	case err != nil:
+		return reply, false, fmt.Errorf("look up the command: %w", err)
+	case hash != cmd.PayloadHash():
+		return reply, false, errKeyReused
+	}
+	return reply, status != "accepted", nil
+}
+
+// accept commits the command's row and only then says that it is accepted. When
+// the outcome is there already, it returns that. publish says whether the command
+// still has to be sent; if that fails the sweeper sends it.
+func (e *Edge) accept(c *gin.Context, cmd events.Command, publish bool) (events.Reply, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 5*time.Second)
+	defer cancel()
+	if err := acceptCommand(ctx, e.cfg.Pool, cmd); err != nil {
+		return events.Reply{}, false, err
+	}
+	reply, found, err := e.stored(ctx, cmd)
+	if err != nil || found {
+		return reply, false, err
+	}
+	if publish {
+		if err := e.cfg.Dispatcher.Publish(ctx, cmd); err != nil {
+			e.cfg.Log.WarnContext(ctx, "accepted command waits for the sweeper", "command", cmd.ID, "error", err)
+		}
+	}
+	return events.Reply{}, true, nil
+}
+
+// execer is a pool or a transaction.
+type execer interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// acceptCommand writes a command's row, once.
+func acceptCommand(ctx context.Context, db execer, cmd events.Command) error {
+	cmd.ReplyTo = ""
+	envelope, err := json.Marshal(cmd)
+	if err != nil {
+		return fmt.Errorf("marshal command: %w", err)
+	}
+	var id string
+	err = db.QueryRow(ctx, `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
+VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING RETURNING id`,
+		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), string(envelope), cmd.IssuedAt).Scan(&id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("accept the command: %w", err)
+	}
+	return nil
+}
+
+// registerOperations serves the operation resource of accepted commands.
+func (e *Edge) registerOperations(r gin.IRouter) {
+	r.GET("/api/commands/:id", e.signedIn(), e.getOperation)
+}
+
+// getOperation answers with the state of one of the caller's own commands.
+func (e *Edge) getOperation(c *gin.Context) {
+	id, err := pathID(c, "id")
+	if err != nil {
+		e.refuse(c, err)
+		return
+	}
+	var view struct {
+		ID         string          `json:"id"`
+		Type       string          `json:"type"`
+		Status     string          `json:"status"`
+		CreatedAt  time.Time       `json:"createdAt"`
+		FinishedAt *time.Time      `json:"finishedAt"`
+		Response   json.RawMessage `json:"response,omitempty"`
+	}
+	err = e.cfg.Pool.QueryRow(c, `
+SELECT id, type, status, created_at, finished_at,
+       CASE WHEN status <> 'accepted' THEN json_build_object('status', response_status, 'body', response_body) END
+FROM commands WHERE id = $1 AND actor_id = $2`, id, mustActor(c).UserID).
+		Scan(&view.ID, &view.Type, &view.Status, &view.CreatedAt, &view.FinishedAt, &view.Response)
+	if errors.Is(err, pgx.ErrNoRows) {
+		e.refuse(c, domain.Missing("COMMAND_NOT_FOUND", "Command"))
+		return
+	}
+	if err != nil {
+		e.refuse(c, fmt.Errorf("read the command: %w", err))
+		return
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: view})
+}

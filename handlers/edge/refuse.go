@@ -1,0 +1,66 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+var (
+	errNoRoute      = domain.Missing("", "Route")
+	errNoMethod     = &domain.Error{Class: domain.NotFound, Message: "Route not found"}
+	errSignedOut    = domain.Refuse(domain.Unauthorized, "", "Sign in first")
+	errRole         = domain.Refuse(domain.Forbidden, "", "You may not do this")
+	errUnavailable  = domain.Refuse(domain.Unavailable, "", "Try again in a moment")
+	errKeyReused    = domain.Refuse(domain.Rule, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request")
+	errBadKey       = domain.BadFields([]domain.Field{{Path: "Idempotency-Key", Message: "must be 1 to 255 visible ASCII characters"}})
+	errBodyTooLarge = &domain.Error{Class: domain.Invalid, Code: "PAYLOAD_TOO_LARGE", Message: "The request body is too large"}
+)
+
+// refuse answers with an error and ends the request. A domain.Error is shown as it
+// is; everything else is logged once, here, and shown as INTERNAL_ERROR.
+func (e *Edge) refuse(c *gin.Context, err error) {
+	if refusal, ok := domain.AsError(err); ok {
+		status, body := wire.Refusal(refusal)
+		if refusal == errBodyTooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		if status == http.StatusServiceUnavailable {
+			c.Header("Retry-After", "1")
+		}
+		c.AbortWithStatusJSON(status, body)
+		return
+	}
+	request := c.GetString(requestIDKey)
+	switch {
+	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
+		c.AbortWithStatus(499) // the client went away; nobody reads this
+	case away(err):
+		e.cfg.Log.WarnContext(c, "database unavailable", "route", c.FullPath(), "request", request, "error", err)
+		e.refuse(c, errUnavailable)
+	default:
+		e.cfg.Log.ErrorContext(c, "request failed", "route", c.FullPath(), "request", request, "error", err)
+		c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(request))
+	}
+}
+
+// away reports whether an error says that the database cannot be reached now.
+func away(err error) bool {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case errors.As(err, &pg):
+		class := pg.Code[:2]
+		return class == "08" || class == "53" || class == "57" || class == "55"
+	default:
+		return pgconn.SafeToRetry(err)
+	}
+}
