@@ -45,6 +45,8 @@ const (
 	// heartbeatEvery bounds how long a vanished consumer goes unnoticed.
 	heartbeatEvery = 500 * time.Millisecond
 	pullExpiry     = time.Second
+	// restartAfter is the pause before a lost consumer is created again.
+	restartAfter = 250 * time.Millisecond
 )
 
 // ConsumeCommands feeds a queue's commands to handle, in batches of what is
@@ -67,7 +69,7 @@ func ConsumeCommands(ctx context.Context, conn *nats.Conn, queue CommandQueue, h
 		queue.Log.Warn("command consumer starts again", "context", queue.Context, "partition", queue.Partition, "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(restartAfter):
 		}
 	}
 	return nil
@@ -92,14 +94,7 @@ func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue
 		jetstream.PullMaxMessages(2*queue.BatchSize),
 		jetstream.PullExpiry(pullExpiry),
 		jetstream.PullHeartbeat(heartbeatEvery),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if fatal(ctx, consumer, err) {
-				select {
-				case broken <- err:
-				default:
-				}
-			}
-		}),
+		jetstream.ConsumeErrHandler(reportLoss(ctx, consumer, broken)),
 	)
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
@@ -124,21 +119,7 @@ func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue
 	}
 }
 
-// fatal reports whether the consumer must be created again. Missed heartbeats
-// alone may only mean that the server is busy or away, so the server is asked.
-func fatal(ctx context.Context, consumer jetstream.Consumer, err error) bool {
-	if missing(err) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_, err = consumer.Info(ctx)
-	return missing(err)
-}
-
 func commandConsumer(ctx context.Context, js jetstream.JetStream, queue CommandQueue) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	cfg := jetstream.ConsumerConfig{
 		Durable:        fmt.Sprintf("commands-%s-%d", queue.Context, queue.Partition),
 		FilterSubject:  events.CommandFilter(queue.Context, queue.Partition),

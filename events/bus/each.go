@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -12,67 +13,135 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
+// EventQueue names the events that one kind of worker takes.
+type EventQueue struct {
+	// Durable names the consumer; workers of the same name share the events.
+	Durable string
+	// Types are the event types to take.
+	Types []string
+	// Workers is how many are in hand at once in this process.
+	Workers int
+	// Limits are used when the stream must be created anew.
+	Limits StreamLimits
+	Log    *slog.Logger
+}
+
+// WorkEvents feeds events to handle one by one, up to Workers at once, until ctx
+// is done: for work that takes long, such as transcoding. A nil error acknowledges
+// the event; with an error it comes again after a growing delay (0.5 s to 1 min).
+// While handle runs the server is told every few seconds that the event is in
+// hand, so an event whose worker died comes to another one within ten seconds.
+// handle's context is cancelled when ctx is.
+func WorkEvents(ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, events.Event) error) error {
+	filters := make([]string, len(queue.Types))
+	for i, t := range queue.Types {
+		filters[i] = events.SubjectFor(t)
+	}
+	w := worker{
+		stream: events.EventStream, workers: queue.Workers, limits: queue.Limits, log: queue.Log,
+		consumer: jetstream.ConsumerConfig{Durable: queue.Durable, FilterSubjects: filters},
+	}
+	return w.run(ctx, conn, func(ctx context.Context, msg jetstream.Msg) error {
+		event, err := events.FromMessage(msg.Headers(), msg.Data())
+		if err != nil {
+			queue.Log.Error("unreadable event passed over", "consumer", queue.Durable, "error", err)
+			return nil
+		}
+		return handle(WithTraceParent(ctx, event.TraceParent), event)
+	})
+}
+
+// ConsumeEach feeds a queue's commands to handle one by one, up to workers at
+// once, until ctx is done; the ones in hand are finished. It acknowledges and
+// repeats as WorkEvents does.
+func ConsumeEach(ctx context.Context, conn *nats.Conn, queue CommandQueue, workers int, handle func(context.Context, Delivery) error) error {
+	w := worker{
+		stream: events.CommandStream, workers: workers, limits: queue.Limits, log: queue.Log,
+		consumer: jetstream.ConsumerConfig{
+			Durable:       fmt.Sprintf("commands-%s-%d", queue.Context, queue.Partition),
+			FilterSubject: events.CommandFilter(queue.Context, queue.Partition),
+		},
+	}
+	return w.run(ctx, conn, func(ctx context.Context, msg jetstream.Msg) error {
+		return handle(ctx, read(msg))
+	})
+}
+
 // Deliveries returns how often the message has been delivered, this time included.
-func (d Delivery) Deliveries() uint64 {
-	meta, err := d.msg.Metadata()
+func (d Delivery) Deliveries() uint64 { return deliveries(d.msg) }
+
+func deliveries(msg jetstream.Msg) uint64 {
+	meta, err := msg.Metadata()
 	if err != nil {
 		return 1
 	}
 	return meta.NumDelivered
 }
 
+// Backoff is the delay before a message is delivered again: 0.5 s, doubled with
+// every delivery, one minute at most.
+func Backoff(deliveries uint64) time.Duration {
+	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
+}
+
 // eachAckWait is how long the server waits for a sign of life of one message.
 const eachAckWait = 10 * time.Second
 
-// ConsumeEach feeds a queue's commands to handle one by one, up to workers at
-// once, until ctx is done. A nil error acknowledges the message; with an error it
-// comes again after a growing delay (0.5 s to 1 min). While handle runs the server
-// is told every few seconds that the message is in hand.
-func ConsumeEach(ctx context.Context, conn *nats.Conn, queue CommandQueue, workers int, handle func(context.Context, Delivery) error) error {
+// worker takes messages one by one with explicit acknowledgement.
+type worker struct {
+	stream   string
+	consumer jetstream.ConsumerConfig
+	workers  int
+	limits   StreamLimits
+	log      *slog.Logger
+}
+
+func (w worker) run(ctx context.Context, conn *nats.Conn, handle func(context.Context, jetstream.Msg) error) error {
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return fmt.Errorf("consume %s: %w", queue.Context, err)
+		return fmt.Errorf("consume %s: %w", w.consumer.Durable, err)
 	}
+	w.consumer.AckPolicy = jetstream.AckExplicitPolicy
+	w.consumer.AckWait = eachAckWait
+	w.consumer.MaxAckPending = 4 * w.workers
+	w.consumer.DeliverPolicy = jetstream.DeliverAllPolicy
 	for ctx.Err() == nil {
-		err := eachOnce(ctx, js, queue, workers, handle)
+		err := w.once(ctx, js, handle)
 		if ctx.Err() != nil {
 			break
 		}
-		queue.Log.Warn("command consumer starts again", "context", queue.Context, "partition", queue.Partition, "error", err)
+		w.log.Warn("consumer starts again", "consumer", w.consumer.Durable, "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(restartAfter):
 		}
 	}
 	return nil
 }
 
-func eachOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue, workers int, handle func(context.Context, Delivery) error) error {
-	consumer, err := eachConsumer(ctx, js, queue, workers)
+func (w worker) once(ctx context.Context, js jetstream.JetStream, handle func(context.Context, jetstream.Msg) error) error {
+	consumer, err := ensureConsumer(ctx, js, w.stream, w.limits, w.consumer)
 	if err != nil {
 		return err
 	}
 	broken := make(chan error, 1)
-	slots := make(chan struct{}, workers)
+	slots := make(chan struct{}, w.workers)
 	var inHand sync.WaitGroup
 	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		slots <- struct{}{}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		inHand.Go(func() {
 			defer func() { <-slots }()
-			one(ctx, msg, queue, handle)
+			w.one(ctx, msg, handle)
 		})
 	},
-		jetstream.PullMaxMessages(workers),
+		jetstream.PullMaxMessages(w.workers),
 		jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(heartbeatEvery),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if fatal(ctx, consumer, err) {
-				select {
-				case broken <- err:
-				default:
-				}
-			}
-		}),
+		jetstream.ConsumeErrHandler(reportLoss(ctx, consumer, broken)),
 	)
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
@@ -88,7 +157,7 @@ func eachOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue, w
 }
 
 // one handles one message and keeps it alive meanwhile.
-func one(ctx context.Context, msg jetstream.Msg, queue CommandQueue, handle func(context.Context, Delivery) error) {
+func (w worker) one(ctx context.Context, msg jetstream.Msg, handle func(context.Context, jetstream.Msg) error) {
 	done := make(chan struct{})
 	var alive sync.WaitGroup
 	alive.Go(func() {
@@ -103,42 +172,24 @@ func one(ctx context.Context, msg jetstream.Msg, queue CommandQueue, handle func
 			}
 		}
 	})
-	d := read(msg)
-	err := handle(ctx, d)
+	err := handle(ctx, msg)
 	close(done)
 	alive.Wait()
 	if err == nil {
 		err = msg.Ack()
 	} else {
-		queue.Log.Warn("command comes again", "context", queue.Context, "type", d.Command.Type, "command", d.Command.ID, "error", err)
-		err = msg.NakWithDelay(Backoff(d.Deliveries()))
+		w.log.Warn("message comes again", "consumer", w.consumer.Durable, "subject", msg.Subject(), "error", err)
+		err = msg.NakWithDelay(Backoff(deliveries(msg)))
 	}
 	if err != nil {
-		queue.Log.Warn("acknowledgement not sent", "context", queue.Context, "error", err)
+		w.log.Warn("acknowledgement not sent", "consumer", w.consumer.Durable, "error", err)
 	}
-}
-
-// Backoff is the delay before a message is delivered again: 0.5 s, doubled with
-// every delivery, one minute at most.
-func Backoff(deliveries uint64) time.Duration {
-	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
-}
-
-func eachConsumer(ctx context.Context, js jetstream.JetStream, queue CommandQueue, workers int) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	return ensureConsumer(ctx, js, events.CommandStream, queue.Limits, jetstream.ConsumerConfig{
-		Durable:       fmt.Sprintf("commands-%s-%d", queue.Context, queue.Partition),
-		FilterSubject: events.CommandFilter(queue.Context, queue.Partition),
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       eachAckWait,
-		MaxAckPending: 4 * workers,
-		DeliverPolicy: jetstream.DeliverAllPolicy,
-	})
 }
 
 // ensureConsumer creates a durable consumer, and its stream when that is missing.
 func ensureConsumer(ctx context.Context, js jetstream.JetStream, stream string, limits StreamLimits, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	consumer, err := js.CreateOrUpdateConsumer(ctx, stream, cfg)
 	if missing(err) {
 		if err := EnsureStreams(ctx, js, limits); err != nil {
@@ -150,4 +201,37 @@ func ensureConsumer(ctx context.Context, js jetstream.JetStream, stream string, 
 		return nil, fmt.Errorf("create consumer %s: %w", cfg.Durable, err)
 	}
 	return consumer, nil
+}
+
+// EnsureEventConsumer creates a durable consumer of events, and the stream when
+// that is missing.
+func EnsureEventConsumer(ctx context.Context, js jetstream.JetStream, limits StreamLimits, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	return ensureConsumer(ctx, js, events.EventStream, limits, cfg)
+}
+
+// reportLoss is an error handler that reports once that the consumer must be
+// created again. Missed heartbeats alone may only mean that the server is busy or
+// away, so the server is asked.
+func reportLoss(ctx context.Context, consumer jetstream.Consumer, broken chan<- error) func(jetstream.ConsumeContext, error) {
+	return func(_ jetstream.ConsumeContext, err error) {
+		if !Lost(ctx, consumer, err) {
+			return
+		}
+		select {
+		case broken <- err:
+		default:
+		}
+	}
+}
+
+// Lost reports whether an error of a running consumer means that it is gone and
+// must be created again.
+func Lost(ctx context.Context, consumer jetstream.Consumer, err error) bool {
+	if missing(err) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err = consumer.Info(ctx)
+	return missing(err)
 }
