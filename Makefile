@@ -57,9 +57,7 @@ demo: setup-run build ## fill a running platform with example creators, content 
 
 .PHONY: lint
 lint: $(LINTER) ## formatting (gofumpt, imports), go vet and the linters of .golangci.yml
-	go mod verify >/dev/null
-	$(LINTER) fmt --diff
-	$(LINTER) run
+	@status=0; $(LINTER) fmt --diff || status=1; $(LINTER) run || status=1; exit $$status
 
 .PHONY: fmt
 fmt: $(LINTER) ## format the code with gofumpt and sort its imports
