@@ -15,7 +15,6 @@ export CODEX_CACHE_DIR
 export PATH := $(PATH):$(CODEX_CACHE_DIR)/postgres/bin
 
 BINARY    := bin/codex
-VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LINTER    := $(CODEX_CACHE_DIR)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 PACKAGES  ?= ./...
 # TESTFLAGS is for one run: make test TESTFLAGS='-run TestRefund -v'
@@ -52,7 +51,7 @@ bench: setup-run ## run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: demo
-demo: setup-run build ## fill a running platform with example creators, content and sales
+demo: setup-run build ## run the demonstration, codex demo
 	$(BINARY) demo
 
 .PHONY: lint
