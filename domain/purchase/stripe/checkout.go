@@ -18,19 +18,19 @@ const (
 	SessionComplete = "complete"
 	SessionExpired  = "expired"
 
-	PaymentPaid       = "paid"
-	PaymentUnpaid     = "unpaid"
-	PaymentNotNeeded  = "no_payment_required"
-	ModePayment       = "payment"
-	ModeSubscription  = "subscription"
-	ModeSetup         = "setup"
-	lineQuantity      = 1
-	paymentMethodCard = "card"
+	PaymentPaid      = "paid"
+	PaymentUnpaid    = "unpaid"
+	PaymentNotNeeded = "no_payment_required"
+
+	ModePayment      = "payment"
+	ModeSubscription = "subscription"
+	ModeSetup        = "setup"
 )
 
 // CheckoutParams describe one sale: one line, paid once, by card.
 type CheckoutParams struct {
-	// IdempotencyKey makes repeating harmless; at most 255 characters. Required.
+	// IdempotencyKey makes repeating harmless; at most 255 characters. Required. Repeat
+	// with all parameters as they were, ExpiresAt included: others are rejected.
 	IdempotencyKey string
 	// ClientReferenceID is the caller's own id of the checkout (at most 200 characters).
 	ClientReferenceID string
@@ -100,9 +100,9 @@ func checkoutParams(ctx context.Context, p CheckoutParams) *stripego.CheckoutSes
 	}
 	params := &stripego.CheckoutSessionParams{
 		Mode:               stripego.String(ModePayment),
-		PaymentMethodTypes: stripego.StringSlice([]string{paymentMethodCard}),
+		PaymentMethodTypes: stripego.StringSlice([]string{"card"}),
 		LineItems: []*stripego.CheckoutSessionLineItemParams{{
-			Quantity: stripego.Int64(lineQuantity),
+			Quantity: stripego.Int64(1),
 			PriceData: &stripego.CheckoutSessionLineItemPriceDataParams{
 				Currency:    &p.Currency,
 				UnitAmount:  &p.AmountCents,

@@ -30,6 +30,7 @@ type Client struct {
 	backend   stripego.Backend
 	key       string
 	transport *http.Transport
+	maxListed int // see ListEvents
 }
 
 // New builds a client. It makes no call.
@@ -68,7 +69,7 @@ func New(cfg Config) (*Client, error) {
 		// Failures are returned, not logged: an error's text may name a person.
 		LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull},
 	})
-	return &Client{backend: backend, key: cfg.SecretKey, transport: transport}, nil
+	return &Client{backend: backend, key: cfg.SecretKey, transport: transport, maxListed: defaultMaxListed}, nil
 }
 
 // Close drops idle connections. Calls under way finish.

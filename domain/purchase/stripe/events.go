@@ -13,8 +13,8 @@ import (
 	"github.com/stripe/stripe-go/v76/form"
 )
 
-// maxListed bounds what one ListEvents holds in memory (about 4 KiB an event).
-const maxListed = 10_000
+// defaultMaxListed bounds what one ListEvents holds in memory (about 4 KiB an event).
+const defaultMaxListed = 10_000
 
 // eventPage is one page of the events list with every event as it was sent, so that the
 // same tolerant reading serves list and webhook.
@@ -26,30 +26,38 @@ type eventPage struct {
 
 // ListEvents returns the events created at or after since, oldest first, of the given
 // types (at most 20; none means all). Stripe keeps events for 30 days. When there are more
-// than 10 000 it returns the oldest of them: go on with the last one's Created as since,
-// and expect to see that second's events again.
+// than 10 000 it returns the oldest part of them: go on with the last one's Created as
+// since, and expect to see that second's events again.
 func (c *Client) ListEvents(ctx context.Context, since time.Time, types []string) ([]Event, error) {
-	var until time.Time
+	if since.Unix() < 0 {
+		since = time.Unix(0, 0)
+	}
+	var until time.Time // zero: no end
 	for {
 		events, complete, err := c.listEvents(ctx, since, until, types)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		// Stripe pages from the newest, so what is cut off is the oldest: halve the span
-		// until the oldest part fits. One second cannot be halved and is taken as it is.
-		newest, oldest := events, since
-		if complete || len(newest) == 0 {
+		case complete && len(events) == 0 && !until.IsZero():
+			since, until = until, time.Time{} // this part was empty, the rest is not
+			continue
+		case complete:
 			return events, nil
 		}
-		span := newest[len(newest)-1].Created.Sub(oldest)
-		if span < 2*time.Second {
-			return nil, fmt.Errorf("stripe: list events: more than %d events within %s", maxListed, span)
+		// Stripe pages from the newest, so what is cut off is the oldest: halve the span
+		// until its oldest part fits. One second cannot be halved.
+		span := events[len(events)-1].Created.Sub(since)
+		if !until.IsZero() {
+			span = until.Sub(since)
 		}
-		until = oldest.Add(span / 2)
+		if span < 2*time.Second {
+			return nil, fmt.Errorf("stripe: list events: more than %d within %s", c.maxListed, span)
+		}
+		until = since.Add(span / 2)
 	}
 }
 
-// listEvents reads [since, until) newest first, at most maxListed, and returns them oldest
+// listEvents reads [since, until) newest first, at most c.maxListed, and returns them oldest
 // first. complete is false when more existed.
 func (c *Client) listEvents(ctx context.Context, since, until time.Time, types []string) (_ []Event, complete bool, _ error) {
 	const op = "list events"
@@ -71,7 +79,7 @@ func (c *Client) listEvents(ctx context.Context, since, until time.Time, types [
 			cursor = event.ID
 		}
 		done := !page.HasMore || len(page.Data) == 0
-		if done || len(all) >= maxListed {
+		if done || len(all) >= c.maxListed {
 			slices.Reverse(all)
 			return all, done, nil
 		}
@@ -81,7 +89,9 @@ func (c *Client) listEvents(ctx context.Context, since, until time.Time, types [
 func (c *Client) eventPage(ctx context.Context, since, until time.Time, types []string, cursor string) (*eventPage, error) {
 	params := &stripego.EventListParams{
 		CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
-		Types:        stripego.StringSlice(types),
+	}
+	if len(types) > 0 { // an empty list would be sent as an empty type
+		params.Types = stripego.StringSlice(types)
 	}
 	if !until.IsZero() {
 		params.CreatedRange.LesserThan = until.Unix()

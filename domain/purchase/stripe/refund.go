@@ -10,12 +10,12 @@ import (
 
 // The reasons Stripe accepts for a refund.
 const (
-	ReasonDuplicate   = "duplicate"
-	ReasonFraudulent  = "fraudulent"
-	ReasonByRequest   = "requested_by_customer"
-	pageSize          = 100 // the most Stripe returns at once
-	refundIntentParam = "payment_intent"
+	ReasonDuplicate  = "duplicate"
+	ReasonFraudulent = "fraudulent"
+	ReasonByRequest  = "requested_by_customer"
 )
+
+const pageSize = 100 // the most Stripe returns at once
 
 // Refund is money given back, or on its way.
 type Refund struct {
@@ -40,7 +40,7 @@ func (c *Client) Refund(ctx context.Context, paymentIntent string, amountCents i
 		return Refund{}, err
 	}
 	if paymentIntent == "" {
-		return Refund{}, &Error{Kind: ErrRejected, Op: op, Param: refundIntentParam, Message: "payment intent is empty"}
+		return Refund{}, &Error{Kind: ErrRejected, Op: op, Param: "payment_intent", Message: "payment intent is empty"}
 	}
 	if amountCents < 0 {
 		return Refund{}, &Error{Kind: ErrRejected, Op: op, Param: "amount", Message: "amount is negative"}

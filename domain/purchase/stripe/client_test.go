@@ -1,0 +1,408 @@
+package stripe_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+)
+
+const (
+	secretKey     = "sk_test_adapter"
+	webhookSecret = "whsec_adapter"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is an adapter with a sandbox behind it and an endpoint that keeps webhooks.
+type bench struct {
+	*testing.T
+	sandbox *sandbox.Server
+	client  *stripe.Client
+	inbox   *inbox
+}
+
+type hook struct {
+	body   []byte
+	header string
+}
+
+type inbox struct {
+	mu    sync.Mutex
+	hooks []hook
+	came  chan struct{}
+}
+
+func (i *inbox) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	i.mu.Lock()
+	i.hooks = append(i.hooks, hook{body, r.Header.Get("Stripe-Signature")})
+	i.mu.Unlock()
+	select {
+	case i.came <- struct{}{}:
+	default:
+	}
+}
+
+func start(t *testing.T) *bench {
+	t.Helper()
+	in := &inbox{came: make(chan struct{}, 1)}
+	receiver := httptest.NewServer(in)
+	t.Cleanup(receiver.Close)
+	server, err := sandbox.Start(context.Background(), sandbox.Config{
+		SecretKey: secretKey,
+		Webhooks:  []sandbox.Endpoint{{URL: receiver.URL, Secret: webhookSecret}},
+		Retry:     sandbox.Retry{First: 5 * time.Millisecond, Max: 50 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	b := &bench{T: t, sandbox: server, inbox: in}
+	b.client = b.newClient(secretKey, 5*time.Second)
+	return b
+}
+
+func (b *bench) newClient(key string, timeout time.Duration) *stripe.Client {
+	b.Helper()
+	c, err := stripe.New(stripe.Config{SecretKey: key, BackendURL: b.sandbox.URL(), Timeout: timeout})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	return c
+}
+
+// event waits for a webhook of the given type, verifies it and returns it.
+func (b *bench) event(eventType string) stripe.Event {
+	b.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		b.inbox.mu.Lock()
+		hooks := b.inbox.hooks
+		b.inbox.mu.Unlock()
+		for _, h := range hooks {
+			e, err := stripe.VerifyWebhook(h.body, h.header, []string{webhookSecret}, time.Now())
+			if err != nil {
+				b.Fatalf("a webhook of the sandbox is refused: %v", err)
+			}
+			if e.Type == eventType {
+				return e
+			}
+		}
+		select {
+		case <-b.inbox.came:
+		case <-deadline:
+			b.Fatalf("no %s came", eventType)
+		}
+	}
+}
+
+// control calls the sandbox's control API.
+func (b *bench) control(path, body string) {
+	b.Helper()
+	resp, err := http.Post(b.sandbox.URL()+"/sandbox/"+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(resp.Body)
+		b.Fatalf("control %s: %d %s", path, resp.StatusCode, text)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func sale(key string) stripe.CheckoutParams {
+	return stripe.CheckoutParams{
+		IdempotencyKey: key, ClientReferenceID: "ref-" + key, AmountCents: 2999, Currency: "gbp",
+		ProductName: "Field recording", Description: strings.Repeat("ä", 600),
+		CustomerEmail: "buyer@example.test",
+		SuccessURL:    "https://shop.example.test/done?s={CHECKOUT_SESSION_ID}", CancelURL: "https://shop.example.test/",
+		ExpiresAt: time.Now().Add(45 * time.Minute),
+		Metadata:  map[string]string{"contentId": "c-1", "customerId": "u-1"},
+	}
+}
+
+func TestACheckoutIsCreatedRetrievedPaidAndReported(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	created, err := b.client.CreateCheckout(t.Context(), sale("k1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if created.Status != stripe.SessionOpen || created.PaymentStatus != stripe.PaymentUnpaid ||
+		created.PaymentIntentID != "" || created.AmountTotal != 2999 || created.Currency != "gbp" ||
+		created.Metadata["contentId"] != "c-1" || created.ClientReferenceID != "ref-k1" ||
+		!strings.HasPrefix(created.ID, "cs_test_") || !strings.HasPrefix(created.URL, b.sandbox.URL()+"/c/pay/") {
+		t.Fatalf("created: %+v", created)
+	}
+	b.control("sessions/"+created.ID+"/pay", "")
+	paid, err := b.client.RetrieveCheckout(t.Context(), created.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if paid.Status != stripe.SessionComplete || paid.PaymentStatus != stripe.PaymentPaid || paid.PaymentIntentID == "" || paid.URL != "" {
+		t.Fatalf("paid: %+v", paid)
+	}
+	told, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutCompleted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told.ID != paid.ID || told.PaymentIntentID != paid.PaymentIntentID || told.PaymentStatus != stripe.PaymentPaid ||
+		told.AmountTotal != 2999 || told.Mode != stripe.ModePayment || told.Metadata["customerId"] != "u-1" ||
+		!told.ExpiresAt.Equal(created.ExpiresAt) {
+		t.Fatalf("the webhook says: %+v", told)
+	}
+}
+
+func TestTheSameKeyGivesTheSameSession(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	p := sale("same")
+	first, err := b.client.CreateCheckout(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := b.client.CreateCheckout(t.Context(), p)
+	if err != nil || second.ID != first.ID {
+		t.Fatalf("second: %+v, %v", second, err)
+	}
+	p.AmountCents++
+	var failure *stripe.Error
+	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrRejected) || !errors.As(err, &failure) || failure.HTTPStatus != 400 {
+		t.Fatalf("other parameters under the same key: %v", err)
+	}
+}
+
+func TestAnExpiredCheckoutCannotBeExpiredAgain(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	s, err := b.client.CreateCheckout(t.Context(), sale("e"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = b.client.ExpireCheckout(t.Context(), s.ID); err != nil || s.Status != stripe.SessionExpired {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	told, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutExpired))
+	if err != nil || told.ID != s.ID {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	paid, err := b.client.CreateCheckout(t.Context(), sale("p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.control("sessions/"+paid.ID+"/pay", "")
+	if _, err := b.client.ExpireCheckout(t.Context(), paid.ID); !errors.Is(err, stripe.ErrRejected) {
+		t.Fatalf("expiring a paid session: %v", err)
+	}
+}
+
+func TestRefundsAddUpAndStopAtWhatWasPaid(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	s, err := b.client.CreateCheckout(t.Context(), sale("r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.control("sessions/"+s.ID+"/pay", "")
+	s, err = b.client.RetrieveCheckout(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := b.client.Refund(t.Context(), s.PaymentIntentID, 500, stripe.ReasonByRequest, "r1")
+	if err != nil || part.AmountCents != 500 || part.Status != "succeeded" || part.PaymentIntentID != s.PaymentIntentID {
+		t.Fatalf("%+v, %v", part, err)
+	}
+	again, err := b.client.Refund(t.Context(), s.PaymentIntentID, 500, stripe.ReasonByRequest, "r1")
+	if err != nil || again.ID != part.ID {
+		t.Fatalf("the same key refunded twice: %+v, %v", again, err)
+	}
+	told, err := stripe.ChargeRefund(b.event(stripe.EventChargeRefunded))
+	if err != nil || told.PaymentIntentID != s.PaymentIntentID || told.RefundedCents != 500 || told.AmountCents != 2999 || told.Full() {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	rest, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, stripe.ReasonDuplicate, "r2")
+	if err != nil || rest.AmountCents != 2499 {
+		t.Fatalf("%+v, %v", rest, err)
+	}
+	var failure *stripe.Error
+	if _, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, "", "r3"); !errors.As(err, &failure) || failure.Code != "charge_already_refunded" {
+		t.Fatalf("a third refund: %v", err)
+	}
+	all, err := b.client.ListRefunds(t.Context(), s.PaymentIntentID)
+	if err != nil || len(all) != 2 || all[0].ID != rest.ID || all[0].Reason != stripe.ReasonDuplicate {
+		t.Fatalf("%+v, %v", all, err)
+	}
+}
+
+func TestADisputeIsReportedOpenAndClosed(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	s, err := b.client.CreateCheckout(t.Context(), sale("d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.control("sessions/"+s.ID+"/pay", "")
+	s, _ = b.client.RetrieveCheckout(t.Context(), s.ID)
+	b.control("payment_intents/"+s.PaymentIntentID+"/dispute", `{"reason":"product_not_received"}`)
+	opened, err := stripe.Dispute(b.event(stripe.EventDisputeCreated))
+	if err != nil || opened.PaymentIntentID != s.PaymentIntentID || opened.ChargeID == "" || opened.Reason != "product_not_received" ||
+		opened.AmountCents != 2999 || opened.Status != "needs_response" {
+		t.Fatalf("%+v, %v", opened, err)
+	}
+	b.control("disputes/"+opened.ID+"/close", `{"status":"won"}`)
+	closed, err := stripe.Dispute(b.event(stripe.EventDisputeClosed))
+	if err != nil || closed.ID != opened.ID || closed.Status != "won" {
+		t.Fatalf("%+v, %v", closed, err)
+	}
+	if _, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, "", "dr"); !errors.Is(err, stripe.ErrRejected) {
+		t.Fatalf("a disputed payment was refunded: %v", err)
+	}
+}
+
+func TestEventsAreListedOldestFirstAcrossPages(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const sales = 60 // 180 events and more: two pages
+	since := time.Now().Add(-time.Minute)
+	var want []string
+	for i := range sales {
+		s, err := b.client.CreateCheckout(t.Context(), sale("l"+string(rune('A'+i))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.control("sessions/"+s.ID+"/pay", "")
+		want = append(want, s.ID)
+	}
+	all, err := b.client.ListEvents(t.Context(), since, nil)
+	if err != nil || len(all) != 4*sales {
+		t.Fatalf("%d events, %v", len(all), err)
+	}
+	completed, err := b.client.ListEvents(t.Context(), since, []string{stripe.EventCheckoutCompleted, stripe.EventChargeRefunded})
+	if err != nil || len(completed) != sales {
+		t.Fatalf("%d events, %v", len(completed), err)
+	}
+	for i, e := range completed {
+		s, err := stripe.CheckoutSession(e)
+		if err != nil || s.ID != want[i] {
+			t.Fatalf("event %d is about %s, want %s (%v)", i, s.ID, want[i], err)
+		}
+	}
+	if later, err := b.client.ListEvents(t.Context(), time.Now().Add(time.Hour), nil); err != nil || len(later) != 0 {
+		t.Fatalf("%d events of the future, %v", len(later), err)
+	}
+}
+
+func TestMoreEventsThanFitComeInOldestFirstParts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(listOfPast))
+	defer server.Close()
+	client, err := stripe.New(stripe.Config{SecretKey: secretKey, BackendURL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.SetMaxListed(20)
+	since, next := time.Unix(0, 0), 0
+	for next < len(past) {
+		part, err := client.ListEvents(t.Context(), since, nil)
+		if err != nil || len(part) == 0 || len(part) > 20 {
+			t.Fatalf("%d events, %v", len(part), err)
+		}
+		for _, e := range part {
+			if got := e.Created.Unix(); got != past[next] {
+				t.Fatalf("event %d is of %d, want %d", next, got, past[next])
+			}
+			next++
+		}
+		since = part[len(part)-1].Created.Add(time.Second)
+	}
+}
+
+// past is when events happened: long pauses with a crowd after each.
+var past = func() (out []int64) {
+	for _, from := range []int64{1_000, 500_000, 9_000_000} {
+		for i := range int64(30) {
+			out = append(out, from+i*3)
+		}
+	}
+	return out
+}()
+
+// listOfPast answers as Stripe's events list does: newest first, ten a page.
+func listOfPast(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	number := func(name string, fallback int64) int64 {
+		if n, err := strconv.ParseInt(q.Get(name), 10, 64); err == nil {
+			return n
+		}
+		return fallback
+	}
+	from, to := number("created[gte]", 0), number("created[lt]", 1<<40)
+	if after, found := strings.CutPrefix(q.Get("starting_after"), "evt_"); found {
+		at, _ := strconv.ParseInt(after, 10, 64)
+		to = min(to, at)
+	}
+	var data []string
+	more := false
+	for _, at := range slices.Backward(past) {
+		if at < from || at >= to {
+			continue
+		}
+		if len(data) == 10 {
+			more = true
+			break
+		}
+		data = append(data, fmt.Sprintf(`{"id":"evt_%d","type":"x","created":%d}`, at, at))
+	}
+	fmt.Fprintf(w, `{"object":"list","has_more":%v,"data":[%s]}`, more, strings.Join(data, ","))
+}
+
+func TestACustomerPaysAndSeesThePortal(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	id, err := b.client.CreateCustomer(t.Context(), "buyer@example.test", "u-1", "cust")
+	if err != nil || !strings.HasPrefix(id, "cus_") {
+		t.Fatalf("%q, %v", id, err)
+	}
+	p := sale("c")
+	p.CustomerID = id
+	s, err := b.client.CreateCheckout(t.Context(), p)
+	if err != nil || s.CustomerID != id {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	address, err := b.client.PortalURL(t.Context(), id, "https://shop.example.test/account", "portal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(address)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the portal: %v %v", resp, err)
+	}
+	resp.Body.Close()
+	p.IdempotencyKey, p.CustomerID = "stale", "cus_gone"
+	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrNotFound) || !errors.Is(err, stripe.ErrRejected) {
+		t.Fatalf("a forgotten customer: %v", err)
+	}
+}
