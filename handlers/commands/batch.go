@@ -59,7 +59,10 @@ func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command) (r
 		return nil, err
 	}
 	save := &pgx.Batch{}
-	unit.Save(save)
+	if err := unit.Save(save); err != nil {
+		rollback(ctx, conn.Conn())
+		return nil, err
+	}
 	outbox.Queue(save, journal)
 	ledger.queue(save)
 	save.Queue("COMMIT")

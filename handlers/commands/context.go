@@ -29,7 +29,7 @@ type Unit interface {
 	// domain.Error is a rejection and must leave the state as it was.
 	Decide(i int, now time.Time) (Outcome, error)
 	// Save queues the writes of everything that Decide changed.
-	Save(b *pgx.Batch)
+	Save(b *pgx.Batch) error
 }
 
 // Outcome is what a command led to.

@@ -1,0 +1,205 @@
+// Package content holds the rules of what creators offer: drafts, what may be
+// published, who sells what at which price, and under which slug.
+//
+// It is pure. State goes in with a command and the facts the decision needs, the
+// next state and the events come out; loading, locking and storing are the
+// caller's. A refusal leaves the state as it was.
+package content
+
+import (
+	"time"
+)
+
+// Type is what a content item consists of.
+type Type string
+
+// The content types.
+const (
+	Video   Type = "video"
+	Audio   Type = "audio"
+	Written Type = "written"
+)
+
+// Valid reports whether t is one of the types.
+func (t Type) Valid() bool { return t == Video || t == Audio || t == Written }
+
+// Access says who may see a published item.
+type Access string
+
+// The access types. Paid is sold; the others follow from who the viewer is.
+const (
+	Free        Access = "free"
+	Paid        Access = "paid"
+	Followers   Access = "followers"
+	Subscribers Access = "subscribers"
+	Team        Access = "team"
+	Members     Access = "members"
+	Private     Access = "private"
+)
+
+// Valid reports whether a is one of the access types.
+func (a Access) Valid() bool {
+	switch a {
+	case Free, Paid, Followers, Subscribers, Team, Members, Private:
+		return true
+	default:
+		return false
+	}
+}
+
+// needsOrganization reports whether an access type only makes sense inside one.
+func (a Access) needsOrganization() bool {
+	return a == Followers || a == Subscribers || a == Team || a == Members
+}
+
+// Visibility is the older name of Access that some clients still use.
+type Visibility string
+
+// The visibilities, and what they mean: public is free, or paid when it has a
+// price; purchased_only is paid; members_only is for members of the organization;
+// private is for its creator and the organization's management.
+const (
+	Public        Visibility = "public"
+	PurchasedOnly Visibility = "purchased_only"
+	MembersOnly   Visibility = "members_only"
+	PrivateOnly   Visibility = "private"
+)
+
+// Valid reports whether v is one of the visibilities.
+func (v Visibility) Valid() bool {
+	return v == Public || v == PurchasedOnly || v == MembersOnly || v == PrivateOnly
+}
+
+// access returns the access type that a visibility stands for at a price.
+func (v Visibility) access(priceCents int64) Access {
+	switch v {
+	case PurchasedOnly:
+		return Paid
+	case MembersOnly:
+		return Members
+	case PrivateOnly:
+		return Private
+	default:
+		if priceCents > 0 {
+			return Paid
+		}
+		return Free
+	}
+}
+
+// VisibilityOf returns the visibility that a client of the older kind expects for
+// an access type.
+func VisibilityOf(a Access) Visibility {
+	switch a {
+	case Paid:
+		return PurchasedOnly
+	case Private:
+		return PrivateOnly
+	case Followers, Subscribers, Team, Members:
+		return MembersOnly
+	default:
+		return Public
+	}
+}
+
+// Status is where in its life an item is.
+type Status string
+
+// The statuses.
+const (
+	Draft     Status = "draft"
+	Published Status = "published"
+	Archived  Status = "archived"
+)
+
+// Content is the state of one content item.
+type Content struct {
+	ID             string
+	CreatorID      string
+	OrganizationID string // empty: personal
+	MediaItemID    string // empty: written, or a draft that lost its media
+	Title          string
+	Slug           string
+	Description    *string
+	ThumbnailURL   *string
+	Body           *string // article text
+	Type           Type
+	Category       *string
+	Tags           []string
+	Access         Access
+	Visibility     Visibility // as a client gave it; empty when none did
+	PriceCents     *int64     // minor unit; nil is no price
+	MinimumTierID  string
+	ShaderPreset   *string
+	ShaderConfig   map[string]any
+	Featured       bool
+	Status         Status
+	PublishedAt    *time.Time
+	ViewCount      int
+	PurchaseCount  int
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeletedAt      *time.Time
+	// Version counts the item's events.
+	Version int64
+}
+
+// Tenant is the organization, or the creator of personal content.
+func (c Content) Tenant() string {
+	if c.OrganizationID != "" {
+		return c.OrganizationID
+	}
+	return c.CreatorID
+}
+
+// Price returns the price in cents, 0 when there is none.
+func (c Content) Price() int64 {
+	if c.PriceCents == nil {
+		return 0
+	}
+	return *c.PriceCents
+}
+
+// Scope is the space in which a slug is unique: one organization, or the personal
+// space of one creator.
+type Scope struct {
+	OrganizationID string
+	CreatorID      string // set only for personal content
+}
+
+// ScopeOf returns the scope of content of a creator in an organization ("" for none).
+func ScopeOf(creatorID, organizationID string) Scope {
+	if organizationID != "" {
+		return Scope{OrganizationID: organizationID}
+	}
+	return Scope{CreatorID: creatorID}
+}
+
+// Media is what the rules need to know of a media item.
+type Media struct {
+	ID        string
+	CreatorID string
+	Type      string // video or audio
+	Status    string
+	Deleted   bool
+}
+
+// Facts is everything outside the item that a decision rests on, read in the same
+// transaction.
+type Facts struct {
+	// ActorID asks; ActorRole is the actor's platform role now, empty when the
+	// account is gone.
+	ActorID   string
+	ActorRole string
+	// OrganizationRole is the actor's active role in the organization the command
+	// names, empty for none.
+	OrganizationRole string
+	// Media is the media item the item refers to, or would; nil when there is none.
+	Media *Media
+	// SlugTaken says that another live item of the scope has the slug.
+	SlugTaken bool
+	// PayoutsReady says that the creator's payout account can receive money;
+	// PayoutsRequired, that selling demands it.
+	PayoutsReady    bool
+	PayoutsRequired bool
+}

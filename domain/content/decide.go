@@ -1,0 +1,186 @@
+package content
+
+import (
+	"slices"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// Refusals that clients may switch on.
+var (
+	errNotFound      = domain.Missing("CONTENT_NOT_FOUND", "Content")
+	errMediaNotFound = domain.Missing("MEDIA_NOT_FOUND", "Media")
+	errSlugTaken     = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
+	errMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH", "The content type does not match the media type")
+	errMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
+	errPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED", "Selling needs a payout account that can receive money")
+	errNotCreator    = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
+	errOrganization  = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
+)
+
+// publishingRoles are the organization roles that may own content in it.
+var publishingRoles = []string{"owner", "admin", "creator"}
+
+// New decides on a new draft.
+func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if !isCreator(facts.ActorRole) {
+		return Content{}, nil, errNotCreator
+	}
+	c := Content{
+		ID: id, CreatorID: facts.ActorID,
+		OrganizationID: text(cmd.OrganizationID), MediaItemID: text(cmd.MediaItemID), MinimumTierID: text(cmd.MinimumTierID),
+		Title: cmd.Title, Slug: cmd.Slug, Description: cmd.Description, ThumbnailURL: cmd.ThumbnailURL, Body: cmd.ContentBody,
+		Type: cmd.ContentType, Category: cmd.Category, Tags: cmd.Tags,
+		Access: cmd.access(), Visibility: cmd.Visibility, PriceCents: cmd.PriceCents,
+		ShaderPreset: cmd.ShaderPreset, ShaderConfig: cmd.ShaderConfig, Featured: cmd.Featured,
+		Status: Draft, CreatedAt: now, UpdatedAt: now,
+	}
+	if err := c.mayBelong(facts); err != nil {
+		return Content{}, nil, err
+	}
+	if err := c.fits(facts); err != nil {
+		return Content{}, nil, err
+	}
+	c.Version = 1
+	return c, []events.Payload{events.ContentCreated{
+		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, MediaItemID: c.MediaItemID,
+		ContentType: string(c.Type), AccessType: string(c.Access), PriceCents: c.Price(),
+	}}, nil
+}
+
+func isCreator(role string) bool { return role == "creator" || role == "admin" }
+
+// mayBelong refuses an organization in which the actor may not publish. Whether
+// that organization exists is not told apart.
+func (c Content) mayBelong(facts Facts) error {
+	if c.OrganizationID != "" && !slices.Contains(publishingRoles, facts.OrganizationRole) {
+		return errOrganization
+	}
+	return nil
+}
+
+// fits checks the item against the facts: its slug, its media, its offer.
+func (c Content) fits(facts Facts) error {
+	if err := domain.BadFields(offer(c.Access, c.Price(), c.OrganizationID, c.MinimumTierID)); err != nil {
+		return err
+	}
+	if facts.SlugTaken {
+		return errSlugTaken
+	}
+	if c.MediaItemID != "" {
+		m := facts.Media
+		if m == nil || m.Deleted || m.CreatorID != c.CreatorID {
+			return errMediaNotFound
+		}
+		if string(c.Type) != m.Type {
+			return errMediaType
+		}
+	}
+	return nil
+}
+
+// owned refuses everyone but the creator; to others the item does not exist.
+func (c Content) owned(facts Facts) error {
+	if c.ID == "" || c.DeletedAt != nil || c.CreatorID != facts.ActorID {
+		return errNotFound
+	}
+	if !isCreator(facts.ActorRole) {
+		return errNotCreator
+	}
+	return nil
+}
+
+// Update decides on a change. A live item must stay fit to be live: making it paid
+// or giving it other media passes the same gate as publishing.
+func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if err := c.owned(facts); err != nil {
+		return c, nil, err
+	}
+	next, fields := c.with(cmd)
+	if next.OrganizationID != c.OrganizationID {
+		if err := next.mayBelong(facts); err != nil {
+			return c, nil, err
+		}
+	}
+	if err := next.fits(facts); err != nil {
+		return c, nil, err
+	}
+	if next.Status == Published {
+		if err := next.fitToPublish(facts); err != nil {
+			return c, nil, err
+		}
+	}
+	var happened []events.Payload
+	if len(fields) > 0 {
+		happened = append(happened, events.ContentRevised{ContentID: c.ID, Fields: fields})
+	}
+	if next.Access != c.Access || next.Price() != c.Price() {
+		happened = append(happened, events.ContentPriceChanged{
+			ContentID: c.ID, AccessType: string(next.Access), PriceCents: next.Price(),
+			OldAccessType: string(c.Access), OldPriceCents: c.Price(),
+		})
+	}
+	if len(happened) > 0 {
+		next.UpdatedAt = now
+		next.Version += int64(len(happened))
+	}
+	return next, happened, nil
+}
+
+// Publish decides on going live. Repeating it is a success without an effect.
+func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if err := c.owned(facts); err != nil {
+		return c, nil, err
+	}
+	if c.Status == Published {
+		return c, nil, nil
+	}
+	if err := c.fitToPublish(facts); err != nil {
+		return c, nil, err
+	}
+	c.Status, c.PublishedAt, c.UpdatedAt = Published, &now, now
+	c.Version++
+	return c, []events.Payload{events.ContentPublished{
+		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, PublishedAt: now,
+	}}, nil
+}
+
+// fitToPublish is the publish gate.
+func (c Content) fitToPublish(facts Facts) error {
+	if c.Type != Written {
+		if m := facts.Media; m == nil || m.Deleted || m.CreatorID != c.CreatorID {
+			return errMediaNotFound
+		} else if m.Status != "ready" {
+			return errMediaNotReady
+		}
+	}
+	if (c.Access == Paid || c.Access == Subscribers) && facts.PayoutsRequired && !facts.PayoutsReady {
+		return errPayouts
+	}
+	return nil
+}
+
+// Unpublish decides on going back to draft. The time of publication is kept.
+func (c Content) Unpublish(facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if err := c.owned(facts); err != nil {
+		return c, nil, err
+	}
+	if c.Status != Published {
+		return c, nil, nil
+	}
+	c.Status, c.UpdatedAt = Draft, now
+	c.Version++
+	return c, []events.Payload{events.ContentUnpublished{ContentID: c.ID}}, nil
+}
+
+// Delete decides on the end of an item. Its slug is free again; its media stays.
+func (c Content) Delete(facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if err := c.owned(facts); err != nil {
+		return c, nil, err
+	}
+	c.DeletedAt, c.UpdatedAt = &now, now
+	c.Version++
+	return c, []events.Payload{events.ContentDeleted{ContentID: c.ID}}, nil
+}

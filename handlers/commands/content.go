@@ -1,0 +1,237 @@
+package commands
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// Content applies the commands of context "content".
+type Content struct {
+	// PayoutsRequired says that paid content can be published only when its
+	// creator's payout account can receive money.
+	PayoutsRequired bool
+}
+
+// Name implements Context.
+func (Content) Name() string { return "content" }
+
+// Open implements Context.
+func (c Content) Open(batch []events.Command) Unit {
+	u := &contentUnit{
+		cmds: batch, payloads: make([]any, len(batch)), payoutsRequired: c.PayoutsRequired,
+		items: map[string]content.Content{}, media: map[string]content.Media{}, slugs: postgres.Slugs{},
+		actors: newActors(), changed: map[string]bool{},
+	}
+	for i, cmd := range batch {
+		u.payloads[i] = decodeContent(cmd)
+	}
+	return u
+}
+
+// decodeContent returns the command's struct, or the error to refuse it with.
+func decodeContent(cmd events.Command) any {
+	var payload any
+	switch cmd.Type {
+	case "content.create":
+		payload = &content.Create{}
+	case "content.update":
+		payload = &content.Update{}
+	case "content.publish":
+		payload = &content.Publish{}
+	case "content.unpublish":
+		payload = &content.Unpublish{}
+	case "content.delete":
+		payload = &content.Delete{}
+	default:
+		return fmt.Errorf("unknown command %q", cmd.Type)
+	}
+	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
+		return fmt.Errorf("decode %s: %w", cmd.Type, err)
+	}
+	return payload
+}
+
+type contentUnit struct {
+	cmds            []events.Command
+	payloads        []any
+	payoutsRequired bool
+
+	items   map[string]content.Content
+	media   map[string]content.Media
+	slugs   postgres.Slugs
+	actors  *actors
+	order   []string
+	changed map[string]bool
+}
+
+// Load implements Unit.
+func (u *contentUnit) Load(b *pgx.Batch) {
+	var ids, media, slugs, moved []string
+	for i, cmd := range u.cmds {
+		organization := ""
+		switch p := u.payloads[i].(type) {
+		case *content.Create:
+			organization = orEmpty(p.OrganizationID)
+			slugs = append(slugs, p.Slug)
+			media = appendSet(media, p.MediaItemID)
+		case *content.Update:
+			organization = orEmpty(p.OrganizationID.Value)
+			slugs = appendSet(slugs, p.Slug.Value)
+			media = appendSet(media, p.MediaItemID.Value)
+			ids = append(ids, cmd.AggregateID)
+			if p.OrganizationID.Set {
+				moved = append(moved, cmd.AggregateID)
+			}
+		default:
+			ids = append(ids, cmd.AggregateID)
+		}
+		u.actors.want(cmd.ActorID, organization)
+	}
+	u.actors.load(b)
+	if len(ids) > 0 {
+		postgres.QueueLock(b, ids, u.items)
+	}
+	if len(media) > 0 || len(ids) > 0 {
+		postgres.QueueMedia(b, media, ids, u.media)
+	}
+	if len(slugs) > 0 || len(moved) > 0 {
+		postgres.QueueSlugs(b, slugs, moved, u.slugs)
+	}
+}
+
+func appendSet(list []string, s *string) []string {
+	if s != nil {
+		return append(list, *s)
+	}
+	return list
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Decide implements Unit.
+func (u *contentUnit) Decide(i int, now time.Time) (Outcome, error) {
+	cmd := u.cmds[i]
+	before := u.items[cmd.AggregateID]
+	var (
+		next     content.Content
+		happened []events.Payload
+		err      error
+	)
+	switch p := u.payloads[i].(type) {
+	case error:
+		return Outcome{}, p
+	case *content.Create:
+		facts := u.facts(cmd, p.MediaItemID, orEmpty(p.OrganizationID))
+		facts.SlugTaken = u.slugTaken("", content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID)), p.Slug)
+		next, happened, err = content.New(cmd.AggregateID, *p, facts, now)
+	case *content.Update:
+		next, happened, err = u.update(cmd, before, *p, now)
+	case *content.Publish:
+		next, happened, err = before.Publish(u.facts(cmd, &before.MediaItemID, ""), now)
+	case *content.Unpublish:
+		next, happened, err = before.Unpublish(u.facts(cmd, nil, ""), now)
+	case *content.Delete:
+		next, happened, err = before.Delete(u.facts(cmd, nil, ""), now)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	u.apply(before, next, len(happened) > 0)
+	facts := numbered(next.Tenant(), next.ID, next.Version, happened)
+	switch u.payloads[i].(type) {
+	case *content.Create:
+		return Created(wire.ContentOf(next), facts...), nil
+	case *content.Delete:
+		return Done(facts...), nil
+	default:
+		return Changed(wire.ContentOf(next), facts...), nil
+	}
+}
+
+func (u *contentUnit) update(cmd events.Command, before content.Content, p content.Update, now time.Time) (content.Content, []events.Payload, error) {
+	media, organization, slug := before.MediaItemID, before.OrganizationID, before.Slug
+	if p.MediaItemID.Set {
+		media = orEmpty(p.MediaItemID.Value)
+	}
+	if p.OrganizationID.Set {
+		organization = orEmpty(p.OrganizationID.Value)
+	}
+	if p.Slug.Value != nil {
+		slug = *p.Slug.Value
+	}
+	facts := u.facts(cmd, &media, organization)
+	facts.SlugTaken = u.slugTaken(before.ID, content.ScopeOf(before.CreatorID, organization), slug)
+	return before.Update(p, facts, now)
+}
+
+// facts returns what the decision on one command rests on.
+func (u *contentUnit) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
+	f := content.Facts{
+		ActorID: cmd.ActorID, ActorRole: u.actors.roles[cmd.ActorID],
+		OrganizationRole: u.actors.memberships[membership{organization, cmd.ActorID}],
+		PayoutsReady:     u.actors.payouts[cmd.ActorID], PayoutsRequired: u.payoutsRequired,
+	}
+	if mediaID != nil {
+		if m, ok := u.media[*mediaID]; ok {
+			f.Media = &m
+		}
+	}
+	return f
+}
+
+// slugTaken looks at the database's slugs and at those of this batch. What another
+// transaction takes meanwhile, the unique index refuses.
+func (u *contentUnit) slugTaken(id string, scope content.Scope, slug string) bool {
+	owner, taken := u.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
+	return taken && owner != id
+}
+
+// apply makes the next state visible to the commands that follow in the batch.
+func (u *contentUnit) apply(before, next content.Content, changed bool) {
+	if !changed {
+		return
+	}
+	if before.ID != "" {
+		delete(u.slugs, postgres.SlugKey{Scope: content.ScopeOf(before.CreatorID, before.OrganizationID), Slug: before.Slug})
+	}
+	if next.DeletedAt == nil {
+		u.slugs[postgres.SlugKey{Scope: content.ScopeOf(next.CreatorID, next.OrganizationID), Slug: next.Slug}] = next.ID
+	}
+	u.items[next.ID] = next
+	if !u.changed[next.ID] {
+		u.changed[next.ID] = true
+		u.order = append(u.order, next.ID)
+	}
+}
+
+// Save implements Unit.
+func (u *contentUnit) Save(b *pgx.Batch) error {
+	items := make([]content.Content, len(u.order))
+	for i, id := range u.order {
+		items[i] = u.items[id]
+	}
+	return postgres.QueueSave(b, items)
+}
+
+// numbered gives the last of the payloads the version last, and those before it
+// the ones before.
+func numbered(tenant, id string, last int64, payloads []events.Payload) []events.Fact {
+	facts := make([]events.Fact, len(payloads))
+	for i, p := range payloads {
+		facts[i] = events.Fact{Tenant: tenant, AggregateID: id, Version: last - int64(len(payloads)-1-i), Payload: p}
+	}
+	return facts
+}

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain/content"
+)
+
+// Content is a content item as its creator sees it.
+type Content struct {
+	ID             string         `json:"id"`
+	CreatorID      string         `json:"creatorId"`
+	OrganizationID *string        `json:"organizationId"`
+	MediaItemID    *string        `json:"mediaItemId"`
+	Title          string         `json:"title"`
+	Slug           string         `json:"slug"`
+	Description    *string        `json:"description"`
+	ContentType    content.Type   `json:"contentType"`
+	ContentBody    *string        `json:"contentBody"`
+	ThumbnailURL   *string        `json:"thumbnailUrl"`
+	Category       *string        `json:"category"`
+	Tags           []string       `json:"tags"`
+	AccessType     content.Access `json:"accessType"`
+	// Visibility is the older name of accessType; both are always answered.
+	Visibility    content.Visibility `json:"visibility"`
+	PriceCents    *int64             `json:"priceCents"`
+	MinimumTierID *string            `json:"minimumTierId"`
+	ShaderPreset  *string            `json:"shaderPreset"`
+	ShaderConfig  map[string]any     `json:"shaderConfig"`
+	Featured      bool               `json:"featured"`
+	Status        content.Status     `json:"status"`
+	PublishedAt   *time.Time         `json:"publishedAt"`
+	ViewCount     int                `json:"viewCount"`
+	PurchaseCount int                `json:"purchaseCount"`
+	CreatedAt     time.Time          `json:"createdAt"`
+	UpdatedAt     time.Time          `json:"updatedAt"`
+	DeletedAt     *time.Time         `json:"deletedAt"`
+}
+
+// ContentOf returns an item's representation for its creator.
+func ContentOf(c content.Content) Content {
+	visibility := c.Visibility
+	if visibility == "" {
+		visibility = content.VisibilityOf(c.Access)
+	}
+	tags := c.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	return Content{
+		ID: c.ID, CreatorID: c.CreatorID, OrganizationID: nullable(c.OrganizationID), MediaItemID: nullable(c.MediaItemID),
+		Title: c.Title, Slug: c.Slug, Description: c.Description, ContentType: c.Type, ContentBody: c.Body,
+		ThumbnailURL: c.ThumbnailURL, Category: c.Category, Tags: tags, AccessType: c.Access, Visibility: visibility,
+		PriceCents: c.PriceCents, MinimumTierID: nullable(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
+		Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt, ViewCount: c.ViewCount, PurchaseCount: c.PurchaseCount,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
+	}
+}
+
+// PublicContent is a published item as everyone sees it. The article's text is
+// there for free content only.
+type PublicContent struct {
+	Content
+	Creator      *PublicCreator      `json:"creator"`
+	Organization *PublicOrganization `json:"organization"`
+}
+
+// PublicCreator is who made an item.
+type PublicCreator struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Username *string `json:"username"`
+	Avatar   *string `json:"avatarUrl"`
+}
+
+// PublicOrganization is where an item is published.
+type PublicOrganization struct {
+	ID   string  `json:"id"`
+	Name string  `json:"name"`
+	Slug string  `json:"slug"`
+	Logo *string `json:"logoUrl"`
+}
+
+// PublicContentOf returns an item's representation for everyone.
+func PublicContentOf(c content.Content, creator *PublicCreator, organization *PublicOrganization) PublicContent {
+	view := ContentOf(c)
+	if c.Access != content.Free {
+		view.ContentBody = nil
+	}
+	view.MediaItemID = nil
+	return PublicContent{Content: view, Creator: creator, Organization: organization}
+}
+
+// nullable returns nil for the empty string.
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
