@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,22 +124,20 @@ func TestLimitsStopAnExpensiveFile(t *testing.T) {
 			_, err := tool.Transcode(context.Background(), ffmpeg.Job{Input: clip, MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out")})
 			var refused *ffmpeg.RejectError
 			if !errors.As(err, &refused) || refused.Code != c.code {
-				t.Errorf("err = %v, want code %s", err, c.code)
+				t.Errorf("err = %v, want code %s", explain(err), c.code)
 			}
 		})
 	}
 }
 
-// A program in ffmpeg's place tells how it sees the world.
+// A program in ffprobe's place tells, through its messages, how it sees the world.
 func TestTheChildSeesNothingOfItsSurroundings(t *testing.T) {
 	t.Parallel()
 	const spy = `#!/bin/sh
-case "$*" in *-encoders*) echo " libx264  libwebp  aac "; exit 0;; esac
-/usr/bin/env
-/usr/bin/id -u
-pwd -P 2>&1
-grep -c : /proc/net/dev
-ulimit -n
+exec 1>&2
+echo "[uid $(/usr/bin/id -u)] [interfaces $(grep -c : /proc/net/dev)] [directory $(pwd -P)] [arguments $*]"
+echo "[memory $(ulimit -v)] [seconds $(ulimit -t)] [files $(ulimit -n)] [core $(ulimit -c)]"
+echo "[environment $(/usr/bin/env | cut -d= -f1 | grep -v -e PWD -e SHLVL -e '^_$' | tr '\\n' ' ')]"
 exit 1
 `
 	dir, err := os.MkdirTemp("", "spy") // t.TempDir would hide the program from an unprivileged child
@@ -149,13 +146,34 @@ exit 1
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "ffprobe")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, []byte(strings.Replace(spy, "exit 1", "exit 1", 1)), 0o755)); err != nil {
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, []byte(spy), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	tool := newTool(t, func(cfg *ffmpeg.Config) { cfg.FFprobe = path })
-	_ = tool
+	tool := newTool(t, func(cfg *ffmpeg.Config) {
+		cfg.FFprobe, cfg.MemoryLimit, cfg.CPUSeconds = path, 1<<30, 77
+	})
 	input := generate(t, "a.wav", "-f lavfi -i sine=d=1")
 	_, err = tool.Probe(context.Background(), input, ffmpeg.WAV)
-	_ = err
-	_ = strconv.Itoa
+	var refused *ffmpeg.RejectError
+	if !errors.As(err, &refused) {
+		t.Fatal(err)
+	}
+	want := []string{"[directory /]", "[memory 1048576]", "[seconds 77]", "[files 128]", "[core 0]", "[environment ]"}
+	if strings.Contains(tool.Confinement(), "uid 65534") {
+		want = append(want, "[uid 65534]")
+	}
+	if strings.Contains(tool.Confinement(), "namespaces") {
+		want = append(want, "[interfaces 1]")
+	}
+	for _, fact := range want {
+		if !strings.Contains(refused.Detail, fact) {
+			t.Errorf("%s is not among what the child reports:\n%s", fact, refused.Detail)
+		}
+	}
+	if strings.Contains(refused.Detail, input) {
+		t.Errorf("the child was told the path of its input:\n%s", refused.Detail)
+	}
+	if os.Geteuid() == 0 && !strings.Contains(tool.Confinement(), "uid 65534") {
+		t.Errorf("root runs ffmpeg with %s", tool.Confinement())
+	}
 }

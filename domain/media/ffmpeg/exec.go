@@ -104,7 +104,8 @@ func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, std
 	case contains(stderr, "prlimit: ", "error while loading shared libraries", "No space left on device",
 		"Input/output error", "Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
-	case contains(stderr, "Cannot allocate memory", "malloc of size", "File too large", "out of memory"):
+	case contains(stderr, "Cannot allocate memory", "Resource temporarily unavailable", "malloc of size",
+		"File too large", "out of memory"):
 		return reject(TooCostly, stderr)
 	default:
 		return reject(Undecodable, stderr)

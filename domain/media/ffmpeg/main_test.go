@@ -7,20 +7,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 )
 
-// newTool returns a tool with two threads; change adjusts its configuration.
+var sharedTool = sync.OnceValues(func() (*ffmpeg.Tool, error) {
+	return ffmpeg.New(ffmpeg.Config{Threads: 2, Timeout: 2 * time.Minute})
+})
+
+// newTool returns a tool with two threads: the shared one, or one of its own with a changed configuration.
 func newTool(t *testing.T, change func(*ffmpeg.Config)) *ffmpeg.Tool {
 	t.Helper()
-	cfg := ffmpeg.Config{Threads: 2, Timeout: 2 * time.Minute}
+	tool, err := sharedTool()
 	if change != nil {
+		cfg := ffmpeg.Config{Threads: 2, Timeout: 2 * time.Minute}
 		change(&cfg)
+		tool, err = ffmpeg.New(cfg)
 	}
-	tool, err := ffmpeg.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestProbeRefusesWhatMayNotBePublished(t *testing.T) {
 			return generate(t, "a.avi", "-f lavfi -i color=s=7696x16:r=25 -t 0.2 -c:v mjpeg")
 		}, ffmpeg.TooLarge},
 		{"longer than a day", ffmpeg.MP4, func(t *testing.T) string {
-			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=1 -t 86500 -vf select='lt(n\\,2)+gt(n\\,86490)' -fps_mode vfr -c:v libx264 -preset ultrafast")
+			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 3 -vf setpts=N*50000/TB -fps_mode vfr -c:v libx264 -preset ultrafast")
 		}, ffmpeg.TooLong},
 		{"a codec nobody records in", ffmpeg.AVI, func(t *testing.T) string {
 			return generate(t, "a.avi", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v snow -strict -2")

@@ -301,7 +301,7 @@ func checkWaveform(t *testing.T, out string, result ffmpeg.Result) {
 	if wave.Bits != 8 || len(wave.Data) != 2*wave.Length {
 		t.Errorf("waveform has %d bits, %d values for %d points", wave.Bits, len(wave.Data), wave.Length)
 	}
-	steady := wave.Data[8 : len(wave.Data)-8] // codecs overshoot where a tone begins and ends
+	steady := wave.Data[8 : len(wave.Data)-8]                    // codecs overshoot where a tone begins and ends
 	near(t, "highest value", float64(slices.Max(steady)), 16, 2) // 1/8 of 128
 	near(t, "lowest value", float64(slices.Min(steady)), -16, 2)
 	f, err := os.Open(filepath.Join(out, result.WaveformImage))
