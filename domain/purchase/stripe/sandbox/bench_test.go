@@ -109,6 +109,19 @@ func (i *inbox) count(eventType string) int {
 	return n
 }
 
+// sessions are those whose completion came.
+func (i *inbox) sessions() map[string]bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	out := map[string]bool{}
+	for _, e := range i.events {
+		if id, _ := e.Data.Object["id"].(string); e.Type == "checkout.session.completed" {
+			out[id] = true
+		}
+	}
+	return out
+}
+
 // waitFor waits until holds does.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -35,24 +35,23 @@ type lineItem struct {
 }
 
 type session struct {
-	ID                     string
-	Created, ExpiresAt     int64
-	Status, PaymentStatus  string // open, complete, expired; unpaid, paid
-	Amount                 int64
-	Currency               string
-	Lines                  []lineItem
-	Customer, Email        string
-	Reference              string // client_reference_id
-	Metadata               map[string]string
-	SuccessURL, CancelURL  string
-	Intent                 string
-	IntentMetadata         map[string]string
-	IntentDescription      string
-	TransferGroup          string
-	MethodTypes            []string
-	Locale, SubmitType     string
-	Declined               bool // the last attempt was declined; shown on the page
-	CustomerCreationChoice string
+	ID                    string
+	Created, ExpiresAt    int64
+	Status, PaymentStatus string // open, complete, expired; unpaid, paid
+	Amount                int64
+	Currency              string
+	Lines                 []lineItem
+	Customer, Email       string
+	Reference             string // client_reference_id
+	Metadata              map[string]string
+	SuccessURL, CancelURL string
+	Intent                string
+	IntentMetadata        map[string]string
+	IntentDescription     string
+	TransferGroup         string
+	MethodTypes           []string
+	Locale, SubmitType    string
+	Declined              bool // the last attempt was declined; shown on the page
 }
 
 type intent struct {

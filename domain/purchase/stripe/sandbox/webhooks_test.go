@@ -95,8 +95,9 @@ func TestARestartKeepsTheStateAndSendsWhatIsOwed(t *testing.T) {
 	b.inbox.refuse = 0
 	b.inbox.mu.Unlock()
 	b.open()
+	// At least once: an attempt that the stop cut off may have arrived as well.
 	waitFor(t, "the events owed", func() bool {
-		return b.inbox.count("checkout.session.completed") == 1 && b.inbox.count("charge.refunded") == 1
+		return b.inbox.count("checkout.session.completed") >= 1 && b.inbox.count("charge.refunded") >= 1
 	})
 	again, err := b.api.CheckoutSessions.New(p)
 	if err != nil || again.ID != s.ID {
