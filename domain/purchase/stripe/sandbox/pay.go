@@ -96,9 +96,9 @@ func (t *tx) newCharge(s session, i intent) charge {
 	}
 }
 
-// book adds to a balance; account "" is ours.
-func (t *tx) book(currency string, amount int64) error {
-	return put(t, t.balances, currency, t.balances.rows[currency]+amount)
+// book adds to a balance: a currency is ours, "<account>/<currency>" an account's.
+func (t *tx) book(balance string, amount int64) error {
+	return put(t, t.balances, balance, t.balances.rows[balance]+amount)
 }
 
 func retrieveIntent(t *tx, r *request) (any, error) {
