@@ -8,6 +8,8 @@ func init() {
 	register[MediaReady]("Every rendition is there; the media item can be streamed.")
 	register[MediaFailed]("The file was rejected, or its transcoding ended without a result.")
 	register[MediaRetried]("The owner asked for another attempt.")
+	register[MediaRevised]("What the creator wrote about a media item was changed.")
+	register[MediaOutputsDiscarded]("A job delivered for a media item that is deleted; its objects are being removed.")
 	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
 }
 
@@ -41,6 +43,8 @@ type MediaTranscodingStarted struct {
 	MediaType string `json:"media_type"`
 	MimeType  string `json:"mime_type"`
 	ObjectKey string `json:"object_key"`
+	// ETag is the version of the original that was examined; it is what must be transcoded.
+	ETag string `json:"etag,omitempty"`
 	// JobID names this attempt; a callback must quote it.
 	JobID   string `json:"job_id"`
 	Attempt int    `json:"attempt"`
@@ -87,6 +91,19 @@ type MediaRetried struct {
 	Attempt int    `json:"attempt"`
 }
 
+// MediaRevised : the fields that changed, not their content.
+type MediaRevised struct {
+	MediaID string   `json:"media_id"`
+	Fields  []string `json:"fields"`
+}
+
+// MediaOutputsDiscarded : late outputs of a deleted item are being removed.
+type MediaOutputsDiscarded struct {
+	MediaID   string `json:"media_id"`
+	CreatorID string `json:"creator_id"`
+	JobID     string `json:"job_id"`
+}
+
 // MediaDeleted : its objects are being removed.
 type MediaDeleted struct {
 	MediaID   string `json:"media_id"`
@@ -113,6 +130,12 @@ func (MediaFailed) EventType() string { return "media.failed" }
 
 // EventType implements Payload.
 func (MediaRetried) EventType() string { return "media.retried" }
+
+// EventType implements Payload.
+func (MediaRevised) EventType() string { return "media.revised" }
+
+// EventType implements Payload.
+func (MediaOutputsDiscarded) EventType() string { return "media.outputs_discarded" }
 
 // EventType implements Payload.
 func (MediaDeleted) EventType() string { return "media.deleted" }

@@ -1,0 +1,147 @@
+package media
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// Type is what an item is to its audience.
+type Type string
+
+// The types of media.
+const (
+	Video Type = "video"
+	Audio Type = "audio"
+)
+
+// Valid reports whether t is one of the types.
+func (t Type) Valid() bool { return t == Video || t == Audio }
+
+// Status is where an item is in its life.
+type Status string
+
+// The statuses, in the order of a life without trouble; Failed ends one with trouble.
+const (
+	Uploading   Status = "uploading"
+	Uploaded    Status = "uploaded"
+	Transcoding Status = "transcoding"
+	Ready       Status = "ready"
+	Failed      Status = "failed"
+)
+
+// Statuses lists every status.
+var Statuses = []Status{Uploading, Uploaded, Transcoding, Ready, Failed}
+
+// Valid reports whether s is one of the statuses.
+func (s Status) Valid() bool {
+	for _, known := range Statuses {
+		if s == known {
+			return true
+		}
+	}
+	return false
+}
+
+// MaxAttempts is how many transcoding jobs one item may have.
+const MaxAttempts = 3
+
+// DefaultPriority is the priority of a job, from 0 (urgent) to 4 (backlog).
+const DefaultPriority = 2
+
+// Item is the state of one media item. Empty strings and nil pointers are facts that are not known (yet).
+type Item struct {
+	ID          string
+	CreatorID   string
+	Title       string
+	Description *string
+	Type        Type
+	Status      Status
+	// ObjectKey names the original in the media bucket; ETag is the version of it that was examined.
+	ObjectKey string
+	ETag      string
+	// SizeBytes is declared at registration and verified on completion.
+	SizeBytes int64
+	MimeType  string
+
+	DurationSeconds *int
+	Width, Height   *int
+	MasterKey       string
+	PreviewKey      string
+	ThumbnailKey    string
+	WaveformKey     string
+	WaveformImage   string
+	MezzanineKey    string
+	ReadyVariants   []string
+	Loudness        *Loudness
+
+	// JobID names the current attempt, or the last one.
+	JobID     string
+	Error     string
+	ErrorCode string
+	Attempts  int
+	Priority  int
+	Progress  *int
+	Step      string
+	// SeenAt is the last sign of life of the running job.
+	SeenAt *time.Time
+
+	UploadedAt *time.Time
+	Version    int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	DeletedAt  *time.Time
+}
+
+// Loudness is what was measured of the source, in hundredths of LUFS, dBTP and LU.
+type Loudness struct {
+	Integrated, Peak, Range int
+}
+
+// Actor is who asks, as the database knows them when the command is applied.
+type Actor struct {
+	ID string
+	// Role is the platform role; empty for an account that does not exist any more.
+	Role string
+}
+
+// mayUpload says which platform roles have media at all.
+func (a Actor) mayUpload() bool { return a.Role == "creator" || a.Role == "admin" }
+
+// Facts are what a decision needs beyond the item itself.
+type Facts struct {
+	Actor Actor
+	// UploadID makes the object key of a new item unguessable and unique.
+	UploadID string
+	// Development permits what test clients do: own keys, forced statuses.
+	Development bool
+	// PublishedUses counts the published content that shows the item.
+	PublishedUses int
+}
+
+// exists reports whether the item is there and not deleted.
+func (i Item) exists() bool { return i.ID != "" && i.DeletedAt == nil }
+
+// authorize refuses everybody but the owner. To others the item does not exist.
+func (i Item) authorize(a Actor) error {
+	if !i.exists() || i.CreatorID != a.ID {
+		return domain.Missing("MEDIA_NOT_FOUND", "Media")
+	}
+	if !a.mayUpload() {
+		return domain.Refuse(domain.Forbidden, "", "You may not do this")
+	}
+	return nil
+}
+
+// changed is the item after a change with these events.
+func (i Item) changed(now time.Time, payloads ...events.Payload) (Item, []events.Payload) {
+	i.UpdatedAt = now
+	i.Version += int64(len(payloads))
+	return i, payloads
+}
+
+// refuse returns a refusal whose public code is the reason itself, as the contract has it for media.
+func refuse(class domain.Class, reason, message string) *domain.Error {
+	return &domain.Error{Class: class, Code: reason, Reason: reason, Message: message}
+}
