@@ -1,0 +1,259 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
+)
+
+func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	w.startRelay(t)
+	cmd := w.create("first")
+	reply := w.send(t, cmd)
+	if reply.Status != http.StatusCreated || !strings.Contains(string(reply.Body), `"slug":"first"`) {
+		t.Fatalf("reply = %d %s", reply.Status, reply.Body)
+	}
+	w.assertWhole(t)
+	if n := w.number(t, `SELECT count(*) FROM outbox WHERE type = 'content.created' AND causation_id = $1 AND tenant = $2`, cmd.ID, w.creator); n != 1 {
+		t.Errorf("%d events content.created, want 1", n)
+	}
+}
+
+func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	cmd := w.create("once")
+	var wait sync.WaitGroup
+	for range 20 {
+		wait.Go(func() {
+			again := cmd
+			again.AggregateID = uuid.NewString() // a retry may make another id, in another partition
+			if reply := w.send(t, again); reply.Status != http.StatusCreated {
+				t.Errorf("reply = %d %s", reply.Status, reply.Body)
+			}
+		})
+	}
+	wait.Wait()
+	if n := w.number(t, `SELECT count(*) FROM content`); n != 1 {
+		t.Errorf("%d items, want 1", n)
+	}
+	if n := w.number(t, `SELECT count(*) FROM outbox`); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	first := w.create("one")
+	w.send(t, first)
+	second := w.create("two")
+	second.ID = first.ID
+	if reply := w.send(t, second); reply.PayloadHash != first.PayloadHash() {
+		t.Errorf("the reply must show that the id belongs to another payload")
+	}
+	if n := w.number(t, `SELECT count(*) FROM content WHERE slug = 'two'`); n != 0 {
+		t.Errorf("the second payload was applied")
+	}
+}
+
+func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	statuses := make(chan int, 32)
+	var wait sync.WaitGroup
+	for range cap(statuses) {
+		wait.Go(func() { statuses <- w.send(t, w.create("wanted")).Status })
+	}
+	wait.Wait()
+	close(statuses)
+	count := map[int]int{}
+	for status := range statuses {
+		count[status]++
+	}
+	if count[http.StatusCreated] != 1 || count[http.StatusConflict] != 31 {
+		t.Errorf("statuses = %v, want one 201 and 31 times 409", count)
+	}
+	if n := w.number(t, `SELECT count(*) FROM dead_letters`); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := uuid.NewString()
+	create := w.create("story")
+	create.AggregateID = id
+	cmds := []events.Command{
+		create,
+		newCommand("content.publish", w.creator, id, content.Publish{}),
+		newCommand("content.update", w.creator, id, content.Update{Title: content.Field[string]{Set: true, Value: pointer("New")}}),
+		newCommand("content.delete", w.creator, id, content.Delete{}),
+	}
+	for _, cmd := range cmds { // sent before anyone consumes, so they are one batch
+		w.accept(t, cmd)
+		if err := w.dispatcher.Publish(context.Background(), cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.startRunner(t)
+	sweep(t, w)
+	w.eventually(t, 4, `SELECT count(*) FROM commands WHERE status = 'applied'`)
+	if n := w.number(t, `SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`, id); n != 4 {
+		t.Errorf("version = %d, want 4", n)
+	}
+}
+
+func sweep(t *testing.T, w *world) {
+	t.Helper()
+	s := &commands.Sweeper{Pool: w.pool, Dispatcher: w.dispatcher, After: 100 * time.Millisecond, Now: time.Now, Log: w.log}
+	run(t, s.Run)
+}
+
+func TestTheSweeperSendsWhatGotLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	cmd := w.create("lost")
+	w.accept(t, cmd) // and the edge died before it published
+	sweep(t, w)
+	w.eventually(t, 1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied' AND envelope IS NULL`, cmd.ID)
+}
+
+func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cmd := w.create("late")
+	w.accept(t, cmd)
+	w.exec(t, `UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
+	w.startRunner(t)
+	sweep(t, w)
+	w.eventually(t, 1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`, cmd.ID)
+	if n := w.number(t, `SELECT count(*) FROM content`) + w.number(t, `SELECT count(*) FROM outbox`); n != 0 {
+		t.Errorf("the refused command left a trace")
+	}
+}
+
+// poisonous panics on one command and lets the others through.
+type poisonous struct{ commands.Content }
+
+type poisonousUnit struct {
+	commands.Unit
+	cmds []events.Command
+}
+
+func (p poisonous) Open(batch []events.Command) commands.Unit {
+	return poisonousUnit{p.Content.Open(batch), batch}
+}
+
+func (u poisonousUnit) Decide(i int, now time.Time) (commands.Outcome, error) {
+	if strings.Contains(string(u.cmds[i].Payload), `"poison"`) {
+		panic("poison")
+	}
+	return u.Unit.Decide(i, now)
+}
+
+func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t, poisonous{})
+	var wait sync.WaitGroup
+	for i := range 20 {
+		wait.Go(func() {
+			if reply := w.send(t, w.create(slug(i))); reply.Status != http.StatusCreated {
+				t.Errorf("neighbour = %d %s", reply.Status, reply.Body)
+			}
+		})
+	}
+	reply := w.send(t, w.create("poison"))
+	wait.Wait()
+	if reply.Status != http.StatusInternalServerError || !strings.Contains(string(reply.Body), "INTERNAL_ERROR") {
+		t.Errorf("poison = %d %s", reply.Status, reply.Body)
+	}
+	if n := w.number(t, `SELECT count(*) FROM dead_letters WHERE consumer = 'content'`); n != 1 {
+		t.Errorf("%d dead letters, want 1", n)
+	}
+}
+
+func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	w.send(t, w.create("before")) // the stream exists now
+	for _, body := range []string{"not json", `{"id":"x"}`, `{"id":"` + uuid.NewString() + `","type":"media.create"}`} {
+		if err := w.conn.Publish(events.CommandSubject("content.create", 0), []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.eventually(t, 3, `SELECT count(*) FROM dead_letters`)
+	if reply := w.send(t, w.create("after")); reply.Status != http.StatusCreated {
+		t.Errorf("after = %d", reply.Status)
+	}
+}
+
+func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	w.send(t, w.create("before"))
+	tx, err := w.pool.Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whoever wants to write content waits for this lock and then loses its connection.
+	if _, err := tx.Exec(context.Background(), `LOCK TABLE content IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan events.Reply, 1)
+	go func() { answered <- w.send(t, w.create("delayed")) }()
+	w.eventually(t, 1, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	w.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	if err := tx.Rollback(context.Background()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		t.Fatal(err)
+	}
+	if reply := <-answered; reply.Status != http.StatusCreated {
+		t.Errorf("delayed = %d %s", reply.Status, reply.Body)
+	}
+}
+
+func TestStoppingTheRunnerLeavesNoBatchHalfDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.startRunner(t)
+	w.startRelay(t)
+	var wait sync.WaitGroup
+	for i := range 200 {
+		cmd := w.create(slug(i))
+		w.accept(t, cmd)
+		wait.Go(func() { _ = w.dispatcher.Publish(context.Background(), cmd) })
+		if i == 100 {
+			stop()
+		}
+	}
+	wait.Wait()
+	w.startRunner(t)
+	sweep(t, w)
+	w.eventually(t, 200, `SELECT count(*) FROM commands WHERE status = 'applied'`)
+	if n := w.number(t, `SELECT count(*) FROM content`); n != 200 {
+		t.Errorf("%d items, want 200", n)
+	}
+	w.assertWhole(t)
+}
