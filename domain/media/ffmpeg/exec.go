@@ -101,8 +101,9 @@ func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, std
 		return errors.New("ffmpeg was killed by someone else, perhaps for lack of memory")
 	}
 	switch {
-	case contains(stderr, "prlimit: ", "error while loading shared libraries", "No space left on device",
-		"Input/output error", "Permission denied", "Read-only file system"):
+	// "Input/output error" is not among ours: demuxers say it of files that end early.
+	case strings.HasPrefix(stderr, "prlimit: "), contains(stderr, "error while loading shared libraries",
+		"No space left on device", "Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
 	case contains(stderr, "Cannot allocate memory", "Resource temporarily unavailable", "malloc of size",
 		"File too large", "out of memory"):

@@ -256,7 +256,7 @@ func TestUnusualVideosBecomePlayable(t *testing.T) {
 
 func TestAudioBecomesTwoRatesAndAWaveform(t *testing.T) {
 	t.Parallel()
-	for mime, make := range map[string]func(t *testing.T) string{
+	for mime, input := range map[string]func(t *testing.T) string{
 		ffmpeg.MP3: func(t *testing.T) string {
 			cover := generate(t, "cover.png", "-f lavfi -i testsrc2=s=64x64 -frames:v 1")
 			return generate(t, "a.mp3", "-f lavfi -i sine=500:d=4 -i "+cover+" -map 0 -map 1 -c:a libmp3lame -c:v png -disposition:v attached_pic")
@@ -268,7 +268,7 @@ func TestAudioBecomesTwoRatesAndAWaveform(t *testing.T) {
 	} {
 		t.Run(mime, func(t *testing.T) {
 			t.Parallel()
-			result, out := transcode(t, make(t), mime)
+			result, out := transcode(t, input(t), mime)
 			if result.Kind != ffmpeg.Audio || !slices.Equal(result.ReadyVariants, []string{"audio"}) || result.Width != 0 {
 				t.Errorf("result = %+v", result)
 			}
