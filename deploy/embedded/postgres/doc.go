@@ -30,7 +30,10 @@
 // # Root
 //
 // Postgres refuses to run as root. For root the cluster belongs to the account
-// "postgres", or "nobody" when there is none, and runs under it.
+// "postgres", or "nobody" when there is none, and runs under it. When that account
+// may not enter a directory on the way (/root, a directory of mktemp), its
+// processes are lent the one capability to pass, and a warning says so; a path
+// that everybody may enter avoids it.
 //
 // # Size
 //

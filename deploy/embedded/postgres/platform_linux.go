@@ -10,24 +10,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// orphansAreCertain: workingIn sees every process of a cluster.
+const orphansAreCertain = true
+
 // endWithParent asks the kernel for a fast shutdown of the child when the thread
 // that started it ends.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
 
-// canPassThrough tells whether this process may lend the right to enter
-// directories regardless of their mode.
-func canPassThrough() bool {
+// passThroughCapability is the smallest capability of this process that lets a
+// child enter directories regardless of their mode: to search and read, or, where
+// containers take that one away, to override modes.
+func passThroughCapability() (uintptr, bool) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData
 	if err := unix.Capget(&header, &sets[0]); err != nil {
-		return false
+		return 0, false
 	}
-	return sets[0].Permitted&(1<<unix.CAP_DAC_READ_SEARCH) != 0
+	for _, capability := range []uintptr{unix.CAP_DAC_READ_SEARCH, unix.CAP_DAC_OVERRIDE} {
+		if sets[0].Permitted&(1<<capability) != 0 {
+			return capability, true
+		}
+	}
+	return 0, false
 }
 
-// passThrough lends it: the capability to search and read, nothing else of root.
+func canPassThrough() bool {
+	_, can := passThroughCapability()
+	return can
+}
+
+// passThrough lends the capability, nothing else of root.
 func passThrough(attr *syscall.SysProcAttr) {
-	attr.AmbientCaps = []uintptr{unix.CAP_DAC_READ_SEARCH}
+	if capability, can := passThroughCapability(); can {
+		attr.AmbientCaps = []uintptr{capability}
+	}
 }
 
 // workingIn returns the Postgres processes whose working directory is dir: all of

@@ -15,6 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// orphansAreCertain: a cluster that does not answer yet goes unseen.
+const orphansAreCertain = false
+
 // endWithParent does nothing: only Linux signals a child when its parent dies.
 // The next Start ends the orphan.
 func endWithParent(*syscall.SysProcAttr) {}

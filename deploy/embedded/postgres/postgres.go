@@ -87,13 +87,20 @@ func start(ctx context.Context, cfg Config, lock *embedded.Lock) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	if owner.passThrough {
+		cfg.Logger.Warn("postgres may not enter a directory above its data, lending it the capability to",
+			"account", owner.name, "directory", cfg.Dir)
+	}
 	if err := endOrphans(ctx, dir.data(), cfg.Logger); err != nil {
+		return nil, err
+	}
+	if err := dir.removeStalePID(); err != nil {
 		return nil, err
 	}
 	if err := owner.own(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if err := dir.createIfMissing(ctx, binaries, owner, cfg.Logger); err != nil {
+	if err := dir.createIfMissing(ctx, binaries, owner, cfg.Settings["fsync"] != "off", cfg.Logger); err != nil {
 		return nil, err
 	}
 	socket, err := openSocketDir(cfg.Dir, cfg.SocketDir, owner)

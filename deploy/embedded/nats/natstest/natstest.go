@@ -36,7 +36,7 @@ type Instance struct {
 func Server(t testing.TB) *Instance {
 	t.Helper()
 	if image := os.Getenv(ImageVariable); image != "" {
-		return &Instance{url: container(t, image)}
+		return &Instance{url: fromImage(t, image)}
 	}
 	return Embedded(t)
 }

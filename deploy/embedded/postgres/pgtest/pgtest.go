@@ -122,7 +122,7 @@ func (s *shared) started() (source, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 		defer cancel()
 		if image := os.Getenv(ImageVariable); image != "" {
-			s.source, s.err = startContainer(image)
+			s.source, s.err = fromImage(image)
 		} else {
 			s.source, s.err = startPrivate(ctx)
 		}
