@@ -50,8 +50,10 @@ func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info,
 	graph := []string{fmt.Sprintf("[0:V:0]split=%d[s0][s1][s2][s3]", 1+len(thumbnails))}
 	width, height := fit(info.Width, info.Height, min(posterSide, max(info.Width, info.Height)))
 	graph = append(graph, "[s0]"+scale(width, height)+"[p]")
-	outputs := []string{"-map", "[p]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-map_metadata", "-1",
-		"-f", "image2", "-update", "1", posterFile}
+	outputs := []string{
+		"-map", "[p]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-map_metadata", "-1",
+		"-f", "image2", "-update", "1", posterFile,
+	}
 	for i, thumbnail := range thumbnails {
 		width, height := thumbnail.width, int(math.Round(float64(thumbnail.width*info.Height)/float64(info.Width)))
 		if height > webpSide {
