@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/purchase"
+)
+
+// Offer reads a content item as a buyer finds it. It reports false when there is none.
+func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bool, error) {
+	var o purchase.Offer
+	var price *int64
+	err := tx.QueryRow(ctx, `SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, title,
+		COALESCE(description, ''), status = 'published', access_type, price_cents FROM content WHERE id = $1`, contentID).
+		Scan(&o.ID, &o.CreatorID, &o.OrganizationID, &o.Deleted, &o.Title, &o.Description, &o.Published, &o.AccessType, &price)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, false, nil
+	}
+	if err != nil {
+		return o, false, fmt.Errorf("read offer: %w", err)
+	}
+	if price != nil {
+		o.HasPrice, o.Price = true, money.Cents(*price)
+	}
+	return o, true, nil
+}
+
+// Buyer reads a buyer's address, and whether they own a content item.
+func Buyer(ctx context.Context, tx pgx.Tx, userID, contentID string) (email string, owned, found bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT email, EXISTS (SELECT FROM purchases WHERE customer_id = u.id AND content_id = $2
+		AND status IN ('completed', 'partially_refunded')) FROM users u WHERE id = $1 AND deleted_at IS NULL`, userID, contentID).
+		Scan(&email, &owned)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", false, false, nil
+	}
+	if err != nil {
+		return "", false, false, fmt.Errorf("read buyer: %w", err)
+	}
+	return email, owned, true, nil
+}
+
+// QueueContent queues the read of what is sold: the named items and those of the
+// named checkouts.
+func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purchase.Content) {
+	b.Queue(`SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL FROM content
+		WHERE id = ANY($3::uuid[]) OR id IN (SELECT content_id FROM checkouts WHERE `+sessionSQL+`)`,
+		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
+		var c purchase.Content
+		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted}, func() error {
+			found[c.ID] = c
+			return nil
+		})
+		return err
+	})
+}
+
+// QueueBuyers queues the look-up of which buyers have an account: the named ones
+// and those of the named checkouts.
+func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) {
+	b.Queue(`SELECT id FROM users WHERE deleted_at IS NULL
+		AND (id = ANY($3::text[]) OR id IN (SELECT customer_id FROM checkouts WHERE `+sessionSQL+`))`,
+		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, id := range list {
+			found[id] = true
+		}
+		return err
+	})
+}
+
+// Ownership is a buyer and a content item.
+type Ownership struct{ CustomerID, ContentID string }
+
+// QueueLive queues the look-up of the payment intents through which buyers own what
+// they are about to pay: by pairs, and by the named checkouts.
+func QueueLive(b *pgx.Batch, pairs []Ownership, s Sessions, found map[Ownership]string) {
+	customers, contents := make([]string, len(pairs)), make([]string, len(pairs))
+	for i, p := range pairs {
+		customers[i], contents[i] = p.CustomerID, p.ContentID
+	}
+	b.Queue(`SELECT customer_id, content_id, stripe_payment_intent_id FROM purchases
+		WHERE status IN ('completed', 'partially_refunded') AND (customer_id, content_id) IN (
+		    SELECT customer, content FROM unnest($3::text[], $4::uuid[]) AS asked (customer, content)
+		    UNION ALL SELECT customer_id, content_id FROM checkouts WHERE `+sessionSQL+`)`,
+		s.CheckoutIDs, s.SessionIDs, customers, contents).Query(func(rows pgx.Rows) error {
+		var o Ownership
+		var intent string
+		_, err := pgx.ForEachRow(rows, []any{&o.CustomerID, &o.ContentID, &intent}, func() error {
+			found[o] = intent
+			return nil
+		})
+		return err
+	})
+}

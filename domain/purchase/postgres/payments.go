@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/purchase"
+)
+
+const paymentColumns = `p.payment_intent, p.purchase_id, p.paid_at, COALESCE(p.outcome, ''), COALESCE(p.customer_id, ''),
+	COALESCE(p.content_id::text, ''), COALESCE(p.amount_cents, 0), COALESCE(p.currency, ''),
+	p.refunded_cents, p.refunded_at, COALESCE(p.refund_id, ''), COALESCE(p.refund_reason, ''),
+	COALESCE(p.dispute_id, ''), COALESCE(p.dispute_reason, ''), COALESCE(p.dispute_status, ''), p.disputed_at, p.dispute_closed_at,
+	p.version, COALESCE(u.organization_id::text, ''), COALESCE(u.checkout_id::text, ''),
+	COALESCE(u.platform_fee_cents, 0), COALESCE(u.organization_fee_cents, 0), COALESCE(u.creator_payout_cents, 0),
+	COALESCE(c.creator_id, '')`
+
+// QueuePayments queues the read of what is known of payment intents, locked.
+func QueuePayments(b *pgx.Batch, intents []string, found map[string]purchase.Payment) {
+	b.Queue(`SELECT `+paymentColumns+`
+		FROM payments p LEFT JOIN purchases u ON u.id = p.purchase_id LEFT JOIN content c ON c.id = p.content_id
+		WHERE p.payment_intent = ANY($1::text[]) ORDER BY p.payment_intent FOR UPDATE OF p`, intents).
+		Query(func(rows pgx.Rows) error {
+			list, err := pgx.CollectRows(rows, scanPayment)
+			for _, p := range list {
+				found[p.Intent] = p
+			}
+			return err
+		})
+}
+
+func scanPayment(row pgx.CollectableRow) (purchase.Payment, error) {
+	var (
+		p                                            purchase.Payment
+		s                                            purchase.Sale
+		paidAt, refundedAt, disputedAt, disputeEnded *time.Time
+	)
+	err := row.Scan(&p.Intent, &p.PurchaseID, &paidAt, &s.Outcome, &s.CustomerID, &s.ContentID, &s.Amount, &s.Currency,
+		&p.Refund.Total, &refundedAt, &p.Refund.ID, &p.Refund.Reason,
+		&p.Dispute.ID, &p.Dispute.Reason, &p.Dispute.Status, &disputedAt, &disputeEnded,
+		&p.Version, &s.OrganizationID, &s.CheckoutID, &s.Split.Platform, &s.Split.Organization, &s.Split.Creator, &s.CreatorID)
+	if err != nil {
+		return p, err
+	}
+	if paidAt != nil {
+		s.PaidAt = paidAt.UTC()
+		p.Sale = &s
+	}
+	p.Refund.At, p.Dispute.OpenedAt, p.Dispute.ClosedAt = orZero(refundedAt), orZero(disputedAt), orZero(disputeEnded)
+	return p, nil
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// QueueInsertPayment queues the write of a payment that had no row. It fails when
+// another transaction was quicker.
+func QueueInsertPayment(b *pgx.Batch, p purchase.Payment, now time.Time) {
+	b.Queue(`
+INSERT INTO payments (purchase_id, paid_at, outcome, customer_id, content_id, amount_cents, currency, refunded_cents, refunded_at,
+    refund_id, refund_reason, dispute_id, dispute_reason, dispute_status, disputed_at, dispute_closed_at, version, updated_at, payment_intent, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $18)`, append(paymentValues(p, now), p.Intent)...)
+	queueSale(b, p, now)
+}
+
+// QueueUpdatePayment queues the write of a payment whose row is locked.
+func QueueUpdatePayment(b *pgx.Batch, p purchase.Payment, now time.Time) {
+	b.Queue(`
+UPDATE payments SET purchase_id = $1, paid_at = $2, outcome = $3, customer_id = $4, content_id = $5, amount_cents = $6, currency = $7,
+    refunded_cents = $8, refunded_at = $9, refund_id = $10, refund_reason = $11, dispute_id = $12, dispute_reason = $13,
+    dispute_status = $14, disputed_at = $15, dispute_closed_at = $16, version = $17, updated_at = $18
+WHERE payment_intent = $19`, append(paymentValues(p, now), p.Intent)...)
+	queueSale(b, p, now)
+}
+
+func paymentValues(p purchase.Payment, now time.Time) []any {
+	var (
+		paidAt                               *time.Time
+		outcome, customer, content, currency *string
+		amount                               *money.Cents
+	)
+	if s := p.Sale; s != nil {
+		paidAt, outcome, customer, content = &s.PaidAt, null(string(s.Outcome)), null(s.CustomerID), null(s.ContentID)
+		amount, currency = &s.Amount, &s.Currency
+	}
+	d := p.Dispute
+	return []any{
+		p.PurchaseID, paidAt, outcome, customer, content, amount, currency,
+		p.Refund.Total, nullTime(p.Refund.At), null(p.Refund.ID), null(p.Refund.Reason),
+		null(d.ID), null(d.Reason), null(d.Status), nullTime(d.OpenedAt), nullTime(d.ClosedAt), p.Version, now,
+	}
+}
+
+// queueSale queues what follows from a payment: the purchase, or the obligation to
+// give it back. A dispute that was won leaves no mark on the purchase but its
+// reason: disputed_at says that access is suspended.
+func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
+	s := p.Sale
+	if s == nil {
+		return
+	}
+	if !p.IsPurchase() {
+		b.Queue(`
+INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, created_at, next_attempt_at)
+SELECT $1, $2, $3, $4, $5, $6, $6 WHERE $3 > 0 ON CONFLICT (purchase_id) DO NOTHING`,
+			p.PurchaseID, p.Intent, p.Owed(), s.Currency, s.Outcome, now)
+		return
+	}
+	var refunded *money.Cents
+	if total := p.RefundedCents(); total > 0 {
+		refunded = &total
+	}
+	disputedAt := nullTime(p.Dispute.OpenedAt)
+	if p.Dispute.Status == purchase.DisputeWon {
+		disputedAt = nil
+	}
+	b.Queue(`
+INSERT INTO purchases (id, customer_id, content_id, organization_id, checkout_id, amount_paid_cents, currency, platform_fee_cents,
+    organization_fee_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at, refunded_at, disputed_at,
+    refund_reason, refund_amount_cents, stripe_refund_id, dispute_reason, stripe_dispute_id, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, refunded_at = excluded.refunded_at, disputed_at = excluded.disputed_at,
+    refund_reason = excluded.refund_reason, refund_amount_cents = excluded.refund_amount_cents,
+    stripe_refund_id = excluded.stripe_refund_id, dispute_reason = excluded.dispute_reason,
+    stripe_dispute_id = excluded.stripe_dispute_id, updated_at = excluded.updated_at`,
+		p.PurchaseID, s.CustomerID, s.ContentID, null(s.OrganizationID), null(s.CheckoutID), s.Amount, s.Currency, s.Split.Platform,
+		s.Split.Organization, s.Split.Creator, p.Intent, p.Status(), s.PaidAt, nullTime(p.EndedAt()), disputedAt,
+		null(p.Refund.Reason), refunded, null(p.Refund.ID), null(p.Dispute.Reason), null(p.Dispute.ID), now)
+}
+
+// QueueSold queues the count of sales of a content item.
+func QueueSold(b *pgx.Batch, contentID string, sales int) {
+	b.Queue(`UPDATE content SET purchase_count = purchase_count + $2 WHERE id = $1`, contentID, sales)
+}
+
+// QueueProcessed queues the mark that an event of the provider was applied, and how.
+func QueueProcessed(b *pgx.Batch, eventID, result string, now time.Time) {
+	b.Queue(`UPDATE stripe_events SET processed_at = $3, result = $2 WHERE event_id = $1 AND processed_at IS NULL`, eventID, result, now)
+}
+
+func null(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
