@@ -1,0 +1,163 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"os"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/ffmpeg"
+	"github.com/codex-platform/codex/domain/media/s3"
+)
+
+// Prober looks into a local media file.
+type Prober interface {
+	// Probe returns a *ffmpeg.RejectError when the file is at fault.
+	Probe(ctx context.Context, path, mime string) (ffmpeg.Info, error)
+}
+
+const (
+	defaultProbeBytes = 64 << 20
+	defaultProbes     = 2
+	// examineWithin bounds an examination; probeSlotWithin the wait for a slot.
+	examineWithin   = 30 * time.Second
+	probeSlotWithin = 5 * time.Second
+)
+
+// examiner compares an uploaded object with what was declared. It is bounded in
+// time, in bytes on disk (slots × limit) and in processes (slots).
+type examiner struct {
+	store  *s3.Bucket
+	prober Prober
+	limit  int64
+	dir    string
+	slots  chan struct{}
+}
+
+func newExaminer(cfg MediaConfig) *examiner {
+	if cfg.ProbeBytes <= 0 {
+		cfg.ProbeBytes = defaultProbeBytes
+	}
+	if cfg.Probes <= 0 {
+		cfg.Probes = defaultProbes
+	}
+	return &examiner{
+		store: cfg.Store, prober: cfg.Prober, limit: cfg.ProbeBytes, dir: cfg.TempDir, slots: make(chan struct{}, cfg.Probes),
+	}
+}
+
+var errUploadChanged = domain.Refuse(domain.Conflict, "UPLOAD_CHANGED", "The file was replaced while it was looked at; try again")
+
+// examine returns what was found, or why the file is rejected. A refusal leaves
+// the item as it is; so does a store that is away (503).
+func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Item) (media.CompleteUpload, *media.Reject, error) {
+	ctx, cancel := context.WithTimeout(ctx, examineWithin)
+	defer cancel()
+	info, err := x.store.Head(ctx, item.ObjectKey)
+	if err != nil {
+		return media.CompleteUpload{}, nil, storeRefusal(ctx, log, err)
+	}
+	if info.Size != item.SizeBytes {
+		return media.CompleteUpload{}, nil, media.WrongSize(item.SizeBytes, info.Size)
+	}
+	if kind, _, err := mime.ParseMediaType(info.ContentType); err != nil || kind != item.MimeType {
+		return media.CompleteUpload{}, nil, media.WrongType(item.MimeType)
+	}
+	head, err := x.store.Read(ctx, item.ObjectKey, s3.Range{Length: ffmpeg.SniffLength}, info.ETag, ffmpeg.SniffLength)
+	if err != nil {
+		return media.CompleteUpload{}, nil, storeRefusal(ctx, log, err)
+	}
+	if sniffed, ok := ffmpeg.Sniff(head); !ok || !ffmpeg.Agrees(item.MimeType, sniffed) {
+		return media.CompleteUpload{}, &media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}, nil
+	}
+	found := media.CompleteUpload{ETag: info.ETag, SizeBytes: info.Size}
+	if x.prober == nil || info.Size > x.limit {
+		return found, nil, nil
+	}
+	rejected, err := x.probe(ctx, log, item, info)
+	return found, rejected, err
+}
+
+// storeRefusal maps an error of the store to what the client is told.
+func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
+	switch {
+	case errors.Is(err, s3.ErrNotFound):
+		return media.NotUploaded()
+	case errors.Is(err, s3.ErrChanged):
+		return errUploadChanged
+	default:
+		log.WarnContext(ctx, "object store unavailable", "error", err)
+		return errUnavailable
+	}
+}
+
+// probe fetches the file and lets ffprobe look into it. When every slot is taken,
+// or the probe itself fails, the file passes: the transcoder probes it as well.
+func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item, info s3.Info) (*media.Reject, error) {
+	slot := time.NewTimer(probeSlotWithin)
+	defer slot.Stop()
+	select {
+	case x.slots <- struct{}{}:
+		defer func() { <-x.slots }()
+	case <-slot.C:
+		log.InfoContext(ctx, "upload passes unprobed, every slot is taken", "media", item.ID)
+		return nil, nil
+	case <-ctx.Done():
+		return nil, errUnavailable
+	}
+	path, err := x.fetch(ctx, item.ObjectKey, info)
+	if path != "" {
+		defer func() { _ = os.Remove(path) }()
+	}
+	if err != nil {
+		return nil, storeRefusal(ctx, log, err)
+	}
+	_, err = x.prober.Probe(ctx, path, item.MimeType)
+	var reject *ffmpeg.RejectError
+	switch {
+	case err == nil:
+		return nil, nil
+	case !errors.As(err, &reject):
+		log.WarnContext(ctx, "upload passes unprobed", "media", item.ID, "error", err)
+		return nil, nil
+	}
+	switch reject.Code {
+	case ffmpeg.TimedOut, ffmpeg.TooCostly: // for this place; the transcoder has more time
+		return nil, nil
+	case ffmpeg.WrongKind:
+		return &media.Reject{Code: media.CodeInvalidContentType, Reason: reject.Message}, nil
+	default:
+		return &media.Reject{Code: string(reject.Code), Reason: reject.Message}, nil
+	}
+}
+
+// fetch copies the version that was examined to a temporary file. The caller
+// removes it, also after an error.
+func (x *examiner) fetch(ctx context.Context, key string, info s3.Info) (string, error) {
+	object, err := x.store.Get(ctx, key, s3.Range{}, info.ETag)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = object.Body.Close() }()
+	file, err := os.CreateTemp(x.dir, "codex-probe-*")
+	if err != nil {
+		return "", fmt.Errorf("keep the upload for probing: %w", err)
+	}
+	n, err := io.Copy(file, io.LimitReader(object.Body, info.Size))
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil && n != info.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return file.Name(), fmt.Errorf("fetch the upload: %w", err)
+	}
+	return file.Name(), nil
+}
