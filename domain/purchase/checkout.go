@@ -228,6 +228,8 @@ var (
 	}
 	// ErrContentNotFound : 404.
 	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
+	// ErrBuyerNotFound : 404, the buyer's account is gone.
+	ErrBuyerNotFound = domain.Missing("USER_NOT_FOUND", "User")
 	// ErrPurchaseNotFound : 404, also for the purchase of somebody else.
 	ErrPurchaseNotFound = domain.Missing("PURCHASE_NOT_FOUND", "Purchase")
 	// ErrCheckoutNotFound : 404.

@@ -108,7 +108,7 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 	if !p.IsPurchase() {
 		b.Queue(`
 INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, created_at, next_attempt_at)
-SELECT $1, $2, $3, $4, $5, $6, $6 WHERE $3 > 0 ON CONFLICT (purchase_id) DO NOTHING`,
+SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, $6::timestamptz, $6::timestamptz WHERE $3::int > 0 ON CONFLICT (purchase_id) DO NOTHING`,
 			p.PurchaseID, p.Intent, p.Owed(), s.Currency, s.Outcome, now)
 		return
 	}

@@ -1,0 +1,345 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/domain/purchase/postgres"
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// CheckoutSessions is the payment provider, as far as sessions are concerned.
+type CheckoutSessions interface {
+	CreateCheckout(ctx context.Context, p stripe.CheckoutParams) (stripe.Session, error)
+	RetrieveCheckout(ctx context.Context, id string) (stripe.Session, error)
+	ExpireCheckout(ctx context.Context, id string) (stripe.Session, error)
+	FindCheckouts(ctx context.Context, reference string, from, to time.Time) ([]stripe.Session, error)
+}
+
+// Checkout applies the commands of the external context "checkout".
+//
+// checkout.start first writes a checkout with everything the payment will be
+// compared with, then opens the session at the provider under a key that follows
+// from it (checkout:{id}:{attempt}), and then writes the session down. A buyer has
+// at most one checkout per content item that can still be paid: who asks again for
+// the same offer is sent to the same session, and when the price changed or the
+// time is nearly over, the old session is closed at the provider before the new one
+// is opened.
+//
+// When the provider does not answer, the call is repeated within callBudget, and
+// then the client is told 502: less than the ten seconds that an edge waits. The
+// checkout stays "creating", so the client's next try uses the same key and finds
+// whatever the provider did meanwhile. Only after a failure that the provider has
+// stored under the key, and when it knows no session of this checkout, the next
+// key is taken.
+type Checkout struct {
+	Pool   *pgxpool.Pool
+	Stripe CheckoutSessions
+	// Rates are frozen in every checkout.
+	Rates money.Rates
+	Log   *slog.Logger
+}
+
+const (
+	// callBudget bounds everything that one command asks of the provider.
+	callBudget = 8 * time.Second
+	// callTimeout bounds one call.
+	callTimeout = 4 * time.Second
+	callTries   = 3
+	// clockSkew is how far the provider's clock may be from ours.
+	clockSkew = 5 * time.Minute
+)
+
+var errClosedMeanwhile = errors.New("the checkout was closed meanwhile")
+
+// Name implements External.
+func (*Checkout) Name() string { return "checkout" }
+
+// Prepare implements External.
+func (x *Checkout) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
+	var start purchase.StartCheckout
+	if cmd.Type != "checkout.start" {
+		return nil, Outcome{}, fmt.Errorf("unknown command %q", cmd.Type)
+	}
+	if err := json.Unmarshal(cmd.Payload, &start); err != nil {
+		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
+	}
+	offer, found, err := postgres.Offer(ctx, tx, start.ContentID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if !found {
+		return nil, Outcome{}, purchase.ErrContentNotFound
+	}
+	email, owned, found, err := postgres.Buyer(ctx, tx, cmd.ActorID, offer.ID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if !found {
+		return nil, Outcome{}, purchase.ErrBuyerNotFound
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, Outcome{}, fmt.Errorf("new checkout id: %w", err)
+	}
+	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.Rates, start, now)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	checkout, err := x.claim(ctx, tx, offer, fresh, now)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if checkout.Status == purchase.Open {
+		return nil, sessionOutcome(checkout), nil
+	}
+	closing, err := postgres.Expiring(ctx, tx, checkout.CustomerID, checkout.ContentID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	return x.call(checkout, closing, email), Outcome{}, nil
+}
+
+// claim returns the checkout that the buyer uses: the one that is there when it is
+// usable, else the fresh one. One that is not usable is set aside to be closed.
+func (x *Checkout) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, fresh purchase.Checkout, now time.Time) (purchase.Checkout, error) {
+	for range 5 {
+		standing, found, err := postgres.OpenCheckout(ctx, tx, fresh.CustomerID, fresh.ContentID)
+		if err != nil {
+			return fresh, err
+		}
+		if found && standing.Usable(offer, now) {
+			return standing, nil
+		}
+		if found {
+			standing.Status = purchase.Expiring
+			if err := postgres.SaveCheckout(ctx, tx, standing, now); err != nil {
+				return fresh, err
+			}
+		}
+		// Another transaction may have been quicker; its checkout is then read.
+		inserted, err := postgres.InsertCheckout(ctx, tx, fresh)
+		if err != nil || inserted {
+			return fresh, err
+		}
+	}
+	return fresh, errors.New("the buyer's checkouts change too fast")
+}
+
+func sessionOutcome(c purchase.Checkout, facts ...events.Fact) Outcome {
+	return Outcome{
+		Status: http.StatusOK, Facts: facts,
+		Body: wire.Single{Data: wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}},
+	}
+}
+
+// call closes what must be closed and opens the session.
+func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, email string) Call {
+	return func(ctx context.Context) (Finish, error) {
+		ctx, cancel := context.WithTimeout(ctx, callBudget)
+		defer cancel()
+		for _, old := range closing {
+			paid, err := x.close(ctx, old)
+			if err != nil {
+				x.Log.Warn("checkout not closed at the provider", "checkout", old.ID, "error", err)
+				return nil, purchase.ErrPaymentProcessing
+			}
+			if paid {
+				// The webhook is on its way; nothing is opened beside it.
+				return giveUp(checkout, refused(purchase.ErrAlreadyPurchased)), nil
+			}
+		}
+		session, err := x.create(ctx, checkout, email)
+		switch {
+		case err == nil:
+			return opened(checkout.ID, session, closing), nil
+		case errors.Is(err, stripe.ErrRejected), errors.Is(err, stripe.ErrDeclined):
+			x.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
+			return giveUp(checkout, refused(purchase.ErrPaymentProcessing)), nil
+		default:
+			x.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
+			return nil, purchase.ErrPaymentProcessing
+		}
+	}
+}
+
+// giveUp ends a checkout that will have no session.
+func giveUp(checkout purchase.Checkout, outcome Outcome) Finish {
+	return func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error) {
+		current, found, err := postgres.Checkout(ctx, tx, checkout.ID)
+		if err != nil || !found || current.Status != purchase.Creating {
+			return outcome, err
+		}
+		current.Status = purchase.CheckoutFailed
+		return outcome, postgres.SaveCheckout(ctx, tx, current, now)
+	}
+}
+
+// opened writes the session down, and that the closed ones are closed.
+func opened(id string, session stripe.Session, closed []purchase.Checkout) Finish {
+	return func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error) {
+		var facts []events.Fact
+		for _, old := range closed {
+			current, found, err := postgres.Checkout(ctx, tx, old.ID)
+			if err != nil || !found {
+				return Outcome{}, err
+			}
+			next, happened := current.Expire()
+			if len(happened) == 0 {
+				continue // the provider's own report came first
+			}
+			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
+				return Outcome{}, err
+			}
+			facts = append(facts, numbered(next.Tenant(), next.ID, next.Version, happened)...)
+		}
+		current, found, err := postgres.Checkout(ctx, tx, id)
+		if err != nil || !found {
+			return Outcome{}, errors.Join(err, errClosedMeanwhile)
+		}
+		next, happened := current.Start(session.ID, session.URL)
+		switch next.Status {
+		case purchase.Open:
+		case purchase.CheckoutCompleted:
+			outcome := refused(purchase.ErrAlreadyPurchased)
+			outcome.Facts = facts
+			return outcome, nil
+		default:
+			return Outcome{}, errClosedMeanwhile // from the start: there is another one now
+		}
+		if len(happened) > 0 {
+			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
+				return Outcome{}, err
+			}
+			facts = append(facts, numbered(next.Tenant(), next.ID, next.Version, happened)...)
+		}
+		return sessionOutcome(next, facts...), nil
+	}
+}
+
+// close makes sure that a checkout cannot be paid any more. It reports whether it
+// was paid already, or may still turn out to be (a slow payment method).
+func (x *Checkout) close(ctx context.Context, c purchase.Checkout) (paid bool, err error) {
+	return closeSessions(ctx, x.Stripe, c)
+}
+
+func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Checkout) (paid bool, err error) {
+	ids := []string{c.SessionID}
+	if c.SessionID == "" {
+		found, err := provider.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
+		if err != nil {
+			return false, err
+		}
+		ids = ids[:0]
+		for _, s := range found {
+			ids = append(ids, s.ID)
+		}
+	}
+	for _, id := range ids {
+		_, err := provider.ExpireCheckout(ctx, id)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, stripe.ErrRejected) {
+			return false, err
+		}
+		session, err := provider.RetrieveCheckout(ctx, id)
+		switch {
+		case errors.Is(err, stripe.ErrNotFound):
+		case err != nil:
+			return false, err
+		case session.Status == stripe.SessionComplete:
+			return true, nil
+		case session.Status != stripe.SessionExpired:
+			return false, fmt.Errorf("session %s cannot be closed: %w", id, stripe.ErrUnknownOutcome)
+		}
+	}
+	return false, nil
+}
+
+// create opens the session, and finds out about calls whose outcome is unknown.
+func (x *Checkout) create(ctx context.Context, c purchase.Checkout, email string) (stripe.Session, error) {
+	session, err := x.createWithKey(ctx, c, email)
+	var failure *stripe.Error
+	stored := errors.As(err, &failure) && failure.HTTPStatus >= http.StatusInternalServerError
+	if !stored {
+		return session, err
+	}
+	// The provider keeps its failure under the key. Whether a session exists all the
+	// same, only its list can tell.
+	found, lookUp := x.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
+	if lookUp != nil {
+		return session, err
+	}
+	for _, s := range found {
+		if s.Status == stripe.SessionOpen {
+			return s, nil
+		}
+	}
+	if len(found) > 0 {
+		return session, err
+	}
+	if _, err := x.Pool.Exec(ctx, `UPDATE checkouts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2 AND status = 'creating'`,
+		c.ID, c.Attempt); err != nil {
+		return session, fmt.Errorf("take the next key: %w", err)
+	}
+	c.Attempt++
+	return x.createWithKey(ctx, c, email)
+}
+
+// createWithKey repeats one call until its outcome is known.
+func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, email string) (session stripe.Session, err error) {
+	params := stripe.CheckoutParams{
+		IdempotencyKey: fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt), ClientReferenceID: c.ID,
+		AmountCents: int64(c.Amount), Currency: c.Currency, ProductName: c.ProductName, Description: c.Description,
+		CustomerEmail: email, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ExpiresAt: c.ExpiresAt,
+		Metadata: map[string]string{
+			"contentId": c.ContentID, "customerId": c.CustomerID, "creatorId": c.CreatorID,
+			"contentTitle": c.ProductName, "checkoutId": c.ID,
+		},
+	}
+	if c.OrganizationID != "" {
+		params.Metadata["organizationId"] = c.OrganizationID
+	}
+	for try := range callTries {
+		session, err = x.createOnce(ctx, params)
+		if err == nil || errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined) {
+			return session, err
+		}
+		if try == callTries-1 || !pause(ctx, 200*time.Millisecond<<try) {
+			break
+		}
+	}
+	return session, err
+}
+
+func (x *Checkout) createOnce(ctx context.Context, params stripe.CheckoutParams) (stripe.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return x.Stripe.CreateCheckout(ctx, params)
+}
+
+// pause waits and reports whether ctx is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

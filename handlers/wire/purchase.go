@@ -1,0 +1,84 @@
+package wire
+
+import "time"
+
+// CheckoutSession is where a buyer goes to pay.
+type CheckoutSession struct {
+	SessionURL string `json:"sessionUrl"`
+	SessionID  string `json:"sessionId"`
+}
+
+// Recorded is the outcome of purchase.record_event. Only machines see it.
+type Recorded struct {
+	// Result is what the report led to, for example purchase, duplicate, refunded,
+	// unchanged or ignored.
+	Result string `json:"result"`
+	// AccessEvents counts the events that open or close access.
+	AccessEvents int `json:"accessEvents"`
+}
+
+// Received acknowledges a webhook. It has no envelope.
+type Received struct {
+	Received bool `json:"received"`
+}
+
+// Purchase is a row of a buyer's history. It carries the names of both generations
+// of clients.
+type Purchase struct {
+	ID              string            `json:"id"`
+	CustomerID      string            `json:"customerId"`
+	ContentID       string            `json:"contentId"`
+	OrganizationID  *string           `json:"organizationId"`
+	AmountPaidCents int64             `json:"amountPaidCents"`
+	AmountCents     int64             `json:"amountCents"`
+	Currency        string            `json:"currency"`
+	Status          string            `json:"status"`
+	CreatedAt       time.Time         `json:"createdAt"`
+	PurchasedAt     *time.Time        `json:"purchasedAt"`
+	ContentTitle    string            `json:"contentTitle"`
+	Content         *PurchasedContent `json:"content"`
+}
+
+// PurchasedContent is what was bought, in brief.
+type PurchasedContent struct {
+	ID           string  `json:"id"`
+	Title        string  `json:"title"`
+	Slug         string  `json:"slug"`
+	ContentType  string  `json:"contentType"`
+	ThumbnailURL *string `json:"thumbnailUrl"`
+}
+
+// PurchaseDetail is a whole purchase as its buyer sees it: with the split, and with
+// what went back.
+type PurchaseDetail struct {
+	Purchase
+	PlatformFeeCents      int64      `json:"platformFeeCents"`
+	OrganizationFeeCents  int64      `json:"organizationFeeCents"`
+	CreatorPayoutCents    int64      `json:"creatorPayoutCents"`
+	StripePaymentIntentID string     `json:"stripePaymentIntentId"`
+	RefundedAt            *time.Time `json:"refundedAt"`
+	RefundAmountCents     *int64     `json:"refundAmountCents"`
+	RefundReason          *string    `json:"refundReason"`
+	StripeRefundID        *string    `json:"stripeRefundId"`
+	DisputedAt            *time.Time `json:"disputedAt"`
+	DisputeReason         *string    `json:"disputeReason"`
+	UpdatedAt             time.Time  `json:"updatedAt"`
+}
+
+// CheckoutState is what a success page polls for. Purchase and Content are absent
+// until the payment has arrived.
+type CheckoutState struct {
+	// SessionStatus is open, complete or expired.
+	SessionStatus string            `json:"sessionStatus"`
+	Purchase      *VerifiedPurchase `json:"purchase,omitempty"`
+	Content       *PurchasedContent `json:"content,omitempty"`
+}
+
+// VerifiedPurchase is the purchase that a checkout became.
+type VerifiedPurchase struct {
+	ID              string     `json:"id"`
+	ContentID       string     `json:"contentId"`
+	Status          string     `json:"status"`
+	AmountPaidCents int64      `json:"amountPaidCents"`
+	PurchasedAt     *time.Time `json:"purchasedAt"`
+}
