@@ -44,6 +44,7 @@ type Relay struct {
 	// reconnects is the bus connection's count when the stream was last compared.
 	reconnects uint64
 	compared   time.Time
+	maintained time.Time
 }
 
 // lockKey is the advisory lock that makes one relay the active one.
@@ -85,6 +86,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		return fmt.Errorf("relay: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	defer r.publisher.Close()
 	for ctx.Err() == nil {
 		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Warn("relay starts again", "error", err)
@@ -119,6 +121,9 @@ func (r *Relay) lead(ctx context.Context) error {
 	}
 	r.compared = time.Time{}
 	for ctx.Err() == nil {
+		if err := r.maintainIfDue(ctx, conn); err != nil {
+			return err
+		}
 		if err := r.compareIfDue(ctx, conn); err != nil {
 			return err
 		}

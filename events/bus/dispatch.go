@@ -72,6 +72,7 @@ func (d *Dispatcher) Close() {
 	for _, sub := range d.subs {
 		_ = sub.Unsubscribe()
 	}
+	d.js.CleanupPublisher()
 }
 
 // Send publishes a command and waits for its outcome until ctx is done. It

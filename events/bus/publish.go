@@ -28,6 +28,9 @@ func NewEventPublisher(conn *nats.Conn, limits StreamLimits) (*EventPublisher, e
 	return &EventPublisher{js: js, limits: limits}, nil
 }
 
+// Close ends what asynchronous publishing left running.
+func (p *EventPublisher) Close() { p.js.CleanupPublisher() }
+
 // Publish publishes a batch and waits until the stream stored it, or ctx is done.
 // It returns one error per event, nil for those that are stored, and the stream's
 // highest sequence among them.
