@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,6 +34,9 @@ func (e *Edge) refuse(c *gin.Context, err error) {
 		}
 		if status == http.StatusServiceUnavailable {
 			c.Header("Retry-After", "1")
+		}
+		if seconds, ok := refusal.Context["retryAfter"].(int64); ok {
+			c.Header("Retry-After", strconv.FormatInt(seconds, 10))
 		}
 		c.AbortWithStatusJSON(status, body)
 		return

@@ -4,12 +4,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/identity/postgres"
 )
 
 // Actor is the signed-in user of a request.
@@ -49,19 +53,73 @@ func (e *Edge) actor(c *gin.Context) (*Actor, error) {
 		return nil, nil
 	}
 	hash := sha256.Sum256([]byte(token))
+	now := e.now()
 	a := &Actor{}
+	var s identity.Session
 	err := e.cfg.Pool.QueryRow(c, `
-SELECT s.id, u.id, u.role FROM sessions s JOIN users u ON u.id = s.user_id
-WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`,
-		hash[:], e.cfg.Now().UTC().Truncate(time.Microsecond)).Scan(&a.SessionID, &a.UserID, &a.Role)
+SELECT s.id, u.id, u.role, s.persistent, s.expires_at, s.created_at FROM sessions s JOIN users u ON u.id = s.user_id
+WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`, hash[:], now).
+		Scan(&a.SessionID, &a.UserID, &a.Role, &s.Persistent, &s.ExpiresAt, &s.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up the session: %w", err)
 	}
+	s.ID = a.SessionID
+	e.extend(c, s, identity.Token(token), now)
 	c.Set(actorKey, a)
 	return a, nil
+}
+
+// now is the time as the database can keep it.
+func (e *Edge) now() time.Time { return e.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// extend renews a session that is used in the second half of its life. That it
+// could not be renewed is no reason to refuse the request.
+func (e *Edge) extend(c *gin.Context, s identity.Session, token identity.Token, now time.Time) {
+	end, worthIt := s.Extended(now)
+	if !worthIt {
+		return
+	}
+	wrote, err := postgres.ExtendSession(c, e.cfg.Pool, s, end, now)
+	if err != nil {
+		e.cfg.Log.WarnContext(c, "session not extended", "request", c.GetString(requestIDKey), "error", err)
+		return
+	}
+	if s.ExpiresAt = end; wrote && s.Persistent {
+		e.setSessionCookie(c, s, token, now)
+	}
+}
+
+// setSessionCookie gives the browser the key to a session. The cookie of a session
+// that is not persistent is forgotten when the browser closes.
+func (e *Edge) setSessionCookie(c *gin.Context, s identity.Session, token identity.Token, now time.Time) {
+	cookie := e.sessionCookie(cookieNames[0], string(token))
+	if s.Persistent {
+		cookie.MaxAge = int(s.ExpiresAt.Sub(now) / time.Second)
+	}
+	http.SetCookie(c.Writer, cookie)
+}
+
+// clearSessionCookies takes every session cookie back that the request carried.
+func (e *Edge) clearSessionCookies(c *gin.Context) {
+	for i, name := range cookieNames {
+		if _, err := c.Cookie(name); i > 0 && err != nil {
+			continue
+		}
+		cookie := e.sessionCookie(name, "")
+		cookie.MaxAge = -1
+		cookie.Secure = cookie.Secure || strings.HasPrefix(name, "__Secure-")
+		http.SetCookie(c.Writer, cookie)
+	}
+}
+
+func (e *Edge) sessionCookie(name, value string) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: !e.cfg.Development,
+	}
 }
 
 // signedIn is the middleware of routes that need a session and, when roles are

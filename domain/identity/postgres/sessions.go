@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+)
+
+// InsertSession writes a session; of its token only the hash.
+func InsertSession(ctx context.Context, tx pgx.Tx, s identity.Session, token identity.Token) error {
+	hash := token.Hash()
+	_, err := tx.Exec(ctx, `
+INSERT INTO sessions (id, token_hash, user_id, ip_address, user_agent, persistent, expires_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		s.ID, hash[:], s.UserID, s.Address, s.UserAgent, s.Persistent, s.ExpiresAt, s.CreatedAt, s.UpdatedAt)
+	if err != nil {
+		return fmt.Errorf("insert session: %w", err)
+	}
+	return nil
+}
+
+// DeleteSession ends a session and returns it. It reports false when it has ended
+// already.
+func DeleteSession(ctx context.Context, tx pgx.Tx, id string) (identity.Session, bool, error) {
+	s, err := scanSession(tx.QueryRow(ctx, `DELETE FROM sessions s WHERE s.id = $1 RETURNING `+sessionColumns, id))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return identity.Session{}, false, nil
+	}
+	if err != nil {
+		return identity.Session{}, false, fmt.Errorf("delete session: %w", err)
+	}
+	return s, true, nil
+}
+
+const sessionColumns = `s.id, s.user_id, COALESCE(s.ip_address, ''), COALESCE(s.user_agent, ''), s.persistent, s.expires_at, s.created_at, s.updated_at`
+
+func scanSession(row pgx.Row) (identity.Session, error) {
+	var s identity.Session
+	err := row.Scan(sessionFields(&s)...)
+	return s, err
+}
+
+func sessionFields(s *identity.Session) []any {
+	return []any{&s.ID, &s.UserID, &s.Address, &s.UserAgent, &s.Persistent, &s.ExpiresAt, &s.CreatedAt, &s.UpdatedAt}
+}
+
+// Session returns a session and its user. It reports false when either is gone.
+func Session(ctx context.Context, db Querier, id string) (identity.Session, identity.User, bool, error) {
+	var s identity.Session
+	u, err := ScanUser(db.QueryRow(ctx, `SELECT `+UserColumns+`, `+sessionColumns+`
+FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_at IS NULL`, id), sessionFields(&s)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return identity.Session{}, identity.User{}, false, nil
+	}
+	if err != nil {
+		return identity.Session{}, identity.User{}, false, fmt.Errorf("read session: %w", err)
+	}
+	return s, u, true, nil
+}
+
+// ExtendSession moves a session's end from one time to a later one. Of several
+// requests that want it at the same moment, one writes; it reports which.
+func ExtendSession(ctx context.Context, db Querier, s identity.Session, end, now time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `UPDATE sessions SET expires_at = $3, updated_at = $4 WHERE id = $1 AND expires_at = $2`,
+		s.ID, s.ExpiresAt, end, now)
+	if err != nil {
+		return false, fmt.Errorf("extend session: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}

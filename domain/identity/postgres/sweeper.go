@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Sweeper removes what is over: sessions, verifications and limits. They count for
+// nothing from the moment they end; removing them keeps the tables small and
+// nobody's addresses longer than needed.
+type Sweeper struct {
+	Pool *pgxpool.Pool
+	// Every is how often; default one hour.
+	Every time.Duration
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Run sweeps until ctx is done.
+func (s *Sweeper) Run(ctx context.Context) error {
+	every := s.Every
+	if every == 0 {
+		every = time.Hour
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "identity sweep failed", "error", err)
+		}
+	}
+}
+
+// Sweep removes what is over now and returns how many rows that were.
+func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var removed int64
+	for _, sql := range []string{
+		`DELETE FROM sessions WHERE expires_at <= $1`,
+		`DELETE FROM verification WHERE expires_at <= $1`,
+		`DELETE FROM rate_limits WHERE resets_at <= $1`,
+	} {
+		tag, err := s.Pool.Exec(ctx, sql, s.Now().UTC())
+		if err != nil {
+			return removed, fmt.Errorf("sweep identity: %w", err)
+		}
+		removed += tag.RowsAffected()
+	}
+	return removed, nil
+}

@@ -1,0 +1,105 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"github.com/codex-platform/codex/events"
+)
+
+const (
+	// SessionLifetime is how long a session lives that nobody uses.
+	SessionLifetime = 24 * time.Hour
+	// SessionLimit is how long a session lives at most, however much it is used.
+	SessionLimit = 30 * 24 * time.Hour
+	// VerificationLifetime is how long the link in a verification mail works.
+	VerificationLifetime = 24 * time.Hour
+)
+
+// Token is a secret of 32 random bytes in base64url: the key to a session, or the
+// proof in a mail. Only its hash is stored.
+type Token string
+
+// NewToken returns the token of these random bytes.
+func NewToken(random [32]byte) Token {
+	return Token(base64.RawURLEncoding.EncodeToString(random[:]))
+}
+
+// ParseToken returns s as a token when it has the form of one.
+func ParseToken(s string) (Token, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != 32 || len(s) != base64.RawURLEncoding.EncodedLen(32) {
+		return "", false
+	}
+	return Token(s), true
+}
+
+// Hash is what is stored: the SHA-256 of the token's text. A token has 256 bits of
+// randomness, so a slow hash would add nothing.
+func (t Token) Hash() [32]byte { return sha256.Sum256([]byte(t)) }
+
+// Session is one sign-in.
+type Session struct {
+	ID     string
+	UserID string
+	// Address and UserAgent are where it began, for the owner to recognise it.
+	Address, UserAgent string
+	// Persistent says that the browser keeps it when it closes.
+	Persistent           bool
+	ExpiresAt            time.Time
+	CreatedAt, UpdatedAt time.Time
+}
+
+// maxUserAgent bounds what a client can make us store.
+const maxUserAgent = 255
+
+// Start returns the session of a user who has just proven who they are.
+func Start(id string, user User, address, userAgent string, persistent bool, now time.Time) (Session, []events.Fact) {
+	if runes := []rune(userAgent); len(runes) > maxUserAgent {
+		userAgent = string(runes[:maxUserAgent])
+	}
+	s := Session{
+		ID: id, UserID: user.ID, Address: address, UserAgent: userAgent, Persistent: persistent,
+		ExpiresAt: now.Add(SessionLifetime), CreatedAt: now, UpdatedAt: now,
+	}
+	return s, []events.Fact{s.fact(1, events.SessionStarted{UserID: s.UserID, SessionID: s.ID})}
+}
+
+// Revoked returns the fact that the session ended before its time.
+func (s Session) Revoked() events.Fact {
+	return s.fact(2, events.SessionRevoked{UserID: s.UserID, SessionID: s.ID})
+}
+
+func (s Session) fact(version int64, payload events.Payload) events.Fact {
+	return events.Fact{Tenant: s.UserID, AggregateID: s.ID, Version: version, Payload: payload}
+}
+
+// Extended returns when the session ends now that it has been used, and whether
+// that is worth writing: only the second half of its life is renewed, so that a
+// busy session costs two writes a day.
+func (s Session) Extended(now time.Time) (time.Time, bool) {
+	if s.ExpiresAt.Sub(now) > SessionLifetime/2 {
+		return s.ExpiresAt, false
+	}
+	end, last := now.Add(SessionLifetime), s.CreatedAt.Add(SessionLimit)
+	if end.After(last) {
+		end = last
+	}
+	return end, end.After(s.ExpiresAt)
+}
+
+// Verification is the proof that waits in a mail: whoever returns its token can
+// read the mail of that address.
+type Verification struct {
+	ID        string
+	Email     string
+	Hash      [32]byte
+	ExpiresAt time.Time
+	CreatedAt time.Time
+}
+
+// NewVerification returns the verification of an address by a token.
+func NewVerification(id, email string, token Token, now time.Time) Verification {
+	return Verification{ID: id, Email: email, Hash: token.Hash(), ExpiresAt: now.Add(VerificationLifetime), CreatedAt: now}
+}

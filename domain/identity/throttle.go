@@ -1,0 +1,30 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+)
+
+// Limits on guessing. A window is fixed: it begins with the first hit and ends
+// after its length, when the count begins again.
+const (
+	// SignInFailures is how many wrong passwords one account takes in a window.
+	SignInFailures = 5
+	// AddressRequests is how many requests one network address may send to one
+	// route that takes or sends credentials, in a window.
+	AddressRequests = 20
+	// VerificationMails is how many verification mails one address gets in a window.
+	VerificationMails = 5
+	// ThrottleWindow is the length of a window.
+	ThrottleWindow = 15 * time.Minute
+)
+
+// Throttled is the refusal of one hit too many; wait is how long until the window
+// ends. Its context carries retryAfter in whole seconds, at least 1.
+func Throttled(wait time.Duration) *domain.Error {
+	return &domain.Error{
+		Class: domain.Limited, Message: "Too many attempts; try again later",
+		Context: map[string]any{"retryAfter": max(1, int64((wait+time.Second-1)/time.Second))},
+	}
+}

@@ -1,0 +1,123 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// Role is what a user may do on the whole platform.
+type Role string
+
+// The platform roles.
+const (
+	Customer      Role = "customer"
+	Creator       Role = "creator"
+	Admin         Role = "admin"
+	System        Role = "system"
+	PlatformOwner Role = "platform_owner"
+)
+
+// Refusals that clients may switch on.
+var (
+	ErrEmailInUse     = domain.Refuse(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
+	ErrBadCredentials = domain.Refuse(domain.Unauthorized, "INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
+	ErrNotVerified    = domain.Refuse(domain.Forbidden, "EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
+	ErrBadToken       = domain.Refuse(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
+	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
+	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
+	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")
+)
+
+// User is an account.
+type User struct {
+	ID            string
+	Name          string
+	Email         string
+	EmailVerified bool
+	// Image is what the account came with, AvatarURL what its owner uploaded.
+	Image, AvatarURL *string
+	Role             Role
+	// Username, Bio and Links are a creator's public profile.
+	Username  *string
+	Bio       *string
+	Links     *SocialLinks
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// SocialLinks are http(s) addresses of a creator elsewhere; nil where there is none.
+type SocialLinks struct {
+	Website   *string `json:"website,omitempty"`
+	Twitter   *string `json:"twitter,omitempty"`
+	YouTube   *string `json:"youtube,omitempty"`
+	Instagram *string `json:"instagram,omitempty"`
+}
+
+// Picture returns the address of the user's picture: the uploaded one wins.
+func (u User) Picture() *string {
+	if u.AvatarURL != nil {
+		return u.AvatarURL
+	}
+	return u.Image
+}
+
+// Facts gives the last of the payloads the user's version, and those before it
+// the versions before. An account is its own tenant.
+func (u User) Facts(happened []events.Payload) []events.Fact {
+	facts := make([]events.Fact, len(happened))
+	for i, p := range happened {
+		facts[i] = events.Fact{Tenant: u.ID, AggregateID: u.ID, Version: u.Version - int64(len(happened)-1-i), Payload: p}
+	}
+	return facts
+}
+
+// SignUpRole returns the role a sign-up leads to. The role is the client's wish
+// only in development, where test clients need creators; nobody becomes more
+// than a creator that way.
+func SignUpRole(wish string, development bool) Role {
+	if development && Role(wish) == Creator {
+		return Creator
+	}
+	return Customer
+}
+
+// Register returns the account that a sign-up creates; its address is not verified.
+func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.Payload) {
+	u := User{ID: id, Name: cmd.Name, Email: cmd.Email, Role: role, Version: 1, CreatedAt: now, UpdatedAt: now}
+	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
+}
+
+// VerifyEmail marks the address as proven. Proving it again changes nothing.
+func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
+	if u.EmailVerified {
+		return u, nil
+	}
+	u.EmailVerified, u.UpdatedAt, u.Version = true, now, u.Version+1
+	return u, []events.Payload{events.UserEmailVerified{UserID: u.ID}}
+}
+
+// CreatorFacts are what the decision to become a creator rests on.
+type CreatorFacts struct {
+	// ActorID is who asks.
+	ActorID string
+	// UsernameTaken says that another live account has the username.
+	UsernameTaken bool
+}
+
+// BecomeCreator turns a customer into a creator with a public profile.
+func (u User) BecomeCreator(cmd BecomeCreator, facts CreatorFacts, now time.Time) (User, []events.Payload, error) {
+	switch {
+	case u.ID == "" || u.ID != facts.ActorID:
+		return User{}, nil, ErrUserNotFound
+	case u.Role != Customer:
+		return User{}, nil, ErrAlreadyCreator
+	case facts.UsernameTaken:
+		return User{}, nil, ErrUsernameTaken
+	}
+	u.Role, u.Username, u.Bio, u.Links = Creator, &cmd.Username, cmd.Bio, cmd.SocialLinks
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{events.UserBecameCreator{UserID: u.ID}}, nil
+}
