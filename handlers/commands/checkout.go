@@ -194,11 +194,11 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) Finis
 		var facts []events.Fact
 		for _, old := range closed {
 			current, found, err := postgres.Checkout(ctx, tx, old.ID)
-			if err != nil || !found {
+			if err != nil {
 				return Outcome{}, err
 			}
 			next, happened := current.Expire()
-			if len(happened) == 0 {
+			if !found || len(happened) == 0 {
 				continue // the provider's own report came first
 			}
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {

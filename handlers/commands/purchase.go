@@ -252,7 +252,7 @@ func (u *purchaseUnit) change(r purchase.RecordEvent, f func(purchase.Payment) (
 // opened for, by its own id, or by the reference that we gave it.
 func (u *purchaseUnit) checkoutOf(s purchase.SessionFact) (purchase.Checkout, bool) {
 	for _, c := range u.checkouts {
-		if c.SessionID == s.ID {
+		if s.ID != "" && c.SessionID == s.ID {
 			return c, true
 		}
 	}

@@ -119,3 +119,15 @@ func SaveCheckout(ctx context.Context, tx pgx.Tx, c purchase.Checkout, now time.
 	}
 	return nil
 }
+
+// OverdueCheckouts reads the checkouts that nobody told the end of: those that
+// ended before one time, and those that are being closed since before another.
+func OverdueCheckouts(ctx context.Context, tx pgx.Tx, ended, closing time.Time, limit int) ([]purchase.Checkout, error) {
+	rows, err := tx.Query(ctx, `SELECT `+checkoutColumns+` FROM checkouts
+		WHERE status IN ('creating', 'open', 'expiring') AND (expires_at < $1 OR status = 'expiring' AND updated_at < $2)
+		ORDER BY expires_at LIMIT $3`, ended, closing, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read overdue checkouts: %w", err)
+	}
+	return pgx.CollectRows(rows, scanCheckout)
+}

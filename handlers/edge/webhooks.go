@@ -1,0 +1,166 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// WebhookRoutes serves /webhooks/stripe: one endpoint per purpose, each with its own
+// signing secrets.
+type WebhookRoutes struct {
+	Intake *StripeIntake
+	// Secrets are the signing secrets by endpoint name (booking, payment, dispute,
+	// subscription, connect, customer); two during a rotation. An endpoint without
+	// any answers 501. The development endpoint uses booking's.
+	Secrets map[string][]string
+	// slots bound the deliveries that hold a database connection.
+	slots chan struct{}
+}
+
+const (
+	// webhookSlots is how many deliveries are in hand at once; beyond it Stripe is
+	// asked to come again.
+	webhookSlots = 64
+	// accessWait is how long a delivery waits for access to follow.
+	accessWait = 2 * time.Second
+)
+
+// Register implements Routes.
+func (w *WebhookRoutes) Register(e *Edge, r gin.IRouter) {
+	w.slots = make(chan struct{}, webhookSlots)
+	endpoints := map[string]string{
+		"booking": "booking", "payment": "payment", "dispute": "dispute",
+		"subscription": "subscription", "connect": "connect", "customer": "customer",
+	}
+	if e.cfg.Development {
+		endpoints["dev"] = "booking"
+	}
+	for path, name := range endpoints {
+		secrets := w.Secrets[name]
+		r.POST("/webhooks/stripe/"+path, func(c *gin.Context) { w.receive(e, c, secrets) })
+	}
+}
+
+// receive answers 200 once the event is stored, and not before: what follows from
+// it is then certain, and is waited for only so that a client that asks right after
+// finds it done.
+func (w *WebhookRoutes) receive(e *Edge, c *gin.Context, secrets []string) {
+	if !configured(secrets) {
+		c.AbortWithStatusJSON(http.StatusNotImplemented, wire.ErrorBody{Error: wire.ErrorDetail{
+			Code: "CONFIGURATION_ERROR", Message: "No signing secret is configured for this endpoint",
+		}})
+		return
+	}
+	payload, err := readBody(c, stripe.MaxPayload)
+	if err != nil {
+		e.refuse(c, err)
+		return
+	}
+	event, err := stripe.VerifyWebhook(payload, c.GetHeader("Stripe-Signature"), secrets, e.cfg.Now())
+	if err != nil {
+		e.cfg.Log.WarnContext(c, "webhook refused", "route", c.FullPath(), "error", err)
+		e.refuse(c, webhookRefusal(err))
+		return
+	}
+	select {
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
+	default:
+		e.refuse(c, errUnavailable)
+		return
+	}
+	// Whoever sent it may go away; what is signed is taken all the same.
+	ctx := context.WithoutCancel(c.Request.Context())
+	cmd, pending, err := w.Intake.Accept(ctx, event)
+	if err != nil {
+		e.refuse(c, webhookRefusal(err))
+		return
+	}
+	if pending {
+		w.finish(ctx, e, cmd)
+	}
+	c.JSON(http.StatusOK, wire.Received{Received: true})
+}
+
+func configured(secrets []string) bool {
+	for _, s := range secrets {
+		if s != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func webhookRefusal(err error) error {
+	switch {
+	case errors.Is(err, stripe.ErrMissingSignature):
+		return badJSON("Stripe-Signature", "is missing")
+	case errors.Is(err, stripe.ErrBadSignature), errors.Is(err, stripe.ErrStale):
+		return domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
+	case errors.Is(err, stripe.ErrTooLarge):
+		return errBodyTooLarge
+	case errors.Is(err, stripe.ErrMalformed):
+		return badJSON("", "is not an event that can be read")
+	default:
+		return err
+	}
+}
+
+// finish sends the command and waits until it is applied and, if it opens or closes
+// access, until that has happened. When the time is over the sweeper and the relay
+// finish the work.
+func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command) {
+	handled, done := e.cfg.Dispatcher.Watch("access", cmd.ID)
+	defer func() { done() }()
+	sending, cancel := context.WithTimeout(ctx, e.cfg.Wait)
+	defer cancel()
+	reply, err := e.cfg.Dispatcher.Send(sending, cmd)
+	if err != nil {
+		e.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
+		return
+	}
+	var outcome struct {
+		Data wire.Recorded `json:"data"`
+	}
+	if reply.Status != http.StatusOK || json.Unmarshal(reply.Body, &outcome) != nil || outcome.Data.AccessEvents == 0 {
+		return
+	}
+	waiting, cancel := context.WithTimeout(ctx, accessWait)
+	defer cancel()
+	// One report of the reaction may be of the first of several events: the marks
+	// decide, the reports only say when to look.
+	for {
+		n, err := w.handled(waiting, cmd.ID)
+		if err != nil || n >= outcome.Data.AccessEvents {
+			return
+		}
+		select {
+		case <-waiting.Done():
+			e.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID)
+			return
+		case <-handled:
+			done()
+			handled, done = e.cfg.Dispatcher.Watch("access", cmd.ID)
+		}
+	}
+}
+
+// handled counts the events of a command that the access reaction has handled.
+func (w *WebhookRoutes) handled(ctx context.Context, cause string) (n int, err error) {
+	err = w.Intake.Pool.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = 'access'`, cause).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("look for the reaction's marks: %w", err)
+	}
+	return n, nil
+}
