@@ -1,0 +1,185 @@
+package access
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/events"
+)
+
+// Source is what kind of thing a grant rests on.
+type Source string
+
+// The sources, in the order in which they are named when several are live.
+const (
+	Purchased     Source = "purchased"
+	Subscription  Source = "subscription"
+	Complimentary Source = "complimentary"
+	Preview       Source = "preview"
+)
+
+var sources = []Source{Purchased, Subscription, Complimentary, Preview}
+
+func (s Source) rank() int {
+	for i, known := range sources {
+		if s == known {
+			return i
+		}
+	}
+	return len(sources)
+}
+
+// The reasons for which a grant is taken back.
+const (
+	ForRefund  = "refund"
+	ForDispute = "dispute"
+)
+
+// Grant is one ground for one user to see one item.
+type Grant struct {
+	ID        string
+	UserID    string
+	ContentID string
+	// OrganizationID and CreatorID are the content's; the creator's is known only
+	// where a grant is changed.
+	OrganizationID string
+	CreatorID      string
+	Source         Source
+	// SourceID names what it rests on: the purchase's id.
+	SourceID string
+	// ExpiresAt is nil for a grant without an end.
+	ExpiresAt *time.Time
+	// RevokedAt is set while the grant is not in force; RevokedReason says why.
+	RevokedAt     *time.Time
+	RevokedReason string
+	// SourceVersion is the highest version of the source's events that had an effect.
+	SourceVersion int64
+	// SourceEnded says that nothing can bring the grant back.
+	SourceEnded bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	// Version counts the grant's events; 0 for one that was never announced.
+	Version int64
+}
+
+// Live reports whether the grant gives access now.
+func (g Grant) Live(now time.Time) bool { return g.RevokedAt == nil && !g.expired(now) }
+
+func (g Grant) expired(now time.Time) bool { return g.ExpiresAt != nil && !now.Before(*g.ExpiresAt) }
+
+func (g Grant) before(other Grant) bool {
+	if a, b := g.Source.rank(), other.Source.rank(); a != b {
+		return a < b
+	}
+	return g.ID < other.ID
+}
+
+// Tenant is the content's organization, or its creator.
+func (g Grant) Tenant() string {
+	if g.OrganizationID != "" {
+		return g.OrganizationID
+	}
+	return g.CreatorID
+}
+
+// PurchaseOf returns the purchase, the buyer and the item that an event of a
+// purchase speaks of, when it has an effect on access at all: a partial refund has
+// none.
+func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool) {
+	switch p := p.(type) {
+	case *events.PurchaseCompleted:
+		return p.PurchaseID, p.CustomerID, p.ContentID, true
+	case *events.PurchaseRefunded:
+		return p.PurchaseID, p.CustomerID, p.ContentID, p.Full
+	case *events.PurchaseDisputed:
+		return p.PurchaseID, p.CustomerID, p.ContentID, true
+	case *events.PurchaseDisputeClosed:
+		return p.PurchaseID, p.CustomerID, p.ContentID, true
+	default:
+		return "", "", "", false
+	}
+}
+
+// Follow takes one event of the purchase that the grant rests on; version is the
+// purchase's version after it.
+//
+// Every event implies those before it, so each alone says whether there is access:
+// completed and a dispute that was won open it, a dispute suspends it, a full refund
+// and a lost dispute end it for good. Of the first three the highest version counts;
+// an end counts whatever came before or after. An event that was overtaken changes
+// nothing.
+func (g Grant) Follow(p events.Payload, version int64, now time.Time) (Grant, []events.Payload) {
+	next := g
+	switch p := p.(type) {
+	case *events.PurchaseCompleted:
+		next.move(version, "", now)
+	case *events.PurchaseDisputed:
+		next.move(version, ForDispute, now)
+	case *events.PurchaseDisputeClosed:
+		if p.Won {
+			next.move(version, "", now)
+		} else {
+			next.end(version, ForDispute, now)
+		}
+	case *events.PurchaseRefunded:
+		if p.Full {
+			next.end(version, ForRefund, now)
+		}
+	}
+	return g.announce(next, now)
+}
+
+// move opens or suspends the grant, unless a later event has spoken or it ended.
+func (g *Grant) move(version int64, revoked string, now time.Time) {
+	if g.SourceEnded || version <= g.SourceVersion {
+		return
+	}
+	g.SourceVersion = version
+	g.set(revoked, now)
+}
+
+// end closes the grant for good. A refund is the better word where both happened.
+func (g *Grant) end(version int64, reason string, now time.Time) {
+	g.SourceVersion = max(g.SourceVersion, version)
+	if g.SourceEnded && reason != ForRefund {
+		return
+	}
+	g.SourceEnded = true
+	g.set(reason, now)
+}
+
+// set makes the grant live (revoked is empty) or not.
+func (g *Grant) set(revoked string, now time.Time) {
+	switch {
+	case revoked == "":
+		g.RevokedAt = nil
+	case g.RevokedAt == nil || g.Version == 0:
+		g.RevokedAt = &now
+	}
+	g.RevokedReason = revoked
+}
+
+// announce returns the next state with the event of what changed for the viewer.
+// What was never open is not announced as closed.
+func (g Grant) announce(next Grant, now time.Time) (Grant, []events.Payload) {
+	if next == g {
+		return g, nil
+	}
+	next.UpdatedAt = now
+	was, is := g.RevokedAt == nil, next.RevokedAt == nil
+	switch {
+	case is && !was:
+		next.Version++
+		return next, []events.Payload{events.AccessGranted{
+			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID, OrganizationID: g.OrganizationID,
+			SourceType: string(g.Source), SourceID: g.SourceID,
+		}}
+	case was && !is:
+		next.Version++
+		return next, []events.Payload{events.AccessRevoked{
+			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID,
+			SourceType: string(g.Source), SourceID: g.SourceID, Reason: next.RevokedReason,
+		}}
+	default:
+		return next, nil
+	}
+}

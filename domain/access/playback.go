@@ -1,0 +1,103 @@
+package access
+
+import (
+	"math"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// completedPercent is how much of an item must have been seen to have seen it.
+const completedPercent = 95
+
+// Progress is what a player reports: where it is, in whole seconds.
+type Progress struct {
+	PositionSeconds *int `json:"positionSeconds"`
+	DurationSeconds *int `json:"durationSeconds"`
+	// Completed says that the player reached the end, whatever the numbers say.
+	Completed bool `json:"completed,omitempty"`
+}
+
+// Validate returns what is wrong with a report. A position beyond the duration is
+// fine: durations are estimates.
+func (p Progress) Validate() []domain.Field {
+	var bad []domain.Field
+	if p.PositionSeconds == nil || *p.PositionSeconds < 0 || *p.PositionSeconds > math.MaxInt32 {
+		bad = append(bad, domain.Field{Path: "positionSeconds", Message: "must be a whole number of seconds, 0 or more"})
+	}
+	if p.DurationSeconds == nil || *p.DurationSeconds < 1 || *p.DurationSeconds > math.MaxInt32 {
+		bad = append(bad, domain.Field{Path: "durationSeconds", Message: "must be a whole number of seconds, 1 or more"})
+	}
+	return bad
+}
+
+// Record is the command playback.record. Its aggregate is the playback of the
+// actor and the content.
+type Record struct {
+	ContentID string `json:"contentId"`
+	Progress
+}
+
+// Playback is how far one user got in one item.
+type Playback struct {
+	ID        string
+	UserID    string
+	ContentID string
+	// PositionSeconds is the furthest position reported, DurationSeconds the
+	// duration that was reported with it.
+	PositionSeconds int
+	DurationSeconds int
+	// Completed is never unset.
+	Completed bool
+	CreatedAt time.Time
+	// UpdatedAt is the time of the last report, also of one from further back.
+	UpdatedAt time.Time
+	// Version counts the playback's events; 0 while the position is still 0.
+	Version int64
+}
+
+// Percent returns how much has been seen, from 0 to 100, rounded down.
+func (p Playback) Percent() int {
+	if p.DurationSeconds <= 0 {
+		return 0
+	}
+	return int(min(100, int64(p.PositionSeconds)*100/int64(p.DurationSeconds)))
+}
+
+// Record takes a report. The order of reports does not matter: the furthest
+// position stands, of equal ones that with the longer duration.
+func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, []events.Payload, error) {
+	if err := domain.BadFields(cmd.Validate()); err != nil {
+		return p, nil, err
+	}
+	if err := verdict.Err(); err != nil {
+		return p, nil, err
+	}
+	position, duration := *cmd.PositionSeconds, *cmd.DurationSeconds
+	next := p
+	next.UpdatedAt = now
+	if p.CreatedAt.IsZero() {
+		next.CreatedAt = now
+	}
+	if position > p.PositionSeconds || (position == p.PositionSeconds && duration > p.DurationSeconds) {
+		next.PositionSeconds, next.DurationSeconds = position, duration
+	}
+	next.Completed = p.Completed || cmd.Completed || seen(position, duration)
+	var happened []events.Payload
+	if next.PositionSeconds > p.PositionSeconds {
+		happened = append(happened, events.PlaybackProgressed{
+			UserID: p.UserID, ContentID: p.ContentID, PositionSeconds: next.PositionSeconds, DurationSeconds: next.DurationSeconds,
+		})
+	}
+	if next.Completed && !p.Completed {
+		happened = append(happened, events.PlaybackCompleted{UserID: p.UserID, ContentID: p.ContentID})
+	}
+	next.Version += int64(len(happened))
+	return next, happened, nil
+}
+
+// seen reports whether a position is close enough to the end.
+func seen(position, duration int) bool {
+	return duration > 0 && int64(position)*100 >= int64(duration)*completedPercent
+}
