@@ -144,12 +144,16 @@ func (h *Hasher) enter(ctx context.Context) error {
 	}
 	select {
 	case h.computing <- struct{}{}:
-		h.computed.Add(1)
-		return nil
 	case <-ctx.Done():
 		<-h.admitted
 		return fmt.Errorf("argon2id: wait for a turn: %w", ctx.Err())
 	}
+	if err := ctx.Err(); err != nil { // nobody waits for this hash any more
+		h.leave()
+		return fmt.Errorf("argon2id: wait for a turn: %w", err)
+	}
+	h.computed.Add(1)
+	return nil
 }
 
 func (h *Hasher) leave() {
