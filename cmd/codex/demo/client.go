@@ -107,6 +107,9 @@ func (a answer) expect(status int) error {
 	return differs(fmt.Sprintf("%d from %s", status, a.asked), "%s", a.summary())
 }
 
+// accessDenied is the code of what one would have to pay for.
+const accessDenied = "ACCESS_DENIED"
+
 // refusal is the body of every refused request.
 type refusal struct {
 	Error struct {
@@ -121,12 +124,12 @@ func (a answer) refusal() refusal {
 	return r
 }
 
-// expectRefusal fails unless the answer is that refusal.
-func (a answer) expectRefusal(status int, code string) error {
-	if a.status == status && a.refusal().Error.Code == code {
+// expectDenied fails unless the answer says that the asker has no access.
+func (a answer) expectDenied() error {
+	if a.status == http.StatusForbidden && a.refusal().Error.Code == accessDenied {
 		return nil
 	}
-	return differs(fmt.Sprintf("%d %s from %s", status, code, a.asked), "%s", a.summary())
+	return differs("403 "+accessDenied+" from "+a.asked, "%s", a.summary())
 }
 
 // summary is the answer in a line.

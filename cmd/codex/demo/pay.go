@@ -184,10 +184,10 @@ func (s *show) untilShut(ctx context.Context) (time.Time, error) {
 			return false, err
 		}
 		if a.status == http.StatusOK {
-			return false, differs("403 ACCESS_DENIED after the refund", "200")
+			return false, differs("403 "+accessDenied+" after the refund", "200")
 		}
 		gone = time.Now()
-		return true, a.expectRefusal(http.StatusForbidden, "ACCESS_DENIED")
+		return true, a.expectDenied()
 	})
 	return gone, err
 }

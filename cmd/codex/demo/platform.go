@@ -75,7 +75,7 @@ func healthy(ctx context.Context, api string) error {
 // startPlatform starts a throw-away platform and waits for its addresses.
 func startPlatform(ctx context.Context, binary, dir string) (*platform, error) {
 	file := filepath.Join(dir, "addresses.json")
-	c, err := startChild(exec.Command(binary, //nolint:gosec,noctx // our own program; stop ends it in order
+	c, err := startChild(exec.Command(binary, //nolint:noctx // our own program; stop ends it in order
 		"up", "--ephemeral", "--addr", "127.0.0.1:0", "--storage-addr", "127.0.0.1:0",
 		"--nats-addr", "127.0.0.1:0", "--payments-addr", "127.0.0.1:0", "--addresses", file))
 	if err != nil {

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -73,9 +74,9 @@ func (s *show) deniedBefore(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := a.expectRefusal(http.StatusForbidden, "ACCESS_DENIED"); err != nil {
+	if err := a.expectDenied(); err != nil {
 		return "", err
 	}
 	a, err = s.player.must(ctx, http.StatusUnauthorized, http.MethodGet, s.streamPath(), nil)
-	return "403 ACCESS_DENIED; a stranger gets " + a.summary(), err
+	return "403 " + accessDenied + "; a stranger gets " + strconv.Itoa(a.status), err
 }
