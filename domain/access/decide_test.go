@@ -1,0 +1,224 @@
+package access_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/access"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func pointer[T any](v T) *T { return &v }
+
+func item(rule access.Rule, price *int64) access.Content {
+	return access.Content{ID: "c", CreatorID: "maker", OrganizationID: "org", Access: rule, PriceCents: price, Published: true}
+}
+
+func grant(source access.Source, change func(*access.Grant)) access.Grant {
+	g := access.Grant{ID: "g", UserID: "viewer", ContentID: "c", Source: source, SourceID: "s"}
+	if change != nil {
+		change(&g)
+	}
+	return g
+}
+
+func TestWhoSeesWhat(t *testing.T) {
+	t.Parallel()
+	price := pointer(int64(2999))
+	bought := []access.Grant{grant(access.Purchased, nil)}
+	refunded := []access.Grant{grant(access.Purchased, func(g *access.Grant) { g.RevokedAt, g.RevokedReason = &now, access.ForRefund })}
+	over := []access.Grant{grant(access.Complimentary, func(g *access.Grant) { g.ExpiresAt = &now })}
+	var none []access.Grant
+	for _, c := range []struct {
+		name    string
+		content access.Content
+		role    string
+		grants  []access.Grant
+		want    access.Reason
+	}{
+		{"free for anybody", item(access.Free, nil), "", none, access.ByFree},
+		{"free with the price 0", item(access.Free, pointer(int64(0))), "", none, access.ByFree},
+		{"for sale at 0 is free", item(access.Paid, pointer(int64(0))), "", none, access.ByFree},
+		{"for sale without a price is not free", item(access.Paid, nil), "", none, access.PaymentRequired},
+		{"free with a price is for sale", item(access.Free, price), "", none, access.PaymentRequired},
+		{"paid, a stranger", item(access.Paid, price), "", none, access.PaymentRequired},
+		{"paid, bought", item(access.Paid, price), "", bought, access.ByGrant},
+		{"paid, refunded", item(access.Paid, price), "", refunded, access.Revoked},
+		{"paid, refunded, but also given", item(access.Paid, price), "", append(refunded, grant(access.Complimentary, nil)), access.ByGrant},
+		{"paid, refunded, but a member", item(access.Paid, price), "member", refunded, access.ByMembership},
+		{"paid, a gift that ran out", item(access.Paid, price), "", over, access.Expired},
+		{"paid, a member", item(access.Paid, price), "member", none, access.ByMembership},
+		{"paid, a subscriber of the organization", item(access.Paid, price), "subscriber", none, access.ByMembership},
+		{"paid, its owner", item(access.Paid, price), "owner", none, access.ByManagement},
+		{"members, a stranger", item(access.Members, nil), "", none, access.NotEntitled},
+		{"members, a member", item(access.Members, nil), "member", none, access.ByMembership},
+		{"members, with a grant", item(access.Members, nil), "", bought, access.ByGrant},
+		{"private, a member", item(access.Private, nil), "member", none, access.NotEntitled},
+		{"private, bought before", item(access.Private, price), "", bought, access.NotEntitled},
+		{"private, an admin", item(access.Private, nil), "admin", none, access.ByManagement},
+		{"team, a member", item(access.Team, nil), "member", none, access.NotEntitled},
+		{"team, a subscriber", item(access.Team, nil), "subscriber", none, access.NotEntitled},
+		{"team, a creator of the organization", item(access.Team, nil), "creator", none, access.ByManagement},
+		{"followers, a stranger", item(access.Followers, nil), "", none, access.NotEntitled},
+		{"followers, a member", item(access.Followers, nil), "member", none, access.NotEntitled},
+		{"followers, an admin", item(access.Followers, nil), "admin", none, access.ByManagement},
+		{"subscribers, a stranger", item(access.Subscribers, nil), "", none, access.NotEntitled},
+		{"subscribers, with a grant", item(access.Subscribers, nil), "", bought, access.ByGrant},
+		{"an unknown rule", item("whoever", nil), "owner", bought, access.NotEntitled},
+	} {
+		got := access.Decide(c.content, access.Viewer{UserID: "viewer", Role: c.role, Grants: c.grants}, now)
+		if got.Reason != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got.Reason, c.want)
+		}
+		if got.Allowed != (got.Err() == nil) {
+			t.Errorf("%s: allowed %v, but the error is %v", c.name, got.Allowed, got.Err())
+		}
+		if err := got.Err(); err != nil && !domain.IsClass(err, domain.Forbidden) {
+			t.Errorf("%s: refused with %v", c.name, err)
+		}
+	}
+}
+
+func TestWhatIsNotLiveDoesNotExistForAnybody(t *testing.T) {
+	t.Parallel()
+	draft, deleted := item(access.Free, nil), item(access.Free, nil)
+	draft.Published, deleted.Deleted = false, true
+	for _, c := range []access.Content{draft, deleted, {}} {
+		for _, user := range []string{"", "viewer", "maker"} {
+			got := access.Decide(c, access.Viewer{UserID: user, Role: "owner"}, now)
+			if got.Allowed || !domain.IsClass(got.Err(), domain.NotFound) {
+				t.Errorf("%+v for %q: %+v", c, user, got)
+			}
+		}
+	}
+}
+
+func TestItsCreatorSeesALiveItemWhateverTheRule(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []access.Rule{access.Paid, access.Members, access.Private, access.Team, access.Followers, access.Subscribers, "unknown"} {
+		if got := access.Decide(item(rule, nil), access.Viewer{UserID: "maker"}, now); got.Reason != access.ByCreator {
+			t.Errorf("%s: %+v", rule, got)
+		}
+	}
+}
+
+func TestNobodySignedInSeesNothing(t *testing.T) {
+	t.Parallel()
+	c := item(access.Free, nil)
+	c.CreatorID = "" // an account that is gone must not match nobody
+	if got := access.Decide(c, access.Viewer{}, now); got.Allowed || !domain.IsClass(got.Err(), domain.Unauthorized) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestOfSeveralLiveGrantsThePurchaseIsNamed(t *testing.T) {
+	t.Parallel()
+	grants := []access.Grant{
+		grant(access.Preview, func(g *access.Grant) { g.ID = "a" }), grant(access.Purchased, func(g *access.Grant) { g.ID = "z" }),
+		grant(access.Purchased, func(g *access.Grant) { g.ID = "y"; g.RevokedAt = &now }), grant("unknown", func(g *access.Grant) { g.ID = "0" }),
+	}
+	got := access.Decide(item(access.Paid, pointer(int64(1))), access.Viewer{UserID: "viewer", Grants: grants}, now)
+	if got.Grant == nil || got.Grant.ID != "z" {
+		t.Errorf("named %+v", got.Grant)
+	}
+}
+
+// TestDecideAgreesWithThePlainReading compares the decision with one that was
+// written separately, as a list of sentences, over random worlds.
+func TestDecideAgreesWithThePlainReading(t *testing.T) {
+	t.Parallel()
+	seen := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		c, v := anyContent(t), anyViewer(t)
+		got := access.Decide(c, v, now)
+		want := plainReading(c, v)
+		seen[want]++
+		if got.Allowed != want {
+			t.Fatalf("Decide says %v (%s), the plain reading %v\n%+v\n%+v", got.Allowed, got.Reason, want, c, v)
+		}
+		if got.Allowed && got.Reason == access.ByGrant && !got.Grant.Live(now) {
+			t.Fatalf("a dead grant allows: %+v", got.Grant)
+		}
+	})
+	if seen[true] == 0 || seen[false] == 0 {
+		t.Errorf("one-sided worlds: %v", seen)
+	}
+}
+
+// plainReading is the rule book, sentence by sentence.
+func plainReading(c access.Content, v access.Viewer) bool {
+	liveGrant := slices.ContainsFunc(v.Grants, func(g access.Grant) bool {
+		return g.RevokedAt == nil && (g.ExpiresAt == nil || g.ExpiresAt.After(now))
+	})
+	member := c.OrganizationID != "" && v.Role != ""
+	management := member && (v.Role == "owner" || v.Role == "admin" || v.Role == "creator")
+	noPrice := c.PriceCents == nil
+	zero := !noPrice && *c.PriceCents == 0
+
+	if c.Deleted {
+		return false
+	}
+	if !c.Published {
+		return false
+	}
+	if v.UserID == "" {
+		return false
+	}
+	if v.UserID == c.CreatorID {
+		return true
+	}
+	if c.Access == "free" && (noPrice || zero) {
+		return true
+	}
+	if c.Access == "paid" && zero {
+		return true
+	}
+	if c.Access == "paid" || c.Access == "free" {
+		return liveGrant || member
+	}
+	if c.Access == "members" {
+		return liveGrant || member
+	}
+	if c.Access == "followers" || c.Access == "subscribers" {
+		return liveGrant || management
+	}
+	if c.Access == "team" || c.Access == "private" {
+		return management
+	}
+	return false
+}
+
+func anyContent(t *rapid.T) access.Content {
+	c := access.Content{
+		ID: "c", CreatorID: "maker", OrganizationID: rapid.SampledFrom([]string{"", "org"}).Draw(t, "organization"),
+		Access:    access.Rule(rapid.SampledFrom([]string{"free", "paid", "members", "followers", "subscribers", "team", "private", "odd"}).Draw(t, "access")),
+		Published: rapid.IntRange(0, 9).Draw(t, "published") > 0, Deleted: rapid.IntRange(0, 9).Draw(t, "deleted") == 0,
+	}
+	if rapid.Bool().Draw(t, "priced") {
+		c.PriceCents = pointer(rapid.SampledFrom([]int64{0, 1, 2999}).Draw(t, "price"))
+	}
+	return c
+}
+
+func anyViewer(t *rapid.T) access.Viewer {
+	v := access.Viewer{
+		UserID: rapid.SampledFrom([]string{"viewer", "viewer", "viewer", "maker", ""}).Draw(t, "user"),
+		Role:   rapid.SampledFrom([]string{"", "", "owner", "admin", "creator", "subscriber", "member"}).Draw(t, "role"),
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "grants") {
+		g := access.Grant{ID: string(rune('a' + i)), Source: rapid.SampledFrom([]access.Source{"purchased", "subscription", "complimentary", "preview"}).Draw(t, "source")}
+		if rapid.Bool().Draw(t, "revoked") {
+			g.RevokedAt = &now
+		}
+		if rapid.Bool().Draw(t, "expires") {
+			g.ExpiresAt = pointer(now.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "when")) * time.Second))
+		}
+		v.Grants = append(v.Grants, g)
+	}
+	return v
+}

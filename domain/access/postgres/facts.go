@@ -1,0 +1,75 @@
+// Package postgres keeps grants and playback in Postgres, and reads what the
+// decision about access rests on. Some functions queue statements on a batch, for a
+// whole set of questions in one round trip; others read or write one grant, for
+// reactions.
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/access"
+)
+
+// Question is one viewer's wish to see one item. ContentID must be a UUID.
+type Question struct{ UserID, ContentID string }
+
+// Facts are what the decision on a question rests on.
+type Facts struct {
+	Content access.Content
+	Viewer  access.Viewer
+}
+
+// grantColumns are the columns of content_access, called a, that scanGrant reads.
+const grantColumns = `a.id, a.user_id, a.content_id, COALESCE(a.organization_id::text, ''), a.access_type, a.source_id,
+	a.expires_at, a.deleted_at, COALESCE(a.revoked_reason, ''), a.source_version, a.source_ended, a.created_at, a.updated_at, a.version`
+
+func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
+	var g access.Grant
+	err := row.Scan(&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
+		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version)
+	return g, err
+}
+
+// QueueFacts queues the reads for several questions. A question about an item that
+// does not exist finds the zero Facts, about which Decide says not found; a viewer
+// whose account is gone is nobody.
+func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
+	users, contents := make([]string, len(questions)), make([]string, len(questions))
+	for i, q := range questions {
+		users[i], contents[i] = q.UserID, q.ContentID
+	}
+	b.Queue(`
+SELECT q.user_id, c.id, c.creator_id, COALESCE(c.organization_id::text, ''), c.access_type, c.price_cents,
+       c.status = 'published', c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, '')
+FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id)) q
+JOIN content c ON c.id = q.content_id
+LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
+LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
+LEFT JOIN organization_memberships m ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
+		users, contents).Query(func(rows pgx.Rows) error {
+		var asked string
+		var f Facts
+		_, err := pgx.ForEachRow(rows, []any{
+			&asked, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access, &f.Content.PriceCents,
+			&f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
+		}, func() error {
+			found[Question{asked, f.Content.ID}] = f
+			return nil
+		})
+		return err
+	})
+	b.Queue(`
+SELECT `+grantColumns+`
+FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id)) q
+JOIN content_access a ON a.user_id = q.user_id AND a.content_id = q.content_id
+ORDER BY a.created_at, a.id`, users, contents).Query(func(rows pgx.Rows) error {
+		grants, err := pgx.CollectRows(rows, scanGrant)
+		for _, g := range grants {
+			q := Question{g.UserID, g.ContentID}
+			f := found[q]
+			f.Viewer.Grants = append(f.Viewer.Grants, g)
+			found[q] = f
+		}
+		return err
+	})
+}

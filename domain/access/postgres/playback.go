@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/access"
+)
+
+// PlaybackColumns are the columns of video_playback, called p, that ScanPlayback reads.
+const PlaybackColumns = `p.user_id, p.content_id, p.position_seconds, p.duration_seconds, p.completed, p.version, p.created_at, p.updated_at`
+
+// ScanPlayback reads a row of PlaybackColumns.
+func ScanPlayback(row pgx.CollectableRow) (access.Playback, error) {
+	var p access.Playback
+	err := row.Scan(&p.UserID, &p.ContentID, &p.PositionSeconds, &p.DurationSeconds, &p.Completed, &p.Version, &p.CreatedAt, &p.UpdatedAt)
+	p.ID = PlaybackID(p.UserID, p.ContentID)
+	return p, err
+}
+
+// QueuePlaybackLock queues the read of playbacks, locked in the order of their keys.
+func QueuePlaybackLock(b *pgx.Batch, questions []Question, found map[Question]access.Playback) {
+	users, contents := make([]string, len(questions)), make([]string, len(questions))
+	for i, q := range questions {
+		users[i], contents[i] = q.UserID, q.ContentID
+	}
+	b.Queue(`
+SELECT `+PlaybackColumns+` FROM video_playback p
+WHERE (p.user_id, p.content_id) IN (SELECT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id))
+ORDER BY p.user_id, p.content_id FOR UPDATE`, users, contents).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, ScanPlayback)
+		for _, p := range list {
+			found[Question{p.UserID, p.ContentID}] = p
+		}
+		return err
+	})
+}
+
+// playbackRow is a playback as the upsert reads it from JSON.
+type playbackRow struct {
+	ID        string    `json:"id"`
+	UserID    string    `json:"user_id"`
+	ContentID string    `json:"content_id"`
+	Position  int       `json:"position_seconds"`
+	Duration  int       `json:"duration_seconds"`
+	Completed bool      `json:"completed"`
+	Version   int64     `json:"version"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// QueuePlaybackSave queues one statement that writes all playbacks, new and changed.
+func QueuePlaybackSave(b *pgx.Batch, list []access.Playback) error {
+	if len(list) == 0 {
+		return nil
+	}
+	rows := make([]playbackRow, len(list))
+	for i, p := range list {
+		rows[i] = playbackRow{p.ID, p.UserID, p.ContentID, p.PositionSeconds, p.DurationSeconds, p.Completed, p.Version, p.CreatedAt, p.UpdatedAt}
+	}
+	body, err := json.Marshal(rows)
+	if err != nil {
+		return fmt.Errorf("marshal playback rows: %w", err)
+	}
+	b.Queue(`
+INSERT INTO video_playback (id, user_id, content_id, position_seconds, duration_seconds, completed, version, created_at, updated_at)
+SELECT id, user_id, content_id, position_seconds, duration_seconds, completed, version, created_at, updated_at
+FROM json_to_recordset($1::json) AS r (id uuid, user_id text, content_id uuid, position_seconds int, duration_seconds int,
+    completed bool, version bigint, created_at timestamptz, updated_at timestamptz)
+ORDER BY user_id, content_id
+ON CONFLICT (user_id, content_id) DO UPDATE SET
+    position_seconds = excluded.position_seconds, duration_seconds = excluded.duration_seconds, completed = excluded.completed,
+    version = excluded.version, updated_at = excluded.updated_at`, string(body))
+	return nil
+}
