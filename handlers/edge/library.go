@@ -1,0 +1,144 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// libraryFilter selects and orders items of a library; empty fields select all.
+type libraryFilter struct {
+	organization, progress, contentType, source, search, order string
+}
+
+// libraryOrder are the orders of a library: the last bought, given, published or
+// watched first; by title; the longest first.
+var libraryOrder = map[string]string{
+	"recent": "recent DESC, id DESC", "title": "title ASC, id ASC", "duration": "duration_seconds DESC NULLS LAST, id DESC",
+}
+
+// listLibrary lists what the caller has, each item once under its first source.
+func (e *Edge) listLibrary(c *gin.Context) {
+	q := newQuery(c)
+	page := q.paging()
+	f := libraryFilter{
+		organization: q.uuid("organizationId"),
+		progress:     q.oneOf("filter", "all", "in_progress", "completed", "not_started"),
+		contentType:  q.oneOf("contentType", "all", "video", "audio", "written"),
+		source:       q.oneOf("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
+		search:       q.text("search", 200),
+		order:        libraryOrder[q.oneOf("sortBy", "recent", "title", "duration")],
+	}
+	if err := q.err(); err != nil {
+		e.refuse(c, err)
+		return
+	}
+	items, total, err := e.library(c, mustActor(c).UserID, f, page)
+	if err != nil {
+		e.refuse(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+}
+
+// librarySQL is the library of user $1 at $2: what a live grant opens, and what is
+// published in the organizations that the user is an active member of. It says what
+// access.Decide says, for many items at once; a test holds the two together. What
+// everybody may see (free) and what somebody made is not in their library for that
+// reason alone.
+//
+// An item stands under its first source: purchased, membership, another grant, free.
+const librarySQL = `
+WITH granted AS (
+    SELECT DISTINCT ON (content_id) content_id, access_type, created_at
+    FROM content_access
+    WHERE user_id = $1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+    ORDER BY content_id, array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], access_type::text), created_at
+), member AS (
+    SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator') AS manages
+    FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
+    WHERE m.user_id = $1 AND m.status = 'active'
+), candidate AS (
+    SELECT content_id AS id FROM granted
+    UNION
+    SELECT c.id FROM content c JOIN member m ON m.organization_id = c.organization_id
+    WHERE c.status = 'published' AND c.deleted_at IS NULL
+), sourced AS (
+    SELECT c.id, c.slug, c.title, c.description, c.thumbnail_url, c.content_type, c.media_item_id, c.organization_id,
+           c.published_at, g.created_at AS granted_at,
+           CASE
+               WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
+               WHEN g.access_type = 'purchased' THEN 'purchased'
+               WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.organization_id IS NOT NULL THEN 'free' END)
+               WHEN m.manages THEN 'membership'
+               WHEN m.organization_id IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
+               ELSE g.access_type
+           END AS source
+    FROM candidate k JOIN content c ON c.id = k.id
+    CROSS JOIN LATERAL (SELECT c.access_type IN ('free', 'paid') AND COALESCE(c.price_cents, CASE c.access_type WHEN 'free' THEN 0 END) = 0 AS free) r
+    LEFT JOIN granted g ON g.content_id = c.id
+    LEFT JOIN member m ON m.organization_id = c.organization_id
+    WHERE c.status = 'published' AND c.deleted_at IS NULL
+), library AS (
+    SELECT s.id, s.slug, s.title, s.description, s.thumbnail_url, s.content_type, i.duration_seconds,
+           s.organization_id::text AS organization_id, o.slug AS organization_slug, s.source,
+           b.purchased_at, b.amount_paid_cents, p.position_seconds, p.duration_seconds AS played_seconds, p.completed, p.updated_at,
+           GREATEST(s.granted_at, p.updated_at, CASE WHEN s.granted_at IS NULL THEN s.published_at END) AS recent
+    FROM sourced s
+    LEFT JOIN media_items i ON i.id = s.media_item_id AND i.deleted_at IS NULL
+    LEFT JOIN organizations o ON o.id = s.organization_id AND o.deleted_at IS NULL
+    LEFT JOIN purchases b ON s.source = 'purchased' AND b.customer_id = $1 AND b.content_id = s.id
+        AND b.status IN ('completed', 'partially_refunded')
+    LEFT JOIN video_playback p ON p.user_id = $1 AND p.content_id = s.id
+    WHERE s.source IS NOT NULL
+      AND ($3 = '' OR s.organization_id = NULLIF($3, '')::uuid)
+      AND ($4 = 'all' OR s.content_type = $4) AND ($5 = 'all' OR s.source = $5)
+      AND ($6 = '' OR s.title ILIKE $6 OR s.description ILIKE $6)
+      AND CASE $7 WHEN 'in_progress' THEN NOT p.completed WHEN 'completed' THEN p.completed WHEN 'not_started' THEN p.user_id IS NULL ELSE true END
+)`
+
+// library reads one page of a user's library, and how many items there are in all.
+func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging) (items []wire.LibraryItem, total int64, err error) {
+	args := []any{userID, e.cfg.Now().UTC(), f.organization, f.contentType, f.source, contains(f.search), f.progress}
+	b := &pgx.Batch{}
+	b.Queue(librarySQL+` SELECT count(*) FROM library`, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
+	b.Queue(librarySQL+`
+SELECT id, slug, title, description, thumbnail_url, content_type, duration_seconds, organization_id, organization_slug, source,
+       purchased_at, amount_paid_cents, position_seconds, played_seconds, completed, updated_at
+FROM library ORDER BY `+f.order+` LIMIT $8 OFFSET $9`, append(args, page.limit, page.offset())...).
+		Query(func(rows pgx.Rows) error {
+			items, err = pgx.CollectRows(rows, scanLibraryItem)
+			return err
+		})
+	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, 0, fmt.Errorf("read the library: %w", err)
+	}
+	return items, total, nil
+}
+
+func scanLibraryItem(row pgx.CollectableRow) (wire.LibraryItem, error) {
+	var item wire.LibraryItem
+	var purchasedAt, updatedAt *time.Time
+	var paid *int64
+	var position, duration *int
+	var completed *bool
+	c := &item.Content
+	err := row.Scan(&c.ID, &c.Slug, &c.Title, &c.Description, &c.ThumbnailURL, &c.ContentType, &c.DurationSeconds,
+		&c.OrganizationID, &c.OrganizationSlug, &item.AccessType,
+		&purchasedAt, &paid, &position, &duration, &completed, &updatedAt)
+	if purchasedAt != nil && paid != nil {
+		item.Purchase = &wire.LibraryPurchase{PurchasedAt: *purchasedAt, PriceCents: *paid}
+	}
+	if updatedAt != nil {
+		p := access.Playback{PositionSeconds: *position, DurationSeconds: *duration, Completed: *completed, UpdatedAt: *updatedAt}
+		item.Progress = &wire.LibraryProgress{Progress: wire.ProgressOf(p), PercentComplete: p.Percent()}
+	}
+	return item, err
+}
