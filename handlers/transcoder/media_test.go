@@ -1,0 +1,222 @@
+package transcoder_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/ffmpeg"
+	"github.com/codex-platform/codex/domain/media/s3"
+)
+
+func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
+	t.Parallel()
+	tool, err := ffmpeg.New(ffmpeg.Config{Threads: 1, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, options{prober: tool})
+	u := w.signIn(t, "creator")
+
+	t.Run("a file that never came leaves the item waiting", func(t *testing.T) {
+		id, address := u.register(t, "video/mp4", len(seeming))
+		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_MISSING")
+		if got := w.status(t, id); got != media.Uploading {
+			t.Errorf("status %s", got)
+		}
+		if got := upload(t, address, "video/mp4", seeming[:100]); got.status != http.StatusForbidden {
+			t.Errorf("a shorter file was stored: %d", got.status)
+		}
+	})
+	t.Run("a file of another size or type leaves the item waiting", func(t *testing.T) {
+		id, _ := u.register(t, "video/mp4", 10)
+		key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+		put(t, w.media, key, "eleven byte", "video/mp4")
+		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
+		put(t, w.media, key, "just ten b", "text/html")
+		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_TYPE_MISMATCH")
+		if got := w.history(t, id); len(got) != 1 {
+			t.Errorf("events %v", got)
+		}
+	})
+	for name, c := range map[string]struct{ content, code string }{
+		"a text that is called a film":           {strings.Repeat("Dear diary, ", 100), "INVALID_CONTENT_TYPE"},
+		"a page with a film's first bytes":       {string(seeming) + "<script>", "INVALID_CONTENT_TYPE"},
+		"a sound that is called a film":          {string(clip(t, "a.mp4", "-f lavfi -i sine=d=1 -c:a aac")), "INVALID_CONTENT_TYPE"},
+		"a film's first bytes and nothing after": {string(seeming), "UNDECODABLE"},
+	} {
+		t.Run(name+" ends the item with a reason", func(t *testing.T) {
+			id, address := u.register(t, "video/mp4", len(c.content))
+			upload(t, address, "video/mp4", []byte(c.content)).want(t, http.StatusOK, "")
+			a := u.complete(t, id).want(t, http.StatusUnprocessableEntity, c.code)
+			got := u.ask(t, http.MethodGet, "/api/media/"+id, nil)
+			if got.text("data", "status") != "failed" || got.text("data", "transcodingError") != a.text("error", "message") {
+				t.Errorf("answer %s, item %s", a.body, got.body)
+			}
+			event := query[string](t, w, `SELECT data->>'code' FROM outbox WHERE aggregate_id = $1 AND type = 'media.failed'`, id)
+			if event != c.code {
+				t.Errorf("event code %q", event)
+			}
+			u.complete(t, id).want(t, http.StatusConflict, "CONFLICT")
+			u.ask(t, http.MethodPost, "/api/transcoding/retry/"+id, nil).want(t, http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+		})
+	}
+}
+
+func put(t *testing.T, b *s3.Bucket, key, content, contentType string) {
+	t.Helper()
+	if _, err := b.Put(t.Context(), key, strings.NewReader(content), int64(len(content)), contentType); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhileTheStoreIsAwayAnUploadWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{store: func(*s3.Bucket) *s3.Bucket {
+		away, err := s3.Open(s3.Config{Endpoint: "http://127.0.0.1:1", AccessKey: "a", SecretKey: "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return away.Bucket(s3test.MediaBucket)
+	}})
+	u := w.signIn(t, "creator")
+	id, address := u.register(t, "video/mp4", 10)
+	if !strings.HasPrefix(address, "http://127.0.0.1:1/") {
+		t.Errorf("address %q", address)
+	}
+	u.complete(t, id).want(t, http.StatusServiceUnavailable, "")
+	if got := w.status(t, id); got != media.Uploading {
+		t.Errorf("status %s", got)
+	}
+}
+
+func TestTheAddressForAnUploadIsStoredNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	u := w.signIn(t, "creator")
+	header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "once", "Content-Type": "application/json"}
+	body := []byte(`{"title":"A piece","mediaType":"audio","mimeType":"audio/ogg","fileSizeBytes":1000,"r2Key":"mine/song.ogg"}`)
+	first := do(t, http.MethodPost, w.edge.URL+"/api/media", header, body).want(t, http.StatusCreated, "")
+	again := do(t, http.MethodPost, w.edge.URL+"/api/media", header, body).want(t, http.StatusCreated, "")
+	if first.text("data", "id") != again.text("data", "id") || again.text("data", "presignedUrl") == "" {
+		t.Errorf("first %s, again %s", first.body, again.body)
+	}
+	if key := first.text("data", "r2Key"); !strings.HasPrefix(key, u.id+"/originals/"+first.text("data", "id")+"/") || !strings.HasSuffix(key, "/source.ogg") {
+		t.Errorf("key %q", key)
+	}
+	id := first.text("data", "id")
+	renewed := u.ask(t, http.MethodPost, "/api/media/"+id+"/upload-url", nil).want(t, http.StatusOK, "")
+	if !strings.Contains(renewed.text("data", "presignedUrl"), "X-Amz-Expires=3600") {
+		t.Errorf("renewed %s", renewed.body)
+	}
+	if n := query[int](t, w, `SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
+		t.Errorf("%d commands hold a presigned address", n)
+	}
+	async := do(t, http.MethodPost, w.edge.URL+"/api/media", map[string]string{"Cookie": u.cookie, "Prefer": "respond-async"}, body)
+	if async.status != http.StatusAccepted || async.header.Get("Location") == "" || strings.Contains(async.body, "Amz") {
+		t.Errorf("asynchronous: %d %s", async.status, async.body)
+	}
+}
+
+func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	u, stranger, customer := w.signIn(t, "creator"), w.signIn(t, "creator"), w.signIn(t, "customer")
+	var ids []string
+	for _, mime := range []string{"video/mp4", "audio/ogg", "video/webm"} {
+		id, _ := u.register(t, mime, 10)
+		ids = append(ids, id)
+	}
+	stranger.register(t, "video/mp4", 10)
+	u.ask(t, http.MethodPatch, "/api/media/"+ids[0], fields{"title": "Zebra"}).want(t, http.StatusOK, "")
+	u.ask(t, http.MethodPatch, "/api/media/"+ids[1], fields{"title": "Ant"}).want(t, http.StatusOK, "")
+
+	for query, want := range map[string][]string{
+		"":                               {ids[2], ids[1], ids[0]},
+		"?sortOrder=asc":                 {ids[0], ids[1], ids[2]},
+		"?sortBy=title&sortOrder=asc":    {ids[2], ids[1], ids[0]}, // A piece, Ant, Zebra
+		"?mediaType=audio":               {ids[1]},
+		"?status=ready":                  {},
+		"?limit=2":                       {ids[2], ids[1]},
+		"?limit=2&page=2":                {ids[0]},
+		"?limit=2&page=9":                {},
+		"?mediaType=video&sortOrder=asc": {ids[0], ids[2]},
+	} {
+		a := u.ask(t, http.MethodGet, "/api/media"+query, nil).want(t, http.StatusOK, "")
+		items, _ := a.at("items").([]any)
+		var got []string
+		for _, item := range items {
+			got = append(got, item.(map[string]any)["id"].(string))
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("list%s = %v, want %v", query, got, want)
+		}
+	}
+	if a := u.ask(t, http.MethodGet, "/api/media?limit=2", nil); a.at("pagination", "total") != 3.0 || a.at("pagination", "totalPages") != 2.0 {
+		t.Errorf("pagination %s", a.body)
+	}
+	u.ask(t, http.MethodGet, "/api/media?status=lost", nil).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	for _, c := range []struct {
+		who          user
+		method, path string
+		body         any
+		status       int
+	}{
+		{stranger, http.MethodGet, "/api/media/" + ids[0], nil, 404},
+		{stranger, http.MethodPatch, "/api/media/" + ids[0], fields{"title": "x"}, 404},
+		{stranger, http.MethodDelete, "/api/media/" + ids[0], nil, 404},
+		{stranger, http.MethodPost, "/api/media/" + ids[0] + "/upload-complete", nil, 404},
+		{stranger, http.MethodPost, "/api/media/" + ids[0] + "/upload-url", nil, 404},
+		{stranger, http.MethodGet, "/api/transcoding/status/" + ids[0], nil, 403},
+		{stranger, http.MethodPost, "/api/transcoding/retry/" + ids[0], nil, 403},
+		{customer, http.MethodPost, "/api/media", fields{"title": "x", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 1}, 403},
+		{customer, http.MethodDelete, "/api/media/" + ids[0], nil, 403},
+		{user{world: w}, http.MethodGet, "/api/media", nil, 401},
+		{u, http.MethodGet, "/api/media/01900000-0000-7000-8000-000000000000", nil, 404},
+		{u, http.MethodGet, "/api/transcoding/status/01900000-0000-7000-8000-000000000000", nil, 404},
+		{u, http.MethodPost, "/api/transcoding/retry/01900000-0000-7000-8000-000000000000", nil, 404},
+		{u, http.MethodGet, "/api/media/not-an-id", nil, 400},
+		{u, http.MethodPost, "/api/media", fields{"title": "", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 1}, 400},
+		{u, http.MethodPatch, "/api/media/" + ids[0], fields{"status": "ready"}, 400},
+		{u, http.MethodPatch, "/api/media/" + ids[0], fields{"colour": "red"}, 400},
+		{u, http.MethodGet, "/api/media/" + ids[0], nil, 200},
+	} {
+		if a := c.who.ask(t, c.method, c.path, c.body); a.status != c.status {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, a.status, a.body, c.status)
+		}
+	}
+
+	w.exec(t, `INSERT INTO content (id, creator_id, media_item_id, title, slug, content_type, status, published_at)
+		VALUES (gen_random_uuid(), $1, $2, 'x', 'x', 'video', 'published', now())`, u.id, ids[0])
+	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusUnprocessableEntity, "MEDIA_IN_USE")
+	w.exec(t, `UPDATE content SET status = 'draft'`)
+	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusNoContent, "")
+	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusNotFound, "NOT_FOUND")
+	u.ask(t, http.MethodGet, "/api/media/"+ids[0], nil).want(t, http.StatusNotFound, "NOT_FOUND")
+}
+
+func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{development: true})
+	u := w.signIn(t, "creator")
+	a := u.ask(t, http.MethodPost, "/api/media", fields{
+		"title": "A piece", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 10, "r2Key": "tests/one.mp4",
+	}).want(t, http.StatusCreated, "")
+	if a.text("data", "r2Key") != "tests/one.mp4" || !strings.Contains(a.text("data", "presignedUrl"), "/tests/one.mp4?") {
+		t.Errorf("registered %s", a.body)
+	}
+	id := a.text("data", "id")
+	a = u.ask(t, http.MethodPatch, "/api/media/"+id, fields{
+		"status": "ready", "hlsMasterPlaylistKey": "tests/hls/master.m3u8", "thumbnailKey": "tests/t.jpg",
+		"durationSeconds": 120, "width": 1920, "height": 1080, "uploadedAt": "2026-05-01T12:00:00Z",
+	}).want(t, http.StatusOK, "")
+	if a.text("data", "status") != "ready" || a.at("data", "durationSeconds") != 120.0 || a.text("data", "hlsMasterPlaylistKey") != "tests/hls/master.m3u8" {
+		t.Errorf("forced %s", a.body)
+	}
+	if got := strings.Join(w.history(t, id), " "); got != "media.registered media.revised media.ready" {
+		t.Errorf("events %s", got)
+	}
+}
