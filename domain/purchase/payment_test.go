@@ -180,20 +180,44 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 	}{
 		{"paid", []step{start}, purchase.Completed, []string{"purchase.completed"}},
 		{"partly refunded", []step{start, refund(500, noon)}, purchase.PartiallyRefunded, []string{"purchase.completed", "purchase.refunded"}},
-		{"refunded in two parts", []step{start, refund(500, noon), refund(2000, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded", "purchase.refunded"}},
-		{"an older total comes late", []step{start, refund(2000, noon), refund(500, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded"}},
+		{
+			"refunded in two parts",
+			[]step{start, refund(500, noon), refund(2000, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.refunded", "purchase.refunded"},
+		},
+		{
+			"an older total comes late",
+			[]step{start, refund(2000, noon), refund(500, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.refunded"},
+		},
 		{"more came back than was paid", []step{start, refund(5000, noon)}, purchase.Refunded, []string{"purchase.completed", "purchase.refunded"}},
 		{"disputed", []step{start, dispute(noon)}, purchase.Completed, []string{"purchase.completed", "purchase.disputed"}},
-		{"dispute won", []step{start, dispute(noon), disputeClosed(false, noon)}, purchase.Completed,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"}},
-		{"dispute lost", []step{start, dispute(noon), disputeClosed(true, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"}},
-		{"only the end of a dispute is heard of", []step{start, disputeClosed(true, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"}},
-		{"refunded after a dispute was won", []step{start, dispute(noon), disputeClosed(false, noon), refund(2000, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed", "purchase.refunded"}},
+		{
+			"dispute won",
+			[]step{start, dispute(noon), disputeClosed(false, noon)},
+			purchase.Completed,
+			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+		},
+		{
+			"dispute lost",
+			[]step{start, dispute(noon), disputeClosed(true, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+		},
+		{
+			"only the end of a dispute is heard of",
+			[]step{start, disputeClosed(true, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+		},
+		{
+			"refunded after a dispute was won",
+			[]step{start, dispute(noon), disputeClosed(false, noon), refund(2000, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed", "purchase.refunded"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -274,6 +274,11 @@ func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Ch
 func (x *Checkout) create(ctx context.Context, c purchase.Checkout, email string) (stripe.Session, error) {
 	session, err := x.createWithKey(ctx, c, email)
 	var failure *stripe.Error
+	if errors.As(err, &failure) && failure.Param == "customer_email" {
+		// The address only fills in a field of the page; a refused call leaves no
+		// trace under its key.
+		session, err = x.createWithKey(ctx, c, "")
+	}
 	stored := errors.As(err, &failure) && failure.HTTPStatus >= http.StatusInternalServerError
 	if !stored {
 		return session, err

@@ -101,7 +101,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (repaired Repaired, err erro
 	now := r.Now().UTC()
 	var seen *time.Time
 	err = r.Pool.QueryRow(ctx, `UPDATE stripe_watermark SET claimed_at = $1 WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
-		RETURNING seen_until`, now, now.Add(-r.every()+time.Second)).Scan(&seen)
+		RETURNING seen_until`, now, now.Add(-r.every()*9/10)).Scan(&seen)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return repaired, nil
 	}

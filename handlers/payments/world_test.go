@@ -26,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
@@ -83,6 +84,9 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.pool.Close)
 	w.must(func() error { w.conn, err = bus.Connect(server.URL(), "test", w.log); return err })
 	t.Cleanup(w.conn.Close)
+	js, err := jetstream.New(w.conn)
+	w.must(func() error { return err })
+	w.must(func() error { return bus.EnsureStreams(context.Background(), js, bus.DefaultStreamLimits()) })
 	dispatcher, err := bus.NewDispatcher(w.conn, uuid.NewString(), 2, w.log)
 	w.must(func() error { return err })
 	t.Cleanup(dispatcher.Close)

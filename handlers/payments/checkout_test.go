@@ -1,0 +1,340 @@
+package payments_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	"github.com/codex-platform/codex/handlers/commands"
+)
+
+// sessionsOf are the sandbox's sessions of a checkout.
+func (w *world) sessionsOf(checkoutID string) []stripe.Session {
+	w.Helper()
+	found, err := w.stripe.FindCheckouts(context.Background(), checkoutID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	w.must(func() error { return err })
+	return found
+}
+
+func (w *world) session(id string) stripe.Session {
+	w.Helper()
+	s, err := w.stripe.RetrieveCheckout(context.Background(), id)
+	w.must(func() error { return err })
+	return s
+}
+
+func (w *world) verify(user, session string) answer {
+	w.Helper()
+	return w.request(http.MethodGet, "/checkout/verify?session_id="+url.QueryEscape(session), user, nil)
+}
+
+func TestACheckoutIsPaidAndVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	session := w.sessionOf(w.checkout(user, content))
+
+	at := w.session(session)
+	checkout := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1 AND status = 'open'`, session)
+	if at.AmountTotal != 2999 || at.Currency != "gbp" || at.ClientReferenceID != checkout || at.Metadata["contentId"] != content ||
+		at.Metadata["customerId"] != user || at.Metadata["organizationId"] != w.organization || at.Metadata["creatorId"] != w.creator ||
+		at.Metadata["contentTitle"] != "A piece" {
+		t.Errorf("%+v", at)
+	}
+	if life := time.Until(at.ExpiresAt); life < 30*time.Minute || life > time.Hour {
+		t.Errorf("it lives %s", life)
+	}
+	if got := w.verify(user, session); got.at("data", "sessionStatus") != "open" || got.at("data", "purchase") != nil {
+		t.Errorf("before: %s", got.raw)
+	}
+	if got := w.verify(w.user(), session); got.status != http.StatusForbidden {
+		t.Errorf("a stranger: %d", got.status)
+	}
+	if got := w.verify(user, "cs_none"); got.status != http.StatusNotFound {
+		t.Errorf("no such session: %d", got.status)
+	}
+
+	w.control("sessions/"+session+"/pay", nil)
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE checkout_id = $1 AND status = 'completed'`, checkout)
+	got := w.verify(user, session)
+	if got.at("data", "sessionStatus") != "complete" || got.at("data", "purchase", "amountPaidCents") != 2999.0 || got.at("data", "content", "title") != "A piece" {
+		t.Errorf("after: %s", got.raw)
+	}
+	if again := w.checkout(user, content); again.status != http.StatusConflict || again.at("error", "code") != "ALREADY_PURCHASED" {
+		t.Errorf("again: %d %s", again.status, again.raw)
+	}
+	if got := w.announced(checkout); got != "checkout.started" {
+		t.Errorf("announced %q", got)
+	}
+
+	// The sandbox's own refunds and disputes close the circle.
+	intent := w.session(session).PaymentIntentID
+	w.control("payment_intents/"+intent+"/refund", map[string]any{"amount": 500})
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'partially_refunded' AND refund_amount_cents = 500`)
+	w.control("payment_intents/"+intent+"/dispute", nil)
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE disputed_at IS NOT NULL AND dispute_reason = 'fraudulent'`)
+	w.control("disputes/"+read[string](w, `SELECT stripe_dispute_id FROM purchases`)+"/close", map[string]any{"status": "lost"})
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'refunded'`)
+	if got := w.announced(read[string](w, `SELECT id::text FROM purchases`)); got !=
+		"purchase.completed purchase.refunded purchase.disputed purchase.dispute_closed" {
+		t.Errorf("announced %q", got)
+	}
+}
+
+func TestCheckoutsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user := w.user()
+	changed := func(set string) string {
+		id := w.piece(2999)
+		w.exec(`UPDATE content SET `+set+` WHERE id = $1`, id)
+		return id
+	}
+	for _, c := range []struct {
+		name, user, content string
+		status              int
+		code, reason        string
+	}{
+		{"unknown", user, uuid.NewString(), 404, "NOT_FOUND", ""},
+		{"draft", user, changed(`status = 'draft'`), 422, "CONTENT_NOT_PURCHASABLE", "not_published"},
+		{"deleted", user, changed(`deleted_at = now()`), 422, "CONTENT_NOT_PURCHASABLE", "deleted"},
+		{"free", user, changed(`access_type = 'free', price_cents = 0`), 422, "CONTENT_NOT_PURCHASABLE", "free"},
+		{"without a price", user, changed(`access_type = 'subscribers', price_cents = NULL`), 422, "CONTENT_NOT_PURCHASABLE", "no_price"},
+		{"one's own", w.creatorSession(), w.piece(2999), 422, "CONTENT_NOT_PURCHASABLE", "own_content"},
+		{"signed out", "", w.piece(2999), 401, "UNAUTHORIZED", ""},
+	} {
+		got := w.checkout(c.user, c.content)
+		if got.status != c.status || got.at("error", "code") != c.code {
+			t.Errorf("%s: %d %s", c.name, got.status, got.raw)
+		}
+		if c.reason != "" && got.at("error", "details", "context", "reason") != c.reason {
+			t.Errorf("%s: %s", c.name, got.raw)
+		}
+	}
+	for _, target := range []string{
+		"https://evil.example.test/", "http://localhost.evil.test/", "http://127.0.0.1.nip.io/", "javascript:alert(1)", "//localhost/", "http://user@localhost/",
+	} {
+		got := w.request(http.MethodPost, "/checkout/create", user, map[string]string{
+			"contentId": w.piece(1), "successUrl": target, "cancelUrl": "http://shop.lvh.me:8080/",
+		})
+		if got.status != http.StatusBadRequest || got.at("error", "code") != "VALIDATION_ERROR" {
+			t.Errorf("%s: %d %s", target, got.status, got.raw)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM checkouts`); n != 0 {
+		t.Errorf("%d checkouts", n)
+	}
+}
+
+// creatorSession signs the creator in.
+func (w *world) creatorSession() string { return w.creator }
+
+func TestH01TwoTabsGetOneSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	var tabs sync.WaitGroup
+	sessions := make(chan string, 8)
+	for range cap(sessions) {
+		tabs.Go(func() {
+			a := w.checkout(user, content)
+			id, _ := a.at("data", "sessionId").(string)
+			if a.status != http.StatusOK {
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+			sessions <- id
+		})
+	}
+	tabs.Wait()
+	first := <-sessions
+	for range cap(sessions) - 1 {
+		if other := <-sessions; other != first {
+			t.Errorf("two sessions: %s and %s", first, other)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM checkouts`); n != 1 {
+		t.Errorf("%d checkouts", n)
+	}
+	id := read[string](w, `SELECT id::text FROM checkouts`)
+	if n := len(w.sessionsOf(id)); n != 1 {
+		t.Errorf("%d sessions at the provider", n)
+	}
+	if got := w.announced(id); got != "checkout.started" {
+		t.Errorf("announced %q", got)
+	}
+}
+
+func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	first := w.sessionOf(w.checkout(user, content))
+	w.control("sessions/"+first+"/pay", nil)
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
+	// A session that got through all the same, for example of an older deployment.
+	second, err := w.stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
+		IdempotencyKey: "second", AmountCents: 2999, Currency: "gbp", ProductName: "A piece", SuccessURL: w.url, CancelURL: w.url,
+		Metadata: map[string]string{"customerId": user, "contentId": content},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.control("sessions/"+second.ID+"/pay", nil)
+	w.eventually(1, `SELECT count(*) FROM refund_obligations WHERE paid_at IS NULL AND reason = 'duplicate'`)
+
+	payer := &commands.Obligations{Pool: w.pool, Stripe: w.stripe, Now: time.Now, Log: w.log}
+	w.sandbox.SetFaults(sandbox.Faults{Errors: 1}) // the key now stands for a failure
+	if n, err := payer.Pay(t.Context()); n != 0 || err != nil {
+		t.Fatalf("paid %d, %v", n, err)
+	}
+	if n, err := payer.Pay(t.Context()); n != 0 || err != nil {
+		t.Fatalf("tried again at once: %d, %v", n, err)
+	}
+	payer.Now = func() time.Time { return time.Now().Add(time.Minute) }
+	if n, err := payer.Pay(t.Context()); n != 1 || err != nil {
+		t.Fatalf("paid %d, %v", n, err)
+	}
+	intent := w.session(second.ID).PaymentIntentID
+	w.eventually(1, `SELECT count(*) FROM payments WHERE payment_intent = $1 AND refunded_cents = 2999`, intent)
+	made, err := w.stripe.ListRefunds(t.Context(), intent)
+	if err != nil || len(made) != 1 || made[0].AmountCents != 2999 || made[0].Reason != stripe.ReasonDuplicate {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	if got := read[string](w, `SELECT stripe_refund_id FROM refund_obligations WHERE paid_at IS NOT NULL`); got != made[0].ID {
+		t.Errorf("refund %s", got)
+	}
+	if n := w.count(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
+		t.Error("the first purchase does not stand")
+	}
+}
+
+func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session, err := w.stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
+		IdempotencyKey: "one", AmountCents: 700, Currency: "gbp", ProductName: "A piece", SuccessURL: w.url,
+		Metadata: map[string]string{"customerId": w.user(), "contentId": uuid.NewString()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.control("sessions/"+session.ID+"/pay", nil)
+	w.eventually(1, `SELECT count(*) FROM refund_obligations WHERE reason = 'unfulfillable' AND amount_cents = 700`)
+	w.control("payment_intents/"+w.session(session.ID).PaymentIntentID+"/refund", nil)
+	payer := &commands.Obligations{Pool: w.pool, Stripe: w.stripe, Now: time.Now, Log: w.log}
+	if n, err := payer.Pay(t.Context()); n != 1 || err != nil {
+		t.Fatalf("paid %d, %v", n, err)
+	}
+	if made, _ := w.stripe.ListRefunds(t.Context(), w.session(session.ID).PaymentIntentID); len(made) != 1 {
+		t.Fatalf("%d refunds", len(made))
+	}
+}
+
+func TestH02AChangedPriceClosesTheOldSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	old := w.sessionOf(w.checkout(user, content))
+	w.exec(`UPDATE content SET price_cents = 3999, title = 'Dearer' WHERE id = $1`, content)
+	fresh := w.sessionOf(w.checkout(user, content))
+	if fresh == old || w.session(old).Status != stripe.SessionExpired || w.session(fresh).AmountTotal != 3999 {
+		t.Fatalf("old %+v, new %+v", w.session(old), w.session(fresh))
+	}
+	oldID := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, old)
+	w.eventually(1, `SELECT count(*) FROM checkouts WHERE id = $1 AND status = 'expired'`, oldID)
+	w.eventually(0, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
+	if got := w.announced(oldID); got != "checkout.started checkout.expired" {
+		t.Errorf("announced %q", got)
+	}
+
+	// The price of the session counts, not the one of the moment of payment.
+	w.exec(`UPDATE content SET price_cents = 1 WHERE id = $1`, content)
+	w.control("sessions/"+fresh+"/pay", nil)
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 3999 AND status = 'completed'`)
+}
+
+func TestH02APaymentThatDoesNotMatchItsCheckoutIsOwedBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	session := w.sessionOf(w.checkout(user, content))
+	h := paidSession(w, user, content, "pi_less", 100)
+	h.object["id"] = session
+	w.deliver(h)
+	if n := w.count(`SELECT count(*) FROM refund_obligations WHERE reason = 'amount_mismatch' AND amount_cents = 100`); n != 1 {
+		t.Error("nothing is owed")
+	}
+	if n := w.count(`SELECT count(*) FROM purchases`); n != 0 {
+		t.Error("it became a purchase")
+	}
+}
+
+func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	old := w.sessionOf(w.checkout(user, content))
+	w.deaf.Store(true)
+	w.control("sessions/"+old+"/pay", nil)
+	if got := w.verify(user, old); got.at("data", "sessionStatus") != "complete" || got.at("data", "purchase") != nil {
+		t.Errorf("paid, and not heard of yet: %s", got.raw)
+	}
+	w.exec(`UPDATE content SET price_cents = 3999 WHERE id = $1`, content)
+	if got := w.checkout(user, content); got.status != http.StatusConflict {
+		t.Errorf("%d %s", got.status, got.raw)
+	}
+	w.deaf.Store(false)
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 2999 AND status = 'completed'`)
+	w.eventually(0, `SELECT count(*) FROM checkouts WHERE status IN ('creating', 'open', 'expiring')`)
+}
+
+func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		name   string
+		faults sandbox.Faults
+	}{
+		{"the answer is lost", sandbox.Faults{DroppedReplies: 1}},
+		{"done, but answered 500", sandbox.Faults{CommittedErrors: 1}},
+		{"not done, answered 500", sandbox.Faults{Errors: 1}},
+		{"asked to slow down", sandbox.Faults{RateLimits: 1}},
+	} {
+		user, content := w.user(), w.piece(2999)
+		w.sandbox.SetFaults(c.faults)
+		session := w.sessionOf(w.checkout(user, content))
+		w.sandbox.SetFaults(sandbox.Faults{})
+		id := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, session)
+		if n := len(w.sessionsOf(id)); n != 1 {
+			t.Errorf("%s: %d sessions", c.name, n)
+		}
+	}
+}
+
+func TestF40WhileTheProviderIsAwayBuyersAreToldAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	w.sandbox.SetFaults(sandbox.Faults{Down: true})
+	begun := time.Now()
+	got := w.checkout(user, content)
+	if got.status != http.StatusBadGateway || got.at("error", "code") != "PAYMENT_PROCESSING_ERROR" {
+		t.Fatalf("%d %s", got.status, got.raw)
+	}
+	if took := time.Since(begun); took > 9*time.Second {
+		t.Errorf("the buyer waited %s", took)
+	}
+	id := read[string](w, `SELECT id::text FROM checkouts WHERE status = 'creating'`)
+	w.sandbox.SetFaults(sandbox.Faults{})
+	session := w.sessionOf(w.checkout(user, content))
+	if read[string](w, `SELECT stripe_session_id FROM checkouts WHERE id = $1`, id) != session {
+		t.Error("the second try opened another checkout")
+	}
+}

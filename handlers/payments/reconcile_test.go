@@ -1,0 +1,93 @@
+package payments_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	"github.com/codex-platform/codex/handlers/commands"
+)
+
+func (w *world) reconciler() *commands.Reconciler {
+	return &commands.Reconciler{
+		Pool: w.pool, Events: w.stripe, Sessions: w.stripe, Intake: w.intake, Every: 10 * time.Second, Now: time.Now, Log: w.log,
+	}
+}
+
+func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user, content := w.user(), w.piece(2999)
+	session := w.sessionOf(w.checkout(user, content))
+	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+	w.control("sessions/"+session+"/pay", nil)
+	w.sandbox.SetFaults(sandbox.Faults{})
+
+	r := w.reconciler()
+	repaired, err := r.Reconcile(t.Context())
+	if err != nil || repaired.Events != 1 {
+		t.Fatalf("%+v, %v", repaired, err)
+	}
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
+	id := read[string](w, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
+
+	// Another process in the same period does nothing; the next run finds nothing.
+	claimed := read[time.Time](w, `SELECT claimed_at FROM stripe_watermark`)
+	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
+		t.Fatalf("%+v, %v", repaired, err)
+	}
+	if again := read[time.Time](w, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
+		t.Error("two runs in one period")
+	}
+	r.Now = func() time.Time { return time.Now().Add(time.Minute) }
+	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
+		t.Fatalf("%+v, %v", repaired, err)
+	}
+	w.control("events/"+id+"/resend", nil)
+	w.deliver(hook{id: id, typ: "checkout.session.completed", object: map[string]any{"id": session}})
+	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'purchase.completed'`); n != 1 {
+		t.Errorf("announced %d times", n)
+	}
+}
+
+func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	paidOne, openOne, lostOne := w.user(), w.user(), w.user()
+	content := w.piece(2999)
+	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+	paid := w.sessionOf(w.checkout(paidOne, content))
+	w.control("sessions/"+paid+"/pay", nil)
+	open := w.sessionOf(w.checkout(openOne, content))
+	w.sandbox.SetFaults(sandbox.Faults{Down: true})
+	if got := w.checkout(lostOne, content); got.status != http.StatusBadGateway {
+		t.Fatalf("%d %s", got.status, got.raw)
+	}
+	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+
+	r := w.reconciler()
+	r.Events = noEvents{} // the list is of no help either
+	r.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	repaired, err := r.Reconcile(t.Context())
+	if err != nil || repaired.Checkouts != 3 {
+		t.Fatalf("%+v, %v", repaired, err)
+	}
+	w.eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1 AND status = 'completed'`, paidOne)
+	w.eventually(2, `SELECT count(*) FROM checkouts WHERE status = 'expired'`)
+	if s := w.session(open); s.Status != "expired" {
+		t.Errorf("the open session is %s", s.Status)
+	}
+	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'checkout.expired'`); n != 2 {
+		t.Errorf("%d expired announced", n)
+	}
+}
+
+// noEvents is a list that shows nothing.
+type noEvents struct{}
+
+func (noEvents) ListEvents(context.Context, time.Time, []string) ([]stripe.Event, error) {
+	return nil, nil
+}
