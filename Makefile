@@ -62,6 +62,11 @@ lint: $(LINTER) ## formatting (gofumpt, imports), go vet and the linters of .gol
 fmt: $(LINTER) ## format the code with gofumpt and sort its imports
 	$(LINTER) fmt
 
+.PHONY: contract
+contract: ## write events/asyncapi.json anew from the registry of events
+	go run ./cmd/codex events schema > events/asyncapi.json.new
+	mv events/asyncapi.json.new events/asyncapi.json
+
 # The module proxy brings the source, checked against the checksum database;
 # the first build takes some minutes, later runs find the binary.
 $(LINTER):

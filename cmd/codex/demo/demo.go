@@ -126,15 +126,15 @@ func (s *show) steps(p *platform) []step {
 		{"listen to events", func(ctx context.Context) (string, error) { return s.listen(ctx, p.nats) }},
 		{"upload the video directly to storage", s.uploadFilm},
 		{"follow its transcoding by events", s.followTranscoding},
-		{"upload the bad file: it fails with a reason", s.uploadJunk},
+		{"the bad file fails with a reason", s.uploadJunk},
 		{"publish the video for 29.99", s.publish},
 		{"buyer is denied before paying", s.deniedBefore},
 		{"buyer pays on the sandbox's page and is let in", s.pay},
-		{"play: master, variants, every byte range", s.play},
+		{"play master, variants and every byte range", s.play},
 		{"decode every rendition", s.decode},
 		{"save progress at 96 %", s.saveProgress},
 		{"library and purchases list the video", s.listLibrary},
-		{"refund: access is gone", s.refund},
+		{"a refund ends access", s.refund},
 	}
 }
 

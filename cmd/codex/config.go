@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/codex-platform/codex/deploy/embedded"
+	"github.com/codex-platform/codex/deploy/embedded/postgres"
+)
+
+// secret is a value that is never printed.
+type secret string
+
+// String implements fmt.Stringer.
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(set)"
+}
+
+// MarshalText implements encoding.TextMarshaler, so that no logger shows it.
+func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// config is everything the environment says. The zero value of a part's address
+// means that codex up starts that part itself.
+type config struct {
+	Env       string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
+	Data      string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
+	Addr      string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
+	PublicURL string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
+	Internal  string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
+
+	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
+	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
+	NATSAddr    string `env:"CODEX_NATS_ADDR" envDefault:"127.0.0.1:4222" doc:"where the embedded NATS listens"`
+	Replicas    int    `env:"CODEX_NATS_REPLICAS" envDefault:"1" doc:"copies of each stream; 3 on a cluster"`
+
+	S3Endpoint     string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
+	S3Public       string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`
+	S3Addr         string `env:"CODEX_S3_ADDR" envDefault:"127.0.0.1:9000" doc:"where the embedded storage listens"`
+	S3Region       string `env:"CODEX_S3_REGION" envDefault:"us-east-1" doc:"region that signatures name"`
+	S3AccessKey    string `env:"CODEX_S3_ACCESS_KEY" doc:"access key of the storage"`
+	S3SecretKey    secret `env:"CODEX_S3_SECRET_KEY" doc:"secret key of the storage"`
+	S3BucketMedia  string `env:"CODEX_S3_BUCKET_MEDIA" envDefault:"codex-media" doc:"private bucket of originals and renditions"`
+	S3BucketAssets string `env:"CODEX_S3_BUCKET_ASSETS" envDefault:"codex-assets" doc:"bucket of thumbnails and pictures"`
+
+	StripeKey     secret `env:"STRIPE_SECRET_KEY" doc:"Stripe API key; the payments sandbox when empty"`
+	StripeBackend string `env:"CODEX_STRIPE_BACKEND_URL" doc:"another address of the Stripe API; for tests"`
+	SandboxAddr   string `env:"CODEX_PAYMENTS_ADDR" envDefault:"127.0.0.1:8090" doc:"where the payments sandbox listens"`
+
+	WebhookBooking      secret `env:"STRIPE_WEBHOOK_SECRET_BOOKING" doc:"signs /webhooks/stripe/booking"`
+	WebhookPayment      secret `env:"STRIPE_WEBHOOK_SECRET_PAYMENT" doc:"signs /webhooks/stripe/payment"`
+	WebhookDispute      secret `env:"STRIPE_WEBHOOK_SECRET_DISPUTE" doc:"signs /webhooks/stripe/dispute"`
+	WebhookSubscription secret `env:"STRIPE_WEBHOOK_SECRET_SUBSCRIPTION" doc:"signs /webhooks/stripe/subscription"`
+	WebhookConnect      secret `env:"STRIPE_WEBHOOK_SECRET_CONNECT" doc:"signs /webhooks/stripe/connect"`
+	WebhookCustomer     secret `env:"STRIPE_WEBHOOK_SECRET_CUSTOMER" doc:"signs /webhooks/stripe/customer"`
+
+	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs a transcoder's callbacks; several, newest first, separated by commas"`
+	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several, newest first, separated by commas"`
+
+	SMTPURL  secret `env:"CODEX_SMTP_URL" doc:"smtp://user:password@host:port; the mailbox page when empty"`
+	MailFrom string `env:"CODEX_MAIL_FROM" envDefault:"Codex <no-reply@localhost>" doc:"sender of mail"`
+
+	Partitions        int           `env:"CODEX_COMMAND_PARTITIONS" envDefault:"1" doc:"command partitions per context; the same everywhere"`
+	TranscoderWorkers int           `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"transcoding jobs at once in this process"`
+	StuckAfter        time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job without a sign of life for so long has failed"`
+	PlatformBPS       int64         `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"the platform's share of a sale, in basis points"`
+	OrganizationBPS   int64         `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"the organization's share of the rest, in basis points"`
+	RequirePayouts    bool          `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"paid content needs its creator's active payout account"`
+}
+
+// readConfig reads the environment.
+func readConfig() (config, error) {
+	cfg, err := env.ParseAs[config]()
+	if err != nil {
+		return cfg, fmt.Errorf("configuration: %w", err)
+	}
+	if cfg.Env != "development" && cfg.Env != "production" {
+		return cfg, fmt.Errorf("CODEX_ENV is %q: set it to development or production", cfg.Env)
+	}
+	if cfg.Partitions < 1 || cfg.Partitions > 64 {
+		return cfg, errors.New("CODEX_COMMAND_PARTITIONS must be 1 to 64")
+	}
+	if cfg.PlatformBPS < 0 || cfg.PlatformBPS > 10_000 || cfg.OrganizationBPS < 0 || cfg.OrganizationBPS > 10_000 {
+		return cfg, errors.New("CODEX_PLATFORM_FEE_BPS and CODEX_ORGANIZATION_FEE_BPS must be 0 to 10000 basis points")
+	}
+	return cfg, nil
+}
+
+func (c config) development() bool { return c.Env == "development" }
+
+// webhookSecrets returns the signing secrets by the last part of the route. A
+// variable may hold several, separated by commas, while one replaces another.
+func (c config) webhookSecrets() map[string][]string {
+	all := map[string]secret{
+		"booking": c.WebhookBooking, "payment": c.WebhookPayment, "dispute": c.WebhookDispute,
+		"subscription": c.WebhookSubscription, "connect": c.WebhookConnect, "customer": c.WebhookCustomer,
+	}
+	secrets := map[string][]string{}
+	for name, value := range all {
+		if value != "" {
+			secrets[name] = several(value)
+		}
+	}
+	return secrets
+}
+
+func several(s secret) []string {
+	var list []string
+	for part := range strings.SplitSeq(string(s), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// check refuses what must not run: development reachable by others, production
+// with a development convenience. Every sentence says what to set.
+func (c config) check() error {
+	if c.development() {
+		for name, addr := range map[string]string{
+			"CODEX_ADDR": c.Addr, "CODEX_NATS_ADDR": c.NATSAddr, "CODEX_S3_ADDR": c.S3Addr, "CODEX_PAYMENTS_ADDR": c.SandboxAddr,
+		} {
+			if !loopback(addr) {
+				return fmt.Errorf("%s is %s, which others can reach: development listens on loopback only; set CODEX_ENV=production", name, addr)
+			}
+		}
+		return nil
+	}
+	var wrong []string
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "https" {
+		wrong = append(wrong, "set CODEX_PUBLIC_URL to the https address of the platform: cookies are not sent over plain http")
+	}
+	if c.StripeKey == "" || c.StripeBackend != "" {
+		wrong = append(wrong, "set STRIPE_SECRET_KEY, and not CODEX_STRIPE_BACKEND_URL: the payments sandbox is for development")
+	}
+	if c.SMTPURL == "" {
+		wrong = append(wrong, "set CODEX_SMTP_URL: the mailbox page is for development")
+	}
+	for name, value := range map[string]secret{
+		"CODEX_TRANSCODER_SECRET": c.TranscoderSecret, "CODEX_TOKEN_SECRET": c.TokenSecret,
+		"STRIPE_WEBHOOK_SECRET_BOOKING": c.WebhookBooking, "STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
+		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
+	} {
+		if len(several(value)) == 0 || len(several(value)[0]) < 32 {
+			wrong = append(wrong, "set "+name+" to at least 32 characters: secrets are not generated in production")
+		}
+	}
+	if c.S3Endpoint == "" && c.S3Public == "" {
+		wrong = append(wrong, "set CODEX_S3_ENDPOINT, or CODEX_S3_PUBLIC_ENDPOINT for the embedded storage: clients upload to it")
+	}
+	if (c.S3Endpoint != "" || c.S3Public != "") && (c.S3AccessKey == "" || len(c.S3SecretKey) < 16) {
+		wrong = append(wrong, "set CODEX_S3_ACCESS_KEY and CODEX_S3_SECRET_KEY (at least 16 characters)")
+	}
+	if len(wrong) > 0 {
+		sort.Strings(wrong)
+		return fmt.Errorf("production is not configured:\n  - %s", strings.Join(wrong, "\n  - "))
+	}
+	return nil
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// fillSecrets takes what the environment does not give from the data directory,
+// where it is generated once. Production never gets here with anything missing.
+func (c *config) fillSecrets(data *embedded.DataDir) error {
+	for name, value := range map[string]*secret{
+		"transcoder": &c.TranscoderSecret, "token": &c.TokenSecret, "s3-secret": &c.S3SecretKey, "stripe-key": &c.StripeKey,
+		"webhook-booking": &c.WebhookBooking, "webhook-payment": &c.WebhookPayment, "webhook-dispute": &c.WebhookDispute,
+		"webhook-subscription": &c.WebhookSubscription, "webhook-connect": &c.WebhookConnect, "webhook-customer": &c.WebhookCustomer,
+	} {
+		if *value != "" {
+			continue
+		}
+		generated, err := data.Secret(name, 32)
+		if err != nil {
+			return err
+		}
+		switch {
+		case strings.HasPrefix(name, "webhook-"):
+			generated = asWebhookSecret(generated)
+		case name == "stripe-key":
+			generated = "sk_test_" + generated
+		}
+		*value = secret(generated)
+	}
+	if c.S3AccessKey == "" {
+		c.S3AccessKey = "codex"
+	}
+	return nil
+}
+
+// asWebhookSecret gives a generated secret the form of Stripe's.
+func asWebhookSecret(generated string) string {
+	return "whsec_" + base64.StdEncoding.EncodeToString([]byte(generated))
+}
+
+type configCmd struct{}
+
+// Run prints every variable with its value and meaning.
+func (configCmd) Run(a *app) error {
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = "http://" + cfg.Addr
+	}
+	if cfg.DatabaseURL == "" {
+		if cfg.DatabaseURL, err = embeddedDatabase(cfg.Data); err != nil {
+			cfg.DatabaseURL = "(embedded, not created yet)"
+		}
+	}
+	v := reflect.ValueOf(cfg)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		value := fmt.Sprint(v.Field(i).Interface())
+		if field.Name == "DatabaseURL" {
+			value = maskPassword(value)
+		}
+		fmt.Fprintf(a.out, "# %s\n%s=%s\n", field.Tag.Get("doc"), field.Tag.Get("env"), value)
+	}
+	return cfg.check()
+}
+
+// maskPassword hides the password of a URL.
+func maskPassword(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return raw
+	}
+	return u.Redacted()
+}
+
+// embeddedDatabase returns the URL of the embedded database of a data directory.
+func embeddedDatabase(dir string) (string, error) {
+	return postgres.URLIn(dir+"/postgres", "")
+}

@@ -1,0 +1,95 @@
+// Command codex is the platform, in one binary: everything embedded (codex up), or
+// the roles of a larger installation one by one (codex serve).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Everything that is not about one start is configured by
+// the environment; codex config lists it.
+type cli struct {
+	Up      upCmd      `cmd:"" help:"Start the whole platform on this machine, with its own database, bus, storage, payments sandbox and mailbox."`
+	Serve   serveCmd   `cmd:"" help:"Start some roles of an installation whose database, bus and storage run elsewhere."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this version."`
+	Config  configCmd  `cmd:"" help:"Print the effective configuration, with secrets masked."`
+	Events  eventsCmd  `cmd:"" help:"Look at events."`
+	Psql    psqlCmd    `cmd:"" help:"Open the database in psql."`
+	Demo    demoCmd    `cmd:"" help:"Drive the whole main job through a running, or a throw-away, platform."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+
+	LogLevel string `help:"Least severe level that is logged." enum:"debug,info,warn,error" default:"warn" env:"CODEX_LOG_LEVEL"`
+	LogJSON  bool   `help:"Log JSON instead of text." env:"CODEX_LOG_JSON"`
+}
+
+const description = `Codex: upload video, audio and writing, have it transcoded, sell it, and stream it to those who paid.
+
+Start here: codex up`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "codex:", err)
+		os.Exit(1)
+	}
+}
+
+// app is what every command gets.
+type app struct {
+	ctx    context.Context //nolint:containedctx // one per process: the command's lifetime
+	out    io.Writer
+	errOut io.Writer
+	log    *slog.Logger
+	start  time.Time
+}
+
+// run parses the arguments and runs the command until it is done or ctx is. Tests
+// call it as main does.
+func run(ctx context.Context, args []string, out, errOut io.Writer) error {
+	start := time.Now()
+	var c cli
+	exited := false
+	parser, err := kong.New(&c, kong.Name("codex"), kong.Description(description),
+		kong.Writers(out, errOut), kong.Exit(func(int) { exited = true }), kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return nil // --help was asked for, and shown
+	}
+	if err != nil {
+		return err
+	}
+	a := &app{ctx: ctx, out: out, errOut: errOut, log: newLogger(errOut, c.LogLevel, c.LogJSON), start: start}
+	slog.SetDefault(a.log)
+	err = command.Run(a)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func newLogger(w io.Writer, level string, asJSON bool) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelWarn
+	}
+	options := &slog.HandlerOptions{Level: l}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/migrations"
+)
+
+type migrateCmd struct{}
+
+// Run migrates the configured database; codex up does it by itself.
+func (migrateCmd) Run(a *app) error {
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	if cfg.DatabaseURL == "" {
+		return errors.New("set CODEX_DATABASE_URL to the database to migrate; the embedded one is migrated by codex up")
+	}
+	version, err := migrations.Apply(a.ctx, cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "schema version %d\n", version)
+	return nil
+}
+
+type psqlCmd struct {
+	Args []string `arg:"" optional:"" passthrough:"" help:"Arguments for psql, for example -c 'SELECT count(*) FROM purchases'."`
+}
+
+// Run replaces this process by psql.
+func (p psqlCmd) Run(*app) error {
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	database := cfg.DatabaseURL
+	if database == "" {
+		if database, err = embeddedDatabase(cfg.Data); err != nil {
+			return err
+		}
+	}
+	psql, err := exec.LookPath("psql")
+	if err != nil {
+		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; or use another client with the URL that codex config prints")
+	}
+	return syscall.Exec(psql, append([]string{"psql", database}, p.Args...), os.Environ()) //nolint:gosec // the user's own psql
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(a *app) error {
+	_, err := fmt.Fprintln(a.out, "codex", edge.Version)
+	return err
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/codex-platform/codex/events/bus"
+)
+
+// role is one part of the platform that can run in a process of its own.
+type role string
+
+// The roles, in the order in which a process stops them.
+const (
+	roleEdge       role = "edge"
+	roleTranscoder role = "transcoder"
+	roleCommands   role = "commands"
+	roleReactions  role = "reactions"
+	roleRelay      role = "relay"
+)
+
+var allRoles = []role{roleEdge, roleTranscoder, roleCommands, roleReactions, roleRelay}
+
+// platform is the roles of one process, wired by hand: this file says what talks
+// to what.
+type platform struct {
+	cfg    config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	conn   *nats.Conn
+	limits bus.StreamLimits
+	// listener serves the edge; nil without that role.
+	listener net.Listener
+	// workDir holds the transcoder's files; this process alone uses it.
+	workDir string
+	// mailWritten wakes the mailer when both run in this process.
+	mailWritten chan struct{}
+}
+
+// connect opens what every role needs.
+func connect(ctx context.Context, cfg config, log *slog.Logger) (*platform, error) {
+	p := &platform{cfg: cfg, log: log, limits: bus.DefaultStreamLimits(), mailWritten: make(chan struct{}, 1)}
+	p.limits.Replicas = cfg.Replicas
+	poolCfg, err := pgxpool.ParseConfig(cfg.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("CODEX_DATABASE_URL: %w", err)
+	}
+	for name, value := range map[string]string{
+		"application_name": "codex", "statement_timeout": "10s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "30s",
+	} {
+		if _, set := poolCfg.ConnConfig.RuntimeParams[name]; !set {
+			poolCfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	poolCfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	poolCfg.MaxConns = 24
+	if p.pool, err = pgxpool.NewWithConfig(ctx, poolCfg); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if p.conn, err = bus.Connect(cfg.NATSURL, "codex", log); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *platform) close() {
+	if p.conn != nil {
+		p.conn.Close()
+	}
+	p.pool.Close()
+}
+
+// ready waits until the database answers and the streams exist.
+func (p *platform) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := p.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	js, err := jetstream.New(p.conn)
+	if err != nil {
+		return err
+	}
+	for {
+		err := bus.EnsureStreams(ctx, js, p.limits)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the bus does not answer: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// stage is one role while it runs.
+type stage struct {
+	role role
+	run  func(context.Context) error
+}
+
+// run runs roles until ctx is done, or one fails. They stop one after the other,
+// the edge first, so that what it accepted still finds somebody to apply it.
+func (p *platform) run(ctx context.Context, roles []role, started func()) error {
+	stages, err := p.stages(roles)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(stages))
+	type running struct {
+		stop context.CancelFunc
+		done chan struct{}
+	}
+	var all []running
+	for _, s := range stages {
+		stageCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		r := running{stop, make(chan struct{})}
+		all = append(all, r)
+		go func() {
+			defer close(r.done)
+			err := s.run(stageCtx)
+			if stageCtx.Err() == nil {
+				failed <- fmt.Errorf("role %s ended: %w", s.role, errors.Join(err, errors.New("it should not have")))
+			} else if err != nil && !errors.Is(err, context.Canceled) {
+				p.log.Warn("role stopped with an error", "role", s.role, "error", err)
+			}
+		}()
+	}
+	started()
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	for _, r := range all {
+		r.stop()
+		<-r.done
+	}
+	return err
+}
+
+// stages builds the roles, in stopping order.
+func (p *platform) stages(roles []role) ([]stage, error) {
+	builders := map[role]func() (func(context.Context) error, error){
+		roleEdge: p.edge, roleCommands: p.commands, roleRelay: p.relay, roleReactions: p.reactions, roleTranscoder: p.transcoder,
+	}
+	var stages []stage
+	for _, r := range allRoles {
+		for _, wanted := range roles {
+			if wanted != r {
+				continue
+			}
+			run, err := builders[r]()
+			if err != nil {
+				return nil, fmt.Errorf("role %s: %w", r, err)
+			}
+			stages = append(stages, stage{r, run})
+		}
+	}
+	return stages, nil
+}
+
+// together runs loops until all have returned; one that fails stops the others.
+func together(ctx context.Context, loops ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(loops))
+	var running sync.WaitGroup
+	for i, loop := range loops {
+		running.Go(func() {
+			if errs[i] = loop(ctx); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+func parseRoles(names string) ([]role, error) {
+	var roles []role
+	for name := range strings.SplitSeq(names, ",") {
+		r := role(strings.TrimSpace(name))
+		known := false
+		for _, k := range allRoles {
+			known = known || k == r
+		}
+		if !known {
+			return nil, fmt.Errorf("there is no role %q: the roles are edge, commands, relay, reactions and transcoder", name)
+		}
+		roles = append(roles, r)
+	}
+	return roles, nil
+}
