@@ -57,6 +57,7 @@ func (m *MediaRoutes) Register(e *Edge, r gin.IRouter) {
 	own.PATCH("/:id", e.signedIn(creators...), e.updateMedia)
 	own.DELETE("/:id", e.signedIn(creators...), e.changeContent("media.delete", media.Delete{}))
 	own.POST("/:id/upload-url", e.signedIn(creators...), m.with(e, m.renewUpload))
+	own.POST("/:id/upload", e.signedIn(creators...), m.with(e, m.upload))
 	own.POST("/:id/upload-complete", e.signedIn(creators...), m.with(e, m.completeUpload))
 }
 

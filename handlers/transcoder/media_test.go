@@ -198,6 +198,26 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 	u.ask(t, http.MethodGet, "/api/media/"+ids[0], nil).want(t, http.StatusNotFound, "NOT_FOUND")
 }
 
+func TestAFileMayAlsoBeSentThroughTheEdge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	u := w.signIn(t, "creator")
+	id, _ := u.register(t, "video/mp4", len(seeming))
+	send := func(contentType string, content []byte) answer {
+		return do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload", map[string]string{"Cookie": u.cookie, "Content-Type": contentType}, content)
+	}
+	send("video/webm", seeming).want(t, http.StatusBadRequest, "INVALID_CONTENT_TYPE")
+	send("video/mp4", nil).want(t, http.StatusBadRequest, "EMPTY_BODY")
+	send("video/mp4", seeming[:1000]).want(t, http.StatusBadRequest, "FILE_TOO_SMALL")
+	send("video/mp4", seeming[:1500]).want(t, http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
+	a := send("video/mp4", seeming).want(t, http.StatusOK, "")
+	if a.text("data", "status") != "uploading" {
+		t.Errorf("answer %s", a.body)
+	}
+	u.complete(t, id).want(t, http.StatusOK, "")
+	send("video/mp4", seeming).want(t, http.StatusConflict, "CONFLICT")
+}
+
 func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{development: true})

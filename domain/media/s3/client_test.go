@@ -292,6 +292,24 @@ func TestAFileIsUploadedInPartsAndAFailedUploadIsAborted(t *testing.T) {
 	}
 }
 
+func TestAStreamIsStoredOnceAndWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	b := open(t, nil)
+	if _, err := b.PutStream(t.Context(), "stream", io.LimitReader(strings.NewReader("0123456789"), 10), 10, "audio/ogg"); err != nil {
+		t.Fatal(err)
+	}
+	info, err := b.Head(t.Context(), "stream")
+	if err != nil || info.Size != 10 || info.ContentType != "audio/ogg" {
+		t.Errorf("stored %+v, %v", info, err)
+	}
+	if _, err := b.PutStream(t.Context(), "short", io.LimitReader(strings.NewReader("0123456789"), 5), 10, "audio/ogg"); err == nil {
+		t.Error("a stream that ends early was stored")
+	}
+	if _, err := b.Head(t.Context(), "short"); !errors.Is(err, s3.ErrNotFound) {
+		t.Errorf("head of the short one: %v", err)
+	}
+}
+
 func TestABadConfigurationIsOneClearSentence(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []s3.Config{

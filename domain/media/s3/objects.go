@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -121,6 +122,20 @@ func (b *Bucket) Read(ctx context.Context, key string, part Range, etag string, 
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
 		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+	})
+	if err != nil {
+		return "", b.failure("put", key, err)
+	}
+	return aws.ToString(out.ETag), nil
+}
+
+// PutStream writes an object of a known size from a reader that cannot be rewound, so it is attempted once, and its
+// content is not part of the request's signature. A reader that ends early fails.
+func (b *Bucket) PutStream(ctx context.Context, key string, body io.Reader, size int64, contentType string) (etag string, err error) {
+	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
+		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+	}, awss3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware), func(o *awss3.Options) {
+		o.Retryer = aws.NopRetryer{}
 	})
 	if err != nil {
 		return "", b.failure("put", key, err)
