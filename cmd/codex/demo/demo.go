@@ -58,8 +58,8 @@ type step struct {
 	run  func(context.Context) (string, error)
 }
 
-// stepLimit bounds every step: what takes longer hangs.
-const stepLimit = 3 * time.Minute
+// stepLimit bounds every step: what takes longer hangs. Transcoding is the longest.
+const stepLimit = transcodingLimit + time.Minute
 
 // Run plays the demonstration and writes a line per step, then a table. The error
 // says which step was not as it should be; the report has the details. When ctx
