@@ -81,14 +81,13 @@ func (w *WebhookRoutes) receive(e *Edge, c *gin.Context, secrets []string) {
 		return
 	}
 	// Whoever sent it may go away; what is signed is taken all the same.
-	ctx := context.WithoutCancel(c.Request.Context())
-	cmd, pending, err := w.Intake.Accept(ctx, event)
+	cmd, pending, err := w.Intake.Accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
 		e.refuse(c, webhookRefusal(err))
 		return
 	}
 	if pending {
-		w.finish(ctx, e, cmd)
+		w.finish(c.Request.Context(), e, cmd)
 	}
 	c.JSON(http.StatusOK, wire.Received{Received: true})
 }

@@ -1,6 +1,6 @@
 // Package payments_test tests selling as a whole, over HTTP and with real parts: an
 // edge, a bus, the consumers, the relay, Postgres, and the payments sandbox as
-// Stripe. What follows from a purchase is stood for by a reaction of the test.
+// Stripe. Access, which follows from purchases, is stood for by a consumer of the test.
 package payments_test
 
 import (
@@ -37,7 +37,6 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -122,24 +121,38 @@ func newWorld(t *testing.T) *world {
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: database, Conn: w.conn, Limits: limits, Log: w.log})
 	w.must(func() error { return err })
 	w.run(relay.Run)
-	w.run(reactions.New(reactions.Config{Pool: w.pool, Conn: w.conn, URL: server.URL(), Limits: limits, Log: w.log}, accessStub()).Run)
+	w.run(w.access)
 	return w
 }
 
-// accessStub opens access when a purchase completes, as slowly as a real one.
-func accessStub() reactions.Reaction {
-	return reactions.Reaction{
-		Name:   "access",
-		Events: []string{"purchase.completed", "purchase.refunded", "purchase.disputed", "purchase.dispute_closed"},
-		Handle: func(ctx context.Context, tx pgx.Tx, _ events.Event, p events.Payload) ([]events.Fact, error) {
-			if done, ok := p.(*events.PurchaseCompleted); ok {
-				_, err := tx.Exec(ctx, `INSERT INTO content_access (user_id, content_id, access_type, source_id)
-					VALUES ($1, $2, 'purchased', $3)`, done.CustomerID, done.ContentID, done.PurchaseID)
-				return nil, err
-			}
-			return nil, nil
-		},
+// access stands for the reaction of that name: it opens access when a purchase
+// completes, marks every event as handled and says so.
+func (w *world) access(ctx context.Context) error {
+	queue := bus.EventQueue{
+		Durable: "reaction-access", Workers: 4, Limits: bus.DefaultStreamLimits(), Log: w.log,
+		Types: []string{"purchase.completed", "purchase.refunded", "purchase.disputed", "purchase.dispute_closed"},
 	}
+	return bus.WorkEvents(ctx, w.conn, queue, func(ctx context.Context, e events.Event) error {
+		payload, err := e.Decode()
+		if err != nil {
+			return err
+		}
+		err = pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, `INSERT INTO reaction_inbox (reaction, event_id, causation_id) VALUES ('access', $1, $2)
+				ON CONFLICT DO NOTHING`, e.ID, e.CausationID)
+			done, ok := payload.(*events.PurchaseCompleted)
+			if err != nil || !ok || tag.RowsAffected() == 0 {
+				return err
+			}
+			_, err = tx.Exec(ctx, `INSERT INTO content_access (user_id, content_id, access_type, source_id)
+				VALUES ($1, $2, 'purchased', $3)`, done.CustomerID, done.ContentID, done.PurchaseID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return bus.ReportHandled(w.conn, "access", e.CausationID)
+	})
 }
 
 func (w *world) startSandbox() {
