@@ -143,9 +143,14 @@ func (u Update) forced() []string {
 		name string
 		set  bool
 	}{
-		{"status", u.Status != nil}, {"fileSizeBytes", u.FileSizeBytes != nil}, {"mimeType", u.MimeType != nil},
-		{"durationSeconds", u.DurationSeconds != nil}, {"width", u.Width != nil}, {"height", u.Height != nil},
-		{"readyVariants", u.ReadyVariants != nil}, {"uploadedAt", u.UploadedAt != nil},
+		{"status", u.Status != nil},
+		{"fileSizeBytes", u.FileSizeBytes != nil},
+		{"mimeType", u.MimeType != nil},
+		{"durationSeconds", u.DurationSeconds != nil},
+		{"width", u.Width != nil},
+		{"height", u.Height != nil},
+		{"readyVariants", u.ReadyVariants != nil},
+		{"uploadedAt", u.UploadedAt != nil},
 	} {
 		if field.set {
 			names = append(names, field.name)

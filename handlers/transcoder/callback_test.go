@@ -13,9 +13,24 @@ import (
 	"github.com/codex-platform/codex/handlers/transcoder"
 )
 
-func TestOnlySignedAndFreshCallbacksAreTaken(t *testing.T) {
+// TestACallback shares one installation between its parts.
+func TestACallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
+	for name, part := range map[string]func(*testing.T, *world){
+		"is taken only when it is signed and fresh":                    isSignedAndFresh,
+		"with a result that comes twice and at once is one transition": isOneTransition,
+		"on the job before the retry changes nothing":                  isStaleAfterARetry,
+		"for a deleted item revives nothing and its objects go":        revivesNothing,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part(t, w)
+		})
+	}
+}
+
+func isSignedAndFresh(t *testing.T, w *world) {
 	u := w.signIn(t, "creator")
 	id, job := u.transcoding(t)
 	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"from":"elsewhere"}}`)
@@ -74,9 +89,7 @@ func taken(t *testing.T, a answer) {
 	}
 }
 
-func TestAResultThatComesTwiceAndAtOnceIsOneTransition(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+func isOneTransition(t *testing.T, w *world) {
 	u := w.signIn(t, "creator")
 	id, job := u.transcoding(t)
 	result := u.completed(id, job)
@@ -97,9 +110,7 @@ func TestAResultThatComesTwiceAndAtOnceIsOneTransition(t *testing.T) {
 	}
 }
 
-func TestAReportOnTheJobBeforeTheRetryChangesNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+func isStaleAfterARetry(t *testing.T, w *world) {
 	u := w.signIn(t, "creator")
 	id, first := u.transcoding(t)
 	taken(t, w.callback(t, media.Callback{Status: media.CallbackFailed, JobID: first, Error: "INCOMPLETE: The file ends early."}))
@@ -126,9 +137,7 @@ func TestAReportOnTheJobBeforeTheRetryChangesNothing(t *testing.T) {
 	w.history(t, id)
 }
 
-func TestAResultForADeletedItemRevivesNothingAndItsObjectsGo(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+func revivesNothing(t *testing.T, w *world) {
 	u := w.signIn(t, "creator")
 	id, job := u.transcoding(t)
 	neighbour, _ := u.transcoding(t)
@@ -143,7 +152,7 @@ func TestAResultForADeletedItemRevivesNothingAndItsObjectsGo(t *testing.T) {
 	taken(t, w.callback(t, u.completed(id, job)))
 	taken(t, w.callback(t, u.completed(id, job)))
 	eventually(t, "the late outputs are removed", func() bool {
-		return keys(t, w.media, u.id+"/hls/")+keys(t, w.media, prefixes.Thumbnails)+keys(t, w.media, prefixes.Waveforms)+keys(t, w.assets, "") == "[][][][]"
+		return keys(t, w.media, u.id+"/hls/")+keys(t, w.media, prefixes.Thumbnails)+keys(t, w.media, prefixes.Waveforms)+keys(t, w.assets, prefixes.MediaThumbnails) == "[][][][]"
 	})
 	if n := w.count(t, id, "media.outputs_discarded"); n != 1 || w.count(t, id, "media.ready") != 0 {
 		t.Errorf("events %v", w.history(t, id))

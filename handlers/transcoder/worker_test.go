@@ -171,9 +171,27 @@ func (e *endpoint) taken() []media.Callback {
 	return slices.Clone(e.reports)
 }
 
-func newBench(t *testing.T) *bench {
-	t.Helper()
+// TestAWorker shares one installation between its parts.
+func TestAWorker(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, options{})
+	for name, part := range map[string]func(*testing.T, *bench){
+		"offers its report until it is taken and works once":            offersItsReportUntilItIsTaken,
+		"that died before its report was taken only delivers it":        onlyDeliversAfterItDied,
+		"does not start a job that nobody wants":                        leavesUnwantedJobs,
+		"stops when the item is deleted":                                stopsWhenTheItemIsDeleted,
+		"removes outputs that a deletion overtook":                      removesLateOutputs,
+		"tries failures of ours three times and those of the file once": triesThreeTimes,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part(t, newBench(t, w))
+		})
+	}
+}
+
+func newBench(t *testing.T, w *world) *bench {
+	t.Helper()
 	b := &bench{world: w, u: w.signIn(t, "creator"), converter: &converter{}, endpoint: newEndpoint(t)}
 	b.cfg = transcoder.Config{
 		Conn: w.conn, DB: w.pool, Media: w.media, Assets: w.assets, Tool: b.converter, CallbackURL: b.endpoint.server.URL,
@@ -206,9 +224,7 @@ func (b *bench) clean(t *testing.T) {
 	}
 }
 
-func TestAReportIsOfferedUntilItIsTakenAndTheWorkIsDoneOnce(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func offersItsReportUntilItIsTaken(t *testing.T, b *bench) {
 	_, e := b.started(t)
 	b.endpoint.refuse.Store(4)
 	if err := b.worker(t).Handle(t.Context(), e); err != nil {
@@ -221,9 +237,7 @@ func TestAReportIsOfferedUntilItIsTakenAndTheWorkIsDoneOnce(t *testing.T) {
 	b.clean(t)
 }
 
-func TestAWorkerThatDiedBeforeItsReportWasTakenOnlyDeliversIt(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func onlyDeliversAfterItDied(t *testing.T, b *bench) {
 	id, e := b.started(t)
 	b.endpoint.refuse.Store(1 << 30)
 	ctx, kill := context.WithCancel(t.Context())
@@ -247,9 +261,7 @@ func TestAWorkerThatDiedBeforeItsReportWasTakenOnlyDeliversIt(t *testing.T) {
 	}
 }
 
-func TestAJobThatNobodyWantsIsNotStarted(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func leavesUnwantedJobs(t *testing.T, b *bench) {
 	gone, deletedJob := b.started(t)
 	b.exec(t, `UPDATE media_items SET deleted_at = now() WHERE id = $1`, gone)
 	over, overJob := b.started(t)
@@ -266,9 +278,7 @@ func TestAJobThatNobodyWantsIsNotStarted(t *testing.T) {
 	}
 }
 
-func TestAJobStopsWhenItsItemIsDeleted(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func stopsWhenTheItemIsDeleted(t *testing.T, b *bench) {
 	id, e := b.started(t)
 	b.converter.do = func(ctx context.Context, _ ffmpeg.Job) error {
 		b.exec(t, `UPDATE media_items SET deleted_at = now() WHERE id = $1`, id)
@@ -284,9 +294,7 @@ func TestAJobStopsWhenItsItemIsDeleted(t *testing.T) {
 	b.clean(t)
 }
 
-func TestADeletionWhileOutputsAreUploadedLeavesNoneOfThem(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func removesLateOutputs(t *testing.T, b *bench) {
 	b.cfg.CheckEvery = time.Hour // so that only the check after the upload can notice
 	id, e := b.started(t)
 	b.cfg.DB = deletesAfter{b.world, t, id, new(atomic.Int32)}
@@ -299,9 +307,7 @@ func TestADeletionWhileOutputsAreUploadedLeavesNoneOfThem(t *testing.T) {
 	}
 }
 
-func TestFailuresOfOursAreTriedThreeTimesAndThoseOfTheFileOnce(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
+func triesThreeTimes(t *testing.T, b *bench) {
 	worker := b.worker(t)
 	_, e := b.started(t)
 	b.converter.do = func(context.Context, ffmpeg.Job) error { return errors.New("disk full") }

@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
@@ -84,6 +85,14 @@ func newWorld(t *testing.T, o options) *world {
 	w.media, w.assets = buckets(t)
 
 	limits := bus.DefaultStreamLimits()
+	js, err := jetstream.New(w.conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whoever comes first makes the streams; a request that is faster is answered with 202.
+	if err := bus.EnsureStreams(context.Background(), js, limits); err != nil {
+		t.Fatal(err)
+	}
 	run(t, commands.NewRunner(commands.Config{
 		Pool: w.pool, Conn: w.conn, Limits: limits, Log: w.log,
 	}, []commands.Context{commands.Media{Development: o.development}}, nil).Run)
@@ -103,6 +112,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	e, err := edge.New(edge.Config{
 		Pool: w.pool, Dispatcher: w.dispatcher, Development: o.development, Log: w.log, PublicURL: "http://localhost",
+		Wait: time.Minute, // a busy machine must not turn outcomes into 202
 	}, edge.NewMediaRoutes(edge.MediaConfig{Store: store, Prober: o.prober, TempDir: t.TempDir()}),
 		edge.TranscodingRoutes{Secrets: [][]byte{[]byte("the secret before"), []byte(secret)}})
 	if err != nil {
