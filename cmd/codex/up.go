@@ -136,8 +136,8 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir) error {
 
 // announce prints where to look.
 func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir) {
+	fmt.Fprintln(a.out)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w)
 	fmt.Fprintf(w, "  pages and API\t%s\n", cfg.PublicURL)
 	if cfg.SMTPURL == "" {
 		fmt.Fprintf(w, "  mailbox\t%s/mailbox\n", cfg.PublicURL)
@@ -154,6 +154,7 @@ func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir) {
 	}
 	if err := writeAddresses(u.Addresses, map[string]string{
 		"api": cfg.PublicURL, "storage": cfg.S3Endpoint, "nats": cfg.NATSURL, "payments": cfg.StripeBackend, "mailbox": cfg.PublicURL + "/mailbox",
+		"database": cfg.DatabaseURL,
 	}); err != nil {
 		a.log.Error("addresses not written", "file", u.Addresses, "error", err)
 	}
