@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/events"
@@ -33,6 +34,17 @@ func ParseToken(s string) (Token, bool) {
 		return "", false
 	}
 	return Token(s), true
+}
+
+// maxCookie bounds what is looked up.
+const maxCookie = 256
+
+// CookieToken returns the token in the value of a session cookie: what stands
+// before the first dot, because some clients append a signature there. It reports
+// false when that cannot be one.
+func CookieToken(value string) (Token, bool) {
+	token, _, _ := strings.Cut(value, ".")
+	return Token(token), token != "" && len(token) <= maxCookie
 }
 
 // Hash is what is stored: the SHA-256 of the token's text. A token has 256 bits of

@@ -116,3 +116,24 @@ func TestThrottledSaysHowLongToWaitInWholeSeconds(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCookieToken proves that whatever a client sends in a session cookie, what is
+// looked up is a short part of it without a dot, and every token of ours is found.
+func FuzzCookieToken(f *testing.F) {
+	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00", strings.Repeat("a", 9000), "ä.\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		token, ok := identity.CookieToken(value)
+		if ok && (token == "" || len(token) > 256 || strings.Contains(string(token), ".") || !strings.HasPrefix(value, string(token))) {
+			t.Fatalf("%q yields %q", value, token)
+		}
+		if parsed, ours := identity.ParseToken(value); ours {
+			for _, cookie := range []string{value, value + ".", value + ".signature"} {
+				if token, ok := identity.CookieToken(cookie); !ok || token != parsed || token.Hash() != parsed.Hash() {
+					t.Fatalf("the token in %q is not found", cookie)
+				}
+			}
+		}
+	})
+}

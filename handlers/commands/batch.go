@@ -107,7 +107,7 @@ func rollback(ctx context.Context, conn *pgx.Conn) {
 
 // decide runs the context over the batch, in order.
 func (r *Runner) decide(unit Unit, cmds []events.Command, known map[string]record) ([]result, *ledger, []events.Event, error) {
-	now := r.cfg.Now().UTC()
+	now := r.now()
 	rows := &ledger{}
 	var journal []events.Event
 	results := make([]result, 0, len(cmds))

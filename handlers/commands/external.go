@@ -75,7 +75,7 @@ func (r *Runner) applyExternal(ctx context.Context, e External, cmd events.Comma
 			done = known
 			return err
 		}
-		call, outcome, err = e.Prepare(ctx, tx, cmd, r.cfg.Now().UTC())
+		call, outcome, err = e.Prepare(ctx, tx, cmd, r.now())
 		if refusal, ok := domain.AsError(err); ok {
 			call, err = nil, nil
 			outcome = refused(refusal)
@@ -102,7 +102,7 @@ func (r *Runner) applyExternal(ctx context.Context, e External, cmd events.Comma
 			done = known
 			return err
 		}
-		if outcome, err = finish(ctx, tx, r.cfg.Now().UTC()); err != nil {
+		if outcome, err = finish(ctx, tx, r.now()); err != nil {
 			return err
 		}
 		res, err := r.record(ctx, tx, cmd, outcome)
@@ -156,7 +156,7 @@ func (r *Runner) known(ctx context.Context, tx pgx.Tx, cmd events.Command) (*res
 
 // record writes a command's outcome and its events.
 func (r *Runner) record(ctx context.Context, tx pgx.Tx, cmd events.Command, outcome Outcome) (result, error) {
-	now := r.cfg.Now().UTC()
+	now := r.now()
 	body, err := wire.Marshal(outcome.Body)
 	if err != nil {
 		return result{}, err

@@ -64,6 +64,10 @@ func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
 	return &Runner{cfg: cfg, contexts: contexts, externals: externals}
 }
 
+// now is the time as the database can keep it, so that what is answered is what is
+// read later.
+func (r *Runner) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Microsecond) }
+
 // Run applies commands until ctx is done; the batches in hand are finished first.
 func (r *Runner) Run(ctx context.Context) error {
 	var running sync.WaitGroup

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,16 +29,14 @@ var cookieNames = []string{
 	"codex-session", "__Secure-codex-session", "better-auth.session_token", "__Secure-better-auth.session_token",
 }
 
-// sessionToken returns the session token that the request carries, or "". Some
-// clients append a signature after a dot; the token alone counts.
-func sessionToken(c *gin.Context) string {
+// sessionToken returns the session token that the request carries, if any.
+func sessionToken(c *gin.Context) (identity.Token, bool) {
 	for _, name := range cookieNames {
 		if v, err := c.Cookie(name); err == nil && v != "" {
-			token, _, _ := strings.Cut(v, ".")
-			return token
+			return identity.CookieToken(v)
 		}
 	}
-	return ""
+	return "", false
 }
 
 // actor returns who asks, nil when nobody is signed in. Roles are read on every
@@ -48,11 +45,11 @@ func (e *Edge) actor(c *gin.Context) (*Actor, error) {
 	if known, ok := c.Get(actorKey); ok {
 		return known.(*Actor), nil
 	}
-	token := sessionToken(c)
-	if token == "" || len(token) > 256 {
+	token, found := sessionToken(c)
+	if !found {
 		return nil, nil
 	}
-	hash := sha256.Sum256([]byte(token))
+	hash := token.Hash()
 	now := e.now()
 	a := &Actor{}
 	var s identity.Session
@@ -67,7 +64,7 @@ WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`, hash[:]
 		return nil, fmt.Errorf("look up the session: %w", err)
 	}
 	s.ID = a.SessionID
-	e.extend(c, s, identity.Token(token), now)
+	e.extend(c, s, token, now)
 	c.Set(actorKey, a)
 	return a, nil
 }
