@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestOrganizations and TestCreators share one installation with a bus each: their
@@ -120,8 +121,8 @@ func rightIsCheckedWhenTheCommandApplies(t *testing.T, w *world, _ *browser) {
 		CREATE TRIGGER demote AFTER INSERT ON commands FOR EACH ROW WHEN (NEW.status = 'accepted') EXECUTE FUNCTION demote()`)
 	accepted := b.call(t, http.MethodPost, "/api/organizations", map[string]any{"name": "Late", "slug": "late"}, "Prefer", "respond-async").want(t, http.StatusAccepted)
 	operation := accepted.header.Get("Location")
-	got := b.get(t, operation)
-	for got.text("data.status") == "accepted" {
+	got := b.get(t, operation).want(t, http.StatusOK)
+	for deadline := time.Now().Add(20 * time.Second); got.text("data.status") == "accepted" && time.Now().Before(deadline); {
 		got = b.get(t, operation).want(t, http.StatusOK)
 	}
 	if got.text("data.status") != "rejected" || got.at("data.response.status") != float64(http.StatusForbidden) {

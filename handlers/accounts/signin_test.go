@@ -11,16 +11,36 @@ import (
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 )
 
-func TestSigningInAndOut(t *testing.T) {
+// TestSigningIn shares one installation: every sub-test has an account of its own.
+func TestSigningIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
+	for name, test := range map[string]func(*testing.T, *world){
+		"signing in and out": signingInAndOut,
+		"a session is found under every name of its cookie":            aSessionIsFoundUnderEveryNameOfItsCookie,
+		"an unverified account gets another link instead of a session": anUnverifiedAccountGetsAnotherLinkInsteadOfASession,
+		"a success forgets the failures before it":                     aSuccessForgetsTheFailuresBeforeIt,
+		"guesses at the same moment do not slip through the throttle":  guessesAtTheSameMomentDoNotSlipThroughTheThrottle,
+		"sign-ins of one account at the same moment all succeed":       signInsOfOneAccountAtTheSameMomentAllSucceed,
+		"a preset cookie is never adopted":                             aPresetCookieIsNeverAdopted,
+		"a request from another site is refused":                       aSignInFromAnotherSiteIsRefused,
+		"bad sign-ins name their fields":                               badSignInsNameTheirFields,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, w)
+		})
+	}
+}
+
+func signingInAndOut(t *testing.T, w *world) {
+	w.member(t, "inandout@example.org")
 	b := w.browser(t)
 	if b.signedIn(t) {
 		t.Fatal("signed in before signing in")
 	}
-	got := b.signIn(t, "ADA@example.org", password).want(t, http.StatusOK)
-	if got.at("redirect") != false || got.at("token") != nil || got.text("user.email") != "ada@example.org" {
+	got := b.signIn(t, "INANDOUT@example.org", password).want(t, http.StatusOK)
+	if got.at("redirect") != false || got.at("token") != nil || got.text("user.email") != "inandout@example.org" {
 		t.Errorf("%s", got.body)
 	}
 	cookie := got.cookie()
@@ -29,7 +49,7 @@ func TestSigningInAndOut(t *testing.T) {
 	}
 	session := b.get(t, "/api/auth/get-session").want(t, http.StatusOK)
 	id := session.text("session.id")
-	if session.text("user.email") != "ada@example.org" || session.text("session.userId") != session.text("user.id") || id == "" {
+	if session.text("user.email") != "inandout@example.org" || session.text("session.userId") != session.text("user.id") || id == "" {
 		t.Errorf("%s", session.body)
 	}
 	if strings.Contains(string(session.body), cookie.Value) {
@@ -50,17 +70,15 @@ func TestSigningInAndOut(t *testing.T) {
 	}
 }
 
-func TestASessionIsFoundUnderEveryNameOfItsCookie(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
-	token := w.browser(t).signIn(t, "ada@example.org", password).cookie().Value
+func aSessionIsFoundUnderEveryNameOfItsCookie(t *testing.T, w *world) {
+	w.member(t, "names@example.org")
+	token := w.browser(t).signIn(t, "names@example.org", password).cookie().Value
 	for _, header := range []string{
 		"codex-session=" + token, "__Secure-codex-session=" + token, "better-auth.session_token=" + token,
 		"__Secure-better-auth.session_token=" + token, "better-auth.session_token=" + token + ".signature%3D", "other=1; codex-session=" + token,
 	} {
 		got := w.browser(t).call(t, http.MethodGet, "/api/auth/get-session", nil, "Cookie", header).want(t, http.StatusOK)
-		if got.text("user.email") != "ada@example.org" {
+		if got.text("user.email") != "names@example.org" {
 			t.Errorf("%s: %s", strings.ReplaceAll(header, token, "…"), got.body)
 		}
 	}
@@ -92,29 +110,27 @@ func TestAWrongPasswordAndAnUnknownAddressLookAlikeAndCostTheSame(t *testing.T) 
 	}
 }
 
-func TestAnUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+func anUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T, w *world) {
 	b := w.browser(t)
-	b.signUp(t, "ada@example.org")
-	b.signIn(t, "ada@example.org", "not the password").wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-	if n := len(w.links(t, "ada@example.org")); n != 1 {
+	b.signUp(t, "unverified@example.org")
+	b.signIn(t, "unverified@example.org", "not the password").wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
+	if n := len(w.links(t, "unverified@example.org")); n != 1 {
 		t.Errorf("a wrong password made it %d links", n)
 	}
 	for i := range 7 {
-		got := b.signIn(t, "ada@example.org", password).wantError(t, http.StatusForbidden, "FORBIDDEN")
+		got := b.signIn(t, "unverified@example.org", password).wantError(t, http.StatusForbidden, "FORBIDDEN")
 		if got.cookie() != nil || got.text("error.details.context.code") != "EMAIL_NOT_VERIFIED" {
 			t.Errorf("%s", got.body)
 		}
-		if n, want := len(w.links(t, "ada@example.org")), 1+min(i+1, 5); n != want {
+		if n, want := len(w.links(t, "unverified@example.org")), 1+min(i+1, 5); n != want {
 			t.Errorf("%d links after %d sign-ins, want %d", n, i+1, want)
 		}
 	}
 	if b.signedIn(t) {
 		t.Error("signed in")
 	}
-	b.get(t, w.links(t, "ada@example.org")[2]).want(t, http.StatusFound)
-	w.browser(t).signIn(t, "ada@example.org", password).want(t, http.StatusOK)
+	b.get(t, w.links(t, "unverified@example.org")[2]).want(t, http.StatusFound)
+	w.browser(t).signIn(t, "unverified@example.org", password).want(t, http.StatusOK)
 }
 
 func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
@@ -141,28 +157,24 @@ func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
 	b.signIn(t, "ada@example.org", password).want(t, http.StatusOK)
 }
 
-func TestASuccessForgetsTheFailuresBeforeIt(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
+func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *world) {
+	w.member(t, "success@example.org")
 	b := w.browser(t)
 	for range 3 {
 		for range 4 {
-			b.signIn(t, "ada@example.org", "not the password").want(t, http.StatusUnauthorized)
+			b.signIn(t, "success@example.org", "not the password").want(t, http.StatusUnauthorized)
 		}
-		b.signIn(t, "ada@example.org", password).want(t, http.StatusOK)
+		b.signIn(t, "success@example.org", password).want(t, http.StatusOK)
 	}
 }
 
-func TestGuessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
+func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *world) {
+	w.member(t, "guesses@example.org")
 	statuses := make(chan int, 30)
 	var wg sync.WaitGroup
 	for range cap(statuses) {
 		b := w.browser(t)
-		wg.Go(func() { statuses <- b.signIn(t, "ada@example.org", "not the password").status })
+		wg.Go(func() { statuses <- b.signIn(t, "guesses@example.org", "not the password").status })
 	}
 	wg.Wait()
 	close(statuses)
@@ -175,15 +187,13 @@ func TestGuessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T) {
 	}
 }
 
-func TestSignInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
+func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *world) {
+	w.member(t, "crowd@example.org")
 	var wg sync.WaitGroup
 	for range 12 {
 		b := w.browser(t)
 		wg.Go(func() {
-			if got := b.signIn(t, "ada@example.org", password); got.status != http.StatusOK {
+			if got := b.signIn(t, "crowd@example.org", password); got.status != http.StatusOK {
 				t.Errorf("%d %s", got.status, got.body)
 			}
 		})
@@ -226,12 +236,10 @@ func TestWhoCannotBeCountedIsNotLetIn(t *testing.T) {
 	w.browser(t).signIn(t, "ada@example.org", password).wantError(t, http.StatusInternalServerError, "INTERNAL_ERROR")
 }
 
-func TestAPresetCookieIsNeverAdopted(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
+func aPresetCookieIsNeverAdopted(t *testing.T, w *world) {
+	w.member(t, "preset@example.org")
 	preset := strings.Repeat("A", 43)
-	got := w.browser(t).call(t, http.MethodPost, "/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password},
+	got := w.browser(t).call(t, http.MethodPost, "/api/auth/sign-in/email", map[string]any{"email": "preset@example.org", "password": password},
 		"Cookie", "codex-session="+preset).want(t, http.StatusOK)
 	if got.cookie().Value == preset {
 		t.Error("the session took the cookie that was there")
@@ -242,10 +250,8 @@ func TestAPresetCookieIsNeverAdopted(t *testing.T) {
 	}
 }
 
-func TestASignInFromAnotherSiteIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	b := w.member(t, "ada@example.org")
+func aSignInFromAnotherSiteIsRefused(t *testing.T, w *world) {
+	b := w.member(t, "elsewhere@example.org")
 	b.call(t, http.MethodPost, "/api/auth/sign-out", map[string]any{}, "Origin", "https://evil.test").wantError(t, http.StatusForbidden, "FORBIDDEN")
 	if !b.signedIn(t) {
 		t.Error("another site signed the user out")
@@ -331,9 +337,7 @@ func TestADeletedAccountHasNoSessionAtOnce(t *testing.T) {
 	w.browser(t).signIn(t, "ada@example.org", password).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func TestBadSignInsNameTheirFields(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+func badSignInsNameTheirFields(t *testing.T, w *world) {
 	b := w.browser(t)
 	b.post(t, "/api/auth/sign-in/email", map[string]any{}).wantFields(t, "email", "password")
 	b.post(t, "/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": strings.Repeat("x", 129)}).wantFields(t, "password")
