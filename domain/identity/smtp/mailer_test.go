@@ -168,12 +168,13 @@ func TestAWokenMailerDeliversAtOnceAndStopsWhenTold(t *testing.T) {
 	go func() { stopped <- mailer.Run(ctx) }()
 	m := addMail(t, pool, "welcome")
 	wake <- struct{}{}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.After(10 * time.Second)
 	for readMail(t, pool, m.ID).Status != "sent" {
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline:
 			t.Fatal("not delivered")
+		case <-time.After(2 * time.Millisecond): // look again
 		}
-		time.Sleep(time.Millisecond)
 	}
 	cancel()
 	select {
