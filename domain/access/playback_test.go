@@ -33,8 +33,17 @@ func TestTheEndIsReachedAt95Percent(t *testing.T) {
 		position, duration int
 		flag, want         bool
 	}{
-		{95, 100, false, true}, {94, 100, false, false}, {949, 1000, false, false}, {950, 1000, false, true}, {150, 100, false, true},
-		{0, 1, false, false}, {1, 1, false, true}, {0, 100, true, true}, {math.MaxInt32, math.MaxInt32, false, true}, {19, 20, false, true}, {18, 20, false, false},
+		{95, 100, false, true},
+		{94, 100, false, false},
+		{949, 1000, false, false},
+		{950, 1000, false, true},
+		{150, 100, false, true},
+		{0, 1, false, false},
+		{1, 1, false, true},
+		{0, 100, true, true},
+		{math.MaxInt32, math.MaxInt32, false, true},
+		{19, 20, false, true},
+		{18, 20, false, false},
 	} {
 		p, happened := record(t, access.Playback{UserID: "u", ContentID: "c"}, report(c.position, c.duration, c.flag))
 		if p.Completed != c.want {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -194,16 +195,15 @@ type play struct {
 // name is the playlist's path from the master's folder, empty for the master.
 // Players show no error bodies; they are plain text.
 func (s streams) playlist(c *gin.Context, name string, rewrite func(p play, text string) (string, error)) {
-	p, status, err := s.admit(c, name)
-	if err != nil {
-		s.log(c, err)
+	p, err := s.admit(c, name)
+	var written []byte
+	if err == nil {
+		written, err = s.objects.Read(c, p.key, s3.Range{}, "", hls.MaxBytes)
 	}
-	if status != http.StatusOK {
-		s.fail(c, status, http.StatusText(status))
-		return
-	}
-	written, err := s.objects.Read(c, p.key, s3.Range{}, "", hls.MaxBytes)
 	switch {
+	case errors.Is(err, errNoAdmission):
+		s.fail(c, http.StatusForbidden, "no access")
+		return
 	case errors.Is(err, s3.ErrNotFound):
 		s.fail(c, http.StatusNotFound, "playlist not found")
 		return
@@ -227,34 +227,33 @@ func (s streams) playlist(c *gin.Context, name string, rewrite func(p play, text
 	}
 }
 
+// errNoAdmission says that a playlist is not for who asks.
+var errNoAdmission = errors.New("no access")
+
 // admit checks the token and decides about access for the user that it names. A
-// token for other media than the item has now, or for another item, is a bad one.
-func (s streams) admit(c *gin.Context, name string) (play, int, error) {
-	id, err := pathID(c, "id")
-	if err != nil {
-		return play{}, http.StatusNotFound, nil
-	}
-	now := s.edge.cfg.Now()
-	text := c.Query("token")
+// token for other media than the item has now, or for another item, is a bad one:
+// errNoAdmission. Media that cannot be played is as good as none: s3.ErrNotFound.
+func (s streams) admit(c *gin.Context, name string) (play, error) {
+	now, text := s.edge.cfg.Now(), c.Query("token")
 	claims, err := s.tokens.Open(text, now)
-	if err != nil || claims.ContentID != id {
-		return play{}, http.StatusForbidden, nil
+	if err != nil || claims.ContentID != strings.ToLower(c.Param("id")) {
+		return play{}, errNoAdmission
 	}
 	var m played
-	verdict, _, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: id}, queuePlayed(id, &m))
+	verdict, _, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID}, queuePlayed(claims.ContentID, &m))
 	switch {
 	case err != nil:
-		return play{}, http.StatusServiceUnavailable, err
+		return play{}, err
 	case !verdict.Allowed, m.mediaID != claims.MediaID, m.creatorID != claims.CreatorID:
-		return play{}, http.StatusForbidden, nil
+		return play{}, errNoAdmission
 	case !m.ready():
-		return play{}, http.StatusNotFound, nil
+		return play{}, s3.ErrNotFound
 	}
 	key := m.master
 	if name != "" {
 		key = path.Join(path.Dir(m.master), name)
 	}
-	return play{claims: claims, token: text, key: key, life: addressLife(claims.Left(now))}, http.StatusOK, nil
+	return play{claims: claims, token: text, key: key, life: addressLife(claims.Left(now))}, nil
 }
 
 // perAddress limits how many playlists one network address fetches.

@@ -185,9 +185,12 @@ func TestProgressOnlyMovesForward(t *testing.T) {
 		position  int
 		completed bool
 	}{
-		{`{"positionSeconds":0,"durationSeconds":100}`, 0, false}, {`{"positionSeconds":40,"durationSeconds":100}`, 40, false},
-		{`{"positionSeconds":10,"durationSeconds":100}`, 40, false}, {`{"positionSeconds":94,"durationSeconds":100,"completed":false}`, 94, false},
-		{`{"positionSeconds":95,"durationSeconds":100}`, 95, true}, {`{"positionSeconds":1,"durationSeconds":100}`, 95, true},
+		{`{"positionSeconds":0,"durationSeconds":100}`, 0, false},
+		{`{"positionSeconds":40,"durationSeconds":100}`, 40, false},
+		{`{"positionSeconds":10,"durationSeconds":100}`, 40, false},
+		{`{"positionSeconds":94,"durationSeconds":100,"completed":false}`, 94, false},
+		{`{"positionSeconds":95,"durationSeconds":100}`, 95, true},
+		{`{"positionSeconds":1,"durationSeconds":100}`, 95, true},
 		{`{"positionSeconds":150,"durationSeconds":100}`, 150, true},
 	} {
 		if got := v.ask(t, http.MethodPost, path, step.body); got.status != http.StatusNoContent || got.body != "" {

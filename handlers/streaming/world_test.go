@@ -341,7 +341,7 @@ func (w *world) fetch(t *testing.T, method, address, body, cookie string) answer
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := w.edge.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
