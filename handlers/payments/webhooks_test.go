@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
 func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
@@ -90,6 +92,27 @@ func TestF30FiftyCopiesAtOnceHaveOneEffect(t *testing.T) {
 	}
 }
 
+func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := paidSession(w, w.user(), w.piece(2999), "pi_lost", 2999)
+	event, err := stripe.DecodeEvent(h.body())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, pending, err := w.intake.Accept(t.Context(), event); err != nil || !pending {
+		t.Fatalf("pending %t, %v", pending, err) // and here the edge dies: the command was never sent
+	}
+	h.object["amount_total"] = 1 // what was stored first counts
+	w.deliver(h)
+	if got := w.count(`SELECT COALESCE(sum(amount_paid_cents), 0) FROM purchases`); got != 2999 {
+		t.Errorf("paid %d", got)
+	}
+	if n := w.count(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
+		t.Errorf("%d commands are open", n)
+	}
+}
+
 func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -129,6 +152,9 @@ func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 		t.Fatal("the refund was not kept")
 	}
 	w.deliver(paidSession(w, user, content, "pi_early", 2999))
+	if n := w.count(`SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`); n != 2 {
+		t.Errorf("the webhook returned after %d of 2 events were handled", n)
+	}
 	if status := read[string](w, `SELECT status FROM purchases`); status != "refunded" {
 		t.Errorf("status %s", status)
 	}
