@@ -41,7 +41,7 @@ const (
 	pinTTL = 2 * time.Second
 	// redeliverAfter is how long the server waits for an acknowledgement. A batch
 	// that takes longer is delivered again and recognised by the commands table.
-	redeliverAfter = 30 * time.Second
+	redeliverAfter = 10 * time.Second
 	// heartbeatEvery bounds how long a vanished consumer goes unnoticed.
 	heartbeatEvery = 500 * time.Millisecond
 	pullExpiry     = time.Second
@@ -55,7 +55,7 @@ const (
 // stream, are created again whenever they are missing.
 //
 // When ctx is done the batch in hand is finished, and what was fetched beyond it
-// is left for the next consumer.
+// is given back, so that the next consumer gets it at once.
 func ConsumeCommands(ctx context.Context, conn *nats.Conn, queue CommandQueue, handle func(context.Context, []Delivery) error) error {
 	js, err := jetstream.New(conn)
 	if err != nil {
@@ -83,11 +83,11 @@ func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue
 	waiting := make(chan jetstream.Msg, 2*queue.BatchSize)
 	broken := make(chan error, 1)
 	stop := make(chan struct{})
-	defer close(stop)
 	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
 		select {
-		case waiting <- msg:
 		case <-stop:
+			_ = msg.Nak()
+		case waiting <- msg:
 		}
 	},
 		jetstream.PullPriorityGroup(pinGroup),
@@ -99,7 +99,7 @@ func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	defer consuming.Stop()
+	defer giveBack(consuming, stop, waiting)
 
 	for {
 		select {
@@ -115,6 +115,31 @@ func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue
 			if err := batch[len(batch)-1].msg.Ack(); err != nil {
 				queue.Log.Warn("acknowledgement not sent", "context", queue.Context, "error", err)
 			}
+		}
+	}
+}
+
+// giveBack stops pulling and returns to the server what was fetched and not
+// handled; without that it would come again only after redeliverAfter.
+func giveBack(consuming jetstream.ConsumeContext, stop chan struct{}, waiting <-chan jetstream.Msg) {
+	close(stop)
+	consuming.Drain()
+	drained := time.NewTimer(2 * time.Second)
+	defer drained.Stop()
+	for closed := consuming.Closed(); ; {
+		select {
+		case msg := <-waiting:
+			_ = msg.Nak()
+			continue
+		default:
+		}
+		select {
+		case msg := <-waiting:
+			_ = msg.Nak()
+		case <-closed:
+			return
+		case <-drained.C:
+			return
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -119,40 +120,62 @@ func (w worker) run(ctx context.Context, conn *nats.Conn, handle func(context.Co
 	return nil
 }
 
+// once lets every worker pull one message at a time: a message is asked for only
+// when somebody is free to handle it, so none waits here while another process
+// could have it.
 func (w worker) once(ctx context.Context, js jetstream.JetStream, handle func(context.Context, jetstream.Msg) error) error {
 	consumer, err := ensureConsumer(ctx, js, w.stream, w.limits, w.consumer)
 	if err != nil {
 		return err
 	}
-	broken := make(chan error, 1)
-	slots := make(chan struct{}, w.workers)
-	var inHand sync.WaitGroup
-	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		inHand.Go(func() {
-			defer func() { <-slots }()
-			w.one(ctx, msg, handle)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var working sync.WaitGroup
+	for range w.workers {
+		working.Go(func() {
+			for ctx.Err() == nil {
+				if err := w.next(ctx, consumer, handle); err != nil {
+					cancel(fmt.Errorf("consumer lost: %w", err))
+				}
+			}
 		})
-	},
-		jetstream.PullMaxMessages(w.workers),
-		jetstream.PullExpiry(5*time.Second),
-		jetstream.PullHeartbeat(heartbeatEvery),
-		jetstream.ConsumeErrHandler(reportLoss(ctx, consumer, broken)),
-	)
-	if err != nil {
-		return fmt.Errorf("consume: %w", err)
 	}
-	defer inHand.Wait()
-	defer consuming.Stop()
+	working.Wait()
+	return context.Cause(ctx)
+}
+
+// pullWait is how long one pull waits for a message.
+const pullWait = 5 * time.Second
+
+// next pulls one message and handles it. It returns an error when the consumer is
+// gone and must be created again.
+func (w worker) next(ctx context.Context, consumer jetstream.Consumer, handle func(context.Context, jetstream.Msg) error) error {
+	pulling, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
+	batch, err := consumer.Fetch(1, jetstream.FetchContext(pulling), jetstream.FetchHeartbeat(heartbeatEvery))
+	if err == nil {
+		for msg := range batch.Messages() {
+			w.one(ctx, msg, handle)
+		}
+		err = batch.Error()
+	}
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return nil
+	case Lost(ctx, consumer, err):
+		return err
+	default: // the bus is away for a moment
+		pause(ctx, restartAfter)
+		return nil
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
-	case err := <-broken:
-		return fmt.Errorf("consumer lost: %w", err)
+	case <-timer.C:
 	}
 }
 
