@@ -13,6 +13,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity/argon2id"
+	identitystore "github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/identity/smtp"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	mediastore "github.com/codex-platform/codex/domain/media/s3"
@@ -144,13 +145,14 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	})
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
+	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
 	obligations := &commands.Obligations{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	reconciler := &commands.Reconciler{
 		Pool: p.pool, Events: payments, Sessions: payments, Intake: p.intake(dispatcher), Now: time.Now, Log: p.log,
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, stuck.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, stuck.Run, credentials.Run, obligations.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 
