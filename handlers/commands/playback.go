@@ -2,12 +2,12 @@ package commands
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/events"
@@ -23,7 +23,7 @@ func (Playback) Name() string { return "playback" }
 // Open implements Context.
 func (Playback) Open(batch []events.Command) Unit {
 	u := &playbackUnit{
-		cmds: batch, payloads: make([]any, len(batch)), facts: map[postgres.Question]postgres.Facts{},
+		cmds: batch, payloads: make([]*access.Record, len(batch)), facts: map[postgres.Question]postgres.Facts{},
 		found: map[postgres.Question]access.Playback{}, changed: map[postgres.Question]bool{},
 	}
 	for i, cmd := range batch {
@@ -32,18 +32,19 @@ func (Playback) Open(batch []events.Command) Unit {
 	return u
 }
 
-// decodePlayback returns the command's struct, or the error to give it up with.
-func decodePlayback(cmd events.Command) any {
-	if cmd.Type != "playback.record" {
-		return fmt.Errorf("unknown command %q", cmd.Type)
-	}
+// errUnreadableReport refuses what no edge of ours sends. A refusal, unlike another
+// error, does not hold up the commands behind it.
+var errUnreadableReport = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "This command cannot be read")
+
+// decodePlayback returns the command's struct, nil when it cannot be read.
+func decodePlayback(cmd events.Command) *access.Record {
 	payload := &access.Record{}
-	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-		return fmt.Errorf("decode %s: %w", cmd.Type, err)
+	if cmd.Type != "playback.record" || json.Unmarshal(cmd.Payload, payload) != nil {
+		return nil
 	}
 	id, err := uuid.Parse(payload.ContentID)
 	if err != nil {
-		return fmt.Errorf("decode %s: content: %w", cmd.Type, err)
+		return nil
 	}
 	payload.ContentID = id.String()
 	return payload
@@ -51,7 +52,7 @@ func decodePlayback(cmd events.Command) any {
 
 type playbackUnit struct {
 	cmds     []events.Command
-	payloads []any
+	payloads []*access.Record // nil for what cannot be read
 	facts    map[postgres.Question]postgres.Facts
 	found    map[postgres.Question]access.Playback
 	order    []postgres.Question
@@ -62,7 +63,7 @@ type playbackUnit struct {
 func (u *playbackUnit) Load(b *pgx.Batch) {
 	var questions []postgres.Question
 	for i, cmd := range u.cmds {
-		if p, ok := u.payloads[i].(*access.Record); ok {
+		if p := u.payloads[i]; p != nil {
 			questions = append(questions, postgres.Question{UserID: cmd.ActorID, ContentID: p.ContentID})
 		}
 	}
@@ -76,9 +77,9 @@ func (u *playbackUnit) Load(b *pgx.Batch) {
 // Decide implements Unit.
 func (u *playbackUnit) Decide(i int, now time.Time) (Outcome, error) {
 	cmd := u.cmds[i]
-	p, ok := u.payloads[i].(*access.Record)
-	if !ok {
-		return Outcome{}, u.payloads[i].(error)
+	p := u.payloads[i]
+	if p == nil {
+		return Outcome{}, errUnreadableReport
 	}
 	q := postgres.Question{UserID: cmd.ActorID, ContentID: p.ContentID}
 	before, known := u.found[q]

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -236,5 +237,27 @@ func TestProgressNeedsAccessWhenItIsApplied(t *testing.T) {
 		`{"positionSeconds":1,"durationSeconds":2,"contentId":"` + f.id + `"}`, `{"positionSeconds":1,"durationSeconds":2,"userId":"x"}`,
 	} {
 		v.ask(t, http.MethodPost, path, body).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	}
+}
+
+func TestAReportThatCannotBeReadHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{objects: brokenObjects{}})
+	f := w.film(t, "")
+	v := w.signIn(t)
+	f.grantTo(t, v)
+	for typ, payload := range map[string]string{
+		"playback.rewind": `{}`, "playback.record": `{"contentId":"x","positionSeconds":1,"durationSeconds":2}`,
+	} {
+		reply, err := w.bus.Send(t.Context(), events.Command{
+			ID: uuid.NewString(), Type: typ, ActorID: v.id, AggregateID: uuid.NewString(), Payload: []byte(payload), IssuedAt: time.Now(),
+		})
+		if err != nil || reply.Status != http.StatusBadRequest {
+			t.Errorf("%s: %+v, %v", typ, reply, err)
+		}
+	}
+	got := v.ask(t, http.MethodPost, "/api/access/content/"+f.id+"/progress", `{"positionSeconds":1,"durationSeconds":2}`)
+	if got.status != http.StatusNoContent {
+		t.Errorf("the next one: %d %s", got.status, got.body)
 	}
 }

@@ -46,6 +46,7 @@ const tokenSecret = "the secret of stream tokens"
 // and the object store. Its clock stands still until a test moves it.
 type world struct {
 	pool  *pgxpool.Pool
+	bus   *bus.Dispatcher
 	edge  *httptest.Server
 	media *s3.Bucket
 	clock atomic.Pointer[time.Time]
@@ -72,7 +73,8 @@ func newWorld(t *testing.T, o options) *world {
 	t.Cleanup(w.pool.Close)
 	cfg := edge.Config{Pool: w.pool, PublicURL: "http://codex.test", Now: w.now, Log: log, Development: o.development}
 	if !o.readOnly {
-		cfg.Dispatcher = w.startPipeline(t, database, log)
+		w.bus = w.startPipeline(t, database, log)
+		cfg.Dispatcher = w.bus
 	}
 	keys, err := token.NewKeys([]byte(tokenSecret))
 	if err != nil {
