@@ -5,10 +5,20 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
 )
+
+// playbackSpace is the name space of playback ids.
+var playbackSpace = uuid.MustParse("8f6f1c3a-27d5-5b8e-9a49-6d2f0b7ce102")
+
+// PlaybackID returns the id of a user's playback of an item. It follows from both:
+// whoever reports first gives the same id.
+func PlaybackID(userID, contentID string) string {
+	return uuid.NewSHA1(playbackSpace, []byte(userID+"\x00"+contentID)).String()
+}
 
 // PlaybackColumns are the columns of video_playback, called p, that ScanPlayback reads.
 const PlaybackColumns = `p.user_id, p.content_id, p.position_seconds, p.duration_seconds, p.completed, p.version, p.created_at, p.updated_at`
