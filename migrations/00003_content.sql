@@ -85,7 +85,7 @@ CREATE UNIQUE INDEX content_slug_organization ON content (slug, organization_id)
     WHERE organization_id IS NOT NULL AND deleted_at IS NULL;
 CREATE UNIQUE INDEX content_slug_personal ON content (slug, creator_id)
     WHERE organization_id IS NULL AND deleted_at IS NULL;
-CREATE INDEX content_creator ON content (creator_id, created_at DESC, id) WHERE deleted_at IS NULL;
+CREATE INDEX content_creator ON content (creator_id, created_at DESC, id);
 CREATE INDEX content_public ON content (organization_id, published_at DESC, id)
     WHERE status = 'published' AND deleted_at IS NULL;
 CREATE INDEX content_discover ON content (published_at DESC, id)

@@ -28,6 +28,11 @@ type RelayConfig struct {
 	// Poll is how long a row waits at most when the hint to publish it got lost;
 	// default 250 ms.
 	Poll time.Duration
+	// Rest is the shortest time between the beginnings of two batches that are not
+	// full; default 10 ms. The first event after a rest is published at once; under
+	// load batches grow instead of following each other so closely that they compete
+	// with the commands for the database.
+	Rest time.Duration
 	// Check is how often the stream is compared with the outbox; default 1 min.
 	Check time.Duration
 	// AfterPublish is called between publishing a batch and marking it. Tests use
@@ -64,6 +69,9 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	if cfg.Poll == 0 {
 		cfg.Poll = 250 * time.Millisecond
 	}
+	if cfg.Rest == 0 {
+		cfg.Rest = 10 * time.Millisecond
+	}
 	if cfg.Check == 0 {
 		cfg.Check = time.Minute
 	}
@@ -98,7 +106,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 // lead waits until this relay is the active one and works until something fails.
 func (r *Relay) lead(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, r.cfg.DatabaseURL)
+	conn, err := connect(ctx, r.cfg.DatabaseURL)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -127,6 +135,7 @@ func (r *Relay) lead(ctx context.Context) error {
 		if err := r.compareIfDue(ctx, conn); err != nil {
 			return err
 		}
+		began := time.Now()
 		full, err := r.drain(ctx, conn)
 		if err != nil {
 			return err
@@ -137,10 +146,28 @@ func (r *Relay) lead(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
+			pause(ctx, r.cfg.Rest-time.Since(began))
 		case <-time.After(r.cfg.Poll):
 		}
 	}
 	return ctx.Err()
+}
+
+// connect opens the relay's own connection. Its statements name their rows through
+// indexes; without statistics (a new database, a new day's partition) the planner
+// would take a table for tiny, read it whole, and keep that plan while it grows.
+func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	cfg.RuntimeParams["application_name"] = "codex relay"
+	cfg.RuntimeParams["enable_seqscan"] = "off"
+	// A mark that a crash takes back costs a second publication, which everybody
+	// recognises. So the marks need not wait for the disk, where commands wait.
+	cfg.RuntimeParams["synchronous_commit"] = "off"
+	cfg.ConnectTimeout = 5 * time.Second
+	return pgx.ConnectConfig(ctx, cfg)
 }
 
 const claimSQL = `
@@ -149,8 +176,8 @@ FROM outbox WHERE published_at IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKI
 
 const markSQL = `
 UPDATE outbox o SET published_at = clock_timestamp()
-FROM unnest($1::text[], $2::bigint[], $3::date[]) AS p (aggregate_id, version, day)
-WHERE o.aggregate_id = p.aggregate_id AND o.version = p.version AND o.day = p.day`
+FROM unnest($1::text[], $2::bigint[]) AS p (aggregate_id, version)
+WHERE o.day = $3 AND o.aggregate_id = p.aggregate_id AND o.version = p.version`
 
 // drain publishes one batch. full says that there may be more waiting.
 func (r *Relay) drain(ctx context.Context, conn *pgx.Conn) (full bool, err error) {
@@ -245,14 +272,17 @@ func waves(claimed []events.Event) [][]int {
 	return result
 }
 
+// mark marks the published rows, one statement per day: usually one.
 func mark(ctx context.Context, tx pgx.Tx, claimed []events.Event, days []pgtype.Date, published []int, last uint64) error {
-	n := len(published)
-	aggregates, versions, day := make([]string, n), make([]int64, n), make([]pgtype.Date, n)
-	for i, p := range published {
-		aggregates[i], versions[i], day[i] = claimed[p].AggregateID, claimed[p].Version, days[p]
+	aggregates, versions := map[time.Time][]string{}, map[time.Time][]int64{}
+	for _, p := range published {
+		day := days[p].Time
+		aggregates[day], versions[day] = append(aggregates[day], claimed[p].AggregateID), append(versions[day], claimed[p].Version)
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(markSQL, aggregates, versions, day)
+	for day := range aggregates {
+		batch.Queue(markSQL, aggregates[day], versions[day], pgtype.Date{Time: day, Valid: true})
+	}
 	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last)) //nolint:gosec // sequences stay far below 2^63
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("mark: %w", err)

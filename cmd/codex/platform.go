@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -34,11 +35,13 @@ var allRoles = []role{roleEdge, roleTranscoder, roleCommands, roleReactions, rol
 // platform is the roles of one process, wired by hand: this file says what talks
 // to what.
 type platform struct {
-	cfg    config
-	log    *slog.Logger
-	pool   *pgxpool.Pool
-	conn   *nats.Conn
-	limits bus.StreamLimits
+	cfg  config
+	log  *slog.Logger
+	pool *pgxpool.Pool
+	// batchPool is for the transactions that apply commands.
+	batchPool *pgxpool.Pool
+	conn      *nats.Conn
+	limits    bus.StreamLimits
 	// listener serves the edge; nil without that role.
 	listener net.Listener
 	// workDir holds the transcoder's files; this process alone uses it.
@@ -48,35 +51,62 @@ type platform struct {
 }
 
 // connect opens what every role needs.
-func connect(ctx context.Context, cfg config, log *slog.Logger) (*platform, error) {
+func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...nats.Option) (*platform, error) {
 	p := &platform{cfg: cfg, log: log, limits: bus.DefaultStreamLimits(), mailWritten: make(chan struct{}, 1)}
 	p.limits.Replicas = cfg.Replicas
-	poolCfg, err := pgxpool.ParseConfig(cfg.DatabaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("CODEX_DATABASE_URL: %w", err)
+	var err error
+	if p.pool, err = openPool(ctx, cfg.DatabaseURL, 20, nil); err != nil {
+		return nil, err
 	}
-	for name, value := range map[string]string{
-		"application_name": "codex", "statement_timeout": "10s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "30s",
-	} {
-		if _, set := poolCfg.ConnConfig.RuntimeParams[name]; !set {
-			poolCfg.ConnConfig.RuntimeParams[name] = value
-		}
+	// A batch's statements are few and always the same, but arrays make the planner
+	// plan them anew each time unless it is told not to.
+	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, 8, map[string]string{"plan_cache_mode": "force_generic_plan"}); err != nil {
+		p.close()
+		return nil, err
 	}
-	poolCfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	poolCfg.MaxConns = 24
-	if p.pool, err = pgxpool.NewWithConfig(ctx, poolCfg); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	if p.conn, err = bus.Connect(cfg.NATSURL, "codex", log); err != nil {
+	if p.conn, err = bus.Connect(cfg.NATSURL, "codex", log, busOptions...); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
 }
 
+// openPool opens a pool whose sessions are safe: nothing waits for ever.
+func openPool(ctx context.Context, databaseURL string, size int32, more map[string]string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("CODEX_DATABASE_URL: %w", err)
+	}
+	params := map[string]string{
+		"application_name":                    "codex",
+		"statement_timeout":                   "10s",
+		"lock_timeout":                        "4s",
+		"idle_in_transaction_session_timeout": "30s",
+		// Every statement names its rows through an index. Without statistics the planner
+		// takes a new table for tiny, reads it whole, and keeps that plan while it grows.
+		"enable_seqscan": "off",
+	}
+	maps.Copy(params, more)
+	for name, value := range params {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.MaxConns = size
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return pool, nil
+}
+
 func (p *platform) close() {
 	if p.conn != nil {
 		p.conn.Close()
+	}
+	if p.batchPool != nil {
+		p.batchPool.Close()
 	}
 	p.pool.Close()
 }

@@ -132,7 +132,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	}
 	rates := money.Rates{Platform: money.BasisPoints(p.cfg.PlatformBPS), Organization: money.BasisPoints(p.cfg.OrganizationBPS)}
 	runner := commands.NewRunner(commands.Config{
-		Pool: p.pool, Conn: p.conn, Partitions: p.cfg.Partitions, Limits: p.limits, Log: p.log,
+		Pool: p.batchPool, Conn: p.conn, Partitions: p.cfg.Partitions, Limits: p.limits, Log: p.log,
 	}, []commands.Context{
 		commands.User{},
 		commands.Organization{},
@@ -219,7 +219,7 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 		return nil, err
 	}
 	router := reactions.New(reactions.Config{
-		Pool: p.pool, Conn: p.conn, URL: p.cfg.NATSURL, Limits: p.limits, Now: time.Now, Log: p.log,
+		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
 	}, reactions.Access(time.Now), reactions.Transcoding(time.Now))
 	sweep := &reactions.MediaSweep{
 		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,

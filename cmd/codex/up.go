@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/codex-platform/codex/deploy/embedded"
@@ -110,7 +111,7 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir) error {
 	if _, err := migrations.Apply(a.ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
-	p, err := connect(a.ctx, cfg, a.log)
+	p, err := connect(a.ctx, cfg, a.log, parts.busOptions()...)
 	if err != nil {
 		return err
 	}
@@ -246,6 +247,14 @@ func startNATS(addr, dir string, a *app) (*nats.Server, error) {
 		port = -1
 	}
 	return nats.Start(nats.Config{Dir: filepath.Clean(dir), Host: host, Port: port, Logger: a.log})
+}
+
+// busOptions connects the roles to the embedded server without a socket.
+func (ps *parts) busOptions() []natsgo.Option {
+	if ps.nats == nil {
+		return nil
+	}
+	return []natsgo.Option{natsgo.InProcessServer(ps.nats)}
 }
 
 // sandboxWebhooks are the endpoints that the sandbox delivers to, as they would be

@@ -15,19 +15,20 @@ import (
 
 // Connect opens a connection that never gives up on its server. While it is
 // disconnected, publishing fails at once instead of being buffered: a buffered
-// command would be sent after its client was told that it timed out.
-func Connect(url, name string, log *slog.Logger) (*nats.Conn, error) {
-	conn, err := nats.Connect(url,
+// command would be sent after its client was told that it timed out. With
+// nats.InProcessServer among the options url is not used.
+func Connect(url, name string, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
+	conn, err := nats.Connect(url, append([]nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(100*time.Millisecond),
+		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.RetryOnFailedConnect(true),
-		nats.Timeout(5*time.Second),
-		nats.PingInterval(10*time.Second),
+		nats.Timeout(5 * time.Second),
+		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(3),
-		nats.DrainTimeout(5*time.Second),
+		nats.DrainTimeout(5 * time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("bus disconnected", "connection", name, "error", err)
@@ -41,7 +42,7 @@ func Connect(url, name string, log *slog.Logger) (*nats.Conn, error) {
 			}
 			log.Warn("bus error", "connection", name, "subject", subject, "error", err)
 		}),
-	)
+	}, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the bus: %w", err)
 	}

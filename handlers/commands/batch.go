@@ -142,14 +142,14 @@ func (r *Runner) decide(unit Unit, cmds []events.Command, known map[string]recor
 func decideOne(unit Unit, i int, cmd events.Command, now time.Time) (reply events.Reply, facts []events.Fact, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{p}
+			err = &decisionError{fmt.Errorf("panic: %v", p)}
 		}
 	}()
 	outcome, err := unit.Decide(i, now)
 	if err != nil {
 		refusal, ok := domain.AsError(err)
 		if !ok {
-			return events.Reply{}, nil, fmt.Errorf("decide %s: %w", cmd.Type, err)
+			return events.Reply{}, nil, &decisionError{fmt.Errorf("decide %s: %w", cmd.Type, err)}
 		}
 		status, body := wire.Refusal(refusal)
 		outcome = Outcome{Status: status, Body: body}

@@ -193,6 +193,25 @@ func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
 	}
 }
 
+func TestACommandNobodyKnowsIsGivenUpAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startRunner(t)
+	unknown := w.create("unknown")
+	unknown.Type = "content.explode"
+	garbled := w.create("garbled")
+	garbled.Payload = []byte(`{"title":7}`)
+	for _, cmd := range []events.Command{unknown, garbled} {
+		if reply := w.send(t, cmd); reply.Status != http.StatusInternalServerError {
+			t.Errorf("%s = %d %s", cmd.Type, reply.Status, reply.Body)
+		}
+	}
+	if reply := w.send(t, w.create("next")); reply.Status != http.StatusCreated {
+		t.Errorf("the next one = %d", reply.Status)
+	}
+	w.eventually(t, 2, `SELECT count(*) FROM dead_letters`)
+}
+
 func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

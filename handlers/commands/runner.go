@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -153,8 +152,8 @@ func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) e
 
 // transient reports whether an error says nothing about the command itself.
 func transient(err error) bool {
-	var panicked *panicError
-	if errors.As(err, &panicked) {
+	var decided *decisionError
+	if errors.As(err, &decided) {
 		return false
 	}
 	var pg *pgconn.PgError
@@ -208,7 +207,9 @@ func (r *Runner) finish(ctx context.Context, results []result) {
 	}
 }
 
-// panicError is a panic of a context, as an error.
-type panicError struct{ value any }
+// decisionError says that a context failed over a command without any I/O: it could
+// not be decoded, or the context panicked. Trying again later changes nothing.
+type decisionError struct{ cause error }
 
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+func (d *decisionError) Error() string { return d.cause.Error() }
+func (d *decisionError) Unwrap() error { return d.cause }

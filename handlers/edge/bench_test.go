@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	embeddednats "github.com/codex-platform/codex/deploy/embedded/nats"
@@ -164,9 +165,13 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	poolCfg, err := pgxpool.ParseConfig(pg.URL())
 	check(b, err)
 	poolCfg.MaxConns = 24
+	poolCfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off" // as the platform's pool
 	pool, err := pgxpool.NewWithConfig(ctx, poolCfg)
 	check(b, err)
-	conn, err := bus.Connect(server.URL(), "bench", log)
+	poolCfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	runnerPool, err := pgxpool.NewWithConfig(ctx, poolCfg)
+	check(b, err)
+	conn, err := bus.Connect(server.URL(), "bench", log, nats.InProcessServer(server))
 	check(b, err)
 	js, err := jetstream.New(conn)
 	check(b, err)
@@ -178,7 +183,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	check(b, err)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: pg.URL(), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log})
 	check(b, err)
-	runner := commands.NewRunner(commands.Config{Pool: pool, Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log},
+	runner := commands.NewRunner(commands.Config{Pool: runnerPool, Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log},
 		[]commands.Context{commands.Content{}}, nil)
 	var running sync.WaitGroup
 	running.Go(func() { _ = runner.Run(ctx) })
@@ -189,6 +194,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 		dispatcher.Close()
 		conn.Close()
 		pool.Close()
+		runnerPool.Close()
 		_ = server.Stop(context.Background())
 		_ = pg.Stop(context.Background())
 	})

@@ -20,12 +20,11 @@
 //
 // # Watermill over JetStream
 //
-// The router and its middleware are Watermill's. Its JetStream subscriber is used
-// with everything it would otherwise choose badly: our durable consumer (its
-// default is ephemeral), a delay for negative acknowledgements (its default is a
-// hot loop), an unmarshaler that never fails (an error there is a nil dereference),
-// its own connection (closing the subscriber drains it), and an acknowledgement
-// wait above the handler's time limit. When a consumer or the stream vanishes, the
-// subscriber does not notice; the error handler here does, and the router is built
-// anew.
+// The router and its middleware (retry, recovery) are Watermill's; the subscriber is
+// ours, a hundred lines over nats.go. Watermill's own JetStream subscriber (v2.1.3)
+// can be given a durable consumer, a delay and an unmarshaler, but it closes its
+// output channel while another goroutine may send on it, which the race detector
+// caught at shutdown and which can panic there; it also does not notice when its
+// consumer or the stream vanishes. Here one goroutine owns the channel, and a lost
+// consumer is made anew.
 package reactions

@@ -149,7 +149,7 @@ VALUES ($1, $2, $3, $4, left($5, 4000), $6) ON CONFLICT (consumer, message_id) D
 
 func deliveries(msg *message.Message) int {
 	n := 0
-	_, _ = fmt.Sscan(msg.Metadata.Get(deliveriesKey), &n)
+	_, _ = fmt.Sscan(msg.Metadata.Get(deliveredKey), &n)
 	return n
 }
 

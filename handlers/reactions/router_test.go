@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) start(t *testing.T, list ...reactions.Reaction) (stop func()) {
 	t.Helper()
 	router := reactions.New(reactions.Config{
-		Pool: w.pool, Conn: w.conn, URL: w.bus.URL(), Limits: bus.DefaultStreamLimits(), Log: w.log, MaxDeliveries: 2,
+		Pool: w.pool, Conn: w.conn, Limits: bus.DefaultStreamLimits(), Log: w.log, MaxDeliveries: 2,
 	}, list...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -267,11 +267,16 @@ func TestWhoWaitsIsToldAfterTheCommit(t *testing.T) {
 	w.eventually(t, 1, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1`, e.CausationID)
 }
 
-// Not parallel: the tracer provider is global.
-func TestTheTraceReachesTheReactionAndItsEvents(t *testing.T) {
+// recorded makes the process record its spans; the tracer provider is global.
+var recorded = sync.OnceValue(func() *tracetest.SpanRecorder {
 	recorder := tracetest.NewSpanRecorder()
 	otel.SetTracerProvider(trace.NewTracerProvider(trace.WithSpanProcessor(recorder)))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
+	return recorder
+})
+
+func TestTheTraceReachesTheReactionAndItsEvents(t *testing.T) {
+	recorder := recorded()
 	w := newWorld(t)
 	w.start(t, follow(always))
 	e := newEvent(t, "traced", 1)

@@ -127,7 +127,7 @@ func (w *world) startPipeline(t *testing.T, database string, log *slog.Logger) *
 func (w *world) startReactions(t *testing.T, conn *nats.Conn, url string, log *slog.Logger) {
 	t.Helper()
 	run(t, reactions.New(reactions.Config{
-		Pool: w.pool, Conn: conn, URL: url, Limits: bus.DefaultStreamLimits(), Now: w.now, Log: log,
+		Pool: w.pool, Conn: conn, Limits: bus.DefaultStreamLimits(), Now: w.now, Log: log,
 	}, reactions.Access(w.now)).Run)
 }
 

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	run(t, relay.Run)
 	run(t, reactions.New(reactions.Config{
-		Pool: w.pool, Conn: w.conn, URL: server.URL(), Limits: limits, Log: w.log,
+		Pool: w.pool, Conn: w.conn, Limits: limits, Log: w.log,
 	}, reactions.Transcoding(time.Now)).Run)
 	run(t, (&reactions.MediaSweep{Conn: w.conn, Limits: limits, Media: w.media, Assets: w.assets, Log: w.log}).Run)
 

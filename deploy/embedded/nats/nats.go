@@ -7,7 +7,7 @@
 // signals and that leaves no goroutine after Stop. It does not promise that
 // JetStream keeps everything it acknowledged: nats-server syncs to disk every
 // two minutes by default, which loses that much in a power cut; here it is every
-// 200 ms, and the platform replays the rest from Postgres.
+// two seconds, and the platform replays the rest from Postgres.
 package nats
 
 import (
@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	defaultSyncInterval = 200 * time.Millisecond
+	defaultSyncInterval = 2 * time.Second
 	maxPayloadBytes     = 1 << 20
 	maxConnections      = 1024
 	// memoryStoreBytes is small because every stream of the platform is on disk.
@@ -52,7 +52,7 @@ type Config struct {
 	// Port to listen on. -1: any free one. 0: 4222.
 	Port int
 	// SyncInterval is the longest time an acknowledged message stays out of the
-	// disk's reach. 0: 200 ms. See SyncAlways.
+	// disk's reach. 0: 2 s. See SyncAlways.
 	SyncInterval time.Duration
 	// Token that clients must present; URL contains it. Empty: none asked.
 	Token string
@@ -104,6 +104,10 @@ func Start(cfg Config) (*Server, error) {
 
 // URL is what nats.Connect takes.
 func (s *Server) URL() string { return s.url }
+
+// InProcessConn gives a client in this process a connection without a socket; it
+// implements the interface that nats.InProcessServer takes.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.server.InProcessConn() }
 
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
