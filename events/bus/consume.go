@@ -16,11 +16,19 @@ import (
 // Delivery is one message of the command stream. Err is set when it could not be
 // read as a command; Raw is then all there is.
 type Delivery struct {
-	Command   events.Command
-	Raw       []byte
-	MessageID string
-	Err       error
-	msg       jetstream.Msg
+	Command events.Command
+	Raw     []byte
+	Err     error
+	msg     jetstream.Msg
+}
+
+// MessageID names the message, for a dead letter of one that names no command.
+func (d Delivery) MessageID() string {
+	meta, err := d.msg.Metadata()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d:%d", meta.Stream, meta.Timestamp.UnixNano(), meta.Sequence.Stream)
 }
 
 // CommandQueue names what to consume, and how.
@@ -175,9 +183,6 @@ func drain(first jetstream.Msg, waiting <-chan jetstream.Msg, limit int) []Deliv
 
 func read(msg jetstream.Msg) Delivery {
 	d := Delivery{Raw: msg.Data(), msg: msg}
-	if meta, err := msg.Metadata(); err == nil {
-		d.MessageID = fmt.Sprintf("%s:%d:%d", meta.Stream, meta.Timestamp.UnixNano(), meta.Sequence.Stream)
-	}
 	if err := json.Unmarshal(msg.Data(), &d.Command); err != nil {
 		d.Err = fmt.Errorf("read command: %w", err)
 	}

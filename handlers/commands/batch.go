@@ -35,8 +35,9 @@ type record struct {
 }
 
 // apply applies a batch in one transaction. The work is finished even when ctx is
-// cancelled meanwhile; applyTimeout bounds it.
-func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command) (results []result, err error) {
+// cancelled meanwhile; applyTimeout bounds it. Without lookUp the commands are taken
+// to be new; should one not be, its insert fails and with it the batch.
+func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command, lookUp bool) (results []result, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
 	defer cancel()
 	ctx, spans := startSpans(ctx, cmds)
@@ -49,7 +50,7 @@ func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command) (r
 
 	unit := c.Open(cmds)
 	known := map[string]record{}
-	if err := load(ctx, conn.Conn(), unit, cmds, known); err != nil {
+	if err := load(ctx, conn.Conn(), unit, cmds, lookUp, known); err != nil {
 		rollback(ctx, conn.Conn())
 		return nil, fmt.Errorf("load: %w", err)
 	}
@@ -75,9 +76,18 @@ func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command) (r
 
 // load reads everything the batch needs in one round trip, which also begins the
 // transaction.
-func load(ctx context.Context, conn *pgx.Conn, unit Unit, cmds []events.Command, known map[string]record) error {
+func load(ctx context.Context, conn *pgx.Conn, unit Unit, cmds []events.Command, lookUp bool, known map[string]record) error {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
+	if lookUp {
+		queueLookUp(b, cmds, known)
+	}
+	unit.Load(b)
+	return conn.SendBatch(ctx, b).Close()
+}
+
+// queueLookUp queues the read of the rows that these commands have already.
+func queueLookUp(b *pgx.Batch, cmds []events.Command, known map[string]record) {
 	ids := make([]string, len(cmds))
 	for i, cmd := range cmds {
 		ids[i] = cmd.ID
@@ -93,8 +103,6 @@ func load(ctx context.Context, conn *pgx.Conn, unit Unit, cmds []events.Command,
 		})
 		return err
 	})
-	unit.Load(b)
-	return conn.SendBatch(ctx, b).Close()
 }
 
 func rollback(ctx context.Context, conn *pgx.Conn) {
@@ -169,6 +177,17 @@ func newEvent(fact events.Fact, cause events.Cause) (events.Event, error) {
 	return fact.Event(id.String(), cause)
 }
 
+// seenBefore reports whether a command may have a row already: it was delivered
+// before, an edge accepted it (nobody waits for it then), or its id is not a fresh
+// one but follows from a key that the client may use again.
+func seenBefore(d bus.Delivery) bool {
+	if d.Command.ReplyTo == "" || d.Deliveries() > 1 {
+		return true
+	}
+	id, err := uuid.Parse(d.Command.ID)
+	return err != nil || id.Version() != 7
+}
+
 // readable returns the commands of a batch; what cannot be read as one becomes a
 // dead letter.
 func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Delivery) []events.Command {
@@ -186,7 +205,7 @@ func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Deli
 			continue
 		}
 		for attempt := 0; ; attempt++ {
-			if r.deadLetter(ctx, consumer, d.MessageID, "", d.Raw, err, 1) == nil || !backoff(ctx, attempt) {
+			if r.deadLetter(ctx, consumer, d.MessageID(), "", d.Raw, err, 1) == nil || !backoff(ctx, attempt) {
 				break
 			}
 		}

@@ -11,7 +11,9 @@
 // outcomes, one message per edge, and then the batch is acknowledged.
 //
 // A command that was applied before is recognised by its row and answered with the
-// outcome that is stored there. A rejection is an outcome like any other: it is
+// outcome that is stored there. A batch in which every command is delivered for the
+// first time under a fresh id is spared the look-up; were such an id taken after
+// all, the insert of its row would fail, and what follows is below. A rejection is an outcome like any other: it is
 // stored and repeated too.
 //
 // # When a batch fails

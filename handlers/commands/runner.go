@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,7 +108,7 @@ func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) er
 	if len(cmds) == 0 {
 		return nil
 	}
-	results, err := r.apply(ctx, c, cmds)
+	results, err := r.apply(ctx, c, cmds, slices.ContainsFunc(batch, seenBefore))
 	switch {
 	case err == nil:
 		r.finish(ctx, results)
@@ -129,7 +130,7 @@ func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) er
 func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) error {
 	failures := 0
 	for attempt := 0; ; attempt++ {
-		results, err := r.apply(ctx, c, []events.Command{cmd})
+		results, err := r.apply(ctx, c, []events.Command{cmd}, true)
 		if err == nil {
 			r.finish(ctx, results)
 			return nil
