@@ -1,0 +1,332 @@
+package content_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/events"
+)
+
+var at = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+const (
+	creator      = "creator1"
+	organization = "00000000-0000-7000-8000-000000000001"
+	mediaID      = "00000000-0000-7000-8000-000000000002"
+	contentID    = "00000000-0000-7000-8000-000000000003"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func set[T any](v T) content.Field[T] { return content.Field[T]{Set: true, Value: &v} }
+
+func null[T any]() content.Field[T] { return content.Field[T]{Set: true} }
+
+// video is the order for a video draft in an organization.
+func video() content.Create {
+	return content.Create{
+		Title: "A film", Slug: "a-film", ContentType: content.Video, MediaItemID: ptr(mediaID),
+		OrganizationID: ptr(organization), AccessType: content.Paid, PriceCents: ptr(int64(2999)),
+	}
+}
+
+// able are facts under which video is accepted and can be published.
+func able() content.Facts {
+	return content.Facts{
+		ActorID: creator, ActorRole: "creator", OrganizationRole: "owner",
+		Media: &content.Media{ID: mediaID, CreatorID: creator, Type: "video", Status: "ready"},
+	}
+}
+
+func draft(t *testing.T) content.Content {
+	t.Helper()
+	c, happened, err := content.New(contentID, video(), able(), at)
+	if err != nil || len(happened) != 1 {
+		t.Fatalf("new draft: %v, %v", happened, err)
+	}
+	return c
+}
+
+func published(t *testing.T) content.Content {
+	t.Helper()
+	c, _, err := draft(t).Publish(able(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// reasonOf names a refusal: its detail code, else its special or its class.
+func reasonOf(err error) string {
+	e, ok := domain.AsError(err)
+	switch {
+	case !ok:
+		return ""
+	case e.Reason != "":
+		return e.Reason
+	case e.Code != "":
+		return e.Code
+	default:
+		return string(e.Class)
+	}
+}
+
+func TestWhoMayCreateWhat(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*content.Create, *content.Facts)
+		want   string
+	}{
+		{"a creator in the own organization", func(*content.Create, *content.Facts) {}, ""},
+		{"a personal item", func(o *content.Create, f *content.Facts) { o.OrganizationID, f.OrganizationRole = nil, "" }, ""},
+		{"a customer", func(_ *content.Create, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
+		{"an account that is gone", func(_ *content.Create, f *content.Facts) { f.ActorRole = "" }, "forbidden"},
+		{"an organization of others", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "" }, "ORGANIZATION_MISMATCH"},
+		{"a mere member", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "member" }, "ORGANIZATION_MISMATCH"},
+		{"a subscriber", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "subscriber" }, "ORGANIZATION_MISMATCH"},
+		{"a slug that is taken", func(_ *content.Create, f *content.Facts) { f.SlugTaken = true }, "SLUG_TAKEN"},
+		{"media that does not exist", func(_ *content.Create, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
+		{"media of somebody else", func(_ *content.Create, f *content.Facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
+		{"deleted media", func(_ *content.Create, f *content.Facts) { f.Media.Deleted = true }, "MEDIA_NOT_FOUND"},
+		{"media of the other kind", func(_ *content.Create, f *content.Facts) { f.Media.Type = "audio" }, "CONTENT_TYPE_MISMATCH"},
+		{"media that is not ready", func(_ *content.Create, f *content.Facts) { f.Media.Status = "uploading" }, ""},
+	} {
+		order, facts := video(), able()
+		c.change(&order, &facts)
+		item, happened, err := content.New(contentID, order, facts, at)
+		if reasonOf(err) != c.want {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if err != nil && (len(happened) > 0 || item.ID != "") {
+			t.Errorf("%s: the refusal left %v, %v", c.name, item, happened)
+		}
+		if err == nil && (item.Status != content.Draft || item.Version != 1) {
+			t.Errorf("%s: not a draft of version 1: %+v", c.name, item)
+		}
+	}
+}
+
+func TestThePublishGate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*content.Content, *content.Facts)
+		want   string
+	}{
+		{"ready media", func(*content.Content, *content.Facts) {}, ""},
+		{"media still transcoding", func(_ *content.Content, f *content.Facts) { f.Media.Status = "transcoding" }, "MEDIA_NOT_READY"},
+		{"media that is gone", func(_ *content.Content, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
+		{"written without media", func(c *content.Content, f *content.Facts) { c.Type, f.Media = content.Written, nil }, ""},
+		{"no payout account where one is required", func(_ *content.Content, f *content.Facts) { f.PayoutsRequired = true }, "CREATOR_CONNECT_REQUIRED"},
+		{"a payout account where one is required", func(_ *content.Content, f *content.Facts) { f.PayoutsRequired, f.PayoutsReady = true, true }, ""},
+		{"free needs no payout account", func(c *content.Content, f *content.Facts) {
+			c.Access, c.PriceCents, f.PayoutsRequired = content.Free, nil, true
+		}, ""},
+		{"somebody else's item", func(_ *content.Content, f *content.Facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
+		{"a deleted item", func(c *content.Content, _ *content.Facts) { c.DeletedAt = &at }, "CONTENT_NOT_FOUND"},
+		{"a creator no more", func(_ *content.Content, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
+	} {
+		item, facts := draft(t), able()
+		c.change(&item, &facts)
+		next, happened, err := item.Publish(facts, at)
+		if reasonOf(err) != c.want {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if err == nil && (next.Status != content.Published || next.PublishedAt == nil || len(happened) != 1) {
+			t.Errorf("%s: %+v, %v", c.name, next, happened)
+		}
+		if err != nil && !reflect.DeepEqual(next, item) {
+			t.Errorf("%s: the refusal changed the state", c.name)
+		}
+	}
+}
+
+// Published as free and then made paid passes the same gate as publishing paid.
+func TestALiveItemCannotSlipPastTheGate(t *testing.T) {
+	t.Parallel()
+	facts := able()
+	item := published(t)
+	item.Access, item.PriceCents = content.Free, nil
+	facts.PayoutsRequired = true
+	_, _, err := item.Update(content.Update{AccessType: set(content.Paid), PriceCents: set(int64(500))}, facts, at)
+	if reasonOf(err) != "CREATOR_CONNECT_REQUIRED" {
+		t.Errorf("made paid without a payout account: %v", err)
+	}
+	facts = able()
+	facts.Media.Status = "uploading"
+	if _, _, err := published(t).Update(content.Update{MediaItemID: set(mediaID)}, facts, at); reasonOf(err) != "MEDIA_NOT_READY" {
+		t.Errorf("given media that is not ready: %v", err)
+	}
+	if _, _, err := published(t).Update(content.Update{MediaItemID: null[string]()}, content.Facts{ActorID: creator, ActorRole: "creator"}, at); reasonOf(err) != "MEDIA_NOT_FOUND" {
+		t.Errorf("robbed of its media: %v", err)
+	}
+}
+
+func TestAnUpdateTellsWhatChangedAndOnlyThat(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		update content.Update
+		want   []events.Payload
+	}{
+		{"nothing", content.Update{}, nil},
+		{"the same again", content.Update{Title: set("A film")}, nil},
+		{"a title", content.Update{Title: set("Another")}, []events.Payload{events.ContentRevised{ContentID: contentID, Fields: []string{"title"}}}},
+		{"a price", content.Update{PriceCents: set(int64(500))}, []events.Payload{events.ContentPriceChanged{
+			ContentID: contentID, AccessType: "paid", PriceCents: 500, OldAccessType: "paid", OldPriceCents: 2999,
+		}}},
+		{"given away", content.Update{AccessType: set(content.Free), PriceCents: null[int64]()}, []events.Payload{events.ContentPriceChanged{
+			ContentID: contentID, AccessType: "free", OldAccessType: "paid", OldPriceCents: 2999,
+		}}},
+		{"both", content.Update{Featured: set(true), PriceCents: set(int64(1))}, []events.Payload{
+			events.ContentRevised{ContentID: contentID, Fields: []string{"featured"}},
+			events.ContentPriceChanged{ContentID: contentID, AccessType: "paid", PriceCents: 1, OldAccessType: "paid", OldPriceCents: 2999},
+		}},
+	} {
+		item := draft(t)
+		next, happened, err := item.Update(c.update, able(), at)
+		if err != nil || !reflect.DeepEqual(happened, c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.name, happened, err, c.want)
+		}
+		if next.Version != item.Version+int64(len(c.want)) {
+			t.Errorf("%s: version %d after %d events", c.name, next.Version, len(c.want))
+		}
+	}
+}
+
+func TestAnUpdateMustLeaveTheOfferWhole(t *testing.T) {
+	t.Parallel()
+	for name, update := range map[string]content.Update{
+		"paid without a price":         {PriceCents: null[int64]()},
+		"paid for nothing":             {PriceCents: set(int64(0))},
+		"free with a price":            {AccessType: set(content.Free)},
+		"team without an organization": {AccessType: set(content.Team), OrganizationID: null[string]()},
+		"subscribers without a tier":   {AccessType: set(content.Subscribers)},
+		"a tier on free content":       {AccessType: set(content.Free), PriceCents: null[int64](), MinimumTierID: set(mediaID)},
+	} {
+		item := draft(t)
+		next, _, err := item.Update(update, able(), at)
+		if reasonOf(err) != string(domain.Invalid) || !reflect.DeepEqual(next, item) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestBothGenerationsOfVisibilityMeanTheSame(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		visibility content.Visibility
+		price      int64
+		want       content.Access
+	}{
+		{content.Public, 0, content.Free},
+		{content.Public, 100, content.Paid},
+		{content.PurchasedOnly, 100, content.Paid},
+		{content.MembersOnly, 0, content.Members},
+		{content.PrivateOnly, 0, content.Private},
+	} {
+		order := video()
+		order.AccessType, order.Visibility, order.PriceCents = "", c.visibility, &c.price
+		if bad := order.Validate(); len(bad) > 0 {
+			t.Errorf("%s at %d: %v", c.visibility, c.price, bad)
+			continue
+		}
+		item, _, err := content.New(contentID, order, able(), at)
+		if err != nil || item.Access != c.want {
+			t.Errorf("%s at %d is %s, %v, want %s", c.visibility, c.price, item.Access, err, c.want)
+		}
+	}
+	order := video()
+	order.AccessType, order.Visibility, order.PriceCents = "", content.PurchasedOnly, nil
+	if len(order.Validate()) == 0 {
+		t.Error("purchased_only without a price was accepted")
+	}
+}
+
+func TestFieldsOutsideTheContractAreNamed(t *testing.T) {
+	t.Parallel()
+	for path, change := range map[string]func(*content.Create){
+		"title":          func(c *content.Create) { c.Title = "  " },
+		"slug":           func(c *content.Create) { c.Slug = "no--double" },
+		"description":    func(c *content.Create) { c.Description = ptr(strings.Repeat("x", 10_001)) },
+		"contentType":    func(c *content.Create) { c.ContentType = "film" },
+		"mediaItemId":    func(c *content.Create) { c.MediaItemID = nil },
+		"organizationId": func(c *content.Create) { c.OrganizationID = ptr("x") },
+		"tags":           func(c *content.Create) { c.Tags = make([]string, 21) },
+		"tags.0":         func(c *content.Create) { c.Tags = []string{""} },
+		"thumbnailUrl":   func(c *content.Create) { c.ThumbnailURL = ptr("javascript:alert(1)") },
+		"accessType":     func(c *content.Create) { c.AccessType = "everyone" },
+		"visibility":     func(c *content.Create) { c.Visibility = "hidden" },
+		"priceCents":     func(c *content.Create) { c.PriceCents = ptr(int64(10_000_001)) },
+		"category":       func(c *content.Create) { c.Category = ptr("") },
+		"shaderConfig.x": func(c *content.Create) { c.ShaderConfig = map[string]any{"x": "y"} },
+		"contentBody":    func(c *content.Create) { c.ContentType, c.ContentBody = content.Written, nil },
+	} {
+		order := video()
+		change(&order)
+		named := false
+		for _, field := range order.Validate() {
+			named = named || field.Path == path
+		}
+		if !named {
+			t.Errorf("%s is not named in %v", path, order.Validate())
+		}
+	}
+	order := video()
+	order.Title, order.Slug = "  A film ", "A-Film"
+	if bad := order.Validate(); len(bad) > 0 || order.Title != "A film" || order.Slug != "a-film" {
+		t.Errorf("%v, %q, %q: title is trimmed and slug lower-cased", bad, order.Title, order.Slug)
+	}
+}
+
+// Whatever is asked in whatever order, versions count the events, a refusal changes
+// nothing, and a live item is always fit to be live.
+func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		facts := able()
+		item, _, err := content.New(contentID, video(), facts, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			facts.Media.Status = rapid.SampledFrom([]string{"uploading", "ready"}).Draw(t, "media")
+			facts.SlugTaken = rapid.Bool().Draw(t, "taken")
+			var next content.Content
+			var happened []events.Payload
+			switch rapid.IntRange(0, 3).Draw(t, "command") {
+			case 0:
+				next, happened, err = item.Publish(facts, at)
+			case 1:
+				next, happened, err = item.Unpublish(facts, at)
+			case 2:
+				next, happened, err = item.Update(content.Update{
+					PriceCents: set(rapid.Int64Range(0, 3000).Draw(t, "price")),
+					AccessType: set(rapid.SampledFrom([]content.Access{content.Free, content.Paid, content.Members}).Draw(t, "access")),
+				}, facts, at)
+			case 3:
+				next, happened, err = item.Delete(facts, at)
+			}
+			if err != nil {
+				if !reflect.DeepEqual(next, item) || len(happened) > 0 {
+					t.Fatal("a refusal changed the state")
+				}
+				continue
+			}
+			if next.Version != item.Version+int64(len(happened)) {
+				t.Fatalf("version %d after %d events on %d", next.Version, len(happened), item.Version)
+			}
+			if next.Access == content.Paid && next.Price() == 0 {
+				t.Fatal("paid for nothing")
+			}
+			item = next
+		}
+	})
+}
