@@ -87,6 +87,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
 		edge.PurchaseRoutes{},
 		edge.AccessRoutes{Tokens: tokens, Objects: mediaBucket},
+		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
 	}, nil
 }
