@@ -67,10 +67,6 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
 	if err != nil {
 		return nil, err
 	}
-	prober, err := ffmpeg.New(ffmpeg.Config{Logger: p.log})
-	if err != nil {
-		return nil, err
-	}
 	tokens, err := token.NewKeys(byteSlices(several(p.cfg.TokenSecret))...)
 	if err != nil {
 		return nil, err
@@ -81,7 +77,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
 		edge.UserRoutes{},
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
-		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: prober}),
+		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: p.prober()}),
 		edge.TranscodingRoutes{Secrets: byteSlices(several(p.cfg.TranscoderSecret))},
 		edge.CheckoutRoutes{Sessions: payments},
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
@@ -90,6 +86,17 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
 		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
 	}, nil
+}
+
+// prober looks into uploads before they are accepted. An edge without ffmpeg leaves
+// that to the transcoder, whose first step it is.
+func (p *platform) prober() edge.Prober {
+	tool, err := ffmpeg.New(ffmpeg.Config{Logger: p.log})
+	if err != nil {
+		p.log.Warn("uploads are looked into by the transcoder only", "reason", err)
+		return nil
+	}
+	return tool
 }
 
 func byteSlices(list []string) [][]byte {
@@ -113,7 +120,7 @@ func (p *platform) payments() (*stripe.Client, error) {
 
 func (p *platform) intake(dispatcher *bus.Dispatcher) *edge.StripeIntake {
 	return &edge.StripeIntake{
-		Pool: p.pool, Dispatcher: dispatcher, Livemode: strings.HasPrefix(string(p.cfg.StripeKey), "sk_live_"), Now: time.Now, Log: p.log,
+		Pool: p.pool, Dispatcher: dispatcher, Livemode: strings.Contains(string(p.cfg.StripeKey), "_live_"), Now: time.Now, Log: p.log,
 	}
 }
 
