@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/codex-platform/codex/events"
 )
@@ -41,21 +42,26 @@ type Dispatcher struct {
 
 type handledKey struct{ reaction, cause string }
 
-// NewDispatcher starts to listen for outcomes. name must be unique among the
-// edges; partitions is the number of command partitions of this installation.
+// here are the dispatchers of this process by name: outcomes of commands that are
+// applied in the process that asked for them need not travel.
+var here sync.Map
+
+// NewDispatcher starts to listen for outcomes. name says whose it is; partitions is
+// the number of command partitions of this installation.
 func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logger) (*Dispatcher, error) {
 	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096))
 	if err != nil {
 		return nil, fmt.Errorf("dispatcher: %w", err)
 	}
+	name = events.Token(name) + "-" + nuid.Next()
 	d := &Dispatcher{
 		conn: conn, js: js, name: name, partitions: partitions, log: log,
 		replies: map[string][]chan events.Reply{},
 		handled: map[handledKey][]chan struct{}{},
 	}
 	for subject, handler := range map[string]nats.MsgHandler{
-		replySubject + events.Token(name): d.onReplies,
-		handledSubject:                    d.onHandled,
+		replySubject + name: d.onReplies,
+		handledSubject:      d.onHandled,
 	} {
 		sub, err := conn.Subscribe(subject, handler)
 		if err != nil {
@@ -64,11 +70,13 @@ func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logge
 		}
 		d.subs = append(d.subs, sub)
 	}
+	here.Store(name, d)
 	return d, nil
 }
 
 // Close stops listening. Those who still wait run into their own deadlines.
 func (d *Dispatcher) Close() {
+	here.Delete(d.name)
 	for _, sub := range d.subs {
 		_ = sub.Unsubscribe()
 	}
@@ -181,6 +189,11 @@ func (d *Dispatcher) onReplies(msg *nats.Msg) {
 		d.log.Error("unreadable outcomes", "error", err)
 		return
 	}
+	d.hand(batch)
+}
+
+// hand gives outcomes to those who wait for them.
+func (d *Dispatcher) hand(batch []events.Reply) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, reply := range batch {
@@ -205,6 +218,10 @@ func (d *Dispatcher) onHandled(msg *nats.Msg) {
 
 // Answer sends the outcomes of a batch to one edge.
 func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
+	if d, ok := here.Load(edge); ok {
+		d.(*Dispatcher).hand(replies)
+		return nil
+	}
 	body, err := json.Marshal(replies)
 	if err != nil {
 		return fmt.Errorf("marshal outcomes: %w", err)

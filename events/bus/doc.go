@@ -15,7 +15,8 @@
 // # Commands
 //
 // A [Dispatcher] publishes a command and waits for its outcome, which comes back
-// over core NATS in one message per edge and batch. [ConsumeCommands] feeds one
+// over core NATS in one message per edge and batch, or directly when edge and
+// consumer are one process. [ConsumeCommands] feeds one
 // (context, partition) to a handler in batches: it takes what is waiting, without
 // lingering for more. Only one process consumes a partition at a time; JetStream's
 // pinned-client priority groups see to that and move the pin when its holder is
