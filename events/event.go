@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -136,7 +137,7 @@ func FromMessage(headers map[string][]string, body []byte) (Event, error) {
 		Data:          body,
 	}
 	if e.ID == "" || e.Type == "" || e.Tenant == "" || e.AggregateID == "" {
-		return Event{}, fmt.Errorf("read event: id, type, subject or tenant is missing in the headers")
+		return Event{}, errors.New("read event: id, type, subject or tenant is missing in the headers")
 	}
 	var err error
 	if e.Version, err = strconv.ParseInt(get(HeaderVersion), 10, 64); err != nil {

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func dropDay(ctx context.Context, conn *pgx.Conn, partition string) error {
 		return err
 	}
 	if waiting {
-		return fmt.Errorf("it holds unpublished events")
+		return errors.New("it holds unpublished events")
 	}
 	_, err := conn.Exec(ctx, `SET lock_timeout = '2s'; DROP TABLE `+partition+`; RESET lock_timeout`)
 	return err

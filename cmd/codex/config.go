@@ -29,7 +29,9 @@ func (s secret) String() string {
 }
 
 // MarshalText implements encoding.TextMarshaler, so that no logger shows it.
-func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s secret) MarshalText() ([]byte, error) { //nolint:unparam // the interface has an error
+	return []byte(s.String()), nil
+}
 
 // config is everything the environment says. The zero value of a part's address
 // means that codex up starts that part itself.

@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	slog.SetDefault(a.log)
 	err = command.Run(a)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was interrupted, as asked
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (p psqlCmd) Run(*app) error {
 	if err != nil {
 		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; or use another client with the URL that codex config prints")
 	}
-	return syscall.Exec(psql, append([]string{"psql", database}, p.Args...), os.Environ()) //nolint:gosec // the user's own psql
+	return syscall.Exec(psql, append([]string{"psql", database}, p.Args...), os.Environ())
 }
 
 type versionCmd struct{}

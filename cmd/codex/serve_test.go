@@ -31,7 +31,7 @@ func TestASecondEdgeSharesEverything(t *testing.T) {
 	}, "serve", "--role", "edge")
 	second := newClient(t, "http://"+addr)
 	waitFor(t, "the second edge", func() bool {
-		response, err := http.Get("http://" + addr + "/health") //nolint:noctx // bounded by the loop
+		response, err := http.Get("http://" + addr + "/health")
 		if err != nil {
 			return false
 		}
@@ -148,7 +148,7 @@ func TestAStopDropsNoRequest(t *testing.T) {
 				default:
 				}
 				slug := fmt.Sprintf("busy-%d-%d", worker, i)
-				request, _ := http.NewRequest(http.MethodPost, own.base+"/api/content", //nolint:noctx // ends with the process
+				request, _ := http.NewRequest(http.MethodPost, own.base+"/api/content",
 					strings.NewReader(`{"title":"B","slug":"`+slug+`","contentType":"written","contentBody":"w"}`))
 				request.Header.Set("Cookie", "codex-session="+own.cookie)
 				response, err := own.http.Do(request)

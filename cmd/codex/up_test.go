@@ -88,7 +88,7 @@ func startUp(t *testing.T, data string, extra ...string) *running {
 
 func launch(t *testing.T, env []string, args ...string) *running {
 	t.Helper()
-	r := &running{cmd: exec.Command(os.Args[0]), out: &lockedBuffer{}, exited: make(chan struct{})} //nolint:gosec // the test binary itself
+	r := &running{cmd: exec.Command(os.Args[0]), out: &lockedBuffer{}, exited: make(chan struct{})}
 	r.cmd.Env = append(append(os.Environ(), childArgs+"="+strings.Join(args, "\n")), env...)
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
 	if err := r.cmd.Start(); err != nil {

@@ -124,7 +124,7 @@ func writeDurably(path string, content []byte) error {
 	if err != nil {
 		return unusable(dir, err)
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // already renamed when all went well
+	defer os.Remove(file.Name()) // already renamed when all went well
 	_, err = file.Write(content)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {

@@ -19,6 +19,7 @@ type told struct {
 func completed() events.Payload      { return &events.PurchaseCompleted{PurchaseID: "p"} }
 func disputed() events.Payload       { return &events.PurchaseDisputed{PurchaseID: "p"} }
 func closed(won bool) events.Payload { return &events.PurchaseDisputeClosed{PurchaseID: "p", Won: won} }
+
 func refund(full bool) events.Payload {
 	return &events.PurchaseRefunded{PurchaseID: "p", Full: full}
 }

@@ -3,7 +3,6 @@ package bus_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -18,7 +17,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 )
 
-var log = slog.New(slog.NewTextHandler(io.Discard, nil))
+var log = slog.New(slog.DiscardHandler)
 
 func connect(t *testing.T, server *natstest.Instance) *nats.Conn {
 	t.Helper()

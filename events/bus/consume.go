@@ -80,7 +80,7 @@ func ConsumeCommands(ctx context.Context, conn *nats.Conn, queue CommandQueue, h
 		case <-time.After(restartAfter):
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // stopped, as asked
 }
 
 func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue, handle func(context.Context, []Delivery) error) error {

@@ -117,7 +117,7 @@ func (w worker) run(ctx context.Context, conn *nats.Conn, handle func(context.Co
 		case <-time.After(restartAfter):
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // stopped, as asked
 }
 
 // once lets every worker pull one message at a time: a message is asked for only

@@ -61,7 +61,7 @@ func runChild(role string) int {
 // its own SIGKILL.
 func (w *world) startChild(t *testing.T, role string) (wait func()) {
 	t.Helper()
-	child := exec.Command(os.Args[0]) //nolint:gosec // the test binary itself
+	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childRole+"="+role, childDatabase+"="+w.database, childBus+"="+w.bus.URL())
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()

@@ -60,7 +60,7 @@ func (l *ledger) add(cmd events.Command, reply events.Reply, accepted bool, now 
 	if body == "" {
 		body = "null"
 	}
-	to.codes, to.bodies = append(to.codes, int32(reply.Status)), append(to.bodies, body) //nolint:gosec // an HTTP status
+	to.codes, to.bodies = append(to.codes, int32(reply.Status)), append(to.bodies, body)
 	to.created, to.finished = append(to.created, cmd.IssuedAt), append(to.finished, now)
 }
 

@@ -66,7 +66,7 @@ func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*p
 
 // getDecision tells the caller whether and why they may see an item.
 func (e *Edge) getDecision(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return
@@ -84,7 +84,7 @@ func (e *Edge) getDecision(c *gin.Context) {
 
 // saveProgress sends what a player reports. Access is decided where it is applied.
 func (e *Edge) saveProgress(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	var request access.Progress
 	if err == nil {
 		err = decode(c, &request)
@@ -100,7 +100,7 @@ func (e *Edge) saveProgress(c *gin.Context) {
 // getProgress answers with the caller's own progress, whether or not they still
 // have access.
 func (e *Edge) getProgress(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

@@ -3,6 +3,7 @@ package edge_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,8 +16,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"crypto/sha256"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -60,6 +59,7 @@ func BenchmarkBusAgainstDirectHandler(b *testing.B) {
 const rounds = 7
 
 func (w *benchWorld) compare(b *testing.B, clients int) {
+	b.Helper()
 	var p50, rate, busP50, directP50, busRate, directRate []float64
 	w.load("/api/content", clients, 500*time.Millisecond) // warm-up: connections, statements, caches
 	w.load("/direct/content", clients, 500*time.Millisecond)
@@ -120,7 +120,6 @@ type benchWorld struct {
 	handler http.Handler
 	cookie  string
 	n       atomic.Int64
-	failed  atomic.Int64
 }
 
 func (w *benchWorld) request(path string) time.Duration {
@@ -140,6 +139,7 @@ func (w *benchWorld) request(path string) time.Duration {
 
 // unpublished is how many events the relay has not published two seconds after the load.
 func (w *benchWorld) unpublished(b *testing.B) float64 {
+	b.Helper()
 	deadline := time.Now().Add(2 * time.Second)
 	for {
 		var n float64
@@ -154,8 +154,9 @@ func (w *benchWorld) unpublished(b *testing.B) float64 {
 }
 
 func newBenchWorld(b *testing.B) *benchWorld {
+	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	pg, err := embeddedpg.Start(ctx, embeddedpg.Config{Dir: b.TempDir(), Logger: log})
 	check(b, err)
 	server, err := embeddednats.Start(embeddednats.Config{Dir: b.TempDir(), Port: -1, Logger: log})

@@ -86,7 +86,7 @@ func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([
 
 // getPublicContent answers with one published item, without what must be paid for.
 func (e *Edge) getPublicContent(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

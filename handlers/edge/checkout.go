@@ -132,6 +132,7 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 			return known, stripe.SessionComplete, nil
 		case purchase.Expired, purchase.CheckoutFailed:
 			return known, stripe.SessionExpired, nil
+		default: // still open, as far as we know
 		}
 	}
 	ctx, cancel := context.WithTimeout(c, retrieveWait)

@@ -189,7 +189,7 @@ func (e *Edge) registerOperations(r gin.IRouter) {
 
 // getOperation answers with the state of one of the caller's own commands.
 func (e *Edge) getOperation(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

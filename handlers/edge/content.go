@@ -46,7 +46,7 @@ func (e *Edge) createContent(c *gin.Context) {
 }
 
 func (e *Edge) updateContent(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	var request content.Update
 	if err == nil {
 		err = decode(c, &request)
@@ -61,7 +61,7 @@ func (e *Edge) updateContent(c *gin.Context) {
 // changeContent serves a change that takes no input.
 func (e *Edge) changeContent(typ string, payload any) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		id, err := pathID(c, "id")
+		id, err := pathID(c)
 		if err == nil {
 			err = noBody(c)
 		}
@@ -75,7 +75,7 @@ func (e *Edge) changeContent(typ string, payload any) gin.HandlerFunc {
 
 // getOwnContent answers the creator only; to everyone else the item is not there.
 func (e *Edge) getOwnContent(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

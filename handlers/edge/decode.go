@@ -3,7 +3,6 @@ package edge
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -187,6 +186,6 @@ func kindOf(t reflect.Type) string {
 	case reflect.Slice:
 		return "a list"
 	default:
-		return fmt.Sprintf("an %s", "object")
+		return "an object"
 	}
 }

@@ -184,7 +184,7 @@ func (m *MediaRoutes) reject(e *Edge, c *gin.Context, item media.Item, why media
 // updateMedia passes everything on: which fields a client may set, and where, the
 // rules decide.
 func (e *Edge) updateMedia(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	var request media.Update
 	if err == nil {
 		err = decode(c, &request)
@@ -208,7 +208,7 @@ func (e *Edge) getMedia(c *gin.Context) {
 // ownMedia returns the item that the path names. To everybody but its owner it is
 // not there.
 func (e *Edge) ownMedia(c *gin.Context) (media.Item, error) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		return media.Item{}, err
 	}

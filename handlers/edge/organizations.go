@@ -49,7 +49,7 @@ const activeMember = `EXISTS (SELECT FROM organization_memberships m
 // getOrganization answers members, and the platform's owner; to everyone else the
 // organization is not there.
 func (e *Edge) getOrganization(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

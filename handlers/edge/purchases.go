@@ -21,7 +21,8 @@ func (PurchaseRoutes) Register(e *Edge, r gin.IRouter) {
 	r.GET("/purchases/:id", e.signedIn(), e.getPurchase)
 }
 
-const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents, p.amount_paid_cents, p.currency,
+const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents,
+	p.amount_paid_cents, p.currency,
 	p.status, p.created_at, p.purchased_at, c.title, c.id, c.title, c.slug, c.content_type, c.thumbnail_url`
 
 // purchaseFields are where purchaseColumns go.
@@ -68,7 +69,7 @@ func (e *Edge) listPurchases(c *gin.Context) {
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
 func (e *Edge) getPurchase(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

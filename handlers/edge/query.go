@@ -118,12 +118,12 @@ func (q *query) paging() paging {
 	}
 }
 
-// pathID returns a path parameter that must be a UUID.
-func pathID(c *gin.Context, name string) (string, error) {
-	v := c.Param(name)
+// pathID returns the path's id, which must be a UUID.
+func pathID(c *gin.Context) (string, error) {
+	v := c.Param("id")
 	id, err := uuid.Parse(v)
 	if err != nil || len(v) != 36 {
-		return "", domain.BadFields([]domain.Field{{Path: name, Message: "must be a UUID"}})
+		return "", domain.BadFields([]domain.Field{{Path: "id", Message: "must be a UUID"}})
 	}
 	return id.String(), nil
 }

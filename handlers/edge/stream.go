@@ -85,7 +85,7 @@ func (p played) ready() bool {
 
 // stream answers with the address of an item's master playlist.
 func (s streams) stream(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		s.edge.refuse(c, err)
 		return

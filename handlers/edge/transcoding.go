@@ -140,14 +140,14 @@ func callbackCommand(e *Edge, c *gin.Context, report media.Callback, mediaID str
 	hash := sha256.Sum256(body)
 	return events.Command{
 		ID: uuid.NewSHA1(callbackSpace, append([]byte(report.JobID+"\x00"), hash[:]...)).String(), Type: typ,
-		ActorID: media.ActorTranscoder, AggregateID: mediaID, Payload: []byte(encoded),
+		ActorID: media.ActorTranscoder, AggregateID: mediaID, Payload: encoded,
 		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
 	}, nil
 }
 
 // getTranscodingStatus tells the owner how far an item is.
 func (e *Edge) getTranscodingStatus(c *gin.Context) {
-	id, err := pathID(c, "id")
+	id, err := pathID(c)
 	if err != nil {
 		e.refuse(c, err)
 		return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -47,7 +46,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{bus: natstest.Embedded(t), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	w := &world{bus: natstest.Embedded(t), log: slog.New(slog.DiscardHandler)}
 	var err error
 	if w.pool, err = pgxpool.New(context.Background(), pgtest.Database(t)); err != nil {
 		t.Fatal(err)

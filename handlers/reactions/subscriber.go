@@ -147,7 +147,7 @@ func (s *subscriber) deliver(ctx context.Context, msg jetstream.Msg, out chan<- 
 	case <-m.Acked():
 		err = msg.DoubleAck(context.WithoutCancel(ctx))
 	case <-m.Nacked():
-		err = msg.NakWithDelay(bus.Backoff(uint64(max(deliveries(m), 1)))) //nolint:gosec // a small count
+		err = msg.NakWithDelay(bus.Backoff(uint64(max(deliveries(m), 1))))
 	case <-timeout.C:
 		err = errors.New("the handler did not return in time")
 	}

@@ -180,7 +180,7 @@ func (w *Worker) upload(ctx context.Context, job events.MediaTranscodingStarted,
 		}
 		if err := bucket.PutFile(ctx, place.key, filepath.Join(dir, filepath.FromSlash(file.Rel)), file.ContentType); err != nil {
 			if errors.Is(err, s3.ErrNotFound) { // a missing bucket is our fault, not the original's
-				return fmt.Errorf("store an output: %s", err.Error()) //nolint:errorlint // deliberately not wrapped
+				return fmt.Errorf("store an output: %s", err.Error()) // deliberately not wrapped
 			}
 			return err
 		}

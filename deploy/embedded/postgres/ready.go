@@ -47,7 +47,7 @@ func startOnce(ctx context.Context, cfg Config, binaries Binaries, owner account
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binaries.program("postgres"), "-D", filepath.Join(cfg.Dir, "data"))
+	cmd := exec.Command(binaries.program("postgres"), "-D", filepath.Join(cfg.Dir, "data")) //nolint:noctx // it outlives the start; Stop ends it
 	cmd.Dir = "/"
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log

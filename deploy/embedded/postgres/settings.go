@@ -12,7 +12,7 @@ import (
 // settings returns postgresql.conf as name and value. What is not named keeps
 // the default of Postgres.
 func settings(socketDir string) map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // password_encryption names a method, not a password
 		// Reachable through the socket only.
 		"listen_addresses":        "",
 		"port":                    socketPort,

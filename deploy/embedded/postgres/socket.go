@@ -73,7 +73,7 @@ func openSocketDir(dir, wanted string, owner account) (socketDir, error) {
 	if err := os.MkdirAll(chosen.path, 0o700); err != nil {
 		return socketDir{}, fmt.Errorf("create the socket directory: %w", err)
 	}
-	if err := os.Chmod(chosen.path, 0o700); err != nil {
+	if err := os.Chmod(chosen.path, 0o700); err != nil { //nolint:gosec // a directory needs the execute bit
 		return socketDir{}, fmt.Errorf("close the socket directory for others: %w", err)
 	}
 	if err := owner.own(chosen.path); err != nil {

@@ -60,7 +60,7 @@ func syncPath(path string) error {
 	if err != nil {
 		return fmt.Errorf("open the uploaded object: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // opened for reading
+	defer file.Close() // opened for reading
 	return syncFile(file)
 }
 

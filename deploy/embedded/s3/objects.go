@@ -93,7 +93,7 @@ func (s *store) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (
 	if err != nil {
 		return s3response.CopyObjectOutput{}, err
 	}
-	defer source.Body.Close() //nolint:errcheck // opened for reading
+	defer source.Body.Close() // opened for reading
 	stored, err := s.PutObject(ctx, copyInput(in, source))
 	if err != nil {
 		return s3response.CopyObjectOutput{}, err

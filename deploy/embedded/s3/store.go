@@ -158,8 +158,8 @@ func canStore(attributes meta.XattrMeta, dir string) bool {
 	if err != nil {
 		return false
 	}
-	defer os.Remove(probe.Name()) //nolint:errcheck // a leftover probe is no bucket
-	defer probe.Close()           //nolint:errcheck // nothing was written
+	defer os.Remove(probe.Name()) // a leftover probe is no bucket
+	defer probe.Close()           // nothing was written
 	if attributes.StoreAttribute(probe, "", "", "probe", []byte("1")) != nil {
 		return false
 	}

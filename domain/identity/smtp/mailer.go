@@ -92,7 +92,7 @@ func (m *Mailer) Deliver(ctx context.Context) (int, error) {
 	}
 	for _, mail := range due {
 		if ctx.Err() != nil {
-			return len(due), nil // the rest is due again when the lease is over
+			return len(due), nil //nolint:nilerr // stopped; the rest is due again when the lease is over
 		}
 		if err := m.deliver(context.WithoutCancel(ctx), mail); err != nil {
 			return len(due), err

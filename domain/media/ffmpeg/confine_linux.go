@@ -110,6 +110,6 @@ func (c confinement) own(root string, uid, gid int) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return os.Lchown(path, uid, gid) //nolint:gosec // links are not followed, and nobody else writes here yet
 	})
 }

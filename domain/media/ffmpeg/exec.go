@@ -113,8 +113,8 @@ func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, std
 	}
 }
 
-func contains(s string, any ...string) bool {
-	for _, part := range any {
+func contains(s string, parts ...string) bool {
+	for _, part := range parts {
 		if strings.Contains(s, part) {
 			return true
 		}

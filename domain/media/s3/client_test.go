@@ -236,7 +236,7 @@ func TestAFailingStoreIsAskedThreeTimesAndTheBodyIsSentAgain(t *testing.T) {
 			if (err != nil) != (failures == 3) || calls.Load() != 3 {
 				t.Errorf("%d calls, error %v", calls.Load(), err)
 			}
-			if strings.Join(bodies, " ") != "again again again" {
+			if strings.Join(bodies, " ") != "again again again" { //nolint:dupword // three attempts
 				t.Errorf("bodies %q", bodies)
 			}
 		})

@@ -49,7 +49,7 @@ func TestEveryFailureHasOneKind(t *testing.T) {
 			defer client.Close()
 			_, err = client.CreateCheckout(t.Context(), sale("k"))
 			for _, kind := range kinds {
-				if got := errors.Is(err, kind); got != (kind == c.want) {
+				if got := errors.Is(err, kind); got != errors.Is(kind, c.want) {
 					t.Errorf("errors.Is(%v, %v) = %v", err, kind, got)
 				}
 			}
@@ -61,7 +61,7 @@ func TestADeclineCarriesItsCodes(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Request-Id", "req_1")
-		w.WriteHeader(402)
+		w.WriteHeader(http.StatusPaymentRequired)
 		_, _ = w.Write([]byte(`{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor","message":"Ada's card"}}`))
 	}))
 	defer server.Close()

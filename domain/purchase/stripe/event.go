@@ -18,9 +18,9 @@ const maxDepth = 32
 const maxIDLength = 255
 
 var (
-	// ErrMalformed: the payload is not an event that can be read. Answer 400.
+	// ErrMalformed says that the payload is not an event that can be read. Answer 400.
 	ErrMalformed = errors.New("stripe: the event is malformed")
-	// ErrOtherObject: the event speaks of another kind of object than the caller asked for.
+	// ErrOtherObject says that the event speaks of another kind of object than the caller asked for.
 	ErrOtherObject = errors.New("stripe: the event is about another object")
 )
 
@@ -191,7 +191,7 @@ type labels map[string]string
 func (l *labels) UnmarshalJSON(data []byte) error {
 	var raw map[string]json.RawMessage
 	if json.Unmarshal(data, &raw) != nil || len(raw) == 0 {
-		return nil
+		return nil //nolint:nilerr // read tolerantly: anything else is no labels
 	}
 	out := make(labels, len(raw))
 	for key, value := range raw {

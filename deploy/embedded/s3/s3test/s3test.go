@@ -20,7 +20,7 @@ const (
 	AssetsBucket = "codex-assets"
 	Region       = "us-east-1"
 	AccessKey    = "codex-test"
-	SecretKey    = "codex-test-secret"
+	SecretKey    = "codex-test-secret" //nolint:gosec // of a gateway that lives as long as a test
 	// Origin is the one whose pages may upload.
 	Origin = "http://localhost:8080"
 )

@@ -38,7 +38,7 @@ func retrieveAccount(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	a, err := t.account(r.path("id"))
+	a, err := t.account(r.target())
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func createLoginLink(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	a, err := t.account(r.path("id"))
+	a, err := t.account(r.target())
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type request struct {
 	expanded expansion
 }
 
-func (r *request) path(name string) string { return r.http.PathValue(name) }
+func (r *request) target() string { return r.http.PathValue("id") }
 
 // action answers an API call with an object of Stripe's shape.
 type action func(*tx, *request) (any, error)

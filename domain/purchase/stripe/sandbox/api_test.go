@@ -88,7 +88,7 @@ func TestRequestsThatStripeRefusesAreRefused(t *testing.T) {
 	if e := failure(t, err); e.HTTPStatusCode != 404 || e.Code != stripego.ErrorCodeResourceMissing {
 		t.Fatalf("%+v", e)
 	}
-	req, _ := http.NewRequest("GET", b.server.URL()+"/v1/events", nil)
+	req, _ := http.NewRequest(http.MethodGet, b.server.URL()+"/v1/events", nil)
 	if status, _, _ := b.do(req); status != 401 {
 		t.Fatalf("without a key: %d", status)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -273,8 +274,8 @@ func (b *bench) page(method, path string) (int, string, http.Header) {
 // failure is the *stripe.Error in err.
 func failure(t *testing.T, err error) *stripego.Error {
 	t.Helper()
-	e, ok := err.(*stripego.Error)
-	if !ok {
+	var e *stripego.Error
+	if !errors.As(err, &e) {
 		t.Fatalf("not a Stripe error: %v", err)
 	}
 	return e

@@ -138,9 +138,9 @@ func retrieveSession(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	s, known := t.sessions.get(r.path("id"))
+	s, known := t.sessions.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "checkout.session", r.path("id"), "session")
+		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
 	}
 	return t.showSession(s, r.expanded), nil
 }
@@ -150,9 +150,9 @@ func listLines(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	s, known := t.sessions.get(r.path("id"))
+	s, known := t.sessions.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "checkout.session", r.path("id"), "session")
+		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
 	}
 	return t.showLines(s), nil
 }
@@ -171,9 +171,9 @@ func expireSession(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	s, known := t.sessions.get(r.path("id"))
+	s, known := t.sessions.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "checkout.session", r.path("id"), "session")
+		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
 	}
 	if s.Status != "open" {
 		return nil, refused("", "session", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of "+s.Status+".")

@@ -72,7 +72,7 @@ func (c *courier) owe(e event) delivery {
 	f := c.server.faults.get()
 	d.NextMS += int64(f.DelayMS)
 	if f.ReorderWindowMS > 0 {
-		d.NextMS += rand.Int64N(int64(f.ReorderWindowMS))
+		d.NextMS += rand.Int64N(int64(f.ReorderWindowMS)) //nolint:gosec // a delay, not a secret
 	}
 	if c.server.faults.take(func(f *Faults) *int { return &f.Drops }) {
 		d.Status = statusDropped

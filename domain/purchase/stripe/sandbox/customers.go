@@ -24,9 +24,9 @@ func retrieveCustomer(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	c, known := t.customers.get(r.path("id"))
+	c, known := t.customers.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "customer", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "customer", r.target(), "id")
 	}
 	return t.showCustomer(c), nil
 }

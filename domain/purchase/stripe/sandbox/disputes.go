@@ -84,9 +84,9 @@ func retrieveDispute(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	d, known := t.disputes.get(r.path("id"))
+	d, known := t.disputes.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "dispute", r.path("id"), "dispute")
+		return nil, unknown(http.StatusNotFound, "dispute", r.target(), "dispute")
 	}
 	return t.showDispute(d, r.expanded), nil
 }

@@ -50,9 +50,9 @@ func retrieveEvent(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	e, known := t.events.get(r.path("id"))
+	e, known := t.events.get(r.target())
 	if !known || e.Created <= t.stamp-eventRetention {
-		return nil, unknown(http.StatusNotFound, "event", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "event", r.target(), "id")
 	}
 	return t.showEvent(e, apiVersion), nil
 }

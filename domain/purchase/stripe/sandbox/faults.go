@@ -2,7 +2,7 @@ package sandbox
 
 import "sync"
 
-// Always, as a count, lasts until the faults are changed.
+// Always is a count that lasts until the faults are changed.
 const Always = -1
 
 // Faults make the sandbox misbehave in the ways Stripe and the network do. Counts say how

@@ -172,7 +172,7 @@ func TestTheControlsAreClosedToOtherSitesAndNames(t *testing.T) {
 		}, 200},
 	}
 	for _, c := range cases {
-		req, _ := http.NewRequest("POST", path, nil)
+		req, _ := http.NewRequest(http.MethodPost, path, nil)
 		c.bend(req)
 		if status, text, _ := b.do(req); status != c.want {
 			t.Errorf("%s: %d %s", c.name, status, text)

@@ -106,9 +106,9 @@ func retrieveIntent(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	i, known := t.intents.get(r.path("id"))
+	i, known := t.intents.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "payment_intent", r.path("id"), "intent")
+		return nil, unknown(http.StatusNotFound, "payment_intent", r.target(), "intent")
 	}
 	return t.showIntent(i, r.expanded), nil
 }
@@ -117,9 +117,9 @@ func retrieveCharge(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	c, known := t.charges.get(r.path("id"))
+	c, known := t.charges.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "charge", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "charge", r.target(), "id")
 	}
 	return t.showCharge(c, r.expanded), nil
 }

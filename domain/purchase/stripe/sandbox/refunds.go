@@ -83,9 +83,9 @@ func retrieveRefund(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	re, known := t.refunds.get(r.path("id"))
+	re, known := t.refunds.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "refund", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "refund", r.target(), "id")
 	}
 	return t.showRefund(re, r.expanded), nil
 }

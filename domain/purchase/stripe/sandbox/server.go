@@ -47,7 +47,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		s.store.watch(id)
 	}
 	if s.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
-		s.closeJournal()
+		_ = s.closeJournal()
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	s.handler = s.routes()

@@ -72,9 +72,9 @@ func (t *tx) move(tr transfer, amount int64) error {
 // createReversal takes a transfer back, all that is left of it without an amount. The
 // connected account must still have the money.
 func createReversal(t *tx, r *request) (any, error) {
-	tr, known := t.transfers.get(r.path("id"))
+	tr, known := t.transfers.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "transfer", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "transfer", r.target(), "id")
 	}
 	left := tr.Amount - tr.Reversed
 	re := reversal{
@@ -117,9 +117,9 @@ func retrieveTransfer(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	tr, known := t.transfers.get(r.path("id"))
+	tr, known := t.transfers.get(r.target())
 	if !known {
-		return nil, unknown(http.StatusNotFound, "transfer", r.path("id"), "id")
+		return nil, unknown(http.StatusNotFound, "transfer", r.target(), "id")
 	}
 	return t.showTransfer(tr), nil
 }
