@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -73,10 +72,11 @@ func (u upCmd) Run(a *app) error {
 			a.log.Warn("data directory not released", "error", err)
 		}
 	}()
+	ps := &parts{withSandbox: cfg.development() && cfg.StripeKey == "" && cfg.StripeBackend == ""}
 	if err := cfg.fillSecrets(data); err != nil {
 		return err
 	}
-	return u.runIn(a, cfg, data)
+	return u.runIn(a, cfg, data, ps)
 }
 
 func (u upCmd) override(cfg *config) {
@@ -93,7 +93,7 @@ func (u upCmd) override(cfg *config) {
 }
 
 // runIn starts the parts in a data directory, then the roles on top of them.
-func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir) error {
+func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) error {
 	listener, err := listen(a.ctx, "CODEX_ADDR", cfg.Addr)
 	if err != nil {
 		return err
@@ -103,15 +103,14 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir) error {
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + cfg.Addr
 	}
-	parts := &parts{}
-	defer parts.stop(a)
-	if err := parts.start(a, &cfg, data); err != nil {
+	defer ps.stop(a)
+	if err := ps.start(a, &cfg, data); err != nil {
 		return err
 	}
 	if _, err := migrations.Apply(a.ctx, cfg.DatabaseURL); err != nil {
 		return err
 	}
-	p, err := connect(a.ctx, cfg, a.log, parts.busOptions()...)
+	p, err := connect(a.ctx, cfg, a.log, ps.busOptions()...)
 	if err != nil {
 		return err
 	}
@@ -127,7 +126,7 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir) error {
 		return err
 	}
 	defer probes()
-	go parts.watch(ctx, cancel)
+	go ps.watch(ctx, cancel)
 	err = p.run(ctx, allRoles, func() { u.announce(a, cfg, data) })
 	if cause := context.Cause(ctx); err == nil && a.ctx.Err() == nil {
 		err = cause
@@ -143,7 +142,9 @@ func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir) {
 	if cfg.SMTPURL == "" {
 		fmt.Fprintf(w, "  mailbox\t%s/mailbox\n", cfg.PublicURL)
 	}
-	fmt.Fprintf(w, "  payments sandbox\t%s\n", cfg.StripeBackend)
+	if cfg.StripeBackend != "" {
+		fmt.Fprintf(w, "  payments sandbox\t%s\n", cfg.StripeBackend)
+	}
 	fmt.Fprintf(w, "  storage (S3)\t%s\n", cfg.S3Endpoint)
 	fmt.Fprintf(w, "  events (NATS)\t%s\n", maskPassword(cfg.NATSURL))
 	fmt.Fprintf(w, "  database\t%s\n", maskPassword(cfg.DatabaseURL))
@@ -176,6 +177,9 @@ func writeAddresses(path string, addresses map[string]string) error {
 
 // parts are the outside parts that this process runs itself.
 type parts struct {
+	// withSandbox asks for the payments sandbox.
+	withSandbox bool
+
 	postgres *postgres.Server
 	nats     *nats.Server
 	s3       *s3.Server
@@ -207,7 +211,7 @@ func (ps *parts) start(a *app, cfg *config, data *embedded.DataDir) error {
 			return err
 		})
 	}
-	if cfg.development() && strings.HasPrefix(string(cfg.StripeKey), "sk_test_") && cfg.StripeBackend == "" && os.Getenv("STRIPE_SECRET_KEY") == "" {
+	if ps.withSandbox {
 		starting.Go(func() (err error) {
 			ps.sandbox, err = sandbox.Start(context.WithoutCancel(a.ctx), sandbox.Config{
 				Addr: cfg.SandboxAddr, StateFile: data.Path("payments.journal"), SecretKey: string(cfg.StripeKey),
