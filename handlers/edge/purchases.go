@@ -21,15 +21,14 @@ func (PurchaseRoutes) Register(e *Edge, r gin.IRouter) {
 	r.GET("/purchases/:id", e.signedIn(), e.getPurchase)
 }
 
-const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents,
-	p.amount_paid_cents, p.currency,
+const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents, p.currency, p.amount_paid_cents,
 	p.status, p.created_at, p.purchased_at, c.title, c.id, c.title, c.slug, c.content_type, c.thumbnail_url`
 
 // purchaseFields are where purchaseColumns go.
 func purchaseFields(p *wire.Purchase) []any {
 	p.Content = &wire.PurchasedContent{}
 	return []any{
-		&p.ID, &p.CustomerID, &p.ContentID, &p.OrganizationID, &p.AmountPaidCents, &p.AmountCents, &p.Currency,
+		&p.ID, &p.CustomerID, &p.ContentID, &p.OrganizationID, &p.AmountPaidCents, &p.Currency, &p.AmountCents,
 		&p.Status, &p.CreatedAt, &p.PurchasedAt, &p.ContentTitle,
 		&p.Content.ID, &p.Content.Title, &p.Content.Slug, &p.Content.ContentType, &p.Content.ThumbnailURL,
 	}
