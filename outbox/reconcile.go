@@ -110,7 +110,7 @@ WHERE o.published_at IS NOT NULL AND o.occurred_at > $1
 		return 0, fmt.Errorf("mark the missing: %w", err)
 	}
 	_, err = tx.Exec(ctx, "UPDATE relay_state SET stream_created = $1, last_sequence = $2",
-		state.Created, int64(state.Last))
+		state.Created, int64(state.Last)) // sequences stay far below 2^63
 	if err != nil {
 		return 0, err
 	}

@@ -283,7 +283,7 @@ func mark(ctx context.Context, tx pgx.Tx, claimed []events.Event, days []pgtype.
 	for day := range aggregates {
 		batch.Queue(markSQL, aggregates[day], versions[day], pgtype.Date{Time: day, Valid: true})
 	}
-	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last))
+	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last)) // sequences stay far below 2^63
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("mark: %w", err)
 	}

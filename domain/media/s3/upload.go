@@ -63,7 +63,7 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, content io.Re
 	var done []types.CompletedPart
 	for offset := int64(0); offset < size; offset += part {
 		length := min(part, size-offset)
-		number := aws.Int32(int32(len(done) + 1))
+		number := aws.Int32(int32(len(done) + 1)) // the protocol ends at 10 000
 		out, err := b.client.api.UploadPart(ctx, &awss3.UploadPartInput{
 			Bucket: &b.name, Key: &key, UploadId: &upload, PartNumber: number,
 			Body: io.NewSectionReader(content, offset, length), ContentLength: &length,
