@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"sort"
 	"strings"
@@ -254,5 +255,5 @@ func maskPassword(raw string) string {
 
 // embeddedDatabase returns the URL of the embedded database of a data directory.
 func embeddedDatabase(dir string) (string, error) {
-	return postgres.URLIn(dir+"/postgres", "")
+	return postgres.URLIn(filepath.Join(dir, "postgres"), "codex")
 }

@@ -66,6 +66,11 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// psql's own flags are not ours to read.
+	var forPsql []string
+	if len(args) > 1 && args[0] == "psql" && args[1] != "--help" {
+		args, forPsql = args[:1], args[1:]
+	}
 	command, err := parser.Parse(args)
 	if exited {
 		return nil // --help was asked for, and shown
@@ -73,6 +78,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	c.Psql.args = forPsql
 	a := &app{ctx: ctx, out: out, errOut: errOut, log: newLogger(errOut, c.LogLevel, c.LogJSON), start: start}
 	slog.SetDefault(a.log)
 	err = command.Run(a)

@@ -31,7 +31,13 @@ func (migrateCmd) Run(a *app) error {
 }
 
 type psqlCmd struct {
-	Args []string `arg:"" optional:"" passthrough:"" help:"Arguments for psql, for example -c 'SELECT count(*) FROM purchases'."`
+	// args go to psql as they are.
+	args []string
+}
+
+// Help implements kong's HelpProvider.
+func (psqlCmd) Help() string {
+	return `Everything after psql is for psql: codex psql -c 'SELECT count(*) FROM purchases'`
 }
 
 // Run replaces this process by psql.
@@ -50,7 +56,7 @@ func (p psqlCmd) Run(*app) error {
 	if err != nil {
 		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; or use another client with the URL that codex config prints")
 	}
-	return syscall.Exec(psql, append([]string{"psql", database}, p.Args...), os.Environ())
+	return syscall.Exec(psql, append([]string{"psql", "--dbname=" + database}, p.args...), os.Environ())
 }
 
 type versionCmd struct{}

@@ -135,6 +135,16 @@ func TestUpStartsStopsAndKeepsItsData(t *testing.T) {
 	second := startUp(t, data)
 	c.base = second.addresses["api"]
 	c.want(http.StatusOK, http.MethodGet, "/api/content/"+id, nil)
+
+	psql := launch(t, []string{"CODEX_DATA=" + data}, "psql", "-Atc", "SELECT slug FROM content")
+	select {
+	case <-psql.exited:
+	case <-time.After(30 * time.Second):
+		t.Fatal("psql does not end")
+	}
+	if got := strings.TrimSpace(psql.out.String()); got != "kept" {
+		t.Errorf("codex psql says %q, want the slug", got)
+	}
 }
 
 func TestAfterAKillEverythingIsThereAndNoPortIsHeld(t *testing.T) {

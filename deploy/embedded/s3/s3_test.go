@@ -239,6 +239,24 @@ func start(t *testing.T, cfg s3.Config) (*s3.Server, *awss3.Client) {
 	})
 }
 
+// waitFree waits until nobody has an address: another test may have been given it
+// while it was free.
+func waitFree(t *testing.T, addr string) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		listener, err := net.Listen("tcp", addr)
+		if err == nil {
+			_ = listener.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not free after 30 s: %v", addr, err)
+		}
+		time.Sleep(100 * time.Millisecond) // between two looks at the condition
+	}
+}
+
 func stop(t *testing.T, server *s3.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -268,6 +286,7 @@ func TestObjectsSurviveARestartOnTheSamePort(t *testing.T) {
 
 			again := config(dir)
 			again.Addr = strings.TrimPrefix(server.Endpoint(), "http://")
+			waitFree(t, again.Addr)
 			server, client = start(t, again)
 			defer stop(t, server)
 			head, err := client.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: media, Key: aws.String("kept/film.mp4")})

@@ -90,13 +90,22 @@ func (i *Instance) StopAndWipe(t testing.TB) {
 	i.start(t)
 }
 
+// start starts the server. While it was down another test may have been given its
+// port for a while.
 func (i *Instance) start(t testing.TB) {
 	t.Helper()
-	running, err := nats.Start(nats.Config{Dir: i.dir, Port: i.port})
-	if err != nil {
-		t.Fatalf("start the test's NATS server: %v", err)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		running, err := nats.Start(nats.Config{Dir: i.dir, Port: i.port})
+		if err == nil {
+			i.running = running
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("start the test's NATS server: %v", err)
+		}
+		<-time.After(100 * time.Millisecond) // between two tries
 	}
-	i.running = running
 }
 
 func (i *Instance) requireEmbedded(t testing.TB) {
