@@ -170,6 +170,9 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	pool, err := pgxpool.NewWithConfig(ctx, poolCfg)
 	check(b, err)
 	poolCfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	// The peer's transactions get the same plans as ours.
+	directPool, err := pgxpool.NewWithConfig(ctx, poolCfg)
+	check(b, err)
 	runnerPool, err := pgxpool.NewWithConfig(ctx, poolCfg)
 	check(b, err)
 	conn, err := bus.Connect(server.URL(), "bench", log, nats.InProcessServer(server))
@@ -180,7 +183,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	dispatcher, err := bus.NewDispatcher(conn, "bench", 1, log)
 	check(b, err)
 	e, err := edge.New(edge.Config{Pool: pool, Dispatcher: dispatcher, PublicURL: "http://bench", Development: true, Log: log},
-		edge.ContentRoutes{}, directRoutes{pool})
+		edge.ContentRoutes{}, directRoutes{directPool})
 	check(b, err)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: pg.URL(), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log})
 	check(b, err)
@@ -196,6 +199,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 		conn.Close()
 		pool.Close()
 		runnerPool.Close()
+		directPool.Close()
 		_ = server.Stop(context.Background())
 		_ = pg.Stop(context.Background())
 	})
