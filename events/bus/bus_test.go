@@ -205,3 +205,24 @@ func TestLongWorkIsNotDeliveredTwiceAndFailedWorkComesAgain(t *testing.T) {
 		t.Errorf("handled = %v, want slow once and fails-once twice", handled)
 	}
 }
+
+func TestEnsuringStreamsBringsTheirLimitsUpToDate(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, natstest.Server(t))
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := bus.DefaultStreamLimits()
+	limits.EventAge = 7 * 24 * time.Hour
+	if err := bus.EnsureStreams(context.Background(), js, limits); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(context.Background(), events.EventStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := stream.CachedInfo().Config.MaxAge; got != limits.EventAge {
+		t.Errorf("events are kept for %s, wanted %s", got, limits.EventAge)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -72,7 +73,8 @@ func DefaultStreamLimits() StreamLimits {
 }
 
 // EnsureStreams creates the two streams where they are missing and brings their
-// limits up to date.
+// limits up to date. A stream that is as it should be is left alone, so any number
+// of processes may ensure it at once.
 func EnsureStreams(ctx context.Context, js jetstream.JetStream, limits StreamLimits) error {
 	for _, cfg := range []jetstream.StreamConfig{
 		{
@@ -97,11 +99,29 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, limits StreamLim
 		cfg.Replicas = limits.Replicas
 		cfg.DenyDelete = true
 		cfg.DenyPurge = true
-		if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		if err := ensureStream(ctx, js, cfg); err != nil {
 			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
 		}
 	}
 	return nil
+}
+
+func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
+	stream, err := js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, cfg) // the server takes the same stream twice
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	is := stream.CachedInfo().Config
+	if is.MaxAge == cfg.MaxAge && is.MaxBytes == cfg.MaxBytes && is.Replicas == cfg.Replicas &&
+		slices.Equal(is.Subjects, cfg.Subjects) && is.Description == cfg.Description {
+		return nil
+	}
+	_, err = js.UpdateStream(ctx, cfg)
+	return err
 }
 
 // missing reports whether an error says that a stream or consumer is not there.
