@@ -38,7 +38,7 @@ import (
 )
 
 // BenchmarkBusAgainstDirectHandler sends the same request, POST a new draft, to two
-// handlers of one edge: ours, through the bus, and a direct one that inserts the same
+// handlers of one edge over HTTP: ours, through the bus, and a direct one that inserts the same
 // rows (command, content, outbox) in one pipelined transaction and publishes nothing.
 // Postgres is real and syncs; the relay runs and publishes what our path emits. The
 // two take turns, a second each, so that a change in the machine's speed meets both.
@@ -116,23 +116,30 @@ func (w *benchWorld) load(path string, clients int, d time.Duration) measured {
 }
 
 type benchWorld struct {
-	pool    *pgxpool.Pool
-	handler http.Handler
-	cookie  string
-	n       atomic.Int64
+	pool   *pgxpool.Pool
+	server *httptest.Server
+	cookie string
+	n      atomic.Int64
 }
 
 func (w *benchWorld) request(path string) time.Duration {
 	body := fmt.Sprintf(`{"title":"A piece of work","slug":"piece-%d","contentType":"written","contentBody":"Some words to read.","accessType":"paid","priceCents":2999}`, w.n.Add(1))
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, w.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Cookie", w.cookie)
-	rec := httptest.NewRecorder()
 	start := time.Now()
-	w.handler.ServeHTTP(rec, r)
+	res, err := w.server.Client().Do(r)
+	if err != nil {
+		panic(err)
+	}
+	answer, err := io.ReadAll(res.Body)
 	took := time.Since(start)
-	if rec.Code != http.StatusCreated {
-		panic(fmt.Sprintf("%s answered %d: %s", path, rec.Code, rec.Body))
+	_ = res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusCreated {
+		panic(fmt.Sprintf("%s answered %d: %s (%v)", path, res.StatusCode, answer, err))
 	}
 	return took
 }
@@ -192,7 +199,10 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	var running sync.WaitGroup
 	running.Go(func() { _ = runner.Run(ctx) })
 	running.Go(func() { _ = relay.Run(ctx) })
+	web := httptest.NewServer(e.Handler())
+	web.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 256
 	b.Cleanup(func() {
+		web.Close()
 		cancel()
 		running.Wait()
 		dispatcher.Close()
@@ -203,7 +213,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 		_ = server.Stop(context.Background())
 		_ = pg.Stop(context.Background())
 	})
-	w := &benchWorld{pool: pool, handler: e.Handler()}
+	w := &benchWorld{pool: pool, server: web}
 	w.cookie = signIn(b, pool)
 	return w
 }
