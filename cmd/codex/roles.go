@@ -54,7 +54,7 @@ func (p *platform) edge() (func(context.Context) error, error) {
 }
 
 // routes are the resources that the edge serves.
-func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
+func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 	passwords, err := argon2id.New(argon2id.Config{})
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]edge.Routes, error) {
 		return nil, err
 	}
 	mediaBucket := store.Bucket(p.cfg.S3BucketMedia)
-	return []edge.Routes{
+	return []any{
 		edge.AuthRoutes{Passwords: passwords, Committed: p.wakeMailer},
 		edge.UserRoutes{},
 		edge.OrganizationRoutes{},

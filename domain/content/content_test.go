@@ -24,9 +24,9 @@ const (
 
 func ptr[T any](v T) *T { return &v }
 
-func set[T any](v T) content.Field[T] { return content.Field[T]{Set: true, Value: &v} }
+func set[T any](v T) domain.Optional[T] { return domain.Optional[T]{Set: true, Value: &v} }
 
-func null[T any]() content.Field[T] { return content.Field[T]{Set: true} }
+func null[T any]() domain.Optional[T] { return domain.Optional[T]{Set: true} }
 
 // video is the order for a video draft in an organization.
 func video() content.Create {

@@ -10,13 +10,13 @@ import (
 
 // Refusals that clients may switch on.
 var (
-	errNotFound      = domain.Missing("CONTENT_NOT_FOUND", "Content")
-	errMediaNotFound = domain.Missing("MEDIA_NOT_FOUND", "Media")
-	errSlugTaken     = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
-	errMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH", "The content type does not match the media type")
-	errMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
-	errPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED", "Selling needs a payout account that can receive money")
-	errNotCreator    = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
+	ErrNotFound      = domain.Missing("CONTENT_NOT_FOUND", "Content")
+	ErrMediaNotFound = domain.Missing("MEDIA_NOT_FOUND", "Media")
+	ErrSlugTaken     = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
+	ErrMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH", "The content type does not match the media type")
+	ErrMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
+	ErrPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED", "Selling needs a payout account that can receive money")
+	ErrNotCreator    = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
 	errOrganization  = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
 )
 
@@ -26,7 +26,7 @@ var publishingRoles = []string{"owner", "admin", "creator"}
 // New decides on a new draft.
 func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if !isCreator(facts.ActorRole) {
-		return Content{}, nil, errNotCreator
+		return Content{}, nil, ErrNotCreator
 	}
 	c := Content{
 		ID: id, CreatorID: facts.ActorID,
@@ -67,15 +67,15 @@ func (c Content) fits(facts Facts) error {
 		return err
 	}
 	if facts.SlugTaken {
-		return errSlugTaken
+		return ErrSlugTaken
 	}
 	if c.MediaItemID != "" {
 		m := facts.Media
 		if m == nil || m.Deleted || m.CreatorID != c.CreatorID {
-			return errMediaNotFound
+			return ErrMediaNotFound
 		}
 		if string(c.Type) != m.Type {
-			return errMediaType
+			return ErrMediaType
 		}
 	}
 	return nil
@@ -84,10 +84,10 @@ func (c Content) fits(facts Facts) error {
 // owned refuses everyone but the creator; to others the item does not exist.
 func (c Content) owned(facts Facts) error {
 	if c.ID == "" || c.DeletedAt != nil || c.CreatorID != facts.ActorID {
-		return errNotFound
+		return ErrNotFound
 	}
 	if !isCreator(facts.ActorRole) {
-		return errNotCreator
+		return ErrNotCreator
 	}
 	return nil
 }
@@ -151,13 +151,13 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 func (c Content) fitToPublish(facts Facts) error {
 	if c.Type != Written {
 		if m := facts.Media; m == nil || m.Deleted || m.CreatorID != c.CreatorID {
-			return errMediaNotFound
+			return ErrMediaNotFound
 		} else if m.Status != "ready" {
-			return errMediaNotReady
+			return ErrMediaNotReady
 		}
 	}
 	if (c.Access == Paid || c.Access == Subscribers) && facts.PayoutsRequired && !facts.PayoutsReady {
-		return errPayouts
+		return ErrPayouts
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package content
 import (
 	"reflect"
 	"slices"
+
+	"github.com/codex-platform/codex/domain"
 )
 
 // with returns the item with an update's fields, and the names of those that
@@ -40,7 +42,7 @@ func (c Content) with(cmd Update) (next Content, changed []string) {
 }
 
 // set applies a field; null is the zero value.
-func set[T any](to *T, f Field[T]) {
+func set[T any](to *T, f domain.Optional[T]) {
 	if !f.Set {
 		return
 	}
@@ -51,7 +53,7 @@ func set[T any](to *T, f Field[T]) {
 	}
 }
 
-func setPointer[T any](to **T, f Field[T]) {
+func setPointer[T any](to **T, f domain.Optional[T]) {
 	if f.Set {
 		*to = f.Value
 	}

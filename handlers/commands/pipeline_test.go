@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -105,7 +106,7 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	cmds := []events.Command{
 		create,
 		newCommand("content.publish", w.creator, id, content.Publish{}),
-		newCommand("content.update", w.creator, id, content.Update{Title: content.Field[string]{Set: true, Value: pointer("New")}}),
+		newCommand("content.update", w.creator, id, content.Update{Title: domain.Optional[string]{Set: true, Value: pointer("New")}}),
 		newCommand("content.delete", w.creator, id, content.Delete{}),
 	}
 	for _, cmd := range cmds { // sent before anyone consumes, so they are one batch

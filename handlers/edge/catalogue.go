@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -26,53 +27,72 @@ var publicOrder = map[string]string{
 
 // catalogueFilter selects published items; empty fields select all.
 type catalogueFilter struct {
-	organization, slug, contentType, category, creator, search, featured, order string
+	organization, slug, contentType, category, creator, search, order string
+	featured                                                          *bool
+}
+
+var publicSort = oneOfParam("sort", "newest", "oldest", "title")
+
+// catalogueRoutes are the part of the contract that needs no session.
+func (e *Edge) catalogueRoutes() []Route {
+	return []Route{
+		{
+			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
+			Notes: "Either orgId or slug names the organization.",
+			Params: pagedWith(uuidParam("orgId"), textParam("slug", 500), optionalParam("contentType", contentTypes...), textParam("category", 120),
+				textParam("search", 255), textParam("creatorId", 64), flagParam("featured"), publicSort),
+			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.listPublicContent,
+		},
+		{
+			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
+			Params:  pagedWith(optionalParam("contentType", contentTypes...), textParam("search", 255), publicSort),
+			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.discoverContent,
+		},
+		{
+			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
+			Answers: []Answer{single[wire.PublicContent](http.StatusOK)}, Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.getPublicContent,
+		},
+	}
 }
 
 // listPublicContent lists one organization's published items.
-func (e *Edge) listPublicContent(c *gin.Context) {
-	q := newQuery(c)
+func (e *Edge) listPublicContent(c *gin.Context) error {
+	q := paramsOf(c)
 	f := catalogueFilter{
-		organization: q.uuid("orgId"), slug: q.text("slug", 500), contentType: q.optional("contentType", "video", "audio", "written"),
-		category: q.text("category", 120), creator: q.text("creatorId", 64), search: q.text("search", 255),
-		featured: q.optional("featured", "true", "false"), order: publicOrder[q.oneOf("sort", "newest", "oldest", "title")],
+		organization: q.uuid("orgId"), slug: q.text("slug"), contentType: q.text("contentType"), category: q.text("category"),
+		creator: q.text("creatorId"), search: q.text("search"), featured: q.flag("featured"), order: publicOrder[q.text("sort")],
 	}
 	if f.organization == "" && f.slug == "" {
-		q.refuse("orgId", "orgId or slug is required")
+		return domain.BadFields([]domain.Field{{Path: "orgId", Message: "orgId or slug is required"}})
 	}
-	e.answerCatalogue(c, q, f)
+	return e.answerCatalogue(c, f)
 }
 
 // discoverContent lists published items of everyone.
-func (e *Edge) discoverContent(c *gin.Context) {
-	q := newQuery(c)
-	e.answerCatalogue(c, q, catalogueFilter{
-		contentType: q.optional("contentType", "video", "audio", "written"), search: q.text("search", 255),
-		order: publicOrder[q.oneOf("sort", "newest", "oldest", "title")],
+func (e *Edge) discoverContent(c *gin.Context) error {
+	q := paramsOf(c)
+	return e.answerCatalogue(c, catalogueFilter{
+		contentType: q.text("contentType"), search: q.text("search"), order: publicOrder[q.text("sort")],
 	})
 }
 
-func (e *Edge) answerCatalogue(c *gin.Context, q *query, f catalogueFilter) {
-	page := q.paging()
+func (e *Edge) answerCatalogue(c *gin.Context, f catalogueFilter) error {
+	page := paramsOf(c).paging()
 	page.limit = min(page.limit, maxPublicLimit)
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
 	items, total, err := e.catalogue(c, f, page)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	c.Header("Cache-Control", catalogueCache)
 	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
 }
 
 const catalogueWhere = `status = 'published' AND content.deleted_at IS NULL AND access_type <> 'private'
 	AND ($1 = '' OR organization_id = NULLIF($1, '')::uuid)
 	AND ($2 = '' OR organization_id = (SELECT id FROM organizations o WHERE o.slug = $2 AND o.deleted_at IS NULL))
 	AND ($3 = '' OR content_type = $3) AND ($4 = '' OR category = $4) AND ($5 = '' OR creator_id = $5)
-	AND ($6 = '' OR title ILIKE $6 OR description ILIKE $6) AND ($7 = '' OR featured = ($7 = 'true'))`
+	AND ($6 = '' OR title ILIKE $6 OR description ILIKE $6) AND ($7::bool IS NULL OR featured = $7)`
 
 func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([]wire.PublicContent, int64, error) {
 	args := []any{f.organization, f.slug, f.contentType, f.category, f.creator, contains(f.search), f.featured}
@@ -85,22 +105,18 @@ func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([
 }
 
 // getPublicContent answers with one published item, without what must be paid for.
-func (e *Edge) getPublicContent(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	items, err := e.publicContent(c, `content.id = $1 AND status = 'published' AND content.deleted_at IS NULL AND access_type <> 'private'`, id)
+func (e *Edge) getPublicContent(c *gin.Context) error {
+	items, err := e.publicContent(c, `content.id = $1 AND status = 'published' AND content.deleted_at IS NULL AND access_type <> 'private'`,
+		paramsOf(c).uuid("id"))
 	if err == nil && len(items) == 0 {
-		err = domain.Missing("CONTENT_NOT_FOUND", "Content")
+		err = content.ErrNotFound
 	}
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	c.Header("Cache-Control", catalogueCache)
 	c.JSON(http.StatusOK, wire.Single{Data: items[0]})
+	return nil
 }
 
 // publicContent reads published items, each with its creator and organization.

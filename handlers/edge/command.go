@@ -55,26 +55,34 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // submit sends the command that the signed-in user asks for and answers with its
 // outcome.
 func (e *Edge) submit(c *gin.Context, typ, aggregate string, payload any) {
+	if err := e.apply(c, typ, aggregate, payload); err != nil {
+		e.refuse(c, err)
+	}
+}
+
+// apply sends the command that the signed-in user asks for and answers with its
+// outcome.
+func (e *Edge) apply(c *gin.Context, typ, aggregate string, payload any) error {
 	cmd, err := e.command(c, typ, mustActor(c).UserID, aggregate, payload)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
-	e.answer(c, cmd)
+	return e.answer(c, cmd)
 }
 
 // answer sends a command and answers with its outcome, or with 202.
-func (e *Edge) answer(c *gin.Context, cmd events.Command) {
+func (e *Edge) answer(c *gin.Context, cmd events.Command) error {
 	reply, accepted, err := e.outcome(c, cmd)
 	switch {
 	case err != nil:
-		e.refuse(c, err)
+		return err
 	case accepted:
 		c.Header("Location", "/api/commands/"+cmd.ID)
 		c.JSON(http.StatusAccepted, wire.Single{Data: gin.H{"id": cmd.ID, "status": "accepted"}})
 	default:
 		writeReply(c, reply)
 	}
+	return nil
 }
 
 func writeReply(c *gin.Context, reply events.Reply) {

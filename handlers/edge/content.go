@@ -18,151 +18,156 @@ import (
 // ContentRoutes serves /api/content: what creators make, and the public catalogue.
 type ContentRoutes struct{}
 
-// Register implements Routes.
-func (ContentRoutes) Register(e *Edge, r gin.IRouter) {
-	public := r.Group("/api/content/public")
-	public.GET("", e.listPublicContent)
-	public.GET("/discover", e.discoverContent)
-	public.GET("/:id", e.getPublicContent)
-
-	own := r.Group("/api/content")
-	own.POST("", e.signedIn(creators...), e.createContent)
-	own.GET("", e.signedIn(), e.listOwnContent)
-	own.GET("/check-slug/:slug", e.signedIn(), e.checkContentSlug)
-	own.GET("/:id", e.signedIn(), e.getOwnContent)
-	own.PATCH("/:id", e.signedIn(creators...), e.updateContent)
-	own.DELETE("/:id", e.signedIn(creators...), e.changeContent("content.delete", content.Delete{}))
-	own.POST("/:id/publish", e.signedIn(creators...), e.changeContent("content.publish", content.Publish{}))
-	own.POST("/:id/unpublish", e.signedIn(creators...), e.changeContent("content.unpublish", content.Unpublish{}))
+// Routes implements [Resource].
+func (ContentRoutes) Routes(e *Edge) []Route {
+	return append(e.catalogueRoutes(),
+		Route{
+			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
+			Who: withSession(creators...), Body: content.Create{}, Command: true, Answers: []Answer{single[wire.Content](http.StatusCreated)},
+			Refusals: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken}, Handle: e.createContent,
+		},
+		Route{
+			Method: "GET", Path: "/api/content", Name: "listOwnContent", Summary: "List what the caller made",
+			Who: withSession(), Params: ownContentParams, Answers: []Answer{listOf[wire.Content]()}, Handle: e.listOwnContent,
+		},
+		Route{
+			Method: "GET", Path: "/api/content/check-slug/:slug", Name: "checkContentSlug", Summary: "Say whether a slug is free",
+			Who: withSession(), Params: []Param{textParam("slug", 500), uuidParam("organizationId"), uuidParam("excludeContentId")},
+			Answers: []Answer{single[wire.Availability](http.StatusOK)}, Handle: e.checkContentSlug,
+		},
+		Route{
+			Method: "GET", Path: "/api/content/:id", Name: "getContent", Summary: "Read one of the caller's items",
+			Who: withSession(), Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.getOwnContent,
+		},
+		Route{
+			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
+			Who: withSession(creators...), Body: content.Update{}, Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrPayouts},
+			Handle:   e.updateContent,
+		},
+		Route{
+			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
+			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotReady, content.ErrPayouts},
+			Handle:   e.change("content.publish", content.Publish{}),
+		},
+		Route{
+			Method: "POST", Path: "/api/content/:id/unpublish", Name: "unpublishContent", Summary: "Turn a live item back into a draft",
+			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.unpublish", content.Unpublish{}),
+		},
+		Route{
+			Method: "DELETE", Path: "/api/content/:id", Name: "deleteContent", Summary: "End an item; its buyers keep their purchases",
+			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
+			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.delete", content.Delete{}),
+		},
+	)
 }
 
-func (e *Edge) createContent(c *gin.Context) {
+func (e *Edge) createContent(c *gin.Context) error {
 	var request content.Create
 	if err := decode(c, &request); err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
-	e.submit(c, "content.create", newID(), request)
+	return e.apply(c, "content.create", newID(), request)
 }
 
-func (e *Edge) updateContent(c *gin.Context) {
-	id, err := pathID(c)
+func (e *Edge) updateContent(c *gin.Context) error {
 	var request content.Update
-	if err == nil {
-		err = decode(c, &request)
+	if err := decode(c, &request); err != nil {
+		return err
 	}
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	e.submit(c, "content.update", id, request)
+	return e.apply(c, "content.update", paramsOf(c).uuid("id"), request)
 }
 
-// changeContent serves a change that takes no input.
-func (e *Edge) changeContent(typ string, payload any) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		id, err := pathID(c)
-		if err == nil {
-			err = noBody(c)
+// change serves a command that takes no input but the path's id.
+func (e *Edge) change(typ string, payload any) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		if err := noBody(c); err != nil {
+			return err
 		}
-		if err != nil {
-			e.refuse(c, err)
-			return
-		}
-		e.submit(c, typ, id, payload)
+		return e.apply(c, typ, paramsOf(c).uuid("id"), payload)
 	}
 }
 
 // getOwnContent answers the creator only; to everyone else the item is not there.
-func (e *Edge) getOwnContent(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
+func (e *Edge) getOwnContent(c *gin.Context) error {
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, id, mustActor(c).UserID)
+		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, paramsOf(c).uuid("id"), mustActor(c).UserID)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("read content: %w", err))
-		return
+		return fmt.Errorf("read content: %w", err)
 	}
 	item, err := pgx.CollectOneRow(rows, postgres.Scan)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		e.refuse(c, domain.Missing("CONTENT_NOT_FOUND", "Content"))
-	case err != nil:
-		e.refuse(c, fmt.Errorf("read content: %w", err))
-	default:
-		c.JSON(http.StatusOK, wire.Single{Data: wire.ContentOf(item)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return content.ErrNotFound
 	}
+	if err != nil {
+		return fmt.Errorf("read content: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: wire.ContentOf(item)})
+	return nil
 }
 
-func (e *Edge) checkContentSlug(c *gin.Context) {
-	q := newQuery(c)
-	organization, exclude := q.uuid("organizationId"), q.uuid("excludeContentId")
-	slug := strings.ToLower(c.Param("slug"))
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
-	scope := content.ScopeOf(mustActor(c).UserID, organization)
+func (e *Edge) checkContentSlug(c *gin.Context) error {
+	q := paramsOf(c)
+	scope := content.ScopeOf(mustActor(c).UserID, q.uuid("organizationId"))
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT EXISTS (SELECT FROM content WHERE slug = $1 AND deleted_at IS NULL AND id IS DISTINCT FROM NULLIF($4, '')::uuid
     AND CASE WHEN $2 <> '' THEN organization_id = NULLIF($2, '')::uuid ELSE organization_id IS NULL AND creator_id = $3 END)`,
-		slug, scope.OrganizationID, scope.CreatorID, exclude).Scan(&taken)
+		strings.ToLower(q.text("slug")), scope.OrganizationID, scope.CreatorID, q.uuid("excludeContentId")).Scan(&taken)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("check slug: %w", err))
-		return
+		return fmt.Errorf("check slug: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: gin.H{"available": !taken}})
+	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken}})
+	return nil
 }
 
-var sortColumns = map[string]string{
-	"createdAt": "created_at", "updatedAt": "updated_at", "publishedAt": "published_at",
-	"title": "title", "viewCount": "view_count", "purchaseCount": "purchase_count",
-}
+var (
+	contentTypes = []string{"video", "audio", "written"}
+	accessTypes  = []string{"free", "paid", "followers", "subscribers", "team", "members", "private"}
+	sortColumns  = map[string]string{
+		"createdAt": "created_at", "updatedAt": "updated_at", "publishedAt": "published_at",
+		"title": "title", "viewCount": "view_count", "purchaseCount": "purchase_count",
+	}
+	ownContentParams = pagedWith(
+		optionalParam("status", "draft", "published", "archived"), optionalParam("contentType", contentTypes...),
+		optionalParam("accessType", accessTypes...), uuidParam("organizationId"), textParam("category", 100), textParam("search", 255),
+		oneOfParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
+		oneOfParam("sortOrder", "desc", "asc"),
+	)
+)
 
 // listOwnContent lists what the caller made.
-func (e *Edge) listOwnContent(c *gin.Context) {
-	q := newQuery(c)
-	page := q.paging()
-	status := q.optional("status", "draft", "published", "archived")
-	contentType := q.optional("contentType", "video", "audio", "written")
-	access := q.optional("accessType", "free", "paid", "followers", "subscribers", "team", "members", "private")
-	organization := q.uuid("organizationId")
-	category := q.text("category", 100)
-	search := q.text("search", 255)
-	column := sortColumns[q.oneOf("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount")]
-	order := q.oneOf("sortOrder", "desc", "asc")
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
+func (e *Edge) listOwnContent(c *gin.Context) error {
+	q := paramsOf(c)
+	page, column, order := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
 	const where = `creator_id = $1 AND deleted_at IS NULL AND ($2 = '' OR status = $2) AND ($3 = '' OR content_type = $3)
 		AND ($4 = '' OR access_type = $4) AND ($5 = '' OR organization_id = NULLIF($5, '')::uuid)
 		AND ($6 = '' OR category = $6) AND ($7 = '' OR title ILIKE $7 OR description ILIKE $7)`
-	args := []any{mustActor(c).UserID, status, contentType, access, organization, category, contains(search)}
+	args := []any{
+		mustActor(c).UserID, q.text("status"), q.text("contentType"), q.text("accessType"), q.uuid("organizationId"),
+		q.text("category"), contains(q.text("search")),
+	}
 	var total int64
 	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*) FROM content WHERE `+where, args...).Scan(&total); err != nil {
-		e.refuse(c, fmt.Errorf("count content: %w", err))
-		return
+		return fmt.Errorf("count content: %w", err)
 	}
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content WHERE `+where+
 		` ORDER BY `+column+` `+order+` NULLS LAST, id `+order+` LIMIT $8 OFFSET $9`, append(args, page.limit, page.offset())...)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list content: %w", err))
-		return
+		return fmt.Errorf("list content: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
 		item, err := postgres.Scan(row)
 		return wire.ContentOf(item), err
 	})
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list content: %w", err))
-		return
+		return fmt.Errorf("list content: %w", err)
 	}
 	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
 }
 
 // contains returns the LIKE pattern for text that contains s, "" for "".

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,10 +37,12 @@ type Config struct {
 type Edge struct {
 	cfg    Config
 	router *gin.Engine
+	// routes are those of the contract, in the order of their declaration.
+	routes []Route
 }
 
-// Routes is one resource's side of the edge: it registers its routes.
-type Routes interface {
+// Pages are routes that are not part of the contract: what people look at.
+type Pages interface {
 	Register(e *Edge, r gin.IRouter)
 }
 
@@ -50,8 +53,8 @@ const (
 	maxHeader    = 16 << 10
 )
 
-// New returns an edge that serves the given resources.
-func New(cfg Config, resources ...Routes) (*Edge, error) {
+// New returns an edge that serves the given parts: each is a [Resource] or [Pages].
+func New(cfg Config, parts ...any) (*Edge, error) {
 	if cfg.Wait == 0 {
 		cfg.Wait = defaultWait
 	}
@@ -78,8 +81,15 @@ func New(cfg Config, resources ...Routes) (*Edge, error) {
 	router.NoMethod(func(c *gin.Context) { e.refuse(c, errNoMethod) })
 	router.GET("/health", e.health)
 	e.registerOperations(router)
-	for _, resource := range resources {
-		resource.Register(e, router)
+	for _, part := range parts {
+		switch part := part.(type) {
+		case Resource:
+			e.declare(part.Routes(e))
+		case Pages:
+			part.Register(e, router)
+		default:
+			return nil, fmt.Errorf("edge: %T is neither a resource nor pages", part)
+		}
 	}
 	return e, nil
 }

@@ -9,19 +9,6 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// paging is a request for one page of a list.
-type paging struct {
-	page, limit int
-}
-
-func (p paging) offset() int { return (p.page - 1) * p.limit }
-
-const (
-	maxPage      = 1000
-	maxLimit     = 100
-	defaultLimit = 20
-)
-
 // query reads query parameters and collects what is wrong with them.
 type query struct {
 	c    *gin.Context
@@ -126,4 +113,19 @@ func pathID(c *gin.Context) (string, error) {
 		return "", domain.BadFields([]domain.Field{{Path: "id", Message: "must be a UUID"}})
 	}
 	return id.String(), nil
+}
+
+// changeContent serves a change that takes no input.
+func (e *Edge) changeContent(typ string, payload any) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id, err := pathID(c)
+		if err == nil {
+			err = noBody(c)
+		}
+		if err != nil {
+			e.refuse(c, err)
+			return
+		}
+		e.submit(c, typ, id, payload)
+	}
 }

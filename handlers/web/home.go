@@ -25,7 +25,7 @@ type Home struct {
 	Payments string
 }
 
-// Register implements edge.Routes.
+// Register implements edge.Pages.
 func (h Home) Register(_ *edge.Edge, r gin.IRouter) {
 	r.GET("/", h.page)
 	r.GET("/home.css", style)

@@ -35,7 +35,7 @@ type Mailbox struct {
 // mailboxSize is how many mails are shown, newest first.
 const mailboxSize = 100
 
-// Register implements edge.Routes.
+// Register implements edge.Pages.
 func (m Mailbox) Register(_ *edge.Edge, r gin.IRouter) {
 	if !m.Development {
 		return

@@ -43,6 +43,11 @@ func Page[T any](items []T, page, limit int, total int64) List[T] {
 	}}
 }
 
+// Availability says whether a slug is free.
+type Availability struct {
+	Available bool `json:"available"`
+}
+
 // ErrorBody is the envelope of a refusal: {"error": {code, message, details?}}.
 type ErrorBody struct {
 	Error ErrorDetail `json:"error"`
