@@ -26,6 +26,8 @@ const (
 	Limited         Class = "limited"          // 429 RATE_LIMITED
 	Upstream        Class = "upstream"         // 502, the other company failed
 	Unavailable     Class = "unavailable"      // 503, try again
+	Internal        Class = "internal"         // 500 INTERNAL_ERROR, told by its code
+	NotConfigured   Class = "not_configured"   // 501 CONFIGURATION_ERROR
 )
 
 // Error is a refusal that the client is told about. Everything that is not an

@@ -78,6 +78,8 @@ var classes = map[domain.Class]public{
 	domain.Limited:         {http.StatusTooManyRequests, "RATE_LIMITED"},
 	domain.Upstream:        {http.StatusBadGateway, "UPSTREAM_ERROR"},
 	domain.Unavailable:     {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE"},
+	domain.Internal:        {http.StatusInternalServerError, "INTERNAL_ERROR"},
+	domain.NotConfigured:   {http.StatusNotImplemented, "CONFIGURATION_ERROR"},
 }
 
 // Refusal returns the status and body of a refusal.
