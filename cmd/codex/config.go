@@ -70,6 +70,8 @@ type config struct {
 
 	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs a transcoder's callbacks; several, newest first, separated by commas"`
 	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several, newest first, separated by commas"`
+	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs the requests of other programs; several, newest first, separated by commas"`
+	WorkerShared     secret `env:"WORKER_SHARED_SECRET" doc:"the older name of CODEX_WORKER_SECRET"`
 
 	SMTPURL  secret `env:"CODEX_SMTP_URL" doc:"smtp://user:password@host:port; the mailbox page when empty"`
 	MailFrom string `env:"CODEX_MAIL_FROM" envDefault:"Codex <no-reply@localhost>" doc:"sender of mail"`
@@ -90,6 +92,12 @@ func readConfig() (config, error) {
 	}
 	if cfg.Env != "development" && cfg.Env != "production" {
 		return cfg, fmt.Errorf("CODEX_ENV is %q: set it to development or production", cfg.Env)
+	}
+	if cfg.WorkerSecret == "" {
+		cfg.WorkerSecret = cfg.WorkerShared
+	}
+	if cfg.WorkerSecret != "" && (cfg.WorkerSecret == cfg.TokenSecret || cfg.WorkerSecret == cfg.TranscoderSecret) {
+		return cfg, errors.New("CODEX_WORKER_SECRET must be a secret of its own: who signs requests must not sign streaming tokens or callbacks")
 	}
 	if cfg.Partitions < 1 || cfg.Partitions > 64 {
 		return cfg, errors.New("CODEX_COMMAND_PARTITIONS must be 1 to 64")
@@ -153,6 +161,7 @@ func (c config) check() error {
 	}
 	for name, value := range map[string]secret{
 		"CODEX_TRANSCODER_SECRET": c.TranscoderSecret, "CODEX_TOKEN_SECRET": c.TokenSecret,
+		"CODEX_WORKER_SECRET": c.WorkerSecret,
 		"STRIPE_WEBHOOK_SECRET_BOOKING": c.WebhookBooking, "STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
 		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
 	} {
@@ -186,7 +195,7 @@ func loopback(addr string) bool {
 // where it is generated once. Production never gets here with anything missing.
 func (c *config) fillSecrets(data *embedded.DataDir) error {
 	for name, value := range map[string]*secret{
-		"transcoder": &c.TranscoderSecret, "token": &c.TokenSecret, "s3-secret": &c.S3SecretKey, "stripe-key": &c.StripeKey,
+		"transcoder": &c.TranscoderSecret, "token": &c.TokenSecret, "worker": &c.WorkerSecret, "s3-secret": &c.S3SecretKey, "stripe-key": &c.StripeKey,
 		"webhook-booking": &c.WebhookBooking, "webhook-payment": &c.WebhookPayment, "webhook-dispute": &c.WebhookDispute,
 		"webhook-subscription": &c.WebhookSubscription, "webhook-connect": &c.WebhookConnect, "webhook-customer": &c.WebhookCustomer,
 	} {

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 	identitystore "github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/identity/smtp"
+	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	mediastore "github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/money"
@@ -41,8 +42,13 @@ func (p *platform) edge() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	workers, err := p.workers()
+	if err != nil {
+		return nil, err
+	}
 	e, err := edge.New(edge.Config{
-		Pool: p.pool, Dispatcher: dispatcher, PublicURL: p.cfg.PublicURL, Development: p.cfg.development(), Now: time.Now, Log: p.log,
+		Pool: p.pool, Dispatcher: dispatcher, PublicURL: p.cfg.PublicURL, Development: p.cfg.development(), Workers: workers,
+		Now: time.Now, Log: p.log,
 	}, routes...)
 	if err != nil {
 		return nil, err
@@ -86,6 +92,16 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
 	}, nil
+}
+
+// workers returns the keys of the requests that other programs sign; without a
+// secret there are none, and the edge refuses such requests.
+func (p *platform) workers() (*workersig.Keys, error) {
+	secrets := several(p.cfg.WorkerSecret)
+	if len(secrets) == 0 {
+		return nil, nil
+	}
+	return workersig.NewKeys(byteSlices(secrets)...)
 }
 
 // prober looks into uploads before they are accepted. An edge without ffmpeg leaves

@@ -6,13 +6,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
 
+	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/edge/openapi"
 )
 
 // Config is everything the edge needs. Zero durations take the defaults.
@@ -28,6 +31,9 @@ type Config struct {
 	Development bool
 	// Wait is how long a request waits for its command's outcome; default 10 s.
 	Wait time.Duration
+	// Workers check the requests that other programs of the installation sign; nil
+	// refuses them.
+	Workers *workersig.Keys
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -39,6 +45,8 @@ type Edge struct {
 	router *gin.Engine
 	// routes are those of the contract, in the order of their declaration.
 	routes []Route
+	// description is the document of routes, made when it is first asked for.
+	description func() *openapi.Document
 }
 
 // Pages are routes that are not part of the contract: what people look at.
@@ -69,6 +77,7 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{cfg: cfg, router: router}
+	e.description = sync.OnceValue(e.describe)
 	router.Use(
 		e.requestID,
 		otelgin.Middleware("codex"),
@@ -79,8 +88,7 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 	)
 	router.NoRoute(func(c *gin.Context) { e.refuse(c, errNoRoute) })
 	router.NoMethod(func(c *gin.Context) { e.refuse(c, errNoMethod) })
-	router.GET("/health", e.health)
-	e.registerOperations(router)
+	e.declare(e.serviceRoutes())
 	for _, part := range parts {
 		switch part := part.(type) {
 		case Resource:
@@ -91,6 +99,7 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 			return nil, fmt.Errorf("edge: %T is neither a resource nor pages", part)
 		}
 	}
+	e.description()
 	return e, nil
 }
 
@@ -122,20 +131,6 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, gra
 		return err
 	}
 	return nil
-}
-
-// health says whether this edge can reach the database.
-func (e *Edge) health(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c, 2*time.Second)
-	defer cancel()
-	status, word, database := http.StatusOK, "healthy", "ok"
-	if err := e.cfg.Pool.Ping(ctx); err != nil {
-		status, word, database = http.StatusServiceUnavailable, "unhealthy", "unreachable"
-	}
-	c.JSON(status, gin.H{
-		"status": word, "service": "codex", "version": Version, "timestamp": e.cfg.Now().UTC(),
-		"checks": gin.H{"database": database},
-	})
 }
 
 // Version is the build's version, shown by /health and codex version.

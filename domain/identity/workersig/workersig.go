@@ -1,0 +1,181 @@
+// Package workersig signs and checks the requests by which other programs of the
+// same installation call this one: they carry no session, but prove that they know
+// a secret.
+//
+// A request has three headers. [TimestampHeader] is the time in Unix seconds,
+// [NonceHeader] is 16 to 64 letters, digits, hyphens or underscores that are never
+// used again, and [SignatureHeader] is the base64 of HMAC-SHA-256 under the secret
+// over these lines, joined by line feeds:
+//
+//	v2
+//	{timestamp}
+//	{nonce}
+//	{METHOD}
+//	{path, escaped as it is sent, with ?query when there is one}
+//	{body}
+//
+// So a signature is good for one request to one address, and whoever remembers the
+// nonces of the last few minutes (see [Remember]) takes it once.
+//
+// Older programs sign "{timestamp}:{body}" and send no nonce. Such a signature is
+// good for every address, so it is accepted for requests that change nothing (GET)
+// and for no other.
+//
+// The secret is one of its own: it signs nothing else, and no other secret signs
+// requests.
+package workersig
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+)
+
+// The headers of a signed request.
+const (
+	SignatureHeader = "X-Worker-Signature"
+	TimestampHeader = "X-Worker-Timestamp"
+	NonceHeader     = "X-Worker-Nonce"
+)
+
+const (
+	// MaxAge is how old a signature may be, MaxSkew how far ahead of our clock.
+	MaxAge  = 300 * time.Second
+	MaxSkew = 60 * time.Second
+	// Remember is how long a nonce must be remembered: after it, every request that
+	// could carry it is too old.
+	Remember = MaxAge + MaxSkew
+	// MinSecret is the shortest secret, in bytes.
+	MinSecret = 16
+)
+
+// The refusals: 401, but 500 where the installation has no secret.
+var (
+	ErrNoSecret = &domain.Error{
+		Class: domain.Internal, Code: "CONFIGURATION_ERROR", Message: "This platform has no secret for signed requests, so it takes none",
+	}
+	ErrUnsigned         = refuse("MISSING_SIGNATURE", "The request is not signed")
+	ErrNoTimestamp      = refuse("MISSING_TIMESTAMP", "The request has no timestamp")
+	ErrBadTimestamp     = refuse("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
+	ErrExpired          = refuse("TIMESTAMP_EXPIRED", "The request is too old")
+	ErrFuture           = refuse("TIMESTAMP_FUTURE", "The request comes from the future")
+	ErrNoNonce          = refuse("MISSING_NONCE", "A request that changes something needs a nonce of 16 to 64 letters and digits")
+	ErrInvalidSignature = refuse("INVALID_SIGNATURE", "The request's signature is wrong")
+	ErrReplayed         = refuse("SIGNATURE_REPLAYED", "The request was made before")
+)
+
+// Refusals are all refusals of a signature.
+var Refusals = []*domain.Error{
+	ErrUnsigned, ErrNoTimestamp, ErrBadTimestamp, ErrExpired, ErrFuture, ErrNoNonce, ErrInvalidSignature, ErrReplayed, ErrNoSecret,
+}
+
+func refuse(reason, message string) *domain.Error {
+	return domain.Refuse(domain.Unauthorized, reason, message)
+}
+
+var noncePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)
+
+// Request is what a signature covers.
+type Request struct {
+	Method string
+	// Target is the path, escaped as it is sent, with ?query when there is one.
+	Target string
+	Body   []byte
+	// Timestamp and Nonce are the values of their headers.
+	Timestamp, Nonce string
+}
+
+// Writes says that the request may change something.
+func (r Request) Writes() bool { return r.Method != "GET" && r.Method != "HEAD" }
+
+// Keys sign with the first secret and accept signatures under every one, so that a
+// secret can be replaced while programs still use the old one.
+type Keys struct{ secrets [][]byte }
+
+// NewKeys returns keys for these secrets, the newest first.
+func NewKeys(secrets ...[]byte) (*Keys, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("signed requests need a secret")
+	}
+	for _, secret := range secrets {
+		if len(secret) < MinSecret {
+			return nil, fmt.Errorf("a secret of signed requests needs at least %d bytes", MinSecret)
+		}
+	}
+	return &Keys{secrets: secrets}, nil
+}
+
+// Sign returns the request's signature. Timestamp and Nonce must be set.
+func (k *Keys) Sign(r Request) string { return signature(k.secrets[0], r.message()) }
+
+// message is what is signed.
+func (r Request) message() []byte {
+	head := "v2\n" + r.Timestamp + "\n" + r.Nonce + "\n" + r.Method + "\n" + r.Target + "\n"
+	return append([]byte(head), r.Body...)
+}
+
+// olderMessage is what older programs sign. No message of either form is one of
+// the other: this one begins with a digit.
+func (r Request) olderMessage() []byte { return append([]byte(r.Timestamp+":"), r.Body...) }
+
+// Verify checks a request's signature and age, and returns one of the package's
+// refusals. That the nonce of a request which [Request.Writes] is new, the caller
+// must see to.
+func (k *Keys) Verify(r Request, given string, now time.Time) error {
+	if given == "" {
+		return ErrUnsigned
+	}
+	if err := checkAge(r.Timestamp, now); err != nil {
+		return err
+	}
+	message := r.message()
+	switch {
+	case r.Nonce == "" && r.Writes():
+		return ErrNoNonce
+	case r.Nonce == "":
+		message = r.olderMessage()
+	case !noncePattern.MatchString(r.Nonce):
+		return ErrNoNonce
+	}
+	valid := false
+	for _, secret := range k.secrets { // all of them: the time taken tells nothing
+		if hmac.Equal([]byte(given), []byte(signature(secret, message))) {
+			valid = true
+		}
+	}
+	if !valid {
+		return ErrInvalidSignature
+	}
+	return nil
+}
+
+func checkAge(timestamp string, now time.Time) error {
+	if timestamp == "" {
+		return ErrNoTimestamp
+	}
+	at, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || at < 0 || strconv.FormatInt(at, 10) != timestamp {
+		return ErrBadTimestamp
+	}
+	// In seconds: a difference of durations could overflow.
+	switch age := now.Unix() - at; {
+	case age > int64(MaxAge/time.Second):
+		return ErrExpired
+	case age < -int64(MaxSkew/time.Second):
+		return ErrFuture
+	}
+	return nil
+}
+
+func signature(secret, message []byte) string {
+	h := hmac.New(sha256.New, secret)
+	h.Write(message)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
