@@ -161,7 +161,7 @@ func (c config) check() error {
 	}
 	for name, value := range map[string]secret{
 		"CODEX_TRANSCODER_SECRET": c.TranscoderSecret, "CODEX_TOKEN_SECRET": c.TokenSecret,
-		"CODEX_WORKER_SECRET": c.WorkerSecret,
+		"CODEX_WORKER_SECRET":           c.WorkerSecret,
 		"STRIPE_WEBHOOK_SECRET_BOOKING": c.WebhookBooking, "STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
 		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
 	} {
