@@ -1,0 +1,88 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// shareOf is the part of what is left of an allowance that one lease takes: an
+// eighth. A limit of 1000 is used up in 44 statements, one below 16 in as many as it
+// has uses.
+const shareOf = 8
+
+// share is what a statement leased.
+type share struct {
+	granted  int           // uses; none when the allowance is used up
+	unleased int           // what is left of the allowance
+	rest     time.Duration // of the window, when the statement ended
+}
+
+// acquire leases a share, in one statement. Statements on one key run one after the
+// other, on the row's lock; each judges by one reading of the clock, taken before it
+// had the lock, so that it begins no window early. One that judges by a reading that
+// got old while it waited leases from a window that is over, which its rest then says.
+func acquire(ctx context.Context, db DB, key Key, limit int, window, ahead time.Duration) (share, error) {
+	var s share
+	var used int
+	var rest float64
+	err := db.QueryRow(ctx, `
+INSERT INTO rate_leases AS r (key, used, granted, resets_at)
+VALUES ($1, LEAST($2::int, GREATEST(1, $2::int / $3)), LEAST($2::int, GREATEST(1, $2::int / $3)),
+        clock_timestamp() + $4::interval + $5::interval)
+ON CONFLICT (key) DO UPDATE SET
+    used = CASE WHEN r.resets_at <= excluded.resets_at - $4::interval THEN excluded.used
+                ELSE r.used + GREATEST(0, LEAST($2::int - r.used, GREATEST(1, ($2::int - r.used) / $3))) END,
+    granted = CASE WHEN r.resets_at <= excluded.resets_at - $4::interval THEN excluded.used
+                ELSE GREATEST(0, LEAST($2::int - r.used, GREATEST(1, ($2::int - r.used) / $3))) END,
+    resets_at = CASE WHEN r.resets_at <= excluded.resets_at - $4::interval THEN excluded.resets_at ELSE r.resets_at END
+RETURNING used, granted, EXTRACT(EPOCH FROM resets_at - (clock_timestamp() + $5::interval))::float8`,
+		key[:], limit, shareOf, window, ahead).Scan(&used, &s.granted, &rest)
+	s.unleased = limit - used
+	s.rest = time.Duration(rest * float64(time.Second))
+	return s, err
+}
+
+// Sweeper removes the windows that are over.
+type Sweeper struct {
+	Pool *pgxpool.Pool
+	// Every is how often; default one minute.
+	Every time.Duration
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Run sweeps until ctx is done.
+func (s *Sweeper) Run(ctx context.Context) error {
+	every := s.Every
+	if every == 0 {
+		every = time.Minute
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "limits not swept", "error", err)
+		}
+	}
+}
+
+// Sweep removes the windows that ended a minute ago or earlier, and returns how many
+// those were. The minute is for a sweeper whose clock is ahead of the database's.
+func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tag, err := s.Pool.Exec(ctx, `DELETE FROM rate_leases WHERE resets_at <= LEAST($1, clock_timestamp()) - interval '1 minute'`, s.Now().UTC())
+	if err != nil {
+		return 0, fmt.Errorf("sweep limits: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
