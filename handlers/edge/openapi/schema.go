@@ -1,0 +1,282 @@
+package openapi
+
+import (
+	"encoding/json"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Schema is a JSON Schema 2020-12.
+type Schema struct {
+	Ref                  string           `json:"$ref,omitempty"`
+	Type                 Types            `json:"type,omitempty"`
+	Format               string           `json:"format,omitempty"`
+	Description          string           `json:"description,omitempty"`
+	Enum                 []any            `json:"enum,omitempty"`
+	Pattern              string           `json:"pattern,omitempty"`
+	MinLength            *int             `json:"minLength,omitempty"`
+	MaxLength            *int             `json:"maxLength,omitempty"`
+	Minimum              *int             `json:"minimum,omitempty"`
+	Maximum              *int             `json:"maximum,omitempty"`
+	MinItems             *int             `json:"minItems,omitempty"`
+	MaxItems             *int             `json:"maxItems,omitempty"`
+	Items                *Schema          `json:"items,omitempty"`
+	Properties           Ordered[*Schema] `json:"properties,omitempty"`
+	Required             []string         `json:"required,omitempty"`
+	AdditionalProperties *bool            `json:"additionalProperties,omitempty"`
+	AnyOf                []*Schema        `json:"anyOf,omitempty"`
+	Default              any              `json:"default,omitempty"`
+	Examples             []any            `json:"examples,omitempty"`
+	ContentEncoding      string           `json:"contentEncoding,omitempty"`
+}
+
+// Types are the JSON types that a value may have.
+type Types []string
+
+// MarshalJSON implements json.Marshaler.
+func (t Types) MarshalJSON() ([]byte, error) {
+	if len(t) == 1 {
+		return json.Marshal(t[0])
+	}
+	return json.Marshal([]string(t))
+}
+
+// Nullable reports whether the value may be null.
+func (s *Schema) Nullable() bool {
+	return slices.Contains(s.Type, "null") || slices.ContainsFunc(s.AnyOf, func(o *Schema) bool { return slices.Contains(o.Type, "null") })
+}
+
+// Schemas makes schemas from Go types and collects those that have a name.
+type Schemas struct {
+	Named Ordered[*Schema]
+	names map[use]string
+}
+
+// use is a type in a request or in an answer: what is optional differs.
+type use struct {
+	t      reflect.Type
+	answer bool
+}
+
+// refPrefix is where references to named schemas lead.
+const refPrefix = "#/components/schemas/"
+
+// Request returns the schema of a type that requests carry: fields are required when
+// their tag says so, no others are accepted, and a pointer is a field that may be absent.
+func (s *Schemas) Request(t reflect.Type) *Schema { return s.of(use{t, false}) }
+
+// Answer returns the schema of a type that answers carry: fields are there unless
+// they are omitted when empty, and a pointer may be null.
+func (s *Schemas) Answer(t reflect.Type) *Schema { return s.of(use{t, true}) }
+
+// Resolve follows a reference.
+func (s *Schemas) Resolve(schema *Schema) *Schema {
+	if name, is := strings.CutPrefix(schema.Ref, refPrefix); is {
+		found, _ := s.Named.Get(name)
+		return found
+	}
+	return schema
+}
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	rawType      = reflect.TypeFor[json.RawMessage]()
+	optionalType = reflect.TypeFor[interface{ Inner() any }]()
+)
+
+func (s *Schemas) of(u use) *Schema {
+	switch t := u.t; {
+	case t == timeType:
+		return &Schema{Type: Types{"string"}, Format: "date-time"}
+	case t == rawType, t.Kind() == reflect.Interface:
+		return &Schema{}
+	case t.Kind() == reflect.Struct && t.Implements(optionalType):
+		field, _ := t.FieldByName("Value")
+		return nullable(s.of(use{field.Type.Elem(), u.answer}))
+	case t.Kind() == reflect.Pointer:
+		if inner := s.of(use{t.Elem(), u.answer}); u.answer {
+			return nullable(inner)
+		} else {
+			return inner
+		}
+	case t.Kind() == reflect.Struct:
+		return s.named(u)
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return &Schema{Type: Types{"string"}, ContentEncoding: "base64"}
+	case t.Kind() == reflect.Slice:
+		return &Schema{Type: Types{"array"}, Items: s.of(use{t.Elem(), u.answer})}
+	case t.Kind() == reflect.Map && u.answer:
+		return &Schema{Type: Types{"object", "null"}}
+	default:
+		return &Schema{Type: Types{scalar(t.Kind())}}
+	}
+}
+
+func scalar(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.String:
+		return "string"
+	case reflect.Map:
+		return "object"
+	default:
+		return "integer"
+	}
+}
+
+// nullable returns the schema of s or null.
+func nullable(s *Schema) *Schema {
+	if s.Ref != "" {
+		return &Schema{AnyOf: []*Schema{s, {Type: Types{"null"}}}}
+	}
+	if len(s.Type) > 0 && !s.Nullable() {
+		s.Type = append(slices.Clone(s.Type), "null")
+	}
+	return s
+}
+
+// named returns a reference to a struct's schema; one without a name stands for itself.
+func (s *Schemas) named(u use) *Schema {
+	if name, known := s.names[u]; known {
+		return &Schema{Ref: refPrefix + name}
+	}
+	if u.t.Name() == "" || strings.Contains(u.t.Name(), "[") {
+		return s.object(u)
+	}
+	name := s.name(u)
+	if s.names == nil {
+		s.names = map[use]string{}
+	}
+	s.names[u] = name
+	at := len(s.Named)
+	s.Named = append(s.Named, Member[*Schema]{Name: name}) // before its parts, which may refer to it
+	s.Named[at].Value = s.object(u)
+	return &Schema{Ref: refPrefix + name}
+}
+
+// name is the type's own, with its context's where one word says too little:
+// content.Create is CreateContent.
+func (s *Schemas) name(u use) string {
+	context := path.Base(u.t.PkgPath())
+	title := strings.ToUpper(context[:1]) + context[1:]
+	name := u.t.Name()
+	name = strings.ToUpper(name[:1]) + name[1:]
+	words := strings.IndexFunc(name[1:], unicode.IsUpper)
+	if context != "wire" && context != "edge" && words < 0 && name != title {
+		name += title
+	}
+	for _, better := range []string{name, title + name, name + "Request"} {
+		if _, taken := s.Named.Get(better); !taken {
+			return better
+		}
+	}
+	return name + strconv.Itoa(len(s.Named))
+}
+
+func (s *Schemas) object(u use) *Schema {
+	closed := false
+	o := &Schema{Type: Types{"object"}}
+	if !u.answer {
+		o.AdditionalProperties = &closed
+	}
+	s.fields(o, u)
+	return o
+}
+
+func (s *Schemas) fields(o *Schema, u use) {
+	for i := range u.t.NumField() {
+		f := u.t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || (!f.IsExported() && !f.Anonymous):
+			continue
+		case f.Anonymous && name == "":
+			inner := f.Type
+			if inner.Kind() == reflect.Pointer {
+				inner = inner.Elem()
+			}
+			s.fields(o, use{inner, u.answer})
+			continue
+		case name == "":
+			name = f.Name
+		}
+		property := s.of(use{f.Type, u.answer})
+		omitted := strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
+		if omitted && u.answer && f.Type.Kind() == reflect.Pointer {
+			property = s.of(use{f.Type.Elem(), true}) // absent rather than null
+		}
+		required := property.limit(f.Tag.Get("jsonschema"))
+		property.Description = f.Tag.Get("doc")
+		if rule := f.Tag.Get("rule"); rule != "" && property.Description == "" {
+			property.Description = rule
+		}
+		if property.Items != nil && property.Items.Ref == "" {
+			property.Items.limit(f.Tag.Get("each"))
+		}
+		if (u.answer && !omitted) || required {
+			o.Required = append(o.Required, name)
+		}
+		o.Properties.Set(name, property)
+	}
+}
+
+// limit takes what a tag says, and reports whether it says that the field is required.
+func (s *Schema) limit(tag string) (required bool) {
+	for part := range strings.SplitSeq(tag, ",") {
+		name, value, _ := strings.Cut(part, "=")
+		number := func() *int {
+			n, _ := strconv.Atoi(value)
+			return &n
+		}
+		switch name {
+		case "required":
+			required = true
+		case "minLength":
+			s.MinLength = number()
+		case "maxLength":
+			s.MaxLength = number()
+		case "minimum":
+			s.Minimum = number()
+		case "maximum":
+			s.Maximum = number()
+		case "minItems":
+			s.MinItems = number()
+		case "maxItems":
+			s.MaxItems = number()
+		case "enum":
+			s.Enum = append(s.Enum, s.value(value))
+		case "pattern":
+			s.Pattern = value
+		case "format":
+			s.Format = value
+		case "example":
+			s.Examples = append(s.Examples, s.value(value))
+		}
+	}
+	if len(s.Enum) > 0 && s.Nullable() && !slices.Contains(s.Enum, nil) {
+		s.Enum = append(s.Enum, nil)
+	}
+	return required
+}
+
+// value reads a value of a tag as the schema's type.
+func (s *Schema) value(text string) any {
+	if len(s.Type) > 0 && s.Type[0] != "string" {
+		var v any
+		if json.Unmarshal([]byte(text), &v) == nil {
+			return v
+		}
+		if s.Type[0] == "array" {
+			return []any{text}
+		}
+	}
+	return text
+}
