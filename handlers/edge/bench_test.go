@@ -189,7 +189,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	check(b, bus.EnsureStreams(ctx, js, bus.DefaultStreamLimits()))
 	dispatcher, err := bus.NewDispatcher(conn, "bench", 1, log)
 	check(b, err)
-	e, err := edge.New(edge.Config{Pool: pool, Dispatcher: dispatcher, PublicURL: "http://bench", Development: true, Log: log},
+	e, err := edge.New(edge.Config{Pool: pool, Dispatcher: dispatcher, PublicURL: "http://bench", Development: true, LimitFactor: edge.NoLimits, Log: log},
 		edge.ContentRoutes{}, directRoutes{directPool})
 	check(b, err)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: pg.URL(), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log})

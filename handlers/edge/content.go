@@ -23,7 +23,7 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 	return append(e.catalogueRoutes(),
 		Route{
 			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
-			Who: withSession(creators...), Body: content.Create{}, Command: true, Answers: []Answer{single[wire.Content](http.StatusCreated)},
+			Who: withSession(creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusCreated)},
 			Refusals: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken}, Handle: e.createContent,
 		},
 		Route{
@@ -42,7 +42,7 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 		Route{
 			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
-			Who: withSession(creators...), Body: content.Update{}, Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Who: withSession(creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
 			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrPayouts},
 			Handle:   e.updateContent,
 		},
@@ -64,6 +64,10 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 	)
 }
+
+// maxContentBytes is what an item of 500 000 characters needs when each of them is
+// written as an escaped pair, and everything else with it.
+const maxContentBytes = 12*500_000 + maxJSONBytes
 
 func (e *Edge) createContent(c *gin.Context) error {
 	var request content.Create

@@ -33,9 +33,16 @@ type Route struct {
 	Body any
 	// BodyType is the media type of a body that is not JSON.
 	BodyType string
+	// MaxBody is the most bytes that a JSON body may have; default 256 KiB. A handler that
+	// reads another kind of body bounds it itself.
+	MaxBody int64
 	// Command says that the operation is a command: it takes Idempotency-Key and
 	// Prefer: respond-async, and may answer 202 with the operation's address.
 	Command bool
+	// Keyed says that the operation is no command, yet takes Idempotency-Key: what
+	// carries credentials or tells who somebody is, and must not lie in a stream. See
+	// [Edge.once].
+	Keyed bool
 	// Answers are the successes.
 	Answers []Answer
 	// Refusals are those that this operation adds to the ones which follow from Who,
@@ -109,6 +116,8 @@ var (
 	limitStreaming = Limit{"streaming", 60, time.Minute}
 	limitWebhook   = Limit{"webhook", 1000, time.Minute}
 	limitWeb       = Limit{"web", 300, time.Minute}
+	// limitNone is for what must answer whatever else happens.
+	limitNone = Limit{Name: "none"}
 )
 
 // Resource is one resource's side of the edge: the routes it declares.
@@ -127,11 +136,15 @@ func (e *Edge) declare(routes []Route) {
 			r.Limit = limitAPI
 		}
 		e.routes = append(e.routes, r)
-		e.router.Handle(r.Method, r.Path, e.limitAddress(r), e.require(r.Who), e.limitUser(r), e.readParams(r.Params), func(c *gin.Context) {
+		checks := []gin.HandlerFunc{e.limitAddress(r), e.require(r.Who), e.limitUser(r)}
+		if r.Limit == limitNone {
+			checks = []gin.HandlerFunc{e.require(r.Who)}
+		}
+		e.router.Handle(r.Method, r.Path, append(checks, allowBody(r.MaxBody), e.readParams(r.Params), func(c *gin.Context) {
 			if err := r.Handle(c); err != nil {
 				e.refuse(c, err)
 			}
-		})
+		})...)
 	}
 }
 

@@ -33,7 +33,7 @@ type validator interface {
 // bounded depth; and then T's own Validate. An absent or empty body is the zero
 // value, which Validate may still refuse.
 func decode[T any](c *gin.Context, request *T) error {
-	body, err := readBody(c, maxJSONBytes)
+	body, err := readBody(c, bodyLimit(c))
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,26 @@ func noBody(c *gin.Context) error {
 	return decode(c, &empty)
 }
 
+const maxBodyKey = "max-body"
+
+// allowBody allows a longer body than usual.
+func allowBody(most int64) gin.HandlerFunc { return func(c *gin.Context) { c.Set(maxBodyKey, most) } }
+
+// bodyLimit returns the most bytes that a JSON body may have.
+func bodyLimit(c *gin.Context) int64 {
+	if most := c.GetInt64(maxBodyKey); most > 0 {
+		return most
+	}
+	return maxJSONBytes
+}
+
+// readBody reads a body of at most limit bytes.
 func readBody(c *gin.Context, limit int64) ([]byte, error) {
+	if c.Request.ContentLength > limit {
+		// Most of it would be read only to be thrown away.
+		c.Header("Connection", "close")
+		return nil, errBodyTooLarge
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
+	"github.com/codex-platform/codex/handlers/edge/ratelimit"
 )
 
 // Config is everything the edge needs. Zero durations take the defaults.
@@ -29,6 +31,19 @@ type Config struct {
 	// Development enables the conveniences that test clients use. It must never be
 	// set where others can reach the edge.
 	Development bool
+	// WebOrigins are the origins of web apps that may use this edge from a browser, the
+	// most important first: https://codex.example. PublicURL is always one.
+	WebOrigins []string
+	// OwnOrigins are further addresses of this edge itself.
+	OwnOrigins []string
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed;
+	// nobody's is by default.
+	TrustedProxies []netip.Prefix
+	// LimitFactor widens the limits of all routes; default 1, in development 100. Or it
+	// is [NoLimits].
+	LimitFactor int
+	// Checks are what /health asks, the database aside.
+	Checks []Check
 	// Wait is how long a request waits for its command's outcome; default 10 s.
 	Wait time.Duration
 	// Workers check the requests that other programs of the installation sign; nil
@@ -44,7 +59,10 @@ type Edge struct {
 	cfg    Config
 	router *gin.Engine
 	// routes are those of the contract, in the order of their declaration.
-	routes []Route
+	routes  []Route
+	limiter *ratelimit.Limiter
+	origins origins
+	health  healthChecks
 	// description is the document of routes, made when it is first asked for.
 	description func() *openapi.Document
 }
@@ -57,7 +75,7 @@ type Pages interface {
 // Time limits and sizes of the server. No body is read before its limit is set.
 const (
 	defaultWait  = 10 * time.Second
-	maxJSONBytes = 256 << 10
+	maxJSONBytes = 256 << 10 // where a route does not say more
 	maxHeader    = 16 << 10
 )
 
@@ -69,32 +87,46 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.LimitFactor == 0 {
+		cfg.LimitFactor = 1
+		if cfg.Development {
+			cfg.LimitFactor = limitsInDevelopment
+		}
+	}
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
+	router.RedirectTrailingSlash = false // it would answer before the middleware does
 	router.ContextWithFallback = true
-	if err := router.SetTrustedProxies(nil); err != nil {
+	if err := trustProxies(router, cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
-	e := &Edge{cfg: cfg, router: router}
+	e := &Edge{cfg: cfg, router: router, limiter: ratelimit.New(ratelimit.Config{DB: cfg.Pool, Now: cfg.Now})}
+	var err error
+	if e.origins, err = newOrigins(cfg); err != nil {
+		return nil, err
+	}
+	e.health.checks = append([]Check{{Name: "database", Ask: cfg.Pool.Ping}}, cfg.Checks...)
 	e.description = sync.OnceValue(e.describe)
 	router.Use(
 		e.requestID,
 		otelgin.Middleware("codex"),
 		e.logRequest,
 		e.recoverPanic,
+		e.cors,
 		e.securityHeaders,
 		e.crossOrigin,
+		e.introduce,
 	)
 	router.NoRoute(func(c *gin.Context) { e.refuse(c, errNoRoute) })
-	router.NoMethod(func(c *gin.Context) { e.refuse(c, errNoMethod) })
+	router.NoMethod(e.noMethod)
 	e.declare(e.serviceRoutes())
 	for _, part := range parts {
 		switch part := part.(type) {
 		case Resource:
 			e.declare(part.Routes(e))
 		case Pages:
-			part.Register(e, router)
+			part.Register(e, router.Group("", e.pageHeaders, e.limitPages))
 		default:
 			return nil, fmt.Errorf("edge: %T is neither a resource nor pages", part)
 		}
@@ -103,8 +135,18 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 	return e, nil
 }
 
-// Handler returns the edge as an http.Handler.
-func (e *Edge) Handler() http.Handler { return e.router }
+// Handler returns the edge as an http.Handler. HEAD is answered as GET is, without
+// the body, which net/http leaves out.
+func (e *Edge) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r // the server still has to see a HEAD
+			get.Method = http.MethodGet
+			r = &get
+		}
+		e.router.ServeHTTP(w, r)
+	})
+}
 
 // Serve serves on a listener until ctx is done, and then finishes the requests in
 // flight, for grace at most.

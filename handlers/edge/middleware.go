@@ -1,16 +1,16 @@
 package edge
 
 import (
+	"log/slog"
 	"net/http"
-	"net/url"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -37,31 +37,67 @@ func (e *Edge) requestID(c *gin.Context) {
 // could hold a secret.
 func (e *Edge) logRequest(c *gin.Context) {
 	start := time.Now()
-	c.Next()
-	took := time.Since(start)
-	e.cfg.Log.InfoContext(c, "request",
-		"method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
-		"ms", took.Milliseconds(), "slow", took > slowRequest, "request", c.GetString(requestIDKey))
-}
-
-// recoverPanic turns a panic into INTERNAL_ERROR.
-func (e *Edge) recoverPanic(c *gin.Context) {
 	defer func() {
-		if p := recover(); p != nil {
-			e.cfg.Log.ErrorContext(c, "panic in a handler", "panic", p, "request", c.GetString(requestIDKey), "stack", string(debug.Stack()))
-			if !c.Writer.Written() {
-				c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(c.GetString(requestIDKey)))
-			}
-			c.Abort()
+		took := time.Since(start)
+		level := slog.LevelInfo
+		if took > slowRequest {
+			level = slog.LevelWarn
 		}
+		e.cfg.Log.Log(c.Request.Context(), level, "request",
+			"method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(), "ms", took.Milliseconds(),
+			"slow", took > slowRequest, "agent", shortened(c.Request.UserAgent()), "request", c.GetString(requestIDKey))
 	}()
 	c.Next()
 }
 
-// securityHeaders sets the headers of the contract. Pages replace the policy.
+// shortened bounds what a client writes into the log.
+func shortened(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most]
+	}
+	return s
+}
+
+// recoverPanic turns a panic into INTERNAL_ERROR. Where a part of the answer is
+// already under way the connection is cut, so that nobody takes the part for all.
+func (e *Edge) recoverPanic(c *gin.Context) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler { //nolint:errorlint,err113 // it is a value, not in a chain
+			panic(p)
+		}
+		e.cfg.Log.ErrorContext(c.Request.Context(), "panic in a handler",
+			"panic", p, "request", c.GetString(requestIDKey), "stack", string(debug.Stack()))
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler)
+		}
+		c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(c.GetString(requestIDKey)))
+	}()
+	c.Next()
+}
+
+// policies for what a browser may do with an answer.
+var (
+	// apiPolicy is for answers that are no pages.
+	apiPolicy = strings.Join([]string{
+		"default-src 'none'", "script-src 'none'", "style-src 'none'", "img-src 'none'", "font-src 'none'", "connect-src 'self'",
+		"frame-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+	}, "; ")
+	// pagePolicy is for pages; most replace it by a narrower one.
+	pagePolicy = strings.Join([]string{
+		"default-src 'self'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data: https:", "font-src 'self'",
+		"connect-src 'self'", "frame-src 'none'", "frame-ancestors 'none'", "base-uri 'self'", "form-action 'self'",
+	}, "; ")
+)
+
+// securityHeaders sets the headers of the contract's answers.
 func (e *Edge) securityHeaders(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", apiPolicy)
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
@@ -72,31 +108,22 @@ func (e *Edge) securityHeaders(c *gin.Context) {
 	}
 }
 
-// crossOrigin refuses unsafe requests that a browser sends from another site with
-// the user's cookie. Requests without a cookie (webhooks, callbacks, other
-// programs) carry no authority that a browser could be tricked into lending.
-func (e *Edge) crossOrigin(c *gin.Context) {
-	switch c.Request.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return
+// pageHeaders replaces those that are different for pages.
+func (e *Edge) pageHeaders(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Frame-Options", "SAMEORIGIN")
+	if !e.cfg.Development {
+		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 	}
-	if c.GetHeader("Cookie") == "" {
-		return
-	}
-	site, origin := c.GetHeader("Sec-Fetch-Site"), c.GetHeader("Origin")
-	if origin != "" && e.ownOrigin(c, origin) {
-		return
-	}
-	if (site == "" || site == "same-origin" || site == "none") && origin == "" {
-		return
-	}
-	e.refuse(c, domain.Refuse(domain.Forbidden, "CROSS_ORIGIN", "This request came from another site"))
 }
 
-func (e *Edge) ownOrigin(c *gin.Context, origin string) bool {
-	if origin == e.cfg.PublicURL {
-		return true
+// noMethod answers a method that a path does not have: OPTIONS with those it has (the
+// router has named them in Allow), all others as if there were no such path.
+func (e *Edge) noMethod(c *gin.Context) {
+	if c.Request.Method == http.MethodOptions {
+		c.AbortWithStatus(http.StatusNoContent)
+		return
 	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && u.Host == c.Request.Host
+	e.refuse(c, errNoMethod)
 }

@@ -253,6 +253,7 @@ func BenchmarkTake(b *testing.B) {
 	db := database(b)
 	l := ratelimit.New(ratelimit.Config{DB: db})
 	key := ratelimit.KeyOf("list", "192.0.2.1")
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			take(b, l, key, 10_000, time.Second)
