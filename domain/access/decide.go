@@ -72,6 +72,16 @@ type Viewer struct {
 // manages says which organization roles see everything of their organization.
 func (v Viewer) manages() bool { return slices.Contains([]string{"owner", "admin", "creator"}, v.Role) }
 
+// ManagedBy reports whether a viewer may ask about others: who made the item, and the
+// owners and admins of its organization. That is fewer than those who see everything
+// of it.
+func (c Content) ManagedBy(v Viewer) bool {
+	if v.UserID == "" {
+		return false
+	}
+	return v.UserID == c.CreatorID || (c.OrganizationID != "" && (v.Role == "owner" || v.Role == "admin"))
+}
+
 // Reason is the ground of a verdict.
 type Reason string
 
@@ -195,21 +205,39 @@ func best(grants []Grant, fits func(Grant) bool) *Grant {
 	return found
 }
 
+// Refusals that clients may switch on.
+var (
+	// ErrContentNotFound : 404, also for what is not published and for deleted items.
+	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
+	// ErrDenied : 403. The context of one that was decided says why: reason, rule and,
+	// when a grant was taken back, revokedReason.
+	ErrDenied = &domain.Error{
+		Class: domain.Forbidden, Code: "ACCESS_DENIED", Reason: "ACCESS_DENIED", Message: "You do not have access to this content",
+	}
+	// ErrMediaNotReady : 422, there is nothing to play yet.
+	ErrMediaNotReady = &domain.Error{
+		Class: domain.Rule, Code: "MEDIA_NOT_READY", Reason: "MEDIA_NOT_READY", Message: "The media item is not ready to be played",
+	}
+	// ErrSigning : 500, the object store's address could not be signed.
+	ErrSigning = &domain.Error{
+		Class: domain.Internal, Code: "R2_SIGNING_ERROR", Reason: "R2_SIGNING_ERROR", Message: "The address could not be made; try again",
+	}
+)
+
 // Err returns nil for an allowed verdict, otherwise the refusal to answer with.
 func (v Verdict) Err() error {
 	switch {
 	case v.Allowed:
 		return nil
 	case v.Reason == NotFound:
-		return domain.Missing("CONTENT_NOT_FOUND", "Content")
+		return ErrContentNotFound
 	case v.Reason == SignedOut:
 		return domain.Refuse(domain.Unauthorized, "", "Sign in first")
 	}
-	facts := map[string]any{"reason": v.Reason, "rule": v.Rule}
+	denied := *ErrDenied
+	denied.Context = map[string]any{"reason": v.Reason, "rule": v.Rule}
 	if v.Reason == Revoked && v.Grant != nil {
-		facts["revokedReason"] = v.Grant.RevokedReason
+		denied.Context["revokedReason"] = v.Grant.RevokedReason
 	}
-	return &domain.Error{
-		Class: domain.Forbidden, Code: "ACCESS_DENIED", Reason: "ACCESS_DENIED", Message: "You do not have access to this content", Context: facts,
-	}
+	return &denied
 }

@@ -66,6 +66,28 @@ func (g Grant) Live(now time.Time) bool { return g.RevokedAt == nil && !g.expire
 
 func (g Grant) expired(now time.Time) bool { return g.ExpiresAt != nil && !now.Before(*g.ExpiresAt) }
 
+// State is whether a grant gives access, and if not, why.
+type State string
+
+// The states of a grant. What was taken back stays revoked when its time is over.
+const (
+	StateLive    State = "live"
+	StateRevoked State = "revoked"
+	StateExpired State = "expired"
+)
+
+// State returns the grant's state now.
+func (g Grant) State(now time.Time) State {
+	switch {
+	case g.RevokedAt != nil:
+		return StateRevoked
+	case g.expired(now):
+		return StateExpired
+	default:
+		return StateLive
+	}
+}
+
 func (g Grant) before(other Grant) bool {
 	if a, b := g.Source.rank(), other.Source.rank(); a != b {
 		return a < b

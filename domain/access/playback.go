@@ -1,7 +1,6 @@
 package access
 
 import (
-	"math"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -13,24 +12,15 @@ const completedPercent = 95
 
 // Progress is what a player reports: where it is, in whole seconds.
 type Progress struct {
-	PositionSeconds *int `json:"positionSeconds"`
-	DurationSeconds *int `json:"durationSeconds"`
+	PositionSeconds *int `json:"positionSeconds" jsonschema:"required,minimum=0,maximum=2147483647,example=30"`
+	DurationSeconds *int `json:"durationSeconds" jsonschema:"required,minimum=1,maximum=2147483647,example=120"`
 	// Completed says that the player reached the end, whatever the numbers say.
 	Completed bool `json:"completed,omitempty"`
 }
 
 // Validate returns what is wrong with a report. A position beyond the duration is
 // fine: durations are estimates.
-func (p Progress) Validate() []domain.Field {
-	var bad []domain.Field
-	if p.PositionSeconds == nil || *p.PositionSeconds < 0 || *p.PositionSeconds > math.MaxInt32 {
-		bad = append(bad, domain.Field{Path: "positionSeconds", Message: "must be a whole number of seconds, 0 or more"})
-	}
-	if p.DurationSeconds == nil || *p.DurationSeconds < 1 || *p.DurationSeconds > math.MaxInt32 {
-		bad = append(bad, domain.Field{Path: "durationSeconds", Message: "must be a whole number of seconds, 1 or more"})
-	}
-	return bad
-}
+func (p Progress) Validate() []domain.Field { return domain.Check(p) }
 
 // Record is the command playback.record. Its aggregate is the playback of the
 // actor and the content.

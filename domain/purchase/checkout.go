@@ -1,7 +1,6 @@
 package purchase
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -11,29 +10,23 @@ import (
 
 // StartCheckout is the command checkout.start.
 type StartCheckout struct {
-	ContentID  string `json:"contentId"`
-	SuccessURL string `json:"successUrl"`
-	CancelURL  string `json:"cancelUrl"`
+	ContentID  string `json:"contentId" jsonschema:"required,format=uuid,example=0197a3c4-5d6e-7f80-9a1b-2c3d4e5f6071"`
+	SuccessURL string `json:"successUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/thanks"`
+	CancelURL  string `json:"cancelUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/back"`
 }
-
-// maxURL is the longest return address, in bytes.
-const maxURL = 2048
 
 // Validate implements the edge's validator. Where the addresses may lead is the
 // edge's business, which knows its own.
-func (s StartCheckout) Validate() []domain.Field {
-	var bad []domain.Field
-	if !isUUID(s.ContentID) {
-		bad = append(bad, domain.Field{Path: "contentId", Message: "must be a UUID"})
-	}
-	for _, field := range []struct{ path, value string }{{"successUrl", s.SuccessURL}, {"cancelUrl", s.CancelURL}} {
-		u, err := url.Parse(field.value)
-		if len(field.value) > maxURL || err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-			bad = append(bad, domain.Field{Path: field.path, Message: "must be an http or https address"})
-		}
-	}
-	return bad
+func (s StartCheckout) Validate() []domain.Field { return domain.Check(s) }
+
+// OpenPortal is the command checkout.portal: the buyer wants to see their receipts
+// and cards at the payment provider, and to come back.
+type OpenPortal struct {
+	ReturnURL string `json:"returnUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/account"`
 }
+
+// Validate implements the edge's validator.
+func (o OpenPortal) Validate() []domain.Field { return domain.Check(o) }
 
 // isUUID accepts the 36-character form, in any case.
 func isUUID(s string) bool {
@@ -226,6 +219,13 @@ var (
 	ErrAlreadyPurchased = &domain.Error{
 		Class: domain.Conflict, Code: "ALREADY_PURCHASED", Reason: "ALREADY_PURCHASED", Message: "You have bought this already",
 	}
+	// ErrNotPurchasable : 422, with a reason: free, not_published, deleted, no_price,
+	// own_content or not_for_sale.
+	ErrNotPurchasable = &domain.Error{
+		Class: domain.Rule, Code: "CONTENT_NOT_PURCHASABLE", Reason: "CONTENT_NOT_PURCHASABLE", Message: "This content cannot be bought",
+	}
+	// ErrForeignSession : 403, the checkout session is another user's.
+	ErrForeignSession = domain.Refuse(domain.Forbidden, "", "This checkout session belongs to another user")
 	// ErrContentNotFound : 404.
 	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
 	// ErrBuyerNotFound : 404, the buyer's account is gone.
@@ -241,11 +241,9 @@ var (
 	}
 )
 
-// notPurchasable is the 422 for what cannot be bought: free, not_published,
-// deleted, no_price, own_content or not_for_sale.
+// notPurchasable is ErrNotPurchasable for a reason.
 func notPurchasable(reason string) error {
-	return &domain.Error{
-		Class: domain.Rule, Code: "CONTENT_NOT_PURCHASABLE", Reason: "CONTENT_NOT_PURCHASABLE",
-		Message: "This content cannot be bought", Context: map[string]any{"reason": reason},
-	}
+	refusal := *ErrNotPurchasable
+	refusal.Context = map[string]any{"reason": reason}
+	return &refusal
 }

@@ -29,6 +29,12 @@ type CheckoutSessions interface {
 	FindCheckouts(ctx context.Context, reference string, from, to time.Time) ([]stripe.Session, error)
 }
 
+// CheckoutProvider is the payment provider, as far as checkouts are concerned.
+type CheckoutProvider interface {
+	CheckoutSessions
+	Customers
+}
+
 // Checkout applies the commands of the external context "checkout".
 //
 // checkout.start first writes a checkout with everything the payment will be
@@ -47,7 +53,7 @@ type CheckoutSessions interface {
 // key is taken.
 type Checkout struct {
 	Pool   *pgxpool.Pool
-	Stripe CheckoutSessions
+	Stripe CheckoutProvider
 	// Rates are frozen in every checkout.
 	Rates money.Rates
 	Log   *slog.Logger
@@ -70,10 +76,18 @@ func (*Checkout) Name() string { return "checkout" }
 
 // Prepare implements External.
 func (x *Checkout) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
-	var start purchase.StartCheckout
-	if cmd.Type != "checkout.start" {
+	switch cmd.Type {
+	case "checkout.start":
+		return x.prepareStart(ctx, tx, cmd, now)
+	case "checkout.portal":
+		return x.preparePortal(ctx, tx, cmd)
+	default:
 		return nil, Outcome{}, fmt.Errorf("unknown command %q", cmd.Type)
 	}
+}
+
+func (x *Checkout) prepareStart(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
+	var start purchase.StartCheckout
 	if err := json.Unmarshal(cmd.Payload, &start); err != nil {
 		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
 	}
@@ -84,12 +98,16 @@ func (x *Checkout) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, n
 	if !found {
 		return nil, Outcome{}, purchase.ErrContentNotFound
 	}
-	email, owned, found, err := postgres.Buyer(ctx, tx, cmd.ActorID, offer.ID)
+	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
 	if err != nil {
 		return nil, Outcome{}, err
 	}
 	if !found {
 		return nil, Outcome{}, purchase.ErrBuyerNotFound
+	}
+	owned, err := postgres.Owns(ctx, tx, cmd.ActorID, offer.ID)
+	if err != nil {
+		return nil, Outcome{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -110,7 +128,7 @@ func (x *Checkout) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, n
 	if err != nil {
 		return nil, Outcome{}, err
 	}
-	return x.call(checkout, closing, email), Outcome{}, nil
+	return x.call(checkout, closing, buyer), Outcome{}, nil
 }
 
 // claim returns the checkout that the buyer uses: the one that is there when it is
@@ -147,7 +165,7 @@ func sessionOutcome(c purchase.Checkout, facts ...events.Fact) Outcome {
 }
 
 // call closes what must be closed and opens the session.
-func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, email string) Call {
+func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) Call {
 	return func(ctx context.Context) (Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
@@ -162,7 +180,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 				return giveUp(checkout, refused(purchase.ErrAlreadyPurchased)), nil
 			}
 		}
-		session, err := x.create(ctx, checkout, email)
+		session, err := x.create(ctx, checkout, buyer)
 		switch {
 		case err == nil:
 			return opened(checkout.ID, session, closing), nil
@@ -271,16 +289,28 @@ func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Ch
 }
 
 // create opens the session, and finds out about calls whose outcome is unknown.
-func (x *Checkout) create(ctx context.Context, c purchase.Checkout, email string) (stripe.Session, error) {
-	session, err := x.createWithKey(ctx, c, email)
-	var failure *stripe.Error
-	if errors.As(err, &failure) && failure.Param == "customer_email" {
-		// The address only fills in a field of the page; a refused call leaves no
-		// trace under its key.
-		session, err = x.createWithKey(ctx, c, "")
+func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgres.Customer) (stripe.Session, error) {
+	customer, err := x.customer(ctx, buyer, "")
+	if err != nil {
+		return stripe.Session{}, err
 	}
-	stored := errors.As(err, &failure) && failure.HTTPStatus >= http.StatusInternalServerError
-	if !stored {
+	session, err := x.createWithKey(ctx, c, customer)
+	var failure *stripe.Error
+	if !errors.As(err, &failure) {
+		return session, err
+	}
+	switch {
+	case failure.Param == "customer" && errors.Is(err, stripe.ErrNotFound):
+		// The provider has forgotten the customer. The call is another one with the
+		// next customer, and so is its key.
+		if c, err = x.nextKey(ctx, c); err != nil {
+			return session, err
+		}
+		if customer, err = x.customer(ctx, buyer, customer); err != nil {
+			return session, err
+		}
+		return x.createWithKey(ctx, c, customer)
+	case failure.HTTPStatus < http.StatusInternalServerError:
 		return session, err
 	}
 	// The provider keeps its failure under the key. Whether a session exists all the
@@ -297,20 +327,29 @@ func (x *Checkout) create(ctx context.Context, c purchase.Checkout, email string
 	if len(found) > 0 {
 		return session, err
 	}
+	next, stored := x.nextKey(ctx, c)
+	if stored != nil {
+		return session, stored
+	}
+	return x.createWithKey(ctx, next, customer)
+}
+
+// nextKey uses up the key of a checkout's session.
+func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.Checkout, error) {
 	if _, err := x.Pool.Exec(ctx, `UPDATE checkouts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2 AND status = 'creating'`,
 		c.ID, c.Attempt); err != nil {
-		return session, fmt.Errorf("take the next key: %w", err)
+		return c, fmt.Errorf("take the next key: %w", err)
 	}
 	c.Attempt++
-	return x.createWithKey(ctx, c, email)
+	return c, nil
 }
 
 // createWithKey repeats one call until its outcome is known.
-func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, email string) (session stripe.Session, err error) {
+func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
 	params := stripe.CheckoutParams{
 		IdempotencyKey: fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt), ClientReferenceID: c.ID,
 		AmountCents: int64(c.Amount), Currency: c.Currency, ProductName: c.ProductName, Description: c.Description,
-		CustomerEmail: email, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ExpiresAt: c.ExpiresAt,
+		CustomerID: customer, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ExpiresAt: c.ExpiresAt,
 		Metadata: map[string]string{
 			"contentId": c.ContentID, "customerId": c.CustomerID, "creatorId": c.CreatorID,
 			"contentTitle": c.ProductName, "checkoutId": c.ID,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,38 +28,93 @@ type SessionReader interface {
 // CheckoutRoutes serves /checkout: where a buyer is sent to pay, and what became of it.
 type CheckoutRoutes struct {
 	Sessions SessionReader
+	// ReturnHosts are the names of sites that a buyer may be sent back to, themselves
+	// and everything below them; this edge's own address need not be among them. Nil
+	// is DefaultReturnHosts.
+	ReturnHosts []string
 }
 
-// Register implements Routes.
-func (r CheckoutRoutes) Register(e *Edge, router gin.IRouter) {
-	router.POST("/checkout/create", e.signedIn(), e.createCheckout)
-	router.GET("/checkout/verify", e.signedIn(), func(c *gin.Context) { r.verify(e, c) })
+// DefaultReturnHosts is where the pages of the original are.
+var DefaultReturnHosts = []string{"revelations.studio"}
+
+// localHosts are names of this machine; a buyer is sent there in development only.
+var localHosts = []string{"localhost", "lvh.me"}
+
+// Routes implements [Resource].
+func (r CheckoutRoutes) Routes(e *Edge) []Route {
+	if r.ReturnHosts == nil {
+		r.ReturnHosts = DefaultReturnHosts
+	}
+	const where = "The addresses must lead back to this platform's own sites."
+	return []Route{
+		{
+			Method: "POST", Path: "/checkout/create", Name: "createCheckout", Summary: "Start to buy an item",
+			Notes: where + " Who asks again for the same item is sent to the same session.",
+			Who:   withSession(), Limit: limitStrict, Body: purchase.StartCheckout{}, Command: true,
+			Answers: []Answer{single[wire.CheckoutSession](http.StatusOK)},
+			Refusals: []*domain.Error{
+				purchase.ErrContentNotFound, purchase.ErrBuyerNotFound, purchase.ErrAlreadyPurchased, purchase.ErrNotPurchasable, purchase.ErrPaymentProcessing,
+			},
+			Handle: func(c *gin.Context) error { return r.create(e, c) },
+		},
+		{
+			Method: "POST", Path: "/checkout/portal-session", Name: "openPortal", Summary: "Open the payment provider's page of receipts and cards",
+			Notes: where, Who: withSession(), Limit: limitStrict, Body: purchase.OpenPortal{}, Command: true,
+			Answers:  []Answer{single[wire.Portal](http.StatusOK)},
+			Refusals: []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
+			Handle:   func(c *gin.Context) error { return r.portal(e, c) },
+		},
+		{
+			Method: "GET", Path: "/checkout/verify", Name: "verifyCheckout", Summary: "Say what became of a checkout session",
+			Notes: "purchase and content are absent until the payment has been heard of.",
+			Who:   withSession(), Params: []Param{required(textParam("session_id", 255))},
+			Answers:  []Answer{single[wire.CheckoutState](http.StatusOK)},
+			Refusals: []*domain.Error{purchase.ErrForeignSession, purchase.ErrCheckoutNotFound, purchase.ErrPaymentProcessing},
+			Handle:   func(c *gin.Context) error { return r.verify(e, c) },
+		},
+	}
 }
 
-// createCheckout starts a checkout. The command is addressed to the content item.
-func (e *Edge) createCheckout(c *gin.Context) {
+// create starts a checkout. The command is addressed to the content item.
+func (r CheckoutRoutes) create(e *Edge, c *gin.Context) error {
 	var request purchase.StartCheckout
 	if err := decode(c, &request); err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
-	var bad []domain.Field
-	for path, target := range map[string]string{"successUrl": request.SuccessURL, "cancelUrl": request.CancelURL} {
-		if !e.mayLeadTo(target) {
-			bad = append(bad, domain.Field{Path: path, Message: "must lead back to this site"})
-		}
-	}
-	if err := domain.BadFields(bad); err != nil {
-		e.refuse(c, err)
-		return
+	if err := r.leadBack(e, domain.Field{Path: "successUrl", Message: request.SuccessURL}, domain.Field{Path: "cancelUrl", Message: request.CancelURL}); err != nil {
+		return err
 	}
 	request.ContentID = strings.ToLower(request.ContentID)
-	e.submit(c, "checkout.start", request.ContentID, request)
+	return e.apply(c, "checkout.start", request.ContentID, request)
+}
+
+// portal opens the provider's portal. The command is addressed to the buyer.
+func (r CheckoutRoutes) portal(e *Edge, c *gin.Context) error {
+	var request purchase.OpenPortal
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	if err := r.leadBack(e, domain.Field{Path: "returnUrl", Message: request.ReturnURL}); err != nil {
+		return err
+	}
+	return e.apply(c, "checkout.portal", mustActor(c).UserID, request)
+}
+
+// leadBack refuses addresses, given as fields, that lead anywhere else than back.
+func (r CheckoutRoutes) leadBack(e *Edge, addresses ...domain.Field) error {
+	var bad []domain.Field
+	for _, a := range addresses {
+		if !r.mayLeadTo(e, a.Message) {
+			bad = append(bad, domain.Field{Path: a.Path, Message: "must lead back to this site"})
+		}
+	}
+	return domain.BadFields(bad)
 }
 
 // mayLeadTo reports whether a buyer may be sent to an address after paying: to this
-// edge's own origin and, in development, to whatever runs on the same machine.
-func (e *Edge) mayLeadTo(target string) bool {
+// edge's own origin, to a return host or below one and, in development, to whatever
+// runs on the same machine.
+func (r CheckoutRoutes) mayLeadTo(e *Edge, target string) bool {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return false
@@ -66,20 +122,26 @@ func (e *Edge) mayLeadTo(target string) bool {
 	if own, err := url.Parse(e.cfg.PublicURL); err == nil && u.Scheme == own.Scheme && strings.EqualFold(u.Host, own.Host) {
 		return true
 	}
+	host := strings.ToLower(u.Hostname())
+	if within(host, r.ReturnHosts) {
+		return true
+	}
 	if !e.cfg.Development {
 		return false
 	}
-	host := strings.ToLower(u.Hostname())
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
 	}
-	return host == "localhost" || host == "lvh.me" || strings.HasSuffix(host, ".lvh.me")
+	return within(host, localHosts)
+}
+
+// within reports whether a host is one of these or below one.
+func within(host string, hosts []string) bool {
+	return slices.ContainsFunc(hosts, func(h string) bool { return host == h || strings.HasSuffix(host, "."+h) })
 }
 
 // retrieveWait bounds the question to the payment provider in a read.
 const retrieveWait = 3 * time.Second
-
-var errForeignSession = domain.Refuse(domain.Forbidden, "", "This checkout session belongs to another user")
 
 // ownCheckout is a checkout as its success page needs it.
 type ownCheckout struct {
@@ -88,30 +150,19 @@ type ownCheckout struct {
 
 // verify answers what became of a session. As long as we have not heard, the
 // provider is asked; the purchase itself appears only once it is recorded.
-func (r CheckoutRoutes) verify(e *Edge, c *gin.Context) {
-	q := newQuery(c)
-	sessionID := q.text("session_id", 255)
-	if sessionID == "" {
-		q.refuse("session_id", "is required")
-	}
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
-	checkout, status, err := r.find(e, c, sessionID)
+func (r CheckoutRoutes) verify(e *Edge, c *gin.Context) error {
+	checkout, status, err := r.find(e, c, paramsOf(c).text("session_id"))
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	view := wire.CheckoutState{SessionStatus: status}
 	if status == stripe.SessionComplete {
-		view.Purchase, view.Content, err = e.bought(c, checkout)
-		if err != nil {
-			e.refuse(c, err)
-			return
+		if view.Purchase, view.Content, err = e.bought(c, checkout); err != nil {
+			return err
 		}
 	}
 	c.JSON(http.StatusOK, wire.Single{Data: view})
+	return nil
 }
 
 // find returns the caller's checkout and the state of its session.
@@ -125,7 +176,7 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 	}
 	if ours {
 		if known.customerID != mustActor(c).UserID {
-			return known, "", errForeignSession
+			return known, "", purchase.ErrForeignSession
 		}
 		switch purchase.CheckoutStatus(known.status) {
 		case purchase.CheckoutCompleted:
@@ -148,7 +199,7 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 		e.cfg.Log.WarnContext(c, "checkout session not read", "error", err)
 		return known, "", purchase.ErrPaymentProcessing
 	case !ours && session.Metadata["customerId"] != mustActor(c).UserID:
-		return known, "", errForeignSession
+		return known, "", purchase.ErrForeignSession
 	case !ours:
 		known = ownCheckout{customerID: mustActor(c).UserID, contentID: purchase.KnownID(session.Metadata["contentId"])}
 	}

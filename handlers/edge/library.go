@@ -24,28 +24,39 @@ var libraryOrder = map[string]string{
 	"recent": "recent DESC, id DESC", "title": "title ASC, id ASC", "duration": "duration_seconds DESC NULLS LAST, id DESC",
 }
 
+// libraryRoute declares the library.
+func (e *Edge) libraryRoute() Route {
+	return Route{
+		Method: "GET", Path: "/api/access/user/library", Name: "listLibrary", Summary: "List what the caller has",
+		Notes: "One list over all sources: every item stands in it once, under the first of purchased, membership, subscription, complimentary, " +
+			"preview and free that holds. Nobody can follow yet: the filter followers finds nothing.",
+		Who: withSession(),
+		Params: pagedWith(
+			uuidParam("organizationId"),
+			oneOfParam("filter", "all", "in_progress", "completed", "not_started"),
+			oneOfParam("sortBy", "recent", "title", "duration"),
+			oneOfParam("contentType", "all", "video", "audio", "written"),
+			oneOfParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
+			textParam("search", 200),
+		),
+		Answers: []Answer{listOf[wire.LibraryItem]()}, Handle: e.listLibrary,
+	}
+}
+
 // listLibrary lists what the caller has, each item once under its first source.
-func (e *Edge) listLibrary(c *gin.Context) {
-	q := newQuery(c)
-	page := q.paging()
+func (e *Edge) listLibrary(c *gin.Context) error {
+	p := paramsOf(c)
 	f := libraryFilter{
-		organization: q.uuid("organizationId"),
-		progress:     q.oneOf("filter", "all", "in_progress", "completed", "not_started"),
-		contentType:  q.oneOf("contentType", "all", "video", "audio", "written"),
-		source:       q.oneOf("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
-		search:       q.text("search", 200),
-		order:        libraryOrder[q.oneOf("sortBy", "recent", "title", "duration")],
+		organization: p.uuid("organizationId"), progress: p.text("filter"), contentType: p.text("contentType"),
+		source: p.text("accessType"), search: p.text("search"), order: libraryOrder[p.text("sortBy")],
 	}
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
+	page := p.paging()
 	items, total, err := e.library(c, mustActor(c).UserID, f, page)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
 }
 
 // librarySQL is the library of user $1 at $2: what a live grant opens, and what is

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -15,10 +17,24 @@ import (
 // PurchaseRoutes serves /purchases: what the caller has bought.
 type PurchaseRoutes struct{}
 
-// Register implements Routes.
-func (PurchaseRoutes) Register(e *Edge, r gin.IRouter) {
-	r.GET("/purchases", e.signedIn(), e.listPurchases)
-	r.GET("/purchases/:id", e.signedIn(), e.getPurchase)
+// Routes implements [Resource].
+func (PurchaseRoutes) Routes(e *Edge) []Route {
+	return []Route{
+		{
+			Method: "GET", Path: "/purchases", Name: "listPurchases", Summary: "List what the caller has bought, the newest first",
+			Who: withSession(), Params: pagedWith(
+				optionalParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
+					string(purchase.Refunded), string(purchase.Failed)),
+				uuidParam("contentId"),
+			),
+			Answers: []Answer{listOf[wire.Purchase]()}, Handle: e.listPurchases,
+		},
+		{
+			Method: "GET", Path: "/purchases/:id", Name: "getPurchase", Summary: "Read one of the caller's purchases",
+			Who: withSession(), Answers: []Answer{single[wire.PurchaseDetail](http.StatusOK)},
+			Refusals: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: e.getPurchase,
+		},
+	}
 }
 
 const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents, p.currency, p.amount_paid_cents,
@@ -34,22 +50,24 @@ func purchaseFields(p *wire.Purchase) []any {
 	}
 }
 
-// listPurchases answers one page of the caller's purchases, the newest first.
-func (e *Edge) listPurchases(c *gin.Context) {
-	q := newQuery(c)
-	page := q.paging()
-	status := q.optional("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
-		string(purchase.Refunded), string(purchase.Failed))
-	content := q.uuid("contentId")
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
+// listPurchases answers one page of the caller's purchases.
+func (e *Edge) listPurchases(c *gin.Context) error {
+	p := paramsOf(c)
+	page := p.paging()
+	items, total, err := e.purchases(c, mustActor(c).UserID, p.text("status"), p.uuid("contentId"), page)
+	if err != nil {
+		return err
 	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
+}
+
+// purchases reads one page of a buyer's purchases, the newest first, and how many
+// there are in all. An empty status or content selects all.
+func (e *Edge) purchases(ctx context.Context, customer, status, content string, page paging) (items []wire.Purchase, total int64, err error) {
 	const which = ` FROM purchases p JOIN content c ON c.id = p.content_id
 		WHERE p.customer_id = $1 AND ($2 = '' OR p.status = $2) AND ($3 = '' OR p.content_id = NULLIF($3, '')::uuid)`
-	args := []any{mustActor(c).UserID, status, content}
-	var total int64
-	var items []wire.Purchase
+	args := []any{customer, status, content}
 	b := &pgx.Batch{}
 	b.Queue(`SELECT count(*)`+which, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
 	b.Queue(`SELECT `+purchaseColumns+which+` ORDER BY p.created_at DESC, p.id LIMIT $4 OFFSET $5`, append(args, page.limit, page.offset())...).
@@ -59,34 +77,29 @@ func (e *Edge) listPurchases(c *gin.Context) {
 			})
 			return err
 		})
-	if err := e.cfg.Pool.SendBatch(c, b).Close(); err != nil {
-		e.refuse(c, fmt.Errorf("list purchases: %w", err))
-		return
+	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
+		return nil, 0, fmt.Errorf("list purchases: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return items, total, nil
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
-func (e *Edge) getPurchase(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
+func (e *Edge) getPurchase(c *gin.Context) error {
 	var p wire.PurchaseDetail
 	fields := append(purchaseFields(&p.Purchase), &p.PlatformFeeCents, &p.OrganizationFeeCents, &p.CreatorPayoutCents,
 		&p.StripePaymentIntentID, &p.RefundedAt, &p.RefundAmountCents, &p.RefundReason, &p.StripeRefundID,
 		&p.DisputedAt, &p.DisputeReason, &p.UpdatedAt)
-	err = e.cfg.Pool.QueryRow(c, `SELECT `+purchaseColumns+`, p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
+	err := e.cfg.Pool.QueryRow(c, `SELECT `+purchaseColumns+`, p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
 		p.stripe_payment_intent_id, p.refunded_at, p.refund_amount_cents, p.refund_reason, p.stripe_refund_id,
 		p.disputed_at, p.dispute_reason, p.updated_at
-		FROM purchases p JOIN content c ON c.id = p.content_id WHERE p.id = $1 AND p.customer_id = $2`, id, mustActor(c).UserID).Scan(fields...)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		e.refuse(c, purchase.ErrPurchaseNotFound)
-	case err != nil:
-		e.refuse(c, fmt.Errorf("read purchase: %w", err))
-	default:
-		c.JSON(http.StatusOK, wire.Single{Data: p})
+		FROM purchases p JOIN content c ON c.id = p.content_id WHERE p.id = $1 AND p.customer_id = $2`,
+		paramsOf(c).uuid("id"), mustActor(c).UserID).Scan(fields...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return purchase.ErrPurchaseNotFound
 	}
+	if err != nil {
+		return fmt.Errorf("read purchase: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: p})
+	return nil
 }

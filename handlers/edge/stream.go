@@ -7,18 +7,17 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/hls"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/access/token"
-	identity "github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -27,24 +26,19 @@ import (
 const (
 	// The life of a stream token, in seconds.
 	minStream, maxStream, defaultStream = 300, 7200, 600
-	// An address in the store lives as long as the token, within these bounds: long
-	// enough to fetch a segment, and never longer after a refund than ten minutes.
-	minAddress, maxAddress = time.Minute, 10 * time.Minute
-	// playlistsPerMinute bounds how many playlists one network address fetches; in
-	// development, where many clients share an address, a hundred times as many.
-	playlistsPerMinute = 60
+	// minAddress is the shortest life of an address in the store: long enough to fetch
+	// a segment with a token that is about to end.
+	minAddress = time.Minute
 )
-
-var errStreamNotReady = &domain.Error{
-	Class: domain.Rule, Code: "MEDIA_NOT_READY", Reason: "MEDIA_NOT_READY", Message: "The media item is not ready to be played",
-}
 
 // streams issues stream addresses and serves the playlists behind them.
 //
 // The address carries a token that says who plays which media until when. It opens
 // nothing by itself: access is decided again whenever a playlist is fetched, so a
-// refund ends playback with the next playlist and the addresses of segments that
-// were given out run for ten minutes at most.
+// refund, a removal, a sign-out or the end of an account ends playback with the next
+// playlist. What was given out before are addresses of single files, and they end
+// with the token: players read the playlist of a finished recording only once, so
+// one that ends earlier would stop the film.
 type streams struct {
 	edge    *Edge
 	objects StreamObjects
@@ -60,6 +54,7 @@ type played struct {
 	master      string
 	waveform    string
 	variants    []string
+	text        *string // of written content
 }
 
 // queuePlayed queues the read of the media behind an item.
@@ -67,10 +62,11 @@ func queuePlayed(contentID string, p *played) func(*pgx.Batch) {
 	return func(b *pgx.Batch) {
 		b.Queue(`
 SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COALESCE(m.status, ''),
-       COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants
+       COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
+       CASE c.content_type WHEN 'written' THEN c.content_body END
 FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL WHERE c.id = $1`, contentID).
 			QueryRow(func(row pgx.Row) error {
-				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.master, &p.waveform, &p.variants)
+				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.master, &p.waveform, &p.variants, &p.text)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -83,30 +79,62 @@ func (p played) ready() bool {
 	return p.mediaID != "" && p.status == string(media.Ready) && media.SafeKey(p.master)
 }
 
-// stream answers with the address of an item's master playlist.
-func (s streams) stream(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		s.edge.refuse(c, err)
-		return
+// routes declares the stream and its playlists.
+func (s streams) routes() []Route {
+	playlist := func(path, name, summary string, handle func(*gin.Context), more ...Param) Route {
+		return Route{
+			Method: "GET", Path: "/api/access/content/:id/hls/" + path, Name: name, Summary: summary,
+			Notes: "Takes the token that the stream's address carries, and decides about access again. Refusals are plain text: " +
+				"403 for a token that is bad or over and for access that ended, 404 for a playlist that is not there.",
+			Who: withToken, Limit: limitStreaming, Params: append(more, tokenParam),
+			Answers: []Answer{{Status: http.StatusOK, Body: "", Type: hls.ContentType, What: "The playlist, for this viewer"}},
+			Handle: func(c *gin.Context) error {
+				handle(c)
+				return nil
+			},
+		}
 	}
-	q := newQuery(c)
-	life := time.Duration(q.integer("expirySeconds", minStream, maxStream, defaultStream)) * time.Second
-	if err := q.err(); err != nil {
-		s.edge.refuse(c, err)
-		return
+	return []Route{
+		{
+			Method: "GET", Path: "/api/access/content/:id/stream", Name: "getStream", Summary: "Get what a player needs to play an item",
+			Notes: "The address opens the item for the caller and nothing else, as long as they may see it and their session lasts, until expiresAt. " +
+				"Written content has no addresses; its text is in the answer.",
+			Who: withSession(), Limit: limitStreaming,
+			Params:   []Param{numberParam("expirySeconds", minStream, maxStream, defaultStream)},
+			Answers:  []Answer{single[wire.Stream](http.StatusOK)},
+			Refusals: []*domain.Error{access.ErrContentNotFound, access.ErrDenied, access.ErrMediaNotReady, access.ErrSigning},
+			Handle:   s.stream,
+		},
+		playlist("master.m3u8", "getMasterPlaylist", "The renditions of an item", s.master),
+		playlist(":variant/index.m3u8", "getVariantPlaylist", "The segments of one rendition", s.variant, variantParam),
+		playlist(hls.PreviewPlaylist, "getPreviewPlaylist", "The segments of the preview", s.preview),
 	}
-	answer, err := s.address(c, postgres.Question{UserID: mustActor(c).UserID, ContentID: id}, life)
-	if err != nil {
-		s.edge.refuse(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
 }
 
-func (s streams) address(ctx context.Context, q postgres.Question, life time.Duration) (wire.Stream, error) {
+// A text that cannot be a token or a variant gets the plain answer of one that is
+// wrong, so these have no limits here.
+var (
+	tokenParam   = Param{Name: "token", Kind: paramText, Doc: "the token of the stream's address"}
+	variantParam = Param{Name: "variant", Kind: paramText, Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
+)
+
+// stream answers with the address of an item's master playlist.
+func (s streams) stream(c *gin.Context) error {
+	life := time.Duration(paramsOf(c).number("expirySeconds")) * time.Second
+	answer, err := s.address(c, mustActor(c), paramsOf(c).uuid("id"), life)
+	if errors.Is(err, access.ErrSigning) {
+		s.log(c, err)
+	}
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: answer})
+	return nil
+}
+
+func (s streams) address(ctx context.Context, actor *Actor, contentID string, life time.Duration) (wire.Stream, error) {
 	var p played
-	verdict, _, err := s.edge.decide(ctx, q, queuePlayed(q.ContentID, &p))
+	verdict, _, err := s.edge.decide(ctx, postgres.Question{UserID: actor.UserID, ContentID: contentID}, queuePlayed(contentID, &p))
 	if err == nil {
 		err = verdict.Err()
 	}
@@ -116,23 +144,25 @@ func (s streams) address(ctx context.Context, q postgres.Question, life time.Dur
 	expires := s.edge.cfg.Now().UTC().Add(life).Truncate(time.Second)
 	answer := wire.Stream{ExpiresAt: expires, ContentType: p.contentType}
 	if p.contentType == "written" {
+		answer.ContentBody = p.text
 		return answer, nil
 	}
 	if !p.ready() {
-		return wire.Stream{}, errStreamNotReady
+		return wire.Stream{}, access.ErrMediaNotReady
 	}
 	text, err := s.tokens.Sign(token.Claims{
-		UserID: q.UserID, ContentID: q.ContentID, CreatorID: p.creatorID, MediaID: p.mediaID, Expires: expires.Unix(),
+		UserID: actor.UserID, ContentID: contentID, SessionID: actor.SessionID, CreatorID: p.creatorID, MediaID: p.mediaID, Expires: expires.Unix(),
 	})
 	if err != nil {
 		return wire.Stream{}, err
 	}
-	master := s.proxy(q.ContentID, "master.m3u8", text)
-	answer.StreamingURL, answer.ReadyVariants = &master, p.variants
+	master := s.proxy(contentID, "master.m3u8", text)
+	answer.StreamingURL = &master
+	answer.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
 	if media.SafeKey(p.waveform) {
-		waveform, err := s.objects.PresignGet(ctx, p.waveform, addressLife(life))
+		waveform, err := s.objects.PresignGet(ctx, p.waveform, life)
 		if err != nil {
-			return wire.Stream{}, fmt.Errorf("sign the waveform's address: %w", err)
+			return wire.Stream{}, fmt.Errorf("%w: %w", access.ErrSigning, err)
 		}
 		answer.WaveformURL = &waveform
 	}
@@ -142,11 +172,6 @@ func (s streams) address(ctx context.Context, q postgres.Question, life time.Dur
 // proxy returns the address of a playlist.
 func (s streams) proxy(contentID, playlist, text string) string {
 	return s.edge.cfg.PublicURL + "/api/access/content/" + contentID + "/hls/" + playlist + "?token=" + url.QueryEscape(text)
-}
-
-// addressLife bounds the life of an address in the store.
-func addressLife(left time.Duration) time.Duration {
-	return min(max(left, minAddress), maxAddress)
 }
 
 // master serves the master playlist, its renditions pointing back here.
@@ -160,7 +185,7 @@ func (s streams) master(c *gin.Context) {
 
 // variant serves the playlist of one rendition, its segments pointing to the store.
 func (s streams) variant(c *gin.Context) {
-	variant := c.Param("variant")
+	variant := paramsOf(c).text("variant")
 	if !hls.IsVariant(variant) {
 		s.fail(c, http.StatusNotFound, "playlist not found")
 		return
@@ -231,20 +256,24 @@ func (s streams) playlist(c *gin.Context, name string, rewrite func(p play, text
 var errNoAdmission = errors.New("no access")
 
 // admit checks the token and decides about access for the user that it names. A
-// token for other media than the item has now, or for another item, is a bad one:
-// errNoAdmission. Media that cannot be played is as good as none: s3.ErrNotFound.
+// token for other media than the item has now, for another item, or of a session that
+// is over, is a bad one: errNoAdmission. Media that cannot be played is as good as
+// none: s3.ErrNotFound.
 func (s streams) admit(c *gin.Context, name string) (play, error) {
-	now, text := s.edge.cfg.Now(), c.Query("token")
+	now, text := s.edge.cfg.Now(), paramsOf(c).text("token")
 	claims, err := s.tokens.Open(text, now)
-	if err != nil || claims.ContentID != strings.ToLower(c.Param("id")) {
+	if err != nil || claims.ContentID != paramsOf(c).uuid("id") {
 		return play{}, errNoAdmission
 	}
 	var m played
-	verdict, _, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID}, queuePlayed(claims.ContentID, &m))
+	var signedIn bool
+	verdict, _, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID},
+		queuePlayed(claims.ContentID, &m),
+		func(b *pgx.Batch) { postgres.QueueSession(b, claims.SessionID, claims.UserID, now.UTC(), &signedIn) })
 	switch {
 	case err != nil:
 		return play{}, err
-	case !verdict.Allowed, m.mediaID != claims.MediaID, m.creatorID != claims.CreatorID:
+	case !verdict.Allowed, !signedIn, m.mediaID != claims.MediaID, m.creatorID != claims.CreatorID:
 		return play{}, errNoAdmission
 	case !m.ready():
 		return play{}, s3.ErrNotFound
@@ -253,28 +282,11 @@ func (s streams) admit(c *gin.Context, name string) (play, error) {
 	if name != "" {
 		key = path.Join(path.Dir(m.master), name)
 	}
-	return play{claims: claims, token: text, key: key, life: addressLife(claims.Left(now))}, nil
-}
-
-// perAddress limits how many playlists one network address fetches.
-func (s streams) perAddress(c *gin.Context) {
-	most, now := playlistsPerMinute, s.edge.cfg.Now().UTC()
-	if s.edge.cfg.Development {
-		most *= 100
-	}
-	hits, end, err := identity.Hit(c, s.edge.cfg.Pool, identity.LimitKey("playlist", network(c.ClientIP())), time.Minute, now)
-	switch {
-	case err != nil:
-		s.log(c, err)
-		s.fail(c, http.StatusServiceUnavailable, "try again in a moment")
-	case hits > most:
-		c.Header("Retry-After", strconv.Itoa(int(end.Sub(now)/time.Second)+1))
-		s.fail(c, http.StatusTooManyRequests, "too many requests")
-	}
+	return play{claims: claims, token: text, key: key, life: max(claims.Left(now), minAddress)}, nil
 }
 
 func (s streams) log(c *gin.Context, err error) {
-	s.edge.cfg.Log.WarnContext(c, "playlist not served", "route", c.FullPath(), "content", c.Param("id"),
+	s.edge.cfg.Log.WarnContext(c, "stream not served", "route", c.FullPath(), "content", c.Param("id"),
 		"request", c.GetString(requestIDKey), "error", err)
 }
 

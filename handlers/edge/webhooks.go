@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,83 +38,95 @@ const (
 	accessWait = 2 * time.Second
 )
 
-// Register implements Routes.
-func (w *WebhookRoutes) Register(e *Edge, r gin.IRouter) {
+// endpoints are the endpoints by name, with what they are for.
+var endpoints = []struct{ name, summary string }{
+	{"booking", "Take in what becomes of checkouts"},
+	{"payment", "Take in what becomes of payments"},
+	{"dispute", "Take in disputes"},
+	{"subscription", "Take in what becomes of subscriptions"},
+	{"connect", "Take in what becomes of payout accounts"},
+	{"customer", "Take in what becomes of customers"},
+}
+
+// Refusals of deliveries.
+var (
+	errUnsigned      = badJSON("Stripe-Signature", "is missing")
+	errForged        = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
+	errNoSecret      = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
+	errNotTaken      = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
+	errNotAnEvent    = badJSON("", "is not an event that can be read")
+	deliveryRefusals = []*domain.Error{errUnsigned, errNotTaken, errNoSecret}
+)
+
+// Routes implements [Resource].
+func (w *WebhookRoutes) Routes(e *Edge) []Route {
 	w.slots = make(chan struct{}, webhookSlots)
-	endpoints := map[string]string{
-		"booking": "booking", "payment": "payment", "dispute": "dispute",
-		"subscription": "subscription", "connect": "connect", "customer": "customer",
+	route := func(path, name, summary string, secrets []string) Route {
+		return Route{
+			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary,
+			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
+				"What it does depends on its type and not on the endpoint.",
+			Who: signedStripe, Limit: limitWebhook, Body: wire.StripeEvent{},
+			Answers: []Answer{{Status: http.StatusOK, Body: wire.Received{}}}, Refusals: deliveryRefusals,
+			Handle: func(c *gin.Context) error { return w.receive(e, c, secrets) },
+		}
 	}
-	if e.cfg.Development {
-		endpoints["dev"] = "booking"
+	var routes []Route
+	for _, p := range endpoints {
+		routes = append(routes, route(p.name, "stripe"+strings.ToUpper(p.name[:1])+p.name[1:], p.summary, w.Secrets[p.name]))
 	}
-	for path, name := range endpoints {
-		secrets := w.Secrets[name]
-		r.POST("/webhooks/stripe/"+path, func(c *gin.Context) { w.receive(e, c, secrets) })
-	}
+	development := route("dev", "stripeDevelopment", "Take in any event", w.Secrets["booking"])
+	development.Development = true
+	return append(routes, development)
 }
 
 // receive answers 200 once the event is stored, and not before: what follows from
 // it is then certain, and is waited for only so that a client that asks right after
-// finds it done.
-func (w *WebhookRoutes) receive(e *Edge, c *gin.Context, secrets []string) {
-	if !configured(secrets) {
-		c.AbortWithStatusJSON(http.StatusNotImplemented, wire.ErrorBody{Error: wire.ErrorDetail{
-			Code: "CONFIGURATION_ERROR", Message: "No signing secret is configured for this endpoint",
-		}})
-		return
+// finds it done. Whatever went wrong on our side is 500, for which Stripe comes again.
+func (w *WebhookRoutes) receive(e *Edge, c *gin.Context, secrets []string) error {
+	if !slices.ContainsFunc(secrets, func(s string) bool { return s != "" }) {
+		return errNoSecret
 	}
 	payload, err := readBody(c, stripe.MaxPayload)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	event, err := stripe.VerifyWebhook(payload, c.GetHeader("Stripe-Signature"), secrets, e.cfg.Now())
 	if err != nil {
 		e.cfg.Log.WarnContext(c, "webhook refused", "route", c.FullPath(), "error", err)
-		e.refuse(c, webhookRefusal(err))
-		return
+		return deliveryRefusal(err)
 	}
 	select {
 	case w.slots <- struct{}{}:
 		defer func() { <-w.slots }()
 	default:
-		e.refuse(c, errUnavailable)
-		return
+		return errNotTaken
 	}
 	// Whoever sent it may go away; what is signed is taken all the same.
 	cmd, pending, err := w.Intake.Accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
-		e.refuse(c, webhookRefusal(err))
-		return
+		e.cfg.Log.ErrorContext(c, "event not stored", "event", event.ID, "type", event.Type, "error", err)
+		return deliveryRefusal(err)
 	}
 	if pending {
 		w.finish(c.Request.Context(), e, cmd)
 	}
 	c.JSON(http.StatusOK, wire.Received{Received: true})
+	return nil
 }
 
-func configured(secrets []string) bool {
-	for _, s := range secrets {
-		if s != "" {
-			return true
-		}
-	}
-	return false
-}
-
-func webhookRefusal(err error) error {
+func deliveryRefusal(err error) *domain.Error {
 	switch {
 	case errors.Is(err, stripe.ErrMissingSignature):
-		return badJSON("Stripe-Signature", "is missing")
+		return errUnsigned
 	case errors.Is(err, stripe.ErrBadSignature), errors.Is(err, stripe.ErrStale):
-		return domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
+		return errForged
 	case errors.Is(err, stripe.ErrTooLarge):
 		return errBodyTooLarge
 	case errors.Is(err, stripe.ErrMalformed):
-		return badJSON("", "is not an event that can be read")
+		return errNotAnEvent
 	default:
-		return err
+		return errNotTaken
 	}
 }
 

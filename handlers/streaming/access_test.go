@@ -144,28 +144,106 @@ func TestAnEventOfSomebodyUnknownIsNoPoison(t *testing.T) {
 	}
 }
 
+// explained asks for a decision; about is "" for the viewer.
+func (v viewer) explained(t *testing.T, f film, about string) wire.Decision {
+	t.Helper()
+	return read[single[wire.Decision]](t, v.decision(t, f, about).want(t, http.StatusOK, "")).Data
+}
+
+func (v viewer) decision(t *testing.T, f film, about string) answer {
+	t.Helper()
+	path := "/api/access/content/" + f.id + "/decision"
+	if about != "" {
+		path += "?userId=" + about
+	}
+	return v.ask(t, http.MethodGet, path, "")
+}
+
 func TestADecisionIsExplained(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
-	f := w.film(t, "")
+	w := newWorld(t, options{objects: brokenObjects{}})
+	f := w.film(t, w.organization(t))
 	v := w.signIn(t)
-	explain := func() wire.Decision {
-		return read[single[wire.Decision]](t, v.ask(t, http.MethodGet, "/api/access/content/"+f.id+"/decision", "").want(t, http.StatusOK, "")).Data
-	}
-	if d := explain(); d.Allowed || d.Reason != "payment_required" || d.Rule != "paid" || len(d.Grants) != 0 || d.GrantID != nil {
+	if d := v.explained(t, f, ""); d.Allowed || d.Decision != "deny" || d.Reason != "payment_required" || d.Rule != "paid" ||
+		len(d.Grants) != 0 || d.GrantID != nil || d.UserID != v.id || d.ContentID != f.id {
 		t.Errorf("a stranger: %+v", d)
 	}
 	p := v.buy(f)
-	w.handle(t, p, p.completed(), 1)
-	if d := explain(); !d.Allowed || d.Reason != "grant" || len(d.Grants) != 1 || d.GrantID == nil || *d.GrantID != d.Grants[0].ID || !d.Grants[0].Live {
-		t.Errorf("a buyer: %+v", d)
+	bought := w.publish(t, p, p.completed(), 1)
+	w.eventually(t, 1, liveGrants, v.id, f.id)
+	d := v.explained(t, f, "")
+	if !d.Allowed || d.Decision != "allow" || d.Reason != "grant" || len(d.Grants) != 1 || d.GrantID == nil || *d.GrantID != d.Grants[0].ID {
+		t.Fatalf("a buyer: %+v", d)
 	}
-	w.handle(t, p, p.disputed(), 2)
-	if d := explain(); d.Allowed || d.Reason != "revoked" || len(d.Grants) != 1 || d.Grants[0].Live || *d.Grants[0].RevokedReason != "dispute" {
+	if g := d.Grants[0]; g.State != "live" || g.Source != "purchased" || g.SourceID != p.id || g.SourceEventID == nil || *g.SourceEventID != bought.ID {
+		t.Errorf("a buyer's grant: %+v", g)
+	}
+	disputed := w.publish(t, p, p.disputed(), 2)
+	w.eventually(t, 0, liveGrants, v.id, f.id)
+	if d := v.explained(t, f, ""); d.Allowed || d.Reason != "revoked" || len(d.Grants) != 1 || d.Grants[0].State != "revoked" ||
+		*d.Grants[0].RevokedReason != "dispute" || d.Grants[0].RevokedAt == nil || *d.Grants[0].SourceEventID != disputed.ID {
 		t.Errorf("a disputing buyer: %+v", d)
 	}
-	w.exec(t, `UPDATE content SET deleted_at = now()`)
-	v.ask(t, http.MethodGet, "/api/access/content/"+f.id+"/decision", "").want(t, http.StatusNotFound, "NOT_FOUND")
+	w.exec(t, `INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at) VALUES
+		($1, $2, 'complimentary', 'over', now() - interval '1 day'), ($1, $2, 'preview', 'for a while', now() + interval '1 day')`, v.id, f.id)
+	d = v.explained(t, f, "")
+	states := map[string]string{}
+	for _, g := range d.Grants {
+		states[g.SourceID] = string(g.State)
+		if g.Source != "purchased" && (g.SourceEventID != nil || g.ExpiresAt == nil) {
+			t.Errorf("a grant by hand: %+v", g)
+		}
+	}
+	if !d.Allowed || len(states) != 3 || states["over"] != "expired" || states["for a while"] != "live" || states[p.id] != "revoked" {
+		t.Errorf("with gifts: %v, %+v", states, d)
+	}
+	if got := w.get(t, w.edge.URL+"/api/access/content/"+f.id+"/decision"); got.status != http.StatusUnauthorized {
+		t.Errorf("signed out: %d", got.status)
+	}
+}
+
+func TestOnlyTheManagementIsToldAboutOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	f := w.film(t, w.organization(t))
+	personal := w.film(t, "")
+	buyer := w.signIn(t)
+	f.grantTo(t, buyer)
+	personal.grantTo(t, buyer)
+	creator := viewer{w, f.creator, w.session(t, f.creator)}
+	owner, admin, member, colleague, gone, foreign := w.signIn(t), w.signIn(t), w.signIn(t), w.signIn(t), w.signIn(t), w.signIn(t)
+	owner.join(t, f.organization, "owner")
+	admin.join(t, f.organization, "admin")
+	member.join(t, f.organization, "member")
+	colleague.join(t, f.organization, "creator")
+	gone.join(t, f.organization, "owner")
+	w.exec(t, `UPDATE organization_memberships SET status = 'inactive' WHERE user_id = $1`, gone.id)
+	foreign.join(t, w.organization(t), "owner")
+	for name, v := range map[string]viewer{"the creator": creator, "an owner": owner, "an admin": admin, "the buyer": buyer} {
+		if d := v.explained(t, f, buyer.id); !d.Allowed || d.Reason != "grant" || d.UserID != buyer.id || len(d.Grants) != 1 {
+			t.Errorf("%s is told %+v", name, d)
+		}
+	}
+	for name, v := range map[string]viewer{"a member": member, "a colleague": colleague, "a former owner": gone, "a foreign owner": foreign, "a stranger": w.signIn(t)} {
+		got := v.decision(t, f, buyer.id).want(t, http.StatusNotFound, "NOT_FOUND")
+		if unknown := v.decision(t, film{id: uuid.NewString()}, buyer.id).want(t, http.StatusNotFound, "NOT_FOUND"); got.body != unknown.body {
+			t.Errorf("%s can tell it from what does not exist: %s", name, got.body)
+		}
+	}
+	owner.decision(t, personal, buyer.id).want(t, http.StatusNotFound, "NOT_FOUND")
+	owner.decision(t, f, "nobody").want(t, http.StatusNotFound, "NOT_FOUND")
+	owner.decision(t, f, "no/body").want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	if d := owner.explained(t, f, member.id); !d.Allowed || d.Reason != "membership" {
+		t.Errorf("about a member: %+v", d)
+	}
+	// A draft exists for the management only, what is deleted for nobody.
+	w.exec(t, `UPDATE content SET status = 'draft' WHERE id = $1`, f.id)
+	if d := admin.explained(t, f, buyer.id); d.Allowed || d.Reason != "not_found" {
+		t.Errorf("about a draft: %+v", d)
+	}
+	buyer.decision(t, f, "").want(t, http.StatusNotFound, "NOT_FOUND")
+	w.exec(t, `UPDATE content SET deleted_at = now() WHERE id = $1`, f.id)
+	creator.decision(t, f, "").want(t, http.StatusNotFound, "NOT_FOUND")
 }
 
 func TestProgressOnlyMovesForward(t *testing.T) {

@@ -97,7 +97,7 @@ func TestAStreamLeadsToTheBytes(t *testing.T) {
 	}
 }
 
-func TestTheLifeOfAddressesIsBounded(t *testing.T) {
+func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
 	f := w.film(t, "")
@@ -115,13 +115,19 @@ func TestTheLifeOfAddressesIsBounded(t *testing.T) {
 	segment := func(s wire.Stream) string {
 		return addresses(w.get(t, strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)).want(t, http.StatusOK, "").body)[0]
 	}
-	long, short := v.opened(t, f, "?expirySeconds=7200"), v.opened(t, f, "?expirySeconds=300")
-	if got := life(segment(long)); got != 600 {
-		t.Errorf("an address of a token of two hours lives %d s", got)
+	for query, seconds := range map[string]int{"": 600, "?expirySeconds=300": 300, "?expirySeconds=7200": 7200, "?expirySeconds=1234": 1234} {
+		s := v.opened(t, f, query)
+		if !s.ExpiresAt.Equal(w.now().Add(time.Duration(seconds) * time.Second)) {
+			t.Errorf("%q ends at %v", query, s.ExpiresAt)
+		}
+		if got := life(segment(s)); got != seconds {
+			t.Errorf("%q: a segment's address lives %d s", query, got)
+		}
+		if got := life(*s.WaveformURL); got != seconds {
+			t.Errorf("%q: a waveform's address lives %d s", query, got)
+		}
 	}
-	if got := life(*long.WaveformURL); got != 600 {
-		t.Errorf("a waveform's address lives %d s", got)
-	}
+	short := v.opened(t, f, "?expirySeconds=300")
 	w.pass(100 * time.Second)
 	if got := life(segment(short)); got != 200 {
 		t.Errorf("with 200 s left, an address lives %d s", got)
@@ -167,14 +173,37 @@ func TestAStreamIsRefusedForAReason(t *testing.T) {
 	v.stream(t, film{id: "nonsense"}, "").want(t, http.StatusBadRequest, "VALIDATION_ERROR")
 }
 
-func TestWrittenContentHasNoAddresses(t *testing.T) {
+func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
 	f := w.film(t, "")
-	w.exec(t, `UPDATE content SET content_type = 'written', media_item_id = NULL, access_type = 'free', price_cents = 0 WHERE id = $1`, f.id)
-	got := w.signIn(t).stream(t, f, "").want(t, http.StatusOK, "")
+	w.exec(t, `UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time' WHERE id = $1`, f.id)
+	v := w.signIn(t)
+	if got := v.stream(t, f, "").want(t, http.StatusForbidden, "ACCESS_DENIED"); strings.Contains(got.body, "Once") {
+		t.Errorf("refused with %s", got.body)
+	}
+	f.grantTo(t, v)
+	got := v.stream(t, f, "").want(t, http.StatusOK, "")
 	if !strings.Contains(got.body, `"streamingUrl":null,"waveformUrl":null`) || strings.Contains(got.body, "readyVariants") {
 		t.Errorf("stream %s", got.body)
+	}
+	if body := v.opened(t, f, "").ContentBody; body == nil || *body != "Once upon a time" {
+		t.Errorf("text %v", body)
+	}
+}
+
+func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{readOnly: true})
+	f := w.film(t, "")
+	w.exec(t, `UPDATE media_items SET ready_variants = '["480p","8k","audio","../x","64k"]' WHERE id = $1`, f.media)
+	v := w.signIn(t)
+	f.grantTo(t, v)
+	if got := strings.Join(v.opened(t, f, "").ReadyVariants, " "); got != "480p audio 64k" {
+		t.Errorf("renditions %s", got)
+	}
+	if strings.Contains(v.stream(t, f, "").body, "contentBody") {
+		t.Error("a film has a text")
 	}
 }
 
@@ -212,7 +241,7 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := token.Claims{UserID: v.id, ContentID: f.id, CreatorID: f.creator, MediaID: f.media, Expires: w.now().Add(time.Hour).Unix()}
+		c := token.Claims{UserID: v.id, ContentID: f.id, SessionID: v.session, CreatorID: f.creator, MediaID: f.media, Expires: w.now().Add(time.Hour).Unix()}
 		change(&c)
 		text, err := keys.Sign(c)
 		if err != nil {
@@ -225,15 +254,17 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		t.Fatalf("a good token: %d", got.status)
 	}
 	for name, address := range map[string]string{
-		"no token":             base,
-		"nonsense":             base + "?token=x.y",
-		"another item's":       strings.Replace(*s.StreamingURL, f.id, other.id, 1),
-		"another secret's":     base + "?token=" + forged("a secret of somebody else", func(*token.Claims) {}),
-		"other media":          base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.MediaID = other.media }),
-		"another creator":      base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.CreatorID = "x" }),
-		"a user without grant": base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = w.signIn(t).id }),
-		"nobody":               base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = "" }),
-		"expired":              base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.Expires = w.now().Unix() }),
+		"no token":               base,
+		"nonsense":               base + "?token=x.y",
+		"another item's":         strings.Replace(*s.StreamingURL, f.id, other.id, 1),
+		"another secret's":       base + "?token=" + forged("a secret of somebody else", func(*token.Claims) {}),
+		"other media":            base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.MediaID = other.media }),
+		"another creator":        base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.CreatorID = "x" }),
+		"a user without grant":   base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = w.signIn(t).id }),
+		"a session that is none": base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = "" }),
+		"another's session":      base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = w.signIn(t).session }),
+		"nobody":                 base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = "" }),
+		"expired":                base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.Expires = w.now().Unix() }),
 	} {
 		if got := w.get(t, address); got.status != http.StatusForbidden || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") || got.header.Get("Cache-Control") != "private, no-store" {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
@@ -280,6 +311,10 @@ func TestEveryPlaylistDecidesAgain(t *testing.T) {
 	w.exec(t, `UPDATE users SET deleted_at = NULL`)
 	w.exec(t, `UPDATE content SET status = 'draft'`)
 	expect("unpublished", http.StatusForbidden)
+	w.exec(t, `UPDATE content SET status = 'published'`)
+	expect("published again", http.StatusOK)
+	w.exec(t, `DELETE FROM sessions WHERE id = $1`, v.session)
+	expect("signed out", http.StatusForbidden)
 }
 
 // brokenObjects is a store that cannot be asked, or that does not sign.
@@ -299,34 +334,10 @@ func TestAStoreThatIsAwayIsNotAMissingPlaylist(t *testing.T) {
 	f := w.film(t, "")
 	v := w.signIn(t)
 	f.grantTo(t, v)
-	v.stream(t, f, "").want(t, http.StatusInternalServerError, "INTERNAL_ERROR") // the waveform
+	v.stream(t, f, "").want(t, http.StatusInternalServerError, "R2_SIGNING_ERROR") // the waveform
 	w.exec(t, `UPDATE media_items SET waveform_key = NULL`)
 	s := v.opened(t, f, "")
 	if got := w.get(t, *s.StreamingURL); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("playlist: %d %s", got.status, got.body)
-	}
-}
-
-func TestOneAddressFetchesSixtyPlaylistsAMinute(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		development bool
-		want        int
-	}{{false, http.StatusTooManyRequests}, {true, http.StatusForbidden}} {
-		w := newWorld(t, options{readOnly: true, objects: brokenObjects{}, development: c.development})
-		address := w.edge.URL + "/api/access/content/" + uuid.NewString() + "/hls/master.m3u8"
-		for range 60 {
-			if got := w.get(t, address); got.status != http.StatusForbidden {
-				t.Fatalf("within the limit: %d", got.status)
-			}
-		}
-		got := w.get(t, address)
-		if got.status != c.want || (c.want == http.StatusTooManyRequests && got.header.Get("Retry-After") == "") {
-			t.Errorf("the 61st (development %v): %d %v", c.development, got.status, got.header)
-		}
-		w.pass(time.Minute)
-		if got := w.get(t, address); got.status != http.StatusForbidden {
-			t.Errorf("a minute later: %d", got.status)
-		}
 	}
 }

@@ -195,11 +195,18 @@ type viewer struct {
 
 func (w *world) signIn(t *testing.T) viewer {
 	t.Helper()
-	id, session := strings.ReplaceAll(uuid.NewString(), "-", ""), uuid.NewString()
-	hash := sha256.Sum256([]byte(session))
+	id := strings.ReplaceAll(uuid.NewString(), "-", "")
 	w.exec(t, `INSERT INTO users (id, name, email, email_verified) VALUES ($1, 'Test', $1 || '@example.test', true)`, id)
-	w.exec(t, `INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`, uuid.NewString(), hash[:], id)
-	return viewer{w, id, session}
+	return viewer{w, id, w.session(t, id)}
+}
+
+// session makes a session of a user; its id is its token.
+func (w *world) session(t *testing.T, userID string) string {
+	t.Helper()
+	session := uuid.NewString()
+	hash := sha256.Sum256([]byte(session))
+	w.exec(t, `INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`, session, hash[:], userID)
+	return session
 }
 
 func (w *world) organization(t *testing.T) string {

@@ -6,13 +6,19 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
-// Stream is where a player finds an item. Written content has no addresses.
+// Stream is where a player finds an item. Written content has no addresses; its
+// reader gets the text itself.
 type Stream struct {
-	StreamingURL  *string   `json:"streamingUrl"`
-	WaveformURL   *string   `json:"waveformUrl"`
-	ExpiresAt     time.Time `json:"expiresAt"`
-	ContentType   string    `json:"contentType"`
-	ReadyVariants []string  `json:"readyVariants,omitempty"`
+	StreamingURL *string `json:"streamingUrl"`
+	// WaveformURL is the address of the waveform's JSON, where there is one.
+	WaveformURL *string `json:"waveformUrl"`
+	// ExpiresAt is when the addresses end.
+	ExpiresAt   time.Time `json:"expiresAt"`
+	ContentType string    `json:"contentType" jsonschema:"enum=video,enum=audio,enum=written"`
+	// ReadyVariants are the renditions that can be played.
+	ReadyVariants []string `json:"readyVariants,omitempty"`
+	// ContentBody is the text of written content.
+	ContentBody *string `json:"contentBody,omitempty"`
 }
 
 // ProgressAnswer is the caller's progress in one item; null before the first report.
@@ -68,38 +74,56 @@ type LibraryProgress struct {
 	PercentComplete int `json:"percentComplete"`
 }
 
-// Decision is why the caller may or may not see an item.
+// Decision is whether and why somebody may see an item.
 type Decision struct {
-	Allowed bool          `json:"allowed"`
-	Reason  access.Reason `json:"reason"`
-	Rule    access.Rule   `json:"rule"`
+	ContentID string `json:"contentId"`
+	// UserID is whom the decision is about.
+	UserID string `json:"userId"`
+	// Decision says it in a word, Allowed in a bit.
+	Decision string `json:"decision" jsonschema:"enum=allow,enum=deny"`
+	Allowed  bool   `json:"allowed"`
+	// Rule is the rule that holds for the item, Reason the ground of the decision.
+	Rule   access.Rule   `json:"rule"`
+	Reason access.Reason `json:"reason"`
 	// GrantID names the grant that decided, if one did.
 	GrantID *string `json:"grantId"`
 	// Grants are all that were considered.
 	Grants []Grant `json:"grants"`
 }
 
-// Grant is one ground for access, as its holder sees it.
+// Grant is one ground for access.
 type Grant struct {
-	ID            string        `json:"id"`
-	Source        access.Source `json:"source"`
-	Live          bool          `json:"live"`
-	CreatedAt     time.Time     `json:"createdAt"`
-	ExpiresAt     *time.Time    `json:"expiresAt"`
-	RevokedAt     *time.Time    `json:"revokedAt"`
-	RevokedReason *string       `json:"revokedReason"`
+	ID     string        `json:"id"`
+	Source access.Source `json:"source"`
+	// SourceID names what it rests on, for example the purchase.
+	SourceID string `json:"sourceId"`
+	// SourceEventID is the event that put the grant into its state; null for a grant
+	// that no event made, and once the journal no longer holds the event.
+	SourceEventID *string      `json:"sourceEventId"`
+	State         access.State `json:"state" jsonschema:"enum=live,enum=revoked,enum=expired"`
+	CreatedAt     time.Time    `json:"createdAt"`
+	ExpiresAt     *time.Time   `json:"expiresAt"`
+	RevokedAt     *time.Time   `json:"revokedAt"`
+	RevokedReason *string      `json:"revokedReason"`
 }
 
-// DecisionOf returns the representation of a verdict.
-func DecisionOf(v access.Verdict, grants []access.Grant, now time.Time) Decision {
-	d := Decision{Allowed: v.Allowed, Reason: v.Reason, Rule: v.Rule, Grants: make([]Grant, len(grants))}
+// DecisionOf returns the representation of a verdict about a viewer. told are the
+// events behind the grants, by grant.
+func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, told map[string]string, now time.Time) Decision {
+	d := Decision{
+		ContentID: contentID, UserID: viewer.UserID, Decision: "deny", Allowed: v.Allowed, Rule: v.Rule, Reason: v.Reason,
+		Grants: make([]Grant, len(viewer.Grants)),
+	}
+	if v.Allowed {
+		d.Decision = "allow"
+	}
 	if v.Grant != nil {
 		d.GrantID = &v.Grant.ID
 	}
-	for i, g := range grants {
+	for i, g := range viewer.Grants {
 		d.Grants[i] = Grant{
-			ID: g.ID, Source: g.Source, Live: g.Live(now), CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt,
-			RevokedAt: g.RevokedAt, RevokedReason: nullable(g.RevokedReason),
+			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: nullable(told[g.ID]), State: g.State(now),
+			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: nullable(g.RevokedReason),
 		}
 	}
 	return d

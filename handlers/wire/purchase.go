@@ -8,6 +8,11 @@ type CheckoutSession struct {
 	SessionID  string `json:"sessionId"`
 }
 
+// Portal is where a buyer finds receipts and cards.
+type Portal struct {
+	URL string `json:"url"`
+}
+
 // Recorded is the outcome of purchase.record_event. Only machines see it.
 type Recorded struct {
 	// Result is what the report led to, for example purchase, duplicate, refunded,
@@ -15,6 +20,18 @@ type Recorded struct {
 	Result string `json:"result"`
 	// AccessEvents counts the events that open or close access.
 	AccessEvents int `json:"accessEvents"`
+}
+
+// StripeEvent is what Stripe sends, as far as it is promised to be read. Events of any
+// API version are taken.
+type StripeEvent struct {
+	ID       string `json:"id" jsonschema:"required,minLength=1,maxLength=255,example=evt_1PqR2s"`
+	Type     string `json:"type" jsonschema:"required,minLength=1,maxLength=255,example=checkout.session.completed"`
+	Created  int64  `json:"created,omitempty" jsonschema:"example=1767225600"`
+	Livemode bool   `json:"livemode,omitempty"`
+	Data     struct {
+		Object map[string]any `json:"object"`
+	} `json:"data"`
 }
 
 // Received acknowledges a webhook. It has no envelope.
@@ -69,7 +86,7 @@ type PurchaseDetail struct {
 // until the payment has arrived.
 type CheckoutState struct {
 	// SessionStatus is open, complete or expired.
-	SessionStatus string            `json:"sessionStatus"`
+	SessionStatus string            `json:"sessionStatus" jsonschema:"enum=open,enum=complete,enum=expired"`
 	Purchase      *VerifiedPurchase `json:"purchase,omitempty"`
 	Content       *PurchasedContent `json:"content,omitempty"`
 }

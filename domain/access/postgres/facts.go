@@ -5,6 +5,8 @@
 package postgres
 
 import (
+	"time"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
@@ -72,4 +74,34 @@ ORDER BY a.created_at, a.id`, users, contents).Query(func(rows pgx.Rows) error {
 		}
 		return err
 	})
+}
+
+// QueueGrantEvents queues the read of the events behind a viewer's grants of an item:
+// by grant, the event that put it into its state. The event is found in the journal,
+// as what caused the grant's own last event, or, for a grant that never announced
+// anything, as the last of its purchase's events that had an effect. A grant whose
+// event the journal does not hold (any more) is absent.
+func QueueGrantEvents(b *pgx.Batch, q Question, found map[string]string) {
+	b.Queue(`
+SELECT a.id, COALESCE(own.event_id, source.event_id)
+FROM content_access a
+LEFT JOIN LATERAL (SELECT o.causation_id AS event_id FROM outbox o
+    WHERE o.aggregate_id = a.id::text AND o.version = a.version LIMIT 1) own ON true
+LEFT JOIN LATERAL (SELECT o.event_id::text AS event_id FROM outbox o
+    WHERE o.aggregate_id = a.source_id AND o.version = a.source_version LIMIT 1) source ON true
+WHERE a.user_id = $1 AND a.content_id = $2 AND COALESCE(own.event_id, source.event_id) IS NOT NULL`,
+		q.UserID, q.ContentID).Query(func(rows pgx.Rows) error {
+		var grant, event string
+		_, err := pgx.ForEachRow(rows, []any{&grant, &event}, func() error {
+			found[grant] = event
+			return nil
+		})
+		return err
+	})
+}
+
+// QueueSession queues the look-up whether a user's session is still good.
+func QueueSession(b *pgx.Batch, sessionID, userID string, now time.Time, live *bool) {
+	b.Queue(`SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3)`, sessionID, userID, now).
+		QueryRow(func(row pgx.Row) error { return row.Scan(live) })
 }

@@ -1,10 +1,10 @@
 // Package token makes and checks stream tokens: what a player shows to be given a
 // playlist.
 //
-// A token says who plays what until when. It is base64url(JSON) + "." +
-// base64url(HMAC-SHA-256), both without padding. It is a bearer credential for one
-// user and one item, and it is no verdict: whoever takes it decides about access
-// again.
+// A token says who plays what until when, and on which session's behalf. It is
+// base64url(JSON) + "." + base64url(HMAC-SHA-256), both without padding. It is a
+// bearer credential for one user and one item, and it is no verdict: whoever takes it
+// decides about access again.
 //
 // The key is derived from the configured secret for this one purpose, so a secret
 // that is used elsewhere as well signs nothing that passes here.
@@ -42,6 +42,8 @@ var encoding = base64.RawURLEncoding
 type Claims struct {
 	UserID    string `json:"user"`
 	ContentID string `json:"content"`
+	// SessionID is the session that asked; when it is over, so is the token.
+	SessionID string `json:"session"`
 	// CreatorID and MediaID bind the token to the media that the content had.
 	CreatorID string `json:"creator"`
 	MediaID   string `json:"media"`

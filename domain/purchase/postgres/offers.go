@@ -30,18 +30,54 @@ func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bo
 	return o, true, nil
 }
 
-// Buyer reads a buyer's address, and whether they own a content item.
-func Buyer(ctx context.Context, tx pgx.Tx, userID, contentID string) (email string, owned, found bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT email, EXISTS (SELECT FROM purchases WHERE customer_id = u.id AND content_id = $2
-		AND status IN ('completed', 'partially_refunded')) FROM users u WHERE id = $1 AND deleted_at IS NULL`, userID, contentID).
-		Scan(&email, &owned)
+// Customer is a buyer as the payment provider knows them.
+type Customer struct {
+	UserID, Email string
+	// StripeID is empty before the first use.
+	StripeID string
+}
+
+// CustomerOf reads a buyer. It reports false when the account is gone.
+func CustomerOf(ctx context.Context, tx pgx.Tx, userID string) (c Customer, found bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT id, email, COALESCE(stripe_customer_id, '') FROM users WHERE id = $1 AND deleted_at IS NULL`, userID).
+		Scan(&c.UserID, &c.Email, &c.StripeID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", false, false, nil
+		return c, false, nil
 	}
 	if err != nil {
-		return "", false, false, fmt.Errorf("read buyer: %w", err)
+		return c, false, fmt.Errorf("read buyer: %w", err)
 	}
-	return email, owned, true, nil
+	return c, true, nil
+}
+
+// Owns reports whether a buyer owns a content item.
+func Owns(ctx context.Context, tx pgx.Tx, userID, contentID string) (owned bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM purchases WHERE customer_id = $1 AND content_id = $2
+		AND status IN ('completed', 'partially_refunded'))`, userID, contentID).Scan(&owned)
+	if err != nil {
+		return false, fmt.Errorf("read ownership: %w", err)
+	}
+	return owned, nil
+}
+
+// Row is a pool or a transaction.
+type Row interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// KeepCustomer writes down the provider's customer of a buyer in place of a stale one,
+// "" for none, and returns the one that stands: another process may have been quicker.
+func KeepCustomer(ctx context.Context, db Row, userID, stale, made string) (kept string, err error) {
+	err = db.QueryRow(ctx, `
+UPDATE users SET stripe_customer_id = CASE WHEN COALESCE(stripe_customer_id, '') = $2 THEN $3 ELSE stripe_customer_id END
+WHERE id = $1 AND deleted_at IS NULL RETURNING stripe_customer_id`, userID, stale, made).Scan(&kept)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", purchase.ErrBuyerNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep customer: %w", err)
+	}
+	return kept, nil
 }
 
 // QueueContent queues the read of what is sold: the named items and those of the

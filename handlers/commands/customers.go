@@ -1,0 +1,128 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/domain/purchase/postgres"
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// Customers is the payment provider, as far as its record of a buyer is concerned.
+type Customers interface {
+	CreateCustomer(ctx context.Context, email, userID, idempotencyKey string) (string, error)
+	PortalURL(ctx context.Context, customerID, returnURL, idempotencyKey string) (string, error)
+}
+
+// A buyer has one customer at the provider, which all their checkouts share, so that
+// its portal shows them all. It is made on first use and kept in the buyer's row; one
+// that the provider has forgotten is replaced. That a call whose outcome is lost may
+// leave a second, unused customer behind does no harm.
+
+// customer returns the buyer's customer, and makes it when there is none. stale is one
+// that turned out not to exist.
+func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale string) (string, error) {
+	if b.StripeID != "" && b.StripeID != stale {
+		return b.StripeID, nil
+	}
+	key, email, made := "codex:resolve-customer:"+b.UserID, b.Email, ""
+	if stale != "" {
+		key += ":" + stale
+	}
+	err := insist(ctx, key, func(ctx context.Context, key string) (err error) {
+		made, err = x.Stripe.CreateCustomer(ctx, email, b.UserID, key)
+		var failure *stripe.Error
+		if errors.As(err, &failure) && failure.Param == "email" {
+			email = "" // it only fills in a field of the page
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("make customer: %w", err)
+	}
+	return postgres.KeepCustomer(ctx, x.Pool, b.UserID, stale, made)
+}
+
+// insist makes a call that may happen more than once without harm: it is repeated with
+// the same key while its outcome is unknown, and with the next one after an answer that
+// the provider may have kept under the key.
+func insist(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
+	number := 1
+	for try := range callTries {
+		numbered := key
+		if number > 1 {
+			numbered = fmt.Sprintf("%s:%d", key, number)
+		}
+		limited, cancel := context.WithTimeout(ctx, callTimeout)
+		err := call(limited, numbered)
+		cancel()
+		var failure *stripe.Error
+		final := errors.As(err, &failure) && (failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
+		if err == nil || errors.Is(err, stripe.ErrNotFound) || final || try == callTries-1 {
+			return err
+		}
+		if failure != nil && (failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError) {
+			number++
+		}
+		if !pause(ctx, 200*time.Millisecond<<try) {
+			return err
+		}
+	}
+	return nil
+}
+
+// preparePortal is the first transaction of checkout.portal.
+func (x *Checkout) preparePortal(ctx context.Context, tx pgx.Tx, cmd events.Command) (Call, Outcome, error) {
+	var open purchase.OpenPortal
+	if err := json.Unmarshal(cmd.Payload, &open); err != nil {
+		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
+	}
+	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if !found {
+		return nil, Outcome{}, purchase.ErrBuyerNotFound
+	}
+	return func(ctx context.Context) (Finish, error) {
+		ctx, cancel := context.WithTimeout(ctx, callBudget)
+		defer cancel()
+		url, err := x.portal(ctx, buyer, open.ReturnURL, "portal:"+cmd.ID)
+		if err != nil {
+			x.Log.Warn("portal not opened at the provider", "command", cmd.ID, "error", err)
+			return nil, purchase.ErrPaymentProcessing
+		}
+		return func(context.Context, pgx.Tx, time.Time) (Outcome, error) {
+			return Outcome{Status: http.StatusOK, Body: wire.Single{Data: wire.Portal{URL: url}}}, nil
+		}, nil
+	}, Outcome{}, nil
+}
+
+// portal opens a session of the portal and returns its address.
+func (x *Checkout) portal(ctx context.Context, b postgres.Customer, returnURL, key string) (url string, err error) {
+	stale := ""
+	for range 2 {
+		customer, err := x.customer(ctx, b, stale)
+		if err != nil {
+			return "", err
+		}
+		err = insist(ctx, key+":"+customer, func(ctx context.Context, key string) (err error) {
+			url, err = x.Stripe.PortalURL(ctx, customer, returnURL, key)
+			return err
+		})
+		if !errors.Is(err, stripe.ErrNotFound) {
+			return url, err
+		}
+		stale = customer
+	}
+	return "", errors.New("the provider forgets its customers")
+}
