@@ -23,6 +23,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/edge/ratelimit"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/transcoder"
 	"github.com/codex-platform/codex/handlers/web"
@@ -46,16 +47,49 @@ func (p *platform) edge() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := edge.ParseProxies(p.cfg.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := p.checks()
+	if err != nil {
+		return nil, err
+	}
 	e, err := edge.New(edge.Config{
 		Pool: p.pool, Dispatcher: dispatcher, PublicURL: p.cfg.PublicURL, Development: p.cfg.development(), Workers: workers,
-		Now: time.Now, Log: p.log,
+		WebOrigins: p.cfg.webOrigins(), OwnOrigins: ownOrigins(p.compatServices()), TrustedProxies: proxies,
+		LimitFactor: p.cfg.LimitFactor, Checks: checks, Now: time.Now, Log: p.log,
 	}, routes...)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return edge.Serve(ctx, p.listener, e.Handler(), edgeGrace)
+		return p.serveEdge(ctx, e)
+	}, nil
+}
+
+// checks are what /health asks.
+func (p *platform) checks() ([]edge.Check, error) {
+	store, err := p.storage()
+	if err != nil {
+		return nil, err
+	}
+	bucket := store.Bucket(p.cfg.S3BucketMedia)
+	return []edge.Check{
+		{Name: "bus", Ask: func(context.Context) error {
+			if !p.conn.IsConnected() {
+				return errors.New("not connected")
+			}
+			return nil
+		}},
+		{Name: "storage", Ask: func(ctx context.Context) error {
+			_, err := bucket.Head(ctx, "health")
+			if errors.Is(err, mediastore.ErrNotFound) {
+				return nil // it has been looked for
+			}
+			return err
+		}},
 	}, nil
 }
 
@@ -91,6 +125,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		edge.AccessRoutes{Tokens: tokens, Objects: mediaBucket},
 		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
+		web.Docs{},
 	}, nil
 }
 
@@ -170,13 +205,14 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
 	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
+	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
 	obligations := &commands.Obligations{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	reconciler := &commands.Reconciler{
 		Pool: p.pool, Events: payments, Sessions: payments, Intake: p.intake(dispatcher), Now: time.Now, Log: p.log,
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, stuck.Run, credentials.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, stuck.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -73,16 +72,21 @@ func (e *Edge) apply(c *gin.Context, typ, aggregate string, payload any) error {
 // answer sends a command and answers with its outcome, or with 202.
 func (e *Edge) answer(c *gin.Context, cmd events.Command) error {
 	reply, accepted, err := e.outcome(c, cmd)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case accepted:
-		c.Header("Location", "/api/commands/"+cmd.ID)
-		c.JSON(http.StatusAccepted, wire.Single{Data: gin.H{"id": cmd.ID, "status": "accepted"}})
-	default:
-		writeReply(c, reply)
 	}
+	tell(c, cmd, reply, accepted)
 	return nil
+}
+
+// tell answers with an outcome, or with 202.
+func tell(c *gin.Context, cmd events.Command, reply events.Reply, accepted bool) {
+	if !accepted {
+		writeReply(c, reply)
+		return
+	}
+	c.Header("Location", "/api/commands/"+cmd.ID)
+	c.JSON(http.StatusAccepted, wire.Single{Data: wire.Accepted{ID: cmd.ID, Status: "accepted"}})
 }
 
 func writeReply(c *gin.Context, reply events.Reply) {
@@ -188,40 +192,4 @@ VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING RE
 		return fmt.Errorf("accept the command: %w", err)
 	}
 	return nil
-}
-
-// registerOperations serves the operation resource of accepted commands.
-func (e *Edge) registerOperations(r gin.IRouter) {
-	r.GET("/api/commands/:id", e.signedIn(), e.getOperation)
-}
-
-// getOperation answers with the state of one of the caller's own commands.
-func (e *Edge) getOperation(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	var view struct {
-		ID         string          `json:"id"`
-		Type       string          `json:"type"`
-		Status     string          `json:"status"`
-		CreatedAt  time.Time       `json:"createdAt"`
-		FinishedAt *time.Time      `json:"finishedAt"`
-		Response   json.RawMessage `json:"response,omitempty"`
-	}
-	err = e.cfg.Pool.QueryRow(c, `
-SELECT id, type, status, created_at, finished_at,
-       CASE WHEN status <> 'accepted' THEN json_build_object('status', response_status, 'body', response_body) END
-FROM commands WHERE id = $1 AND actor_id = $2`, id, mustActor(c).UserID).
-		Scan(&view.ID, &view.Type, &view.Status, &view.CreatedAt, &view.FinishedAt, &view.Response)
-	if errors.Is(err, pgx.ErrNoRows) {
-		e.refuse(c, domain.Missing("COMMAND_NOT_FOUND", "Command"))
-		return
-	}
-	if err != nil {
-		e.refuse(c, fmt.Errorf("read the command: %w", err))
-		return
-	}
-	c.JSON(http.StatusOK, wire.Single{Data: view})
 }
