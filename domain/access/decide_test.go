@@ -1,11 +1,8 @@
 package access_test
 
 import (
-	"slices"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
@@ -126,99 +123,4 @@ func TestOfSeveralLiveGrantsThePurchaseIsNamed(t *testing.T) {
 	if got.Grant == nil || got.Grant.ID != "z" {
 		t.Errorf("named %+v", got.Grant)
 	}
-}
-
-// TestDecideAgreesWithThePlainReading compares the decision with one that was
-// written separately, as a list of sentences, over random worlds.
-func TestDecideAgreesWithThePlainReading(t *testing.T) {
-	t.Parallel()
-	seen := map[bool]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		c, v := anyContent(t), anyViewer(t)
-		got := access.Decide(c, v, now)
-		want := plainReading(c, v)
-		seen[want]++
-		if got.Allowed != want {
-			t.Fatalf("Decide says %v (%s), the plain reading %v\n%+v\n%+v", got.Allowed, got.Reason, want, c, v)
-		}
-		if got.Allowed && got.Reason == access.ByGrant && !got.Grant.Live(now) {
-			t.Fatalf("a dead grant allows: %+v", got.Grant)
-		}
-	})
-	if seen[true] == 0 || seen[false] == 0 {
-		t.Errorf("one-sided worlds: %v", seen)
-	}
-}
-
-// plainReading is the rule book, sentence by sentence.
-func plainReading(c access.Content, v access.Viewer) bool {
-	liveGrant := slices.ContainsFunc(v.Grants, func(g access.Grant) bool {
-		return g.RevokedAt == nil && (g.ExpiresAt == nil || g.ExpiresAt.After(now))
-	})
-	member := c.OrganizationID != "" && v.Role != ""
-	management := member && (v.Role == "owner" || v.Role == "admin" || v.Role == "creator")
-	noPrice := c.PriceCents == nil
-	zero := !noPrice && *c.PriceCents == 0
-
-	if c.Deleted {
-		return false
-	}
-	if !c.Published {
-		return false
-	}
-	if v.UserID == "" {
-		return false
-	}
-	if v.UserID == c.CreatorID {
-		return true
-	}
-	if c.Access == "free" && (noPrice || zero) {
-		return true
-	}
-	if c.Access == "paid" && zero {
-		return true
-	}
-	if c.Access == "paid" || c.Access == "free" {
-		return liveGrant || member
-	}
-	if c.Access == "members" {
-		return liveGrant || member
-	}
-	if c.Access == "followers" || c.Access == "subscribers" {
-		return liveGrant || management
-	}
-	if c.Access == "team" || c.Access == "private" {
-		return management
-	}
-	return false
-}
-
-func anyContent(t *rapid.T) access.Content {
-	c := access.Content{
-		ID: "c", CreatorID: "maker", OrganizationID: rapid.SampledFrom([]string{"", "org"}).Draw(t, "organization"),
-		Access:    access.Rule(rapid.SampledFrom([]string{"free", "paid", "members", "followers", "subscribers", "team", "private", "odd"}).Draw(t, "access")),
-		Published: rapid.IntRange(0, 9).Draw(t, "published") > 0, Deleted: rapid.IntRange(0, 9).Draw(t, "deleted") == 0,
-	}
-	if rapid.Bool().Draw(t, "priced") {
-		c.PriceCents = pointer(rapid.SampledFrom([]int64{0, 1, 2999}).Draw(t, "price"))
-	}
-	return c
-}
-
-func anyViewer(t *rapid.T) access.Viewer {
-	v := access.Viewer{
-		UserID: rapid.SampledFrom([]string{"viewer", "viewer", "viewer", "maker", ""}).Draw(t, "user"),
-		Role:   rapid.SampledFrom([]string{"", "", "owner", "admin", "creator", "subscriber", "member"}).Draw(t, "role"),
-	}
-	for i := range rapid.IntRange(0, 3).Draw(t, "grants") {
-		g := access.Grant{ID: string(rune('a' + i)), Source: rapid.SampledFrom([]access.Source{"purchased", "subscription", "complimentary", "preview"}).Draw(t, "source")}
-		if rapid.Bool().Draw(t, "revoked") {
-			g.RevokedAt = &now
-		}
-		if rapid.Bool().Draw(t, "expires") {
-			g.ExpiresAt = pointer(now.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "when")) * time.Second))
-		}
-		v.Grants = append(v.Grants, g)
-	}
-	return v
 }
