@@ -16,6 +16,7 @@ import (
 
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // secret is a value that is never printed.
@@ -37,11 +38,15 @@ func (s secret) MarshalText() ([]byte, error) { //nolint:unparam // the interfac
 // config is everything the environment says. The zero value of a part's address
 // means that codex up starts that part itself.
 type config struct {
-	Env       string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
-	Data      string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
-	Addr      string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
-	PublicURL string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
-	Internal  string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
+	Env         string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
+	Data        string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
+	Addr        string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
+	PublicURL   string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
+	WebOrigins  string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps that may use the API from a browser, the most important first, separated by commas"`
+	Proxies     string `env:"CODEX_TRUSTED_PROXIES" doc:"networks of the proxies in front, separated by commas: only their X-Forwarded-For is believed"`
+	LimitFactor int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies the limits of all routes; 0 is 1 in production and 100 in development"`
+	CompatPorts string `env:"CODEX_COMPAT_PORTS" doc:"true to listen also where clients of the original expect its services, or a list of six other ports"`
+	Internal    string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
 
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
 	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
@@ -99,6 +104,15 @@ func readConfig() (config, error) {
 	if cfg.WorkerSecret != "" && (cfg.WorkerSecret == cfg.TokenSecret || cfg.WorkerSecret == cfg.TranscoderSecret) {
 		return cfg, errors.New("CODEX_WORKER_SECRET must be a secret of its own: who signs requests must not sign streaming tokens or callbacks")
 	}
+	if cfg.LimitFactor < 0 || cfg.LimitFactor > 10_000 {
+		return cfg, errors.New("CODEX_RATE_LIMIT_FACTOR must be 0 to 10000")
+	}
+	if _, err := edge.ParseProxies(cfg.Proxies); err != nil {
+		return cfg, fmt.Errorf("CODEX_TRUSTED_PROXIES: %w", err)
+	}
+	if err := cfg.checkOrigins(); err != nil {
+		return cfg, err
+	}
 	if cfg.Partitions < 1 || cfg.Partitions > 64 {
 		return cfg, errors.New("CODEX_COMMAND_PARTITIONS must be 1 to 64")
 	}
@@ -109,6 +123,23 @@ func readConfig() (config, error) {
 }
 
 func (c config) development() bool { return c.Env == "development" }
+
+// webOrigins are the origins of the web apps.
+func (c config) webOrigins() []string { return several(c.WebOrigins) }
+
+// checkOrigins refuses what is no origin, and in production what is not encrypted.
+func (c config) checkOrigins() error {
+	for _, origin := range c.webOrigins() {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || origin != u.Scheme+"://"+u.Host {
+			return fmt.Errorf("CODEX_WEB_ORIGINS: %q is no origin like https://codex.example", origin)
+		}
+		if u.Scheme != "https" && !c.development() {
+			return fmt.Errorf("CODEX_WEB_ORIGINS: %s must be https: whoever changes the page on its way could act for its user", origin)
+		}
+	}
+	return nil
+}
 
 // webhookSecrets returns the signing secrets by the last part of the route. A
 // variable may hold several, separated by commas, while one replaces another.
@@ -126,7 +157,8 @@ func (c config) webhookSecrets() map[string][]string {
 	return secrets
 }
 
-func several(s secret) []string {
+// several splits a list at its commas.
+func several[T ~string](s T) []string {
 	var list []string
 	for part := range strings.SplitSeq(string(s), ",") {
 		if part = strings.TrimSpace(part); part != "" {

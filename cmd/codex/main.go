@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/codex-platform/codex/cmd/codex/redact"
 )
 
 // cli is the command line. Everything that is not about one start is configured by
@@ -94,8 +96,12 @@ func newLogger(w io.Writer, level string, asJSON bool) *slog.Logger {
 		l = slog.LevelWarn
 	}
 	options := &slog.HandlerOptions{Level: l}
-	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+	mode := redact.Mask
+	if os.Getenv("CODEX_ENV") == "production" {
+		mode = redact.Hash
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if asJSON {
+		return slog.New(redact.New(slog.NewJSONHandler(w, options), mode))
+	}
+	return slog.New(redact.New(slog.NewTextHandler(w, options), mode))
 }

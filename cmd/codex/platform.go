@@ -44,6 +44,8 @@ type platform struct {
 	limits    bus.StreamLimits
 	// listener serves the edge; nil without that role.
 	listener net.Listener
+	// compat are more addresses of the edge, under the names of services.
+	compat []compatListener
 	// workDir holds the transcoder's files; this process alone uses it.
 	workDir string
 	// mailWritten wakes the mailer when both run in this process.

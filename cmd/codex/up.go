@@ -27,11 +27,12 @@ type upCmd struct {
 	Data      string `help:"Directory of the embedded parts; .codex unless CODEX_DATA says otherwise." placeholder:"DIR"`
 	Ephemeral bool   `help:"Use a throw-away directory and remove it at the end."`
 
-	Addr         string `help:"Where pages and API listen." placeholder:"HOST:PORT"`
-	StorageAddr  string `help:"Where the embedded storage listens." placeholder:"HOST:PORT"`
-	NATSAddr     string `name:"nats-addr" help:"Where the embedded bus listens." placeholder:"HOST:PORT"`
-	PaymentsAddr string `help:"Where the payments sandbox listens." placeholder:"HOST:PORT"`
-	Addresses    string `help:"Write the addresses to this file, as JSON, once everything is ready." placeholder:"FILE"`
+	Addr         string      `help:"Where pages and API listen." placeholder:"HOST:PORT"`
+	StorageAddr  string      `help:"Where the embedded storage listens." placeholder:"HOST:PORT"`
+	NATSAddr     string      `name:"nats-addr" help:"Where the embedded bus listens." placeholder:"HOST:PORT"`
+	PaymentsAddr string      `help:"Where the payments sandbox listens." placeholder:"HOST:PORT"`
+	CompatPorts  compatPorts `help:"Listen also where clients of the original expect its services (42069, 4001, 42071, 42072, 42074, 4002), or on a list of other ports in this order." placeholder:"PORTS"`
+	Addresses    string      `help:"Write the addresses to this file, as JSON, once everything is ready." placeholder:"FILE"`
 }
 
 // Help implements kong's HelpProvider.
@@ -85,6 +86,7 @@ func (u upCmd) override(cfg *config) {
 		to   *string
 	}{
 		{u.Data, &cfg.Data}, {u.Addr, &cfg.Addr}, {u.StorageAddr, &cfg.S3Addr}, {u.NATSAddr, &cfg.NATSAddr}, {u.PaymentsAddr, &cfg.SandboxAddr},
+		{string(u.CompatPorts), &cfg.CompatPorts},
 	} {
 		if o.flag != "" {
 			*o.to = o.flag
@@ -99,6 +101,15 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) erro
 		return err
 	}
 	defer func() { _ = listener.Close() }()
+	chosen, err := compatServices(cfg.CompatPorts)
+	if err != nil {
+		return err
+	}
+	compat, err := listenCompat(a.ctx, chosen)
+	if err != nil {
+		return err
+	}
+	defer closeAll(compat)
 	cfg.Addr = listener.Addr().String()
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + cfg.Addr
@@ -115,7 +126,7 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) erro
 		return err
 	}
 	defer p.close()
-	p.listener, p.workDir = listener, data.Path("transcoder")
+	p.listener, p.compat, p.workDir = listener, compat, data.Path("transcoder")
 	if err := p.ready(a.ctx); err != nil {
 		return err
 	}
@@ -127,7 +138,7 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) erro
 	}
 	defer probes()
 	go ps.watch(ctx, cancel)
-	err = p.run(ctx, allRoles, func() { u.announce(a, cfg, data) })
+	err = p.run(ctx, allRoles, func() { u.announce(a, cfg, data, chosen) })
 	if cause := context.Cause(ctx); err == nil && a.ctx.Err() == nil {
 		err = cause
 	}
@@ -135,10 +146,13 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) erro
 }
 
 // announce prints where to look.
-func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir) {
+func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir, compat []service) {
 	fmt.Fprintln(a.out)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "  pages and API\t%s\n", cfg.PublicURL)
+	for _, s := range compat {
+		fmt.Fprintf(w, "  as %s\thttp://127.0.0.1:%s\n", s.name, s.port)
+	}
 	if cfg.SMTPURL == "" {
 		fmt.Fprintf(w, "  mailbox\t%s/mailbox\n", cfg.PublicURL)
 	}
@@ -206,7 +220,7 @@ func (ps *parts) start(a *app, cfg *config, data *embedded.DataDir) error {
 		starting.Go(func() (err error) {
 			ps.s3, err = s3.Start(a.ctx, s3.Config{
 				Dir: data.Path("s3"), Addr: cfg.S3Addr, AccessKey: cfg.S3AccessKey, SecretKey: string(cfg.S3SecretKey), Region: cfg.S3Region,
-				Buckets: []string{cfg.S3BucketMedia, cfg.S3BucketAssets}, CORSOrigins: []string{cfg.PublicURL}, Logger: a.log,
+				Buckets: []string{cfg.S3BucketMedia, cfg.S3BucketAssets}, CORSOrigins: append([]string{cfg.PublicURL}, cfg.webOrigins()...), Logger: a.log,
 			})
 			return err
 		})

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// freePorts returns ports that nobody listens on now.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var ports []string
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = listener.Close() }()
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+func TestEveryServiceAnswersOnAPortOfItsOwn(t *testing.T) {
+	t.Parallel()
+	ports := freePorts(t, len(services))
+	r := startUp(t, filepath.Join(t.TempDir(), "data"), "--compat-ports="+strings.Join(ports, ","))
+	var urls []string
+	for i, port := range ports {
+		c := newClient(t, "http://127.0.0.1:"+port)
+		urls = append(urls, c.base)
+		if got := c.want(http.StatusOK, http.MethodGet, "/", nil)["service"]; got != services[i].name {
+			t.Errorf("port %s says it is %v, want %s", port, got, services[i].name)
+		}
+		health := c.want(http.StatusOK, http.MethodGet, "/health", nil)
+		if health["status"] != "healthy" || health["service"] != services[i].name {
+			t.Errorf("health of %s: %v", services[i].name, health)
+		}
+		for _, part := range []string{"database", "bus", "storage"} {
+			if field(health, "checks."+part) != "ok" {
+				t.Errorf("%s of %s: %v", part, services[i].name, health)
+			}
+		}
+		if !strings.Contains(r.out.String(), c.base) {
+			t.Errorf("%s is not in the table: %s", c.base, r.out)
+		}
+	}
+
+	// An account of one service is signed in at the others, whose own address, by
+	// either name, is no other site.
+	auth := newClient(t, urls[0])
+	auth.signUp("everywhere@example.com", "creator")
+	content := newClient(t, urls[1])
+	content.cookie = auth.cookie
+	for i, origin := range []string{urls[1], strings.Replace(urls[1], "127.0.0.1", "localhost", 1), strings.Replace(urls[5], "127.0.0.1", "localhost", 1)} {
+		content.want(http.StatusCreated, http.MethodPost, "/api/content", map[string]any{
+			"title": "A piece", "slug": "piece-" + string(rune('a'+i)), "contentType": "written", "contentBody": "Words.",
+		}, "Origin", origin)
+	}
+	content.want(http.StatusForbidden, http.MethodPost, "/api/content", map[string]any{
+		"title": "A piece", "slug": "piece-x", "contentType": "written", "contentBody": "Words.",
+	}, "Origin", "http://127.0.0.1:1")
+
+	if text := newClient(t, r.addresses["api"]).want(http.StatusOK, http.MethodGet, "/", nil)["text"]; text == nil {
+		t.Error("the platform's own address does not show its page")
+	}
+	r.stop(t)
+	if r.cmd.ProcessState.ExitCode() != 0 {
+		t.Errorf("exit code %d: %s", r.cmd.ProcessState.ExitCode(), r.out)
+	}
+	assertFree(t, urls...)
+}
+
+func TestATakenServicePortIsOneSentence(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := append(freePorts(t, 2), port)
+	r := launch(t, nil, "up", "--addr", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"), "--compat-ports="+strings.Join(ports, ","))
+	select {
+	case <-r.exited:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not end")
+	}
+	out := strings.TrimSpace(r.out.String())
+	want := "codex: 127.0.0.1:" + port + " is in use by another program: stop it, or set CODEX_COMPAT_PORTS to a free address"
+	if out != want || r.cmd.ProcessState.ExitCode() == 0 {
+		t.Errorf("exit code %d: %q, want %q", r.cmd.ProcessState.ExitCode(), out, want)
+	}
+}
+
+func TestTheServicesPortsAreTheOnesThatClientsKnow(t *testing.T) {
+	t.Parallel()
+	usual, err := compatServices("true")
+	if err != nil || !slices.Equal(usual, services) || len(usual) != 6 {
+		t.Errorf("%v, %v", usual, err)
+	}
+	if none, err := compatServices(""); len(none) > 0 || err != nil {
+		t.Errorf("%v, %v", none, err)
+	}
+	for _, wrong := range []string{"yes please", "0,1", "70000", "1,2,3,4,5,6,7", ",", "-1"} {
+		if _, err := compatServices(wrong); err == nil {
+			t.Errorf("%q is accepted", wrong)
+		}
+	}
+}
