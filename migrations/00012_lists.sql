@@ -1,0 +1,270 @@
+-- +goose Up
+
+-- list_days counts the rows of lists per day, so that a page is found without
+-- reading what comes before it: the days are added up to the one that the page
+-- begins in, and only that day's rows are skipped. The sum is the list's total.
+--
+-- list and owner name a list of one user or organization; kind is the part of it that
+-- a filter selects, with * for a filter that is not set. A day counts from 1970-01-01
+-- UTC, of the time that the list is ordered by.
+--
+-- Triggers add rows (one per statement and day, positive or negative) in the
+-- transaction of the change, and never update one: nobody waits for anybody, and every
+-- snapshot sees counts that agree with its rows. list_days_fold adds them up later.
+CREATE TABLE list_days (
+    list   text NOT NULL,
+    owner  text NOT NULL,
+    kind   text NOT NULL,
+    day    int  NOT NULL,
+    n      int  NOT NULL,
+    folded bool NOT NULL DEFAULT false
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
+CREATE INDEX list_days_walk ON list_days (list, owner, kind, day) INCLUDE (n);
+CREATE INDEX list_days_unfolded ON list_days (list) WHERE NOT folded;
+
+-- list_days_fold merges up to most rows that were added since, and returns how many.
+-- One session at a time does it.
+-- +goose StatementBegin
+CREATE FUNCTION list_days_fold(most int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    merged int;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('list_days_fold')) THEN
+        RETURN 0;
+    END IF;
+    WITH fresh AS (
+        SELECT ctid AS at, list, owner, kind, day FROM list_days WHERE NOT folded LIMIT most
+    ), rows AS (
+        SELECT at FROM fresh
+        UNION
+        SELECT d.ctid FROM (SELECT DISTINCT list, owner, kind, day FROM fresh) f
+        JOIN list_days d USING (list, owner, kind, day) WHERE d.folded
+    ), taken AS (
+        DELETE FROM list_days WHERE ctid = ANY(ARRAY(SELECT at FROM rows)) RETURNING list, owner, kind, day, n, folded
+    ), kept AS (
+        INSERT INTO list_days (list, owner, kind, day, n, folded)
+        SELECT list, owner, kind, day, sum(n), true FROM taken GROUP BY list, owner, kind, day HAVING sum(n) <> 0
+    )
+    SELECT count(*) INTO merged FROM taken WHERE NOT folded;
+    RETURN merged;
+END $$;
+
+CREATE FUNCTION list_day(t timestamptz) RETURNS int LANGUAGE sql STABLE
+    AS $$ SELECT floor(extract(epoch FROM t) / 86400)::int $$;
+
+-- list_days_follow makes a table's changes arrive in list_days. entries is a query
+-- over a row r of the table: the (list, owner, kind, day) that the row counts in. The
+-- view list_days_of_<table> has them all: what list_days must add up to.
+CREATE FUNCTION list_days_follow(followed text, entries text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format($body$
+        CREATE VIEW list_days_of_%1$s AS
+            SELECT e.list, e.owner, e.kind, e.day FROM %1$s r CROSS JOIN LATERAL (%2$s) e (list, owner, kind, day);
+        CREATE FUNCTION list_days_of_%1$s() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                INSERT INTO list_days (list, owner, kind, day, n)
+                SELECT e.list, e.owner, e.kind, e.day, count(*)
+                FROM come r CROSS JOIN LATERAL (%2$s) e (list, owner, kind, day) GROUP BY 1, 2, 3, 4;
+            ELSIF TG_OP = 'DELETE' THEN
+                INSERT INTO list_days (list, owner, kind, day, n)
+                SELECT e.list, e.owner, e.kind, e.day, -count(*)
+                FROM gone r CROSS JOIN LATERAL (%2$s) e (list, owner, kind, day) GROUP BY 1, 2, 3, 4;
+            ELSE
+                INSERT INTO list_days (list, owner, kind, day, n)
+                SELECT x.list, x.owner, x.kind, x.day, sum(x.sign) FROM (
+                    SELECT e.list, e.owner, e.kind, e.day, 1 AS sign
+                    FROM come r CROSS JOIN LATERAL (%2$s) e (list, owner, kind, day)
+                    UNION ALL
+                    SELECT e.list, e.owner, e.kind, e.day, -1
+                    FROM gone r CROSS JOIN LATERAL (%2$s) e (list, owner, kind, day)
+                ) x GROUP BY 1, 2, 3, 4 HAVING sum(x.sign) <> 0;
+            END IF;
+            RETURN NULL;
+        END $trigger$;
+        CREATE TRIGGER list_days_inserted AFTER INSERT ON %1$s REFERENCING NEW TABLE AS come
+            FOR EACH STATEMENT EXECUTE FUNCTION list_days_of_%1$s();
+        CREATE TRIGGER list_days_updated AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS gone NEW TABLE AS come
+            FOR EACH STATEMENT EXECUTE FUNCTION list_days_of_%1$s();
+        CREATE TRIGGER list_days_deleted AFTER DELETE ON %1$s REFERENCING OLD TABLE AS gone
+            FOR EACH STATEMENT EXECUTE FUNCTION list_days_of_%1$s();
+        INSERT INTO list_days (list, owner, kind, day, n, folded)
+        SELECT list, owner, kind, day, count(*), true FROM list_days_of_%1$s GROUP BY 1, 2, 3, 4;
+    $body$, followed, entries);
+END $$;
+-- +goose StatementEnd
+
+-- What users bought: kind is the status.
+SELECT list_days_follow('purchases', $$
+    SELECT 'purchases', r.customer_id, kind, list_day(r.created_at) FROM unnest(ARRAY['*', r.status]) kind $$);
+
+-- What creators uploaded: kind is status/type.
+SELECT list_days_follow('media_items', $$
+    SELECT 'media', r.creator_id, a || '/' || b, list_day(r.created_at)
+    FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.media_type]) b
+    WHERE r.deleted_at IS NULL $$);
+
+-- 'content' is what creators made, kind is status/type. 'published' is the public
+-- catalogue of an organization, and of everyone under the owner '': kind is the type.
+-- 'offered' is what an organization has for its members ('member') and for those who
+-- manage it ('management').
+SELECT list_days_follow('content', $$
+    SELECT 'content', r.creator_id, a || '/' || b, list_day(r.created_at)
+    FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.content_type]) b
+    WHERE r.deleted_at IS NULL
+    UNION ALL
+    SELECT 'published', o, kind, list_day(r.published_at)
+    FROM unnest(ARRAY['', r.organization_id::text]) o, unnest(ARRAY['*', r.content_type]) kind
+    WHERE o IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL AND r.access_type <> 'private'
+    UNION ALL
+    SELECT 'offered', r.organization_id::text, kind, list_day(r.published_at)
+    FROM unnest(ARRAY['management', CASE WHEN r.access_type IN ('free', 'paid', 'members') THEN 'member' END]) kind
+    WHERE r.organization_id IS NOT NULL AND kind IS NOT NULL
+      AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL $$);
+
+-- The members of organizations: kind is role/status.
+SELECT list_days_follow('organization_memberships', $$
+    SELECT 'members', r.organization_id::text, a || '/' || b, list_day(r.created_at)
+    FROM unnest(ARRAY['*', r.role]) a, unnest(ARRAY['*', r.status]) b $$);
+
+-- library_entries: what a user was given or has begun to watch, whether or not it can
+-- be seen at the moment. It is derived from content_access and video_playback, and
+-- holds what the order of a library needs, in one row per item.
+CREATE TABLE library_entries (
+    user_id    text        NOT NULL,
+    content_id uuid        NOT NULL,
+    -- There is a grant that was not taken back; its time may be over.
+    granted    bool        NOT NULL,
+    -- When the longest grant ends; null when one has no end, or there is none.
+    expires_at timestamptz,
+    -- When the item was last given or watched.
+    recent     timestamptz NOT NULL,
+    PRIMARY KEY (user_id, content_id)
+);
+CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) INCLUDE (expires_at) WHERE granted;
+CREATE INDEX library_expiring ON library_entries (user_id, expires_at) WHERE granted AND expires_at IS NOT NULL;
+CREATE INDEX library_begun ON library_entries (user_id) WHERE NOT granted;
+SELECT list_days_follow('library_entries', $$
+    SELECT 'library', r.user_id, 'granted', list_day(r.recent) WHERE r.granted $$);
+
+-- held: somebody was given the item, or bought it. What is held and withdrawn is
+-- missing from libraries although it is granted; there is little of it.
+ALTER TABLE content ADD COLUMN held bool NOT NULL DEFAULT false;
+CREATE INDEX content_withdrawn ON content (id)
+    WHERE held AND (status <> 'published' OR deleted_at IS NOT NULL OR access_type IN ('team', 'private'));
+
+-- library_refresh derives the entries of pairs of user and content anew. The entries
+-- are locked first, made when they are missing: of two transactions that change grants
+-- of one pair, the second derives after it has seen what the first did.
+-- +goose StatementBegin
+CREATE FUNCTION library_refresh(users text[], contents uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO library_entries AS e (user_id, content_id, granted, recent)
+    SELECT DISTINCT p.u, p.c, false, timestamptz '-infinity' FROM unnest(users, contents) p (u, c) ORDER BY 1, 2
+    ON CONFLICT (user_id, content_id) DO UPDATE SET recent = e.recent WHERE false;
+
+    UPDATE library_entries e SET granted = x.granted, expires_at = x.expires_at, recent = x.recent
+    FROM (SELECT DISTINCT u, c FROM unnest(users, contents) p (u, c)) p
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(bool_or(f.granted), false) AS granted, GREATEST(max(f.at), '-infinity') AS recent,
+               CASE WHEN NOT bool_or(f.granted AND f.expires_at IS NULL) THEN max(f.expires_at) END AS expires_at
+        FROM (
+            SELECT true AS granted, a.expires_at, a.created_at AS at FROM content_access a
+            WHERE a.user_id = p.u AND a.content_id = p.c AND a.deleted_at IS NULL
+            UNION ALL
+            SELECT false, NULL, v.updated_at FROM video_playback v WHERE v.user_id = p.u AND v.content_id = p.c
+        ) f
+    ) x
+    WHERE e.user_id = p.u AND e.content_id = p.c
+      AND (e.granted, e.expires_at, e.recent) IS DISTINCT FROM (x.granted, x.expires_at, x.recent);
+
+    DELETE FROM library_entries e USING unnest(users, contents) p (u, c)
+    WHERE e.user_id = p.u AND e.content_id = p.c AND e.recent = '-infinity';
+
+    UPDATE content SET held = true WHERE id = ANY(contents) AND NOT held;
+END $$;
+
+CREATE FUNCTION library_of_grants() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    users    text[];
+    contents uuid[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(user_id), array_agg(content_id) INTO users, contents FROM come WHERE deleted_at IS NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(user_id), array_agg(content_id) INTO users, contents FROM gone WHERE deleted_at IS NULL;
+    ELSE
+        SELECT array_agg(n.user_id), array_agg(n.content_id) INTO users, contents
+        FROM come n JOIN gone o USING (id)
+        WHERE (n.deleted_at IS NULL, n.expires_at, n.created_at) IS DISTINCT FROM (o.deleted_at IS NULL, o.expires_at, o.created_at);
+    END IF;
+    IF users IS NOT NULL THEN
+        PERFORM library_refresh(users, contents);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- What is watched moves up. It moves back only with the playback's deletion.
+CREATE FUNCTION library_of_playback() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    users    text[];
+    contents uuid[];
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        SELECT array_agg(user_id), array_agg(content_id) INTO users, contents FROM gone;
+        IF users IS NOT NULL THEN
+            PERFORM library_refresh(users, contents);
+        END IF;
+    ELSE
+        INSERT INTO library_entries AS e (user_id, content_id, granted, recent)
+        SELECT user_id, content_id, false, updated_at FROM come ORDER BY user_id, content_id
+        ON CONFLICT (user_id, content_id) DO UPDATE SET recent = excluded.recent WHERE e.recent < excluded.recent;
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER library_granted AFTER INSERT ON content_access REFERENCING NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_grants();
+CREATE TRIGGER library_changed AFTER UPDATE ON content_access REFERENCING OLD TABLE AS gone NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_grants();
+CREATE TRIGGER library_ended AFTER DELETE ON content_access REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_grants();
+CREATE TRIGGER library_begun AFTER INSERT ON video_playback REFERENCING NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_playback();
+CREATE TRIGGER library_watched AFTER UPDATE ON video_playback REFERENCING NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_playback();
+CREATE TRIGGER library_forgotten AFTER DELETE ON video_playback REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_playback();
+SELECT library_refresh(array_agg(user_id), array_agg(content_id)) FROM (
+    SELECT user_id, content_id FROM content_access WHERE deleted_at IS NULL
+    UNION SELECT user_id, content_id FROM video_playback
+) pairs;
+
+-- An index per order of a list. The columns after INCLUDE are those that filter it:
+-- what a page skips is skipped without its rows.
+DROP INDEX purchases_customer;
+CREATE INDEX purchases_customer ON purchases (customer_id, created_at DESC, id);
+CREATE INDEX purchases_customer_status ON purchases (customer_id, status, created_at DESC, id);
+
+DROP INDEX media_creator;
+CREATE INDEX media_by_created ON media_items (creator_id, created_at, id) INCLUDE (status, media_type) WHERE deleted_at IS NULL;
+CREATE INDEX media_by_title ON media_items (creator_id, title, id) INCLUDE (status, media_type) WHERE deleted_at IS NULL;
+CREATE INDEX media_by_uploaded ON media_items (creator_id, uploaded_at, id) INCLUDE (status, media_type) WHERE deleted_at IS NULL;
+CREATE INDEX media_by_uploaded_down ON media_items (creator_id, uploaded_at DESC NULLS LAST, id DESC) INCLUDE (status, media_type) WHERE deleted_at IS NULL;
+
+DROP INDEX content_creator;
+CREATE INDEX content_by_created ON content (creator_id, created_at, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+CREATE INDEX content_by_updated ON content (creator_id, updated_at, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+CREATE INDEX content_by_published ON content (creator_id, published_at, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+CREATE INDEX content_by_published_down ON content (creator_id, published_at DESC NULLS LAST, id DESC) INCLUDE (status, content_type, access_type)
+    WHERE deleted_at IS NULL;
+CREATE INDEX content_by_title ON content (creator_id, title, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+CREATE INDEX content_by_views ON content (creator_id, view_count, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+CREATE INDEX content_by_sales ON content (creator_id, purchase_count, id) INCLUDE (status, content_type, access_type) WHERE deleted_at IS NULL;
+
+DROP INDEX content_public;
+DROP INDEX content_discover;
+CREATE INDEX content_public ON content (organization_id, published_at, id) INCLUDE (content_type, access_type) WHERE status = 'published' AND deleted_at IS NULL;
+CREATE INDEX content_public_title ON content (organization_id, title, id) INCLUDE (content_type, access_type) WHERE status = 'published' AND deleted_at IS NULL;
+CREATE INDEX content_discover ON content (published_at, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
+CREATE INDEX content_discover_title ON content (title, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
