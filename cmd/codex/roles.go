@@ -24,6 +24,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/transcoder"
 	"github.com/codex-platform/codex/handlers/web"
@@ -114,11 +115,11 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 	mediaBucket := store.Bucket(p.cfg.S3BucketMedia)
 	return []any{
 		edge.AuthRoutes{Passwords: passwords, Committed: p.wakeMailer},
-		edge.UserRoutes{},
+		edge.UserRoutes{Committed: p.wakeMailer},
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
 		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: p.prober()}),
-		edge.TranscodingRoutes{Secrets: byteSlices(several(p.cfg.TranscoderSecret))},
+		edge.TranscodingRoutes{Secrets: byteSlices(several(p.cfg.TranscoderSecret)), Orphans: p.orphans(store)},
 		edge.CheckoutRoutes{Sessions: payments},
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
 		edge.PurchaseRoutes{},
@@ -165,6 +166,13 @@ func (p *platform) storage() (*mediastore.Client, error) {
 	})
 }
 
+// orphans searches the storage for objects that belong to nothing.
+func (p *platform) orphans(store *mediastore.Client) *objects.Orphans {
+	return &objects.Orphans{
+		Pool: p.pool, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Now: time.Now, Log: p.log,
+	}
+}
+
 func (p *platform) payments() (*stripe.Client, error) {
 	return stripe.New(stripe.Config{SecretKey: string(p.cfg.StripeKey), BackendURL: p.cfg.StripeBackend})
 }
@@ -185,6 +193,11 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	store, err := p.storage()
+	if err != nil {
+		return nil, err
+	}
+	mediaBucket := store.Bucket(p.cfg.S3BucketMedia)
 	dispatcher, err := bus.NewDispatcher(p.conn, "sweeper-"+uuid.NewString(), p.cfg.Partitions, p.log)
 	if err != nil {
 		return nil, err
@@ -201,9 +214,12 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		commands.Playback{},
 	}, []commands.External{
 		&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log},
+		&commands.Uploads{Store: mediaBucket},
 	})
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
+	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}
+	orphans := p.orphans(store)
 	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
 	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
 	obligations := &commands.Obligations{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
@@ -212,7 +228,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, stuck.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 

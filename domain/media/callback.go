@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"time"
 
@@ -32,52 +31,46 @@ const (
 
 // Callback is what a transcoder reports. Which fields count depends on Status; fields that are not named here are ignored.
 type Callback struct {
-	Status  CallbackStatus `json:"status"`
-	JobID   string         `json:"jobId"`
+	Status  CallbackStatus `json:"status" jsonschema:"required,enum=completed,enum=failed,enum=progress,example=progress"`
+	JobID   string         `json:"jobId" jsonschema:"required,minLength=1,maxLength=255,example=5a5b1c9e-0f5c-5d0e-8f3c-2b1c9c52d7aa"`
 	MediaID string         `json:"mediaId,omitempty"`
 	// Output belongs to completed. A completed callback without one is a failure.
 	Output *Output `json:"output,omitempty"`
 	// Error belongs to failed.
-	Error string `json:"error,omitempty"`
+	Error string `json:"error,omitempty" jsonschema:"maxLength=2000"`
 	// Progress (0 to 100) and Step belong to progress.
-	Progress *int   `json:"progress,omitempty"`
-	Step     string `json:"step,omitempty"`
+	Progress *int   `json:"progress,omitempty" jsonschema:"minimum=0,maximum=100,example=40"`
+	Step     string `json:"step,omitempty" jsonschema:"enum=downloading,enum=probing,enum=mezzanine,enum=loudness,enum=encoding_variants,enum=preview,enum=thumbnails,enum=waveform,enum=uploading_outputs,enum=finalizing,example=preview"`
 }
 
 // Output is what a job made. Keys are null where the type of media has no such object.
 type Output struct {
 	MediaID           string             `json:"mediaId"`
-	Type              Type               `json:"type"`
-	HLSMasterKey      *string            `json:"hlsMasterKey"`
-	HLSPreviewKey     *string            `json:"hlsPreviewKey"`
-	ThumbnailKey      *string            `json:"thumbnailKey"`
-	WaveformKey       *string            `json:"waveformKey"`
-	WaveformImageKey  *string            `json:"waveformImageKey"`
-	MezzanineKey      *string            `json:"mezzanineKey"`
+	Type              Type               `json:"type" jsonschema:"required,enum=video,enum=audio"`
+	HLSMasterKey      *string            `json:"hlsMasterKey" jsonschema:"maxLength=500"`
+	HLSPreviewKey     *string            `json:"hlsPreviewKey" jsonschema:"maxLength=500"`
+	ThumbnailKey      *string            `json:"thumbnailKey" jsonschema:"maxLength=500"`
+	WaveformKey       *string            `json:"waveformKey" jsonschema:"maxLength=500"`
+	WaveformImageKey  *string            `json:"waveformImageKey" jsonschema:"maxLength=500"`
+	MezzanineKey      *string            `json:"mezzanineKey" jsonschema:"maxLength=500"`
 	ThumbnailVariants *ThumbnailVariants `json:"thumbnailVariants"`
-	DurationSeconds   float64            `json:"durationSeconds"`
-	Width             *int               `json:"width"`
-	Height            *int               `json:"height"`
-	ReadyVariants     []string           `json:"readyVariants"`
+	// DurationSeconds is above 0; a fraction is rounded to a second at least.
+	DurationSeconds float64  `json:"durationSeconds" jsonschema:"required,minimum=0,maximum=86400"`
+	Width           *int     `json:"width" jsonschema:"minimum=1,maximum=7680"`
+	Height          *int     `json:"height" jsonschema:"minimum=1,maximum=4320"`
+	ReadyVariants   []string `json:"readyVariants" jsonschema:"maxItems=10" each:"enum=1080p,enum=720p,enum=480p,enum=360p,enum=source,enum=audio"`
 	// Loudness in hundredths of LUFS, dBTP and LU.
-	LoudnessIntegrated *int `json:"loudnessIntegrated"`
-	LoudnessPeak       *int `json:"loudnessPeak"`
-	LoudnessRange      *int `json:"loudnessRange"`
+	LoudnessIntegrated *int `json:"loudnessIntegrated" jsonschema:"minimum=-10000,maximum=1000"`
+	LoudnessPeak       *int `json:"loudnessPeak" jsonschema:"minimum=-10000,maximum=2000"`
+	LoudnessRange      *int `json:"loudnessRange" jsonschema:"minimum=0,maximum=50000"`
 }
 
 // ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the item; nobody stores them.
 type ThumbnailVariants struct {
-	SM string `json:"sm"`
-	MD string `json:"md"`
-	LG string `json:"lg"`
+	SM string `json:"sm" jsonschema:"maxLength=500"`
+	MD string `json:"md" jsonschema:"maxLength=500"`
+	LG string `json:"lg" jsonschema:"maxLength=500"`
 }
-
-var steps = []string{
-	"downloading", "probing", "mezzanine", "loudness", "encoding_variants", "preview", "thumbnails", "waveform",
-	"uploading_outputs", "finalizing",
-}
-
-var variants = []string{"1080p", "720p", "480p", "360p", "source", "audio"}
 
 func (o Output) keys() []namedKey {
 	return []namedKey{
@@ -97,61 +90,29 @@ func (o Output) loudness() *Loudness {
 	return &Loudness{Integrated: *o.LoudnessIntegrated, Peak: *o.LoudnessPeak, Range: *o.LoudnessRange}
 }
 
-// Validate checks the fields that count for the callback's status.
+// Validate checks the fields that count for the callback's status, and no others.
 func (c Callback) Validate() []domain.Field {
-	var bad []domain.Field
-	if c.JobID == "" || len(c.JobID) > 255 {
-		bad = append(bad, domain.Field{Path: "jobId", Message: "must have 1 to 255 characters"})
-	}
+	counted := Callback{Status: c.Status, JobID: c.JobID}
 	switch c.Status {
 	case CallbackCompleted:
-		if c.Output != nil {
-			bad = c.Output.check(bad)
-		}
+		counted.Output = c.Output
 	case CallbackFailed:
-		bad = checkText(bad, "error", &c.Error, maxErrorText)
+		counted.Error = c.Error
 	case CallbackProgress:
-		if c.Progress == nil {
-			bad = append(bad, domain.Field{Path: "progress", Message: "must be from 0 to 100"})
+		counted.Progress, counted.Step = c.Progress, c.Step
+	}
+	bad := domain.Check(counted)
+	if c.Status == CallbackProgress && c.Progress == nil {
+		bad = append(bad, domain.Field{Path: "progress", Message: "is required"})
+	}
+	if c.Status == CallbackProgress && c.Step == "" {
+		bad = append(bad, domain.Field{Path: "step", Message: "is required"})
+	}
+	if out := counted.Output; out != nil {
+		if out.DurationSeconds == 0 {
+			bad = append(bad, domain.Field{Path: "output.durationSeconds", Message: "must be above 0"})
 		}
-		bad = checkRange(bad, "progress", c.Progress, 0, 100)
-		if !slices.Contains(steps, c.Step) {
-			bad = append(bad, domain.Field{Path: "step", Message: "is not one of the steps"})
-		}
-	default:
-		bad = append(bad, domain.Field{Path: "status", Message: "must be completed, failed or progress"})
-	}
-	return bad
-}
-
-func (o Output) check(bad []domain.Field) []domain.Field {
-	if !o.Type.Valid() {
-		bad = append(bad, domain.Field{Path: "output.type", Message: "must be video or audio"})
-	}
-	if o.DurationSeconds <= 0 || o.DurationSeconds > maxDurationSeconds {
-		bad = append(bad, domain.Field{Path: "output.durationSeconds", Message: "must be from 1 to 86400"})
-	}
-	for _, key := range o.keys() {
-		if key.value != nil && !SafeKey(*key.value) {
-			bad = append(bad, domain.Field{Path: key.name, Message: "is not an acceptable object key"})
-		}
-	}
-	bad = checkRange(bad, "output.width", o.Width, 1, maxWidth)
-	bad = checkRange(bad, "output.height", o.Height, 1, maxHeight)
-	bad = checkRange(bad, "output.loudnessIntegrated", o.LoudnessIntegrated, -10_000, 1000)
-	bad = checkRange(bad, "output.loudnessPeak", o.LoudnessPeak, -10_000, 2000)
-	bad = checkRange(bad, "output.loudnessRange", o.LoudnessRange, 0, 50_000)
-	return checkVariants(bad, "output.readyVariants", o.ReadyVariants)
-}
-
-func checkVariants(bad []domain.Field, path string, given []string) []domain.Field {
-	if len(given) > 10 {
-		return append(bad, domain.Field{Path: path, Message: "must have at most 10 entries"})
-	}
-	for _, v := range given {
-		if !slices.Contains(variants, v) {
-			return append(bad, domain.Field{Path: path, Message: "has an unknown entry"})
-		}
+		bad = checkKeys(bad, out.keys())
 	}
 	return bad
 }

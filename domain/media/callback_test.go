@@ -80,7 +80,7 @@ func TestCallbacksAreCheckedFieldByField(t *testing.T) {
 		"output.width":              func(o *media.Output) { o.Width = p(7681) },
 		"output.height":             func(o *media.Output) { o.Height = p(0) },
 		"output.hlsMasterKey":       func(o *media.Output) { o.HLSMasterKey = p("a/../b") },
-		"output.readyVariants":      func(o *media.Output) { o.ReadyVariants = []string{"8k"} },
+		"output.readyVariants.0":    func(o *media.Output) { o.ReadyVariants = []string{"8k"} },
 		"output.loudnessIntegrated": func(o *media.Output) { o.LoudnessIntegrated = p(1001) },
 		"output.loudnessRange":      func(o *media.Output) { o.LoudnessRange = p(-1) },
 		"output.loudnessPeak":       func(o *media.Output) { o.LoudnessPeak = p(2001) },

@@ -1,55 +1,32 @@
 package media
 
 import (
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/codex-platform/codex/domain"
 )
 
-// Limits on input, from the contract.
-const (
-	maxTitle             = 255
-	maxDescription       = 5000
-	maxDescriptionUpdate = 2000
-	maxDurationSeconds   = 86_400
-	maxWidth             = 7680
-	maxHeight            = 4320
-	maxErrorText         = 2000
-)
+// Limits of what is checked by hand; those of fields stand in the fields' tags.
+const maxErrorText = 2000
 
 // Register asks for a new item that waits for its file.
 type Register struct {
-	Title         string  `json:"title"`
-	Description   *string `json:"description,omitempty"`
-	MediaType     Type    `json:"mediaType"`
-	MimeType      string  `json:"mimeType"`
-	FileSizeBytes int64   `json:"fileSizeBytes"`
+	Title         string  `json:"title" jsonschema:"required,minLength=1,maxLength=255,example=Rehearsal in March"`
+	Description   *string `json:"description,omitempty" jsonschema:"maxLength=5000"`
+	MediaType     Type    `json:"mediaType" jsonschema:"required,enum=video,enum=audio,example=video"`
+	MimeType      string  `json:"mimeType" jsonschema:"required,enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,example=video/mp4"`
+	FileSizeBytes int64   `json:"fileSizeBytes" jsonschema:"required,minimum=1,maximum=5368709120,example=1048576"`
 	// R2Key is honoured in development, when it is a valid key; otherwise the key is ours.
-	R2Key string `json:"r2Key,omitempty"`
+	R2Key string `json:"r2Key,omitempty" jsonschema:"maxLength=500,pattern=^[A-Za-z0-9/_-]+(\\.[A-Za-z0-9]+)?$" rule:"must be letters, digits, slashes, _ and -, and one extension at most"`
 }
 
-// Validate implements the edge's check of input.
-func (r Register) Validate() []domain.Field {
-	var bad []domain.Field
-	bad = checkTitle(bad, r.Title)
-	bad = checkText(bad, "description", r.Description, maxDescription)
-	if !r.MediaType.Valid() {
-		bad = append(bad, domain.Field{Path: "mediaType", Message: "must be video or audio"})
-	}
-	switch declared := typeOfMime(r.MimeType); {
-	case declared == "":
-		bad = append(bad, domain.Field{Path: "mimeType", Message: "is not a type that can be uploaded"})
-	case r.MediaType.Valid() && declared != r.MediaType:
+// Validate trims the title and returns the fields that break the contract's limits.
+func (r *Register) Validate() []domain.Field {
+	r.Title = strings.TrimSpace(r.Title)
+	bad := domain.Check(r)
+	if declared := typeOfMime(r.MimeType); declared != "" && r.MediaType.Valid() && declared != r.MediaType {
 		bad = append(bad, domain.Field{Path: "mimeType", Message: "does not agree with mediaType"})
-	}
-	if r.FileSizeBytes < 1 || r.FileSizeBytes > MaxUploadBytes {
-		bad = append(bad, domain.Field{Path: "fileSizeBytes", Message: "must be from 1 to " + strconv.Itoa(MaxUploadBytes)})
-	}
-	if len(r.R2Key) > maxKeyLength {
-		bad = append(bad, domain.Field{Path: "r2Key", Message: "must have at most 500 characters"})
 	}
 	return bad
 }
@@ -69,55 +46,46 @@ type Reject struct {
 // Retry asks for another attempt.
 type Retry struct{}
 
+// Transcode asks for a job for an item whose file is there.
+type Transcode struct {
+	// Priority is 0 (urgent) to 4 (backlog); absent is [DefaultPriority].
+	Priority *int `json:"priority,omitempty" jsonschema:"minimum=0,maximum=4,example=1"`
+}
+
+// Validate returns the fields that break the contract's limits.
+func (t Transcode) Validate() []domain.Field { return domain.Check(t) }
+
 // Delete asks for the end of an item.
 type Delete struct{}
 
 // Update changes what the creator wrote about an item. The fields after Description are for test clients, in development.
 type Update struct {
-	Title       *string `json:"title,omitempty"`
-	Description *string `json:"description,omitempty"`
+	Title       *string `json:"title,omitempty" jsonschema:"minLength=1,maxLength=255,example=Rehearsal in April"`
+	Description *string `json:"description,omitempty" jsonschema:"maxLength=2000"`
 
-	Status               *Status    `json:"status,omitempty"`
-	R2Key                *string    `json:"r2Key,omitempty"`
-	FileSizeBytes        *int64     `json:"fileSizeBytes,omitempty"`
-	MimeType             *string    `json:"mimeType,omitempty"`
-	DurationSeconds      *int       `json:"durationSeconds,omitempty"`
-	Width                *int       `json:"width,omitempty"`
-	Height               *int       `json:"height,omitempty"`
-	HLSMasterPlaylistKey *string    `json:"hlsMasterPlaylistKey,omitempty"`
-	HLSPreviewKey        *string    `json:"hlsPreviewKey,omitempty"`
-	ThumbnailKey         *string    `json:"thumbnailKey,omitempty"`
-	WaveformKey          *string    `json:"waveformKey,omitempty"`
-	WaveformImageKey     *string    `json:"waveformImageKey,omitempty"`
-	ReadyVariants        []string   `json:"readyVariants,omitempty"`
+	Status               *Status    `json:"status,omitempty" jsonschema:"enum=uploading,enum=uploaded,enum=transcoding,enum=ready,enum=failed"`
+	R2Key                *string    `json:"r2Key,omitempty" jsonschema:"maxLength=500"`
+	FileSizeBytes        *int64     `json:"fileSizeBytes,omitempty" jsonschema:"minimum=1,maximum=5368709120"`
+	MimeType             *string    `json:"mimeType,omitempty" jsonschema:"enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg"`
+	DurationSeconds      *int       `json:"durationSeconds,omitempty" jsonschema:"minimum=0,maximum=86400"`
+	Width                *int       `json:"width,omitempty" jsonschema:"minimum=1,maximum=7680"`
+	Height               *int       `json:"height,omitempty" jsonschema:"minimum=1,maximum=4320"`
+	HLSMasterPlaylistKey *string    `json:"hlsMasterPlaylistKey,omitempty" jsonschema:"maxLength=500"`
+	HLSPreviewKey        *string    `json:"hlsPreviewKey,omitempty" jsonschema:"maxLength=500"`
+	ThumbnailKey         *string    `json:"thumbnailKey,omitempty" jsonschema:"maxLength=500"`
+	WaveformKey          *string    `json:"waveformKey,omitempty" jsonschema:"maxLength=500"`
+	WaveformImageKey     *string    `json:"waveformImageKey,omitempty" jsonschema:"maxLength=500"`
+	ReadyVariants        []string   `json:"readyVariants,omitempty" jsonschema:"maxItems=10" each:"enum=1080p,enum=720p,enum=480p,enum=360p,enum=source,enum=audio"`
 	UploadedAt           *time.Time `json:"uploadedAt,omitempty"`
 }
 
-// Validate implements the edge's check of input.
-func (u Update) Validate() []domain.Field {
-	var bad []domain.Field
+// Validate trims the title and returns the fields that break the contract's limits.
+func (u *Update) Validate() []domain.Field {
 	if u.Title != nil {
-		bad = checkTitle(bad, *u.Title)
+		title := strings.TrimSpace(*u.Title)
+		u.Title = &title
 	}
-	bad = checkText(bad, "description", u.Description, maxDescriptionUpdate)
-	if u.Status != nil && !u.Status.Valid() {
-		bad = append(bad, domain.Field{Path: "status", Message: "is not one of the statuses"})
-	}
-	bad = checkRange(bad, "durationSeconds", u.DurationSeconds, 0, maxDurationSeconds)
-	bad = checkRange(bad, "width", u.Width, 1, maxWidth)
-	bad = checkRange(bad, "height", u.Height, 1, maxHeight)
-	if u.FileSizeBytes != nil && (*u.FileSizeBytes < 1 || *u.FileSizeBytes > MaxUploadBytes) {
-		bad = append(bad, domain.Field{Path: "fileSizeBytes", Message: "must be from 1 to " + strconv.Itoa(MaxUploadBytes)})
-	}
-	if u.MimeType != nil && typeOfMime(*u.MimeType) == "" {
-		bad = append(bad, domain.Field{Path: "mimeType", Message: "is not a type that can be uploaded"})
-	}
-	for _, key := range u.keys() {
-		if key.value != nil && !SafeKey(*key.value) {
-			bad = append(bad, domain.Field{Path: key.name, Message: "is not an acceptable object key"})
-		}
-	}
-	return checkVariants(bad, "readyVariants", u.ReadyVariants)
+	return checkKeys(domain.Check(u), u.keys())
 }
 
 type namedKey struct {
@@ -190,23 +158,13 @@ type FailStuck struct {
 	SeenAt time.Time `json:"seenAt"`
 }
 
-func checkTitle(bad []domain.Field, title string) []domain.Field {
-	if n := utf8.RuneCountInString(title); n > maxTitle || strings.TrimSpace(title) == "" {
-		return append(bad, domain.Field{Path: "title", Message: "must have 1 to 255 characters"})
-	}
-	return bad
-}
-
-func checkText(bad []domain.Field, path string, text *string, limit int) []domain.Field {
-	if text != nil && utf8.RuneCountInString(*text) > limit {
-		return append(bad, domain.Field{Path: path, Message: "must have at most " + strconv.Itoa(limit) + " characters"})
-	}
-	return bad
-}
-
-func checkRange(bad []domain.Field, path string, n *int, low, high int) []domain.Field {
-	if n != nil && (*n < low || *n > high) {
-		return append(bad, domain.Field{Path: path, Message: "must be from " + strconv.Itoa(low) + " to " + strconv.Itoa(high)})
+// checkKeys refuses keys that could be mistaken for something else where keys become paths or URLs. One that is too long
+// was refused before.
+func checkKeys(bad []domain.Field, keys []namedKey) []domain.Field {
+	for _, key := range keys {
+		if key.value != nil && len(*key.value) <= maxKeyLength && !SafeKey(*key.value) {
+			bad = append(bad, domain.Field{Path: key.name, Message: "is not an acceptable object key"})
+		}
 	}
 	return bad
 }

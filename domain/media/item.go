@@ -3,7 +3,6 @@ package media
 import (
 	"time"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -123,13 +122,16 @@ type Facts struct {
 // exists reports whether the item is there and not deleted.
 func (i Item) exists() bool { return i.ID != "" && i.DeletedAt == nil }
 
-// authorize refuses everybody but the owner. To others the item does not exist.
-func (i Item) authorize(a Actor) error {
+// FileRejected reports whether the item ended because its file is not what was declared.
+func (i Item) FileRejected() bool { return i.Status == Failed && i.UploadedAt == nil }
+
+// Authorize refuses everybody but the owner. To others the item does not exist.
+func (i Item) Authorize(a Actor) error {
 	if !i.exists() || i.CreatorID != a.ID {
-		return domain.Missing("MEDIA_NOT_FOUND", "Media")
+		return ErrNotFound
 	}
 	if !a.mayUpload() {
-		return domain.Refuse(domain.Forbidden, "", "You may not do this")
+		return ErrNotCreator
 	}
 	return nil
 }
@@ -139,9 +141,4 @@ func (i Item) changed(now time.Time, payloads ...events.Payload) (Item, []events
 	i.UpdatedAt = now
 	i.Version += int64(len(payloads))
 	return i, payloads
-}
-
-// refuse returns a refusal whose public code is the reason itself, as the contract has it for media.
-func refuse(class domain.Class, reason, message string) *domain.Error {
-	return &domain.Error{Class: class, Code: reason, Reason: reason, Message: message}
 }

@@ -10,7 +10,7 @@ import (
 // New decides the registration of an item with this id.
 func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if !f.Actor.mayUpload() {
-		return Item{}, nil, domain.Refuse(domain.Forbidden, "", "You may not do this")
+		return Item{}, nil, ErrNotCreator
 	}
 	if err := domain.BadFields(cmd.Validate()); err != nil {
 		return Item{}, nil, err
@@ -31,7 +31,7 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 
 // CompleteUpload decides that the file is there. Asked again while the item waits for its job, it succeeds without an event.
 func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, []events.Payload, error) {
-	if err := i.authorize(f.Actor); err != nil {
+	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
 	}
 	switch i.Status {
@@ -50,9 +50,7 @@ func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, 
 }
 
 func (i Item) notUploading() error {
-	err := domain.Refuse(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
-	err.Context = map[string]any{"status": i.Status, "allowed": []Status{Uploading, Uploaded}}
-	return err
+	return With(ErrUploadOver, map[string]any{"status": i.Status, "allowed": []Status{Uploading, Uploaded}})
 }
 
 func (i Item) uploaded() events.MediaUploaded {
@@ -64,7 +62,7 @@ func (i Item) uploaded() events.MediaUploaded {
 
 // Reject decides that the uploaded file is not what was declared. It ends the item: another file is another item.
 func (i Item) Reject(cmd Reject, f Facts, now time.Time) (Item, []events.Payload, error) {
-	if err := i.authorize(f.Actor); err != nil {
+	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
 	}
 	if i.Status != Uploading {
@@ -99,41 +97,46 @@ func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads
 	return next, payloads, true
 }
 
+// Dispatch decides that a job is given out with a priority, for a program that asks for it before the platform itself does.
+func (i Item) Dispatch(cmd Transcode, jobID string, now time.Time) (Item, []events.Payload, error) {
+	if !i.exists() {
+		return i, nil, ErrTranscodingNotFound
+	}
+	asked := i
+	if cmd.Priority != nil {
+		asked.Priority = *cmd.Priority
+	}
+	next, payloads, ok := asked.StartTranscoding(jobID, now)
+	if !ok {
+		return i, nil, With(ErrState, map[string]any{"status": i.Status, "allowed": []Status{Uploaded}})
+	}
+	return next, payloads, nil
+}
+
 // Retry decides another attempt for a failed item. An item whose file was refused has nothing to try again with.
 func (i Item) Retry(_ Retry, f Facts, now time.Time) (Item, []events.Payload, error) {
 	switch {
 	case !i.exists():
-		return i, nil, domain.Missing("TRANSCODING_MEDIA_NOT_FOUND", "Media")
+		return i, nil, ErrTranscodingNotFound
 	case i.CreatorID != f.Actor.ID:
-		return i, nil, NotOwner()
+		return i, nil, ErrNotOwner
 	case i.Status != Failed || i.UploadedAt == nil:
-		err := refuse(domain.Rule, "INVALID_MEDIA_STATE", "Only a failed transcoding can be tried again")
-		err.Context = map[string]any{"status": i.Status, "allowed": []Status{Failed}}
-		return i, nil, err
+		return i, nil, With(ErrState, map[string]any{"status": i.Status, "allowed": []Status{Failed}})
 	case i.Attempts >= MaxAttempts:
-		err := refuse(domain.Rule, "MAX_RETRIES_EXCEEDED", "This file was tried three times; upload it again")
-		err.Context = map[string]any{"attempts": i.Attempts, "maximum": MaxAttempts}
-		return i, nil, err
+		return i, nil, With(ErrRetriesExceeded, map[string]any{"attempts": i.Attempts, "maximum": MaxAttempts})
 	}
 	i.Status, i.JobID, i.Error, i.ErrorCode = Uploaded, "", "", ""
 	next, payloads := i.changed(now, events.MediaRetried{MediaID: i.ID, Attempt: i.Attempts + 1})
 	return next, payloads, nil
 }
 
-// NotOwner is the refusal of transcoding routes to everybody but the owner.
-func NotOwner() error {
-	return refuse(domain.Forbidden, "MEDIA_OWNERSHIP_ERROR", "This media item belongs to somebody else")
-}
-
 // Delete decides the end of an item. Published content that shows it stands in the way.
 func (i Item) Delete(_ Delete, f Facts, now time.Time) (Item, []events.Payload, error) {
-	if err := i.authorize(f.Actor); err != nil {
+	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
 	}
 	if f.PublishedUses > 0 {
-		err := refuse(domain.Rule, "MEDIA_IN_USE", "Published content uses this media item; unpublish it first")
-		err.Context = map[string]any{"publishedContent": f.PublishedUses}
-		return i, nil, err
+		return i, nil, With(ErrInUse, map[string]any{"publishedContent": f.PublishedUses})
 	}
 	i.DeletedAt = &now
 	next, payloads := i.changed(now, events.MediaDeleted{MediaID: i.ID, CreatorID: i.CreatorID})
@@ -142,7 +145,7 @@ func (i Item) Delete(_ Delete, f Facts, now time.Time) (Item, []events.Payload, 
 
 // Update decides a change of what the creator wrote; in development, of everything.
 func (i Item) Update(cmd Update, f Facts, now time.Time) (Item, []events.Payload, error) {
-	if err := i.authorize(f.Actor); err != nil {
+	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
 	}
 	bad := cmd.Validate()
@@ -216,37 +219,6 @@ func set[T any](target, value *T) {
 		*target = *value
 	}
 }
-
-// Refusals of an upload that was examined and not found to be what was declared. The first two leave the item waiting
-// for its file.
-
-// NotUploaded : the store has no object under the item's key.
-func NotUploaded() *domain.Error {
-	return refuse(domain.Rule, "UPLOAD_MISSING", "The file has not arrived in the store; upload it and try again")
-}
-
-// WrongSize : the object has another size than was declared.
-func WrongSize(declared, found int64) *domain.Error {
-	err := refuse(domain.Rule, "UPLOAD_SIZE_MISMATCH", "The file in the store has another size than was declared; upload it again")
-	err.Context = map[string]any{"declaredBytes": declared, "foundBytes": found}
-	return err
-}
-
-// WrongType : the object was stored under another content type than was declared.
-func WrongType(declared string) *domain.Error {
-	err := refuse(domain.Rule, "UPLOAD_TYPE_MISMATCH", "The file was uploaded under another content type than was declared; upload it again")
-	err.Context = map[string]any{"declaredType": declared}
-	return err
-}
-
-// Rejected : the file itself is at fault; the item has failed.
-func Rejected(code, reason string) *domain.Error { return refuse(domain.Rule, code, reason) }
-
-// What a file is rejected with when its first bytes do not agree with the declared type.
-const (
-	CodeInvalidContentType   = "INVALID_CONTENT_TYPE"
-	ReasonInvalidContentType = "The file is not media of the declared type."
-)
 
 // cut shortens a text to so many bytes without cutting a character.
 func cut(s string, limit int) string {

@@ -36,6 +36,19 @@ type Finish func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error)
 // externalTimeout bounds one attempt, the call included.
 const externalTimeout = 30 * time.Second
 
+// Unhurried is an external context whose calls may take longer than those of others.
+type Unhurried interface {
+	// Timeout bounds one attempt instead of the 30 s of others.
+	Timeout() time.Duration
+}
+
+func timeoutOf(e External) time.Duration {
+	if u, ok := e.(Unhurried); ok {
+		return u.Timeout()
+	}
+	return externalTimeout
+}
+
 // handleExternal applies one command of an external context. A nil error
 // acknowledges the message.
 func (r *Runner) handleExternal(ctx context.Context, e External, d bus.Delivery) error {
@@ -43,7 +56,7 @@ func (r *Runner) handleExternal(ctx context.Context, e External, d bus.Delivery)
 	if len(cmds) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), externalTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeoutOf(e))
 	defer cancel()
 	ctx, span := startSpans(ctx, cmds)
 	res, err := r.applyExternal(ctx, e, cmds[0])

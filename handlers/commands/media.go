@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
@@ -56,6 +55,8 @@ func decodeMedia(cmd events.Command) any {
 		payload = &media.Update{}
 	case "media.retry":
 		payload = &media.Retry{}
+	case "media.transcode":
+		payload = &media.Transcode{}
 	case "media.delete":
 		payload = &media.Delete{}
 	case "media.record_progress":
@@ -122,6 +123,8 @@ func (u *mediaUnit) Decide(i int, now time.Time) (Outcome, error) {
 		return u.report(cmd, media.ActorTranscoder, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
 			return before.RecordFailure(*p, now)
 		})
+	case *media.Transcode:
+		return u.dispatch(cmd, *p, now)
 	case *media.FailStuck:
 		return u.report(cmd, media.ActorSystem, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
 			return before.FailStuck(*p, now)
@@ -148,7 +151,7 @@ func (u *mediaUnit) ask(cmd events.Command, payload any, now time.Time) (Outcome
 	switch p := payload.(type) {
 	case *media.Register:
 		if before.ID != "" {
-			return Outcome{}, domain.Refuse(domain.Conflict, "MEDIA_EXISTS", "This media item is registered already")
+			return Outcome{}, media.ErrExists
 		}
 		next, happened, err = media.New(cmd.AggregateID, *p, facts, now)
 	case *media.CompleteUpload:
@@ -170,6 +173,19 @@ func (u *mediaUnit) ask(cmd events.Command, payload any, now time.Time) (Outcome
 	return mediaOutcome(payload, next, u.apply(next, happened)), nil
 }
 
+// dispatch gives out a job that another program asks for. The job's id follows from
+// the command, so that a command that is applied again gives out the same job.
+func (u *mediaUnit) dispatch(cmd events.Command, p media.Transcode, now time.Time) (Outcome, error) {
+	if cmd.ActorID != media.ActorSystem {
+		return Outcome{}, media.ErrNotCreator
+	}
+	next, happened, err := u.items[cmd.AggregateID].Dispatch(p, uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String(), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Changed(wire.TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}, u.apply(next, happened)...), nil
+}
+
 // mediaOutcome is the answer to what a person asked for.
 func mediaOutcome(payload any, next media.Item, facts []events.Fact) Outcome {
 	switch payload.(type) {
@@ -178,7 +194,7 @@ func mediaOutcome(payload any, next media.Item, facts []events.Fact) Outcome {
 	case *media.CompleteUpload:
 		return Changed(wire.UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}, facts...)
 	case *media.Retry:
-		return Changed(wire.TranscodingRetried{Message: "The transcoding is tried again", MediaID: next.ID}, facts...)
+		return Changed(wire.TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}, facts...)
 	case *media.Delete:
 		return Done(facts...)
 	default:
@@ -191,7 +207,7 @@ func (u *mediaUnit) report(cmd events.Command, actor string,
 	decide func(before media.Item) (media.Item, []events.Payload, media.Ignored),
 ) (Outcome, error) {
 	if cmd.ActorID != actor {
-		return Outcome{}, domain.Refuse(domain.Forbidden, "", "You may not do this")
+		return Outcome{}, media.ErrNotCreator
 	}
 	next, happened, ignored := decide(u.items[cmd.AggregateID])
 	var facts []events.Fact

@@ -10,7 +10,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
@@ -52,8 +51,6 @@ func newExaminer(cfg MediaConfig) *examiner {
 	}
 }
 
-var errUploadChanged = domain.Refuse(domain.Conflict, "UPLOAD_CHANGED", "The file was replaced while it was looked at; try again")
-
 // examine returns what was found, or why the file is rejected. A refusal leaves
 // the item as it is; so does a store that is away (503).
 func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Item) (media.CompleteUpload, *media.Reject, error) {
@@ -67,7 +64,7 @@ func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Ite
 		return media.CompleteUpload{}, nil, media.WrongSize(item.SizeBytes, info.Size)
 	}
 	if kind, _, err := mime.ParseMediaType(info.ContentType); err != nil || kind != item.MimeType {
-		return media.CompleteUpload{}, nil, media.WrongType(item.MimeType)
+		return media.CompleteUpload{}, nil, media.With(media.ErrUploadType, map[string]any{"declaredType": item.MimeType})
 	}
 	head, err := x.store.Read(ctx, item.ObjectKey, s3.Range{Length: ffmpeg.SniffLength}, info.ETag, ffmpeg.SniffLength)
 	if err != nil {
@@ -88,9 +85,9 @@ func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Ite
 func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
 	switch {
 	case errors.Is(err, s3.ErrNotFound):
-		return media.NotUploaded()
+		return media.ErrUploadMissing
 	case errors.Is(err, s3.ErrChanged):
-		return errUploadChanged
+		return media.ErrUploadChanged
 	default:
 		log.WarnContext(ctx, "object store unavailable", "error", err)
 		return errUnavailable

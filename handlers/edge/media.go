@@ -1,12 +1,14 @@
 package edge
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -30,6 +32,9 @@ type MediaConfig struct {
 	ProbeBytes int64
 	// Probes is how many uploads are probed at once; default 2.
 	Probes int
+	// UploadIdle is how long a client that sends its file through the edge may send
+	// nothing; default 30 s.
+	UploadIdle time.Duration
 	// TempDir holds files while they are probed; default the system's.
 	TempDir string
 }
@@ -38,6 +43,7 @@ type MediaConfig struct {
 type MediaRoutes struct {
 	examiner *examiner
 	store    *s3.Bucket
+	idle     time.Duration
 }
 
 // uploadLife is how long an address for an upload is good.
@@ -45,29 +51,75 @@ const uploadLife = time.Hour
 
 // NewMediaRoutes returns the routes of /api/media.
 func NewMediaRoutes(cfg MediaConfig) *MediaRoutes {
-	return &MediaRoutes{examiner: newExaminer(cfg), store: cfg.Store}
-}
-
-// Register implements Routes.
-func (m *MediaRoutes) Register(e *Edge, r gin.IRouter) {
-	own := r.Group("/api/media")
-	own.POST("", e.signedIn(creators...), m.with(e, m.register))
-	own.GET("", e.signedIn(), e.listMedia)
-	own.GET("/:id", e.signedIn(), e.getMedia)
-	own.PATCH("/:id", e.signedIn(creators...), e.updateMedia)
-	own.DELETE("/:id", e.signedIn(creators...), e.changeContent("media.delete", media.Delete{}))
-	own.POST("/:id/upload-url", e.signedIn(creators...), m.with(e, m.renewUpload))
-	own.POST("/:id/upload", e.signedIn(creators...), m.with(e, m.upload))
-	own.POST("/:id/upload-complete", e.signedIn(creators...), m.with(e, m.completeUpload))
-}
-
-// with turns a function that may fail into a handler.
-func (m *MediaRoutes) with(e *Edge, f func(e *Edge, c *gin.Context) error) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if err := f(e, c); err != nil {
-			e.refuse(c, err)
-		}
+	if cfg.UploadIdle <= 0 {
+		cfg.UploadIdle = defaultUploadIdle
 	}
+	return &MediaRoutes{examiner: newExaminer(cfg), store: cfg.Store, idle: cfg.UploadIdle}
+}
+
+// Routes implements [Resource].
+func (m *MediaRoutes) Routes(e *Edge) []Route {
+	return append(m.partRoutes(e),
+		Route{
+			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
+			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
+			Who:   withSession(creators...), Body: media.Register{}, Command: true,
+			Answers: []Answer{single[wire.RegisteredMedia](http.StatusCreated)}, Handle: m.on(e, m.register),
+		},
+		Route{
+			Method: "GET", Path: "/api/media", Name: "listMedia", Summary: "List what the caller uploaded",
+			Who: withSession(), Params: ownMediaParams, Answers: []Answer{listOf[wire.Media]()}, Handle: e.listMedia,
+		},
+		Route{
+			Method: "GET", Path: "/api/media/:id", Name: "getMedia", Summary: "Read one of the caller's items",
+			Who: withSession(), Answers: []Answer{single[wire.Media](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrNotFound}, Handle: e.getMedia,
+		},
+		Route{
+			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
+			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
+			Who:   withSession(creators...), Body: media.Update{}, Command: true, Answers: []Answer{single[wire.Media](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrNotFound}, Handle: e.updateMedia,
+		},
+		Route{
+			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
+			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
+			Refusals: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: e.change("media.delete", media.Delete{}),
+		},
+		Route{
+			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
+			Who: withSession(creators...), Answers: []Answer{single[wire.UploadAddress](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: m.on(e, m.renewUpload),
+		},
+		Route{
+			Method: "POST", Path: "/api/media/:id/upload", Name: "uploadMedia", Summary: "Send the file through this server",
+			Notes: "1 KiB to 5 GiB, under the declared content type. For clients that cannot reach the store; upload-complete follows.",
+			Who:   withSession(creators...), BodyType: "application/octet-stream", Answers: []Answer{single[wire.Media](http.StatusOK)},
+			Refusals: []*domain.Error{
+				media.ErrNotFound, media.ErrUploadOver, media.ErrEmptyBody, media.ErrFileTooSmall, media.ErrFileTooLarge,
+				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, errUnavailable,
+			},
+			Handle: m.on(e, m.upload),
+		},
+		Route{
+			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Summary: "Say that the file is uploaded",
+			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
+				"one that is not media of the declared type ends the item.",
+			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.UploadCompleted](http.StatusOK)},
+			Refusals: examinationRefusals, Handle: m.on(e, m.completeUpload),
+		},
+	)
+}
+
+// examinationRefusals are those of the routes that end an upload.
+var examinationRefusals = []*domain.Error{
+	media.ErrNotFound, media.ErrUploadOver, media.ErrUploadMissing, media.ErrUploadSize, media.ErrUploadType, media.ErrUploadChanged,
+	media.ErrFileRejected, errUnavailable,
+}
+
+// on gives a function of these routes the form of a handler.
+func (m *MediaRoutes) on(e *Edge, f func(e *Edge, c *gin.Context) error) func(*gin.Context) error {
+	return func(c *gin.Context) error { return f(e, c) }
 }
 
 // register makes an item and answers with the address for its file. The outcome
@@ -87,9 +139,7 @@ func (m *MediaRoutes) register(e *Edge, c *gin.Context) error {
 	case err != nil:
 		return err
 	case accepted:
-		c.Header("Location", "/api/commands/"+cmd.ID)
-		c.JSON(http.StatusAccepted, wire.Single{Data: gin.H{"id": cmd.ID, "status": "accepted"}})
-		return nil
+		return e.answerAccepted(c, cmd)
 	case reply.Status != http.StatusCreated:
 		writeReply(c, reply)
 		return nil
@@ -125,13 +175,13 @@ func (m *MediaRoutes) renewUpload(e *Edge, c *gin.Context) error {
 		return err
 	}
 	if item.Status != media.Uploading {
-		return domain.Refuse(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
+		return media.ErrUploadOver
 	}
 	address, err := m.store.PresignPut(c, item.ObjectKey, item.MimeType, item.SizeBytes, uploadLife)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: gin.H{"presignedUrl": address}})
+	c.JSON(http.StatusOK, wire.Single{Data: wire.UploadAddress{PresignedURL: address}})
 	return nil
 }
 
@@ -146,21 +196,42 @@ func (m *MediaRoutes) completeUpload(e *Edge, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if item.Status != media.Uploading {
-		// The rules answer: a repetition succeeds, anything later is a conflict.
-		e.submit(c, "media.complete_upload", item.ID, media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes})
-		return nil
-	}
-	found, rejected, err := m.examiner.examine(c.Request.Context(), e.cfg.Log, item)
-	switch {
-	case err != nil:
-		return err
-	case rejected != nil:
-		return m.reject(e, c, item, *rejected)
-	}
-	e.submit(c, "media.complete_upload", item.ID, found)
-	return nil
+	return m.finish(e, c, item, "")
 }
+
+// finish examines an item's file and applies what was found. step tells this command
+// from others that the same Idempotency-Key stands for; "" when there are none.
+func (m *MediaRoutes) finish(e *Edge, c *gin.Context, item media.Item, step string) error {
+	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
+	switch {
+	case item.Status == media.Uploading:
+		var rejected *media.Reject
+		var err error
+		found, rejected, err = m.examiner.examine(c.Request.Context(), e.cfg.Log, item)
+		switch {
+		case err != nil:
+			return err
+		case rejected != nil:
+			return m.reject(e, c, item, *rejected)
+		}
+	case item.FileRejected() && c.GetHeader("Idempotency-Key") != "":
+		// The repetition of a request that ended the item is answered as it was.
+		return media.Rejected(item.ErrorCode, item.Error)
+	}
+	// Of an item in another state the rules say: a repetition succeeds, anything later
+	// is a conflict.
+	cmd, err := e.command(c, "media.complete_upload", mustActor(c).UserID, item.ID, found)
+	if err != nil {
+		return err
+	}
+	if step != "" {
+		cmd.ID = uuid.NewSHA1(uploadStepSpace, []byte(cmd.ID+"\x00"+step)).String()
+	}
+	return e.answer(c, cmd)
+}
+
+// uploadStepSpace is the name space of a request's second command.
+var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 
 // reject records what is wrong with the file and answers with it. The command's id
 // is never that of the request's Idempotency-Key, which belongs to the completion.
@@ -183,79 +254,76 @@ func (m *MediaRoutes) reject(e *Edge, c *gin.Context, item media.Item, why media
 
 // updateMedia passes everything on: which fields a client may set, and where, the
 // rules decide.
-func (e *Edge) updateMedia(c *gin.Context) {
-	id, err := pathID(c)
+func (e *Edge) updateMedia(c *gin.Context) error {
 	var request media.Update
-	if err == nil {
-		err = decode(c, &request)
+	if err := decode(c, &request); err != nil {
+		return err
 	}
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	e.submit(c, "media.update", id, request)
+	return e.apply(c, "media.update", paramsOf(c).uuid("id"), request)
 }
 
-func (e *Edge) getMedia(c *gin.Context) {
+func (e *Edge) getMedia(c *gin.Context) error {
 	item, err := e.ownMedia(c)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	c.JSON(http.StatusOK, wire.Single{Data: wire.MediaOf(item)})
+	return nil
 }
 
 // ownMedia returns the item that the path names. To everybody but its owner it is
 // not there.
 func (e *Edge) ownMedia(c *gin.Context) (media.Item, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return media.Item{}, err
-	}
-	item, found, err := postgres.Find(c, e.cfg.Pool, id)
+	item, found, err := postgres.Find(c, e.cfg.Pool, paramsOf(c).uuid("id"))
 	if err != nil {
 		return media.Item{}, err
 	}
 	if !found || item.DeletedAt != nil || item.CreatorID != mustActor(c).UserID {
-		return media.Item{}, domain.Missing("MEDIA_NOT_FOUND", "Media")
+		return media.Item{}, media.ErrNotFound
 	}
 	return item, nil
 }
 
-var mediaSortColumns = map[string]string{"createdAt": "created_at", "uploadedAt": "uploaded_at", "title": "title"}
+var (
+	mediaSortColumns = map[string]string{"createdAt": "created_at", "uploadedAt": "uploaded_at", "title": "title"}
+	ownMediaParams   = pagedWith(
+		optionalParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), optionalParam("mediaType", "video", "audio"),
+		oneOfParam("sortBy", "createdAt", "uploadedAt", "title"), oneOfParam("sortOrder", "desc", "asc"),
+	)
+)
 
 // listMedia lists what the caller uploaded.
-func (e *Edge) listMedia(c *gin.Context) {
-	q := newQuery(c)
+func (e *Edge) listMedia(c *gin.Context) error {
+	q := paramsOf(c)
 	page := q.paging()
-	status := q.optional("status", "uploading", "uploaded", "transcoding", "ready", "failed")
-	mediaType := q.optional("mediaType", "video", "audio")
-	column := mediaSortColumns[q.oneOf("sortBy", "createdAt", "uploadedAt", "title")]
-	order := q.oneOf("sortOrder", "desc", "asc")
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
+	items, total, err := e.mediaPage(c, mustActor(c).UserID, q.text("status"), q.text("mediaType"), mediaSortColumns[q.text("sortBy")], q.text("sortOrder"), page)
+	if err != nil {
+		return err
 	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
+}
+
+// mediaPage reads one page of a creator's items and counts them all. column and
+// order are SQL, from a list of ours.
+func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column, order string, page paging) ([]wire.Media, int64, error) {
 	const where = `creator_id = $1 AND deleted_at IS NULL AND ($2 = '' OR status = $2) AND ($3 = '' OR media_type = $3)`
-	args := []any{mustActor(c).UserID, status, mediaType}
+	args := []any{creator, status, mediaType}
 	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*) FROM media_items WHERE `+where, args...).Scan(&total); err != nil {
-		e.refuse(c, fmt.Errorf("count media: %w", err))
-		return
+	if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM media_items WHERE `+where, args...).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count media: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM media_items WHERE `+where+
+	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM media_items WHERE `+where+
 		` ORDER BY `+column+` `+order+` NULLS LAST, id `+order+` LIMIT $4 OFFSET $5`, append(args, page.limit, page.offset())...)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list media: %w", err))
-		return
+		return nil, 0, fmt.Errorf("list media: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Media, error) {
 		item, err := postgres.Scan(row)
 		return wire.MediaOf(item), err
 	})
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list media: %w", err))
-		return
+		return nil, 0, fmt.Errorf("list media: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return items, total, nil
 }

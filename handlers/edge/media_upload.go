@@ -1,31 +1,34 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 const (
-	minUploadBytes = 1 << 10
-	// uploadIdle is how long a client may send nothing; uploadWithin bounds the
-	// whole, at 1.5 MB/s enough for the largest file.
-	uploadIdle   = 30 * time.Second
-	uploadWithin = time.Hour
+	minUploadBytes    = 1 << 10
+	defaultUploadIdle = 30 * time.Second
+	// leastUploadRate is what a client has to keep up on average, in bytes per second:
+	// half a megabit. Without it a byte every now and then would hold a connection for
+	// ever.
+	leastUploadRate = 64 << 10
+	// storeAnswers is how long the store may take to confirm the last byte.
+	storeAnswers = time.Minute
 )
 
 // upload streams a file through the edge to the store, for clients that cannot use
-// the presigned address. It changes no state: upload-complete does.
+// the presigned address. Of the file no more is held in memory than what is on its
+// way. It changes no state: upload-complete does.
 func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
 	item, err := e.ownMedia(c)
 	if err != nil {
@@ -34,15 +37,24 @@ func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
 	if err := acceptable(c.Request, item); err != nil {
 		return err
 	}
-	body := &patient{control: http.NewResponseController(c.Writer), body: http.MaxBytesReader(c.Writer, c.Request.Body, item.SizeBytes)}
-	if err := body.extend(uploadWithin); err != nil {
-		return err
+	body := &patient{
+		control: http.NewResponseController(c.Writer), body: http.MaxBytesReader(c.Writer, c.Request.Body, item.SizeBytes),
+		idle: m.idle, began: time.Now(),
 	}
-	_, err = m.store.PutStream(c, item.ObjectKey, body, item.SizeBytes, item.MimeType)
-	switch {
-	case body.failed:
-		return domain.BadFields([]domain.Field{{Path: "body", Message: "ended before its declared length"}})
-	case err != nil:
+	content := io.Reader(body)
+	if c.Request.ContentLength < 0 {
+		// The length was not announced; an empty file shows with the first byte.
+		var first [1]byte
+		if n, _ := io.ReadFull(body, first[:]); n == 0 && body.failure == nil {
+			return media.ErrEmptyBody
+		}
+		content = io.MultiReader(bytes.NewReader(first[:]), body)
+	}
+	_, err = m.store.PutStream(c, item.ObjectKey, content, item.SizeBytes, item.MimeType)
+	if refused := body.refusal(item.SizeBytes); refused != nil {
+		return refused
+	}
+	if err != nil {
 		return storeRefusal(c, e.cfg.Log, err)
 	}
 	now, found, err := postgres.Find(c, e.cfg.Pool, item.ID)
@@ -55,54 +67,76 @@ func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
 
 // acceptable checks everything that can be known before the first byte is read.
 func acceptable(r *http.Request, item media.Item) error {
+	size := r.ContentLength
+	if size < 0 {
+		size = item.SizeBytes
+	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch size := r.ContentLength; {
+	switch {
 	case item.Status != media.Uploading:
-		return domain.Refuse(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
+		return media.ErrUploadOver
 	case err != nil || kind != item.MimeType:
-		return badUpload(media.CodeInvalidContentType, "The content type must be "+item.MimeType)
+		return media.With(media.ErrContentType, map[string]any{"declaredType": item.MimeType})
 	case size == 0:
-		return badUpload("EMPTY_BODY", "The file is empty")
-	case size < 0:
-		return badUpload("EMPTY_BODY", "The length of the file must be announced")
+		return media.ErrEmptyBody
 	case size > media.MaxUploadBytes:
-		return badUpload("FILE_TOO_LARGE", "The file is larger than 5 GiB")
+		return media.ErrFileTooLarge
 	case size < minUploadBytes:
-		return badUpload("FILE_TOO_SMALL", "The file is smaller than "+strconv.Itoa(minUploadBytes)+" bytes")
+		return media.ErrFileTooSmall
 	case size != item.SizeBytes:
 		return media.WrongSize(item.SizeBytes, size)
 	}
 	return nil
 }
 
-func badUpload(code, message string) error {
-	return &domain.Error{Class: domain.Invalid, Code: code, Reason: code, Message: message}
-}
-
-// patient reads a request's body with a deadline per read instead of the server's
-// for the whole request.
+// patient reads a request's body with deadlines of its own instead of the server's
+// for the whole request: a client may take as long as its file needs, as long as
+// bytes keep coming.
 type patient struct {
-	control *http.ResponseController
-	body    io.Reader
-	failed  bool
-}
-
-// extend lets the answer be written until so much later.
-func (p *patient) extend(within time.Duration) error {
-	if err := p.control.SetWriteDeadline(time.Now().Add(within)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	return nil
+	control  *http.ResponseController
+	body     io.Reader
+	idle     time.Duration
+	began    time.Time
+	received int64
+	// failure is why reading ended; nil or io.EOF when the body did.
+	failure error
 }
 
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.control.SetReadDeadline(time.Now().Add(uploadIdle)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	deadline := time.Now().Add(p.idle)
+	if slow := p.began.Add(2*p.idle + time.Duration(p.received/leastUploadRate)*time.Second); slow.Before(deadline) {
+		deadline = slow
+	}
+	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(storeAnswers)))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		p.failure = err
 		return 0, err
 	}
 	n, err := p.body.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		p.failed = true
+	p.received += int64(n)
+	if err != nil {
+		p.failure = err
 	}
 	return n, err
+}
+
+// refusal says what is wrong with the body that was read, or that was not.
+func (p *patient) refusal(declared int64) error {
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(p.failure, &tooLong) && declared == media.MaxUploadBytes:
+		return media.ErrFileTooLarge
+	case errors.As(p.failure, &tooLong):
+		return media.With(media.ErrUploadSize, map[string]any{"declaredBytes": declared})
+	case p.failure == nil:
+		return nil
+	case !errors.Is(p.failure, io.EOF):
+		return media.ErrBodyEnded
+	case p.received < minUploadBytes:
+		return media.ErrFileTooSmall
+	case p.received < declared:
+		return media.WrongSize(declared, p.received)
+	}
+	return nil
 }

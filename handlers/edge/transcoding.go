@@ -19,10 +19,13 @@ import (
 )
 
 // TranscodingRoutes serves /api/transcoding: the transcoder's callbacks, and what
-// owners ask about their jobs.
+// owners ask about their jobs; and /internal, what other programs of the
+// installation ask about media.
 type TranscodingRoutes struct {
 	// Secrets sign callbacks. More than one is accepted while one replaces another.
 	Secrets [][]byte
+	// Orphans looks for objects that belong to nothing.
+	Orphans OrphanCleanup
 }
 
 // maxCallbackBytes bounds a callback's body.
@@ -31,62 +34,73 @@ const maxCallbackBytes = 64 << 10
 // callbackSpace is the name space of the commands that callbacks become.
 var callbackSpace = uuid.MustParse("e2f8b0de-51a5-5d33-9a0c-0d1f0a2ab6c4")
 
-// Register implements Routes.
-func (t TranscodingRoutes) Register(e *Edge, r gin.IRouter) {
-	r.POST("/api/transcoding/webhook", func(c *gin.Context) { t.callback(e, c) })
-	r.POST("/api/transcoding/retry/:id", e.signedIn(), e.changeContent("media.retry", media.Retry{}))
-	r.GET("/api/transcoding/status/:id", e.signedIn(), e.getTranscodingStatus)
-}
-
-// received is the answer to a callback that needs not be sent again.
-type received struct {
-	Received bool   `json:"received"`
-	Error    string `json:"error,omitempty"`
+// Routes implements [Resource].
+func (t TranscodingRoutes) Routes(e *Edge) []Route {
+	return append(t.internalRoutes(e),
+		Route{
+			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Summary: "Take a transcoder's report",
+			Notes: "Not enveloped. 200 says that the report needs not be sent again: it is recorded for good, or it is nothing that could be; error then says why.",
+			Who:   signedTranscoder, Limit: limitWebhook, Body: media.Callback{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
+			Refusals: []*domain.Error{errBodyTooLarge, errUnavailable}, Handle: func(c *gin.Context) error { return t.callback(e, c) },
+		},
+		Route{
+			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
+			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{single[wire.TranscodingAsked](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
+			Handle:   e.change("media.retry", media.Retry{}),
+		},
+		Route{
+			Method: "GET", Path: "/api/transcoding/status/:id", Name: "getTranscodingStatus", Summary: "Say how far an item is",
+			Who: withSession(), Answers: []Answer{single[wire.TranscodingStatus](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: e.getTranscodingStatus,
+		},
+	)
 }
 
 // callback takes what a transcoder reports. It answers 200 when the report is
 // recorded for good, or can never be: an unknown job, a body that is no report. It
 // answers 5xx when the report should be sent again.
-func (t TranscodingRoutes) callback(e *Edge, c *gin.Context) {
+func (t TranscodingRoutes) callback(e *Edge, c *gin.Context) error {
 	body, err := readBody(c, maxCallbackBytes)
 	if err == nil {
 		err = media.Verify(t.Secrets, c.GetHeader(media.SignatureHeader), c.GetHeader(media.TimestampHeader), body, e.cfg.Now())
 	}
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	report, err := parseCallback(body)
 	if err != nil {
 		e.cfg.Log.WarnContext(c, "callback refused", "error", err)
-		c.JSON(http.StatusOK, received{Received: true, Error: err.Error()})
-		return
+		c.JSON(http.StatusOK, wire.ReportReceived{Received: true, Error: err.Error()})
+		return nil
 	}
+	if err := e.record(c, report, body); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.ReportReceived{Received: true})
+	return nil
+}
+
+// record applies a report. A report on a job that no item has is nothing to apply.
+func (e *Edge) record(c *gin.Context, report media.Callback, body []byte) error {
 	item, found, err := postgres.FindByJob(c, e.cfg.Pool, report.JobID)
-	switch {
-	case err != nil:
-		e.refuse(c, err)
-		return
-	case !found:
+	if err != nil {
+		return err
+	}
+	if !found {
 		e.cfg.Log.InfoContext(c, "callback for a job that is not current", "job", report.JobID)
-		c.JSON(http.StatusOK, received{Received: true})
-		return
+		return nil
 	}
 	cmd, err := callbackCommand(e, c, report, item.ID, body)
 	if err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
 	// Accepted means that the row is committed: the report cannot get lost.
 	reply, accepted, err := e.outcome(c, cmd)
-	switch {
-	case err != nil:
-		e.refuse(c, err)
-	case !accepted && reply.Status >= http.StatusInternalServerError:
-		writeReply(c, reply)
-	default:
-		c.JSON(http.StatusOK, received{Received: true})
+	if err == nil && !accepted && reply.Status >= http.StatusInternalServerError {
+		err = fmt.Errorf("the report on job %s was answered with %d", report.JobID, reply.Status)
 	}
+	return err
 }
 
 // parseCallback reads the fields it knows, each strictly, and ignores others: an
@@ -146,21 +160,16 @@ func callbackCommand(e *Edge, c *gin.Context, report media.Callback, mediaID str
 }
 
 // getTranscodingStatus tells the owner how far an item is.
-func (e *Edge) getTranscodingStatus(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	item, found, err := postgres.Find(c, e.cfg.Pool, id)
+func (e *Edge) getTranscodingStatus(c *gin.Context) error {
+	item, found, err := postgres.Find(c, e.cfg.Pool, paramsOf(c).uuid("id"))
 	switch {
 	case err != nil:
-		e.refuse(c, err)
+		return err
 	case !found || item.DeletedAt != nil:
-		e.refuse(c, domain.Missing("TRANSCODING_MEDIA_NOT_FOUND", "Media"))
+		return media.ErrTranscodingNotFound
 	case item.CreatorID != mustActor(c).UserID:
-		e.refuse(c, media.NotOwner())
-	default:
-		c.JSON(http.StatusOK, wire.Single{Data: wire.TranscodingStatusOf(item)})
+		return media.ErrNotOwner
 	}
+	c.JSON(http.StatusOK, wire.Single{Data: wire.TranscodingStatusOf(item)})
+	return nil
 }

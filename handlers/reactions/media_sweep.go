@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -18,6 +19,13 @@ type PrefixRemover interface {
 	DeletePrefix(ctx context.Context, prefix string) (int, error)
 }
 
+// OriginalsRemover also ends the uploads in parts that are open below a prefix. A
+// zero time means all of them.
+type OriginalsRemover interface {
+	PrefixRemover
+	AbortUploads(ctx context.Context, prefix string, before time.Time) (int, error)
+}
+
 // MediaSweep removes the objects of deleted media items, and what a late job
 // delivers for one.
 //
@@ -29,8 +37,9 @@ type MediaSweep struct {
 	Conn   *nats.Conn
 	Limits bus.StreamLimits
 	// Media holds originals, renditions, posters and waveforms; Assets thumbnails.
-	Media, Assets PrefixRemover
-	Log           *slog.Logger
+	Media  OriginalsRemover
+	Assets PrefixRemover
+	Log    *slog.Logger
 }
 
 // Run sweeps until ctx is done.
@@ -59,7 +68,11 @@ func (s *MediaSweep) Handle(ctx context.Context, e events.Event) error {
 	default:
 		return nil
 	}
-	_, failed := s.Assets.DeletePrefix(ctx, p.MediaThumbnails)
+	// Uploads first: one that is completed at this moment has left its object behind
+	// by the time the objects are removed.
+	_, failed := s.Media.AbortUploads(ctx, p.Originals, time.Time{})
+	_, err = s.Assets.DeletePrefix(ctx, p.MediaThumbnails)
+	failed = errors.Join(failed, err)
 	for _, prefix := range []string{p.Originals, p.HLS, p.Thumbnails, p.Waveforms} {
 		_, err := s.Media.DeletePrefix(ctx, prefix)
 		failed = errors.Join(failed, err)

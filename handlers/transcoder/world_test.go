@@ -34,6 +34,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
@@ -95,7 +96,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	run(t, commands.NewRunner(commands.Config{
 		Pool: w.pool, Conn: w.conn, Limits: limits, Log: w.log,
-	}, []commands.Context{commands.Media{Development: o.development}}, nil).Run)
+	}, []commands.Context{commands.Media{Development: o.development}}, []commands.External{&commands.Uploads{Store: w.media}}).Run)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: database, Conn: w.conn, Limits: limits, Log: w.log, Poll: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +115,10 @@ func newWorld(t *testing.T, o options) *world {
 		Pool: w.pool, Dispatcher: w.dispatcher, Development: o.development, Log: w.log, PublicURL: "http://localhost",
 		Wait: time.Minute, // a busy machine must not turn outcomes into 202
 	}, edge.NewMediaRoutes(edge.MediaConfig{Store: store, Prober: o.prober, TempDir: t.TempDir()}),
-		edge.TranscodingRoutes{Secrets: [][]byte{[]byte("the secret before"), []byte(secret)}})
+		edge.TranscodingRoutes{
+			Secrets: [][]byte{[]byte("the secret before"), []byte(secret)},
+			Orphans: &objects.Orphans{Pool: w.pool, Media: w.media, Assets: w.assets, MinAge: time.Nanosecond, Now: time.Now, Log: w.log},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

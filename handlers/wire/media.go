@@ -59,6 +59,58 @@ type RegisteredMedia struct {
 	PresignedURL string `json:"presignedUrl"`
 }
 
+// UploadAddress is a fresh address for the file of an item.
+type UploadAddress struct {
+	// PresignedURL takes one PUT of exactly the declared type and size, for an hour.
+	PresignedURL string `json:"presignedUrl" jsonschema:"format=uri"`
+}
+
+// MediaUpload is an open upload of an item's file in parts.
+type MediaUpload struct {
+	UploadID string `json:"uploadId" jsonschema:"format=uuid"`
+	// PartSize is the size of every part in bytes, except that of the last, which is what is left.
+	PartSize  int64     `json:"partSize"`
+	PartCount int       `json:"partCount"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// UploadOf returns the representation of an upload in parts.
+func UploadOf(u media.PartsUpload) MediaUpload {
+	return MediaUpload{UploadID: u.ID, PartSize: u.PartSize, PartCount: u.PartCount, ExpiresAt: u.ExpiresAt}
+}
+
+// MediaUploads are the open uploads of an item.
+type MediaUploads struct {
+	Uploads []MediaUpload `json:"uploads"`
+}
+
+// MediaUploadParts is an open upload and the parts that the store has: what is not among them is to be sent (again).
+type MediaUploadParts struct {
+	MediaUpload
+	Parts []MediaUploadPart `json:"parts"`
+}
+
+// MediaUploadPart is a part that the store has.
+type MediaUploadPart struct {
+	PartNumber int    `json:"partNumber"`
+	ETag       string `json:"etag"`
+	Size       int64  `json:"size"`
+}
+
+// SignedParts are addresses for parts.
+type SignedParts struct {
+	Parts     []SignedPart `json:"parts"`
+	ExpiresAt time.Time    `json:"expiresAt"`
+}
+
+// SignedPart is the address for one part. It is a credential.
+type SignedPart struct {
+	PartNumber int `json:"partNumber"`
+	// PresignedURL takes PUTs of exactly this size until the parts' expiresAt.
+	PresignedURL string `json:"presignedUrl" jsonschema:"format=uri"`
+	Size         int64  `json:"size"`
+}
+
 // UploadCompleted is the answer to upload-complete.
 type UploadCompleted struct {
 	Success              bool         `json:"success"`
@@ -66,10 +118,50 @@ type UploadCompleted struct {
 	Status               media.Status `json:"status"`
 }
 
-// TranscodingRetried is the answer to a retry.
-type TranscodingRetried struct {
+// TranscodingAsked is the answer to who asks for a transcoding.
+type TranscodingAsked struct {
 	Message string `json:"message"`
-	MediaID string `json:"mediaId"`
+	MediaID string `json:"mediaId" jsonschema:"format=uuid"`
+}
+
+// ReportReceived acknowledges a transcoder's report. It has no envelope.
+type ReportReceived struct {
+	Received bool `json:"received"`
+	// Error says why the report was nothing that could be recorded.
+	Error string `json:"error,omitempty"`
+}
+
+// MockJob is how the stand-in for an external transcoder acknowledges a job, as that one would. It has no envelope.
+type MockJob struct {
+	ID     string `json:"id"`
+	Status string `json:"status" jsonschema:"enum=COMPLETED"`
+}
+
+// OrphanCleanup says when objects that belong to nothing were last looked for, and when that will be next.
+type OrphanCleanup struct {
+	// ScheduledAt is since when a run is asked for that has not begun.
+	ScheduledAt *time.Time `json:"scheduledAt"`
+	Running     bool       `json:"running"`
+	// Last is the last run that ended; null when there was none.
+	Last *OrphanRun `json:"last"`
+}
+
+// OrphanRun is one search for objects that belong to nothing.
+type OrphanRun struct {
+	ID         string     `json:"id" jsonschema:"format=uuid"`
+	StartedAt  time.Time  `json:"startedAt"`
+	FinishedAt *time.Time `json:"finishedAt"`
+	// Scanned are all objects looked at; Orphans those without an item, older than the minimum age; Removed how many of
+	// these are gone now.
+	Scanned        int64 `json:"scanned"`
+	Orphans        int64 `json:"orphans"`
+	Removed        int64 `json:"removed"`
+	RemovedBytes   int64 `json:"removedBytes"`
+	AbortedUploads int64 `json:"abortedUploads"`
+	// Complete is false when the run ended before it had seen every object. The next one goes on where it ended.
+	Complete bool `json:"complete"`
+	// Failed says that something went wrong, which is in the log.
+	Failed bool `json:"failed"`
 }
 
 // ReportTaken is the outcome of a transcoder's report: whether it changed anything, and if not, why.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +19,7 @@ import (
 )
 
 var (
-	// ErrNotFound says that there is no object under the key.
+	// ErrNotFound says that there is no object under the key, or no such upload.
 	ErrNotFound = errors.New("object not found")
 	// ErrChanged says that the object is not the version that was asked for.
 	ErrChanged = errors.New("object was changed")
@@ -45,6 +46,8 @@ type Client struct {
 	api     *awss3.Client
 	presign *awss3.PresignClient
 	timeout time.Duration
+	// unhurried is for answers that a store may need minutes for.
+	unhurried *http.Client
 }
 
 const (
@@ -86,12 +89,16 @@ func Open(cfg Config) (*Client, error) {
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	}
+	unhurried := transport(cfg)
+	if t, ok := unhurried.(*http.Transport); ok && cfg.Transport == nil {
+		t.ResponseHeaderTimeout = 0
+	}
 	public := options
 	public.BaseEndpoint = aws.String(cfg.PublicEndpoint)
 	return &Client{
 		api:     awss3.New(options),
 		presign: awss3.NewPresignClient(awss3.New(public)),
-		timeout: cfg.Timeout,
+		timeout: cfg.Timeout, unhurried: &http.Client{Transport: unhurried},
 	}, nil
 }
 
@@ -123,6 +130,7 @@ func newRetryer() aws.Retryer {
 
 // Close closes idle connections.
 func (c *Client) Close() {
+	c.unhurried.CloseIdleConnections()
 	if client, ok := c.api.Options().HTTPClient.(*http.Client); ok {
 		client.CloseIdleConnections()
 	}
@@ -148,7 +156,7 @@ func (b *Bucket) failure(what, key string, err error) error {
 	var response *smithyhttp.ResponseError
 	var api smithy.APIError
 	switch {
-	case errors.As(err, &api) && (api.ErrorCode() == "NoSuchKey" || api.ErrorCode() == "NotFound"):
+	case errors.As(err, &api) && slices.Contains([]string{"NoSuchKey", "NoSuchUpload", "NotFound"}, api.ErrorCode()):
 		return fmt.Errorf("%s %s/%s: %w", what, b.name, key, ErrNotFound)
 	case errors.As(err, &response) && response.HTTPStatusCode() == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s %s/%s: %w", what, b.name, key, ErrChanged)

@@ -171,10 +171,15 @@ const page = 1000
 
 // List calls f for every object whose key starts with prefix, in the order of keys, until f fails.
 func (b *Bucket) List(ctx context.Context, prefix string, f func(Info) error) error {
+	return b.ListAfter(ctx, prefix, "", f)
+}
+
+// ListAfter is [Bucket.List] for the keys that come after one.
+func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Info) error) error {
 	size := int32(page)
 	var token *string
 	for {
-		out, err := b.listPage(ctx, prefix, token, size)
+		out, err := b.listPage(ctx, prefix, after, token, size)
 		if err != nil {
 			return err
 		}
@@ -193,12 +198,14 @@ func (b *Bucket) List(ctx context.Context, prefix string, f func(Info) error) er
 	}
 }
 
-func (b *Bucket) listPage(ctx context.Context, prefix string, token *string, size int32) (*awss3.ListObjectsV2Output, error) {
+func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *string, size int32) (*awss3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
-	out, err := b.client.api.ListObjectsV2(ctx, &awss3.ListObjectsV2Input{
-		Bucket: &b.name, Prefix: &prefix, ContinuationToken: token, MaxKeys: &size,
-	})
+	in := &awss3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix, ContinuationToken: token, MaxKeys: &size}
+	if after != "" && token == nil {
+		in.StartAfter = &after
+	}
+	out, err := b.client.api.ListObjectsV2(ctx, in)
 	if err != nil {
 		return nil, b.failure("list", prefix, err)
 	}
@@ -214,7 +221,7 @@ func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	deleted := 0
 	for {
 		// What was deleted is not listed again, so every round starts at the front.
-		out, err := b.listPage(ctx, prefix, nil, page)
+		out, err := b.listPage(ctx, prefix, "", nil, page)
 		if err != nil {
 			return deleted, err
 		}

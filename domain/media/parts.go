@@ -1,0 +1,176 @@
+package media
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+)
+
+// Uploads in parts. A large file goes to the store in parts, each with an address of its own, so that a broken connection
+// costs one part and who comes back goes on with what is missing: the store knows which parts it has.
+const (
+	// MinPartBytes is the least that stores take, except for the last part.
+	MinPartBytes = 5 << 20
+	// manyParts is how many parts are enough: more are made only when nothing smaller than the least size would do.
+	manyParts = 256
+	// PartsLife is how long an upload may stay open.
+	PartsLife = 7 * 24 * time.Hour
+	// MaxOpenUploads is how many uploads of one item may be open.
+	MaxOpenUploads = 4
+)
+
+// PartsStatus is where an upload in parts is.
+type PartsStatus string
+
+// The statuses. Completing is one that the store was asked to put together, without an answer yet.
+const (
+	PartsOpen       PartsStatus = "open"
+	PartsCompleting PartsStatus = "completing"
+	PartsCompleted  PartsStatus = "completed"
+	PartsAborted    PartsStatus = "aborted"
+)
+
+// PartsUpload is an upload of an item's file in parts.
+type PartsUpload struct {
+	// ID is what clients know it by.
+	ID, MediaID string
+	// ObjectKey and StoreID are the store's names; StoreID is empty until the store has answered.
+	ObjectKey, StoreID string
+	// SizeBytes is the file's size as it was declared.
+	SizeBytes int64
+	// PartSize is the size of every part but the last, in bytes.
+	PartSize             int64
+	PartCount            int
+	Status               PartsStatus
+	CreatedAt, ExpiresAt time.Time
+}
+
+// Part is a part that the store has.
+type Part struct {
+	Number int
+	ETag   string
+	Size   int64
+}
+
+// SignParts asks for addresses of parts.
+type SignParts struct {
+	PartNumbers []int `json:"partNumbers" jsonschema:"required,minItems=1,maxItems=100" each:"minimum=1,maximum=10000"`
+}
+
+// Validate returns the fields that break the limits.
+func (s SignParts) Validate() []domain.Field { return domain.Check(s) }
+
+// CompleteParts asks for an upload to be put together: from the parts that are named, or from those that the store has.
+type CompleteParts struct {
+	Parts []NamedPart `json:"parts,omitempty" jsonschema:"maxItems=10000"`
+}
+
+// NamedPart is a part as the client knows it.
+type NamedPart struct {
+	PartNumber int `json:"partNumber" jsonschema:"required,minimum=1,maximum=10000,example=1"`
+	// ETag is what the store answered when the part was sent; quotation marks do not count.
+	ETag string `json:"etag" jsonschema:"required,minLength=1,maxLength=200,example=d41d8cd98f00b204e9800998ecf8427e"`
+}
+
+// Validate returns the fields that break the limits.
+func (c CompleteParts) Validate() []domain.Field {
+	bad := domain.Check(c)
+	seen := map[int]bool{}
+	for _, p := range c.Parts {
+		if seen[p.PartNumber] {
+			return append(bad, domain.Field{Path: "parts", Message: "must name every part once"})
+		}
+		seen[p.PartNumber] = true
+	}
+	return bad
+}
+
+// EndParts is the command behind the end of an upload.
+type EndParts struct {
+	UploadID string      `json:"uploadId"`
+	Parts    []NamedPart `json:"parts,omitempty"`
+}
+
+// PartSize returns the size of the parts of a file: the least that stores take, doubled until 256 parts are enough.
+func PartSize(size int64) int64 {
+	part := int64(MinPartBytes)
+	for part*manyParts < size {
+		part *= 2
+	}
+	return part
+}
+
+// OpenParts decides that an upload in parts begins. open is how many of the item's are open already.
+func (i Item) OpenParts(id string, f Facts, open int, now time.Time) (PartsUpload, error) {
+	if err := i.MayUpload(f.Actor); err != nil {
+		return PartsUpload{}, err
+	}
+	if open >= MaxOpenUploads {
+		return PartsUpload{}, With(ErrTooManyUploads, map[string]any{"open": open, "maximum": MaxOpenUploads})
+	}
+	size := PartSize(i.SizeBytes)
+	return PartsUpload{
+		ID: id, MediaID: i.ID, ObjectKey: i.ObjectKey, SizeBytes: i.SizeBytes, PartSize: size,
+		PartCount: int((i.SizeBytes + size - 1) / size), Status: PartsOpen, CreatedAt: now, ExpiresAt: now.Add(PartsLife),
+	}, nil
+}
+
+// MayUpload refuses everybody but the owner, and an item that does not wait for a file.
+func (i Item) MayUpload(a Actor) error {
+	if err := i.Authorize(a); err != nil {
+		return err
+	}
+	if i.Status != Uploading {
+		return i.notUploading()
+	}
+	return nil
+}
+
+// Usable reports whether parts may still be sent.
+func (u PartsUpload) Usable(now time.Time) bool {
+	return u.Status == PartsOpen && u.StoreID != "" && now.Before(u.ExpiresAt)
+}
+
+// Length returns the size of one part in bytes, 0 when there is no such part.
+func (u PartsUpload) Length(number int) int64 {
+	if number < 1 || number > u.PartCount {
+		return 0
+	}
+	return min(u.PartSize, u.SizeBytes-int64(number-1)*u.PartSize)
+}
+
+// Assemble returns the parts to put together, in their order. It refuses when the store lacks one, or has it in another
+// size or version than the client means; nothing is lost by that.
+func (u PartsUpload) Assemble(stored []Part, named []NamedPart) ([]Part, error) {
+	byNumber := map[int]Part{}
+	for _, p := range stored {
+		byNumber[p.Number] = p
+	}
+	var different, missing []int
+	for _, n := range named {
+		if p, ok := byNumber[n.PartNumber]; ok && bare(p.ETag) != bare(n.ETag) || u.Length(n.PartNumber) == 0 {
+			different = append(different, n.PartNumber)
+		}
+	}
+	parts := make([]Part, 0, u.PartCount)
+	for number := 1; number <= u.PartCount; number++ {
+		p, ok := byNumber[number]
+		isNamed := len(named) == 0 || slices.ContainsFunc(named, func(n NamedPart) bool { return n.PartNumber == number })
+		if !ok || !isNamed || p.Size != u.Length(number) {
+			missing = append(missing, number)
+			continue
+		}
+		parts = append(parts, p)
+	}
+	switch {
+	case len(different) > 0:
+		return nil, With(ErrPartMismatch, map[string]any{"partNumbers": different})
+	case len(missing) > 0:
+		return nil, With(ErrPartsIncomplete, map[string]any{"partNumbers": missing})
+	}
+	return parts, nil
+}
+
+func bare(etag string) string { return strings.Trim(etag, `"`) }

@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/codex-platform/codex/domain/media"
+)
+
+// Execer is a pool, a connection or a transaction.
+type Execer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+const partsColumns = `u.id, u.media_item_id, u.r2_key, COALESCE(u.store_id, ''), u.size_bytes, u.part_size, u.part_count, u.status,
+	u.created_at, u.expires_at`
+
+func scanParts(row pgx.CollectableRow) (media.PartsUpload, error) {
+	var u media.PartsUpload
+	err := row.Scan(&u.ID, &u.MediaID, &u.ObjectKey, &u.StoreID, &u.SizeBytes, &u.PartSize, &u.PartCount, &u.Status,
+		&u.CreatedAt, &u.ExpiresAt)
+	return u, err
+}
+
+// InsertParts writes a new upload in parts. One that is there already, from the same command, is left as it is.
+func InsertParts(ctx context.Context, tx Execer, u media.PartsUpload) error {
+	_, err := tx.Exec(ctx, `
+INSERT INTO media_uploads (id, media_item_id, r2_key, store_id, size_bytes, part_size, part_count, status, created_at, expires_at)
+VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+		u.ID, u.MediaID, u.ObjectKey, u.StoreID, u.SizeBytes, u.PartSize, u.PartCount, u.Status, u.CreatedAt, u.ExpiresAt)
+	if err != nil {
+		return fmt.Errorf("insert upload: %w", err)
+	}
+	return nil
+}
+
+// SaveParts writes the store's name and the status of an upload, unless its status is not among from any more.
+func SaveParts(ctx context.Context, tx Execer, u media.PartsUpload, from ...media.PartsStatus) error {
+	_, err := tx.Exec(ctx, `UPDATE media_uploads SET store_id = NULLIF($2, ''), status = $3 WHERE id = $1 AND status = ANY($4)`,
+		u.ID, u.StoreID, u.Status, from)
+	if err != nil {
+		return fmt.Errorf("save upload: %w", err)
+	}
+	return nil
+}
+
+// FindParts returns an upload of an item. found is false when the item has no such upload, whoever else has.
+func FindParts(ctx context.Context, db Queryer, mediaID, id string) (u media.PartsUpload, found bool, err error) {
+	list, err := partsOf(ctx, db, `WHERE u.media_item_id = $1 AND u.id = $2`, mediaID, id)
+	if err != nil || len(list) == 0 {
+		return media.PartsUpload{}, false, err
+	}
+	return list[0], true, nil
+}
+
+// OpenParts returns the uploads of an item that are open, the oldest first.
+func OpenParts(ctx context.Context, db Queryer, mediaID string, now time.Time) ([]media.PartsUpload, error) {
+	return partsOf(ctx, db, `WHERE u.media_item_id = $1 AND u.status IN ('open', 'completing') AND u.expires_at > $2
+		ORDER BY u.created_at, u.id`, mediaID, now)
+}
+
+// AbandonedParts returns uploads that nobody will complete: their time is over, or their item is deleted or waits for a
+// file no longer. One that is being put together is given a day more.
+func AbandonedParts(ctx context.Context, db Queryer, now time.Time, limit int) ([]media.PartsUpload, error) {
+	return partsOf(ctx, db, `JOIN media_items i ON i.id = u.media_item_id
+		WHERE u.status = 'open' AND (u.expires_at <= $1 OR i.deleted_at IS NOT NULL OR i.status <> 'uploading')
+		   OR u.status = 'completing' AND u.expires_at <= $1::timestamptz - interval '1 day'
+		ORDER BY u.expires_at, u.id LIMIT $2`, now, limit)
+}
+
+// ForgetParts removes uploads that ended, and were opened before a time.
+func ForgetParts(ctx context.Context, db Execer, before time.Time) error {
+	_, err := db.Exec(ctx, `DELETE FROM media_uploads WHERE status IN ('completed', 'aborted') AND created_at < $1`, before)
+	if err != nil {
+		return fmt.Errorf("forget uploads: %w", err)
+	}
+	return nil
+}
+
+func partsOf(ctx context.Context, db Queryer, where string, args ...any) ([]media.PartsUpload, error) {
+	rows, err := db.Query(ctx, `SELECT `+partsColumns+` FROM media_uploads u `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read uploads: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanParts)
+	if err != nil {
+		return nil, fmt.Errorf("read uploads: %w", err)
+	}
+	return list, nil
+}
+
+// Role returns the platform role of a user, "" when there is no such user any more.
+func Role(ctx context.Context, db Queryer, userID string) (string, error) {
+	rows, err := db.Query(ctx, `SELECT role FROM users WHERE id = $1 AND deleted_at IS NULL`, userID)
+	if err != nil {
+		return "", fmt.Errorf("read the role: %w", err)
+	}
+	role, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the role: %w", err)
+	}
+	return role, nil
+}
+
+// Owned returns, of these creator/item pairs ("creator/id"), those of items that exist, and of these keys those of their
+// originals. The search for orphaned objects asks.
+func Owned(ctx context.Context, db Queryer, ids, keys []string) (pairs, originals map[string]bool, err error) {
+	rows, err := db.Query(ctx, `
+SELECT creator_id || '/' || id, '' FROM media_items WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
+UNION ALL
+SELECT '', r2_key FROM media_items WHERE r2_key = ANY($2::text[]) AND deleted_at IS NULL`, ids, keys)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the owners of objects: %w", err)
+	}
+	pairs, originals = map[string]bool{}, map[string]bool{}
+	var pair, key string
+	_, err = pgx.ForEachRow(rows, []any{&pair, &key}, func() error {
+		pairs[pair], originals[key] = true, true
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the owners of objects: %w", err)
+	}
+	delete(pairs, "")
+	delete(originals, "")
+	return pairs, originals, nil
+}

@@ -1,0 +1,216 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// PartsStore is the object store, as far as uploads in parts are concerned.
+type PartsStore interface {
+	StartParts(ctx context.Context, key, contentType string) (string, error)
+	ListParts(ctx context.Context, key, upload string) ([]media.Part, error)
+	CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error
+	AbortParts(ctx context.Context, key, upload string) error
+	Head(ctx context.Context, key string) (s3.Info, error)
+}
+
+// Uploads applies the commands of the external context "upload": uploads of
+// originals in parts, straight to the store.
+//
+// A row says which uploads are open; the store knows their parts. upload.open writes
+// the row, asks the store, and writes the store's name for the upload down. When a
+// crash comes between, the command is repeated and asks the store for another one;
+// the first has no parts, and is ended with the item or after a week.
+//
+// upload.complete compares the parts that the store has with the file's size before
+// anything is put together, so that a part that is missing costs nothing. The store
+// decides when an end and an abort meet: one of them finds nothing.
+//
+// No events tell of uploads: that a file is there says media.uploaded, after the
+// edge has looked into it.
+type Uploads struct {
+	Store PartsStore
+}
+
+// uploadTimeout bounds one attempt: a store may need minutes to put a file together.
+const uploadTimeout = 10 * time.Minute
+
+// partsSpace is the name space of uploads' ids, which follow from the command.
+var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
+
+// Name implements External.
+func (*Uploads) Name() string { return "upload" }
+
+// Timeout implements [Unhurried].
+func (*Uploads) Timeout() time.Duration { return uploadTimeout }
+
+// Prepare implements External.
+func (x *Uploads) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
+	now = now.UTC().Truncate(time.Microsecond) // as the database keeps it
+	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	role, err := postgres.Role(ctx, tx, cmd.ActorID)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	facts := media.Facts{Actor: media.Actor{ID: cmd.ActorID, Role: role}}
+	var end media.EndParts
+	if err := json.Unmarshal(cmd.Payload, &end); err != nil {
+		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
+	}
+	switch cmd.Type {
+	case "upload.open":
+		return x.open(ctx, tx, cmd, item, facts, now)
+	case "upload.complete":
+		return x.complete(ctx, tx, end, item, facts)
+	case "upload.abort":
+		return x.abort(ctx, tx, end, item, facts)
+	default:
+		return nil, Outcome{}, fmt.Errorf("unknown command %q", cmd.Type)
+	}
+}
+
+func (x *Uploads) open(ctx context.Context, tx pgx.Tx, cmd events.Command, item media.Item, facts media.Facts, now time.Time) (Call, Outcome, error) {
+	id := uuid.NewSHA1(partsSpace, []byte(cmd.ID)).String()
+	others, err := postgres.OpenParts(ctx, tx, item.ID, now)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	open := 0
+	for _, other := range others {
+		if other.ID != id {
+			open++
+		}
+	}
+	upload, err := item.OpenParts(id, facts, open, now)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if err := postgres.InsertParts(ctx, tx, upload); err != nil {
+		return nil, Outcome{}, err
+	}
+	return func(ctx context.Context) (Finish, error) {
+		var err error
+		if upload.StoreID, err = x.Store.StartParts(ctx, upload.ObjectKey, item.MimeType); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
+			return Created(wire.UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
+		}, nil
+	}, Outcome{}, nil
+}
+
+// complete puts an upload together. One that is put together already succeeds again.
+func (x *Uploads) complete(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (Call, Outcome, error) {
+	upload, err := x.find(ctx, tx, end, item, facts)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	if upload.Status == media.PartsCompleted {
+		return nil, Changed(wire.UploadOf(upload)), nil
+	}
+	again := upload.Status == media.PartsCompleting
+	upload.Status = media.PartsCompleting
+	if err := postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting); err != nil {
+		return nil, Outcome{}, err
+	}
+	return func(ctx context.Context) (Finish, error) {
+		err := x.assemble(ctx, upload, end.Parts, again)
+		refusal, isRefusal := domain.AsError(err)
+		switch {
+		case err == nil:
+			upload.Status = media.PartsCompleted
+		case errors.Is(err, media.ErrPartsNotFound):
+			upload.Status = media.PartsAborted
+		case isRefusal:
+			upload.Status = media.PartsOpen
+		default:
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
+			outcome := Changed(wire.UploadOf(upload))
+			if isRefusal {
+				outcome = refused(refusal)
+			}
+			return outcome, postgres.SaveParts(ctx, tx, upload, media.PartsCompleting)
+		}, nil
+	}, Outcome{}, nil
+}
+
+// assemble makes the object. again says that the store was asked before, and may
+// have done it, or be doing it still.
+func (x *Uploads) assemble(ctx context.Context, upload media.PartsUpload, named []media.NamedPart, again bool) error {
+	stored, err := x.Store.ListParts(ctx, upload.ObjectKey, upload.StoreID)
+	if err == nil {
+		var parts []media.Part
+		if parts, err = upload.Assemble(stored, named); err != nil {
+			return err
+		}
+		err = x.Store.CompleteParts(ctx, upload.ObjectKey, upload.StoreID, parts)
+	}
+	if !errors.Is(err, s3.ErrNotFound) {
+		return err
+	}
+	info, headErr := x.Store.Head(ctx, upload.ObjectKey)
+	switch {
+	case headErr == nil && info.Size == upload.SizeBytes:
+		return nil
+	case again, headErr != nil && !errors.Is(headErr, s3.ErrNotFound):
+		return errors.Join(err, headErr) // come again
+	default:
+		return media.ErrPartsNotFound
+	}
+}
+
+func (x *Uploads) abort(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (Call, Outcome, error) {
+	upload, err := x.find(ctx, tx, end, item, facts)
+	if err == nil && upload.Status == media.PartsCompleted {
+		err = media.ErrPartsNotFound
+	}
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	return func(ctx context.Context) (Finish, error) {
+		if err := x.Store.AbortParts(ctx, upload.ObjectKey, upload.StoreID); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
+			upload.Status = media.PartsAborted
+			return Done(), postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting)
+		}, nil
+	}, Outcome{}, nil
+}
+
+// find returns an upload that was not aborted, of an item that waits for its file. A
+// completed one is found whatever the item does now.
+func (x *Uploads) find(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (media.PartsUpload, error) {
+	if err := item.Authorize(facts.Actor); err != nil {
+		return media.PartsUpload{}, err
+	}
+	upload, found, err := postgres.FindParts(ctx, tx, item.ID, end.UploadID)
+	switch {
+	case err != nil:
+		return upload, err
+	case !found || upload.Status == media.PartsAborted || upload.StoreID == "":
+		return upload, media.ErrPartsNotFound
+	case upload.Status == media.PartsCompleted:
+		return upload, nil
+	default:
+		return upload, item.MayUpload(facts.Actor)
+	}
+}

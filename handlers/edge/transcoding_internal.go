@@ -1,0 +1,150 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// OrphanCleanup looks for objects in the store that belong to nothing, and removes
+// them.
+type OrphanCleanup interface {
+	// Status says what is known of past and future runs.
+	Status(ctx context.Context) (wire.OrphanCleanup, error)
+	// Trigger runs now, for as long as an answer may take.
+	Trigger(ctx context.Context) (wire.OrphanRun, error)
+	// Schedule asks for a run soon; asked again before it began, it is one run.
+	Schedule(ctx context.Context) (wire.OrphanCleanup, error)
+}
+
+// internalRoutes are for other programs of the same installation.
+func (t TranscodingRoutes) internalRoutes(e *Edge) []Route {
+	return []Route{
+		{
+			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
+			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
+			Who:   signedWorker, Body: media.Transcode{}, Command: true, Answers: []Answer{single[wire.TranscodingAsked](http.StatusOK)},
+			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.dispatchTranscoding,
+		},
+		{
+			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Summary: "Stand in for an external transcoder",
+			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
+			Who:   anyone, Body: mockJob{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
+			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.mockTranscoder,
+		},
+		{
+			Method: "GET", Path: "/internal/orphan-cleanup/status", Name: "getOrphanCleanup", Summary: "Say when objects without an item were last looked for",
+			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
+				return answerWorker(e, c, t.Orphans.Status)
+			},
+		},
+		{
+			Method: "POST", Path: "/internal/orphan-cleanup/trigger", Name: "runOrphanCleanup", Summary: "Look for objects without an item now, and remove them",
+			Notes: "The run ends when the answer is due; one that is not complete is continued by the next.",
+			Who:   signedWorker, Answers: []Answer{single[wire.OrphanRun](http.StatusOK)}, Refusals: []*domain.Error{errUnavailable},
+			Handle: func(c *gin.Context) error { return answerWorker(e, c, t.Orphans.Trigger) },
+		},
+		{
+			Method: "POST", Path: "/internal/orphan-cleanup/schedule", Name: "scheduleOrphanCleanup", Summary: "Ask for a run soon",
+			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
+				return answerWorker(e, c, t.Orphans.Schedule)
+			},
+		},
+	}
+}
+
+// answerWorker answers a signed request that has no input.
+func answerWorker[T any](e *Edge, c *gin.Context, ask func(context.Context) (T, error)) error {
+	if err := e.verifyWorker(c); err != nil {
+		return err
+	}
+	if err := noBody(c); err != nil {
+		return err
+	}
+	answer, err := ask(c)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: answer})
+	return nil
+}
+
+func (e *Edge) dispatchTranscoding(c *gin.Context) error {
+	if err := e.verifyWorker(c); err != nil {
+		return err
+	}
+	var request media.Transcode
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	cmd, err := e.command(c, "media.transcode", media.ActorSystem, paramsOf(c).uuid("id"), request)
+	if err != nil {
+		return err
+	}
+	return e.answer(c, cmd)
+}
+
+// mockJob is a job as an external transcoder is given it. Only the item counts: the
+// report goes nowhere but here, and the keys are those that the item must have.
+type mockJob struct {
+	Input mockInput `json:"input" jsonschema:"required"`
+}
+
+type mockInput struct {
+	MediaID    string     `json:"mediaId" jsonschema:"required,format=uuid,example=01900000-0000-7000-8000-000000000001"`
+	Type       media.Type `json:"type,omitempty" jsonschema:"enum=video,enum=audio"`
+	CreatorID  string     `json:"creatorId,omitempty" jsonschema:"maxLength=255"`
+	InputKey   string     `json:"inputKey,omitempty" jsonschema:"maxLength=500"`
+	WebhookURL string     `json:"webhookUrl,omitempty" jsonschema:"maxLength=2000"`
+	Priority   *int       `json:"priority,omitempty" jsonschema:"minimum=0,maximum=4"`
+}
+
+// Validate returns the fields that break the limits.
+func (m mockJob) Validate() []domain.Field { return domain.Check(m) }
+
+// mockTranscoder reports on the item's current job as a transcoder would.
+func (e *Edge) mockTranscoder(c *gin.Context) error {
+	var request mockJob
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	item, found, err := postgres.Find(c, e.cfg.Pool, request.Input.MediaID)
+	switch {
+	case err != nil:
+		return err
+	case !found || item.DeletedAt != nil:
+		return media.ErrTranscodingNotFound
+	case item.Status != media.Transcoding:
+		return media.With(media.ErrState, map[string]any{"status": item.Status, "allowed": []media.Status{media.Transcoding}})
+	}
+	report := mockReport(item)
+	body, err := json.Marshal(report, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	if err := e.record(c, report, body); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.MockJob{ID: item.JobID, Status: "COMPLETED"})
+	return nil
+}
+
+func mockReport(item media.Item) media.Callback {
+	prefixes := media.PrefixesOf(item.CreatorID, item.ID)
+	master, poster, waveform := prefixes.HLS+"master.m3u8", prefixes.Thumbnails+"auto-generated.jpg", prefixes.Waveforms+"waveform.json"
+	width, height := 1280, 720
+	output := &media.Output{MediaID: item.ID, Type: item.Type, HLSMasterKey: &master, DurationSeconds: 120}
+	if item.Type == media.Video {
+		output.ThumbnailKey, output.Width, output.Height, output.ReadyVariants = &poster, &width, &height, []string{"720p", "480p"}
+	} else {
+		output.WaveformKey, output.ReadyVariants = &waveform, []string{"audio"}
+	}
+	return media.Callback{Status: media.CallbackCompleted, JobID: item.JobID, MediaID: item.ID, Output: output}
+}
