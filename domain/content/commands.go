@@ -16,6 +16,7 @@ type Create struct {
 	ContentBody    *string        `json:"contentBody,omitempty" jsonschema:"maxLength=500000,example=Some words to read."`
 	OrganizationID *string        `json:"organizationId,omitempty" jsonschema:"format=uuid"`
 	Category       *string        `json:"category,omitempty" jsonschema:"minLength=1,maxLength=100"`
+	CategoryIDs    []string       `json:"categoryIds,omitempty" jsonschema:"maxItems=20" each:"format=uuid"`
 	Tags           []string       `json:"tags,omitempty" jsonschema:"maxItems=20" each:"minLength=1,maxLength=50"`
 	ThumbnailURL   *string        `json:"thumbnailUrl,omitempty" jsonschema:"format=uri,maxLength=2000"`
 	AccessType     Access         `json:"accessType,omitempty" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private,example=paid"`
@@ -32,10 +33,12 @@ type Update struct {
 	Title          domain.Optional[string]         `json:"title,omitzero" jsonschema:"minLength=1,maxLength=500,example=Falling water, again"`
 	Slug           domain.Optional[string]         `json:"slug,omitzero" jsonschema:"minLength=1,maxLength=500,pattern=^[a-z0-9]+(-[a-z0-9]+)*$" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
 	Description    domain.Optional[string]         `json:"description,omitzero" jsonschema:"maxLength=10000"`
+	ContentType    domain.Optional[Type]           `json:"contentType,omitzero" jsonschema:"enum=video,enum=audio,enum=written"`
 	MediaItemID    domain.Optional[string]         `json:"mediaItemId,omitzero" jsonschema:"format=uuid"`
 	ContentBody    domain.Optional[string]         `json:"contentBody,omitzero" jsonschema:"maxLength=500000"`
 	OrganizationID domain.Optional[string]         `json:"organizationId,omitzero" jsonschema:"format=uuid"`
 	Category       domain.Optional[string]         `json:"category,omitzero" jsonschema:"minLength=1,maxLength=100"`
+	CategoryIDs    domain.Optional[[]string]       `json:"categoryIds,omitzero" jsonschema:"maxItems=20" each:"format=uuid"`
 	Tags           domain.Optional[[]string]       `json:"tags,omitzero" jsonschema:"maxItems=20" each:"minLength=1,maxLength=50"`
 	ThumbnailURL   domain.Optional[string]         `json:"thumbnailUrl,omitzero" jsonschema:"format=uri,maxLength=2000"`
 	AccessType     domain.Optional[Access]         `json:"accessType,omitzero" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private"`
@@ -56,9 +59,19 @@ type Unpublish struct{}
 // Delete ends it.
 type Delete struct{}
 
-// Validate normalises the command (trims the title, lower-cases the slug) and
+// lower puts ids, which may be written in capitals, into the form in which they are kept.
+func lower(ids ...*string) {
+	for _, id := range ids {
+		if id != nil {
+			*id = strings.ToLower(*id)
+		}
+	}
+}
+
+// Validate normalises the command (trims the title, lower-cases the slug and ids) and
 // returns the fields that break the contract's limits.
 func (c *Create) Validate() []domain.Field {
+	lower(c.MediaItemID, c.OrganizationID, c.MinimumTierID)
 	c.Title, c.Slug = strings.TrimSpace(c.Title), strings.ToLower(strings.TrimSpace(c.Slug))
 	v := &check{bad: domain.Check(c)}
 	v.shader(c.ShaderConfig)
@@ -68,6 +81,7 @@ func (c *Create) Validate() []domain.Field {
 	if c.ContentType == Written && (c.ContentBody == nil || *c.ContentBody == "") {
 		v.that(false, "contentBody", "is required for written content")
 	}
+	v.agree(c.Visibility, c.AccessType)
 	if len(v.bad) == 0 {
 		v.bad = append(v.bad, offer(c.access(), c.price(), text(c.OrganizationID), text(c.MinimumTierID))...)
 	}
@@ -120,11 +134,16 @@ func (u *Update) Validate() []domain.Field {
 	if u.Slug.Value != nil {
 		*u.Slug.Value = strings.ToLower(strings.TrimSpace(*u.Slug.Value))
 	}
+	lower(u.MediaItemID.Value, u.OrganizationID.Value, u.MinimumTierID.Value)
 	v := &check{bad: domain.Check(u)}
 	v.notNull("title", u.Title.Set, u.Title.Value == nil)
 	v.notNull("slug", u.Slug.Set, u.Slug.Value == nil)
+	v.notNull("contentType", u.ContentType.Set, u.ContentType.Value == nil)
 	v.notNull("accessType", u.AccessType.Set, u.AccessType.Value == nil)
 	v.notNull("visibility", u.Visibility.Set, u.Visibility.Value == nil)
+	if u.AccessType.Value != nil && u.Visibility.Value != nil {
+		v.agree(*u.Visibility.Value, *u.AccessType.Value)
+	}
 	if u.ShaderConfig.Value != nil {
 		v.shader(*u.ShaderConfig.Value)
 	}
@@ -137,6 +156,13 @@ type check struct{ bad []domain.Field }
 func (v *check) that(ok bool, path, message string) {
 	if !ok {
 		v.bad = append(v.bad, domain.Field{Path: path, Message: message})
+	}
+}
+
+// agree refuses the two generations of one field when they contradict each other.
+func (v *check) agree(visibility Visibility, access Access) {
+	if visibility.Valid() && access.Valid() {
+		v.that(visibility.covers(access), "visibility", "must mean the same as accessType, or be left out")
 	}
 }
 

@@ -52,12 +52,23 @@ func (a Access) needsOrganization() bool {
 	return a == Followers || a == Subscribers || a == Team || a == Members
 }
 
-// Visibility is the older name of Access that some clients still use.
+// Visibility is the older name of Access that some clients still use. Both are
+// understood and both are always answered:
+//
+//	visibility      alone, it stands for             with it, accessType may be
+//	public          free without a price, else paid  free, paid
+//	purchased_only  paid                             paid
+//	members_only    members                          members, followers, subscribers, team
+//	private         private                          private
+//
+// Where a client gives both, accessType decides, and a visibility outside its row of
+// the table is refused. Where it gives neither, the item is free. The visibility that
+// was given is answered as it was, otherwise the one of the access type's row: public
+// for free, purchased_only for paid. Setting accessType alone forgets the visibility
+// that was given before.
 type Visibility string
 
-// The visibilities, and what they mean: public is free, or paid when it has a
-// price; purchased_only is paid; members_only is for members of the organization;
-// private is for its creator and the organization's management.
+// The visibilities. Private is for the creator and the organization's management.
 const (
 	Public        Visibility = "public"
 	PurchasedOnly Visibility = "purchased_only"
@@ -85,6 +96,11 @@ func (v Visibility) access(priceCents int64) Access {
 		}
 		return Free
 	}
+}
+
+// covers reports whether an access type is in a visibility's row of the table.
+func (v Visibility) covers(a Access) bool {
+	return v == VisibilityOf(a) || v == Public && a == Paid
 }
 
 // VisibilityOf returns the visibility that a client of the older kind expects for
@@ -160,6 +176,15 @@ func (c Content) Price() int64 {
 	return *c.PriceCents
 }
 
+// Shown is the visibility that is answered: the one that was given, else the one that
+// the access type stands for.
+func (c Content) Shown() Visibility {
+	if c.Visibility != "" {
+		return c.Visibility
+	}
+	return VisibilityOf(c.Access)
+}
+
 // Scope is the space in which a slug is unique: one organization, or the personal
 // space of one creator.
 type Scope struct {
@@ -191,11 +216,13 @@ type Facts struct {
 	// account is gone.
 	ActorID   string
 	ActorRole string
-	// OrganizationRole is the actor's active role in the organization the command
-	// names, empty for none.
+	// OrganizationRole is the actor's active role in the organization that the item
+	// belongs to after the command, empty for none.
 	OrganizationRole string
 	// Media is the media item the item refers to, or would; nil when there is none.
 	Media *Media
+	// Categories are those categories of the item's space that the command names.
+	Categories []string
 	// SlugTaken says that another live item of the scope has the slug.
 	SlugTaken bool
 	// PayoutsReady says that the creator's payout account can receive money;

@@ -2,6 +2,8 @@ package content
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -17,7 +19,8 @@ var (
 	ErrMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
 	ErrPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED", "Selling needs a payout account that can receive money")
 	ErrNotCreator    = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
-	errOrganization  = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
+	// ErrOrganization : the actor has no active membership that may own content there.
+	ErrOrganization = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
 )
 
 // publishingRoles are the organization roles that may own content in it.
@@ -40,6 +43,9 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	if err := c.mayBelong(facts); err != nil {
 		return Content{}, nil, err
 	}
+	if err := known(cmd.CategoryIDs, facts); err != nil {
+		return Content{}, nil, err
+	}
 	if err := c.fits(facts); err != nil {
 		return Content{}, nil, err
 	}
@@ -56,9 +62,18 @@ func isCreator(role string) bool { return role == "creator" || role == "admin" }
 // that organization exists is not told apart.
 func (c Content) mayBelong(facts Facts) error {
 	if c.OrganizationID != "" && !slices.Contains(publishingRoles, facts.OrganizationRole) {
-		return errOrganization
+		return ErrOrganization
 	}
 	return nil
+}
+
+// known refuses categories that the item's space does not have.
+func known(ids []string, facts Facts) error {
+	v := &check{}
+	for i, id := range ids {
+		v.that(slices.Contains(facts.Categories, strings.ToLower(id)), "categoryIds."+strconv.Itoa(i), "is not a category of this space")
+	}
+	return domain.BadFields(v.bad)
 }
 
 // fits checks the item against the facts: its slug, its media, its offer.
@@ -93,16 +108,24 @@ func (c Content) owned(facts Facts) error {
 }
 
 // Update decides on a change. A live item must stay fit to be live: making it paid
-// or giving it other media passes the same gate as publishing.
+// or giving it other media passes the same gate as publishing. Who left an
+// organization may change nothing of what is published under its name but take it
+// out of it.
 func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
 	}
 	next, fields := c.with(cmd)
-	if next.OrganizationID != c.OrganizationID {
-		if err := next.mayBelong(facts); err != nil {
+	if err := next.mayBelong(facts); err != nil {
+		return c, nil, err
+	}
+	if cmd.CategoryIDs.Value != nil {
+		if err := known(*cmd.CategoryIDs.Value, facts); err != nil {
 			return c, nil, err
 		}
+	}
+	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && text(next.Body) == "" {
+		return c, nil, domain.BadFields([]domain.Field{{Path: "contentBody", Message: "is required for written content"}})
 	}
 	if err := next.fits(facts); err != nil {
 		return c, nil, err
@@ -137,6 +160,9 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	if c.Status == Published {
 		return c, nil, nil
 	}
+	if err := c.mayBelong(facts); err != nil {
+		return c, nil, err
+	}
 	if err := c.fitToPublish(facts); err != nil {
 		return c, nil, err
 	}
@@ -150,7 +176,7 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 // fitToPublish is the publish gate.
 func (c Content) fitToPublish(facts Facts) error {
 	if c.Type != Written {
-		if m := facts.Media; m == nil || m.Deleted || m.CreatorID != c.CreatorID {
+		if m := facts.Media; c.MediaItemID == "" || m == nil || m.Deleted || m.CreatorID != c.CreatorID {
 			return ErrMediaNotFound
 		} else if m.Status != "ready" {
 			return ErrMediaNotReady
@@ -173,6 +199,19 @@ func (c Content) Unpublish(facts Facts, now time.Time) (Content, []events.Payloa
 	c.Status, c.UpdatedAt = Draft, now
 	c.Version++
 	return c, []events.Payload{events.ContentUnpublished{ContentID: c.ID}}, nil
+}
+
+// ShowThumbnail decides on the item's picture, nil for none.
+func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Content, []events.Payload, error) {
+	if err := c.owned(facts); err != nil {
+		return c, nil, err
+	}
+	if text(address) == text(c.ThumbnailURL) {
+		return c, nil, nil
+	}
+	c.ThumbnailURL, c.UpdatedAt = address, now
+	c.Version++
+	return c, []events.Payload{events.ContentRevised{ContentID: c.ID, Fields: []string{"thumbnailUrl"}}}, nil
 }
 
 // Delete decides on the end of an item. Its slug is free again; its media stays.

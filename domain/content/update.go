@@ -19,6 +19,7 @@ func (c Content) with(cmd Update) (next Content, changed []string) {
 	setPointer(&next.Category, cmd.Category)
 	setPointer(&next.ShaderPreset, cmd.ShaderPreset)
 	setPointer(&next.PriceCents, cmd.PriceCents)
+	set(&next.Type, cmd.ContentType)
 	set(&next.MediaItemID, cmd.MediaItemID)
 	set(&next.OrganizationID, cmd.OrganizationID)
 	set(&next.MinimumTierID, cmd.MinimumTierID)
@@ -28,6 +29,7 @@ func (c Content) with(cmd Update) (next Content, changed []string) {
 	switch {
 	case cmd.AccessType.Value != nil:
 		next.Access, next.Visibility = *cmd.AccessType.Value, ""
+		set(&next.Visibility, cmd.Visibility)
 	case cmd.Visibility.Value != nil:
 		next.Visibility = *cmd.Visibility.Value
 		next.Access = next.Visibility.access(next.Price())
@@ -69,6 +71,7 @@ func differences(a, b Content) []string {
 		{"title", a.Title == b.Title},
 		{"slug", a.Slug == b.Slug},
 		{"description", reflect.DeepEqual(a.Description, b.Description)},
+		{"contentType", a.Type == b.Type},
 		{"mediaItemId", a.MediaItemID == b.MediaItemID},
 		{"contentBody", reflect.DeepEqual(a.Body, b.Body)},
 		{"organizationId", a.OrganizationID == b.OrganizationID},

@@ -28,7 +28,7 @@ func (c Content) Open(batch []events.Command) Unit {
 	u := &contentUnit{
 		cmds: batch, payloads: make([]any, len(batch)), payoutsRequired: c.PayoutsRequired,
 		items: map[string]content.Content{}, media: map[string]content.Media{}, slugs: postgres.Slugs{},
-		actors: newActors(), changed: map[string]bool{},
+		actors: newActors(), seats: map[postgres.Seat]string{}, changed: map[string]bool{},
 	}
 	for i, cmd := range batch {
 		u.payloads[i] = decodeContent(cmd)
@@ -68,22 +68,23 @@ type contentUnit struct {
 	media   map[string]content.Media
 	slugs   postgres.Slugs
 	actors  *actors
+	seats   map[postgres.Seat]string
 	order   []string
 	changed map[string]bool
 }
 
 // Load implements Unit.
 func (u *contentUnit) Load(b *pgx.Batch) {
-	var ids, media, slugs, moved []string
+	ids, users, organizations := []string{}, []string{}, []string{}
+	var media, slugs, moved []string
 	for i, cmd := range u.cmds {
-		organization := ""
 		switch p := u.payloads[i].(type) {
 		case *content.Create:
-			organization = orEmpty(p.OrganizationID)
+			organizations = appendSet(organizations, p.OrganizationID)
 			slugs = append(slugs, p.Slug)
 			media = appendSet(media, p.MediaItemID)
 		case *content.Update:
-			organization = orEmpty(p.OrganizationID.Value)
+			organizations = appendSet(organizations, p.OrganizationID.Value)
 			slugs = appendSet(slugs, p.Slug.Value)
 			media = appendSet(media, p.MediaItemID.Value)
 			ids = append(ids, cmd.AggregateID)
@@ -93,12 +94,14 @@ func (u *contentUnit) Load(b *pgx.Batch) {
 		default:
 			ids = append(ids, cmd.AggregateID)
 		}
-		u.actors.want(cmd.ActorID, organization)
+		u.actors.want(cmd.ActorID, "")
+		users = append(users, cmd.ActorID)
 	}
 	u.actors.load(b)
 	if len(ids) > 0 {
 		postgres.QueueLock(b, ids, u.items)
 	}
+	postgres.QueueSeats(b, organizations, users, ids, u.seats) // behind the lock, which nothing can move meanwhile
 	if len(media) > 0 || len(ids) > 0 {
 		postgres.QueueMedia(b, media, ids, u.media)
 	}
@@ -140,7 +143,7 @@ func (u *contentUnit) Decide(i int, now time.Time) (Outcome, error) {
 	case *content.Update:
 		next, happened, err = u.update(cmd, before, *p, now)
 	case *content.Publish:
-		next, happened, err = before.Publish(u.facts(cmd, &before.MediaItemID, ""), now)
+		next, happened, err = before.Publish(u.facts(cmd, &before.MediaItemID, before.OrganizationID), now)
 	case *content.Unpublish:
 		next, happened, err = before.Unpublish(u.facts(cmd, nil, ""), now)
 	case *content.Delete:
@@ -181,7 +184,7 @@ func (u *contentUnit) update(cmd events.Command, before content.Content, p conte
 func (u *contentUnit) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
 	f := content.Facts{
 		ActorID: cmd.ActorID, ActorRole: u.actors.roles[cmd.ActorID],
-		OrganizationRole: u.actors.memberships[membership{organization, cmd.ActorID}],
+		OrganizationRole: u.seats[postgres.Seat{OrganizationID: organization, UserID: cmd.ActorID}],
 		PayoutsReady:     u.actors.payouts[cmd.ActorID], PayoutsRequired: u.payoutsRequired,
 	}
 	if mediaID != nil {

@@ -19,6 +19,7 @@ type Content struct {
 	ContentBody    *string        `json:"contentBody"`
 	ThumbnailURL   *string        `json:"thumbnailUrl"`
 	Category       *string        `json:"category"`
+	CategoryIDs    []string       `json:"categoryIds"`
 	Tags           []string       `json:"tags"`
 	AccessType     content.Access `json:"accessType"`
 	// Visibility is the older name of accessType; both are always answered.
@@ -39,10 +40,6 @@ type Content struct {
 
 // ContentOf returns an item's representation for its creator.
 func ContentOf(c content.Content) Content {
-	visibility := c.Visibility
-	if visibility == "" {
-		visibility = content.VisibilityOf(c.Access)
-	}
 	tags := c.Tags
 	if tags == nil {
 		tags = []string{}
@@ -50,19 +47,58 @@ func ContentOf(c content.Content) Content {
 	return Content{
 		ID: c.ID, CreatorID: c.CreatorID, OrganizationID: nullable(c.OrganizationID), MediaItemID: nullable(c.MediaItemID),
 		Title: c.Title, Slug: c.Slug, Description: c.Description, ContentType: c.Type, ContentBody: c.Body,
-		ThumbnailURL: c.ThumbnailURL, Category: c.Category, Tags: tags, AccessType: c.Access, Visibility: visibility,
+		ThumbnailURL: c.ThumbnailURL, Category: c.Category, CategoryIDs: []string{}, Tags: tags, AccessType: c.Access, Visibility: c.Shown(),
 		PriceCents: c.PriceCents, MinimumTierID: nullable(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
 		Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt, ViewCount: c.ViewCount, PurchaseCount: c.PurchaseCount,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
 	}
 }
 
+// OwnContent is a content item with everything that its creator edits it with.
+type OwnContent struct {
+	Content
+	// Media is the item's media, null for written content.
+	Media        *Media              `json:"mediaItem"`
+	Creator      *PublicCreator      `json:"creator"`
+	Organization *PublicOrganization `json:"organization"`
+}
+
+// Thumbnail is a content item's picture.
+type Thumbnail struct {
+	ThumbnailURL string `json:"thumbnailUrl"`
+	// Size, in bytes, and MimeType are those of the picture at the address.
+	Size     int64  `json:"size"`
+	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
+}
+
+// Avatar is a user's picture.
+type Avatar struct {
+	AvatarURL string `json:"avatarUrl"`
+	// Size, in bytes, and MimeType are those of the picture at the address.
+	Size     int64  `json:"size"`
+	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
+}
+
+// Category is one that published items are in.
+type Category struct {
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	Slug        string  `json:"slug"`
+	Description *string `json:"description"`
+	Icon        *string `json:"icon"`
+	CoverURL    *string `json:"coverImageUrl"`
+	SortOrder   int     `json:"sortOrder"`
+	// ContentCount is how many published items are in it.
+	ContentCount int `json:"contentCount"`
+}
+
 // PublicContent is a published item as everyone sees it. The article's text is
 // there for free content only.
 type PublicContent struct {
 	Content
-	Creator      *PublicCreator      `json:"creator"`
-	Organization *PublicOrganization `json:"organization"`
+	CategorySlugs []string            `json:"categorySlugs"`
+	Creator       *PublicCreator      `json:"creator"`
+	Organization  *PublicOrganization `json:"organization"`
 }
 
 // PublicCreator is who made an item.
@@ -88,7 +124,7 @@ func PublicContentOf(c content.Content, creator *PublicCreator, organization *Pu
 		view.ContentBody = nil
 	}
 	view.MediaItemID = nil
-	return PublicContent{Content: view, Creator: creator, Organization: organization}
+	return PublicContent{Content: view, CategorySlugs: c.CategorySlugs(), Creator: creator, Organization: organization}
 }
 
 // nullable returns nil for the empty string.

@@ -86,6 +86,27 @@ func QueueMedia(b *pgx.Batch, ids, contentIDs []string, found map[string]content
 	})
 }
 
+// Seat is a user's place in an organization.
+type Seat struct{ OrganizationID, UserID string }
+
+// QueueSeats queues the read of the active roles that users have in organizations:
+// those named, and those that the named content belongs to.
+func QueueSeats(b *pgx.Batch, organizations, users, contentIDs []string, found map[Seat]string) {
+	b.Queue(`SELECT m.organization_id, m.user_id, m.role
+		FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
+		WHERE m.organization_id = ANY($1::uuid[] || ARRAY(SELECT organization_id FROM content WHERE id = ANY($3::uuid[]) AND organization_id IS NOT NULL))
+		  AND m.user_id = ANY($2::text[]) AND m.status = 'active' AND o.deleted_at IS NULL`, organizations, users, contentIDs).
+		Query(func(rows pgx.Rows) error {
+			var seat Seat
+			var role string
+			_, err := pgx.ForEachRow(rows, []any{&seat.OrganizationID, &seat.UserID, &role}, func() error {
+				found[seat] = role
+				return nil
+			})
+			return err
+		})
+}
+
 // row is a content item as the upsert reads it from JSON.
 type row struct {
 	ID             string         `json:"id"`
@@ -99,6 +120,7 @@ type row struct {
 	ContentBody    *string        `json:"content_body"`
 	ContentType    content.Type   `json:"content_type"`
 	Category       *string        `json:"category"`
+	CategorySlug   *string        `json:"category_slug"`
 	Tags           []string       `json:"tags"`
 	AccessType     content.Access `json:"access_type"`
 	Visibility     *string        `json:"visibility"`
@@ -117,19 +139,20 @@ type row struct {
 
 const saveSQL = `
 INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, description, thumbnail_url, content_body,
-    content_type, category, tags, access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
+    content_type, category, category_slug, tags, access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
     featured, status, published_at, created_at, updated_at, deleted_at, version)
 SELECT id, creator_id, organization_id, media_item_id, title, slug, description, thumbnail_url, content_body,
-    content_type, category, COALESCE(tags, '[]'), access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
+    content_type, category, category_slug, COALESCE(tags, '[]'), access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
     featured, status, published_at, created_at, updated_at, deleted_at, version
 FROM json_to_recordset($1::json) AS r (id uuid, creator_id text, organization_id uuid, media_item_id uuid, title text, slug text,
-    description text, thumbnail_url text, content_body text, content_type text, category text, tags jsonb, access_type text,
+    description text, thumbnail_url text, content_body text, content_type text, category text, category_slug text, tags jsonb, access_type text,
     visibility text, price_cents int, minimum_tier_id uuid, shader_preset text, shader_config jsonb, featured bool, status text,
     published_at timestamptz, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz, version bigint)
 ON CONFLICT (id) DO UPDATE SET
     organization_id = excluded.organization_id, media_item_id = excluded.media_item_id, title = excluded.title,
     slug = excluded.slug, description = excluded.description, thumbnail_url = excluded.thumbnail_url,
-    content_body = excluded.content_body, category = excluded.category, tags = excluded.tags,
+    content_body = excluded.content_body, content_type = excluded.content_type, category = excluded.category,
+    category_slug = excluded.category_slug, tags = excluded.tags,
     access_type = excluded.access_type, visibility = excluded.visibility, price_cents = excluded.price_cents,
     minimum_tier_id = excluded.minimum_tier_id, shader_preset = excluded.shader_preset,
     shader_config = excluded.shader_config, featured = excluded.featured, status = excluded.status,
@@ -146,7 +169,7 @@ func QueueSave(b *pgx.Batch, items []content.Content) error {
 		rows[i] = row{
 			ID: c.ID, CreatorID: c.CreatorID, OrganizationID: null(c.OrganizationID), MediaItemID: null(c.MediaItemID),
 			Title: c.Title, Slug: c.Slug, Description: c.Description, ThumbnailURL: c.ThumbnailURL, ContentBody: c.Body,
-			ContentType: c.Type, Category: c.Category, Tags: c.Tags, AccessType: c.Access, Visibility: null(string(c.Visibility)),
+			ContentType: c.Type, Category: c.Category, CategorySlug: first(c.CategorySlugs()), Tags: c.Tags, AccessType: c.Access, Visibility: null(string(c.Visibility)),
 			PriceCents: c.PriceCents, MinimumTierID: null(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
 			Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt,
 			CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt, Version: c.Version,
@@ -158,6 +181,13 @@ func QueueSave(b *pgx.Batch, items []content.Content) error {
 	}
 	b.Queue(saveSQL, string(body))
 	return nil
+}
+
+func first(list []string) *string {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
 }
 
 func null(s string) *string {
