@@ -4,6 +4,11 @@ func init() {
 	register[UserRegistered]("An account was created; its e-mail address is not verified yet.")
 	register[UserEmailVerified]("The owner of an account proved its e-mail address.")
 	register[UserBecameCreator]("A customer became a creator.")
+	register[UserProfileUpdated]("The owner of an account changed what it says about them.")
+	register[UserEmailChanged]("An account has another e-mail address; its owner proved it.")
+	register[UserPasswordChanged]("An account has another password.")
+	register[UserPreferencesChanged]("A user chose which mails to get.")
+	register[UserDeleted]("An account was deleted and everything personal with it.")
 	register[SessionStarted]("A user signed in.")
 	register[SessionRevoked]("A session ended before its time.")
 	register[OrganizationCreated]("An organization was created.")
@@ -23,6 +28,38 @@ type UserEmailVerified struct {
 
 // UserBecameCreator : role customer became creator.
 type UserBecameCreator struct {
+	UserID string `json:"user_id"`
+}
+
+// UserProfileUpdated : the profile says something else. Fields names what changed;
+// what it says now is for the user's own eyes and stands in no event.
+type UserProfileUpdated struct {
+	UserID string   `json:"user_id"`
+	Fields []string `json:"fields"`
+}
+
+// UserEmailChanged : the new address is proven and is the account's from now on.
+type UserEmailChanged struct {
+	UserID string `json:"user_id"`
+}
+
+// UserPasswordChanged : another password. ByMail says that its owner had forgotten
+// the old one and proved the address instead.
+type UserPasswordChanged struct {
+	UserID string `json:"user_id"`
+	ByMail bool   `json:"by_mail"`
+}
+
+// UserPreferencesChanged : which mails a user wants, beside those that a purchase or
+// an account cannot do without.
+type UserPreferencesChanged struct {
+	UserID         string `json:"user_id"`
+	EmailMarketing bool   `json:"email_marketing"`
+	EmailDigest    bool   `json:"email_digest"`
+}
+
+// UserDeleted : the account is gone. Who keeps anything about this user erases it now.
+type UserDeleted struct {
 	UserID string `json:"user_id"`
 }
 
@@ -60,6 +97,21 @@ func (UserEmailVerified) EventType() string { return "user.email_verified" }
 
 // EventType implements Payload.
 func (UserBecameCreator) EventType() string { return "user.became_creator" }
+
+// EventType implements Payload.
+func (UserProfileUpdated) EventType() string { return "user.profile_updated" }
+
+// EventType implements Payload.
+func (UserEmailChanged) EventType() string { return "user.email_changed" }
+
+// EventType implements Payload.
+func (UserPasswordChanged) EventType() string { return "user.password_changed" }
+
+// EventType implements Payload.
+func (UserPreferencesChanged) EventType() string { return "user.preferences_changed" }
+
+// EventType implements Payload.
+func (UserDeleted) EventType() string { return "user.deleted" }
 
 // EventType implements Payload.
 func (SessionStarted) EventType() string { return "session.started" }

@@ -16,8 +16,6 @@ const (
 	maxName        = 255
 	maxEmail       = 254 // RFC 5321, a path without its brackets
 	maxLocalPart   = 64
-	maxUsername    = 50
-	maxBio         = 500
 	maxDescription = 5000
 	maxURL         = 2048
 )
@@ -25,13 +23,15 @@ const (
 // SignUp asks for an account. It carries a password: it never travels on the bus
 // and is never logged.
 type SignUp struct {
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
+	Name     string `json:"name" jsonschema:"required,minLength=1,maxLength=255,example=Ada Lovelace"`
+	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
+	Password string `json:"password" jsonschema:"required,minLength=8,maxLength=128,example=a quiet winter river"`
 	// Role is a wish; see SignUpRole.
-	Role string `json:"role,omitempty"`
+	Role string `json:"role,omitempty" jsonschema:"maxLength=50"`
+	// Image is where a picture of the user is.
+	Image *string `json:"image,omitempty" jsonschema:"format=uri,maxLength=2048"`
 	// CallbackURL is where the link in the mail leads in the end.
-	CallbackURL string `json:"callbackURL,omitempty"`
+	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 	// RememberMe is accepted for the sake of clients that send it; a sign-up starts
 	// no session.
 	RememberMe *bool `json:"rememberMe,omitempty"`
@@ -39,12 +39,12 @@ type SignUp struct {
 
 // SignIn asks for a session. Like SignUp it stays in the process.
 type SignIn struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
+	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
+	Password string `json:"password" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
 	// RememberMe false makes the browser forget the session when it closes;
 	// absent is true.
 	RememberMe  *bool  `json:"rememberMe,omitempty"`
-	CallbackURL string `json:"callbackURL,omitempty"`
+	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
 // Remembered says whether the browser keeps the session when it closes.
@@ -52,15 +52,35 @@ func (s SignIn) Remembered() bool { return s.RememberMe == nil || *s.RememberMe 
 
 // SendVerification asks for another verification mail.
 type SendVerification struct {
-	Email       string `json:"email"`
-	CallbackURL string `json:"callbackURL,omitempty"`
+	Email       string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
+	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
-// BecomeCreator asks for role creator.
-type BecomeCreator struct {
-	Username    string       `json:"username"`
-	Bio         *string      `json:"bio,omitempty"`
-	SocialLinks *SocialLinks `json:"socialLinks,omitempty"`
+// RequestReset asks for a mail by which a forgotten password can be replaced.
+type RequestReset struct {
+	Email string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
+	// RedirectTo is the page that the link in the mail leads to, with the token.
+	RedirectTo string `json:"redirectTo,omitempty" jsonschema:"maxLength=2048,example=/reset-password"`
+}
+
+// ResetPassword replaces a forgotten password by the proof from the mail.
+type ResetPassword struct {
+	Token       string `json:"token" jsonschema:"required,maxLength=256,example=n3r4Bq0Yc2l1V0m9x8w7u6t5s4r3q2p1o0n9m8l7k6j"`
+	NewPassword string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
+}
+
+// ChangePassword replaces a password by who knows it.
+type ChangePassword struct {
+	CurrentPassword string `json:"currentPassword" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
+	NewPassword     string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
+	// RevokeOtherSessions signs the user out everywhere else.
+	RevokeOtherSessions *bool `json:"revokeOtherSessions,omitempty"`
+}
+
+// RevokeSession names one session of the user's own, by id or by token.
+type RevokeSession struct {
+	ID    string `json:"id,omitempty" jsonschema:"maxLength=64"`
+	Token string `json:"token,omitempty" jsonschema:"maxLength=256,example=0198f3a0-1c1d-7a2b-8f3e-2f1d0c9b8a76"`
 }
 
 // CreateOrganization asks for a new tenant, owned by who asks.
@@ -75,56 +95,58 @@ type CreateOrganization struct {
 // Validate normalises the request (trims the name, lower-cases the address) and
 // returns the fields that break a rule.
 func (s *SignUp) Validate() []domain.Field {
-	v := &check{}
-	s.Name, s.Email = strings.TrimSpace(s.Name), NormalEmail(s.Email)
-	v.line("name", s.Name, 1, maxName)
-	v.email(s.Email)
-	if message := BadPassword(s.Password, s.Email); message != "" {
-		v.refuse("password", message)
-	}
+	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), NormalEmail(s.Email), present(s.Image)
+	v := limits(s)
+	v.singleLine("name", s.Name)
+	v.address("email", s.Email)
+	v.password("password", s.Password, s.Email)
 	return v.bad
 }
 
 // Validate normalises the address. The rules for new passwords do not matter
 // here: an old password may be worse. Its length bounds the work.
 func (s *SignIn) Validate() []domain.Field {
-	v := &check{}
 	s.Email = NormalEmail(s.Email)
-	v.email(s.Email)
-	v.length("password", s.Password, 1, maxPassword)
+	v := limits(s)
+	v.address("email", s.Email)
 	return v.bad
 }
 
 // Validate normalises the address.
 func (s *SendVerification) Validate() []domain.Field {
-	v := &check{}
 	s.Email = NormalEmail(s.Email)
-	v.email(s.Email)
+	v := limits(s)
+	v.address("email", s.Email)
 	return v.bad
 }
 
-// Validate trims the texts; an empty optional text counts as absent.
-func (b *BecomeCreator) Validate() []domain.Field {
-	v := &check{}
-	b.Username = strings.TrimSpace(b.Username)
-	if message := badSlug(b.Username, maxUsername); message != "" {
-		v.refuse("username", message)
-	}
-	b.Bio = present(b.Bio)
-	v.optional("bio", b.Bio, maxBio)
-	if links := b.SocialLinks; links != nil {
-		for _, link := range []struct {
-			path  string
-			value **string
-		}{
-			{"socialLinks.website", &links.Website},
-			{"socialLinks.twitter", &links.Twitter},
-			{"socialLinks.youtube", &links.YouTube},
-			{"socialLinks.instagram", &links.Instagram},
-		} {
-			*link.value = present(*link.value)
-			v.url(link.path, *link.value)
-		}
+// Validate normalises the address.
+func (r *RequestReset) Validate() []domain.Field {
+	r.Email = NormalEmail(r.Email)
+	v := limits(r)
+	v.address("email", r.Email)
+	return v.bad
+}
+
+// Validate checks the new password as far as is possible without its account.
+func (r *ResetPassword) Validate() []domain.Field {
+	v := limits(r)
+	v.password("newPassword", r.NewPassword, "")
+	return v.bad
+}
+
+// Validate checks the new password as far as is possible without its account.
+func (c *ChangePassword) Validate() []domain.Field {
+	v := limits(c)
+	v.password("newPassword", c.NewPassword, "")
+	return v.bad
+}
+
+// Validate wants one name of the session, and one only.
+func (r *RevokeSession) Validate() []domain.Field {
+	v := limits(r)
+	if (r.ID == "") == (r.Token == "") {
+		v.refuse("token", "is required, or id in its place")
 	}
 	return v.bad
 }
@@ -171,19 +193,6 @@ func ValidEmail(address string) bool {
 	local, host, found := strings.Cut(address, "@")
 	return found && len(address) <= maxEmail && len(local) <= maxLocalPart &&
 		localPart.MatchString(local) && hostName.MatchString(host)
-}
-
-// check collects the fields that break a rule.
-type check struct{ bad []domain.Field }
-
-func (v *check) refuse(path, message string) {
-	v.bad = append(v.bad, domain.Field{Path: path, Message: message})
-}
-
-func (v *check) email(address string) {
-	if !ValidEmail(address) {
-		v.refuse("email", "must be an e-mail address")
-	}
 }
 
 func (v *check) length(path, s string, low, high int) bool {

@@ -4,8 +4,10 @@
 // It is pure: state and facts come in, the next state and what happened come out.
 // Time, ids and random bytes are passed in. What is refused is a domain.Error.
 //
-//	user.go          an account's life: registered, verified, creator
-//	commands.go      what can be asked for, with the limits of every field
+//	user.go          an account's life: registered, verified
+//	profile.go       what an account says about its owner, and its next address
+//	erasure.go       how an account ends
+//	commands.go      what can be asked for with credentials
 //	password.go      which passwords are good enough (the hash is package argon2id)
 //	session.go       sessions and the single-use tokens of mails
 //	organization.go  tenants, their slugs and their first member

@@ -16,6 +16,8 @@ const (
 	SessionLimit = 30 * 24 * time.Hour
 	// VerificationLifetime is how long the link in a verification mail works.
 	VerificationLifetime = 24 * time.Hour
+	// ResetLifetime is how long the link in a reset mail works.
+	ResetLifetime = time.Hour
 )
 
 // Token is a secret of 32 random bytes in base64url: the key to a session, or the
@@ -101,17 +103,44 @@ func (s Session) Extended(now time.Time) (time.Time, bool) {
 	return end, end.After(s.ExpiresAt)
 }
 
+// Purpose is what a token in a mail is good for; for nothing else.
+type Purpose string
+
+// The purposes.
+const (
+	// ProveEmail proves the address of an account and signs its owner in.
+	ProveEmail Purpose = "email"
+	// ResetForgotten lets its holder choose another password.
+	ResetForgotten Purpose = "password-reset"
+	// MoveEmail proves the address that an account wants instead of its own.
+	MoveEmail Purpose = "email-change"
+)
+
+// Lifetime is how long a token works.
+func (p Purpose) Lifetime() time.Duration {
+	if p == ResetForgotten {
+		return ResetLifetime
+	}
+	return VerificationLifetime
+}
+
 // Verification is the proof that waits in a mail: whoever returns its token can
 // read the mail of that address.
 type Verification struct {
-	ID        string
+	ID      string
+	Purpose Purpose
+	// UserID is the account it was made for.
+	UserID    string
 	Email     string
 	Hash      [32]byte
 	ExpiresAt time.Time
 	CreatedAt time.Time
 }
 
-// NewVerification returns the verification of an address by a token.
-func NewVerification(id, email string, token Token, now time.Time) Verification {
-	return Verification{ID: id, Email: email, Hash: token.Hash(), ExpiresAt: now.Add(VerificationLifetime), CreatedAt: now}
+// NewVerification returns a proof of an address by a token, for a user.
+func NewVerification(id string, purpose Purpose, userID, email string, token Token, now time.Time) Verification {
+	return Verification{
+		ID: id, Purpose: purpose, UserID: userID, Email: email, Hash: token.Hash(),
+		ExpiresAt: now.Add(purpose.Lifetime()), CreatedAt: now,
+	}
 }

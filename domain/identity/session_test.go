@@ -84,9 +84,9 @@ func TestTheVerificationMailBringsTheLinkAndNoWordOfWhoSignedUp(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	user := identity.User{ID: "u1", Name: "Win money at https://evil.test", Email: "ada@example.org"}
-	v := identity.NewVerification("v1", user.Email, token, noon)
+	v := identity.NewVerification("v1", identity.ProveEmail, user.ID, user.Email, token, noon)
 	link := identity.VerificationLink("https://codex.test", token, "/library?tab=1&x=<")
-	mail, err := identity.VerificationMail("m1", user, v, link)
+	mail, err := identity.VerificationMail("m1", v, link)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,10 @@ import (
 const (
 	// SignInFailures is how many wrong passwords one account takes in a window.
 	SignInFailures = 5
-	// AddressRequests is how many requests one network address may send to one
-	// route that takes or sends credentials, in a window.
-	AddressRequests = 20
 	// VerificationMails is how many verification mails one address gets in a window.
 	VerificationMails = 5
+	// ResetMails is how many reset mails one address gets in a window.
+	ResetMails = 3
 	// ThrottleWindow is the length of a window.
 	ThrottleWindow = 15 * time.Minute
 )

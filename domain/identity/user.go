@@ -28,6 +28,12 @@ var (
 	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
 	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
 	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")
+	// ErrEmailTaken says to who is signed in what ErrEmailInUse says to who signs up.
+	ErrEmailTaken       = domain.Refuse(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
+	ErrWrongPassword    = domain.Refuse(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
+	ErrBadResetToken    = domain.Refuse(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
+	ErrOwnsOrganization = domain.Refuse(domain.Rule, "ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
+	ErrHasContent       = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
 )
 
 // User is an account.
@@ -36,25 +42,24 @@ type User struct {
 	Name          string
 	Email         string
 	EmailVerified bool
+	// PendingEmail is an address that the user wants instead and has not proven yet.
+	PendingEmail *string
 	// Image is what the account came with, AvatarURL what its owner uploaded.
 	Image, AvatarURL *string
 	Role             Role
 	// Username, Bio and Links are a creator's public profile.
-	Username  *string
-	Bio       *string
-	Links     *SocialLinks
-	Version   int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	Username    *string
+	Bio         *string
+	Links       *SocialLinks
+	Preferences Preferences
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	DeletedAt   *time.Time
 }
 
-// SocialLinks are http(s) addresses of a creator elsewhere; nil where there is none.
-type SocialLinks struct {
-	Website   *string `json:"website,omitempty"`
-	Twitter   *string `json:"twitter,omitempty"`
-	YouTube   *string `json:"youtube,omitempty"`
-	Instagram *string `json:"instagram,omitempty"`
-}
+// Preferences are the kinds of mail that a user can do without; both are on at first.
+type Preferences struct{ Marketing, Digest bool }
 
 // Picture returns the address of the user's picture: the uploaded one wins.
 func (u User) Picture() *string {
@@ -86,7 +91,10 @@ func SignUpRole(wish string, development bool) Role {
 
 // Register returns the account that a sign-up creates; its address is not verified.
 func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.Payload) {
-	u := User{ID: id, Name: cmd.Name, Email: cmd.Email, Role: role, Version: 1, CreatedAt: now, UpdatedAt: now}
+	u := User{
+		ID: id, Name: cmd.Name, Email: cmd.Email, Image: cmd.Image, Role: role, Preferences: Preferences{Marketing: true, Digest: true},
+		Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
 	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
 }
 
@@ -99,25 +107,10 @@ func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
 	return u, []events.Payload{events.UserEmailVerified{UserID: u.ID}}
 }
 
-// CreatorFacts are what the decision to become a creator rests on.
-type CreatorFacts struct {
-	// ActorID is who asks.
-	ActorID string
-	// UsernameTaken says that another live account has the username.
-	UsernameTaken bool
-}
-
-// BecomeCreator turns a customer into a creator with a public profile.
-func (u User) BecomeCreator(cmd BecomeCreator, facts CreatorFacts, now time.Time) (User, []events.Payload, error) {
-	switch {
-	case u.ID == "" || u.ID != facts.ActorID:
-		return User{}, nil, ErrUserNotFound
-	case u.Role != Customer:
-		return User{}, nil, ErrAlreadyCreator
-	case facts.UsernameTaken:
-		return User{}, nil, ErrUsernameTaken
-	}
-	u.Role, u.Username, u.Bio, u.Links = Creator, &cmd.Username, cmd.Bio, cmd.SocialLinks
-	u.UpdatedAt, u.Version = now, u.Version+1
-	return u, []events.Payload{events.UserBecameCreator{UserID: u.ID}}, nil
+// ChangePassword notes that the account has another password; byMail says that its
+// owner proved the address instead of knowing the old one. An address that waits to
+// be proven is dropped: whoever asked for it may have been the reason.
+func (u User) ChangePassword(byMail bool, now time.Time) (User, []events.Payload) {
+	u.PendingEmail, u.UpdatedAt, u.Version = nil, now, u.Version+1
+	return u, []events.Payload{events.UserPasswordChanged{UserID: u.ID, ByMail: byMail}}
 }

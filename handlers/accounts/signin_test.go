@@ -201,34 +201,35 @@ func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *world) {
 	wg.Wait()
 }
 
-func TestAnAddressMayUseARouteSoOftenAndNoMore(t *testing.T) {
+func TestAnAddressMayTryARouteOfCredentialsFiveTimesInAQuarterOfAnHour(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newWorld(t, options{production: true, limited: true})
 	b := w.browser(t)
 	for name, call := range map[string]func(i int) answer{
 		"sign-up": func(int) answer { return b.post(t, "/api/auth/sign-up/email", map[string]any{}) },
 		"sign-in": func(i int) answer { return b.signIn(t, strconv.Itoa(i)+"@example.org", "not the password") },
-		"verify":  func(int) answer { return b.get(t, "/api/auth/verify-email?token=x") },
-		"resend": func(i int) answer {
-			return b.post(t, "/api/auth/send-verification-email", map[string]any{"email": strconv.Itoa(i) + "@example.org"})
+		"request a reset": func(i int) answer {
+			return b.post(t, "/api/auth/request-password-reset", map[string]any{"email": strconv.Itoa(i) + "@example.org"})
+		},
+		"reset": func(int) answer {
+			return b.post(t, "/api/auth/reset-password", map[string]any{"token": "x", "newPassword": password})
 		},
 	} {
-		for i := range 20 {
+		for i := range 5 {
 			if got := call(i); got.status == http.StatusTooManyRequests {
 				t.Fatalf("%s: refused at request %d", name, i+1)
 			}
 		}
-		got := call(20).wantError(t, http.StatusTooManyRequests, "RATE_LIMITED")
-		if got.header.Get("Retry-After") == "" {
+		if got := call(5).wantError(t, http.StatusTooManyRequests, "RATE_LIMITED"); got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: Retry-After is missing", name)
 		}
 	}
 	if !strings.Contains(string(b.get(t, "/api/auth/get-session").want(t, http.StatusOK).body), "null") {
-		t.Error("get-session is limited")
+		t.Error("get-session is limited with them")
 	}
 }
 
-func TestWhoCannotBeCountedIsNotLetIn(t *testing.T) {
+func TestWhoseFailuresCannotBeCountedIsNotLetIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.member(t, "ada@example.org")

@@ -60,8 +60,8 @@ type options struct {
 	production bool
 	// bus starts a bus and the consumers.
 	bus bool
-	// perAddress narrows the limit per address.
-	perAddress int
+	// limited enforces the limits of the routes.
+	limited bool
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -85,13 +85,16 @@ func newWorld(t *testing.T, o options) *world {
 	}))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	cfg := edge.Config{Pool: w.pool, PublicURL: w.url, Development: !o.production, Now: w.now, Log: log}
+	cfg := edge.Config{Pool: w.pool, PublicURL: w.url, Development: !o.production, LimitFactor: edge.NoLimits, Now: w.now, Log: log}
+	if o.limited {
+		cfg.LimitFactor = 1
+	}
 	if o.bus {
 		cfg.Dispatcher = w.startBus(t, log)
 	}
 	e, err := edge.New(cfg,
-		edge.AuthRoutes{Passwords: w.hasher, AddressRequests: o.perAddress, Committed: func() { w.woken.Add(1) }},
-		edge.OrganizationRoutes{}, edge.UserRoutes{},
+		edge.AuthRoutes{Passwords: w.hasher, Committed: func() { w.woken.Add(1) }},
+		edge.OrganizationRoutes{}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
 		web.Mailbox{Pool: w.pool, Development: !o.production, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -285,12 +288,19 @@ func (b *browser) signIn(t *testing.T, email, secret string) answer {
 	return b.post(t, "/api/auth/sign-in/email", map[string]any{"email": email, "password": secret})
 }
 
-var linkPattern = regexp.MustCompile(`https?://\S+/api/auth/verify-email\?\S+`)
+var linkPattern = regexp.MustCompile(`https?://\S+[?&]token=\S+`)
 
 // links returns the verification links that were mailed to an address, oldest first.
 func (w *world) links(t *testing.T, email string) []string {
 	t.Helper()
-	rows, err := w.pool.Query(t.Context(), `SELECT text_body FROM mails WHERE recipient = $1 ORDER BY created_at, id`, email)
+	return w.mailedLinks(t, "verify-email", email)
+}
+
+// mailedLinks returns the links with a token in the mails of a template to an
+// address, oldest first.
+func (w *world) mailedLinks(t *testing.T, template, email string) []string {
+	t.Helper()
+	rows, err := w.pool.Query(t.Context(), `SELECT text_body FROM mails WHERE template = $1 AND recipient = $2 ORDER BY created_at, id`, template, email)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,12 +24,9 @@ type Passwords interface {
 }
 
 // AuthRoutes serves /api/auth, and in development /api/test: everything that takes
-// or gives credentials. None of it travels on the bus: see credentials.go.
+// or gives credentials. None of it travels on the bus: see account_once.go.
 type AuthRoutes struct {
 	Passwords Passwords
-	// AddressRequests is how many requests a network address may send to each of
-	// these routes in 15 minutes; default 20, in development 2000.
-	AddressRequests int
 	// Committed is called after a commit that left events or mails behind, to wake
 	// the relay and the mailer. It must not block. Nil: they poll.
 	Committed func()
@@ -37,57 +34,71 @@ type AuthRoutes struct {
 
 // auth is AuthRoutes at work.
 type auth struct {
-	*Edge
-	AuthRoutes
+	accounts
+	passwords Passwords
 }
 
-// developmentFactor widens the limits per address: test clients make dozens of
-// accounts from one address.
-const developmentFactor = 100
-
-// Register implements Routes.
-func (r AuthRoutes) Register(e *Edge, router gin.IRouter) {
-	if r.AddressRequests == 0 {
-		r.AddressRequests = identity.AddressRequests
-		if e.cfg.Development {
-			r.AddressRequests *= developmentFactor
-		}
+// Routes implements [Resource].
+func (r AuthRoutes) Routes(e *Edge) []Route {
+	a := &auth{accounts: accounts{Edge: e, committed: r.Committed}, passwords: r.Passwords}
+	routes := []Route{
+		{
+			Method: "POST", Path: "/api/auth/sign-up/email", Name: "signUp", Summary: "Make an account",
+			Notes: "The account can sign in once its address is verified by the link that is mailed to it. `role` is ignored, outside development.",
+			Who:   anyone, Limit: limitAuth, Body: identity.SignUp{}, Keyed: true, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Refusals: []*domain.Error{identity.ErrEmailInUse}, Handle: a.signUp,
+		},
+		{
+			Method: "POST", Path: "/api/auth/sign-in/email", Name: "signIn", Summary: "Start a session",
+			Notes: "Whoever knows the password of a verified account gets a session, as a cookie. Five wrong passwords in 15 minutes close an account to sign-ins " +
+				"for the rest of them. Repeating is harmless: it starts another session.",
+			Who: anyone, Limit: limitAuth, Body: identity.SignIn{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Refusals: []*domain.Error{identity.ErrBadCredentials, identity.ErrNotVerified}, Handle: a.signIn,
+		},
+		{
+			Method: "GET", Path: "/api/auth/verify-email", Name: "verifyEmail", Summary: "Prove an address by the token that was mailed to it",
+			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once.",
+			Who:   anyone, Params: []Param{required(textParam("token", 256)), textParam("callbackURL", maxCallback)},
+			Answers:  []Answer{{Status: http.StatusFound, What: "Proven; the callback's address, or /"}},
+			Refusals: []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken}, Handle: a.verifyEmail,
+		},
+		{
+			Method: "POST", Path: "/api/auth/send-verification-email", Name: "sendVerificationEmail", Summary: "Mail the link once more",
+			Notes: "The answer does not say whether there is such an account. An address gets five of these mails in 15 minutes; repeating does no more.",
+			Who:   anyone, Body: identity.SendVerification{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: a.sendVerification,
+		},
+		{
+			Method: "GET", Path: "/api/auth/get-session", Name: "getSession", Summary: "Say who is signed in",
+			Who: maybeSignedIn, Answers: []Answer{{Status: http.StatusOK, Body: (*wire.CurrentSession)(nil), What: "Who is signed in; null for nobody"}},
+			Handle: a.getSession,
+		},
 	}
-	a := &auth{Edge: e, AuthRoutes: r}
-	g := router.Group("/api/auth")
-	g.POST("/sign-up/email", a.perAddress("sign-up"), a.signUp)
-	g.POST("/sign-in/email", a.perAddress("sign-in"), a.signIn)
-	g.GET("/verify-email", a.perAddress("verify-email"), a.verifyEmail)
-	g.POST("/send-verification-email", a.perAddress("send-verification"), a.sendVerification)
-	g.POST("/sign-out", a.signOut)
-	g.POST("/signout", a.signOut)
-	g.GET("/get-session", a.getSession)
-	if e.cfg.Development {
-		a.registerTestRoutes(router.Group("/api/test"))
+	for path, name := range map[string]string{"/api/auth/sign-out": "signOut", "/api/auth/signout": "signOutShort"} {
+		routes = append(routes, Route{
+			Method: "POST", Path: path, Name: name, Summary: "End the session of the request",
+			Notes: "The cookie's value opens nothing any more. Repeating is harmless.",
+			Who:   maybeSignedIn, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedOut{}}}, Handle: a.signOut,
+		})
 	}
+	routes = append(routes, a.passwordRoutes()...)
+	routes = append(routes, a.sessionRoutes()...)
+	return append(routes, a.testRoutes()...)
 }
 
 // signUp makes an account. It starts no session: the address has to be proven first.
-func (a *auth) signUp(c *gin.Context) {
+func (a *auth) signUp(c *gin.Context) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
-	user, err := a.register(c, request)
-	if err != nil {
-		a.refuse(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	return a.register(c, request)
 }
 
 // signIn starts a session for whoever knows the password of a verified account.
-func (a *auth) signIn(c *gin.Context) {
+func (a *auth) signIn(c *gin.Context) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	user, upgrade, err := a.prove(c, request)
 	if err == nil && !user.EmailVerified {
@@ -99,33 +110,26 @@ func (a *auth) signIn(c *gin.Context) {
 		err = a.startSession(c, user, request, upgrade)
 	}
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	return nil
 }
 
-// verifyEmail proves an address by the token that was mailed to it and signs its
-// owner in.
-func (a *auth) verifyEmail(c *gin.Context) {
-	q := newQuery(c)
-	given, callback := q.text("token", 256), q.text("callbackURL", maxCallback)
-	if given == "" {
-		q.refuse("token", "is required")
+// verifyEmail proves an address by the token that was mailed to it and signs the
+// owner of a new account in.
+func (a *auth) verifyEmail(c *gin.Context) error {
+	q := paramsOf(c)
+	callback := q.text("callbackURL")
+	if err := a.checkCallback(c, "callbackURL", callback); err != nil {
+		return err
 	}
-	err := q.err()
-	if err == nil {
-		err = a.checkCallback(c, callback)
+	token, ok := identity.ParseToken(q.text("token"))
+	if !ok {
+		return identity.ErrBadToken
 	}
-	if err == nil {
-		token, ok := identity.ParseToken(given)
-		if err = identity.ErrBadToken; ok {
-			err = a.verify(c, token)
-		}
-	}
-	if err != nil {
-		a.refuse(c, err)
-		return
+	if err := a.verify(c, token); err != nil {
+		return err
 	}
 	if callback == "" {
 		callback = "/"
@@ -133,70 +137,66 @@ func (a *auth) verifyEmail(c *gin.Context) {
 	// The token in this address must not leak to where the browser goes next.
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Redirect(http.StatusFound, callback)
+	return nil
 }
 
 // sendVerification mails the link once more. The answer does not say whether there
 // is such an account.
-func (a *auth) sendVerification(c *gin.Context) {
+func (a *auth) sendVerification(c *gin.Context) error {
 	var request identity.SendVerification
 	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
 	if err == nil {
-		err = a.limit(c, "verification-mail", request.Email, identity.VerificationMails)
+		err = a.limit(c, postgres.VerificationMails, request.Email, identity.VerificationMails)
 	}
-	var (
-		user  identity.User
-		found bool
-	)
-	if err == nil {
-		user, found, err = postgres.UserByEmail(c, a.cfg.Pool, request.Email, false)
+	if err != nil {
+		return err
 	}
+	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, request.Email, false)
 	if err == nil && found && !user.EmailVerified {
 		_, err = a.mailVerification(c, user, request.CallbackURL)
 	}
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"status": true})
+	c.JSON(http.StatusOK, wire.Done{Status: true})
+	return nil
 }
 
 // signOut ends the session, for good: the cookie's value opens nothing any more.
-func (a *auth) signOut(c *gin.Context) {
+func (a *auth) signOut(c *gin.Context) error {
 	actor, err := a.actor(c)
 	if err == nil {
 		err = noBody(c)
 	}
 	if err == nil && actor != nil {
-		err = a.revoke(c, actor)
+		err = a.revoke(c, actor.UserID, actor.SessionID, identity.Token("").Hash())
 	}
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	a.clearSessionCookies(c)
-	c.JSON(http.StatusOK, gin.H{"success": true})
+	c.JSON(http.StatusOK, wire.SignedOut{Success: true})
+	return nil
 }
 
 // getSession says who is signed in; null stands for nobody.
-func (a *auth) getSession(c *gin.Context) {
+func (a *auth) getSession(c *gin.Context) error {
 	actor, err := a.actor(c)
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
-	if actor == nil {
-		c.JSON(http.StatusOK, nil)
-		return
+	var current *wire.CurrentSession
+	if actor != nil {
+		session, user, found, err := postgres.Session(c, a.cfg.Pool, actor.SessionID)
+		if err != nil {
+			return err
+		}
+		if found {
+			current = &wire.CurrentSession{User: wire.UserOf(user), Session: wire.SessionOf(session)}
+		}
 	}
-	session, user, found, err := postgres.Session(c, a.cfg.Pool, actor.SessionID)
-	switch {
-	case err != nil:
-		a.refuse(c, err)
-	case !found:
-		c.JSON(http.StatusOK, nil)
-	default:
-		c.JSON(http.StatusOK, wire.CurrentSession{User: wire.UserOf(user), Session: wire.SessionOf(session)})
-	}
+	c.JSON(http.StatusOK, current)
+	return nil
 }
 
 // maxCallback is the longest callback address.
@@ -207,21 +207,21 @@ func decodeWithCallback[T any](a *auth, c *gin.Context, request *T, callback *st
 	if err := decode(c, request); err != nil {
 		return err
 	}
-	return a.checkCallback(c, *callback)
+	return a.checkCallback(c, "callbackURL", *callback)
 }
 
 // checkCallback accepts where a browser may be sent after a verification: a path
 // of ours, or an address of our own origin; in development also another port of
 // this machine, where a web app under test listens. Everything else would make us
 // an open redirect.
-func (a *auth) checkCallback(c *gin.Context, callback string) error {
+func (a accounts) checkCallback(c *gin.Context, name, callback string) error {
 	if callback == "" || a.ownAddress(c, callback) {
 		return nil
 	}
-	return domain.BadFields([]domain.Field{{Path: "callbackURL", Message: "must be a path or an address of this site"}})
+	return domain.BadFields([]domain.Field{{Path: name, Message: "must be a path or an address of this site"}})
 }
 
-func (a *auth) ownAddress(c *gin.Context, address string) bool {
+func (a accounts) ownAddress(c *gin.Context, address string) bool {
 	// Browsers read a backslash as a slash and skip control characters.
 	if len(address) > maxCallback || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
 		return false

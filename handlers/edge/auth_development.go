@@ -7,50 +7,62 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// registerTestRoutes serves the short cuts of test clients. They exist in
-// development only; elsewhere the paths are not known.
-func (a *auth) registerTestRoutes(g gin.IRouter) {
-	g.GET("/verification-token/:email", a.testVerificationToken)
-	g.POST("/fast-register", a.fastRegister)
-	g.POST("/fast-signin", a.fastSignIn)
+// testRoutes are the short cuts of test clients. They exist in development only;
+// elsewhere the paths are not known.
+func (a *auth) testRoutes() []Route {
+	return []Route{
+		{
+			Method: "GET", Path: "/api/test/verification-token/:email", Name: "testVerificationToken", Summary: "Get a token that verifies an address",
+			Who: anyone, Development: true, Params: []Param{textParam("email", 254)}, Answers: []Answer{{Status: http.StatusOK, Body: wire.TestToken{}}},
+			Refusals: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
+		},
+		{
+			Method: "POST", Path: "/api/test/fast-register", Name: "testFastRegister", Summary: "Make a verified account and sign it in",
+			Who: anyone, Development: true, Body: identity.SignUp{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Refusals: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
+		},
+		{
+			Method: "POST", Path: "/api/test/fast-signin", Name: "testFastSignIn", Summary: "Sign an account in, verified or not",
+			Who: anyone, Development: true, Body: identity.SignIn{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Refusals: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
+		},
+	}
 }
 
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.
-func (a *auth) testVerificationToken(c *gin.Context) {
-	email := identity.NormalEmail(c.Param("email"))
-	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, email, false)
-	if err == nil && (!found || user.EmailVerified) {
-		err = identity.ErrUserNotFound
-	}
-	var token identity.Token
-	if err == nil {
-		token, err = a.mailVerification(c, user, "")
-	}
+func (a *auth) testVerificationToken(c *gin.Context) error {
+	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(paramsOf(c).text("email")), false)
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"token": token})
+	if !found || user.EmailVerified {
+		return identity.ErrUserNotFound
+	}
+	token, err := a.mailVerification(c, user, "")
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.TestToken{Token: token})
+	return nil
 }
 
 // fastRegister makes a verified account and signs it in.
-func (a *auth) fastRegister(c *gin.Context) {
+func (a *auth) fastRegister(c *gin.Context) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	user, hash, happened, err := a.newUser(c, request)
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	token, now := newToken(), a.now()
 	user, verified := user.VerifyEmail(now)
@@ -62,30 +74,26 @@ func (a *auth) fastRegister(c *gin.Context) {
 		return append(user.Facts(append(happened, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
 	})
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	a.setSessionCookie(c, session, token, now)
 	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	return nil
 }
 
 // fastSignIn signs an account in by its password, verified or not.
-func (a *auth) fastSignIn(c *gin.Context) {
+func (a *auth) fastSignIn(c *gin.Context) error {
 	var request identity.SignIn
-	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
-	var (
-		user    identity.User
-		upgrade *rehash
-	)
-	if err == nil {
-		user, upgrade, err = a.prove(c, request)
+	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
+		return err
 	}
+	user, upgrade, err := a.prove(c, request)
 	if err == nil {
 		err = a.startSession(c, user, request, upgrade)
 	}
 	if err != nil {
-		a.refuse(c, err)
-		return
+		return err
 	}
 	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	return nil
 }

@@ -12,61 +12,27 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/outbox"
+	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// What takes or gives credentials is not a command: a password or a token must not
-// lie in a stream. Each of these is one transaction with the events it leads to.
-
-// commitTimeout bounds one of these transactions.
-const commitTimeout = 10 * time.Second
-
-// commit runs change in a transaction, appends the facts it returns to the outbox
-// and, after the commit, wakes those who live from it. An account is its own tenant,
-// and the one who acts.
-func (a *auth) commit(c *gin.Context, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
-	defer cancel()
-	cause := events.Cause{
-		ID: newID(), CorrelationID: c.GetString(requestIDKey),
-		TraceParent: bus.TraceParent(c.Request.Context()), At: a.now(),
-	}
-	err := pgx.BeginFunc(ctx, a.cfg.Pool, func(tx pgx.Tx) error {
-		facts, err := change(ctx, tx)
+// register makes an account with a mail that proves its address, and answers.
+func (a *auth) register(c *gin.Context, request identity.SignUp) error {
+	return a.once(c, keyed{typ: "account.sign_up", request: request, passwords: a.passwords}, func() (change, error) {
+		user, hash, happened, err := a.newUser(c, request)
 		if err != nil {
-			return err
-		}
-		journal := make([]events.Event, len(facts))
-		for i, fact := range facts {
-			cause.ActorID = fact.Tenant
-			if journal[i], err = fact.Event(newID(), cause); err != nil {
-				return err
-			}
-		}
-		return outbox.Append(ctx, tx, journal...)
-	})
-	if err == nil && a.Committed != nil {
-		a.Committed()
-	}
-	return err
-}
-
-// register makes an account with a mail that proves its address.
-func (a *auth) register(c *gin.Context, request identity.SignUp) (identity.User, error) {
-	user, hash, happened, err := a.newUser(c, request)
-	if err != nil {
-		return identity.User{}, err
-	}
-	verification, mail, _, err := a.newVerification(user, request.CallbackURL)
-	if err != nil {
-		return identity.User{}, err
-	}
-	return user, a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		if err := postgres.InsertUser(ctx, tx, user, hash, newID()); err != nil {
 			return nil, err
 		}
-		return user.Facts(happened), insertVerification(ctx, tx, verification, mail)
+		verification, mail, _, err := a.newVerification(user, request.CallbackURL)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+			if err := postgres.InsertUser(ctx, tx, user, hash, newID()); err != nil {
+				return outcome{}, err
+			}
+			done := outcome{userID: user.ID, body: wire.SignedIn{User: wire.UserOf(user)}, facts: user.Facts(happened)}
+			return done, insertVerification(ctx, tx, verification, mail)
+		}, nil
 	})
 }
 
@@ -81,7 +47,7 @@ func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, 
 	if err != nil {
 		return identity.User{}, "", nil, err
 	}
-	hash, err := a.Passwords.Hash(c.Request.Context(), request.Password)
+	hash, err := a.passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
 		return identity.User{}, "", nil, err
 	}
@@ -94,16 +60,21 @@ func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, 
 // carries its token, and the token.
 func (a *auth) newVerification(user identity.User, callback string) (identity.Verification, identity.Mail, identity.Token, error) {
 	token := newToken()
-	v := identity.NewVerification(newID(), user.Email, token, a.now())
-	mail, err := identity.VerificationMail(newID(), user, v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
+	v := identity.NewVerification(newID(), identity.ProveEmail, user.ID, user.Email, token, a.now())
+	mail, err := identity.VerificationMail(newID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
 	return v, mail, token, err
 }
 
-func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification, mail identity.Mail) error {
+func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification, mails ...identity.Mail) error {
 	if err := postgres.InsertVerification(ctx, tx, v); err != nil {
 		return err
 	}
-	return postgres.InsertMail(ctx, tx, mail)
+	for _, mail := range mails {
+		if err := postgres.InsertMail(ctx, tx, mail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mailVerification writes another verification mail and returns its token.
@@ -120,7 +91,7 @@ func (a *auth) mailVerification(c *gin.Context, user identity.User, callback str
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
 func (a *auth) remindToVerify(c *gin.Context, user identity.User, callback string) error {
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey("verification-mail", user.Email), identity.ThrottleWindow, a.now())
+	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, a.now())
 	if err != nil || hits > identity.VerificationMails {
 		return err
 	}
@@ -151,7 +122,7 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 	if err != nil {
 		return identity.User{}, nil, err
 	}
-	match, weak, err := a.Passwords.Check(c.Request.Context(), request.Password, hash)
+	match, weak, err := a.passwords.Check(c.Request.Context(), request.Password, hash)
 	if err != nil {
 		return identity.User{}, nil, err
 	}
@@ -161,7 +132,7 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 	if !weak {
 		return user, nil, nil
 	}
-	replacement, err := a.Passwords.Hash(c.Request.Context(), request.Password)
+	replacement, err := a.passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
 		// The queue is full, say. There will be another sign-in.
 		a.cfg.Log.InfoContext(c, "hash not strengthened", "request", c.GetString(requestIDKey), "error", err)
@@ -170,7 +141,7 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 	return user, &rehash{old: hash, replacement: replacement}, nil
 }
 
-func failureKey(email string) string { return postgres.LimitKey("sign-in-failures", email) }
+func failureKey(email string) string { return postgres.LimitKey(postgres.SignInFailures, email) }
 
 // fail counts a failure and returns what to refuse it with.
 func (a *auth) fail(c *gin.Context, key string) error {
@@ -190,15 +161,8 @@ func (a *auth) fail(c *gin.Context, key string) error {
 func (a *auth) startSession(c *gin.Context, user identity.User, request identity.SignIn, upgrade *rehash) error {
 	token, now := newToken(), a.now()
 	session, facts := identity.Start(newID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
-	key := failureKey(user.Email)
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		hits, end, err := postgres.Hits(ctx, tx, key, true, now)
-		if err == nil && hits >= identity.SignInFailures {
-			err = identity.Throttled(end.Sub(now))
-		}
-		if err == nil && hits > 0 {
-			err = postgres.ClearHits(ctx, tx, key)
-		}
+		err := admit(ctx, tx, user.Email, now)
 		if err == nil && upgrade != nil {
 			err = postgres.ReplaceHash(ctx, tx, user.ID, upgrade.old, upgrade.replacement, now)
 		}
@@ -214,15 +178,35 @@ func (a *auth) startSession(c *gin.Context, user identity.User, request identity
 	return nil
 }
 
-// verify uses a token up, marks its address as proven and signs its owner in.
+// admit forgets the failures of an account whose owner has just proven the password,
+// unless it had too many meanwhile: of many guesses at the same moment none is let in
+// that comes after the last one allowed.
+func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
+	key := failureKey(email)
+	hits, end, err := postgres.Hits(ctx, tx, key, true, now)
+	switch {
+	case err != nil:
+		return err
+	case hits >= identity.SignInFailures:
+		return identity.Throttled(end.Sub(now))
+	case hits > 0:
+		return postgres.ClearHits(ctx, tx, key)
+	default:
+		return nil
+	}
+}
+
+// verify uses a token up. For a new account it marks the address as proven and signs
+// its owner in. For an address that an account wants instead it makes the change, and
+// signs nobody in: whoever reads that mailbox need not be who knows the password.
 func (a *auth) verify(c *gin.Context, token identity.Token) error {
-	key, now, id := newToken(), a.now(), newID()
-	var session identity.Session
+	key, now := newToken(), a.now()
+	var session *identity.Session
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		email, found, err := postgres.TakeVerification(ctx, tx, token, now)
+		v, found, err := postgres.TakeVerification(ctx, tx, token, now, identity.ProveEmail, identity.MoveEmail)
 		var user identity.User
 		if err == nil && found {
-			user, found, err = postgres.UserByEmail(ctx, tx, email, true)
+			user, found, err = postgres.UserByID(ctx, tx, v.UserID, true)
 		}
 		if err != nil {
 			return nil, err
@@ -230,27 +214,60 @@ func (a *auth) verify(c *gin.Context, token identity.Token) error {
 		if !found {
 			return nil, identity.ErrBadToken
 		}
-		user, happened := user.VerifyEmail(now)
-		if len(happened) > 0 {
-			if err := postgres.SaveVerified(ctx, tx, user); err != nil {
-				return nil, err
-			}
+		if v.Purpose == identity.MoveEmail {
+			return moveEmail(ctx, tx, user, v, now)
 		}
-		var started []events.Fact
-		session, started = identity.Start(id, user, c.ClientIP(), c.Request.UserAgent(), true, now)
-		return append(user.Facts(happened), started...), postgres.InsertSession(ctx, tx, session, key)
+		if user.Email != v.Email {
+			return nil, identity.ErrBadToken
+		}
+		started, facts, err := a.proven(ctx, tx, c, user, key, now)
+		session = &started
+		return facts, err
 	})
-	if err != nil {
-		return err
+	if err == nil && session != nil {
+		a.setSessionCookie(c, *session, key, now)
 	}
-	a.setSessionCookie(c, session, key, now)
-	return nil
+	return err
 }
 
-// revoke ends the session of a request.
-func (a *auth) revoke(c *gin.Context, actor *Actor) error {
+// proven marks an address as proven, greets its owner the first time, and starts a
+// session.
+func (a *auth) proven(ctx context.Context, tx pgx.Tx, c *gin.Context, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
+	user, happened := user.VerifyEmail(now)
+	session, started := identity.Start(newID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
+	if len(happened) > 0 {
+		welcome, err := identity.WelcomeMail(newID(), user, a.cfg.PublicURL, now)
+		if err == nil {
+			err = postgres.SaveUser(ctx, tx, user)
+		}
+		if err == nil {
+			err = postgres.InsertMail(ctx, tx, welcome)
+		}
+		if err != nil {
+			return session, nil, err
+		}
+	}
+	return session, append(user.Facts(happened), started...), postgres.InsertSession(ctx, tx, session, key)
+}
+
+// moveEmail makes a pending address the account's. Tokens that wait in the mailbox of
+// the old one are useless from then on.
+func moveEmail(ctx context.Context, tx pgx.Tx, user identity.User, v identity.Verification, now time.Time) ([]events.Fact, error) {
+	next, happened, ok := user.ConfirmEmail(v.Email, now)
+	if !ok {
+		return nil, identity.ErrBadToken
+	}
+	if err := postgres.SaveUser(ctx, tx, next); err != nil {
+		return nil, err
+	}
+	return next.Facts(happened), postgres.DropVerifications(ctx, tx, user.ID, identity.ProveEmail, identity.ResetForgotten)
+}
+
+// revoke ends the session of a user that has this id, or the token with this hash. A
+// session that has ended, or is another's, is left alone.
+func (a accounts) revoke(c *gin.Context, userID, id string, hash [32]byte) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		session, found, err := postgres.DeleteSession(ctx, tx, actor.SessionID)
+		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)
 		if err != nil || !found {
 			return nil, err
 		}
@@ -258,8 +275,18 @@ func (a *auth) revoke(c *gin.Context, actor *Actor) error {
 	})
 }
 
+// revokeAll ends a user's sessions, all but one ("" for none), inside a transaction.
+func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.Fact, error) {
+	ended, err := postgres.DeleteSessions(ctx, tx, userID, except)
+	facts := make([]events.Fact, len(ended))
+	for i, session := range ended {
+		facts[i] = session.Revoked()
+	}
+	return facts, err
+}
+
 // limit counts a hit on something of which whom may have only so much in a window.
-func (a *auth) limit(c *gin.Context, what, whom string, most int) error {
+func (a accounts) limit(c *gin.Context, what, whom string, most int) error {
 	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, a.now())
 	if err != nil {
 		return fmt.Errorf("limit %s: %w", what, err)

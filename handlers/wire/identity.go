@@ -8,12 +8,12 @@ import (
 
 // User is an account as its owner sees it.
 type User struct {
-	ID            string        `json:"id"`
-	Name          string        `json:"name"`
-	Email         string        `json:"email"`
+	ID            string        `json:"id" jsonschema:"example=0198f3a01c1d7a2b8f3e2f1d0c9b8a76"`
+	Name          string        `json:"name" jsonschema:"example=Ada Lovelace"`
+	Email         string        `json:"email" jsonschema:"format=email,example=ada@example.org"`
 	EmailVerified bool          `json:"emailVerified"`
 	Image         *string       `json:"image"`
-	Role          identity.Role `json:"role"`
+	Role          identity.Role `json:"role" jsonschema:"enum=customer,enum=creator,enum=admin,enum=system,enum=platform_owner,example=customer"`
 	CreatedAt     time.Time     `json:"createdAt"`
 	UpdatedAt     time.Time     `json:"updatedAt"`
 }
@@ -29,15 +29,35 @@ func UserOf(u identity.User) User {
 // Profile is an account with its public profile, as its owner sees it.
 type Profile struct {
 	User
-	AvatarURL   *string               `json:"avatarUrl"`
-	Username    *string               `json:"username"`
-	Bio         *string               `json:"bio"`
-	SocialLinks *identity.SocialLinks `json:"socialLinks"`
+	// DisplayName is Name under the name by which it is changed.
+	DisplayName string `json:"displayName" jsonschema:"example=Ada Lovelace"`
+	// PendingEmail is what the address will be once it is confirmed.
+	PendingEmail *string               `json:"pendingEmail"`
+	AvatarURL    *string               `json:"avatarUrl"`
+	Username     *string               `json:"username"`
+	Bio          *string               `json:"bio"`
+	SocialLinks  *identity.SocialLinks `json:"socialLinks"`
 }
 
 // ProfileOf returns an account's profile for its owner.
 func ProfileOf(u identity.User) Profile {
-	return Profile{User: UserOf(u), AvatarURL: u.Picture(), Username: u.Username, Bio: u.Bio, SocialLinks: u.Links}
+	return Profile{
+		User: UserOf(u), DisplayName: u.Name, PendingEmail: u.PendingEmail, AvatarURL: u.Picture(),
+		Username: u.Username, Bio: u.Bio, SocialLinks: u.Links,
+	}
+}
+
+// Preferences are the kinds of mail that a user gets.
+type Preferences struct {
+	EmailMarketing bool `json:"emailMarketing"`
+	// EmailTransactional is always true: an account cannot do without those mails.
+	EmailTransactional bool `json:"emailTransactional"`
+	EmailDigest        bool `json:"emailDigest"`
+}
+
+// PreferencesOf returns what a user chose.
+func PreferencesOf(u identity.User) Preferences {
+	return Preferences{EmailMarketing: u.Preferences.Marketing, EmailTransactional: true, EmailDigest: u.Preferences.Digest}
 }
 
 // Session is a sign-in as its owner sees it; its token is in the cookie only.
@@ -59,6 +79,24 @@ func SessionOf(s identity.Session) Session {
 	}
 }
 
+// ListedSession is one of a user's sessions in the list of them.
+type ListedSession struct {
+	Session
+	// Token names the session to revoke-session, as its id does. It opens nothing.
+	Token string `json:"token"`
+	// Current says that it is the session of the request.
+	Current bool `json:"current"`
+}
+
+// SessionsOf returns the list of a user's sessions; current is the request's.
+func SessionsOf(sessions []identity.Session, current string) []ListedSession {
+	list := make([]ListedSession, len(sessions))
+	for i, s := range sessions {
+		list[i] = ListedSession{Session: SessionOf(s), Token: s.ID, Current: s.ID == current}
+	}
+	return list
+}
+
 // SignedIn is the answer to whoever signs up or in. It has no envelope, as clients
 // of the contract expect. Token is always null: the session travels in its cookie,
 // where no script can read it.
@@ -68,10 +106,31 @@ type SignedIn struct {
 	User     User    `json:"user"`
 }
 
+// PasswordChanged is the answer to a change of the password; Token is always null.
+type PasswordChanged struct {
+	Token *string `json:"token"`
+	User  User    `json:"user"`
+}
+
 // CurrentSession is the answer to who is signed in; null stands for nobody.
 type CurrentSession struct {
 	User    User    `json:"user"`
 	Session Session `json:"session"`
+}
+
+// Done is the answer where there is nothing else to say.
+type Done struct {
+	Status bool `json:"status" jsonschema:"example=true"`
+}
+
+// SignedOut is the answer to a sign-out.
+type SignedOut struct {
+	Success bool `json:"success" jsonschema:"example=true"`
+}
+
+// TestToken is what test clients get in place of a mail, in development only.
+type TestToken struct {
+	Token identity.Token `json:"token"`
 }
 
 // Organization is a tenant as its members see it.

@@ -27,15 +27,15 @@ type Querier interface {
 }
 
 // UserColumns are the columns that ScanUser reads, from a table or alias named u.
-const UserColumns = `u.id, u.name, u.email, u.email_verified, u.image, u.avatar_url, u.role, u.username, u.bio, u.social_links,
-	u.version, u.created_at, u.updated_at`
+const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role, u.username, u.bio,
+	u.social_links, u.email_marketing, u.email_digest, u.version, u.created_at, u.updated_at`
 
 // ScanUser reads UserColumns, and after them the columns that more points to.
 func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
 	var u identity.User
 	err := row.Scan(append([]any{
-		&u.ID, &u.Name, &u.Email, &u.EmailVerified, &u.Image, &u.AvatarURL, &u.Role, &u.Username, &u.Bio, &u.Links,
-		&u.Version, &u.CreatedAt, &u.UpdatedAt,
+		&u.ID, &u.Name, &u.Email, &u.EmailVerified, &u.PendingEmail, &u.Image, &u.AvatarURL, &u.Role, &u.Username, &u.Bio,
+		&u.Links, &u.Preferences.Marketing, &u.Preferences.Digest, &u.Version, &u.CreatedAt, &u.UpdatedAt,
 	}, more...)...)
 	return u, err
 }
@@ -44,11 +44,10 @@ func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
 // refused with identity.ErrEmailInUse; the transaction is lost then.
 func InsertUser(ctx context.Context, tx pgx.Tx, u identity.User, passwordHash, accountID string) error {
 	_, err := tx.Exec(ctx, `
-INSERT INTO users (id, name, email, email_verified, role, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		u.ID, u.Name, u.Email, u.EmailVerified, u.Role, u.Version, u.CreatedAt, u.UpdatedAt)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.ConstraintName == "users_email_key" {
+INSERT INTO users (id, name, email, email_verified, image, role, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		u.ID, u.Name, u.Email, u.EmailVerified, u.Image, u.Role, u.Version, u.CreatedAt, u.UpdatedAt)
+	if violated(err) == "users_email_key" {
 		return identity.ErrEmailInUse
 	}
 	if err != nil {
@@ -61,6 +60,15 @@ VALUES ($1, $2, 'credential', $2, $3, $4, $4)`, accountID, u.ID, passwordHash, u
 		return fmt.Errorf("insert account: %w", err)
 	}
 	return nil
+}
+
+// violated returns the constraint that a statement broke, or "".
+func violated(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.ConstraintName
+	}
+	return ""
 }
 
 // EmailTaken reports whether an account has this address.
@@ -99,14 +107,35 @@ WHERE user_id = $1 AND provider_id = 'credential' AND password = $2`, userID, ol
 	return nil
 }
 
+// SetPassword stores the hash of another password. It reports false when the account
+// has none to replace.
+func SetPassword(ctx context.Context, tx pgx.Tx, userID, hash string, now time.Time) (bool, error) {
+	tag, err := tx.Exec(ctx, `UPDATE accounts SET password = $2, updated_at = $3
+WHERE user_id = $1 AND provider_id = 'credential' AND password IS NOT NULL`, userID, hash, now)
+	if err != nil {
+		return false, fmt.Errorf("set the password: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
 // UserByEmail returns a live account by its address, locked when lock is set. It
 // reports false when there is none.
 func UserByEmail(ctx context.Context, db Querier, email string, lock bool) (identity.User, bool, error) {
-	sql := `SELECT ` + UserColumns + ` FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL`
+	return oneUser(ctx, db, `u.email = $1`, email, lock)
+}
+
+// UserByID returns a live account, locked when lock is set. It reports false when
+// there is none.
+func UserByID(ctx context.Context, db Querier, id string, lock bool) (identity.User, bool, error) {
+	return oneUser(ctx, db, `u.id = $1`, id, lock)
+}
+
+func oneUser(ctx context.Context, db Querier, where, key string, lock bool) (identity.User, bool, error) {
+	sql := `SELECT ` + UserColumns + ` FROM users u WHERE ` + where + ` AND u.deleted_at IS NULL`
 	if lock {
 		sql += ` FOR UPDATE`
 	}
-	u, err := ScanUser(db.QueryRow(ctx, sql, email))
+	u, err := ScanUser(db.QueryRow(ctx, sql, key))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return identity.User{}, false, nil
 	}
@@ -116,42 +145,32 @@ func UserByEmail(ctx context.Context, db Querier, email string, lock bool) (iden
 	return u, true, nil
 }
 
-// SaveVerified writes that an address is proven.
-func SaveVerified(ctx context.Context, tx pgx.Tx, u identity.User) error {
-	_, err := tx.Exec(ctx, `UPDATE users SET email_verified = $2, version = $3, updated_at = $4 WHERE id = $1`,
-		u.ID, u.EmailVerified, u.Version, u.UpdatedAt)
+// UsernameTaken reports whether another live account has this username.
+func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bool, error) {
+	var taken bool
+	err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
 	if err != nil {
-		return fmt.Errorf("save the verified user: %w", err)
+		return false, fmt.Errorf("look up the username: %w", err)
 	}
-	return nil
+	return taken, nil
 }
 
-// InsertVerification writes a proof that waits in a mail.
-func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
+// SaveUser writes what an account says about its owner. A username or address that
+// another account took meanwhile is refused; the transaction is lost then.
+func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(ctx, `
-INSERT INTO verification (id, purpose, identifier, value, expires_at, created_at) VALUES ($1, 'email', $2, $3, $4, $5)`,
-		v.ID, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
+UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7, username = $8, bio = $9,
+       social_links = $10, version = $11, updated_at = $12
+WHERE id = $1`,
+		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role, u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
+	switch violated(err) {
+	case "users_username":
+		return identity.ErrUsernameTaken
+	case "users_email_key":
+		return identity.ErrEmailTaken
+	}
 	if err != nil {
-		return fmt.Errorf("insert verification: %w", err)
+		return fmt.Errorf("save the user: %w", err)
 	}
 	return nil
-}
-
-// TakeVerification uses a token up and returns the address it proves. The
-// address's other tokens are used up with it. It reports false when the token is
-// wrong, was used, or is too old.
-func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time) (email string, found bool, err error) {
-	hash := token.Hash()
-	err = tx.QueryRow(ctx, `DELETE FROM verification WHERE value = $1 AND purpose = 'email' AND expires_at > $2 RETURNING identifier`,
-		hash[:], now).Scan(&email)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", false, nil
-	}
-	if err == nil {
-		_, err = tx.Exec(ctx, `DELETE FROM verification WHERE identifier = $1 AND purpose = 'email'`, email)
-	}
-	if err != nil {
-		return "", false, fmt.Errorf("take the verification: %w", err)
-	}
-	return email, true, nil
 }

@@ -69,20 +69,30 @@ func TestAHashIsReplacedOnlyWhileThePasswordIsTheSame(t *testing.T) {
 func TestATokenIsTakenOnceAndTakesItsSiblingsAlong(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
+	addUser(t, pool, "u1", "ada@example.org")
+	addUser(t, pool, "u2", "bob@example.org")
 	first, second, other := identity.NewToken([32]byte{1}), identity.NewToken([32]byte{2}), identity.NewToken([32]byte{3})
 	must(t, within(t, pool, func(tx pgx.Tx) error {
 		return errors.Join(
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", "ada@example.org", first, noon)),
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v2", "ada@example.org", second, noon)),
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v3", "bob@example.org", other, noon)))
+			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", first, noon)),
+			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v2", identity.ProveEmail, "u1", "ada@example.org", second, noon)),
+			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v3", identity.ProveEmail, "u2", "bob@example.org", other, noon)))
 	}))
 	take := func(token identity.Token, at time.Time) (email string, found bool) {
-		must(t, within(t, pool, func(tx pgx.Tx) (err error) {
-			email, found, err = postgres.TakeVerification(t.Context(), tx, token, at)
+		must(t, within(t, pool, func(tx pgx.Tx) error {
+			v, taken, err := postgres.TakeVerification(t.Context(), tx, token, at, identity.ProveEmail)
+			email, found = v.Email, taken
 			return err
 		}))
 		return email, found
 	}
+	must(t, within(t, pool, func(tx pgx.Tx) error {
+		_, found, err := postgres.TakeVerification(t.Context(), tx, first, noon, identity.ResetForgotten, identity.MoveEmail)
+		if found {
+			t.Error("taken for another purpose")
+		}
+		return err
+	}))
 	if _, found := take(first, noon.Add(24*time.Hour)); found {
 		t.Error("taken after 24 hours")
 	}
@@ -102,16 +112,17 @@ func TestATokenIsTakenOnceAndTakesItsSiblingsAlong(t *testing.T) {
 func TestATokenIsTakenByOneOfManyAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
+	addUser(t, pool, "u1", "ada@example.org")
 	token := identity.NewToken([32]byte{1})
 	must(t, within(t, pool, func(tx pgx.Tx) error {
-		return postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", "ada@example.org", token, noon))
+		return postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", token, noon))
 	}))
 	var wg sync.WaitGroup
 	taken := make(chan bool, 8)
 	for range cap(taken) {
 		wg.Go(func() {
 			err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-				_, found, err := postgres.TakeVerification(t.Context(), tx, token, noon)
+				_, found, err := postgres.TakeVerification(t.Context(), tx, token, noon, identity.ProveEmail)
 				taken <- found
 				return err
 			})
@@ -184,7 +195,7 @@ func TestTheSweeperRemovesOnlyWhatIsOver(t *testing.T) {
 		token := identity.NewToken([32]byte{byte(i)})
 		must(t, within(t, pool, func(tx pgx.Tx) error {
 			return errors.Join(postgres.InsertSession(t.Context(), tx, s, token),
-				postgres.InsertVerification(t.Context(), tx, identity.NewVerification(uuid.NewString(), "ada@example.org", token, at)))
+				postgres.InsertVerification(t.Context(), tx, identity.NewVerification(uuid.NewString(), identity.ProveEmail, u.ID, "ada@example.org", token, at)))
 		}))
 		_, _, err := postgres.Hit(t.Context(), pool, postgres.LimitKey("x", string(token)), 24*time.Hour, at)
 		must(t, err)

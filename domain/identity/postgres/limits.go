@@ -11,6 +11,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// What is counted for one address.
+const (
+	SignInFailures    = "sign-in-failures"
+	VerificationMails = "verification-mail"
+	ResetMails        = "reset-mail"
+)
+
 // LimitKey names what is limited and, by hash, whom.
 func LimitKey(what, whom string) string {
 	sum := sha256.Sum256([]byte(whom))

@@ -37,6 +37,57 @@ func DeleteSession(ctx context.Context, tx pgx.Tx, id string) (identity.Session,
 	return s, true, nil
 }
 
+// DeleteSessions ends a user's sessions, all but the one with id except ("" for none),
+// and returns them.
+func DeleteSessions(ctx context.Context, tx pgx.Tx, userID, except string) ([]identity.Session, error) {
+	rows, err := tx.Query(ctx, `DELETE FROM sessions s WHERE s.user_id = $1 AND s.id <> $2 RETURNING `+sessionColumns, userID, except)
+	if err != nil {
+		return nil, fmt.Errorf("delete sessions: %w", err)
+	}
+	return collectSessions(rows)
+}
+
+// DeleteOwnSession ends the session of a user that has this id, or the token with this
+// hash. It reports false when the user has no such session.
+func DeleteOwnSession(ctx context.Context, tx pgx.Tx, userID, id string, hash [32]byte) (identity.Session, bool, error) {
+	s, err := scanSession(tx.QueryRow(ctx, `DELETE FROM sessions s
+WHERE s.user_id = $1 AND (s.id = $2 OR s.token_hash = $3) RETURNING `+sessionColumns, userID, id, hash[:]))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return identity.Session{}, false, nil
+	}
+	if err != nil {
+		return identity.Session{}, false, fmt.Errorf("delete session: %w", err)
+	}
+	return s, true, nil
+}
+
+// Sessions returns a user's live sessions, the one used last first.
+func Sessions(ctx context.Context, db Querier, userID string, now time.Time) ([]identity.Session, error) {
+	rows, err := db.Query(ctx, `SELECT `+sessionColumns+` FROM sessions s
+WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.updated_at DESC, s.id`, userID, now)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return collectSessions(rows)
+}
+
+func collectSessions(rows pgx.Rows) ([]identity.Session, error) {
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.Session, error) { return scanSession(row) })
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	return list, nil
+}
+
+// RotateSession gives a session another token; the old one opens nothing any more.
+func RotateSession(ctx context.Context, tx pgx.Tx, id string, token identity.Token, now time.Time) error {
+	hash := token.Hash()
+	if _, err := tx.Exec(ctx, `UPDATE sessions SET token_hash = $2, updated_at = $3 WHERE id = $1`, id, hash[:], now); err != nil {
+		return fmt.Errorf("rotate session: %w", err)
+	}
+	return nil
+}
+
 const sessionColumns = `s.id, s.user_id, COALESCE(s.ip_address, ''), COALESCE(s.user_agent, ''), s.persistent, s.expires_at, s.created_at, s.updated_at`
 
 func scanSession(row pgx.Row) (identity.Session, error) {

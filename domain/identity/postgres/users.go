@@ -22,11 +22,6 @@ func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
 		})
 }
 
-// QueueUsernames queues the look-up of who has these usernames: username → user id.
-func QueueUsernames(b *pgx.Batch, names []string, found map[string]string) {
-	queueOwners(b, `SELECT username, id FROM users WHERE username = ANY($1::text[]) AND deleted_at IS NULL`, names, found)
-}
-
 func queueOwners(b *pgx.Batch, sql string, names []string, found map[string]string) {
 	b.Queue(sql, names).Query(func(rows pgx.Rows) error {
 		var name, id string
@@ -38,33 +33,42 @@ func queueOwners(b *pgx.Batch, sql string, names []string, found map[string]stri
 	})
 }
 
-type userRow struct {
-	ID        string                `json:"id"`
-	Role      identity.Role         `json:"role"`
-	Username  *string               `json:"username"`
-	Bio       *string               `json:"bio"`
-	Links     *identity.SocialLinks `json:"social_links"`
-	Version   int64                 `json:"version"`
-	UpdatedAt time.Time             `json:"updated_at"`
+// QueueSessions queues the read of users' sessions: user id → sessions.
+func QueueSessions(b *pgx.Batch, userIDs []string, found map[string][]identity.Session) {
+	b.Queue(`SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
+		Query(func(rows pgx.Rows) error {
+			sessions, err := collectSessions(rows)
+			for _, s := range sessions {
+				found[s.UserID] = append(found[s.UserID], s)
+			}
+			return err
+		})
 }
 
-// QueueSaveUsers queues one statement that writes the profile and role of users.
-func QueueSaveUsers(b *pgx.Batch, users []identity.User) error {
+type preferenceRow struct {
+	ID        string    `json:"id"`
+	Marketing bool      `json:"email_marketing"`
+	Digest    bool      `json:"email_digest"`
+	Version   int64     `json:"version"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// QueueSavePreferences queues one statement that writes the preferences of users.
+func QueueSavePreferences(b *pgx.Batch, users []identity.User) error {
 	if len(users) == 0 {
 		return nil
 	}
-	rows := make([]userRow, len(users))
+	rows := make([]preferenceRow, len(users))
 	for i, u := range users {
-		rows[i] = userRow{ID: u.ID, Role: u.Role, Username: u.Username, Bio: u.Bio, Links: u.Links, Version: u.Version, UpdatedAt: u.UpdatedAt}
+		rows[i] = preferenceRow{ID: u.ID, Marketing: u.Preferences.Marketing, Digest: u.Preferences.Digest, Version: u.Version, UpdatedAt: u.UpdatedAt}
 	}
 	body, err := json.Marshal(rows)
 	if err != nil {
 		return fmt.Errorf("marshal user rows: %w", err)
 	}
 	b.Queue(`
-UPDATE users u SET role = r.role, username = r.username, bio = r.bio, social_links = r.social_links,
-       version = r.version, updated_at = r.updated_at
-FROM json_to_recordset($1::json) AS r (id text, role text, username text, bio text, social_links jsonb, version bigint, updated_at timestamptz)
+UPDATE users u SET email_marketing = r.email_marketing, email_digest = r.email_digest, version = r.version, updated_at = r.updated_at
+FROM json_to_recordset($1::json) AS r (id text, email_marketing bool, email_digest bool, version bigint, updated_at timestamptz)
 WHERE u.id = r.id`, string(body))
 	return nil
 }

@@ -1,0 +1,47 @@
+package identity
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// DeleteAccount asks for the end of the account that asks.
+type DeleteAccount struct {
+	Confirmation string `json:"confirmation" jsonschema:"required,enum=DELETE,example=DELETE"`
+}
+
+// Validate wants the word that nobody sends by mistake.
+func (d *DeleteAccount) Validate() []domain.Field { return limits(d).bad }
+
+// Holdings are what a user has to give away or end before the account can end.
+type Holdings struct {
+	// Organization says that the user is an active owner of a live organization.
+	Organization bool
+	// Content says that content or media of the user exists.
+	Content bool
+}
+
+// Delete ends an account: nothing of what is left tells who it was. The row stays,
+// because purchases, and the books, name its id.
+func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, error) {
+	switch {
+	case holds.Organization:
+		return User{}, nil, ErrOwnsOrganization
+	case holds.Content:
+		return User{}, nil, ErrHasContent
+	}
+	return User{
+		ID: u.ID, Name: "Deleted User", Email: "deleted-" + u.ID + "@deleted.invalid", Role: Customer,
+		Version: u.Version + 1, CreatedAt: u.CreatedAt, UpdatedAt: now, DeletedAt: &now,
+	}, []events.Payload{events.UserDeleted{UserID: u.ID}}, nil
+}
+
+// Addresses are those that rows about this account may name.
+func (u User) Addresses() []string {
+	if u.PendingEmail == nil {
+		return []string{u.Email}
+	}
+	return []string{u.Email, *u.PendingEmail}
+}

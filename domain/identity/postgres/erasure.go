@@ -1,0 +1,35 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+)
+
+// limitsPerAddress are the limits whose keys are made from an address.
+var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
+
+// QueueErase queues what ends an account, which was reachable under these addresses:
+// everything that could tell who it was is overwritten or removed. Its sessions,
+// credentials, proofs and mails go with it, sent or not, and the answers to what it
+// asked for under an Idempotency-Key.
+func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
+	var keys []string
+	for _, address := range addresses {
+		for _, what := range limitsPerAddress {
+			keys = append(keys, LimitKey(what, address))
+		}
+	}
+	b.Queue(`
+UPDATE users SET name = $2, email = $3, role = $4, version = $5, updated_at = $6, deleted_at = $7, email_verified = false,
+       pending_email = NULL, image = NULL, avatar_url = NULL, username = NULL, bio = NULL, social_links = NULL, stripe_customer_id = NULL
+WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.Version, deleted.UpdatedAt, deleted.DeletedAt)
+	b.Queue(`DELETE FROM sessions WHERE user_id = $1`, deleted.ID)
+	b.Queue(`DELETE FROM accounts WHERE user_id = $1`, deleted.ID)
+	b.Queue(`DELETE FROM verification WHERE user_id = $1`, deleted.ID)
+	b.Queue(`DELETE FROM verification WHERE identifier = ANY($1::text[])`, addresses)
+	b.Queue(`DELETE FROM mails WHERE user_id = $1`, deleted.ID)
+	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
+	b.Queue(`DELETE FROM rate_limits WHERE key = ANY($1::text[])`, keys)
+	b.Queue(`DELETE FROM commands WHERE actor_id = $1 AND type LIKE 'account.%'`, deleted.ID)
+}

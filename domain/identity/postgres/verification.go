@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+)
+
+// InsertVerification writes a proof that waits in a mail.
+func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
+	_, err := tx.Exec(ctx, `
+INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		v.ID, v.Purpose, v.UserID, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("insert verification: %w", err)
+	}
+	return nil
+}
+
+const verificationColumns = `id, purpose, user_id, identifier, expires_at, created_at`
+
+func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
+	var v identity.Verification
+	err := row.Scan(&v.ID, &v.Purpose, &v.UserID, &v.Email, &v.ExpiresAt, &v.CreatedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return identity.Verification{}, false, nil
+	}
+	return v, err == nil, err
+}
+
+// PeekVerification returns what a token proves, without using it up. It reports false
+// when the token is wrong, for another purpose, was used, or is too old.
+func PeekVerification(ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+	hash := token.Hash()
+	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification
+WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id IS NOT NULL`, hash[:], purposes, now))
+	if err != nil {
+		return identity.Verification{}, false, fmt.Errorf("look up the verification: %w", err)
+	}
+	return v, found, nil
+}
+
+// TakeVerification uses a token up and returns what it proves. The account's other
+// tokens for the same purpose are used up with it. It reports false when the token is
+// wrong, for another purpose, was used, or is too old.
+func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+	hash := token.Hash()
+	v, found, err := scanVerification(tx.QueryRow(ctx, `DELETE FROM verification
+WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id IS NOT NULL RETURNING `+verificationColumns, hash[:], purposes, now))
+	if err != nil {
+		return identity.Verification{}, false, fmt.Errorf("take the verification: %w", err)
+	}
+	if !found {
+		return v, false, nil
+	}
+	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
+}
+
+// DropVerifications makes an account's tokens for these purposes useless.
+func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes ...identity.Purpose) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes); err != nil {
+		return fmt.Errorf("drop verifications: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package identity
+
+import (
+	"strings"
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// SocialLinks are http(s) addresses of a creator elsewhere; nil where there is none.
+type SocialLinks struct {
+	Website   *string `json:"website,omitempty" jsonschema:"format=uri,maxLength=2048,example=https://ada.example.org"`
+	Twitter   *string `json:"twitter,omitempty" jsonschema:"format=uri,maxLength=2048"`
+	YouTube   *string `json:"youtube,omitempty" jsonschema:"format=uri,maxLength=2048"`
+	Instagram *string `json:"instagram,omitempty" jsonschema:"format=uri,maxLength=2048"`
+}
+
+// normalise makes empty addresses absent.
+func (l *SocialLinks) normalise() {
+	if l != nil {
+		l.Website, l.Twitter, l.YouTube, l.Instagram = present(l.Website), present(l.Twitter), present(l.YouTube), present(l.Instagram)
+	}
+}
+
+// BecomeCreator asks for role creator.
+type BecomeCreator struct {
+	Username    string       `json:"username" jsonschema:"required,minLength=1,maxLength=50,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=ada-lovelace" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
+	Bio         *string      `json:"bio,omitempty" jsonschema:"maxLength=500,example=Films about trains"`
+	SocialLinks *SocialLinks `json:"socialLinks,omitempty"`
+}
+
+// Validate trims the texts; an empty optional text counts as absent.
+func (b *BecomeCreator) Validate() []domain.Field {
+	b.Username, b.Bio = strings.TrimSpace(b.Username), present(b.Bio)
+	b.SocialLinks.normalise()
+	return limits(b).bad
+}
+
+// UpdateProfile changes the fields that are set. Another e-mail address takes effect
+// only when it is proven.
+type UpdateProfile struct {
+	DisplayName domain.Optional[string]      `json:"displayName,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
+	Email       domain.Optional[string]      `json:"email,omitzero" jsonschema:"format=email,maxLength=254"`
+	Username    domain.Optional[string]      `json:"username,omitzero" jsonschema:"minLength=1,maxLength=50,pattern=^[a-z0-9]+(-[a-z0-9]+)*$" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
+	Bio         domain.Optional[string]      `json:"bio,omitzero" jsonschema:"maxLength=500"`
+	SocialLinks domain.Optional[SocialLinks] `json:"socialLinks,omitzero"`
+}
+
+// Validate trims the texts and lower-cases the address. An empty bio is none.
+func (p *UpdateProfile) Validate() []domain.Field {
+	trim(p.DisplayName.Value)
+	trim(p.Username.Value)
+	p.Bio.Value = present(p.Bio.Value)
+	p.SocialLinks.Value.normalise()
+	if p.Email.Value != nil {
+		*p.Email.Value = NormalEmail(*p.Email.Value)
+	}
+	v := limits(p)
+	given(v, "displayName", p.DisplayName)
+	given(v, "email", p.Email)
+	given(v, "username", p.Username)
+	if p.DisplayName.Value != nil {
+		v.singleLine("displayName", *p.DisplayName.Value)
+	}
+	if p.Email.Value != nil {
+		v.address("email", *p.Email.Value)
+	}
+	return v.bad
+}
+
+// UpdateUser changes what the account itself shows, as sign-up set it.
+type UpdateUser struct {
+	Name  domain.Optional[string] `json:"name,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
+	Image domain.Optional[string] `json:"image,omitzero" jsonschema:"format=uri,maxLength=2048"`
+}
+
+// Validate trims the texts. An empty image is none.
+func (p *UpdateUser) Validate() []domain.Field {
+	trim(p.Name.Value)
+	p.Image.Value = present(p.Image.Value)
+	v := limits(p)
+	given(v, "name", p.Name)
+	if p.Name.Value != nil {
+		v.singleLine("name", *p.Name.Value)
+	}
+	return v.bad
+}
+
+// SetPreferences chooses which mails to get; what is absent stays as it is.
+type SetPreferences struct {
+	EmailMarketing *bool `json:"emailMarketing,omitempty"`
+	EmailDigest    *bool `json:"emailDigest,omitempty"`
+	// EmailTransactional is accepted while it is true.
+	EmailTransactional *bool `json:"emailTransactional,omitempty"`
+}
+
+// Validate refuses to switch off what an account cannot do without.
+func (p *SetPreferences) Validate() []domain.Field {
+	v := limits(p)
+	if p.EmailTransactional != nil && !*p.EmailTransactional {
+		v.refuse("emailTransactional", "cannot be switched off")
+	}
+	return v.bad
+}
+
+// CreatorFacts are what the decision to become a creator rests on.
+type CreatorFacts struct {
+	// UsernameTaken says that another live account has the username.
+	UsernameTaken bool
+}
+
+// BecomeCreator turns a customer into a creator with a public profile.
+func (u User) BecomeCreator(cmd BecomeCreator, facts CreatorFacts, now time.Time) (User, []events.Payload, error) {
+	switch {
+	case u.Role != Customer:
+		return User{}, nil, ErrAlreadyCreator
+	case facts.UsernameTaken:
+		return User{}, nil, ErrUsernameTaken
+	}
+	u.Role, u.Username, u.Bio, u.Links = Creator, &cmd.Username, cmd.Bio, cmd.SocialLinks
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{events.UserBecameCreator{UserID: u.ID}}, nil
+}
+
+// ProfileFacts are what the decision over a profile rests on.
+type ProfileFacts struct {
+	// UsernameTaken and EmailTaken say that another account has what is asked for.
+	UsernameTaken, EmailTaken bool
+}
+
+// UpdateProfile changes what a command sets. Another address becomes the pending one,
+// the account's own cancels that. proof says that the pending address has to be
+// proven: it is new, or asked for again.
+func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time) (next User, proof bool, happened []events.Payload, err error) {
+	var changed []string
+	set(&changed, "name", &u.Name, cmd.DisplayName.Value)
+	if name := cmd.Username.Value; name != nil && (u.Username == nil || *u.Username != *name) {
+		if facts.UsernameTaken {
+			return User{}, false, nil, ErrUsernameTaken
+		}
+		u.Username, changed = name, append(changed, "username")
+	}
+	setOptional(&changed, "bio", &u.Bio, cmd.Bio)
+	if cmd.SocialLinks.Set && !sameLinks(u.Links, cmd.SocialLinks.Value) {
+		u.Links, changed = cmd.SocialLinks.Value, append(changed, "social_links")
+	}
+	if address := cmd.Email.Value; address != nil {
+		wanted := address
+		if *address == u.Email {
+			wanted = nil
+		} else if facts.EmailTaken {
+			return User{}, false, nil, ErrEmailTaken
+		}
+		proof = wanted != nil
+		setOptional(&changed, "pending_email", &u.PendingEmail, domain.Optional[string]{Set: true, Value: wanted})
+	}
+	next, happened = u.updated(changed, now)
+	return next, proof, happened, nil
+}
+
+// UpdateUser changes what a command sets.
+func (u User) UpdateUser(cmd UpdateUser, now time.Time) (User, []events.Payload) {
+	var changed []string
+	set(&changed, "name", &u.Name, cmd.Name.Value)
+	setOptional(&changed, "image", &u.Image, cmd.Image)
+	return u.updated(changed, now)
+}
+
+// ConfirmEmail makes the pending address the account's. It reports false when it is
+// another one by now.
+func (u User) ConfirmEmail(address string, now time.Time) (User, []events.Payload, bool) {
+	if u.PendingEmail == nil || *u.PendingEmail != address {
+		return u, nil, false
+	}
+	u.Email, u.EmailVerified, u.PendingEmail = address, true, nil
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{events.UserEmailChanged{UserID: u.ID}}, true
+}
+
+// SetPreferences chooses which mails to get.
+func (u User) SetPreferences(cmd SetPreferences, now time.Time) (User, []events.Payload) {
+	was := u
+	if cmd.EmailMarketing != nil {
+		u.Preferences.Marketing = *cmd.EmailMarketing
+	}
+	if cmd.EmailDigest != nil {
+		u.Preferences.Digest = *cmd.EmailDigest
+	}
+	if u.Preferences == was.Preferences {
+		return u, nil
+	}
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{events.UserPreferencesChanged{
+		UserID: u.ID, EmailMarketing: u.Preferences.Marketing, EmailDigest: u.Preferences.Digest,
+	}}
+}
+
+// updated gives the account its next version when something changed.
+func (u User) updated(changed []string, now time.Time) (User, []events.Payload) {
+	if len(changed) == 0 {
+		return u, nil
+	}
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{events.UserProfileUpdated{UserID: u.ID, Fields: changed}}
+}
+
+func set(changed *[]string, name string, field, value *string) {
+	if value != nil && *field != *value {
+		*field, *changed = *value, append(*changed, name)
+	}
+}
+
+func setOptional(changed *[]string, name string, field **string, value domain.Optional[string]) {
+	if value.Set && !same(*field, value.Value) {
+		*field, *changed = value.Value, append(*changed, name)
+	}
+}
+
+func same(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+func sameLinks(a, b *SocialLinks) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) && same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
+}
+
+func trim(s *string) {
+	if s != nil {
+		*s = strings.TrimSpace(*s)
+	}
+}

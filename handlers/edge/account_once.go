@@ -1,0 +1,228 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/outbox"
+)
+
+// What carries credentials, or tells who somebody is, is not a command: neither a
+// password nor a name may lie in a stream, because a stream does not forget. Each of
+// these changes is one transaction with the events it leads to, and, where the client
+// sent an Idempotency-Key, with the record of its answer in the commands table. The
+// record of a request with a password holds the slow hash of that request, so that it
+// says no more about the password than the account does.
+
+// accounts is what the routes of people share.
+type accounts struct {
+	*Edge
+	// committed is called after a commit that left events or mails behind.
+	committed func()
+}
+
+// commitTimeout bounds one of these transactions.
+const commitTimeout = 10 * time.Second
+
+// commit runs change in a transaction, appends the facts it returns to the outbox
+// and, after the commit, wakes those who live from it. An account is its own tenant,
+// and the one who acts.
+func (a accounts) commit(c *gin.Context, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
+	defer cancel()
+	cause := events.Cause{
+		ID: newID(), CorrelationID: c.GetString(requestIDKey),
+		TraceParent: bus.TraceParent(c.Request.Context()), At: a.now(),
+	}
+	err := pgx.BeginFunc(ctx, a.cfg.Pool, func(tx pgx.Tx) error {
+		facts, err := change(ctx, tx)
+		if err != nil {
+			return err
+		}
+		journal := make([]events.Event, len(facts))
+		for i, fact := range facts {
+			cause.ActorID = fact.Tenant
+			if journal[i], err = fact.Event(newID(), cause); err != nil {
+				return err
+			}
+		}
+		return outbox.Append(ctx, tx, journal...)
+	})
+	if err == nil && a.committed != nil {
+		a.committed()
+	}
+	return err
+}
+
+// keyed is a request that is done once per Idempotency-Key.
+type keyed struct {
+	// typ names what is asked for, for example "account.sign_up".
+	typ string
+	// actor is who asks, "" when nobody is signed in: such keys share one space.
+	actor   string
+	request any
+	// passwords make the record of a request that carries one; nil where it does not.
+	passwords Passwords
+}
+
+// outcome is what a keyed request led to.
+type outcome struct {
+	// userID is whose data the answer holds.
+	userID string
+	body   any
+	facts  []events.Fact
+	// then is called after the commit, before the answer: it may set a cookie.
+	then func()
+}
+
+// change does a keyed request in a transaction.
+type change func(ctx context.Context, tx pgx.Tx) (outcome, error)
+
+// errClaimed says that the same request was done at the same moment.
+var errClaimed = errors.New("done by another request")
+
+// once answers with what a request leads to, and with the same again when its key
+// comes again: for seven days, as for commands. prepare does what is dear or slow; it
+// is not called for a request that was done before.
+func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) error {
+	cmd, err := a.command(c, k.typ, k.actor, k.actor, k.request)
+	if err != nil {
+		return err
+	}
+	if c.GetHeader("Idempotency-Key") == "" {
+		run, err := prepare()
+		if err != nil {
+			return err
+		}
+		return a.perform(c, run, func(context.Context, pgx.Tx, outcome, []byte) error { return nil })
+	}
+	if replayed, err := a.replay(c, k, cmd); replayed || err != nil {
+		return err
+	}
+	fingerprint := cmd.PayloadHash()
+	if k.passwords != nil {
+		if fingerprint, err = k.passwords.Hash(c.Request.Context(), fingerprint); err != nil {
+			return err
+		}
+	}
+	run, err := prepare()
+	if err == nil {
+		err = a.perform(c, claimed(run, cmd, fingerprint), func(ctx context.Context, tx pgx.Tx, done outcome, body []byte) error {
+			_, err := tx.Exec(ctx, `UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, cmd.ID, done.userID, string(body))
+			return err
+		})
+	}
+	if errors.Is(err, errClaimed) {
+		_, err = a.replay(c, k, cmd)
+		return err
+	}
+	if refusal, ok := domain.AsError(err); ok {
+		a.keepRefusal(c, cmd, fingerprint, refusal)
+	}
+	return err
+}
+
+// perform runs a change, lets keep record its answer, and answers.
+func (a accounts) perform(c *gin.Context, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
+	var done outcome
+	var body []byte
+	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+		var err error
+		if done, err = run(ctx, tx); err != nil {
+			return nil, err
+		}
+		if body, err = json.Marshal(done.body); err != nil {
+			return nil, fmt.Errorf("marshal the answer: %w", err)
+		}
+		return done.facts, keep(ctx, tx, done, body)
+	})
+	if err != nil {
+		return err
+	}
+	if done.then != nil {
+		done.then()
+	}
+	c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+	return nil
+}
+
+// claimed makes a change one that begins with its record, so that of two at the same
+// moment the second waits for the first and then finds it.
+func claimed(run change, cmd events.Command, fingerprint string) change {
+	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+		tag, err := tx.Exec(ctx, `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, created_at, finished_at)
+VALUES ($1, $2, $3, $4, 'applied', $5, $6, $6) ON CONFLICT (id) DO NOTHING`,
+			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, http.StatusOK, cmd.IssuedAt)
+		if err != nil {
+			return outcome{}, fmt.Errorf("claim the key: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return outcome{}, errClaimed
+		}
+		return run(ctx, tx)
+	}
+}
+
+// replay answers a request that was done before. It reports whether it did.
+func (a accounts) replay(c *gin.Context, k keyed, cmd events.Command) (bool, error) {
+	var (
+		typ, status, fingerprint string
+		reply                    events.Reply
+	)
+	err := a.cfg.Pool.QueryRow(c, `SELECT type, status, payload_hash, COALESCE(response_status, 0), response_body FROM commands WHERE id = $1`, cmd.ID).
+		Scan(&typ, &status, &fingerprint, &reply.Status, &reply.Body)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the key: %w", err)
+	}
+	same := typ == k.typ && status != "accepted"
+	switch {
+	case !same:
+	case k.passwords == nil:
+		same = fingerprint == cmd.PayloadHash()
+	default:
+		if same, _, err = k.passwords.Check(c.Request.Context(), cmd.PayloadHash(), fingerprint); err != nil {
+			return false, err
+		}
+	}
+	if !same {
+		return false, errKeyReused
+	}
+	writeReply(c, reply)
+	return true, nil
+}
+
+// keepRefusal records a refusal that says something about the request and not about
+// the moment. That it could not be recorded is no reason to answer otherwise.
+func (a accounts) keepRefusal(c *gin.Context, cmd events.Command, fingerprint string, refusal *domain.Error) {
+	switch refusal.Class {
+	case domain.Conflict, domain.Rule, domain.NotFound:
+	default:
+		return
+	}
+	status, answer := wire.Refusal(refusal)
+	body, err := json.Marshal(answer)
+	if err == nil {
+		_, err = a.cfg.Pool.Exec(c, `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
+VALUES ($1, $2, $3, $4, 'rejected', $5, $6::json, $7, $7) ON CONFLICT (id) DO NOTHING`,
+			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, status, string(body), cmd.IssuedAt)
+	}
+	if err != nil {
+		a.cfg.Log.WarnContext(c, "refusal not recorded", "request", c.GetString(requestIDKey), "error", err)
+	}
+}

@@ -1,0 +1,231 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
+func (a *auth) passwordRoutes() []Route {
+	done := []Answer{{Status: http.StatusOK, Body: wire.Done{}}}
+	return []Route{
+		{
+			Method: "POST", Path: "/api/auth/request-password-reset", Name: "requestPasswordReset", Summary: "Mail a link by which a forgotten password is replaced",
+			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
+				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
+			Who: anyone, Limit: limitAuth, Body: identity.RequestReset{}, Answers: done, Handle: a.requestReset,
+		},
+		{
+			Method: "POST", Path: "/api/auth/reset-password", Name: "resetPassword", Summary: "Replace a forgotten password by the token that was mailed",
+			Notes: "All sessions of the account end.",
+			Who:   anyone, Limit: limitAuth, Body: identity.ResetPassword{}, Keyed: true, Answers: done,
+			Refusals: []*domain.Error{identity.ErrBadResetToken}, Handle: a.resetPassword,
+		},
+		{
+			Method: "POST", Path: "/api/auth/change-password", Name: "changePassword", Summary: "Replace the password by who knows it",
+			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
+				"The account is told by mail.",
+			Who: withSession(), Body: identity.ChangePassword{}, Keyed: true, Answers: []Answer{{Status: http.StatusOK, Body: wire.PasswordChanged{}}},
+			Refusals: []*domain.Error{identity.ErrWrongPassword}, Handle: a.changePassword,
+		},
+	}
+}
+
+// requestReset mails a link, unless the address had enough of them for now. Whatever
+// happens, the answer is the same.
+func (a *auth) requestReset(c *gin.Context) error {
+	var request identity.RequestReset
+	err := decode(c, &request)
+	if err == nil {
+		err = a.checkCallback(c, "redirectTo", request.RedirectTo)
+	}
+	if err != nil {
+		return err
+	}
+	now := a.now()
+	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
+	if err == nil && hits <= identity.ResetMails {
+		err = a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+			user, found, err := postgres.UserByEmail(ctx, tx, request.Email, false)
+			if err != nil || !found {
+				return nil, err
+			}
+			token := newToken()
+			v := identity.NewVerification(newID(), identity.ResetForgotten, user.ID, user.Email, token, now)
+			mail, err := identity.ResetMail(newID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo))
+			if err != nil {
+				return nil, err
+			}
+			return nil, insertVerification(ctx, tx, v, mail)
+		})
+	}
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Done{Status: true})
+	return nil
+}
+
+// resetPassword replaces a forgotten password. The token is looked up before the dear
+// hash and used up after it, in the transaction.
+func (a *auth) resetPassword(c *gin.Context) error {
+	var request identity.ResetPassword
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	return a.once(c, keyed{typ: "account.reset_password", request: request, passwords: a.passwords}, func() (change, error) {
+		token, ok := identity.ParseToken(request.Token)
+		if !ok {
+			return nil, identity.ErrBadResetToken
+		}
+		now := a.now()
+		v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, identity.ErrBadResetToken
+		}
+		hash, err := a.hashNew(c, request.NewPassword, v.Email)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx) (outcome, error) { return resetByMail(ctx, tx, token, hash, now) }, nil
+	})
+}
+
+func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash string, now time.Time) (outcome, error) {
+	v, found, err := postgres.TakeVerification(ctx, tx, token, now, identity.ResetForgotten)
+	var user identity.User
+	if err == nil && found {
+		user, found, err = postgres.UserByID(ctx, tx, v.UserID, true)
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	if !found || user.Email != v.Email {
+		return outcome{}, identity.ErrBadResetToken
+	}
+	facts, _, err := replacePassword(ctx, tx, user, hash, true, now)
+	if err == nil {
+		err = postgres.ClearHits(ctx, tx, failureKey(user.Email))
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	ended, err := revokeAll(ctx, tx, user.ID, "")
+	return outcome{userID: user.ID, body: wire.Done{Status: true}, facts: append(facts, ended...)}, err
+}
+
+// replacePassword stores another hash. What waits in mails to change the account is
+// useless from then on.
+func replacePassword(ctx context.Context, tx pgx.Tx, user identity.User, hash string, byMail bool, now time.Time) ([]events.Fact, identity.User, error) {
+	user, happened := user.ChangePassword(byMail, now)
+	found, err := postgres.SetPassword(ctx, tx, user.ID, hash, now)
+	if err == nil && !found {
+		err = identity.ErrUserNotFound
+	}
+	if err == nil {
+		err = postgres.SaveUser(ctx, tx, user)
+	}
+	if err == nil {
+		err = postgres.DropVerifications(ctx, tx, user.ID, identity.ResetForgotten, identity.MoveEmail)
+	}
+	return user.Facts(happened), user, err
+}
+
+// hashNew hashes a new password of the account with this address.
+func (a *auth) hashNew(c *gin.Context, password, email string) (string, error) {
+	if message := identity.BadPassword(password, email); message != "" {
+		return "", domain.BadFields([]domain.Field{{Path: "newPassword", Message: message}})
+	}
+	return a.passwords.Hash(c.Request.Context(), password)
+}
+
+// changePassword replaces the password of who is signed in and knows it.
+func (a *auth) changePassword(c *gin.Context) error {
+	var request identity.ChangePassword
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	actor := mustActor(c)
+	k := keyed{typ: "account.change_password", actor: actor.UserID, request: request, passwords: a.passwords}
+	return a.once(c, k, func() (change, error) {
+		user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, errSignedOut
+		}
+		_, _, err = a.prove(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
+		if errors.Is(err, identity.ErrBadCredentials) {
+			err = identity.ErrWrongPassword
+		}
+		if err != nil {
+			return nil, err
+		}
+		hash, err := a.hashNew(c, request.NewPassword, user.Email)
+		if err != nil {
+			return nil, err
+		}
+		alone := request.RevokeOtherSessions != nil && *request.RevokeOtherSessions
+		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+			return a.replaceKnown(ctx, tx, c, actor, hash, alone)
+		}, nil
+	})
+}
+
+// replaceKnown replaces a password in a transaction; alone ends all other sessions and
+// gives this one another key.
+func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, actor *Actor, hash string, alone bool) (outcome, error) {
+	now, source := a.now(), newID()
+	user, found, err := postgres.UserByID(ctx, tx, actor.UserID, true)
+	if err != nil {
+		return outcome{}, err
+	}
+	session, _, alive, err := postgres.Session(ctx, tx, actor.SessionID)
+	if err != nil {
+		return outcome{}, err
+	}
+	if !found || !alive { // signed out or deleted meanwhile
+		return outcome{}, errSignedOut
+	}
+	if err := admit(ctx, tx, user.Email, now); err != nil {
+		return outcome{}, err
+	}
+	facts, user, err := replacePassword(ctx, tx, user, hash, false, now)
+	if err != nil {
+		return outcome{}, err
+	}
+	mail, err := identity.PasswordChangedMail(newID(), user, source, now)
+	if err == nil {
+		err = postgres.InsertMail(ctx, tx, mail)
+	}
+	if err != nil {
+		return outcome{}, err
+	}
+	done := outcome{userID: user.ID, body: wire.PasswordChanged{User: wire.UserOf(user)}, facts: facts}
+	if !alone {
+		return done, nil
+	}
+	ended, err := revokeAll(ctx, tx, user.ID, actor.SessionID)
+	if err != nil {
+		return outcome{}, err
+	}
+	done.facts = append(done.facts, ended...)
+	token := newToken()
+	done.then = func() { a.setSessionCookie(c, session, token, now) }
+	return done, postgres.RotateSession(ctx, tx, actor.SessionID, token, now)
+}

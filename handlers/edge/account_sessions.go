@@ -1,0 +1,94 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// sessionRoutes let users see and end their sessions. A session that is ended here
+// opens nothing from the next request on: every request looks it up.
+func (a *auth) sessionRoutes() []Route {
+	done := []Answer{{Status: http.StatusOK, Body: wire.Done{}}}
+	return []Route{
+		{
+			Method: "GET", Path: "/api/auth/list-sessions", Name: "listSessions", Summary: "List the caller's sessions, the one used last first",
+			Notes: "A session's `token` is a name for revoke-session; it opens nothing.",
+			Who:   withSession(), Answers: []Answer{{Status: http.StatusOK, Body: []wire.ListedSession{}}}, Handle: a.listSessions,
+		},
+		{
+			Method: "POST", Path: "/api/auth/revoke-session", Name: "revokeSession", Summary: "End one of the caller's sessions",
+			Notes: "Named by the `id` or `token` of the list, or by the value of its cookie. The answer is the same for a session that has ended or never was.",
+			Who:   withSession(), Body: identity.RevokeSession{}, Answers: done, Handle: a.revokeSession,
+		},
+		{
+			Method: "POST", Path: "/api/auth/revoke-sessions", Name: "revokeSessions", Summary: "End all of the caller's sessions, this one included",
+			Notes: "Repeating needs another sign-in.", Who: withSession(), Answers: done, Handle: a.revokeSessions,
+		},
+		{
+			Method: "POST", Path: "/api/auth/revoke-other-sessions", Name: "revokeOtherSessions", Summary: "End all of the caller's sessions but this one",
+			Notes: "Repeating is harmless.", Who: withSession(), Answers: done, Handle: a.revokeOtherSessions,
+		},
+	}
+}
+
+func (a *auth) listSessions(c *gin.Context) error {
+	actor := mustActor(c)
+	sessions, err := postgres.Sessions(c, a.cfg.Pool, actor.UserID, a.now())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.SessionsOf(sessions, actor.SessionID))
+	return nil
+}
+
+func (a *auth) revokeSession(c *gin.Context) error {
+	var request identity.RevokeSession
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	id, token := request.ID, request.Token
+	if id == "" {
+		id = token
+	}
+	bare, _ := identity.CookieToken(token)
+	if err := a.revoke(c, mustActor(c).UserID, id, bare.Hash()); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Done{Status: true})
+	return nil
+}
+
+func (a *auth) revokeSessions(c *gin.Context) error {
+	if err := a.revokeAllBut(c, ""); err != nil {
+		return err
+	}
+	a.clearSessionCookies(c)
+	c.JSON(http.StatusOK, wire.Done{Status: true})
+	return nil
+}
+
+func (a *auth) revokeOtherSessions(c *gin.Context) error {
+	if err := a.revokeAllBut(c, mustActor(c).SessionID); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Done{Status: true})
+	return nil
+}
+
+func (a *auth) revokeAllBut(c *gin.Context, except string) error {
+	if err := noBody(c); err != nil {
+		return err
+	}
+	user := mustActor(c).UserID
+	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+		return revokeAll(ctx, tx, user, except)
+	})
+}
