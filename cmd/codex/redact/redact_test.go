@@ -1,4 +1,4 @@
-package redact_test
+package redact
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/codex-platform/codex/cmd/codex/redact"
 )
 
 // secrets are canaries; each holds the word that must not be seen.
@@ -24,9 +22,9 @@ var secrets = map[string]any{
 
 func TestSecretsAreNotLoggedWhereverTheyStand(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []redact.Mode{redact.Mask, redact.Hash} {
+	for _, mode := range []Mode{Mask, Hash} {
 		var out bytes.Buffer
-		log := slog.New(redact.New(slog.NewJSONHandler(&out, nil), mode))
+		log := slog.New(New(slog.NewJSONHandler(&out, nil), mode))
 		for name, value := range secrets {
 			out.Reset()
 			log.Info("something happened", name, value)
@@ -50,7 +48,7 @@ func TestSecretsAreNotLoggedWhereverTheyStand(t *testing.T) {
 func TestEverythingElseIsLoggedAsItIs(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log := slog.New(redact.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}), redact.Hash))
+	log := slog.New(New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}), Hash))
 	log.Debug("request", "route", "/api/content/:id", "status", 200, "tokens", 3, "stack", strings.Repeat("LongName", 8),
 		"id", "0192f0c1-7e3a-7000-8000-000000000000")
 	for _, want := range []string{
@@ -64,19 +62,19 @@ func TestEverythingElseIsLoggedAsItIs(t *testing.T) {
 
 func TestADeveloperSeesTheEndOfASecretAndAnOperatorItsHash(t *testing.T) {
 	t.Parallel()
-	write := func(mode redact.Mode, value string) string {
+	write := func(mode Mode, value string) string {
 		var out bytes.Buffer
-		slog.New(redact.New(slog.NewTextHandler(&out, nil), mode)).Info("m", "token", value, "who", "ada@example.test")
+		slog.New(New(slog.NewTextHandler(&out, nil), mode)).Info("m", "token", value, "who", "ada@example.test")
 		return out.String()
 	}
-	if got := write(redact.Mask, "abcdefghijkl"); !strings.Contains(got, "token=****ijkl") || !strings.Contains(got, "ada@example.test") {
+	if got := write(Mask, "abcdefghijkl"); !strings.Contains(got, "token=****ijkl") || !strings.Contains(got, "ada@example.test") {
 		t.Error(got)
 	}
-	if got := write(redact.Mask, "short"); !strings.Contains(got, "token=**** ") {
+	if got := write(Mask, "short"); !strings.Contains(got, "token=**** ") {
 		t.Error(got)
 	}
-	got := write(redact.Hash, "abcdefghijkl")
-	if got[strings.Index(got, "token"):] != func() string { s := write(redact.Hash, "abcdefghijkl"); return s[strings.Index(s, "token"):] }() {
+	got := write(Hash, "abcdefghijkl")
+	if got[strings.Index(got, "token"):] != func() string { s := write(Hash, "abcdefghijkl"); return s[strings.Index(s, "token"):] }() {
 		t.Error("one value has two hashes")
 	}
 	if strings.Contains(got, "ijkl") || strings.Contains(got, "ada@") || !strings.Contains(got, "[email]") {
