@@ -308,6 +308,7 @@ func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 		{"asked to slow down", sandbox.Faults{RateLimits: 1}},
 	} {
 		user, content := w.user(), w.piece(2999)
+		w.portalPage(user) // the customer is there: the fault hits the session
 		w.sandbox.SetFaults(c.faults)
 		session := w.sessionOf(w.checkout(user, content))
 		w.sandbox.SetFaults(sandbox.Faults{})

@@ -1,6 +1,6 @@
 // Package payments_test tests selling as a whole, over HTTP and with real parts: an
-// edge, a bus, the consumers, the relay, Postgres, and the payments sandbox as
-// Stripe. Access, which follows from purchases, is stood for by a consumer of the test.
+// edge, a bus, the consumers, the relay, the reaction that opens and closes access,
+// Postgres, and the payments sandbox as Stripe.
 package payments_test
 
 import (
@@ -23,20 +23,20 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
+	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -105,9 +105,11 @@ func newWorld(t *testing.T) *world {
 	w.startSandbox()
 
 	w.intake = &edge.StripeIntake{Pool: w.pool, Dispatcher: dispatcher, Now: time.Now, Log: w.log}
+	tokens, err := token.NewKeys([]byte("the secret of stream tokens"))
+	w.must(func() error { return err })
 	e, err := edge.New(edge.Config{
 		Pool: w.pool, Dispatcher: dispatcher, PublicURL: front.URL, Development: true, Now: time.Now, Log: w.log,
-	}, edge.CheckoutRoutes{Sessions: w.stripe}, edge.PurchaseRoutes{}, &edge.WebhookRoutes{
+	}, edge.CheckoutRoutes{Sessions: w.stripe}, edge.PurchaseRoutes{}, edge.AccessRoutes{Tokens: tokens}, &edge.WebhookRoutes{
 		Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
 	})
 	w.must(func() error { return err })
@@ -121,38 +123,8 @@ func newWorld(t *testing.T) *world {
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: database, Conn: w.conn, Limits: limits, Log: w.log})
 	w.must(func() error { return err })
 	w.run(relay.Run)
-	w.run(w.access)
+	w.run(reactions.New(reactions.Config{Pool: w.pool, Conn: w.conn, Limits: limits, Log: w.log}, reactions.Access(time.Now)).Run)
 	return w
-}
-
-// access stands for the reaction of that name: it opens access when a purchase
-// completes, marks every event as handled and says so.
-func (w *world) access(ctx context.Context) error {
-	queue := bus.EventQueue{
-		Durable: "reaction-access", Workers: 4, Limits: bus.DefaultStreamLimits(), Log: w.log,
-		Types: []string{"purchase.completed", "purchase.refunded", "purchase.disputed", "purchase.dispute_closed"},
-	}
-	return bus.WorkEvents(ctx, w.conn, queue, func(ctx context.Context, e events.Event) error {
-		payload, err := e.Decode()
-		if err != nil {
-			return err
-		}
-		err = pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, `INSERT INTO reaction_inbox (reaction, event_id, causation_id) VALUES ('access', $1, $2)
-				ON CONFLICT DO NOTHING`, e.ID, e.CausationID)
-			done, ok := payload.(*events.PurchaseCompleted)
-			if err != nil || !ok || tag.RowsAffected() == 0 {
-				return err
-			}
-			_, err = tx.Exec(ctx, `INSERT INTO content_access (user_id, content_id, access_type, source_id)
-				VALUES ($1, $2, 'purchased', $3)`, done.CustomerID, done.ContentID, done.PurchaseID)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return bus.ReportHandled(w.conn, "access", e.CausationID)
-	})
 }
 
 func (w *world) startSandbox() {
@@ -277,6 +249,12 @@ func (w *world) piece(price int) string {
 	w.exec(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, access_type, price_cents, status, published_at)
 		VALUES ($1, $2, $3, 'A piece', $4, 'written', 'paid', $5, 'published', now())`, id, w.creator, w.organization, "p-"+id, price)
 	return id
+}
+
+// stream asks for the stream of a content item and returns the status.
+func (w *world) stream(user, content string) int {
+	w.Helper()
+	return w.request(http.MethodGet, "/api/access/content/"+content+"/stream", user, nil).status
 }
 
 // answer is what a request got.
