@@ -66,24 +66,28 @@ func (e *Edge) listLibrary(c *gin.Context) error {
 // reason alone.
 //
 // An item stands under its first source: purchased, membership, another grant, free.
-const librarySQL = `
-WITH granted AS (
-    SELECT DISTINCT ON (content_id) content_id, access_type, created_at
-    FROM content_access
-    WHERE user_id = $1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
-    ORDER BY content_id, array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], access_type::text), created_at
-), member AS (
-    SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator') AS manages
-    FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
-    WHERE m.user_id = $1 AND m.status = 'active'
-), candidate AS (
+var librarySQL = libraryAmong("", `
     SELECT content_id AS id FROM granted
     UNION
     SELECT c.id FROM content c JOIN member m ON m.organization_id = c.organization_id
-    WHERE c.status = 'published' AND c.deleted_at IS NULL
+    WHERE c.status = 'published' AND c.deleted_at IS NULL`)
+
+// someOfLibrarySQL is the part of it whose ids are $8.
+var someOfLibrarySQL = libraryAmong(`AND content_id = ANY($8::uuid[])`, `SELECT unnest($8::uuid[]) AS id`)
+
+// libraryAmong is the library among candidates, a query of ids, with the user's grants
+// of them.
+func libraryAmong(grants, candidates string) string {
+	return `
+WITH granted AS (
+    SELECT DISTINCT ON (content_id) content_id, access_type
+    FROM content_access
+    WHERE user_id = $1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2) ` + grants + `
+    ORDER BY content_id, array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], access_type::text), created_at
+), ` + libraryMember + `, candidate AS (` + candidates + `
 ), sourced AS (
     SELECT c.id, c.slug, c.title, c.description, c.thumbnail_url, c.content_type, c.media_item_id, c.organization_id,
-           c.published_at, g.created_at AS granted_at,
+           c.published_at, g.content_id IS NOT NULL AS granted,
            CASE
                WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
                WHEN g.access_type = 'purchased' THEN 'purchased'
@@ -101,8 +105,9 @@ WITH granted AS (
     SELECT s.id, s.slug, s.title, s.description, s.thumbnail_url, s.content_type, i.duration_seconds,
            s.organization_id::text AS organization_id, o.slug AS organization_slug, s.source,
            b.purchased_at, b.amount_paid_cents, p.position_seconds, p.duration_seconds AS played_seconds, p.completed, p.updated_at,
-           GREATEST(s.granted_at, p.updated_at, CASE WHEN s.granted_at IS NULL THEN s.published_at END) AS recent
+           GREATEST(e.recent, CASE WHEN NOT s.granted THEN s.published_at END) AS recent
     FROM sourced s
+    LEFT JOIN library_entries e ON e.user_id = $1 AND e.content_id = s.id
     LEFT JOIN media_items i ON i.id = s.media_item_id AND i.deleted_at IS NULL
     LEFT JOIN organizations o ON o.id = s.organization_id AND o.deleted_at IS NULL
     LEFT JOIN purchases b ON s.source = 'purchased' AND b.customer_id = $1 AND b.content_id = s.id
@@ -114,24 +119,47 @@ WITH granted AS (
       AND ($6 = '' OR s.title ILIKE $6 OR s.description ILIKE $6)
       AND CASE $7 WHEN 'in_progress' THEN NOT p.completed WHEN 'completed' THEN p.completed WHEN 'not_started' THEN p.user_id IS NULL ELSE true END
 )`
+}
+
+// libraryColumns are what scanLibraryItem reads.
+const libraryColumns = `id, slug, title, description, thumbnail_url, content_type, duration_seconds, organization_id, organization_slug, source,
+    purchased_at, amount_paid_cents, position_seconds, played_seconds, completed, updated_at`
 
 // library reads one page of a user's library, and how many items there are in all.
 func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging) (items []wire.LibraryItem, total int64, err error) {
 	args := []any{userID, e.cfg.Now().UTC(), f.organization, f.contentType, f.source, contains(f.search), f.progress}
-	b := &pgx.Batch{}
-	b.Queue(librarySQL+` SELECT count(*) FROM library`, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
-	b.Queue(librarySQL+`
-SELECT id, slug, title, description, thumbnail_url, content_type, duration_seconds, organization_id, organization_slug, source,
-       purchased_at, amount_paid_cents, position_seconds, played_seconds, completed, updated_at
-FROM library ORDER BY `+f.order+` LIMIT $8 OFFSET $9`, append(args, page.limit, page.offset())...).
-		Query(func(rows pgx.Rows) error {
-			items, err = pgx.CollectRows(rows, scanLibraryItem)
-			return err
-		})
-	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
-		return nil, 0, fmt.Errorf("read the library: %w", err)
+	if f == wholeLibrary {
+		var ids []string
+		if ids, total, err = e.recentLibrary(ctx, userID, page); err != nil || len(ids) == 0 {
+			return nil, total, err
+		}
+		items, err = e.libraryItems(ctx, someOfLibrarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+f.order, append(args, ids))
+		return items, total, err
 	}
-	return items, total, nil
+	if err := e.cfg.Pool.QueryRow(ctx, librarySQL+` SELECT count(*) FROM library`, args...).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count the library: %w", err)
+	}
+	if total <= int64(page.offset()) {
+		return nil, total, nil
+	}
+	items, err = e.libraryItems(ctx, librarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+f.order+` LIMIT $8 OFFSET $9`,
+		append(args, page.limit, page.offset()))
+	return items, total, err
+}
+
+// wholeLibrary is a library without filters, in its usual order.
+var wholeLibrary = libraryFilter{progress: "all", contentType: "all", source: "all", order: libraryOrder["recent"]}
+
+func (e *Edge) libraryItems(ctx context.Context, sql string, args []any) ([]wire.LibraryItem, error) {
+	rows, err := e.cfg.Pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the library: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, scanLibraryItem)
+	if err != nil {
+		return nil, fmt.Errorf("read the library: %w", err)
+	}
+	return items, nil
 }
 
 func scanLibraryItem(row pgx.CollectableRow) (wire.LibraryItem, error) {

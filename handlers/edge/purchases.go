@@ -65,22 +65,51 @@ func (e *Edge) listPurchases(c *gin.Context) error {
 // purchases reads one page of a buyer's purchases, the newest first, and how many
 // there are in all. An empty status or content selects all.
 func (e *Edge) purchases(ctx context.Context, customer, status, content string, page paging) (items []wire.Purchase, total int64, err error) {
-	const which = ` FROM purchases p JOIN content c ON c.id = p.content_id
-		WHERE p.customer_id = $1 AND ($2 = '' OR p.status = $2) AND ($3 = '' OR p.content_id = NULLIF($3, '')::uuid)`
-	args := []any{customer, status, content}
-	b := &pgx.Batch{}
-	b.Queue(`SELECT count(*)`+which, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
-	b.Queue(`SELECT `+purchaseColumns+which+` ORDER BY p.created_at DESC, p.id LIMIT $4 OFFSET $5`, append(args, page.limit, page.offset())...).
-		Query(func(rows pgx.Rows) (err error) {
-			items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p wire.Purchase, err error) {
-				return p, row.Scan(purchaseFields(&p)...)
-			})
-			return err
-		})
-	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
+	var at place
+	args := []any{customer, status}
+	which := purchasesOfAll
+	switch {
+	case content != "":
+		// The purchases of one item are few: there is one live one.
+		which, args = purchasesOfContent, append(args, content)
+		if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM purchases WHERE `+which, args...).Scan(&total); err != nil {
+			return nil, 0, fmt.Errorf("count purchases: %w", err)
+		}
+		at = place{total: total, skip: page.offset(), limit: page.limit}
+	default:
+		if status != "" {
+			which = purchasesOfStatus
+		}
+		if at, err = e.placeByDay(ctx, listed{"purchases", customer, kind(status)}, "desc", page); err != nil || at.empty() {
+			return nil, at.total, err
+		}
+		args = append(args, at.until)
+	}
+	rows, err := e.cfg.Pool.Query(ctx, purchasesPage(which), append(args, at.limit, at.skip)...)
+	if err != nil {
 		return nil, 0, fmt.Errorf("list purchases: %w", err)
 	}
-	return items, total, nil
+	items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p wire.Purchase, err error) {
+		return p, row.Scan(purchaseFields(&p)...)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list purchases: %w", err)
+	}
+	return items, at.total, nil
+}
+
+// What of a buyer's purchases is listed.
+const (
+	purchasesOfAll     = `customer_id = $1 AND $2 = '' AND created_at < $3`
+	purchasesOfStatus  = `customer_id = $1 AND status = $2 AND created_at < $3`
+	purchasesOfContent = `customer_id = $1 AND ($2 = '' OR status = $2) AND content_id = $3::uuid`
+)
+
+// purchasesPage reads a page of what which selects.
+func purchasesPage(which string) string {
+	return `SELECT ` + purchaseColumns + ` FROM (
+    SELECT id FROM purchases WHERE ` + which + ` ORDER BY created_at DESC, id LIMIT $4 OFFSET $5
+) page JOIN purchases p ON p.id = page.id JOIN content c ON c.id = p.content_id ORDER BY p.created_at DESC, p.id`
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.

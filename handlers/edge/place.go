@@ -1,0 +1,147 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A page of a list is found without reading what comes before it, and its total
+// without counting, as far as that goes:
+//
+//   - An order by a time walks the counts that table list_days keeps per day: to the day
+//     that the page begins in. Only that day's rows are skipped.
+//   - Other orders, and filters that nothing counts, skip rows, in an index alone, from
+//     the nearer end of the list.
+//
+// Every order ends in the unique id, so that no two rows can change places between two
+// pages. A row that is added in front of a page moves the others down by one, as page
+// numbers will have it: in an order that appends at the end (created_at asc) a client
+// that turns the pages misses nothing and sees nothing twice; in the opposite order it
+// sees again, on the next page, as many rows as were added meanwhile, and misses none.
+
+// place is where a page lies.
+type place struct {
+	total int64
+	// skip is how many rows of the selected ones come before the page, limit how many it has.
+	skip, limit int
+	// until is where the first row that counts lies, in the order's direction: all rows
+	// are before it (descending) or not before it (ascending). Infinite when rows are
+	// skipped from the end of the list.
+	until time.Time
+	// backwards says that skip counts from the other end: the page is read in the
+	// opposite order and turned around.
+	backwards bool
+}
+
+// empty says that nothing lies there.
+func (p place) empty() bool { return p.limit == 0 }
+
+// listed names a list whose rows are counted per day.
+type listed struct {
+	list, owner string
+	// kind is the part that is asked for: values of its filters joined with slashes,
+	// * for one that is not set.
+	kind string
+}
+
+// kind joins filters; an empty one selects all.
+func kind(filters ...string) string {
+	for i, f := range filters {
+		if f == "" {
+			filters[i] = "*"
+		}
+	}
+	return strings.Join(filters, "/")
+}
+
+// daysOf adds up a list's counts.
+const daysOf = `SELECT day, sum(n)::int AS n FROM list_days WHERE list = $1 AND owner = $2 AND kind = $3 GROUP BY day`
+
+// The walk over days (day, n) to the one in which the row at offset $%d lies: the total,
+// the day, and how many rows come before it.
+const (
+	walkDown = `SELECT total, day, before FROM (
+    SELECT sum(n) OVER () AS total, day, sum(n) OVER (ORDER BY day DESC) - n AS before FROM (%s) d WHERE n > 0
+) w WHERE before <= $%d ORDER BY before DESC LIMIT 1`
+	walkUp = `SELECT total, day, before FROM (
+    SELECT sum(n) OVER () AS total, day, sum(n) OVER (ORDER BY day) - n AS before FROM (%s) d WHERE n > 0
+) w WHERE before <= $%d ORDER BY before DESC LIMIT 1`
+)
+
+var (
+	listDown = fmt.Sprintf(walkDown, daysOf, 4)
+	listUp   = fmt.Sprintf(walkUp, daysOf, 4)
+)
+
+// total returns how many rows a counted list has.
+func (e *Edge) total(ctx context.Context, of listed) (total int64, err error) {
+	err = e.cfg.Pool.QueryRow(ctx, `SELECT COALESCE(sum(n), 0) FROM list_days WHERE list = $1 AND owner = $2 AND kind = $3`,
+		of.list, of.owner, of.kind).Scan(&total)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", of.list, err)
+	}
+	return total, nil
+}
+
+// placeByDay finds a page of a counted list in the order of its time.
+func (e *Edge) placeByDay(ctx context.Context, of listed, order string, page paging) (place, error) {
+	walk := listDown
+	if order == "asc" {
+		walk = listUp
+	}
+	return e.walk(ctx, walk, order, page, of.list, of.owner, of.kind)
+}
+
+// walk runs a walk with the page's offset as its last argument.
+func (e *Edge) walk(ctx context.Context, walk, order string, page paging, args ...any) (place, error) {
+	var day, before *int64
+	p := place{}
+	rows, err := e.cfg.Pool.Query(ctx, walk, append(args, page.offset())...)
+	if err != nil {
+		return p, fmt.Errorf("place a page: %w", err)
+	}
+	defer rows.Close()
+	if rows.Next() {
+		if err := rows.Scan(&p.total, &day, &before); err != nil {
+			return p, fmt.Errorf("place a page: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return p, fmt.Errorf("place a page: %w", err)
+	}
+	if int64(page.offset()) >= p.total {
+		return p, nil
+	}
+	if order != "asc" {
+		*day++
+	}
+	p.until = time.Unix(*day*24*60*60, 0).UTC()
+	p.skip, p.limit = page.offset()-int(*before), page.limit
+	return p, nil
+}
+
+// placeByCount finds a page of a list of which only the total is known.
+func placeByCount(total int64, page paging) place {
+	offset := int64(page.offset())
+	if offset >= total {
+		return place{total: total}
+	}
+	p := place{total: total, skip: page.offset(), limit: int(min(int64(page.limit), total-offset))}
+	if behind := total - offset - int64(p.limit); behind < offset {
+		p.skip, p.backwards = int(behind), true
+	}
+	return p
+}
+
+// order is an order of a list, as it is written behind ORDER BY, and its opposite.
+type order struct{ forwards, backwards string }
+
+// sql returns the order in which the rows of a place are read.
+func (o order) sql(p place) string {
+	if p.backwards {
+		return o.backwards
+	}
+	return o.forwards
+}
