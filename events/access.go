@@ -3,6 +3,7 @@ package events
 func init() {
 	register[AccessGranted]("A user may see a content item, from one source.")
 	register[AccessRevoked]("One source of a user's access ended; others are untouched.")
+	register[PlaybackStarted]("A user began to play a content item, for the first time.")
 	register[PlaybackProgressed]("A user's furthest position in a content item moved on.")
 	register[PlaybackCompleted]("A user reached the end (95 %) of a content item for the first time.")
 }
@@ -30,6 +31,12 @@ type AccessRevoked struct {
 	Reason string `json:"reason"`
 }
 
+// PlaybackStarted : the first report of a user about an item.
+type PlaybackStarted struct {
+	UserID    string `json:"user_id"`
+	ContentID string `json:"content_id"`
+}
+
 // PlaybackProgressed : the furthest position so far.
 type PlaybackProgressed struct {
 	UserID          string `json:"user_id"`
@@ -49,6 +56,9 @@ func (AccessGranted) EventType() string { return "access.granted" }
 
 // EventType implements Payload.
 func (AccessRevoked) EventType() string { return "access.revoked" }
+
+// EventType implements Payload.
+func (PlaybackStarted) EventType() string { return "playback.started" }
 
 // EventType implements Payload.
 func (PlaybackProgressed) EventType() string { return "playback.progressed" }

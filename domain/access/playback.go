@@ -43,7 +43,7 @@ type Playback struct {
 	CreatedAt time.Time
 	// UpdatedAt is the time of the last report, also of one from further back.
 	UpdatedAt time.Time
-	// Version counts the playback's events; 0 while the position is still 0.
+	// Version counts the playback's events.
 	Version int64
 }
 
@@ -75,6 +75,9 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 	}
 	next.Completed = p.Completed || cmd.Completed || seen(position, duration)
 	var happened []events.Payload
+	if p.CreatedAt.IsZero() {
+		happened = append(happened, events.PlaybackStarted{UserID: p.UserID, ContentID: p.ContentID})
+	}
 	if next.PositionSeconds > p.PositionSeconds {
 		happened = append(happened, events.PlaybackProgressed{
 			UserID: p.UserID, ContentID: p.ContentID, PositionSeconds: next.PositionSeconds, DurationSeconds: next.DurationSeconds,

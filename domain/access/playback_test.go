@@ -59,19 +59,19 @@ func TestTheEndIsReachedAt95Percent(t *testing.T) {
 	}
 }
 
-func TestOnlyAMoveForwardIsTold(t *testing.T) {
+func TestOnlyTheBeginningAndAMoveForwardAreTold(t *testing.T) {
 	t.Parallel()
 	p := access.Playback{UserID: "u", ContentID: "c"}
 	for i, step := range []struct {
 		position, want, told int
-	}{{0, 0, 0}, {10, 10, 1}, {10, 10, 0}, {4, 10, 0}, {11, 11, 1}, {96, 96, 2}, {99, 99, 1}, {3, 99, 0}} {
+	}{{0, 0, 1}, {10, 10, 1}, {10, 10, 0}, {4, 10, 0}, {11, 11, 1}, {96, 96, 2}, {99, 99, 1}, {3, 99, 0}} {
 		var happened []events.Payload
 		p, happened = record(t, p, report(step.position, 100, false))
 		if p.PositionSeconds != step.want || len(happened) != step.told {
 			t.Errorf("step %d: at %d with %d events", i, p.PositionSeconds, len(happened))
 		}
 	}
-	if p.Version != 5 || !p.Completed {
+	if p.Version != 6 || !p.Completed {
 		t.Errorf("ended as %+v", p)
 	}
 }

@@ -280,14 +280,17 @@ func TestProgressOnlyMovesForward(t *testing.T) {
 		}
 	}
 	const told = `SELECT count(*) FROM outbox WHERE type = $1 AND tenant = $2 AND aggregate_id = (SELECT id::text FROM video_playback)`
+	if n := w.number(t, told, "playback.started", f.creator); n != 1 {
+		t.Errorf("%d beginnings were told, want 1", n)
+	}
 	if n := w.number(t, told, "playback.progressed", f.creator); n != 4 {
 		t.Errorf("%d moves were told, want 4", n)
 	}
 	if n := w.number(t, told, "playback.completed", f.creator); n != 1 {
 		t.Errorf("%d ends were told, want 1", n)
 	}
-	if n := w.number(t, `SELECT version FROM video_playback`); n != 5 {
-		t.Errorf("version %d, want 5", n)
+	if n := w.number(t, `SELECT version FROM video_playback`); n != 6 {
+		t.Errorf("version %d, want 6", n)
 	}
 }
 

@@ -1,0 +1,105 @@
+package reactions
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/events"
+)
+
+// Images makes the sweep look at a user's pictures at once when the account is gone.
+func Images(now func() time.Time) Reaction {
+	return Reaction{
+		Name:   "images",
+		Events: []string{events.UserDeleted{}.EventType()},
+		Handle: func(ctx context.Context, tx pgx.Tx, _ events.Event, p events.Payload) ([]events.Fact, error) {
+			if deleted, ok := p.(*events.UserDeleted); ok {
+				return nil, postgres.HurryImages(ctx, tx, media.Avatar, deleted.UserID, now().UTC())
+			}
+			return nil, nil
+		},
+	}
+}
+
+// ImageSweep removes the objects of pictures that nobody shows: those that were
+// replaced, and those whose upload ended between its record and its command. It asks
+// the records, never the store, so an object without a record cannot hurt and one
+// with a record cannot be forgotten.
+type ImageSweep struct {
+	Pool *pgxpool.Pool
+	// Assets is the bucket of pictures.
+	Assets PrefixRemover
+	// Every is the time between two sweeps; default 1 min.
+	Every time.Duration
+	// Now is the clock.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+const (
+	imagesPerSweep = 100
+	// imageRetry is how long one sweep has the objects for itself.
+	imageRetry   = 5 * time.Minute
+	imageTimeout = time.Minute
+)
+
+// Run sweeps until ctx is done.
+func (s *ImageSweep) Run(ctx context.Context) error {
+	every := s.Every
+	if every <= 0 {
+		every = time.Minute
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn("sweep of pictures failed", "error", err)
+		} else if n > 0 {
+			s.Log.Info("pictures swept", "pictures", n)
+		}
+	}
+}
+
+// Sweep looks at everything that is due and returns how many pictures it removed.
+// What fails is due again a few minutes later.
+func (s *ImageSweep) Sweep(ctx context.Context) (swept int, err error) {
+	for {
+		ctx, cancel := context.WithTimeout(ctx, imageTimeout)
+		n, looked, err := s.batch(ctx)
+		cancel()
+		swept += n
+		if err != nil || looked < imagesPerSweep {
+			return swept, err
+		}
+	}
+}
+
+func (s *ImageSweep) batch(ctx context.Context) (swept, looked int, err error) {
+	now := s.Now().UTC()
+	claimed, looked, err := postgres.ClaimImages(ctx, s.Pool, now, now.Add(imageRetry), imagesPerSweep)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, image := range claimed {
+		if _, err := s.Assets.DeletePrefix(ctx, image.Prefix); err != nil {
+			return swept, looked, fmt.Errorf("remove the objects of a picture: %w", err)
+		}
+		if err := postgres.ForgetImage(ctx, s.Pool, image.ID); err != nil {
+			return swept, looked, err
+		}
+		swept++
+	}
+	return swept, looked, nil
+}
