@@ -90,6 +90,10 @@ func (d *describer) operation(r Route, tag string) *openapi.Operation {
 		o.Responses.Set(strconv.Itoa(http.StatusAccepted), accepted)
 	}
 	d.refusals(o, r)
+	if r.Who.kind == whoToken { // players read no JSON
+		o.Responses.Set("403", d.answer(Answer{Status: http.StatusForbidden, Type: "text/plain", What: "The token is bad or over, or access ended"}))
+		o.Responses.Set("404", d.answer(Answer{Status: http.StatusNotFound, Type: "text/plain", What: "There is no such playlist"}))
+	}
 	slices.SortStableFunc(o.Responses, func(a, b openapi.Member[*openapi.Response]) int { return cmp.Compare(a.Name, b.Name) })
 	return o
 }
@@ -166,6 +170,9 @@ func (d *describer) requestBody(r Route) *openapi.RequestBody {
 	body := openapi.MediaType{Schema: &openapi.Schema{Type: openapi.Types{"string"}, Format: "binary"}}
 	if r.Body != nil {
 		body.Schema = d.schemas.Request(reflect.TypeOf(r.Body))
+		if r.Who.kind == whoStripe || r.Who.kind == whoTranscoder {
+			body.Schema = d.schemas.Foreign(reflect.TypeOf(r.Body))
+		}
 		body.Example = d.schemas.RequestExample(body.Schema)
 	}
 	return &openapi.RequestBody{

@@ -39,26 +39,27 @@ func sectionOf(path string) section {
 
 // topics are what holds for every route.
 var topics = []openapi.Topic{
-	{Title: "Answers", Text: []string{
-		"One resource comes as {\"data\": …}. A list comes as {\"items\": […], \"pagination\": {page, limit, total, totalPages}}; a page beyond the last is empty and repeats the page that was asked for. Nothing to say is 204.",
+	{ID: "answers", Title: "Answers", Text: []string{
+		"One resource comes as `{\"data\": …}`. A list comes as `{\"items\": […], \"pagination\": {page, limit, total, totalPages}}`; a page beyond the last is empty and repeats the page that was asked for. Nothing to say is `204`.",
 		"Answers may gain fields. A client ignores those it does not know.",
 	}},
-	{Title: "Refusals", Text: []string{
-		"Every refusal is {\"error\": {code, message, details}}. The code says what kind it is; details is a list of {path, message} for refused input, and otherwise holds the facts of the case, with a finer code at details.context.code. Messages are for people and may change.",
-		"What does not exist and what the caller may not know of look the same: 404.",
+	{ID: "refusals", Title: "Refusals", Text: []string{
+		"Every refusal is `{\"error\": {code, message, details}}`. The code says what kind it is; details is a list of `{path, message}` for refused input, and otherwise holds the facts of the case, with a finer code at `details.context.code`. Messages are for people and may change.",
+		"What does not exist and what the caller may not know of look the same: `404`.",
 	}},
-	{Title: "Sessions", Text: []string{
-		"Signing in sets the cookie codex-session. Cookies of the name better-auth.session_token are understood as well. A browser may change things from this site only: a request with a cookie and a foreign Origin is refused.",
+	{ID: "sessions", Title: "Sessions", Text: []string{
+		"Signing in sets the cookie `codex-session`. Cookies of the name `better-auth.session_token` are understood as well. A browser may change things from this site only: a request with a cookie and a foreign `Origin` is refused.",
 	}},
-	{Title: "Changes", Text: []string{
-		"A change is a command. When it is answered it is committed, and whatever is read next shows it. With an Idempotency-Key the same request may be sent again for seven days: it happens once and is answered alike; the key with another request is refused. With Prefer: respond-async, or when the outcome takes longer than ten seconds, the answer is 202 with the operation's address.",
+	{ID: "changes", Title: "Changes", Text: []string{
+		"When a change is answered it is committed, and whatever is read next shows it. With an `Idempotency-Key` the same request may be sent again for seven days: it happens once and is answered alike; the key with another request is refused with `422`.",
+		"With `Prefer: respond-async`, or when the outcome takes longer than ten seconds, the answer is `202` with the operation's address in `Location`: there stands what became of it.",
 	}},
-	{Title: "Requests", Text: []string{
-		"Bodies are JSON in UTF-8, without unknown or repeated fields. A request without input takes no body or {}. Times are RFC 3339, prices whole pence, ids opaque.",
-		"Limits per address and per user stand at each route. X-RateLimit-Limit, -Remaining and -Reset tell how much is left.",
+	{ID: "requests", Title: "Requests", Text: []string{
+		"Bodies are JSON in UTF-8, without unknown or repeated fields. A request without input takes no body or `{}`. Times are RFC 3339, prices whole pence, ids opaque.",
+		"Limits per address and per user stand at each route. `X-RateLimit-Limit`, `-Remaining` and `-Reset` tell how much is left.",
 	}},
-	{Title: "Two generations of one field", Text: []string{
-		"Who may see an item was once called visibility and is now called accessType. Both are understood, accessType wins, and both are always answered.",
+	{ID: "generations", Title: "Two generations of one field", Text: []string{
+		"Who may see an item was once called `visibility` and is now called `accessType`. Both are understood, `accessType` wins, and both are always answered.",
 	}, Table: [][]string{
 		{"visibility", "price", "accessType", "who may see it once it is published"},
 		{"public", "0 or none", "free", "everyone who is signed in"},

@@ -16,7 +16,7 @@ import (
 //go:embed docs
 var docsFiles embed.FS
 
-var docsPage = template.Must(template.ParseFS(docsFiles, "docs/docs.html"))
+var docsPage = template.Must(template.New("docs.html").Funcs(template.FuncMap{"prose": prose}).ParseFS(docsFiles, "docs/docs.html"))
 
 // Docs is the HTTP contract for people: /docs, made from the same declarations as
 // /openapi.json. It is one page without a script, so that the browser's own search

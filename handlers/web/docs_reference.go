@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,9 +75,9 @@ func slug(name string) string { return strings.ReplaceAll(strings.ToLower(name),
 func operation(d *openapi.Document, path, method string, o *openapi.Operation) docOperation {
 	view := docOperation{Operation: o, Method: strings.ToUpper(method), Path: path, Rate: rate(o.Limit)}
 	for _, p := range o.Parameters {
-		if name, is := strings.CutPrefix(p.Ref, "#/components/parameters/"); is {
-			view.Command = view.Command || name == "Idempotency-Key"
-			p, _ = d.Components.Parameters.Get(name)
+		if p.Ref != "" { // of commands, which are explained once
+			view.Command = true
+			continue
 		}
 		f := field(d, p.Name, p.Schema)
 		f.In, f.Required, f.What = p.In, p.Required, p.Description
@@ -95,6 +96,9 @@ func operation(d *openapi.Document, path, method string, o *openapi.Operation) d
 
 // add adds an answer or, of a status from 400, what it refuses.
 func (v *docOperation) add(d *openapi.Document, status string, r *openapi.Response) {
+	if status == "202" && v.Command {
+		return
+	}
 	if status < "400" || (len(r.Content) > 0 && r.Content[0].Value.Example != nil) {
 		a := docAnswer{Status: status, What: r.Description}
 		if len(r.Content) > 0 {
@@ -237,6 +241,19 @@ func digits(n int) string {
 		text = text[:i] + "\u2009" + text[i:]
 	}
 	return text
+}
+
+// prose sets what stands between backticks as code.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String()) //nolint:gosec // every part is escaped
 }
 
 func pretty(example any) string {

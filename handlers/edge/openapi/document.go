@@ -125,11 +125,12 @@ type SecurityScheme struct {
 	Description string `json:"description"`
 }
 
-// Topic is a section of the description: sentences, and a table with a head row.
+// Topic is a section of the description: sentences, in which backticks set code, and
+// a table with a head row.
 type Topic struct {
-	Title string
-	Text  []string
-	Table [][]string
+	ID, Title string
+	Text      []string
+	Table     [][]string
 }
 
 // Ordered is a JSON object whose members keep their order.

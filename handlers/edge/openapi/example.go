@@ -102,7 +102,7 @@ const (
 // usual are the examples of fields that say nothing better themselves. They tell
 // one story: Ada sells a film in her organization.
 var usual = map[string]any{
-	"id": anID, "contentId": anID, "mediaId": anID, "mediaItemId": anID, "organizationId": anID, "purchaseId": anID, "commandId": anID,
+	"id": anID, "contentId": anID, "mediaId": anID, "mediaItemId": anID, "organizationId": anID, "purchaseId": anID, "commandId": anID, "categoryId": anID,
 	"sessionId": "cs_test_a1", "userId": aUser, "creatorId": aUser, "customerId": aUser,
 	"name": "Ada", "displayName": "Ada", "username": "ada", "email": "ada@example.com", "role": "creator", "status": "published", "slug": "falling-water",
 	"title": "Falling water", "contentTitle": "Falling water", "description": "A film about a river.", "contentType": "video", "mediaType": "video",

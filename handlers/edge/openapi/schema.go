@@ -61,6 +61,14 @@ type Schemas struct {
 type use struct {
 	t      reflect.Type
 	answer bool
+	// open requests may have further fields.
+	open bool
+}
+
+// to is another type in the same place.
+func (u use) to(t reflect.Type) use {
+	u.t = t
+	return u
 }
 
 // refPrefix is where references to named schemas lead.
@@ -68,11 +76,15 @@ const refPrefix = "#/components/schemas/"
 
 // Request returns the schema of a type that requests carry: fields are required when
 // their tag says so, no others are accepted, and a pointer is a field that may be absent.
-func (s *Schemas) Request(t reflect.Type) *Schema { return s.of(use{t, false}) }
+func (s *Schemas) Request(t reflect.Type) *Schema { return s.of(use{t: t}) }
+
+// Foreign returns the schema of a type that other systems send: what it does not name
+// is ignored.
+func (s *Schemas) Foreign(t reflect.Type) *Schema { return s.of(use{t: t, open: true}) }
 
 // Answer returns the schema of a type that answers carry: fields are there unless
 // they are omitted when empty, and a pointer may be null.
-func (s *Schemas) Answer(t reflect.Type) *Schema { return s.of(use{t, true}) }
+func (s *Schemas) Answer(t reflect.Type) *Schema { return s.of(use{t: t, answer: true}) }
 
 // Resolve follows a reference.
 func (s *Schemas) Resolve(schema *Schema) *Schema {
@@ -97,9 +109,9 @@ func (s *Schemas) of(u use) *Schema {
 		return &Schema{}
 	case t.Kind() == reflect.Struct && t.Implements(optionalType):
 		field, _ := t.FieldByName("Value")
-		return nullable(s.of(use{field.Type.Elem(), u.answer}))
+		return nullable(s.of(u.to(field.Type.Elem())))
 	case t.Kind() == reflect.Pointer:
-		if inner := s.of(use{t.Elem(), u.answer}); u.answer {
+		if inner := s.of(u.to(t.Elem())); u.answer {
 			return nullable(inner)
 		} else {
 			return inner
@@ -109,7 +121,7 @@ func (s *Schemas) of(u use) *Schema {
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return &Schema{Type: Types{"string"}, ContentEncoding: "base64"}
 	case t.Kind() == reflect.Slice:
-		return &Schema{Type: Types{"array"}, Items: s.of(use{t.Elem(), u.answer})}
+		return &Schema{Type: Types{"array"}, Items: s.of(u.to(t.Elem()))}
 	case t.Kind() == reflect.Map && u.answer:
 		return &Schema{Type: Types{"object", "null"}}
 	default:
@@ -184,7 +196,7 @@ func (s *Schemas) name(u use) string {
 func (s *Schemas) object(u use) *Schema {
 	closed := false
 	o := &Schema{Type: Types{"object"}}
-	if !u.answer {
+	if !u.answer && !u.open {
 		o.AdditionalProperties = &closed
 	}
 	s.fields(o, u)
@@ -203,15 +215,15 @@ func (s *Schemas) fields(o *Schema, u use) {
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
-			s.fields(o, use{inner, u.answer})
+			s.fields(o, u.to(inner))
 			continue
 		case name == "":
 			name = f.Name
 		}
-		property := s.of(use{f.Type, u.answer})
+		property := s.of(u.to(f.Type))
 		omitted := strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
 		if omitted && u.answer && f.Type.Kind() == reflect.Pointer {
-			property = s.of(use{f.Type.Elem(), true}) // absent rather than null
+			property = s.of(u.to(f.Type.Elem())) // absent rather than null
 		}
 		required := property.limit(f.Tag.Get("jsonschema"))
 		property.Description = f.Tag.Get("doc")
