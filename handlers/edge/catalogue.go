@@ -21,14 +21,14 @@ const catalogueCache = "public, max-age=60"
 // maxPublicLimit caps a page of the public catalogue, silently.
 const maxPublicLimit = 50
 
-var publicOrder = map[string]string{
-	"newest": "published_at DESC, id DESC", "oldest": "published_at ASC, id ASC", "title": "title ASC, id ASC",
+var publicOrder = map[string]struct{ column, direction string }{
+	"newest": {"published_at", "desc"}, "oldest": {"published_at", "asc"}, "title": {"title", "asc"},
 }
 
 // catalogueFilter selects published items; empty fields select all.
 type catalogueFilter struct {
-	organization, slug, contentType, category, creator, search, order string
-	featured                                                          *bool
+	organization, slug, contentType, category, creator, search, sort string
+	featured                                                         *bool
 }
 
 var publicSort = oneOfParam("sort", "newest", "oldest", "title")
@@ -60,7 +60,7 @@ func (e *Edge) listPublicContent(c *gin.Context) error {
 	q := paramsOf(c)
 	f := catalogueFilter{
 		organization: q.uuid("orgId"), slug: q.text("slug"), contentType: q.text("contentType"), category: q.text("category"),
-		creator: q.text("creatorId"), search: q.text("search"), featured: q.flag("featured"), order: publicOrder[q.text("sort")],
+		creator: q.text("creatorId"), search: q.text("search"), featured: q.flag("featured"), sort: q.text("sort"),
 	}
 	if f.organization == "" && f.slug == "" {
 		return domain.BadFields([]domain.Field{{Path: "orgId", Message: "orgId or slug is required"}})
@@ -72,7 +72,7 @@ func (e *Edge) listPublicContent(c *gin.Context) error {
 func (e *Edge) discoverContent(c *gin.Context) error {
 	q := paramsOf(c)
 	return e.answerCatalogue(c, catalogueFilter{
-		contentType: q.text("contentType"), search: q.text("search"), order: publicOrder[q.text("sort")],
+		contentType: q.text("contentType"), search: q.text("search"), sort: q.text("sort"),
 	})
 }
 
@@ -88,25 +88,57 @@ func (e *Edge) answerCatalogue(c *gin.Context, f catalogueFilter) error {
 	return nil
 }
 
-const catalogueWhere = `status = 'published' AND content.deleted_at IS NULL AND access_type <> 'private'
-	AND ($1 = '' OR organization_id = NULLIF($1, '')::uuid)
-	AND ($2 = '' OR organization_id = (SELECT id FROM organizations o WHERE o.slug = $2 AND o.deleted_at IS NULL))
-	AND ($3 = '' OR content_type = $3) AND ($4 = '' OR category = $4) AND ($5 = '' OR creator_id = $5)
-	AND ($6 = '' OR title ILIKE $6 OR description ILIKE $6) AND ($7::bool IS NULL OR featured = $7)`
+// published is true for content that anyone may see in the catalogue.
+const published = `status = 'published' AND deleted_at IS NULL AND access_type <> 'private'`
 
 func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([]wire.PublicContent, int64, error) {
-	args := []any{f.organization, f.slug, f.contentType, f.category, f.creator, contains(f.search), f.featured}
-	var total int64
-	if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM content WHERE `+catalogueWhere, args...).Scan(&total); err != nil {
-		return nil, 0, fmt.Errorf("count the catalogue: %w", err)
+	if f.slug != "" {
+		id, err := e.organizationOf(ctx, f.slug)
+		if err != nil || id == "" || f.organization != "" && f.organization != id {
+			return nil, 0, err
+		}
+		f.organization = id
 	}
-	items, err := e.publicContent(ctx, catalogueWhere+` ORDER BY `+f.order+` LIMIT $8 OFFSET $9`, append(args, page.limit, page.offset())...)
-	return items, total, err
+	by := publicOrder[f.sort]
+	w := where{conditions: []string{published, "published_at IS NOT NULL"}}
+	w.andIf("organization_id = $::uuid", f.organization)
+	w.andIf("content_type = $", f.contentType)
+	of := listed{"published", f.organization, kind(f.contentType)}
+	counted := len(w.args)
+	w.andIf("category = $", f.category)
+	w.andIf("creator_id = $", f.creator)
+	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(f.search))
+	if f.featured != nil {
+		w.and("featured = $", *f.featured)
+	}
+	if len(w.args) > counted {
+		of = listed{}
+	}
+	at, err := e.placeBy(ctx, of, "published_at", by.column, by.direction, &w, "content", page)
+	if err != nil || at.empty() {
+		return nil, at.total, err
+	}
+	w.from(by.column, by.direction, at)
+	from, args := w.page("content", orderBy(by.column, by.direction), at)
+	items, err := e.publicContent(ctx, from, args...)
+	return items, at.total, err
+}
+
+// organizationOf returns the id of the organization with a slug, "" when there is none.
+func (e *Edge) organizationOf(ctx context.Context, slug string) (id string, err error) {
+	err = e.cfg.Pool.QueryRow(ctx, `SELECT id FROM organizations WHERE slug = $1 AND deleted_at IS NULL`, slug).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the organization: %w", err)
+	}
+	return id, nil
 }
 
 // getPublicContent answers with one published item, without what must be paid for.
 func (e *Edge) getPublicContent(c *gin.Context) error {
-	items, err := e.publicContent(c, `content.id = $1 AND status = 'published' AND content.deleted_at IS NULL AND access_type <> 'private'`,
+	items, err := e.publicContent(c, `content WHERE id = $1 AND `+published,
 		paramsOf(c).uuid("id"))
 	if err == nil && len(items) == 0 {
 		err = content.ErrNotFound
@@ -120,8 +152,8 @@ func (e *Edge) getPublicContent(c *gin.Context) error {
 }
 
 // publicContent reads published items, each with its creator and organization.
-func (e *Edge) publicContent(ctx context.Context, where string, args ...any) ([]wire.PublicContent, error) {
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM content WHERE `+where, args...)
+func (e *Edge) publicContent(ctx context.Context, from string, args ...any) ([]wire.PublicContent, error) {
+	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}

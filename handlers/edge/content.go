@@ -146,31 +146,46 @@ var (
 // listOwnContent lists what the caller made.
 func (e *Edge) listOwnContent(c *gin.Context) error {
 	q := paramsOf(c)
-	page, column, order := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
-	const where = `creator_id = $1 AND deleted_at IS NULL AND ($2 = '' OR status = $2) AND ($3 = '' OR content_type = $3)
-		AND ($4 = '' OR access_type = $4) AND ($5 = '' OR organization_id = NULLIF($5, '')::uuid)
-		AND ($6 = '' OR category = $6) AND ($7 = '' OR title ILIKE $7 OR description ILIKE $7)`
-	args := []any{
-		mustActor(c).UserID, q.text("status"), q.text("contentType"), q.text("accessType"), q.uuid("organizationId"),
-		q.text("category"), contains(q.text("search")),
+	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
+	owner := mustActor(c).UserID
+	w := where{conditions: []string{"deleted_at IS NULL"}}
+	w.and("creator_id = $", owner)
+	w.andIf("status = $", q.text("status"))
+	w.andIf("content_type = $", q.text("contentType"))
+	of := listed{"content", owner, kind(q.text("status"), q.text("contentType"))}
+	counted := len(w.args)
+	w.andIf("access_type = $", q.text("accessType"))
+	w.andIf("organization_id = $::uuid", q.uuid("organizationId"))
+	w.andIf("category = $", q.text("category"))
+	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
+	if len(w.args) > counted {
+		of = listed{}
 	}
-	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*) FROM content WHERE `+where, args...).Scan(&total); err != nil {
-		return fmt.Errorf("count content: %w", err)
-	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content WHERE `+where+
-		` ORDER BY `+column+` `+order+` NULLS LAST, id `+order+` LIMIT $8 OFFSET $9`, append(args, page.limit, page.offset())...)
+	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
 	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+		return err
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
-		item, err := postgres.Scan(row)
-		return wire.ContentOf(item), err
-	})
-	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+	var items []wire.Content
+	if !at.empty() {
+		w.from(column, direction, at)
+		by := orderBy(column, direction)
+		if column == "published_at" {
+			by = orderBySome(column, direction)
+		}
+		from, args := w.page("content", by, at)
+		rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM `+from, args...)
+		if err != nil {
+			return fmt.Errorf("list content: %w", err)
+		}
+		items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
+			item, err := postgres.Scan(row)
+			return wire.ContentOf(item), err
+		})
+		if err != nil {
+			return fmt.Errorf("list content: %w", err)
+		}
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
 	return nil
 }
 

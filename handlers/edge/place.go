@@ -138,10 +138,83 @@ func placeByCount(total int64, page paging) place {
 // order is an order of a list, as it is written behind ORDER BY, and its opposite.
 type order struct{ forwards, backwards string }
 
-// sql returns the order in which the rows of a place are read.
-func (o order) sql(p place) string {
-	if p.backwards {
-		return o.backwards
+// orderBy is an order by a column that always has a value, and the id.
+func orderBy(column, direction string) order {
+	if direction == "asc" {
+		return order{column + " ASC, id ASC", column + " DESC, id DESC"}
 	}
-	return o.forwards
+	return order{column + " DESC, id DESC", column + " ASC, id ASC"}
+}
+
+// orderBySome is an order by a column that may be empty: what has no value comes last
+// in both directions.
+func orderBySome(column, direction string) order {
+	if direction == "asc" {
+		return orderBy(column, direction)
+	}
+	return order{column + " DESC NULLS LAST, id DESC", column + " ASC NULLS FIRST, id ASC"}
+}
+
+// where selects rows by the filters that are set, so that each combination is a
+// statement of its own and gets a plan of its own. Conditions are written in the
+// program; what clients send travels as parameters.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+// and adds a condition; every $ in it is the argument.
+func (w *where) and(condition string, arg any) {
+	w.args = append(w.args, arg)
+	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "$", fmt.Sprintf("$%d", len(w.args))))
+}
+
+// andIf adds a condition for a filter that is set.
+func (w *where) andIf(condition, filter string) {
+	if filter != "" {
+		w.and(condition, filter)
+	}
+}
+
+func (w *where) sql() string { return strings.Join(w.conditions, " AND ") }
+
+// from is the day up to which, or from which, a column's rows count.
+func (w *where) from(column, direction string, p place) {
+	switch {
+	case p.until.IsZero():
+	case direction == "asc":
+		w.and(column+" >= $", p.until)
+	default:
+		w.and(column+" < $", p.until)
+	}
+}
+
+// page is what stands behind SELECT <columns> FROM to read a place: the ids first, in
+// an index, then their rows.
+func (w *where) page(table string, o order, p place) (string, []any) {
+	in := o.forwards
+	if p.backwards {
+		in = o.backwards
+	}
+	n := len(w.args)
+	return fmt.Sprintf(`(SELECT id FROM %[1]s WHERE %[2]s ORDER BY %[3]s LIMIT $%[4]d OFFSET $%[5]d) page JOIN %[1]s USING (id) ORDER BY %[6]s`,
+		table, w.sql(), in, n+1, n+2, o.forwards), append(w.args, p.limit, p.skip)
+}
+
+// placeBy finds a page of a list in an order by a column: by day when the list is
+// counted and timed is the column that it is counted by. A list that is not counted (its
+// name is empty) is counted now.
+func (e *Edge) placeBy(ctx context.Context, of listed, timed, column, direction string, w *where, table string, page paging) (place, error) {
+	if of.list != "" && column == timed {
+		return e.placeByDay(ctx, of, direction, page)
+	}
+	if of.list != "" {
+		total, err := e.total(ctx, of)
+		return placeByCount(total, page), err
+	}
+	var total int64
+	if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE `+w.sql(), w.args...).Scan(&total); err != nil {
+		return place{}, fmt.Errorf("count %s: %w", table, err)
+	}
+	return placeByCount(total, page), nil
 }
