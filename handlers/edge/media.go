@@ -295,12 +295,38 @@ var (
 // listMedia lists what the caller uploaded.
 func (e *Edge) listMedia(c *gin.Context) error {
 	q := paramsOf(c)
-	page := q.paging()
-	items, total, err := e.mediaPage(c, mustActor(c).UserID, q.text("status"), q.text("mediaType"), mediaSortColumns[q.text("sortBy")], q.text("sortOrder"), page)
+	page, column, direction := q.paging(), mediaSortColumns[q.text("sortBy")], q.text("sortOrder")
+	owner := mustActor(c).UserID
+	w := where{conditions: []string{"deleted_at IS NULL"}}
+	w.and("creator_id = $", owner)
+	w.andIf("status = $", q.text("status"))
+	w.andIf("media_type = $", q.text("mediaType"))
+	of := listed{"media", owner, kind(q.text("status"), q.text("mediaType"))}
+	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "media_items", page)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	var items []wire.Media
+	if !at.empty() {
+		w.from(column, direction, at)
+		by := orderBy(column, direction)
+		if column == "uploaded_at" {
+			by = orderBySome(column, direction)
+		}
+		from, args := w.page("media_items", by, at)
+		rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM `+from, args...)
+		if err != nil {
+			return fmt.Errorf("list media: %w", err)
+		}
+		items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Media, error) {
+			item, err := postgres.Scan(row)
+			return wire.MediaOf(item), err
+		})
+		if err != nil {
+			return fmt.Errorf("list media: %w", err)
+		}
+	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
 	return nil
 }
 
