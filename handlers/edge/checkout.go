@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -29,16 +28,13 @@ type SessionReader interface {
 type CheckoutRoutes struct {
 	Sessions SessionReader
 	// ReturnHosts are the names of sites that a buyer may be sent back to, themselves
-	// and everything below them; this edge's own address need not be among them. Nil
-	// is DefaultReturnHosts.
+	// and everything below them; this edge's own address, and in development this
+	// machine, need not be among them. Nil is DefaultReturnHosts.
 	ReturnHosts []string
 }
 
 // DefaultReturnHosts is where the pages of the original are.
 var DefaultReturnHosts = []string{"revelations.studio"}
-
-// localHosts are names of this machine; a buyer is sent there in development only.
-var localHosts = []string{"localhost", "lvh.me"}
 
 // Routes implements [Resource].
 func (r CheckoutRoutes) Routes(e *Edge) []Route {
@@ -81,7 +77,7 @@ func (r CheckoutRoutes) create(e *Edge, c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	if err := r.leadBack(e, domain.Field{Path: "successUrl", Message: request.SuccessURL}, domain.Field{Path: "cancelUrl", Message: request.CancelURL}); err != nil {
+	if err := r.leadBack(e, map[string]string{"successUrl": request.SuccessURL, "cancelUrl": request.CancelURL}); err != nil {
 		return err
 	}
 	request.ContentID = strings.ToLower(request.ContentID)
@@ -94,50 +90,22 @@ func (r CheckoutRoutes) portal(e *Edge, c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	if err := r.leadBack(e, domain.Field{Path: "returnUrl", Message: request.ReturnURL}); err != nil {
+	if err := r.leadBack(e, map[string]string{"returnUrl": request.ReturnURL}); err != nil {
 		return err
 	}
 	return e.apply(c, "checkout.portal", mustActor(c).UserID, request)
 }
 
-// leadBack refuses addresses, given as fields, that lead anywhere else than back.
-func (r CheckoutRoutes) leadBack(e *Edge, addresses ...domain.Field) error {
+// leadBack refuses addresses that lead anywhere else than back. fields name them.
+func (r CheckoutRoutes) leadBack(e *Edge, fields map[string]string) error {
+	returns := purchase.Returns{Own: e.cfg.PublicURL, Hosts: r.ReturnHosts, Local: e.cfg.Development}
 	var bad []domain.Field
-	for _, a := range addresses {
-		if !r.mayLeadTo(e, a.Message) {
-			bad = append(bad, domain.Field{Path: a.Path, Message: "must lead back to this site"})
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		if !returns.Allow(fields[path]) {
+			bad = append(bad, domain.Field{Path: path, Message: "must lead back to this site"})
 		}
 	}
 	return domain.BadFields(bad)
-}
-
-// mayLeadTo reports whether a buyer may be sent to an address after paying: to this
-// edge's own origin, to a return host or below one and, in development, to whatever
-// runs on the same machine.
-func (r CheckoutRoutes) mayLeadTo(e *Edge, target string) bool {
-	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return false
-	}
-	if own, err := url.Parse(e.cfg.PublicURL); err == nil && u.Scheme == own.Scheme && strings.EqualFold(u.Host, own.Host) {
-		return true
-	}
-	host := strings.ToLower(u.Hostname())
-	if within(host, r.ReturnHosts) {
-		return true
-	}
-	if !e.cfg.Development {
-		return false
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		return ip.IsLoopback()
-	}
-	return within(host, localHosts)
-}
-
-// within reports whether a host is one of these or below one.
-func within(host string, hosts []string) bool {
-	return slices.ContainsFunc(hosts, func(h string) bool { return host == h || strings.HasSuffix(host, "."+h) })
 }
 
 // retrieveWait bounds the question to the payment provider in a read.

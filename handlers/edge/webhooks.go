@@ -51,7 +51,6 @@ var endpoints = []struct{ name, summary string }{
 // Refusals of deliveries.
 var (
 	errUnsigned      = badJSON("Stripe-Signature", "is missing")
-	errForged        = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
 	errNoSecret      = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
 	errNotTaken      = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
 	errNotAnEvent    = badJSON("", "is not an event that can be read")
@@ -120,7 +119,7 @@ func deliveryRefusal(err error) *domain.Error {
 	case errors.Is(err, stripe.ErrMissingSignature):
 		return errUnsigned
 	case errors.Is(err, stripe.ErrBadSignature), errors.Is(err, stripe.ErrStale):
-		return errForged
+		return errBadSignature
 	case errors.Is(err, stripe.ErrTooLarge):
 		return errBodyTooLarge
 	case errors.Is(err, stripe.ErrMalformed):

@@ -171,6 +171,47 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 	}
 }
 
+func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	club, v := w.organization(t), w.signIn(t)
+	v.join(t, club, "member")
+	const each = 4
+	for i := range each {
+		// The sources alternate in every order.
+		v.buyNow(t, w.titled(t, "", fmt.Sprint(i, "a"), ""))
+		w.titled(t, club, fmt.Sprint(i, "b"), "")
+		w.titled(t, "", fmt.Sprint(i, "c"), "").grantTo(t, v)
+		w.titled(t, club, fmt.Sprint(i, "d"), "access_type = 'free', price_cents = 0")
+	}
+	w.exec(t, `UPDATE content SET published_at = now() - (ascii(title) + 7 * ascii(right(title, 1))) % 5 * interval '1 hour'`)
+	w.exec(t, `UPDATE content_access a SET created_at = now() - ascii(c.title) % 3 * interval '1 hour' FROM content c WHERE c.id = a.content_id`)
+	w.exec(t, `UPDATE media_items SET duration_seconds = 1 + ascii(right(id::text, 1)) % 4`)
+	for _, order := range []string{"recent", "title", "duration"} {
+		whole := v.library(t, "limit=100&sortBy="+order)
+		if len(whole.Items) != 4*each || whole.Pagination.Total != 4*each {
+			t.Fatalf("%s: %d items, %+v", order, len(whole.Items), whole.Pagination)
+		}
+		var paged wire.List[wire.LibraryItem]
+		for page := 1; page <= 6; page++ {
+			list := v.library(t, fmt.Sprintf("sortBy=%s&limit=3&page=%d", order, page))
+			if list.Pagination != (wire.Pagination{Page: page, Limit: 3, Total: 4 * each, TotalPages: 6}) {
+				t.Errorf("%s, page %d: %+v", order, page, list.Pagination)
+			}
+			paged.Items = append(paged.Items, list.Items...)
+		}
+		if shelf(paged) != shelf(whole) {
+			t.Errorf("%s: in pages %s\nat once %s", order, shelf(paged), shelf(whole))
+		}
+	}
+	for source, n := range map[string]int{"all": 4 * each, "purchased": each, "membership": each, "complimentary": each, "free": each, "followers": 0, "subscription": 0} {
+		list := v.library(t, "accessType="+source)
+		if len(list.Items) != n || list.Pagination.Total != int64(n) {
+			t.Errorf("%s: %d items, %+v", source, len(list.Items), list.Pagination)
+		}
+	}
+}
+
 // TestTheLibraryAgreesWithTheDecision builds a random world and asks for both. What
 // stands in a library may be seen; what may be seen stands there, unless it is so
 // because everybody may, or because the viewer made it.
