@@ -1,0 +1,226 @@
+package guard_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/handlers/edge"
+)
+
+// discover is a public route with the usual limit, 100 in a minute.
+const discover = "/api/content/public/discover"
+
+// limited sends n requests at once, in turns to all edges, and returns how many were
+// let through. Every other one must be refused as the contract says.
+func (w *world) limited(n int, method, path string, body any, headers ...string) int {
+	w.Helper()
+	var passed int
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	// A crowd, but not more connections than a test may open.
+	turn := make(chan struct{}, 100)
+	for i := range n {
+		all.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			a := w.sendTo(i%len(w.edges), method, path, body, headers...)
+			if a.status != http.StatusTooManyRequests {
+				mu.Lock()
+				passed++
+				mu.Unlock()
+				return
+			}
+			if a.code() != "RATE_LIMITED" {
+				w.Errorf("the refusal is %s", a.body)
+			}
+			if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
+				w.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+			}
+		})
+	}
+	all.Wait()
+	return passed
+}
+
+func TestSeveralEdgesTogetherLetThroughExactlyTheLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{edges: 2})
+	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
+	if got := w.limited(500, http.MethodPost, "/api/auth/sign-in/email", signIn); got != 5 {
+		t.Errorf("%d of 500 attempts to sign in were let through, want 5", got)
+	}
+	if got := w.limited(500, http.MethodGet, discover, nil); got != 100 {
+		t.Errorf("%d of 500 reads were let through, want 100", got)
+	}
+}
+
+func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	start := time.Now().Unix()
+	for left := 99; left > 90; left-- {
+		a := w.send(http.MethodGet, discover, nil)
+		if a.status != http.StatusOK || a.header.Get("X-RateLimit-Limit") != "100" || a.header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) {
+			t.Fatalf("%d, %v, want %d left of 100", a.status, a.header, left)
+		}
+		reset, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64)
+		if err != nil || reset < start+59 || reset > time.Now().Unix()+61 {
+			t.Errorf("the window ends at %q, want in a minute", a.header.Get("X-RateLimit-Reset"))
+		}
+	}
+	// Another route has a count of its own.
+	if a := w.send(http.MethodGet, "/api/auth/get-session", nil); a.header.Get("X-RateLimit-Remaining") != "99" {
+		t.Errorf("another route: %v", a.header)
+	}
+}
+
+func TestAnOfficeBehindOneAddressIsNotOneCaller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{edges: 2})
+	for range 3 {
+		if got := w.limited(120, http.MethodGet, "/api/content", nil, "Cookie", w.user("creator")); got != 100 {
+			t.Errorf("a user was let through %d times, want 100", got)
+		}
+	}
+}
+
+func TestAUserIsOneCallerWhereverTheyCallFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{edges: 2, change: trustLoopback})
+	cookie := w.user("creator")
+	passed := 0
+	for i := range 120 {
+		a := w.sendTo(i%2, http.MethodGet, "/api/content", nil, "Cookie", cookie, "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
+		if a.status == http.StatusOK {
+			passed++
+		}
+	}
+	if passed != 100 {
+		t.Errorf("the user was let through %d times, want 100", passed)
+	}
+}
+
+func TestMadeUpCookiesDoNotWidenALimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	// Whoever has no session is counted by address, whatever the cookie says.
+	if got := w.limited(150, http.MethodGet, "/api/auth/sign-in/email", nil, "Cookie", "codex-session=made-up"); got != 150 {
+		t.Errorf("%d of 150 requests without a route were let through", got)
+	}
+	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
+	if got := w.limited(20, http.MethodPost, "/api/auth/sign-in/email", signIn, "Cookie", "codex-session=made-up", "Origin", publicURL); got != 5 {
+		t.Errorf("%d attempts with a made-up cookie, want 5", got)
+	}
+	// Where a session is needed the shared count of the address ends the attempts.
+	if got := w.limited(1100, http.MethodGet, "/api/content", nil, "Cookie", "codex-session=made-up"); got != 1000 {
+		t.Errorf("%d requests with a made-up cookie reached the sessions, want 1000", got)
+	}
+}
+
+func TestASpoofedForwardedForChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	passed := 0
+	for i := range 110 {
+		a := w.send(http.MethodGet, discover, nil,
+			"X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i), "X-Real-Ip", fmt.Sprintf("198.51.100.%d", i),
+			"Cf-Connecting-Ip", fmt.Sprintf("198.51.100.%d", i), "Forwarded", fmt.Sprintf("for=198.51.100.%d", i))
+		if a.status == http.StatusOK {
+			passed++
+		}
+	}
+	if passed != 100 {
+		t.Errorf("%d requests were let through, want 100", passed)
+	}
+}
+
+func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{change: trustLoopback})
+	left := func(headers ...string) string {
+		t.Helper()
+		return w.send(http.MethodGet, discover, nil, headers...).header.Get("X-RateLimit-Remaining")
+	}
+	for _, c := range []struct {
+		what string
+		// lines are the lines of X-Forwarded-For.
+		lines []string
+		want  string
+	}{
+		{"a client", []string{"198.51.100.1"}, "99"},
+		{"the same client, who adds a line of their own", []string{"203.0.113.9", "198.51.100.1"}, "98"},
+		{"the same client, who adds an address of their own", []string{"203.0.113.9, 198.51.100.1"}, "97"},
+		{"another client", []string{"198.51.100.2"}, "99"},
+		{"a client of IPv6", []string{"2001:db8:1:2::3"}, "99"},
+		{"the same subscriber", []string{"2001:db8:1:2:ffff::"}, "98"},
+		{"another subscriber", []string{"2001:db8:1:3::3"}, "99"},
+		{"the proxy itself", nil, "99"},
+		{"no address", []string{"a client"}, "98"},
+	} {
+		var headers []string
+		for _, line := range c.lines {
+			headers = append(headers, "X-Forwarded-For", line)
+		}
+		if got := left(headers...); got != c.want {
+			t.Errorf("%s: %s left, want %s", c.what, got, c.want)
+		}
+	}
+}
+
+func trustLoopback(cfg *edge.Config) {
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
+
+func TestProxiesAreNamedExactly(t *testing.T) {
+	t.Parallel()
+	networks, err := edge.ParseProxies(" 10.0.0.0/8, 192.0.2.1 ,2001:db8::/32,")
+	if err != nil || fmt.Sprint(networks) != "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32]" {
+		t.Errorf("%v, %v", networks, err)
+	}
+	for _, wrong := range []string{"0.0.0.0/0", "::/0", "proxy.example", "10.0.0.0/33", "10.0.0.0/8 192.0.2.1"} {
+		if networks, err := edge.ParseProxies(wrong); err == nil {
+			t.Errorf("%q is %v", wrong, networks)
+		}
+	}
+}
+
+func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) {
+	t.Parallel()
+	for factor, want := range map[int]string{0: "10000", 1: "100", 7: "700", edge.NoLimits: ""} {
+		w := newWorld(t, options{change: func(cfg *edge.Config) { cfg.Development, cfg.LimitFactor = true, factor }})
+		if got := w.send(http.MethodGet, discover, nil).header.Get("X-RateLimit-Limit"); got != want {
+			t.Errorf("factor %d: the limit is %q, want %q", factor, got, want)
+		}
+	}
+}
+
+func TestPagesHaveALimitToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	if got := w.limited(320, http.MethodGet, "/page", nil); got != 300 {
+		t.Errorf("a page was shown %d times, want 300", got)
+	}
+}
+
+func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.pool.Close()
+	for _, c := range [][2]string{
+		{http.MethodPost, "/api/auth/sign-in/email"}, {http.MethodPost, "/api/auth/sign-up/email"}, {http.MethodGet, discover},
+		{http.MethodGet, "/api/content"}, {http.MethodGet, "/page"}, {http.MethodGet, "/api/auth/get-session"},
+	} {
+		a := w.send(c[0], c[1], nil)
+		if a.status != http.StatusServiceUnavailable || a.code() != "SERVICE_UNAVAILABLE" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %s", c[0], c[1], a.status, a.body)
+		}
+	}
+	if a := w.send(http.MethodGet, "/health", nil); a.status != http.StatusServiceUnavailable {
+		t.Errorf("health: %d %s", a.status, a.body)
+	}
+}
