@@ -39,19 +39,22 @@ func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
 	}
 	body := &patient{
 		control: http.NewResponseController(c.Writer), body: http.MaxBytesReader(c.Writer, c.Request.Body, item.SizeBytes),
-		idle: m.idle, began: time.Now(),
+		declared: item.SizeBytes, idle: m.idle, began: time.Now(),
 	}
 	content := io.Reader(body)
 	if c.Request.ContentLength < 0 {
 		// The length was not announced; an empty file shows with the first byte.
 		var first [1]byte
-		if n, _ := io.ReadFull(body, first[:]); n == 0 && body.failure == nil {
+		switch _, err := io.ReadFull(body, first[:]); {
+		case errors.Is(err, io.EOF):
 			return media.ErrEmptyBody
+		case err != nil:
+			return media.ErrBodyEnded
 		}
 		content = io.MultiReader(bytes.NewReader(first[:]), body)
 	}
 	_, err = m.store.PutStream(c, item.ObjectKey, content, item.SizeBytes, item.MimeType)
-	if refused := body.refusal(item.SizeBytes); refused != nil {
+	if refused := body.refusal(); refused != nil {
 		return refused
 	}
 	if err != nil {
@@ -94,7 +97,8 @@ func acceptable(r *http.Request, item media.Item) error {
 // bytes keep coming.
 type patient struct {
 	control  *http.ResponseController
-	body     io.Reader
+	body     io.Reader // ends with an error where more than declared comes
+	declared int64
 	idle     time.Duration
 	began    time.Time
 	received int64
@@ -115,28 +119,36 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	n, err := p.body.Read(b)
 	p.received += int64(n)
+	if p.received == p.declared && err == nil {
+		// The last bytes are passed on only when nothing comes after them: the store
+		// takes a file as soon as it is complete.
+		_, err = io.ReadFull(p.body, make([]byte, 1))
+	}
 	if err != nil {
 		p.failure = err
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
 	}
 	return n, err
 }
 
 // refusal says what is wrong with the body that was read, or that was not.
-func (p *patient) refusal(declared int64) error {
+func (p *patient) refusal() error {
 	var tooLong *http.MaxBytesError
 	switch {
-	case errors.As(p.failure, &tooLong) && declared == media.MaxUploadBytes:
+	case errors.As(p.failure, &tooLong) && p.declared == media.MaxUploadBytes:
 		return media.ErrFileTooLarge
 	case errors.As(p.failure, &tooLong):
-		return media.With(media.ErrUploadSize, map[string]any{"declaredBytes": declared})
+		return media.With(media.ErrUploadSize, map[string]any{"declaredBytes": p.declared})
 	case p.failure == nil:
 		return nil
 	case !errors.Is(p.failure, io.EOF):
 		return media.ErrBodyEnded
 	case p.received < minUploadBytes:
 		return media.ErrFileTooSmall
-	case p.received < declared:
-		return media.WrongSize(declared, p.received)
+	case p.received < p.declared:
+		return media.WrongSize(p.declared, p.received)
 	}
 	return nil
 }

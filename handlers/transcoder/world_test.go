@@ -29,6 +29,7 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
 	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
+	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events/bus"
@@ -56,6 +57,8 @@ type world struct {
 	dispatcher    *bus.Dispatcher
 	media, assets *s3.Bucket
 	edge          *httptest.Server
+	workers       *workersig.Keys
+	orphans       *objects.Orphans
 	log           *slog.Logger
 }
 
@@ -64,6 +67,8 @@ type options struct {
 	development bool
 	// store replaces the bucket that the edge sees.
 	store func(*s3.Bucket) *s3.Bucket
+	// idle is how long a client may send nothing, readTimeout the server's limit for a whole request.
+	idle, readTimeout time.Duration
 }
 
 func newWorld(t *testing.T, o options) *world {
@@ -111,18 +116,22 @@ func newWorld(t *testing.T, o options) *world {
 	if o.store != nil {
 		store = o.store(store)
 	}
+	if w.workers, err = workersig.NewKeys([]byte("the secret of the installation")); err != nil {
+		t.Fatal(err)
+	}
+	w.orphans = &objects.Orphans{Pool: w.pool, Media: w.media, Assets: w.assets, Now: time.Now, Log: w.log}
 	e, err := edge.New(edge.Config{
 		Pool: w.pool, Dispatcher: w.dispatcher, Development: o.development, Log: w.log, PublicURL: "http://localhost",
-		Wait: time.Minute, // a busy machine must not turn outcomes into 202
-	}, edge.NewMediaRoutes(edge.MediaConfig{Store: store, Prober: o.prober, TempDir: t.TempDir()}),
-		edge.TranscodingRoutes{
-			Secrets: [][]byte{[]byte("the secret before"), []byte(secret)},
-			Orphans: &objects.Orphans{Pool: w.pool, Media: w.media, Assets: w.assets, MinAge: time.Nanosecond, Now: time.Now, Log: w.log},
-		})
+		Wait:        time.Minute, // a busy machine must not turn outcomes into 202
+		LimitFactor: edge.NoLimits, Workers: w.workers,
+	}, edge.NewMediaRoutes(edge.MediaConfig{Store: store, Prober: o.prober, TempDir: t.TempDir(), UploadIdle: o.idle}),
+		edge.TranscodingRoutes{Secrets: [][]byte{[]byte("the secret before"), []byte(secret)}, Orphans: w.orphans})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.edge = httptest.NewServer(e.Handler())
+	w.edge = httptest.NewUnstartedServer(e.Handler())
+	w.edge.Config.ReadTimeout = o.readTimeout
+	w.edge.Start()
 	t.Cleanup(w.edge.Close)
 	return w
 }
@@ -215,6 +224,17 @@ func query[T any](t *testing.T, w *world, sql string, args ...any) (v T) {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return v
+}
+
+// signed asks as another program of the installation.
+func (w *world) signed(t *testing.T, method, path, body string) answer {
+	t.Helper()
+	r := workersig.Request{
+		Method: method, Target: path, Body: []byte(body), Timestamp: strconv.FormatInt(time.Now().Unix(), 10), Nonce: uuid.NewString(),
+	}
+	return do(t, method, w.edge.URL+path, map[string]string{
+		workersig.TimestampHeader: r.Timestamp, workersig.NonceHeader: r.Nonce, workersig.SignatureHeader: w.workers.Sign(r),
+	}, r.Body)
 }
 
 // answer is a response whose body was read.

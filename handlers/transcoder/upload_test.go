@@ -1,0 +1,128 @@
+package transcoder_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/domain/media"
+)
+
+// raw sends a request by hand, in pieces with pauses, and returns the answer.
+func (u user) raw(t *testing.T, header string, pause time.Duration, pieces ...[]byte) answer {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(u.edge.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(conn, header+"\r\nHost: localhost\r\nCookie: "+u.cookie+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range pieces {
+		if _, err := conn.Write(piece); err != nil {
+			break // the server has heard enough; its answer says why
+		}
+		timer := time.NewTimer(pause)
+		<-timer.C
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+func postUpload(id, mime, length string) string {
+	return fmt.Sprintf("POST /api/media/%s/upload HTTP/1.1\r\nContent-Type: %s\r\n%s", id, mime, length)
+}
+
+func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{idle: time.Second, readTimeout: 300 * time.Millisecond})
+	u := w.signIn(t, "creator")
+	content := append(bytes.Clone(seeming), make([]byte, 200_000)...)
+	length := fmt.Sprintf("Content-Length: %d", len(content))
+	id, _ := u.register(t, "video/mp4", len(content))
+
+	// Five pieces take longer together than the server's limit for a request.
+	var pieces [][]byte
+	for n := range 5 {
+		pieces = append(pieces, content[n*len(content)/5:(n+1)*len(content)/5])
+	}
+	u.raw(t, postUpload(id, "video/mp4", length), 150*time.Millisecond, pieces...).want(t, http.StatusOK, "")
+	u.complete(t, id).want(t, http.StatusOK, "")
+
+	stalled, _ := u.register(t, "video/mp4", len(content))
+	began := time.Now()
+	u.raw(t, postUpload(stalled, "video/mp4", length), 0, content[:1000]).want(t, http.StatusBadRequest, "UPLOAD_INTERRUPTED")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("a stalled upload held its connection for %s", took)
+	}
+	// Nor does it help to send a byte now and then.
+	drips := make([][]byte, 100)
+	for n := range drips {
+		drips[n] = content[n : n+1]
+	}
+	began = time.Now()
+	u.raw(t, postUpload(stalled, "video/mp4", length), 200*time.Millisecond, drips...).want(t, http.StatusBadRequest, "UPLOAD_INTERRUPTED")
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("a dripping upload held its connection for %s", took)
+	}
+	key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, stalled)
+	if _, err := w.media.Head(t.Context(), key); err == nil {
+		t.Error("half a file is in the store")
+	}
+}
+
+func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	u := w.signIn(t, "creator")
+	id, _ := u.register(t, "video/mp4", len(seeming))
+	largest, _ := u.register(t, "video/mp4", media.MaxUploadBytes)
+	chunks := func(content []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n0\r\n\r\n", len(content), content) }
+	const chunked = "Transfer-Encoding: chunked"
+	for name, c := range map[string]struct {
+		id, mime, length string
+		content          []byte
+		status           int
+		code             string
+	}{
+		"empty":                      {id, "video/mp4", "Content-Length: 0", nil, 400, "EMPTY_BODY"},
+		"no body at all":             {id, "video/mp4", "X-Nothing: 0", nil, 400, "EMPTY_BODY"},
+		"empty, in chunks":           {id, "video/mp4", chunked, []byte("0\r\n\r\n"), 400, "EMPTY_BODY"},
+		"too small":                  {id, "video/mp4", "Content-Length: 1023", make([]byte, 1023), 400, "FILE_TOO_SMALL"},
+		"too small, in chunks":       {id, "video/mp4", chunked, chunks(seeming[:1000]), 400, "FILE_TOO_SMALL"},
+		"too large":                  {largest, "video/mp4", "Content-Length: 5368709121", seeming, 400, "FILE_TOO_LARGE"},
+		"of another type":            {id, "video/webm", fmt.Sprintf("Content-Length: %d", len(seeming)), seeming, 400, "INVALID_CONTENT_TYPE"},
+		"of no type":                 {id, "", fmt.Sprintf("Content-Length: %d", len(seeming)), seeming, 400, "INVALID_CONTENT_TYPE"},
+		"shorter than declared":      {id, "video/mp4", "Content-Length: 1500", seeming[:1500], 422, "UPLOAD_SIZE_MISMATCH"},
+		"shorter, in chunks":         {id, "video/mp4", chunked, chunks(seeming[:1500]), 422, "UPLOAD_SIZE_MISMATCH"},
+		"longer, in chunks":          {id, "video/mp4", chunked, chunks(append(bytes.Clone(seeming), 'x')), 422, "UPLOAD_SIZE_MISMATCH"},
+		"for an item that is absent": {"01900000-0000-7000-8000-000000000009", "video/mp4", "Content-Length: 1500", seeming[:1500], 404, "NOT_FOUND"},
+	} {
+		a := u.raw(t, postUpload(c.id, c.mime, c.length), 0, c.content)
+		if a.status != c.status || a.text("error", "code") != c.code {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	if _, err := w.media.Head(t.Context(), key); err == nil {
+		t.Error("something is in the store")
+	}
+	a := u.raw(t, postUpload(id, "video/mp4; codecs=avc1", chunked), 0, chunks(seeming)).want(t, http.StatusOK, "")
+	if a.text("data", "id") != id || a.text("data", "status") != "uploading" {
+		t.Errorf("answer %s", a.body)
+	}
+	u.complete(t, id).want(t, http.StatusOK, "")
+}
