@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
@@ -31,8 +32,10 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/web"
 	"github.com/codex-platform/codex/migrations"
+	"github.com/codex-platform/codex/outbox"
 )
 
 func TestMain(m *testing.M) {
@@ -47,11 +50,14 @@ const password = "a quiet winter river"
 
 // world is one installation.
 type world struct {
-	pool   *pgxpool.Pool
-	url    string
-	hasher *argon2id.Hasher
-	mailer *smtp.Mailer
-	woken  atomic.Int64
+	pool *pgxpool.Pool
+	url  string
+	// database and conn are there for what follows from events.
+	database string
+	conn     *nats.Conn
+	hasher   *argon2id.Hasher
+	mailer   *smtp.Mailer
+	woken    atomic.Int64
 	// shift is what the installation's clock is ahead of the real one.
 	shift atomic.Int64
 }
@@ -69,7 +75,8 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{}
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	if w.pool, err = pgxpool.New(context.Background(), pgtest.Database(t)); err != nil {
+	w.database = pgtest.Database(t)
+	if w.pool, err = pgxpool.New(context.Background(), w.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.pool.Close)
@@ -110,26 +117,55 @@ func (w *world) startBus(t *testing.T, log *slog.Logger) *bus.Dispatcher {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	runner := commands.NewRunner(commands.Config{
-		Pool: w.pool, Conn: conn, Limits: bus.DefaultStreamLimits(), Now: w.now, Log: log,
-	}, []commands.Context{commands.Organization{}, commands.User{}}, nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- runner.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case <-stopped:
-		case <-time.After(20 * time.Second):
-			t.Error("the runner does not stop")
-		}
-	})
+	w.conn = conn
+	limits := bus.DefaultStreamLimits()
+	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: w.database, Conn: conn, Limits: limits, Log: log, Poll: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, relay.Run)
+	run(t, reactions.New(reactions.Config{Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log}, reactions.Erasure(w.now)).Run)
+	run(t, commands.NewRunner(commands.Config{
+		Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log,
+	}, []commands.Context{commands.Organization{}, commands.User{}}, nil).Run)
 	dispatcher, err := bus.NewDispatcher(conn, uuid.NewString(), 1, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(dispatcher.Close)
 	return dispatcher
+}
+
+// run runs f until the test ends.
+func run(t *testing.T, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- f(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case <-stopped:
+		case <-time.After(20 * time.Second):
+			t.Error("a part of the installation does not stop")
+		}
+	})
+}
+
+// eventually waits until a count is what is wanted.
+func (w *world) eventually(t *testing.T, want int, sql string, args ...any) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for got := w.count(t, sql, args...); got != want; got = w.count(t, sql, args...) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d, want %d: %s", got, want, sql)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.shift.Load())) }

@@ -96,16 +96,16 @@ var errClaimed = errors.New("done by another request")
 // comes again: for seven days, as for commands. prepare does what is dear or slow; it
 // is not called for a request that was done before.
 func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) error {
-	cmd, err := a.command(c, k.typ, k.actor, k.actor, k.request)
-	if err != nil {
-		return err
-	}
 	if c.GetHeader("Idempotency-Key") == "" {
 		run, err := prepare()
 		if err != nil {
 			return err
 		}
 		return a.perform(c, run, func(context.Context, pgx.Tx, outcome, []byte) error { return nil })
+	}
+	cmd, err := a.asCommand(c, k)
+	if err != nil {
+		return err
 	}
 	if replayed, err := a.replay(c, k, cmd); replayed || err != nil {
 		return err
@@ -131,6 +131,19 @@ func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) 
 		a.keepRefusal(c, cmd, fingerprint, refusal)
 	}
 	return err
+}
+
+// asCommand returns a keyed request as the command whose row it gets.
+func (a accounts) asCommand(c *gin.Context, k keyed) (events.Command, error) {
+	id, err := commandID(c, k.actor)
+	if err != nil {
+		return events.Command{}, err
+	}
+	payload, err := json.Marshal(k.request)
+	if err != nil {
+		return events.Command{}, fmt.Errorf("marshal %s: %w", k.typ, err)
+	}
+	return events.Command{ID: id, Type: k.typ, ActorID: k.actor, Payload: payload, IssuedAt: a.now()}, nil
 }
 
 // perform runs a change, lets keep record its answer, and answers.
