@@ -87,6 +87,7 @@ type config struct {
 	PlatformBPS       int64         `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"the platform's share of a sale, in basis points"`
 	OrganizationBPS   int64         `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"the organization's share of the rest, in basis points"`
 	RequirePayouts    bool          `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"paid content needs its creator's active payout account"`
+	ReturnHosts       []string      `env:"CODEX_RETURN_HOSTS" envDefault:"revelations.studio" doc:"sites that buyers may be sent back to, and everything below them; separated by commas"`
 }
 
 // readConfig reads the environment.

@@ -23,6 +23,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
@@ -120,7 +121,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		edge.ContentRoutes{},
 		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: p.prober()}),
 		edge.TranscodingRoutes{Secrets: byteSlices(several(p.cfg.TranscoderSecret)), Orphans: p.orphans(store)},
-		edge.CheckoutRoutes{Sessions: payments},
+		edge.CheckoutRoutes{Sessions: payments, ReturnHosts: p.cfg.ReturnHosts},
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
 		edge.PurchaseRoutes{},
 		edge.AccessRoutes{Tokens: tokens, Objects: mediaBucket},
@@ -216,6 +217,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log},
 		&commands.Uploads{Store: mediaBucket},
 	})
+	folder := &lists.Folder{Pool: p.pool, Log: p.log}
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
 	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}
@@ -228,7 +230,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 
