@@ -23,8 +23,8 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/transcoder"
@@ -298,7 +298,7 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	}
 	router := reactions.New(reactions.Config{
 		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
-	}, reactions.Access(time.Now), reactions.Transcoding(time.Now))
+	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now))
 	sweep := &reactions.MediaSweep{
 		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,
 	}
