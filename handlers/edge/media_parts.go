@@ -12,6 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -111,7 +112,7 @@ func (m *MediaRoutes) signParts(e *Edge, c *gin.Context) error {
 	for _, number := range request.PartNumbers {
 		size := upload.Length(number)
 		if size == 0 {
-			return badJSON("partNumbers", "must be among the upload's parts")
+			return strict.Refuse("partNumbers", "must be among the upload's parts")
 		}
 		address, err := m.store.PresignPart(c, upload.ObjectKey, upload.StoreID, number, size, uploadLife)
 		if err != nil {

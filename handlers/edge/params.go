@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 )
 
 // Param declares a query parameter, or a path parameter that is not a UUID.
@@ -209,7 +210,7 @@ func parseFlag(v string) (any, string) {
 }
 
 func (d Param) badText(v string) string {
-	if message := badText(v); message != "" {
+	if message := strict.BadText(v); message != "" {
 		return message
 	}
 	if d.Max > 0 && len([]rune(v)) > d.Max {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 )
 
 // query reads query parameters and collects what is wrong with them.
@@ -37,7 +38,7 @@ func (q *query) refuse(name, message string) {
 func (q *query) text(name string, limit int) string {
 	q.seen[name] = true
 	v := q.c.Query(name)
-	if message := badText(v); message != "" {
+	if message := strict.BadText(v); message != "" {
 		q.refuse(name, message)
 	}
 	if len([]rune(v)) > limit {

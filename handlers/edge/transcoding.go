@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -107,13 +108,13 @@ func (e *Edge) record(c *gin.Context, report media.Callback, body []byte) error 
 // external transcoder may say more than we need.
 func parseCallback(body []byte) (media.Callback, error) {
 	var report media.Callback
-	if err := inspect(body); err != nil {
+	if err := strict.Inspect(body); err != nil {
 		return report, callbackError(err)
 	}
 	if err := json.Unmarshal(body, &report); err != nil {
 		var semantic *json.SemanticError
 		if errors.As(err, &semantic) {
-			return report, fmt.Errorf("%s is of another type than expected", dotted(semantic.JSONPointer))
+			return report, fmt.Errorf("%s is of another type than expected", strict.Path(semantic.JSONPointer))
 		}
 		return report, errors.New("the body is not well-formed JSON")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -50,10 +51,10 @@ var endpoints = []struct{ name, summary string }{
 
 // Refusals of deliveries.
 var (
-	errUnsigned      = badJSON("Stripe-Signature", "is missing")
+	errUnsigned      = strict.Refuse("Stripe-Signature", "is missing")
 	errNoSecret      = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
 	errNotTaken      = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
-	errNotAnEvent    = badJSON("", "is not an event that can be read")
+	errNotAnEvent    = strict.Refuse("", "is not an event that can be read")
 	deliveryRefusals = []*domain.Error{errUnsigned, errNotTaken, errNoSecret}
 )
 
