@@ -57,6 +57,10 @@ func replaceURI(line string, required bool, replace func(string) (string, error)
 	seen := 0
 	for i, a := range all {
 		if a.name != "URI" {
+			// Simple players look for an address anywhere in the line.
+			if strings.Contains(a.value, "URI=") {
+				return "", fmt.Errorf("%w: %s has an address in a text", ErrUnusable, tag)
+			}
 			continue
 		}
 		seen++
