@@ -61,6 +61,7 @@ type config struct {
 	S3SecretKey    secret `env:"CODEX_S3_SECRET_KEY" doc:"secret key of the storage"`
 	S3BucketMedia  string `env:"CODEX_S3_BUCKET_MEDIA" envDefault:"codex-media" doc:"private bucket of originals and renditions"`
 	S3BucketAssets string `env:"CODEX_S3_BUCKET_ASSETS" envDefault:"codex-assets" doc:"bucket of thumbnails and pictures"`
+	AssetsURL      string `env:"CODEX_ASSETS_URL" doc:"where clients find that bucket, a CDN for example; the edge itself when empty"`
 
 	StripeKey     secret `env:"STRIPE_SECRET_KEY" doc:"Stripe API key; the payments sandbox when empty"`
 	StripeBackend string `env:"CODEX_STRIPE_BACKEND_URL" doc:"another address of the Stripe API; for tests"`
@@ -172,6 +173,9 @@ func several[T ~string](s T) []string {
 // check refuses what must not run: development reachable by others, production
 // with a development convenience. Every sentence says what to set.
 func (c config) check() error {
+	if u, err := url.Parse(c.AssetsURL); c.AssetsURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+		return fmt.Errorf("CODEX_ASSETS_URL is %s: it must be an http or https address", c.AssetsURL)
+	}
 	if c.development() {
 		for name, addr := range map[string]string{
 			"CODEX_ADDR": c.Addr, "CODEX_NATS_ADDR": c.NATSAddr, "CODEX_S3_ADDR": c.S3Addr, "CODEX_PAYMENTS_ADDR": c.SandboxAddr,

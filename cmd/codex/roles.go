@@ -113,13 +113,16 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	mediaBucket := store.Bucket(p.cfg.S3BucketMedia)
+	mediaBucket, assets := store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
+	prober, pictures := p.lookers()
 	return []any{
 		edge.AuthRoutes{Passwords: passwords, Committed: p.wakeMailer},
 		edge.UserRoutes{Committed: p.wakeMailer},
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
-		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: p.prober()}),
+		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: prober}),
+		edge.NewImageRoutes(edge.ImageConfig{Store: assets, Maker: pictures, AssetsURL: p.cfg.AssetsURL}),
+		edge.Assets{Objects: assets},
 		edge.TranscodingRoutes{Secrets: byteSlices(several(p.cfg.TranscoderSecret)), Orphans: p.orphans(store)},
 		edge.CheckoutRoutes{Sessions: payments, ReturnHosts: p.cfg.ReturnHosts},
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
@@ -141,15 +144,15 @@ func (p *platform) workers() (*workersig.Keys, error) {
 	return workersig.NewKeys(byteSlices(secrets)...)
 }
 
-// prober looks into uploads before they are accepted. An edge without ffmpeg leaves
-// that to the transcoder, whose first step it is.
-func (p *platform) prober() edge.Prober {
+// lookers look into uploads before they are accepted. An edge without ffmpeg leaves
+// media to the transcoder, whose first step it is, and takes no pictures.
+func (p *platform) lookers() (edge.Prober, edge.PictureMaker) {
 	tool, err := ffmpeg.New(ffmpeg.Config{Logger: p.log})
 	if err != nil {
-		p.log.Warn("uploads are looked into by the transcoder only", "reason", err)
-		return nil
+		p.log.Warn("uploads are looked into by the transcoder only, and pictures are not taken", "reason", err)
+		return nil, nil
 	}
-	return tool
+	return tool, tool
 }
 
 func byteSlices(list []string) [][]byte {
@@ -211,6 +214,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		commands.Organization{},
 		commands.Content{PayoutsRequired: p.cfg.RequirePayouts},
 		commands.Media{Development: p.cfg.development()},
+		commands.Image{},
 		commands.Purchase{Rates: rates},
 		commands.Playback{},
 	}, []commands.External{
@@ -298,11 +302,13 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	}
 	router := reactions.New(reactions.Config{
 		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
-	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now))
+	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now),
+		reactions.Counters(), reactions.Images(time.Now))
+	images := &reactions.ImageSweep{Pool: p.pool, Assets: store.Bucket(p.cfg.S3BucketAssets), Now: time.Now, Log: p.log}
 	sweep := &reactions.MediaSweep{
 		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,
 	}
-	return func(ctx context.Context) error { return together(ctx, router.Run, sweep.Run) }, nil
+	return func(ctx context.Context) error { return together(ctx, router.Run, sweep.Run, images.Run) }, nil
 }
 
 // transcoder runs the built-in transcoder. Its callbacks take the public way, as an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
@@ -39,14 +40,18 @@ func (e *Edge) catalogueRoutes() []Route {
 		{
 			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
 			Notes: "Either orgId or slug names the organization.",
-			Params: pagedWith(uuidParam("orgId"), textParam("slug", 500), optionalParam("contentType", contentTypes...), textParam("category", 120),
-				textParam("search", 255), textParam("creatorId", 64), flagParam("featured"), publicSort),
+			Params: publicPage(uuidParam("orgId"), textParam("slug", 500), optionalParam("contentType", contentTypes...), categoryParam,
+				textParam("search", 255), userParam("creatorId"), flagParam("featured"), publicSort),
 			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.listPublicContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
-			Params:  pagedWith(optionalParam("contentType", contentTypes...), textParam("search", 255), publicSort),
+			Params:  publicPage(optionalParam("contentType", contentTypes...), textParam("search", 255), publicSort),
 			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.discoverContent,
+		},
+		{
+			Method: "GET", Path: "/api/content/public/categories", Name: "listPublicCategories", Summary: "List the categories of an organization's published items",
+			Params: []Param{required(uuidParam("orgId"))}, Answers: []Answer{listOf[wire.Category]()}, Handle: e.listPublicCategories,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
@@ -105,7 +110,7 @@ func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([
 	w.andIf("content_type = $", f.contentType)
 	of := listed{"published", f.organization, kind(f.contentType)}
 	counted := len(w.args)
-	w.andIf("category = $", f.category)
+	w.andIf("category_slug = $", strings.ToLower(f.category))
 	w.andIf("creator_id = $", f.creator)
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(f.search))
 	if f.featured != nil {

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,7 +23,8 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		Route{
 			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
 			Who: withSession(creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusCreated)},
-			Refusals: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken}, Handle: e.createContent,
+			Notes:    accessNotes,
+			Refusals: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: e.createContent,
 		},
 		Route{
 			Method: "GET", Path: "/api/content", Name: "listOwnContent", Summary: "List what the caller made",
@@ -32,24 +32,33 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 		Route{
 			Method: "GET", Path: "/api/content/check-slug/:slug", Name: "checkContentSlug", Summary: "Say whether a slug is free",
-			Who: withSession(), Params: []Param{textParam("slug", 500), uuidParam("organizationId"), uuidParam("excludeContentId")},
+			Who: withSession(), Params: []Param{slugParam("slug", 500), uuidParam("organizationId"), uuidParam("excludeContentId")},
 			Answers: []Answer{single[wire.Availability](http.StatusOK)}, Handle: e.checkContentSlug,
 		},
 		Route{
+			Method: "GET", Path: "/api/content/browse", Name: "browseContent", Summary: "List what all creators of an organization published",
+			Notes: "Everybody sees what the public catalogue shows; private items only their creator and the organization's management.",
+			Who:   withSession(), Params: browseParams, Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.browseContent,
+		},
+		Route{
 			Method: "GET", Path: "/api/content/:id", Name: "getContent", Summary: "Read one of the caller's items",
-			Who: withSession(), Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Who: withSession(), Answers: []Answer{single[wire.OwnContent](http.StatusOK)},
 			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.getOwnContent,
 		},
 		Route{
 			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
 			Who: withSession(creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrPayouts},
-			Handle:   e.updateContent,
+			Notes: accessNotes,
+			Refusals: []*domain.Error{
+				content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken,
+				content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization,
+			},
+			Handle: e.updateContent,
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
 			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotReady, content.ErrPayouts},
+			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
 			Handle:   e.change("content.publish", content.Publish{}),
 		},
 		Route{
@@ -64,6 +73,10 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 	)
 }
+
+const accessNotes = "Who may see an item is said by accessType, or by the older visibility; both are answered. " +
+	"visibility public is free without a price and paid with one, purchased_only is paid, members_only is members, private is private. " +
+	"Where both are given they must agree: members_only with members, followers, subscribers or team."
 
 // maxContentBytes is what an item of 500 000 characters needs when each of them is
 // written as an escaped pair, and everything else with it.
@@ -95,32 +108,18 @@ func (e *Edge) change(typ string, payload any) func(*gin.Context) error {
 	}
 }
 
-// getOwnContent answers the creator only; to everyone else the item is not there.
-func (e *Edge) getOwnContent(c *gin.Context) error {
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, paramsOf(c).uuid("id"), mustActor(c).UserID)
-	if err != nil {
-		return fmt.Errorf("read content: %w", err)
-	}
-	item, err := pgx.CollectOneRow(rows, postgres.Scan)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return content.ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("read content: %w", err)
-	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.ContentOf(item)})
-	return nil
-}
-
+// checkContentSlug says whether the caller could give an item a slug. Of drafts it
+// speaks only to those who publish in the organization.
 func (e *Edge) checkContentSlug(c *gin.Context) error {
 	q := paramsOf(c)
 	scope := content.ScopeOf(mustActor(c).UserID, q.uuid("organizationId"))
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT EXISTS (SELECT FROM content WHERE slug = $1 AND deleted_at IS NULL AND id IS DISTINCT FROM NULLIF($4, '')::uuid
-    AND CASE WHEN $2 <> '' THEN organization_id = NULLIF($2, '')::uuid ELSE organization_id IS NULL AND creator_id = $3 END)`,
-		strings.ToLower(q.text("slug")), scope.OrganizationID, scope.CreatorID, q.uuid("excludeContentId")).Scan(&taken)
+    AND CASE WHEN $2 = '' THEN organization_id IS NULL AND creator_id = $3
+             ELSE organization_id = NULLIF($2, '')::uuid AND (status = 'published' OR EXISTS (SELECT FROM organization_memberships m
+                 WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))) END)`,
+		strings.ToLower(q.text("slug")), scope.OrganizationID, mustActor(c).UserID, q.uuid("excludeContentId")).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)
 	}
@@ -137,7 +136,7 @@ var (
 	}
 	ownContentParams = pagedWith(
 		optionalParam("status", "draft", "published", "archived"), optionalParam("contentType", contentTypes...),
-		optionalParam("accessType", accessTypes...), uuidParam("organizationId"), textParam("category", 100), textParam("search", 255),
+		optionalParam("accessType", accessTypes...), uuidParam("organizationId"), userParam("creatorId"), textParam("category", 100), textParam("search", 255),
 		oneOfParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
 		oneOfParam("sortOrder", "desc", "asc"),
 	)
@@ -156,6 +155,7 @@ func (e *Edge) listOwnContent(c *gin.Context) error {
 	counted := len(w.args)
 	w.andIf("access_type = $", q.text("accessType"))
 	w.andIf("organization_id = $::uuid", q.uuid("organizationId"))
+	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("category = $", q.text("category"))
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
 	if len(w.args) > counted {

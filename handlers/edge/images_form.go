@@ -1,0 +1,105 @@
+package edge
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/picture"
+	"github.com/codex-platform/codex/handlers/edge/strict"
+)
+
+// formOverhead is what boundaries and headers of a form with one file may take.
+const formOverhead = 16 << 10
+
+// pictureFile is an uploaded picture, with the type that it is said to be of.
+type pictureFile struct {
+	content []byte
+	mime    string
+}
+
+// readPicture reads a form with one file, named like the kind of picture, into
+// memory: nothing is spooled, and no more is read than a picture may have.
+func readPicture(c *gin.Context, kind media.ImageKind) (pictureFile, error) {
+	form, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	if err != nil || form != formType || params["boundary"] == "" {
+		return pictureFile{}, domain.BadFields([]domain.Field{{Path: "Content-Type", Message: "must be multipart/form-data with a boundary"}})
+	}
+	const limit = media.MaxImageBytes + formOverhead
+	if c.Request.ContentLength > limit {
+		c.Header("Connection", "close")
+		return pictureFile{}, media.ErrImageTooLarge
+	}
+	control := http.NewResponseController(c.Writer)
+	for _, extend := range []func(time.Time) error{control.SetReadDeadline, control.SetWriteDeadline} {
+		if err := extend(time.Now().Add(imageWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return pictureFile{}, err
+		}
+	}
+	return readForm(multipart.NewReader(http.MaxBytesReader(c.Writer, c.Request.Body, limit), params["boundary"]), kind)
+}
+
+func readForm(form *multipart.Reader, kind media.ImageKind) (file pictureFile, err error) {
+	for found := false; ; found = true {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) && found {
+			return file, file.fits(kind)
+		}
+		if errors.Is(err, io.EOF) {
+			return pictureFile{}, media.ErrImageMissing
+		}
+		if err != nil {
+			return pictureFile{}, formFailure(err)
+		}
+		switch {
+		case part.FormName() != string(kind):
+			return pictureFile{}, domain.BadFields([]domain.Field{{Path: part.FormName(), Message: "is not a known field"}})
+		case found:
+			return pictureFile{}, domain.BadFields([]domain.Field{{Path: string(kind), Message: "is given twice"}})
+		}
+		if file, err = readPart(part); err != nil {
+			return pictureFile{}, err
+		}
+	}
+}
+
+func readPart(part *multipart.Part) (pictureFile, error) {
+	declared, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	if err != nil {
+		return pictureFile{}, media.ErrImageType
+	}
+	if declared = strings.ToLower(declared); declared == "image/jpg" {
+		declared = "image/jpeg"
+	}
+	content, err := io.ReadAll(io.LimitReader(part, media.MaxImageBytes+1))
+	switch {
+	case err != nil:
+		return pictureFile{}, formFailure(err)
+	case len(content) == 0:
+		return pictureFile{}, media.ErrImageMissing
+	case len(content) > media.MaxImageBytes:
+		return pictureFile{}, media.ErrImageTooLarge
+	}
+	if declared == "application/octet-stream" { // a client that says nothing of the type
+		if info, err := picture.Inspect(content); err == nil {
+			declared = info.MIME
+		}
+	}
+	return pictureFile{content: content, mime: declared}, nil
+}
+
+func formFailure(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return media.ErrImageTooLarge
+	}
+	return strict.Refuse("", "is not a well-formed form")
+}
