@@ -21,6 +21,9 @@ type Command struct {
 	ActorID string `json:"actor"`
 	// AggregateID names the aggregate; for a creation, the id it will have.
 	AggregateID string `json:"aggregate"`
+	// Target is what the client addressed, as method and path of its request; empty for
+	// commands that no request asked for. It keeps the same words to two things apart.
+	Target string `json:"target,omitempty"`
 	// Payload is the JSON of the context's command struct.
 	Payload json.RawMessage `json:"payload"`
 	// IssuedAt is when the edge accepted the request, UTC.
@@ -41,12 +44,16 @@ func (c Command) Context() string {
 }
 
 // PayloadHash identifies what is asked, apart from who asks and when: the
-// SHA-256 of type and payload, in hex. One idempotency key must always come with
-// the same hash.
+// SHA-256 of type, target and payload, in hex. One idempotency key must always come
+// with the same hash.
 func (c Command) PayloadHash() string {
 	h := sha256.New()
 	h.Write([]byte(c.Type))
 	h.Write([]byte{0})
+	if c.Target != "" {
+		h.Write([]byte(c.Target))
+		h.Write([]byte{0})
+	}
 	h.Write(c.Payload)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -83,6 +83,18 @@ func (d *Dispatcher) Close() {
 	d.js.CleanupPublisher()
 }
 
+// envelopeBytes is more than what a command has besides its payload.
+const envelopeBytes = 4 << 10
+
+// MaxPayload is the longest payload, in bytes, of a command that the bus takes. The
+// servers say it; embedded ones allow 8 MiB, others 1 MiB unless they are told to.
+func (d *Dispatcher) MaxPayload() int64 {
+	if most := d.conn.MaxPayload(); most > 0 {
+		return most - envelopeBytes
+	}
+	return 1<<20 - envelopeBytes // there was no server yet to say it
+}
+
 // Send publishes a command and waits for its outcome until ctx is done. It
 // returns [ErrNotPublished] when the bus refused the command, and ctx's error
 // when nobody answered in time; the command may be applied all the same.
@@ -225,6 +237,10 @@ func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
 	body, err := json.Marshal(replies)
 	if err != nil {
 		return fmt.Errorf("marshal outcomes: %w", err)
+	}
+	if most := conn.MaxPayload(); len(replies) > 1 && most > 0 && int64(len(body)) > most {
+		half := len(replies) / 2
+		return errors.Join(Answer(conn, edge, replies[:half]), Answer(conn, edge, replies[half:]))
 	}
 	return conn.Publish(replySubject+events.Token(edge), body)
 }

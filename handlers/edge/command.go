@@ -27,13 +27,16 @@ func (e *Edge) command(c *gin.Context, typ, actor, aggregate string, payload any
 	if err != nil {
 		return events.Command{}, fmt.Errorf("marshal %s: %w", typ, err)
 	}
+	if int64(len(body)) > e.cfg.Dispatcher.MaxPayload() {
+		return events.Command{}, errBodyTooLarge // a row of it could never be sent
+	}
 	id, err := commandID(c, actor)
 	if err != nil {
 		return events.Command{}, err
 	}
 	return events.Command{
 		ID: id, Type: typ, ActorID: actor, AggregateID: aggregate, Payload: body,
-		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
+		Target: c.Request.Method + " " + c.Request.URL.RequestURI(), IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
 	}, nil
 }
 

@@ -28,8 +28,10 @@ import (
 
 const (
 	defaultSyncInterval = 2 * time.Second
-	maxPayloadBytes     = 1 << 20
-	maxConnections      = 1024
+	// maxPayloadBytes is for written content of 500 000 characters, which as JSON may
+	// need 3 MB; NATS advises against more than this.
+	maxPayloadBytes = 8 << 20
+	maxConnections  = 1024
 	// memoryStoreBytes is small because every stream of the platform is on disk.
 	memoryStoreBytes = 64 << 20
 	// writeDeadline drops a client that does not read.

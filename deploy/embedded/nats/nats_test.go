@@ -115,14 +115,14 @@ func TestATokenIsAskedForAndInTheURL(t *testing.T) {
 	}
 }
 
-func TestMessagesUpToOneMebibyteAreTaken(t *testing.T) {
+func TestMessagesUpToEightMebibytesAreTaken(t *testing.T) {
 	t.Parallel()
 	conn, err := client.Connect(natstest.Server(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if conn.MaxPayload() != 1<<20 {
+	if conn.MaxPayload() != 8<<20 {
 		t.Errorf("max payload = %d", conn.MaxPayload())
 	}
 }

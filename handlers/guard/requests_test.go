@@ -1,0 +1,227 @@
+package guard_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/handlers/edge"
+)
+
+// article is a request for written content with this text, already JSON.
+func article(slug, text string) string {
+	return `{"title":"A long read","slug":"` + slug + `","contentType":"written","contentBody":` + text + `}`
+}
+
+func TestTheLongestLegalArticleIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{edges: 2, bus: true})
+	cookie := w.user("creator")
+	const most = 500_000
+	for i, c := range []struct {
+		slug, text string
+		// length is that of the text itself, in bytes.
+		length int
+	}{
+		{"markup", `"` + strings.Repeat("<", most) + `"`, most},
+		{"escaped", `"` + strings.Repeat(`\ud834\udd1e`, most) + `"`, 4 * most},
+	} {
+		a := w.sendTo(i%2, http.MethodPost, "/api/content", article(c.slug, c.text), "Cookie", cookie)
+		if a.status != http.StatusCreated {
+			t.Errorf("%s: %d %.200s", c.slug, a.status, a.body)
+			continue
+		}
+		var got struct {
+			Data struct {
+				ID          string `json:"id"`
+				ContentBody string `json:"contentBody"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(a.body, &got); err != nil || len(got.Data.ContentBody) != c.length {
+			t.Errorf("%s: the answer has a text of %d bytes, want %d (%v)", c.slug, len(got.Data.ContentBody), c.length, err)
+		}
+		read := w.sendTo((i+1)%2, http.MethodGet, "/api/content/"+got.Data.ID, nil, "Cookie", cookie)
+		if read.status != http.StatusOK || len(read.body) < c.length {
+			t.Errorf("%s: read as %d, %d bytes", c.slug, read.status, len(read.body))
+		}
+	}
+	a := w.send(http.MethodPost, "/api/content", article("one-more", `"`+strings.Repeat("a", most+1)+`"`), "Cookie", cookie)
+	if a.status != http.StatusBadRequest || a.code() != "VALIDATION_ERROR" {
+		t.Errorf("one character more: %d %.200s", a.status, a.body)
+	}
+	if n := w.count(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
+		t.Errorf("%d commands were left", n)
+	}
+}
+
+func (w *world) count(sql string, args ...any) (n int) {
+	w.Helper()
+	if err := w.pool.QueryRow(w.Context(), sql, args...).Scan(&n); err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
+func TestABodyThatIsTooLongIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{bus: true})
+	cookie := w.user("creator")
+	for _, c := range []struct {
+		what, path string
+		length     int
+	}{
+		{"an article", "/api/content", 7 << 20},
+		{"credentials", "/api/auth/sign-in/email", 300 << 10},
+	} {
+		text := `{"title":"` + strings.Repeat("a", c.length) + `"}`
+		if a := w.send(http.MethodPost, c.path, text, "Cookie", cookie); a.status != http.StatusRequestEntityTooLarge || a.code() != "PAYLOAD_TOO_LARGE" {
+			t.Errorf("%s: %d %s", c.what, a.status, a.body)
+		}
+		// Nothing said beforehand how long it is.
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.edges[0].URL+c.path, io.MultiReader(strings.NewReader(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", cookie)
+		response, err := w.edges[0].Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s without a length: %d", c.what, response.StatusCode)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM commands`); n != 0 {
+		t.Errorf("refused requests left %d commands", n)
+	}
+}
+
+func TestWhatDoesNotExistIsNotFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for _, c := range [][2]string{
+		{http.MethodGet, "/nothing"}, {http.MethodPost, "/api"}, {http.MethodGet, "/api/content/public/discover/"}, {http.MethodGet, "//"},
+		{http.MethodGet, "/api/test/verification-token/a@example.test"}, {http.MethodPost, "/api/test/fast-register"},
+		{http.MethodDelete, "/health"}, {http.MethodPut, "/api/content"}, {"PROPFIND", "/api/content"}, {http.MethodTrace, "/health"},
+		{http.MethodOptions, "/nothing"}, {http.MethodHead, "/nothing"},
+	} {
+		a := w.send(c[0], c[1], nil)
+		if a.status != http.StatusNotFound || (c[0] != http.MethodHead && a.code() != "NOT_FOUND") {
+			t.Errorf("%s %s: %d %s", c[0], c[1], a.status, a.body)
+		}
+	}
+}
+
+func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	get, head := w.send(http.MethodGet, discover, nil), w.send(http.MethodHead, discover, nil)
+	if head.status != http.StatusOK || len(head.body) != 0 {
+		t.Errorf("%d with %d bytes", head.status, len(head.body))
+	}
+	for _, name := range []string{"Content-Type", "Cache-Control", "Content-Security-Policy", "X-RateLimit-Limit"} {
+		if head.header.Get(name) != get.header.Get(name) {
+			t.Errorf("%s: %q, of GET %q", name, head.header.Get(name), get.header.Get(name))
+		}
+	}
+}
+
+func TestOptionsNameTheMethodsOfAPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	a := w.send(http.MethodOptions, "/api/content", nil)
+	allow := a.header.Get("Allow")
+	if a.status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") || strings.Contains(allow, "DELETE") {
+		t.Errorf("%d, Allow: %q", a.status, allow)
+	}
+}
+
+func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	a := w.send(http.MethodGet, "/panic", nil, "X-Request-Id", "the-request")
+	if a.status != http.StatusInternalServerError || a.code() != "INTERNAL_ERROR" ||
+		strings.Contains(string(a.body), "secret") || !strings.Contains(string(a.body), "the-request") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := w.send(http.MethodGet, discover, nil); a.status != http.StatusOK {
+		t.Errorf("afterwards: %d", a.status)
+	}
+}
+
+func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.edges[0].URL+"/half", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := w.edges[0].Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if body, err := io.ReadAll(response.Body); err == nil {
+		t.Errorf("the answer seems to be whole: %q", body)
+	}
+}
+
+func TestAClientThatSendsNothingOrTooMuchIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- edge.Serve(t.Context(), listener, w.edges[0].Config.Handler, time.Second) }()
+	t.Cleanup(func() {
+		if err := <-stopped; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	dial := func(t *testing.T) net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	t.Run("headers that do not end", func(t *testing.T) {
+		conn := dial(t)
+		start := time.Now()
+		if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Slow: "); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.ReadAll(conn) // until it is closed
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			t.Errorf("it is still open after %s", time.Since(start))
+		}
+	})
+	t.Run("headers that are too long", func(t *testing.T) {
+		conn := dial(t)
+		_, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Long: "+strings.Repeat("a", 32<<10)+"\r\n\r\n")
+		if err != nil {
+			return // it was cut off even earlier
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%v, %v", response, err)
+		}
+		if response != nil {
+			_ = response.Body.Close()
+		}
+	})
+}
