@@ -341,3 +341,25 @@ func TestAStoreThatIsAwayIsNotAMissingPlaylist(t *testing.T) {
 		t.Errorf("playlist: %d %s", got.status, got.body)
 	}
 }
+
+func TestOneAddressFetchesSixtyPlaylistsAMinute(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		development bool
+		want        int
+	}{{false, http.StatusTooManyRequests}, {true, http.StatusForbidden}} {
+		w := newWorld(t, options{readOnly: true, objects: brokenObjects{}, development: c.development})
+		playlist := func() answer {
+			return w.get(t, w.edge.URL+"/api/access/content/"+uuid.NewString()+"/hls/master.m3u8?token=x")
+		}
+		for range 60 {
+			if got := playlist(); got.status != http.StatusForbidden {
+				t.Fatalf("within the limit: %d", got.status)
+			}
+		}
+		got := playlist()
+		if got.status != c.want || (c.want == http.StatusTooManyRequests && got.header.Get("Retry-After") == "") {
+			t.Errorf("the 61st (development %v): %d %v", c.development, got.status, got.header)
+		}
+	}
+}
