@@ -9,6 +9,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/events"
 )
 
 func TestACallbackIsBelievedWhenItIsSignedAndFresh(t *testing.T) {
@@ -136,6 +137,56 @@ func FuzzObjectKey(f *testing.F) {
 		for _, part := range strings.Split(key, "/") {
 			if part == "" || part == ".." {
 				t.Fatalf("%q has a segment that is no name", key)
+			}
+		}
+	})
+}
+
+// FuzzCallbackPayload : no report makes an item ready that has not what it needs, or with keys of somebody else's.
+func FuzzCallbackPayload(f *testing.F) {
+	good, _ := json.Marshal(media.Callback{Status: media.CallbackCompleted, JobID: "job", Output: p(output())})
+	for _, seed := range []string{
+		string(good),
+		strings.ReplaceAll(string(good), creator, "somebodyelse"),
+		strings.ReplaceAll(string(good), "master.m3u8", "../master.m3u8"),
+		`{"status":"progress","jobId":"job","progress":40,"step":"preview"}`,
+		`{"status":"progress","jobId":"job","progress":-1,"step":""}`,
+		`{"status":"failed","jobId":"job","error":"UNDECODABLE: The file is damaged."}`,
+		`{"status":"completed","jobId":"job","output":{"durationSeconds":1e308}}`,
+		`{"status":"completed","jobId":"job","output":null}`, `[]`, `{"status":1}`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var report media.Callback
+		if json.Unmarshal(body, &report) != nil || report.Validate() != nil {
+			return
+		}
+		before := transcoding(t, "job")
+		next, happened := before, []events.Payload(nil)
+		switch {
+		case report.Status == media.CallbackProgress:
+			next, happened, _ = before.RecordProgress(media.RecordProgress{JobID: report.JobID, Percent: *report.Progress, Step: report.Step}, now)
+		case report.Status == media.CallbackFailed:
+			next, happened, _ = before.RecordFailure(media.RecordFailure{JobID: report.JobID, Error: report.Error}, now)
+		case report.Output != nil:
+			next, happened, _ = before.RecordResult(media.RecordResult{JobID: report.JobID, Output: *report.Output}, now)
+		}
+		if next.Version != before.Version+int64(len(happened)) {
+			t.Fatalf("version %d after %d events", next.Version, len(happened))
+		}
+		if report.JobID != before.JobID && (next.Status != before.Status || len(happened) > 0) {
+			t.Fatalf("a report on job %q changed another's item", report.JobID)
+		}
+		if next.Status != media.Ready {
+			return
+		}
+		if next.MasterKey == "" || next.DurationSeconds == nil || *next.DurationSeconds < 1 || len(next.ReadyVariants) == 0 {
+			t.Fatalf("ready with %+v", next)
+		}
+		for _, key := range []string{next.MasterKey, next.PreviewKey, next.ThumbnailKey, next.WaveformKey, next.WaveformImage, next.MezzanineKey} {
+			if key != "" && (!strings.HasPrefix(key, creator+"/") || !strings.Contains(key, "/"+id+"/") || strings.Contains(key, "..")) {
+				t.Fatalf("ready with the key %q", key)
 			}
 		}
 	})

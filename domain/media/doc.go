@@ -10,6 +10,13 @@
 // Deletion is possible from every status and is final. In development a creator may set status and keys by hand, as test
 // clients of the contract do; nowhere else.
 //
+// # Uploads
+//
+// A file comes by one PUT to a presigned address, in parts to presigned addresses of their own ([PartsUpload]), or through
+// the edge. None of these changes the item: that the file is there is said by [CompleteUpload], after it was looked into.
+// The object's key is ours: it lies below {creator}/originals/{item}/ and has an unguessable part of its own, so that an
+// address for one item's file is good for nothing else.
+//
 // # Attempts
 //
 // An attempt is a transcoding job. It is counted once, when it starts; an item has three at most. Every attempt has a job
