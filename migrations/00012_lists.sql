@@ -139,18 +139,18 @@ CREATE TABLE library_entries (
     expires_at timestamptz,
     -- When the item was last given or watched.
     recent     timestamptz NOT NULL,
-    PRIMARY KEY (user_id, content_id)
+    PRIMARY KEY (user_id, content_id) INCLUDE (granted, expires_at, recent)
 );
-CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) INCLUDE (expires_at) WHERE granted;
-CREATE INDEX library_expiring ON library_entries (user_id, expires_at) WHERE granted AND expires_at IS NOT NULL;
-CREATE INDEX library_begun ON library_entries (user_id) WHERE NOT granted;
+CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) WHERE granted;
+CREATE INDEX library_expiring ON library_entries (user_id, expires_at) INCLUDE (content_id, recent) WHERE granted AND expires_at IS NOT NULL;
+CREATE INDEX library_begun ON library_entries (user_id) INCLUDE (content_id, recent) WHERE NOT granted;
 SELECT list_days_follow('library_entries', $$
     SELECT 'library', r.user_id, 'granted', list_day(r.recent) WHERE r.granted $$);
 
 -- held: somebody was given the item, or bought it. What is held and withdrawn is
 -- missing from libraries although it is granted; there is little of it.
 ALTER TABLE content ADD COLUMN held bool NOT NULL DEFAULT false;
-CREATE INDEX content_withdrawn ON content (id)
+CREATE INDEX content_withdrawn ON content (id) INCLUDE (status, deleted_at, organization_id)
     WHERE held AND (status <> 'published' OR deleted_at IS NOT NULL OR access_type IN ('team', 'private'));
 
 -- library_refresh derives the entries of pairs of user and content anew. The entries
