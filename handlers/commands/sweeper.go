@@ -48,7 +48,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 		}
 		if time.Since(clean) > time.Hour {
 			clean = time.Now()
-			if err := s.clean(ctx); err != nil && ctx.Err() == nil {
+			if err := s.Clean(ctx); err != nil && ctx.Err() == nil {
 				s.Log.Warn("clean-up failed", "error", err)
 			}
 		}
@@ -89,8 +89,8 @@ RETURNING envelope`, s.Now().UTC(), due, sweepBatch)
 	return len(envelopes), nil
 }
 
-// clean removes outcomes past their time.
-func (s *Sweeper) clean(ctx context.Context) error {
+// Clean removes outcomes past their time.
+func (s *Sweeper) Clean(ctx context.Context) error {
 	keep := s.Keep
 	if keep == 0 {
 		keep = 7 * 24 * time.Hour

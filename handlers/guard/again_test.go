@@ -1,0 +1,144 @@
+package guard_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/edge"
+)
+
+func TestAKeyIsRememberedForSevenDays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{bus: true})
+	cookie := w.user("creator")
+	post := func() answer {
+		return w.send(http.MethodPost, "/api/content", article("kept", `"Words."`), "Cookie", cookie, "Idempotency-Key", "the-key")
+	}
+	sweepAfter := func(age time.Duration) {
+		t.Helper()
+		s := &commands.Sweeper{Pool: w.pool, Now: func() time.Time { return time.Now().Add(age) }, Log: slog.New(slog.DiscardHandler)}
+		if err := s.Clean(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const day = 24 * time.Hour
+	first := post()
+	sweepAfter(6 * day)
+	if again := post(); first.status != http.StatusCreated || again.status != first.status || !bytes.Equal(again.body, first.body) {
+		t.Errorf("after 6 days: %d %s, first %d %s", again.status, again.body, first.status, first.body)
+	}
+	sweepAfter(8 * day)
+	// The request is a new one now, whose slug is taken.
+	if again := post(); again.status != http.StatusConflict {
+		t.Errorf("after 8 days: %d %s", again.status, again.body)
+	}
+	if n := w.count(`SELECT count(*) FROM content`); n != 1 {
+		t.Errorf("%d items, want 1", n)
+	}
+}
+
+func TestKeysOfTwoUsersAreTwoKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{bus: true})
+	for _, slug := range []string{"one", "two"} {
+		a := w.send(http.MethodPost, "/api/content", article(slug, `"Words."`), "Cookie", w.user("creator"), "Idempotency-Key", "the-key")
+		if a.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", slug, a.status, a.body)
+		}
+	}
+}
+
+func TestOneKeyAtTheSameMomentIsOneRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{edges: 2, bus: true})
+	cookie := w.user("creator")
+	var all sync.WaitGroup
+	answers := make([]answer, 20)
+	for i := range answers {
+		all.Go(func() {
+			answers[i] = w.sendTo(i%2, http.MethodPost, "/api/content", article("once", `"Words."`), "Cookie", cookie, "Idempotency-Key", "the-key")
+		})
+	}
+	all.Wait()
+	for i, a := range answers {
+		if a.status != http.StatusCreated || !bytes.Equal(a.body, answers[0].body) {
+			t.Errorf("answer %d: %d %s, the first was %d %s", i, a.status, a.body, answers[0].status, answers[0].body)
+		}
+	}
+	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'content.created'`); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+// TestWhatOneEdgeWroteTheOtherShows writes through one edge and reads through the
+// other, at once. CODEX_TEST_PAIRS says how often; 100000 take some minutes.
+func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
+	t.Parallel()
+	pairs := 1000
+	if set := os.Getenv("CODEX_TEST_PAIRS"); set != "" {
+		var err error
+		if pairs, err = strconv.Atoi(set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorld(t, options{edges: 2, bus: true, change: func(cfg *edge.Config) { cfg.LimitFactor = edge.NoLimits }})
+	const writers = 16
+	var done, stale atomic.Int64
+	var all sync.WaitGroup
+	start := time.Now()
+	for writer := range writers {
+		cookie := w.user("creator")
+		all.Go(func() {
+			item := ""
+			for done.Add(1) <= int64(pairs) && stale.Load() == 0 {
+				n := done.Load()
+				title := fmt.Sprintf("Title %s", uuid.NewString())
+				here, there := int(n%2), int((n+1)%2)
+				var wrote answer
+				if item == "" || n%10 == 0 {
+					wrote = w.sendTo(here, http.MethodPost, "/api/content", map[string]any{
+						"title": title, "slug": "s-" + uuid.NewString(), "contentType": "written", "contentBody": "Words.",
+					}, "Cookie", cookie)
+				} else {
+					wrote = w.sendTo(here, http.MethodPatch, "/api/content/"+item, map[string]any{"title": title}, "Cookie", cookie)
+				}
+				if wrote.status == http.StatusAccepted || wrote.status >= 300 {
+					w.Errorf("writer %d: %d %s", writer, wrote.status, wrote.body)
+					return
+				}
+				item = wrote.text("id")
+				if read := w.sendTo(there, http.MethodGet, "/api/content/"+item, nil, "Cookie", cookie); read.status != http.StatusOK || read.text("title") != title {
+					stale.Add(1)
+					w.Errorf("wrote %q, read %d %s", title, read.status, read.body)
+				}
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(start)
+	t.Logf("%d pairs in %s (%.0f a second), %d stale", pairs, took.Round(time.Millisecond), float64(pairs)/took.Seconds(), stale.Load())
+}
+
+// text returns a field of the resource in an answer.
+func (a answer) text(field string) string {
+	var body struct {
+		Data map[string]any `json:"data"`
+	}
+	if json.Unmarshal(a.body, &body) != nil {
+		return ""
+	}
+	s, _ := body.Data[field].(string)
+	return s
+}
