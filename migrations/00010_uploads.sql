@@ -42,3 +42,6 @@ CREATE INDEX orphan_cleanups_finished ON orphan_cleanups (finished_at DESC) WHER
 
 -- The search asks which item an original belongs to.
 CREATE INDEX media_object ON media_items (r2_key);
+
+-- Jobs that run and items that wait for one, by creator.
+CREATE INDEX media_jobs ON media_items (creator_id, status) WHERE status IN ('uploaded', 'transcoding') AND deleted_at IS NULL;
