@@ -1,7 +1,7 @@
 package purchase
 
 import (
-	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -38,7 +38,7 @@ func (r Returns) Allow(address string) bool {
 		return true
 	}
 	host := strings.ToLower(u.Hostname())
-	if ip := net.ParseIP(host); ip != nil {
+	if ip, err := netip.ParseAddr(host); err == nil {
 		return r.Local && ip.IsLoopback()
 	}
 	return hostName.MatchString(host) && (within(host, r.Hosts) || (r.Local && within(host, localHosts)))
