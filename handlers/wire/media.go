@@ -25,7 +25,7 @@ type Media struct {
 	ThumbnailKey         *string      `json:"thumbnailKey"`
 	WaveformKey          *string      `json:"waveformKey"`
 	WaveformImageKey     *string      `json:"waveformImageKey"`
-	ReadyVariants        []string     `json:"readyVariants"`
+	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
 	TranscodingError     *string      `json:"transcodingError"`
 	TranscodingErrorCode *string      `json:"transcodingErrorCode"`
 	TranscodingAttempts  int          `json:"transcodingAttempts"`
@@ -180,7 +180,7 @@ type TranscodingStatus struct {
 	TranscodingPriority  int          `json:"transcodingPriority"`
 	TranscodingProgress  *int         `json:"transcodingProgress"`
 	TranscodingStep      *string      `json:"transcodingStep"`
-	ReadyVariants        []string     `json:"readyVariants"`
+	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
 }
 
 // TranscodingStatusOf returns how far an item is.

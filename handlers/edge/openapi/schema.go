@@ -251,6 +251,8 @@ func (s *Schema) limit(tag string) (required bool) {
 		switch name {
 		case "required":
 			required = true
+		case "nullable": // a list that is null rather than empty
+			nullable(s)
 		case "minLength":
 			s.MinLength = number()
 		case "maxLength":
