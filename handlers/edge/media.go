@@ -295,52 +295,33 @@ var (
 // listMedia lists what the caller uploaded.
 func (e *Edge) listMedia(c *gin.Context) error {
 	q := paramsOf(c)
-	page, column, direction := q.paging(), mediaSortColumns[q.text("sortBy")], q.text("sortOrder")
-	owner := mustActor(c).UserID
-	w := where{conditions: []string{"deleted_at IS NULL"}}
-	w.and("creator_id = $", owner)
-	w.andIf("status = $", q.text("status"))
-	w.andIf("media_type = $", q.text("mediaType"))
-	of := listed{"media", owner, kind(q.text("status"), q.text("mediaType"))}
-	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "media_items", page)
+	page := q.paging()
+	items, total, err := e.mediaPage(c, mustActor(c).UserID, q.text("status"), q.text("mediaType"), mediaSortColumns[q.text("sortBy")], q.text("sortOrder"), page)
 	if err != nil {
 		return err
 	}
-	var items []wire.Media
-	if !at.empty() {
-		w.from(column, direction, at)
-		by := orderBy(column, direction)
-		if column == "uploaded_at" {
-			by = orderBySome(column, direction)
-		}
-		from, args := w.page("media_items", by, at)
-		rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM `+from, args...)
-		if err != nil {
-			return fmt.Errorf("list media: %w", err)
-		}
-		items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Media, error) {
-			item, err := postgres.Scan(row)
-			return wire.MediaOf(item), err
-		})
-		if err != nil {
-			return fmt.Errorf("list media: %w", err)
-		}
-	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
 	return nil
 }
 
-// mediaPage reads one page of a creator's items and counts them all. column and
-// order are SQL, from a list of ours.
-func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column, order string, page paging) ([]wire.Media, int64, error) {
-	const where = `creator_id = $1 AND deleted_at IS NULL AND ($2 = '' OR status = $2) AND ($3 = '' OR media_type = $3)`
-	args := []any{creator, status, mediaType}
-	var total int64
-	if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM media_items WHERE `+where, args...).Scan(&total); err != nil {
-		return nil, 0, fmt.Errorf("count media: %w", err)
+// mediaPage reads one page of a creator's items and how many there are in all. column
+// and direction are SQL, from a list of ours.
+func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column, direction string, page paging) ([]wire.Media, int64, error) {
+	w := where{conditions: []string{"deleted_at IS NULL"}}
+	w.and("creator_id = $", creator)
+	w.andIf("status = $", status)
+	w.andIf("media_type = $", mediaType)
+	at, err := e.placeBy(ctx, listed{"media", creator, kind(status, mediaType)}, "created_at", column, direction, &w, "media_items", page)
+	if err != nil || at.empty() {
+		return nil, at.total, err
 	}
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM media_items WHERE `+where+
-		` ORDER BY `+column+` `+order+` NULLS LAST, id `+order+` LIMIT $4 OFFSET $5`, append(args, page.limit, page.offset())...)
+	w.from(column, direction, at)
+	by := orderBy(column, direction)
+	if column == "uploaded_at" {
+		by = orderBySome(column, direction)
+	}
+	from, args := w.page("media_items", by, at)
+	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list media: %w", err)
 	}
@@ -351,5 +332,5 @@ func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column
 	if err != nil {
 		return nil, 0, fmt.Errorf("list media: %w", err)
 	}
-	return items, total, nil
+	return items, at.total, nil
 }
