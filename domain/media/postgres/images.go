@@ -141,7 +141,7 @@ WITH due AS (
     FROM due
 )
 UPDATE images i SET status = CASE WHEN used AND status <> 'sweeping' THEN status ELSE 'sweeping' END,
-       due_at = CASE WHEN used AND status <> 'sweeping' THEN $3 ELSE $2 END
+       due_at = CASE WHEN used AND status <> 'sweeping' THEN $3::timestamptz ELSE $2::timestamptz END
 FROM judged WHERE i.id = judged.id RETURNING i.id, i.prefix, i.status = 'sweeping'`, now, retry, now.Add(looksEvery), limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("claim images: %w", err)
