@@ -240,3 +240,23 @@ func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 		t.Errorf("events %s", got)
 	}
 }
+
+func TestARepeatedCompletionIsAnsweredAsTheFirstWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	u := w.signIn(t, "creator")
+	content := []byte(strings.Repeat("Dear diary, ", 100))
+	for name, file := range map[string][]byte{"false": content, "true": seeming} {
+		id, address := u.register(t, "video/mp4", len(file))
+		upload(t, address, "video/mp4", file).want(t, http.StatusOK, "")
+		header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "complete-" + name}
+		first := do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload-complete", header, nil)
+		again := do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload-complete", header, nil)
+		if first.status != again.status || first.body != again.body {
+			t.Errorf("a %s file: first %d %s, again %d %s", name, first.status, first.body, again.status, again.body)
+		}
+		if n := w.count(t, id, "media.uploaded") + w.count(t, id, "media.failed"); n != 1 {
+			t.Errorf("a %s file: %d events", name, n)
+		}
+	}
+}

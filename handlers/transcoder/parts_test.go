@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/objects"
 )
 
@@ -274,4 +277,57 @@ func TestADeletionRemovesOpenUploadsAndEveryObject(t *testing.T) {
 		t.Errorf("%d uploads are left in the store, %v", n, err)
 	}
 	u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNotFound, "")
+}
+
+// forgetful does what it is asked for, and the first answers get lost.
+type forgetful struct {
+	commands.PartsStore
+	asked atomic.Int32
+}
+
+var errLost = errors.New("the answer got lost")
+
+func (f *forgetful) StartParts(ctx context.Context, key, contentType string) (string, error) {
+	id, err := f.PartsStore.StartParts(ctx, key, contentType)
+	if f.asked.Add(1) == 1 {
+		return "", errLost
+	}
+	return id, err
+}
+
+func (f *forgetful) CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error {
+	err := f.PartsStore.CompleteParts(ctx, key, upload, parts)
+	if f.asked.Add(1) == 3 {
+		return errLost
+	}
+	return err
+}
+
+func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
+	t.Parallel()
+	store := &forgetful{}
+	w := newWorld(t, options{parts: func(real commands.PartsStore) commands.PartsStore {
+		store.PartsStore = real
+		return store
+	}})
+	u := w.signIn(t, "creator")
+	id, _ := u.register(t, "video/mp4", len(seeming))
+	path := u.open(t, id)
+	if n := query[int](t, w, `SELECT count(*) FROM media_uploads`); n != 1 {
+		t.Errorf("%d uploads are known", n)
+	}
+	u.sendPart(t, path, 1, seeming)
+	u.ask(t, http.MethodPost, path+"/complete", nil).want(t, http.StatusOK, "")
+	if n := w.count(t, id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
+		t.Errorf("uploaded %d times, the store was asked %d times", n, store.asked.Load())
+	}
+	if got := query[string](t, w, `SELECT status FROM media_uploads`); got != "completed" {
+		t.Errorf("status %s", got)
+	}
+	// The upload whose name got lost goes with the item.
+	u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNoContent, "")
+	eventually(t, "every object is removed", func() bool { return keys(t, w.media, "") == "[]" })
+	if n, err := w.media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
+		t.Errorf("%d uploads are left in the store, %v", n, err)
+	}
 }

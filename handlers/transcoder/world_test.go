@@ -67,6 +67,8 @@ type options struct {
 	development bool
 	// store replaces the bucket that the edge sees.
 	store func(*s3.Bucket) *s3.Bucket
+	// parts replaces the store that uploads in parts see.
+	parts func(commands.PartsStore) commands.PartsStore
 	// idle is how long a client may send nothing, readTimeout the server's limit for a whole request.
 	idle, readTimeout time.Duration
 }
@@ -90,6 +92,10 @@ func newWorld(t *testing.T, o options) *world {
 	t.Cleanup(w.dispatcher.Close)
 	w.media, w.assets = buckets(t)
 
+	var parts commands.PartsStore = w.media
+	if o.parts != nil {
+		parts = o.parts(parts)
+	}
 	limits := bus.DefaultStreamLimits()
 	js, err := jetstream.New(w.conn)
 	if err != nil {
@@ -101,7 +107,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	run(t, commands.NewRunner(commands.Config{
 		Pool: w.pool, Conn: w.conn, Limits: limits, Log: w.log,
-	}, []commands.Context{commands.Media{Development: o.development}}, []commands.External{&commands.Uploads{Store: w.media}}).Run)
+	}, []commands.Context{commands.Media{Development: o.development}}, []commands.External{&commands.Uploads{Store: parts}}).Run)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: database, Conn: w.conn, Limits: limits, Log: w.log, Poll: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
