@@ -12,6 +12,13 @@
 // library cannot call it per row without reading every row; it says the same in
 // SQL, and a test compares the two over random worlds.
 //
+// A second reading of the rules, the reference of the tests, agrees with it in random
+// worlds.
+//
+// Who manages an item ([Content.ManagedBy]) may ask for the decision about somebody
+// else, with the grants and the events behind them. That is fewer people than see
+// everything of an organization: it tells who bought what.
+//
 // # Grants
 //
 // A [Grant] is one ground for one user to see one item: a purchase, a gift, later a

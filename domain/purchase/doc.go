@@ -27,6 +27,8 @@
 // the currency and the rates of the split were frozen in the [Checkout]; the price
 // of today is of no interest.
 //
+// A buyer comes back from the provider to our own sites only; [Returns] says which.
+//
 // A session that was not opened here is believed because of its signature: its
 // metadata names the buyer and the content. A session that names neither is
 // somebody else's sale through the same account, and is left alone.

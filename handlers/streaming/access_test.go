@@ -181,7 +181,7 @@ func TestADecisionIsExplained(t *testing.T) {
 	disputed := w.publish(t, p, p.disputed(), 2)
 	w.eventually(t, 0, liveGrants, v.id, f.id)
 	if d := v.explained(t, f, ""); d.Allowed || d.Reason != "revoked" || len(d.Grants) != 1 || d.Grants[0].State != "revoked" ||
-		*d.Grants[0].RevokedReason != "dispute" || d.Grants[0].RevokedAt == nil || *d.Grants[0].SourceEventID != disputed.ID {
+		*d.Grants[0].RevokedReason != "dispute" || d.Grants[0].RevokedAt == nil || *d.Grants[0].SourceEventID != disputed.ID || d.Grants[0].SourceVersion != 2 {
 		t.Errorf("a disputing buyer: %+v", d)
 	}
 	w.exec(t, `INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at) VALUES

@@ -99,7 +99,10 @@ type Grant struct {
 	SourceID string `json:"sourceId"`
 	// SourceEventID is the event that put the grant into its state; null for a grant
 	// that no event made, and once the journal no longer holds the event.
-	SourceEventID *string      `json:"sourceEventId"`
+	SourceEventID *string `json:"sourceEventId"`
+	// SourceVersion is the version of the source after its newest event that counted;
+	// 0 for a source without events. With SourceID it names that event for ever.
+	SourceVersion int64        `json:"sourceVersion"`
 	State         access.State `json:"state" jsonschema:"enum=live,enum=revoked,enum=expired"`
 	CreatedAt     time.Time    `json:"createdAt"`
 	ExpiresAt     *time.Time   `json:"expiresAt"`
@@ -122,7 +125,7 @@ func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, told m
 	}
 	for i, g := range viewer.Grants {
 		d.Grants[i] = Grant{
-			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: nullable(told[g.ID]), State: g.State(now),
+			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: nullable(told[g.ID]), SourceVersion: g.SourceVersion, State: g.State(now),
 			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: nullable(g.RevokedReason),
 		}
 	}
