@@ -245,7 +245,7 @@ var fixtures = map[string]fixture{
 	"retryTranscoding":      {actor: "creator", state: "media failed"},
 	"getTranscodingStatus":  {actor: "creator", state: "media failed"},
 
-	"createCheckout":     {actor: "customer", state: "org paid", adjust: backHere},
+	"createCheckout":     {actor: "customer", state: "org paid", adjust: forItem},
 	"openPortal":         {actor: "customer", state: "-", adjust: backHere},
 	"verifyCheckout":     {actor: "customer", state: "checkout"},
 	"stripeBooking":      {actor: "stripe", state: "org paid", raw: stripeEvent("checkout.session.completed", paidSession), tolerant: true},
@@ -278,6 +278,12 @@ func nested(outer, inner, given string) func(*stage, map[string]any) {
 
 // jobOf makes a report one about the item's job.
 func jobOf(s *stage, body map[string]any) { body["jobId"] = "job-" + s.given["id"] }
+
+// forItem makes a checkout one of the stage's item.
+func forItem(s *stage, body map[string]any) {
+	body["contentId"] = s.given["id"]
+	backHere(s, body)
+}
 
 // backHere makes addresses lead back to this world's edge.
 func backHere(s *stage, body map[string]any) {

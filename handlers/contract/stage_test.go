@@ -204,7 +204,8 @@ func states() map[string]func(s *stage) {
 		"refunded": func(s *stage) { s.enter("bought"); s.refund() },
 		"about another": func(s *stage) {
 			s.enter("org paid")
-			s.given["?userId"] = s.users["other"]
+			s.given["?userId"] = flatID()
+			s.exec(s.user(s.given["?userId"], "customer")...)
 		},
 		"in organization": func(s *stage) { s.given["+organizationId"] = s.organization },
 		"with foreign media": func(s *stage) {

@@ -191,7 +191,9 @@ func (d *describer) answer(a Answer) *openapi.Response {
 	switch {
 	case a.Body != nil:
 		body := openapi.MediaType{Schema: d.schemas.Answer(reflect.TypeOf(a.Body))}
-		body.Example = d.schemas.AnswerExample(body.Schema)
+		if cmp.Or(a.Type, jsonType) == jsonType {
+			body.Example = d.schemas.AnswerExample(body.Schema)
+		}
 		response.Content = openapi.Ordered[openapi.MediaType]{{Name: cmp.Or(a.Type, jsonType), Value: body}}
 	case a.Type != "":
 		response.Content = openapi.Ordered[openapi.MediaType]{{Name: a.Type, Value: openapi.MediaType{Schema: &openapi.Schema{Type: openapi.Types{"string"}}}}}

@@ -282,6 +282,11 @@ func curl(d *openapi.Document, o *docOperation) string {
 			query = append(query, p.Name+"="+fmt.Sprint(p.Example))
 		}
 	}
+	for _, s := range o.Security {
+		if _, token := s["playbackToken"]; token {
+			query = append(query, "token=…")
+		}
+	}
 	if len(query) > 0 {
 		address += "?" + strings.Join(query, "&")
 	}

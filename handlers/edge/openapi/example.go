@@ -112,7 +112,7 @@ var usual = map[string]any{
 	"thumbnailUrl": aPicture, "avatarUrl": aPicture, "logoUrl": aPicture, "page": 1, "limit": 20, "total": 1, "totalPages": 1,
 	"positionSeconds": 42, "durationSeconds": 120, "percentComplete": 35, "fileSizeBytes": 1048576, "completed": false,
 	"streamingUrl": "https://codex.example/api/access/content/" + anID + "/hls/master.m3u8?token=…", "readyVariant": "720p",
-	"token": "…", "sessionUrl": "https://checkout.stripe.com/c/pay/cs_test_a1", "code": "NOT_FOUND", "message": "Content not found",
+	"token": "…", "sessionUrl": "https://checkout.stripe.com/c/pay/cs_test_a1", "contentBody": "Some words to read.", "code": "NOT_FOUND", "message": "Content not found",
 }
 
 // Usual returns the example of a field or parameter of this name, nil when there is
