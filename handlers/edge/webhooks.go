@@ -39,8 +39,8 @@ const (
 	accessWait = 2 * time.Second
 )
 
-// endpoints are the endpoints by name, with what they are for.
-var endpoints = []struct{ name, summary string }{
+// webhookEndpoints are the endpoints by name, with what they are for.
+var webhookEndpoints = []struct{ name, summary string }{
 	{"booking", "Take in what becomes of checkouts"},
 	{"payment", "Take in what becomes of payments"},
 	{"dispute", "Take in disputes"},
@@ -72,7 +72,7 @@ func (w *WebhookRoutes) Routes(e *Edge) []Route {
 		}
 	}
 	var routes []Route
-	for _, p := range endpoints {
+	for _, p := range webhookEndpoints {
 		routes = append(routes, route(p.name, "stripe"+strings.ToUpper(p.name[:1])+p.name[1:], p.summary, w.Secrets[p.name]))
 	}
 	development := route("dev", "stripeDevelopment", "Take in any event", w.Secrets["booking"])
