@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/s3"
 )
 
 // raw sends a request by hand, in pieces with pauses, and returns the answer.
@@ -125,4 +128,55 @@ func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 		t.Errorf("answer %s", a.body)
 	}
 	u.complete(t, id).want(t, http.StatusOK, "")
+}
+
+func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
+	t.Parallel()
+	arrived, received := make(chan struct{}), make(chan []byte, 1)
+	store := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		half := make([]byte, 64<<10)
+		if _, err := io.ReadFull(r.Body, half); err == nil {
+			close(arrived)
+		}
+		rest, _ := io.ReadAll(r.Body)
+		received <- append(half, rest...)
+		rw.Header().Set("ETag", `"e"`)
+	}))
+	t.Cleanup(store.Close)
+	w := newWorld(t, options{store: func(*s3.Bucket) *s3.Bucket {
+		client, err := s3.Open(s3.Config{Endpoint: store.URL, AccessKey: "a", SecretKey: "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Bucket(s3test.MediaBucket)
+	}})
+	u := w.signIn(t, "creator")
+	content := append(bytes.Clone(seeming), make([]byte, 1<<20)...)
+	id, _ := u.register(t, "video/mp4", len(content))
+	body, send := io.Pipe()
+	go func() {
+		_, _ = send.Write(content[:len(content)/2])
+		select {
+		case <-arrived: // only then comes the other half
+		case <-time.After(20 * time.Second):
+			t.Error("the store saw nothing before the client had sent everything")
+		}
+		_, _ = send.Write(content[len(content)/2:])
+		_ = send.Close()
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = int64(len(content))
+	req.Header.Set("Cookie", u.cookie)
+	req.Header.Set("Content-Type", "video/mp4")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := <-received; resp.StatusCode != http.StatusOK || !bytes.Equal(got, content) {
+		t.Errorf("answered %s, %d bytes in the store", resp.Status, len(got))
+	}
 }
