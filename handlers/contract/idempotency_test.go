@@ -1,0 +1,245 @@
+package contract_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// keyed are the operations that take an Idempotency-Key, and commands those of them
+// that may be asked for without waiting.
+func (d *description) keyed() (keyed, commands []string) {
+	for _, name := range d.names() {
+		takes := map[string]bool{}
+		for _, p := range d.operations[name].Parameters {
+			takes[at[string](p, "name")] = true
+		}
+		if takes["Idempotency-Key"] {
+			keyed = append(keyed, name)
+		}
+		if takes["Prefer"] {
+			commands = append(commands, name)
+		}
+	}
+	return keyed, commands
+}
+
+// prepared is a request that its operation's fixture makes, with a key.
+func (w *world) prepared(o *operation) (*stage, request) {
+	w.Helper()
+	f := fixtures[o.ID]
+	s := w.stage()
+	s.enter(f.state)
+	return s, s.prepared(o)
+}
+
+func (s *stage) prepared(o *operation) request {
+	s.Helper()
+	f := fixtures[o.ID]
+	var content []byte
+	kind := ""
+	switch {
+	case f.raw != nil:
+		content, kind = f.raw(s)
+	case o.Type == "application/json":
+		content, kind = must(json.Marshal(f.body(s, o)))(s.T), "application/json"
+	}
+	r := s.request(o, f.actor, content, kind)
+	r.headers["Idempotency-Key"] = uuid.NewString()
+	return r
+}
+
+// sendKeyed sends a request, signed anew where its actor signs: a signature is good
+// for once, a key for seven days.
+func (s *stage) sendKeyed(o *operation, r request) answer {
+	s.Helper()
+	r.headers = maps.Clone(r.headers)
+	return s.send(s.signed(r, fixtures[o.ID].actor))
+}
+
+// with returns the request with another body.
+func (r request) with(body map[string]any) request {
+	content, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	r.body = content
+	return r
+}
+
+// preferring returns the request with a preference.
+func (r request) preferring(what string) request {
+	r.headers = maps.Clone(r.headers)
+	r.headers["Prefer"] = what
+	return r
+}
+
+func TestTheSameRequestWithTheSameKeyIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.describe()
+	keyed, _ := d.keyed()
+	t.Logf("%d operations take a key", len(keyed))
+	if len(keyed) < 20 {
+		t.Fatalf("only %v take a key", keyed)
+	}
+	for _, name := range keyed {
+		t.Run(name, func(t *testing.T) {
+			o := d.operations[name]
+			s, r := w.in(t).prepared(o)
+			first := s.sendKeyed(o, r)
+			if first.status >= 300 {
+				t.Fatalf("the example is answered with %d %s", first.status, first.raw)
+			}
+			// What the first one changed must not change the answer to the second; a session
+			// that it ended is the one exception, because who asks is looked at first.
+			second := s.sendKeyed(o, r)
+			if second.status == http.StatusUnauthorized && endsTheSession[name] {
+				return
+			}
+			if second.status != first.status || !bytes.Equal(second.raw, first.raw) {
+				t.Errorf("first %d %s, then %d %s", first.status, first.raw, second.status, second.raw)
+			}
+		})
+	}
+}
+
+// endsTheSession are the operations after which the request's session is no more.
+var endsTheSession = map[string]bool{"deleteAccount": true}
+
+func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.describe()
+	keyed, _ := d.keyed()
+	for _, name := range keyed {
+		t.Run(name, func(t *testing.T) {
+			o := d.operations[name]
+			s, r := w.in(t).prepared(o)
+			if first := s.sendKeyed(o, r); first.status >= 300 {
+				t.Fatalf("the example is answered with %d %s", first.status, first.raw)
+			}
+			if endsTheSession[name] {
+				return
+			}
+			others := 0
+			var body map[string]any
+			if content, _ := r.body.([]byte); o.Type == "application/json" && json.Unmarshal(content, &body) == nil {
+				for _, other := range variations(o, body) {
+					again := s.sendKeyed(o, r.with(other))
+					if again.status == http.StatusBadRequest {
+						continue // it would not have been a request
+					}
+					others++
+					w.in(t).refusesReuse(again)
+				}
+			}
+			if strings.Contains(o.Path, "{") {
+				// The same words about something else.
+				s.enter(fixtures[name].state)
+				next := s.prepared(o)
+				next.headers["Idempotency-Key"] = r.headers["Idempotency-Key"]
+				if next.path != r.path {
+					others++
+					w.in(t).refusesReuse(s.sendKeyed(o, next))
+				}
+			}
+			t.Logf("%d other requests", others)
+		})
+	}
+}
+
+func (w *world) refusesReuse(a answer) {
+	w.Helper()
+	if a.status != http.StatusUnprocessableEntity || !strings.Contains(string(a.raw), "IDEMPOTENCY_KEY_REUSED") {
+		w.Errorf("another request with the key is answered with %d %s", a.status, a.raw)
+	}
+}
+
+// variations are bodies that differ in one field each.
+func variations(o *operation, body map[string]any) []map[string]any {
+	var list []map[string]any
+	for _, field := range slices.Sorted(maps.Keys(body)) {
+		other := maps.Clone(body)
+		switch value := body[field].(type) {
+		case string:
+			if at[[]any](o.Schema, "properties", field, "enum") != nil || at[string](o.Schema, "properties", field, "format") != "" {
+				continue
+			}
+			other[field] = value + "x"
+		case float64:
+			other[field] = value + 1
+		case bool:
+			other[field] = !value
+		default:
+			continue
+		}
+		list = append(list, other)
+	}
+	return list
+}
+
+func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.describe()
+	_, commands := d.keyed()
+	if len(commands) < 15 {
+		t.Fatalf("only %v are commands", commands)
+	}
+	t.Logf("%d operations are commands", len(commands))
+	for _, name := range commands {
+		t.Run(name, func(t *testing.T) {
+			if endsTheSession[name] {
+				return // the second could not ask any more
+			}
+			o := d.operations[name]
+			s, r := w.in(t).prepared(o)
+			async := r.preferring("respond-async")
+			answers := make(chan answer, 2)
+			for range 2 {
+				go func() { answers <- s.sendKeyed(o, async) }()
+			}
+			var place string
+			for range 2 {
+				a := <-answers
+				switch {
+				case a.status == http.StatusAccepted && (place == "" || place == a.header.Get("Location")):
+					place = a.header.Get("Location")
+				case a.status >= 300 || a.status == http.StatusAccepted:
+					t.Fatalf("%d %s, at %s; the other is at %s", a.status, a.raw, a.header.Get("Location"), place)
+				}
+			}
+			if place == "" {
+				t.Fatal("neither was accepted for later")
+			}
+			if r.session == "" {
+				if final := s.sendKeyed(o, r); final.status >= 300 || final.status == http.StatusAccepted {
+					t.Errorf("in the end: %d %s", final.status, final.raw)
+				}
+				return // programs cannot look at operations
+			}
+			var operation answer
+			for deadline := time.Now().Add(within); ; {
+				operation = w.send(request{method: http.MethodGet, path: place, session: r.session})
+				if status := operation.text("data.status"); status != "" && status != "accepted" {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("no outcome: %d %s", operation.status, operation.raw)
+				}
+			}
+			final := s.sendKeyed(o, r)
+			if final.status >= 300 || operation.at("data.response.status") != float64(final.status) {
+				t.Errorf("the operation says %s, the request %d %s", operation.raw, final.status, final.raw)
+			}
+		})
+	}
+}
