@@ -211,7 +211,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		Pool: p.batchPool, Conn: p.conn, Partitions: p.cfg.Partitions, Limits: p.limits, Log: p.log,
 	}, []commands.Context{
 		commands.User{},
-		commands.Organization{},
+		commands.Organization{PublicURL: p.cfg.PublicURL},
 		commands.Content{PayoutsRequired: p.cfg.RequirePayouts},
 		commands.Media{Development: p.cfg.development()},
 		commands.Image{},

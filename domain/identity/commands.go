@@ -1,23 +1,16 @@
 package identity
 
 import (
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/codex-platform/codex/domain"
 )
 
 // Limits of the contract, in characters.
 const (
-	maxName        = 255
-	maxEmail       = 254 // RFC 5321, a path without its brackets
-	maxLocalPart   = 64
-	maxDescription = 5000
-	maxURL         = 2048
+	maxEmail     = 254 // RFC 5321, a path without its brackets
+	maxLocalPart = 64
 )
 
 // SignUp asks for an account. It carries a password: it never travels on the bus
@@ -83,15 +76,6 @@ type RevokeSession struct {
 	Token string `json:"token,omitempty" jsonschema:"maxLength=256,example=0198f3a0-1c1d-7a2b-8f3e-2f1d0c9b8a76"`
 }
 
-// CreateOrganization asks for a new tenant, owned by who asks.
-type CreateOrganization struct {
-	Name        string  `json:"name"`
-	Slug        string  `json:"slug"`
-	Description *string `json:"description,omitempty"`
-	LogoURL     *string `json:"logoUrl,omitempty"`
-	WebsiteURL  *string `json:"websiteUrl,omitempty"`
-}
-
 // Validate normalises the request (trims the name, lower-cases the address) and
 // returns the fields that break a rule.
 func (s *SignUp) Validate() []domain.Field {
@@ -151,21 +135,6 @@ func (r *RevokeSession) Validate() []domain.Field {
 	return v.bad
 }
 
-// Validate trims the texts; an empty optional text counts as absent.
-func (c *CreateOrganization) Validate() []domain.Field {
-	v := &check{}
-	c.Name, c.Slug = strings.TrimSpace(c.Name), strings.TrimSpace(c.Slug)
-	v.line("name", c.Name, 1, maxName)
-	if message := BadSlug(c.Slug); message != "" {
-		v.refuse("slug", message)
-	}
-	c.Description, c.LogoURL, c.WebsiteURL = present(c.Description), present(c.LogoURL), present(c.WebsiteURL)
-	v.optional("description", c.Description, maxDescription)
-	v.url("logoUrl", c.LogoURL)
-	v.url("websiteUrl", c.WebsiteURL)
-	return v.bad
-}
-
 // present trims a text and returns nil when nothing is left.
 func present(s *string) *string {
 	if s == nil {
@@ -193,37 +162,4 @@ func ValidEmail(address string) bool {
 	local, host, found := strings.Cut(address, "@")
 	return found && len(address) <= maxEmail && len(local) <= maxLocalPart &&
 		localPart.MatchString(local) && hostName.MatchString(host)
-}
-
-func (v *check) length(path, s string, low, high int) bool {
-	if n := utf8.RuneCountInString(s); n < low || n > high {
-		v.refuse(path, "must have "+strconv.Itoa(low)+" to "+strconv.Itoa(high)+" characters")
-		return false
-	}
-	return true
-}
-
-// line is a text of one line.
-func (v *check) line(path, s string, low, high int) {
-	if v.length(path, s, low, high) && strings.ContainsFunc(s, unicode.IsControl) {
-		v.refuse(path, "must be a single line")
-	}
-}
-
-func (v *check) optional(path string, s *string, high int) {
-	if s != nil {
-		v.length(path, *s, 0, high)
-	}
-}
-
-// url accepts absolute http(s) addresses without credentials.
-func (v *check) url(path string, s *string) {
-	if s == nil {
-		return
-	}
-	u, err := url.Parse(*s)
-	if err != nil || len(*s) > maxURL || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil ||
-		strings.ContainsFunc(*s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
-		v.refuse(path, "must be an http or https address of at most "+strconv.Itoa(maxURL)+" characters")
-	}
 }

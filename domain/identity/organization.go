@@ -10,24 +10,11 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// MemberRole is what a member may do in an organization.
-type MemberRole string
-
-// The organization roles. Owners and admins manage it; they and creators publish
-// in it; subscribers and members see what is meant for members.
-const (
-	OwnerMember      MemberRole = "owner"
-	AdminMember      MemberRole = "admin"
-	CreatorMember    MemberRole = "creator"
-	SubscriberMember MemberRole = "subscriber"
-	PlainMember      MemberRole = "member"
-)
-
 // ErrSlugTaken and its kin are refusals that clients may switch on.
 var (
 	ErrSlugTaken            = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another organization has this slug")
 	ErrOrganizationNotFound = domain.Missing("ORGANIZATION_NOT_FOUND", "Organization")
-	errMayNotFound          = domain.Refuse(domain.Forbidden, "", "Only creators may create an organization")
+	ErrMayNotFound          = domain.Refuse(domain.Forbidden, "", "Only creators may create an organization")
 )
 
 // Organization is a tenant.
@@ -41,15 +28,12 @@ type Organization struct {
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	// DeletedAt is when it ended; its slug is free again since.
+	DeletedAt *time.Time
 }
 
-// Membership is a user's active place in an organization.
-type Membership struct {
-	OrganizationID string
-	UserID         string
-	Role           MemberRole
-	JoinedAt       time.Time
-}
+// Live says that the organization exists and was not deleted.
+func (o Organization) Live() bool { return o.ID != "" && o.DeletedAt == nil }
 
 // Founders are the platform roles that may create an organization.
 var Founders = []Role{Creator, Admin, PlatformOwner}
@@ -67,7 +51,7 @@ type FoundingFacts struct {
 func Found(id string, cmd CreateOrganization, facts FoundingFacts, now time.Time) (Organization, Membership, []events.Fact, error) {
 	switch {
 	case !slices.Contains(Founders, facts.ActorRole):
-		return Organization{}, Membership{}, nil, errMayNotFound
+		return Organization{}, Membership{}, nil, ErrMayNotFound
 	case facts.SlugTaken:
 		return Organization{}, Membership{}, nil, ErrSlugTaken
 	}
@@ -75,7 +59,9 @@ func Found(id string, cmd CreateOrganization, facts FoundingFacts, now time.Time
 		ID: id, Name: cmd.Name, Slug: cmd.Slug, Description: cmd.Description, LogoURL: cmd.LogoURL, WebsiteURL: cmd.WebsiteURL,
 		Version: 2, CreatedAt: now, UpdatedAt: now,
 	}
-	m := Membership{OrganizationID: id, UserID: facts.ActorID, Role: OwnerMember, JoinedAt: now}
+	m := Membership{
+		OrganizationID: id, UserID: facts.ActorID, Role: OwnerMember, Status: ActiveMember, JoinedAt: &now, CreatedAt: now, UpdatedAt: now,
+	}
 	return o, m, []events.Fact{
 		{Tenant: id, AggregateID: id, Version: 1, Payload: events.OrganizationCreated{
 			OrganizationID: id, OwnerID: facts.ActorID, Slug: o.Slug,
@@ -84,6 +70,69 @@ func Found(id string, cmd CreateOrganization, facts FoundingFacts, now time.Time
 			OrganizationID: id, UserID: facts.ActorID, Role: string(m.Role),
 		}},
 	}, nil
+}
+
+// Update changes the fields that are set. slugTaken says that another live
+// organization has the new slug. What stays as it was changes nothing.
+func (o Organization) Update(cmd UpdateOrganization, a Authority, slugTaken bool, now time.Time) (Organization, []events.Payload, error) {
+	if err := a.Admit(o, true); err != nil {
+		return o, nil, err
+	}
+	if slugTaken {
+		return o, nil, ErrSlugTaken
+	}
+	before := o
+	var fields []string
+	for _, f := range []struct {
+		name  string
+		to    domain.Optional[string]
+		field **string
+	}{
+		{"description", cmd.Description, &o.Description},
+		{"logoUrl", cmd.LogoURL, &o.LogoURL},
+		{"websiteUrl", cmd.WebsiteURL, &o.WebsiteURL},
+	} {
+		if f.to.Set && !equal(f.to.Value, *f.field) {
+			*f.field, fields = f.to.Value, append(fields, f.name)
+		}
+	}
+	if cmd.Name.Value != nil && *cmd.Name.Value != o.Name {
+		o.Name, fields = *cmd.Name.Value, append(fields, "name")
+	}
+	if cmd.Slug.Value != nil && *cmd.Slug.Value != o.Slug {
+		o.Slug, fields = *cmd.Slug.Value, append(fields, "slug")
+	}
+	if len(fields) == 0 {
+		return before, nil, nil
+	}
+	o.UpdatedAt = now
+	return o, []events.Payload{events.OrganizationUpdated{OrganizationID: o.ID, Slug: o.Slug, Fields: fields}}, nil
+}
+
+func equal(a, b *string) bool {
+	return a == b || (a != nil && b != nil && *a == *b)
+}
+
+// Delete ends the organization: nobody is a member any more, and another one may
+// take its slug. What was published in it stays with who made and who bought it.
+func (o Organization) Delete(a Authority, now time.Time) (Organization, []events.Payload, error) {
+	if err := a.Admit(o, true); err != nil {
+		return o, nil, err
+	}
+	o.DeletedAt, o.UpdatedAt = &now, now
+	return o, []events.Payload{events.OrganizationDeleted{OrganizationID: o.ID}}, nil
+}
+
+// After returns the organization with the version it has after what happened to it
+// and to its members, and the facts to tell. Its members are part of it: so two
+// changes of who owns it never cross.
+func (o Organization) After(happened []events.Payload) (Organization, []events.Fact) {
+	facts := make([]events.Fact, len(happened))
+	for i, p := range happened {
+		o.Version++
+		facts[i] = events.Fact{Tenant: o.ID, AggregateID: o.ID, Version: o.Version, Payload: p}
+	}
+	return o, facts
 }
 
 const maxSlug = 255

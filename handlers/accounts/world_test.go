@@ -92,7 +92,7 @@ func newWorld(t *testing.T, o options) *world {
 	}))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	cfg := edge.Config{Pool: w.pool, PublicURL: w.url, Development: !o.production, LimitFactor: edge.NoLimits, Now: w.now, Log: log}
+	cfg := edge.Config{Pool: w.pool, PublicURL: w.url, Development: !o.production, LimitFactor: edge.NoLimits, Workers: w.workers(t), Now: w.now, Log: log}
 	if o.limited {
 		cfg.LimitFactor = 1
 	}
@@ -101,7 +101,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	e, err := edge.New(cfg,
 		edge.AuthRoutes{Passwords: w.hasher, Committed: func() { w.woken.Add(1) }},
-		edge.OrganizationRoutes{}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
+		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: w.streamTokens(t)}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
 		web.Mailbox{Pool: w.pool, Development: !o.production, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func (w *world) startBus(t *testing.T, log *slog.Logger) *bus.Dispatcher {
 	run(t, reactions.New(reactions.Config{Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log}, reactions.Erasure(w.now)).Run)
 	run(t, commands.NewRunner(commands.Config{
 		Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log,
-	}, []commands.Context{commands.Organization{}, commands.User{}}, nil).Run)
+	}, []commands.Context{commands.Organization{PublicURL: w.url}, commands.User{}}, nil).Run)
 	dispatcher, err := bus.NewDispatcher(conn, uuid.NewString(), 1, log)
 	if err != nil {
 		t.Fatal(err)

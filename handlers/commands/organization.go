@@ -13,15 +13,25 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// Organization applies the commands of context "organization".
-type Organization struct{}
+// Organization applies the commands of context "organization": those about tenants
+// and about their members.
+type Organization struct {
+	// PublicURL is how people reach the platform, without a trailing slash; links in
+	// mails begin with it.
+	PublicURL string
+}
 
 // Name implements Context.
 func (Organization) Name() string { return "organization" }
 
 // Open implements Context.
-func (Organization) Open(batch []events.Command) Unit {
-	u := &organizationUnit{cmds: batch, payloads: make([]any, len(batch)), slugs: map[string]string{}, actors: newActors()}
+func (o Organization) Open(batch []events.Command) Unit {
+	u := &organizationUnit{
+		cmds: batch, payloads: make([]any, len(batch)), publicURL: o.PublicURL,
+		organizations: map[string]identity.Organization{}, slugs: map[string]string{}, members: map[postgres.Place]identity.Membership{},
+		people: map[string]identity.User{}, addresses: map[string]identity.User{},
+		changed: map[string]bool{}, moved: map[postgres.Place]bool{},
+	}
 	for i, cmd := range batch {
 		u.payloads[i] = decodeOrganization(cmd)
 	}
@@ -30,64 +40,186 @@ func (Organization) Open(batch []events.Command) Unit {
 
 // decodeOrganization returns the command's struct, or the error to refuse it with.
 func decodeOrganization(cmd events.Command) any {
+	var payload any
 	switch cmd.Type {
 	case "organization.create":
-		payload := &identity.CreateOrganization{}
-		if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-			return fmt.Errorf("decode %s: %w", cmd.Type, err)
-		}
-		return payload
+		payload = &identity.CreateOrganization{}
+	case "organization.update":
+		payload = &identity.UpdateOrganization{}
+	case "organization.delete":
+		payload = &identity.DeleteOrganization{}
+	case "organization.invite":
+		payload = &identity.InviteMember{}
+	case "organization.accept":
+		payload = &identity.AcceptInvitation{}
+	case "organization.decline":
+		payload = &identity.DeclineInvitation{}
+	case "organization.change_role":
+		payload = &identity.ChangeMember{}
+	case "organization.remove_member":
+		payload = &identity.RemoveMember{}
 	default:
 		return fmt.Errorf("unknown command %q", cmd.Type)
 	}
+	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
+		return fmt.Errorf("decode %s: %w", cmd.Type, err)
+	}
+	return payload
 }
 
 type organizationUnit struct {
-	cmds     []events.Command
-	payloads []any
-	slugs    map[string]string // of live organizations → organization
-	actors   *actors
+	cmds      []events.Command
+	payloads  []any
+	publicURL string
 
-	founded []identity.Organization
-	owners  []identity.Membership
+	organizations map[string]identity.Organization
+	slugs         map[string]string // of live organizations → organization
+	members       map[postgres.Place]identity.Membership
+	people        map[string]identity.User // who asks and who is asked about, by id
+	addresses     map[string]identity.User // the same and who is invited, by address
+
+	order   []string // changed organizations
+	changed map[string]bool
+	places  []postgres.Place // changed memberships
+	moved   map[postgres.Place]bool
+	mails   []identity.Mail
 }
 
-// Load implements Unit.
+// Load implements Unit. The lock on the organizations comes first: everything about
+// their members that is read after it holds until the commit.
 func (u *organizationUnit) Load(b *pgx.Batch) {
-	var slugs []string
+	var ids, slugs, users, emails []string
 	for i, cmd := range u.cmds {
-		u.actors.want(cmd.ActorID, "")
-		if p, ok := u.payloads[i].(*identity.CreateOrganization); ok {
+		users = append(users, cmd.ActorID)
+		switch p := u.payloads[i].(type) {
+		case *identity.CreateOrganization:
 			slugs = append(slugs, p.Slug)
+			continue
+		case *identity.UpdateOrganization:
+			slugs = appendSet(slugs, p.Slug.Value)
+		case *identity.InviteMember:
+			emails = append(emails, p.Email)
+		case *identity.ChangeMember:
+			users = append(users, p.UserID)
+		case *identity.RemoveMember:
+			users = append(users, p.UserID)
 		}
+		ids = append(ids, cmd.AggregateID)
 	}
-	u.actors.load(b)
-	postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
+	if len(ids) > 0 {
+		postgres.QueueLockOrganizations(b, ids, u.organizations)
+		postgres.QueueMembers(b, ids, users, emails, u.members)
+	}
+	postgres.QueuePeople(b, users, emails, u.people, u.addresses)
+	if len(slugs) > 0 {
+		postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
+	}
 }
 
 // Decide implements Unit. A slug that another transaction takes meanwhile is
 // refused by the unique index; the batch is then applied again, one by one.
 func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
 	cmd := u.cmds[i]
+	before := u.organizations[cmd.AggregateID]
 	switch p := u.payloads[i].(type) {
 	case *identity.CreateOrganization:
-		facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: identity.Role(u.actors.roles[cmd.ActorID])}
-		_, facts.SlugTaken = u.slugs[p.Slug]
-		organization, owner, happened, err := identity.Found(cmd.AggregateID, *p, facts, now)
+		return u.found(cmd, *p, now)
+	case *identity.UpdateOrganization:
+		taken := false
+		if p.Slug.Value != nil {
+			owner, found := u.slugs[*p.Slug.Value]
+			taken = found && owner != before.ID
+		}
+		next, happened, err := before.Update(*p, u.authority(cmd), taken, now)
 		if err != nil {
 			return Outcome{}, err
 		}
-		u.slugs[p.Slug] = organization.ID
-		u.founded, u.owners = append(u.founded, organization), append(u.owners, owner)
-		return Created(wire.OrganizationOf(organization), happened...), nil
+		facts := u.keep(before, next, happened)
+		return Changed(wire.OrganizationOf(next), facts...), nil
+	case *identity.DeleteOrganization:
+		next, happened, err := before.Delete(u.authority(cmd), now)
+		if err != nil {
+			return Outcome{}, err
+		}
+		return Done(u.keep(before, next, happened)...), nil
 	case error:
 		return Outcome{}, p
 	default:
-		return Outcome{}, fmt.Errorf("unexpected payload %T", p)
+		return u.decideMember(cmd, before, p, now)
+	}
+}
+
+func (u *organizationUnit) found(cmd events.Command, p identity.CreateOrganization, now time.Time) (Outcome, error) {
+	facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: u.people[cmd.ActorID].Role}
+	_, facts.SlugTaken = u.slugs[p.Slug]
+	o, owner, happened, err := identity.Found(cmd.AggregateID, p, facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	u.slugs[o.Slug] = o.ID
+	u.write(o)
+	u.place(owner)
+	return Created(wire.OrganizationOf(o), happened...), nil
+}
+
+// authority is what the actor of a command may do in its organization.
+func (u *organizationUnit) authority(cmd events.Command) identity.Authority {
+	a := identity.Authority{UserID: cmd.ActorID, Platform: u.people[cmd.ActorID].Role}
+	m := u.members[postgres.Place{OrganizationID: cmd.AggregateID, UserID: cmd.ActorID}]
+	if m.Status == identity.ActiveMember {
+		a.Member = m.Role
+	}
+	return a
+}
+
+// keep makes the next state visible to the commands that follow in the batch, and
+// returns the facts of what happened.
+func (u *organizationUnit) keep(before, next identity.Organization, happened []events.Payload) []events.Fact {
+	if len(happened) == 0 {
+		return nil
+	}
+	delete(u.slugs, before.Slug)
+	if next.Live() {
+		u.slugs[next.Slug] = next.ID
+	}
+	next, facts := next.After(happened)
+	u.write(next)
+	return facts
+}
+
+func (u *organizationUnit) write(o identity.Organization) {
+	u.organizations[o.ID] = o
+	if !u.changed[o.ID] {
+		u.changed[o.ID] = true
+		u.order = append(u.order, o.ID)
+	}
+}
+
+func (u *organizationUnit) place(m identity.Membership) {
+	at := postgres.Place{OrganizationID: m.OrganizationID, UserID: m.UserID}
+	u.members[at] = m
+	if !u.moved[at] {
+		u.moved[at] = true
+		u.places = append(u.places, at)
 	}
 }
 
 // Save implements Unit.
 func (u *organizationUnit) Save(b *pgx.Batch) error {
-	return postgres.QueueFound(b, u.founded, u.owners)
+	organizations := make([]identity.Organization, len(u.order))
+	for i, id := range u.order {
+		organizations[i] = u.organizations[id]
+	}
+	members := make([]identity.Membership, len(u.places))
+	for i, at := range u.places {
+		members[i] = u.members[at]
+	}
+	if err := postgres.QueueSaveOrganizations(b, organizations); err != nil {
+		return err
+	}
+	if err := postgres.QueueSaveMembers(b, members); err != nil {
+		return err
+	}
+	postgres.QueueMails(b, u.mails)
+	return nil
 }

@@ -14,31 +14,85 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// OrganizationRoutes serves /api/organizations.
+// OrganizationRoutes serves /api/organizations: tenants, their public pages and
+// their members.
 type OrganizationRoutes struct{}
 
-// Register implements Routes.
-func (OrganizationRoutes) Register(e *Edge, r gin.IRouter) {
+// organizationSlug is an organization's slug in the path.
+var organizationSlug = Param{Name: "slug", Kind: paramText, check: identity.MalformedSlug}
+
+// Routes implements [Resource].
+func (OrganizationRoutes) Routes(e *Edge) []Route {
 	founders := make([]string, len(identity.Founders))
 	for i, role := range identity.Founders {
 		founders[i] = string(role)
 	}
-	g := r.Group("/api/organizations")
-	g.POST("", e.signedIn(founders...), e.createOrganization)
-	g.GET("", e.signedIn(), e.listOrganizations)
-	g.GET("/check-slug/:slug", e.signedIn(), e.checkOrganizationSlug)
-	g.GET("/slug/:slug", e.signedIn(), e.getOrganizationBySlug)
-	g.GET("/my-organizations", e.signedIn(), e.listOwnOrganizations)
-	g.GET("/:id", e.signedIn(), e.getOrganization)
+	notFound := []*domain.Error{identity.ErrOrganizationNotFound}
+	managed := append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
+	routes := []Route{
+		{
+			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
+			Who: withSession(founders...), Body: identity.CreateOrganization{}, Command: true,
+			Answers:  []Answer{single[wire.Organization](http.StatusCreated)},
+			Refusals: []*domain.Error{identity.ErrSlugTaken, identity.ErrMayNotFound}, Handle: e.createOrganization,
+		},
+		{
+			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
+			Notes: "The platform's owner sees all.", Who: withSession(),
+			Params:  pagedWith(textParam("search", 255), oneOfParam("sortBy", "createdAt", "name"), oneOfParam("sortOrder", "desc", "asc")),
+			Answers: []Answer{listOf[wire.Organization]()}, Handle: e.listOrganizations,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
+			Summary: "Say whether a new organization could have a slug", Who: withSession(), Params: []Param{organizationSlug},
+			Answers: []Answer{single[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
+			Who: withSession(), Params: []Param{organizationSlug}, Answers: []Answer{single[wire.Organization](http.StatusOK)},
+			Refusals: notFound, Handle: e.getOrganizationBySlug,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
+			Summary: "List the organizations that the caller is an active member of, with the role in each", Who: withSession(),
+			Answers: []Answer{single[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
+			Notes: "To who is no member it is not there.", Who: withSession(), Answers: []Answer{single[wire.Organization](http.StatusOK)},
+			Refusals: notFound, Handle: e.getOrganization,
+		},
+		{
+			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
+			Notes: "For owners and admins.", Who: withSession(), Body: identity.UpdateOrganization{}, Command: true,
+			Answers:  []Answer{single[wire.Organization](http.StatusOK)},
+			Refusals: append([]*domain.Error{identity.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
+		},
+		{
+			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
+			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
+				"What was published stays with who made it, and buyers keep what they bought.",
+			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
+			Refusals: managed, Handle: e.change("organization.delete", identity.DeleteOrganization{}),
+		},
+	}
+	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
 }
 
-func (e *Edge) createOrganization(c *gin.Context) {
+func (e *Edge) createOrganization(c *gin.Context) error {
 	var request identity.CreateOrganization
 	if err := decode(c, &request); err != nil {
-		e.refuse(c, err)
-		return
+		return err
 	}
-	e.submit(c, "organization.create", newID(), request)
+	return e.apply(c, "organization.create", newID(), request)
+}
+
+func (e *Edge) updateOrganization(c *gin.Context) error {
+	var request identity.UpdateOrganization
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	return e.apply(c, "organization.update", paramsOf(c).uuid("id"), request)
 }
 
 // activeMember is true for the organizations o in which user $1 has an active
@@ -46,86 +100,71 @@ func (e *Edge) createOrganization(c *gin.Context) {
 const activeMember = `EXISTS (SELECT FROM organization_memberships m
 	WHERE m.organization_id = o.id AND m.user_id = $1 AND m.status = 'active')`
 
+// seesAll says that the actor looks after the whole platform.
+func (a *Actor) seesAll() bool { return a.Role == string(identity.PlatformOwner) }
+
 // getOrganization answers members, and the platform's owner; to everyone else the
 // organization is not there.
-func (e *Edge) getOrganization(c *gin.Context) {
-	id, err := pathID(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
+func (e *Edge) getOrganization(c *gin.Context) error {
 	actor := mustActor(c)
 	o, err := postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.id = $2 AND o.deleted_at IS NULL AND ($3 OR `+activeMember+`)`,
-		actor.UserID, id, actor.Role == string(identity.PlatformOwner)))
-	e.answerOrganization(c, o, err)
+		actor.UserID, paramsOf(c).uuid("id"), actor.seesAll()))
+	return answerOrganization(c, o, err)
 }
 
 // getOrganizationBySlug answers everybody who is signed in: what it shows is what
 // the organization's public page shows.
-func (e *Edge) getOrganizationBySlug(c *gin.Context) {
-	slug, err := pathSlug(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
-	o, err := postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
-FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, slug))
-	e.answerOrganization(c, o, err)
+func (e *Edge) getOrganizationBySlug(c *gin.Context) error {
+	o, err := e.organizationBySlug(c)
+	return answerOrganization(c, o, err)
 }
 
-func (e *Edge) answerOrganization(c *gin.Context, o identity.Organization, err error) {
+// organizationBySlug reads the live organization whose slug is in the path, or
+// [pgx.ErrNoRows].
+func (e *Edge) organizationBySlug(c *gin.Context) (identity.Organization, error) {
+	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
+FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, paramsOf(c).text("slug")))
+}
+
+func answerOrganization(c *gin.Context, o identity.Organization, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		e.refuse(c, identity.ErrOrganizationNotFound)
+		return identity.ErrOrganizationNotFound
 	case err != nil:
-		e.refuse(c, fmt.Errorf("read the organization: %w", err))
-	default:
-		c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationOf(o)})
+		return fmt.Errorf("read the organization: %w", err)
 	}
-}
-
-// pathSlug returns the path parameter slug when it looks like one.
-func pathSlug(c *gin.Context) (string, error) {
-	slug := c.Param("slug")
-	if message := identity.MalformedSlug(slug); message != "" {
-		return "", domain.BadFields([]domain.Field{{Path: "slug", Message: message}})
-	}
-	return slug, nil
+	c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationOf(o)})
+	return nil
 }
 
 // checkOrganizationSlug says whether a new organization could have a slug.
-func (e *Edge) checkOrganizationSlug(c *gin.Context) {
-	slug, err := pathSlug(c)
-	if err != nil {
-		e.refuse(c, err)
-		return
-	}
+func (e *Edge) checkOrganizationSlug(c *gin.Context) error {
+	slug := paramsOf(c).text("slug")
 	var taken bool
-	err = e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
+	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("check the slug: %w", err))
-		return
+		return fmt.Errorf("check the slug: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: gin.H{"available": !taken && !identity.ReservedSlug(slug)}})
+	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken && !identity.ReservedSlug(slug)}})
+	return nil
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.
-func (e *Edge) listOwnOrganizations(c *gin.Context) {
+func (e *Edge) listOwnOrganizations(c *gin.Context) error {
 	rows, err := e.cfg.Pool.Query(c, `
 SELECT o.id, o.name, o.slug, o.logo_url, m.role
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
 WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o.name, o.id`, mustActor(c).UserID)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list own organizations: %w", err))
-		return
+		return fmt.Errorf("list own organizations: %w", err)
 	}
 	own, err := pgx.CollectRows(rows, pgx.RowToStructByPos[wire.OwnOrganization])
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list own organizations: %w", err))
-		return
+		return fmt.Errorf("list own organizations: %w", err)
 	}
 	c.JSON(http.StatusOK, wire.Single{Data: own})
+	return nil
 }
 
 // organizationOrder are the orders that a list may be asked for.
@@ -135,36 +174,29 @@ var organizationOrder = map[string]string{
 }
 
 // listOrganizations answers with one page of the caller's own organizations, never
-// with those of others.
-func (e *Edge) listOrganizations(c *gin.Context) {
-	q := newQuery(c)
-	page, search := q.paging(), q.text("search", 255)
-	order := organizationOrder[q.oneOf("sortBy", "createdAt", "name")+" "+q.oneOf("sortOrder", "desc", "asc")]
-	if err := q.err(); err != nil {
-		e.refuse(c, err)
-		return
-	}
-	const where = ` FROM organizations o WHERE o.deleted_at IS NULL AND ` + activeMember + `
+// with those of others; the platform's owner sees all.
+func (e *Edge) listOrganizations(c *gin.Context) error {
+	q := paramsOf(c)
+	page := q.paging()
+	const where = ` FROM organizations o WHERE o.deleted_at IS NULL AND ($3 OR ` + activeMember + `)
   AND ($2 = '' OR strpos(lower(o.name), lower($2)) > 0 OR strpos(o.slug, lower($2)) > 0)`
-	user := mustActor(c).UserID
+	args := []any{mustActor(c).UserID, q.text("search"), mustActor(c).seesAll()}
 	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+where, user, search).Scan(&total); err != nil {
-		e.refuse(c, fmt.Errorf("count organizations: %w", err))
-		return
+	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
+		return fmt.Errorf("count organizations: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+where+` ORDER BY `+order+` LIMIT $3 OFFSET $4`,
-		user, search, page.limit, page.offset())
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+where+
+		` ORDER BY `+organizationOrder[q.text("sortBy")+" "+q.text("sortOrder")]+` LIMIT $4 OFFSET $5`, append(args, page.limit, page.offset())...)
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list organizations: %w", err))
-		return
+		return fmt.Errorf("list organizations: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Organization, error) {
 		o, err := postgres.ScanOrganization(row)
 		return wire.OrganizationOf(o), err
 	})
 	if err != nil {
-		e.refuse(c, fmt.Errorf("list organizations: %w", err))
-		return
+		return fmt.Errorf("list organizations: %w", err)
 	}
 	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 )
 
+const insertMail = `
+INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
+VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $9)
+ON CONFLICT (template, recipient, source_id) DO NOTHING`
+
 // InsertMail writes a mail for the mailer to deliver. A mail of the same template
 // to the same recipient about the same source exists only once.
 func InsertMail(ctx context.Context, tx pgx.Tx, m identity.Mail) error {
-	_, err := tx.Exec(ctx, `
-INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
-VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $9)
-ON CONFLICT (template, recipient, source_id) DO NOTHING`,
+	_, err := tx.Exec(ctx, insertMail,
 		m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created)
 	if err != nil {
 		return fmt.Errorf("insert mail: %w", err)

@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/identity"
+)
+
+// MemberColumns are the columns that ScanMember reads, from a table or alias named
+// m. Rows of other programs do not say when a membership began: then it is when the
+// row was made.
+const MemberColumns = `m.id, m.organization_id, m.user_id, m.role, m.status, m.invited_by, m.invited_at, m.invitation_expires_at,
+	CASE WHEN m.status = 'invited' THEN m.joined_at ELSE COALESCE(m.joined_at, m.created_at) END, m.created_at, m.updated_at`
+
+// ScanMember reads MemberColumns, and after them the columns that more points to.
+func ScanMember(row pgx.Row, more ...any) (identity.Membership, error) {
+	var m identity.Membership
+	err := row.Scan(append([]any{
+		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, &m.Status, &m.InvitedBy, &m.InvitedAt, &m.ExpiresAt, &m.JoinedAt,
+		&m.CreatedAt, &m.UpdatedAt,
+	}, more...)...)
+	return m, err
+}
+
+// Place names one user's place in one organization.
+type Place struct{ OrganizationID, UserID string }
+
+// QueuePeople queues the read of live accounts by id or by address, not locked.
+func QueuePeople(b *pgx.Batch, ids, emails []string, byID, byEmail map[string]identity.User) {
+	b.Queue(`SELECT `+UserColumns+` FROM users u
+WHERE (u.id = ANY($1::text[]) OR u.email = ANY($2::text[])) AND u.deleted_at IS NULL`, ids, emails).Query(func(rows pgx.Rows) error {
+		users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
+		for _, u := range users {
+			byID[u.ID], byEmail[u.Email] = u, u
+		}
+		return err
+	})
+}
+
+// QueueMembers queues the read of the places of users, named by id or by address, in
+// organizations, and of all their active owners. The organizations must be locked
+// before: that locks the places too.
+func QueueMembers(b *pgx.Batch, organizations, users, emails []string, found map[Place]identity.Membership) {
+	b.Queue(`SELECT `+MemberColumns+` FROM organization_memberships m
+WHERE m.organization_id = ANY($1::uuid[])
+  AND (m.user_id = ANY($2::text[]) OR m.user_id IN (SELECT u.id FROM users u WHERE u.email = ANY($3::text[]))
+       OR (m.role = 'owner' AND m.status = 'active'))`, organizations, users, emails).Query(func(rows pgx.Rows) error {
+		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.Membership, error) { return ScanMember(row) })
+		for _, m := range members {
+			found[Place{m.OrganizationID, m.UserID}] = m
+		}
+		return err
+	})
+}
+
+type memberRow struct {
+	ID             string                `json:"id,omitempty"`
+	OrganizationID string                `json:"organization_id"`
+	UserID         string                `json:"user_id"`
+	Role           identity.MemberRole   `json:"role"`
+	Status         identity.MemberStatus `json:"status"`
+	InvitedBy      *string               `json:"invited_by"`
+	InvitedAt      *time.Time            `json:"invited_at"`
+	ExpiresAt      *time.Time            `json:"invitation_expires_at"`
+	JoinedAt       *time.Time            `json:"joined_at"`
+	CreatedAt      time.Time             `json:"created_at"`
+	UpdatedAt      time.Time             `json:"updated_at"`
+}
+
+// QueueSaveMembers queues one statement that writes places, new ones and changed
+// ones. A new one without an id gets one.
+func QueueSaveMembers(b *pgx.Batch, members []identity.Membership) error {
+	if len(members) == 0 {
+		return nil
+	}
+	rows := make([]memberRow, len(members))
+	for i, m := range members {
+		rows[i] = memberRow(m)
+	}
+	body, err := json.Marshal(rows)
+	if err != nil {
+		return fmt.Errorf("marshal member rows: %w", err)
+	}
+	b.Queue(`
+INSERT INTO organization_memberships
+    (id, organization_id, user_id, role, status, invited_by, invited_at, invitation_expires_at, joined_at, created_at, updated_at)
+SELECT COALESCE(id, gen_random_uuid()), organization_id, user_id, role, status, invited_by, invited_at, invitation_expires_at, joined_at,
+       created_at, updated_at
+FROM json_to_recordset($1::json) AS r (id uuid, organization_id uuid, user_id text, role text, status text, invited_by text,
+    invited_at timestamptz, invitation_expires_at timestamptz, joined_at timestamptz, created_at timestamptz, updated_at timestamptz)
+ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, status = excluded.status,
+    invited_by = excluded.invited_by, invited_at = excluded.invited_at, invitation_expires_at = excluded.invitation_expires_at,
+    joined_at = excluded.joined_at, updated_at = excluded.updated_at`, string(body))
+	return nil
+}
+
+// QueueMails queues the writes of mails for the mailer to deliver. A mail of the
+// same template to the same recipient about the same source exists only once.
+func QueueMails(b *pgx.Batch, mails []identity.Mail) {
+	for _, m := range mails {
+		b.Queue(insertMail, m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created)
+	}
+}

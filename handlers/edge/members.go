@@ -1,0 +1,194 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/identity/workersig"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+
+// userIDParam is a user's id in the path: they are no UUIDs.
+var userIDParam = Param{Name: "userId", Kind: paramText, check: func(v string) string {
+	if !userIDPattern.MatchString(v) {
+		return "must have 1 to 64 letters and digits"
+	}
+	return ""
+}}
+
+// memberRoutes are about who belongs to an organization. managed are the refusals of
+// what its owners and admins do.
+func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
+	const members = "/api/organizations/:id/members"
+	lead := append([]*domain.Error{identity.ErrNotOwner, identity.ErrMemberNotFound, identity.ErrLastOwner}, managed...)
+	member := []Answer{single[wire.Member](http.StatusOK)}
+	own := []Answer{single[wire.OwnMembership](http.StatusOK)}
+	return []Route{
+		{
+			Method: "GET", Path: members, Name: "listMembers", Summary: "List the members of an organization",
+			Notes:   "For members. Owners and admins see addresses, invitations and former members; the others see active members only.",
+			Who:     withSession(),
+			Params:  pagedWith(optionalParam("role", memberRoles...), optionalParam("status", "active", "inactive", "invited")),
+			Answers: []Answer{listOf[wire.Member]()}, Refusals: tenantRefusals, Handle: e.listMembers,
+		},
+		{
+			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
+			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
+				"for which they have seven days.",
+			Who: withSession(), Body: identity.InviteMember{}, Command: true, Answers: []Answer{single[wire.Member](http.StatusCreated)},
+			Refusals: append([]*domain.Error{
+				identity.ErrNotOwner, identity.ErrUserNotFound, identity.ErrAlreadyMember, identity.ErrAlreadyInvited,
+			}, managed...),
+			Handle: e.inviteMember,
+		},
+		{
+			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
+			Notes: "Accepting again changes nothing.", Who: withSession(), Command: true, Answers: member,
+			Refusals: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
+			Handle:   e.change("organization.accept", identity.AcceptInvitation{}),
+		},
+		{
+			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
+			Who: withSession(), Command: true, Answers: []Answer{noContent},
+			Refusals: []*domain.Error{identity.ErrInvitationNotFound},
+			Handle:   e.change("organization.decline", identity.DeclineInvitation{}),
+		},
+		{
+			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
+			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
+			Who:   withSession(), Params: []Param{userIDParam}, Body: identity.ChangeRole{}, Command: true, Answers: member,
+			Refusals: append([]*domain.Error{identity.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
+		},
+		{
+			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
+			Notes: "For owners and admins; only owners remove owners and admins. Members may remove themselves. It takes effect at once.",
+			Who:   withSession(), Params: []Param{userIDParam}, Command: true, Answers: []Answer{noContent},
+			Refusals: lead, Handle: e.removeMember,
+		},
+		{
+			Method: "GET", Path: members + "/my-membership", Name: "getMyMembership", Summary: "Read the caller's place in an organization",
+			Notes: "All null without one.", Who: withSession(), Answers: own, Handle: e.getOwnMembership,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/:id/my-membership", Name: "getOwnMembership",
+			Summary: "Read the caller's place in an organization", Notes: "All null without one.",
+			Who: withSession(), Answers: own, Handle: e.getOwnMembership,
+		},
+		{
+			Method: "GET", Path: "/api/organizations/:id/membership/:userId", Name: "getMembership",
+			Summary: "Tell another program a user's active place in an organization", Notes: "All null without one.",
+			Who: signedWorker, Params: []Param{userIDParam}, Answers: []Answer{single[wire.ActiveMembership](http.StatusOK)},
+			Refusals: workersig.Refusals, Handle: e.getMembership,
+		},
+	}
+}
+
+func (e *Edge) inviteMember(c *gin.Context) error {
+	var request identity.InviteMember
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), request)
+}
+
+func (e *Edge) changeMemberRole(c *gin.Context) error {
+	var request identity.ChangeRole
+	if err := decode(c, &request); err != nil {
+		return err
+	}
+	q := paramsOf(c)
+	return e.apply(c, "organization.change_role", q.uuid("id"), identity.ChangeMember{UserID: q.text("userId"), Role: request.Role})
+}
+
+func (e *Edge) removeMember(c *gin.Context) error {
+	if err := noBody(c); err != nil {
+		return err
+	}
+	q := paramsOf(c)
+	return e.apply(c, "organization.remove_member", q.uuid("id"), identity.RemoveMember{UserID: q.text("userId")})
+}
+
+func (e *Edge) listMembers(c *gin.Context) error {
+	t, err := e.pathTenant(c, false)
+	if err != nil {
+		return err
+	}
+	q := paramsOf(c)
+	page, managed := q.paging(), t.authority.Manages()
+	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id
+WHERE m.organization_id = $1 AND ($2 = '' OR m.role = $2) AND ($3 = '' OR m.status = $3) AND ($4 OR m.status = 'active')`
+	args := []any{t.organization.ID, q.text("role"), q.text("status"), managed}
+	var total int64
+	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from, args...).Scan(&total); err != nil {
+		return fmt.Errorf("count members: %w", err)
+	}
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url`+from+
+		` ORDER BY m.created_at, m.id LIMIT $5 OFFSET $6`, append(args, page.limit, page.offset())...)
+	if err != nil {
+		return fmt.Errorf("list members: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Member, error) {
+		var u identity.User
+		m, err := postgres.ScanMember(row, &u.Name, &u.Email, &u.Image, &u.AvatarURL)
+		return wire.MemberOf(m, u, managed), err
+	})
+	if err != nil {
+		return fmt.Errorf("list members: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
+}
+
+// membership reads a user's place in a live organization, the zero Membership when
+// there is none.
+func (e *Edge) membership(c *gin.Context, organizationID, userID string) (identity.Membership, error) {
+	m, err := postgres.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.MemberColumns+`
+FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
+JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
+WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return identity.Membership{}, nil
+	}
+	if err != nil {
+		return m, fmt.Errorf("read the membership: %w", err)
+	}
+	return m, nil
+}
+
+// getOwnMembership answers everybody: a foreign organization and one that does not
+// exist look the same.
+func (e *Edge) getOwnMembership(c *gin.Context) error {
+	m, err := e.membership(c, paramsOf(c).uuid("id"), mustActor(c).UserID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: wire.OwnMembershipOf(m)})
+	return nil
+}
+
+func (e *Edge) getMembership(c *gin.Context) error {
+	if err := e.verifyWorker(c); err != nil {
+		return err
+	}
+	q := paramsOf(c)
+	m, err := e.membership(c, q.uuid("id"), q.text("userId"))
+	if err != nil {
+		return err
+	}
+	var view wire.ActiveMembership
+	if m.Status == identity.ActiveMember {
+		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: view})
+	return nil
+}

@@ -1,0 +1,146 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/handlers/wire"
+)
+
+// publicOrganizationRoutes are what everyone may know of an organization. They look
+// at no session, so that anything between us and the reader may keep the answers.
+func (e *Edge) publicOrganizationRoutes() []Route {
+	route := func(path, name, summary string, params []Param, answer Answer, show func(*gin.Context, identity.Organization) error) Route {
+		return Route{
+			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
+			Params: append([]Param{organizationSlug}, params...), Answers: []Answer{answer},
+			Refusals: []*domain.Error{identity.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
+		}
+	}
+	return []Route{
+		route("", "getOrganizationBranding", "Read how an organization looks", nil, single[wire.Branding](http.StatusOK),
+			func(c *gin.Context, o identity.Organization) error {
+				c.JSON(http.StatusOK, wire.Single{Data: wire.BrandingOf(o.LogoURL)})
+				return nil
+			}),
+		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, single[wire.OrganizationInfo](http.StatusOK),
+			func(c *gin.Context, o identity.Organization) error {
+				c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationInfoOf(o)})
+				return nil
+			}),
+		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
+			single[wire.OrganizationStats](http.StatusOK), e.showStats),
+		route("/creators", "listOrganizationCreators", "List who publishes in an organization", pagedWith(),
+			listOf[wire.OrganizationCreator](), e.showCreators),
+		route("/members", "listPublicMembers", "List an organization's members", pagedWith(optionalParam("role", memberRoles...)),
+			listOf[wire.PublicMember](), e.showMembers),
+	}
+}
+
+var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
+
+// showOrganization serves one view of the organization whose slug is in the path.
+func (e *Edge) showOrganization(show func(*gin.Context, identity.Organization) error) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		o, err := e.organizationBySlug(c)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return identity.ErrOrganizationNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("read the organization: %w", err)
+		}
+		c.Header("Cache-Control", catalogueCache)
+		return show(c, o)
+	}
+}
+
+// publishedIn selects what the catalogue of organization $1 shows.
+const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.deleted_at IS NULL AND c.access_type <> 'private'`
+
+// publishers are the roles of members who publish.
+const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
+
+func (e *Edge) showStats(c *gin.Context, o identity.Organization) error {
+	var s wire.OrganizationStats
+	err := e.cfg.Pool.QueryRow(c, `
+SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
+       count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(c.view_count), 0),
+       (SELECT count(*) FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
+FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id WHERE `+publishedIn, o.ID).
+		Scan(&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written, &s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
+	if err != nil {
+		return fmt.Errorf("count what is published: %w", err)
+	}
+	rows, err := e.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publishedIn+`
+  AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, o.ID)
+	if err == nil {
+		s.Categories, err = pgx.CollectRows(rows, pgx.RowToStructByPos[wire.CategoryCount])
+	}
+	if err != nil {
+		return fmt.Errorf("count categories: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Single{Data: s})
+	return nil
+}
+
+// memberOrder lists who may do most first, and then who joined first.
+const memberOrder = `array_position(ARRAY['owner', 'admin', 'creator', 'subscriber', 'member'], m.role::text),
+	COALESCE(m.joined_at, m.created_at), m.id`
+
+func (e *Edge) showCreators(c *gin.Context, o identity.Organization) error {
+	page := paramsOf(c).paging()
+	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL`
+	var total int64
+	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from+` WHERE `+publishers, o.ID).Scan(&total); err != nil {
+		return fmt.Errorf("count creators: %w", err)
+	}
+	rows, err := e.cfg.Pool.Query(c, `
+SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, COALESCE(m.joined_at, m.created_at), u.bio, made.n, made.newest`+from+`
+CROSS JOIN LATERAL (
+    SELECT (SELECT count(*) FROM content c WHERE c.creator_id = u.id AND `+publishedIn+`) AS n,
+           (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
+                       'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
+            FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
+                  WHERE c.creator_id = u.id AND `+publishedIn+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r) AS newest
+) made
+WHERE `+publishers+` ORDER BY `+memberOrder+` LIMIT $2 OFFSET $3`, o.ID, page.limit, page.offset())
+	if err != nil {
+		return fmt.Errorf("list creators: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.OrganizationCreator, error) {
+		var v wire.OrganizationCreator
+		return v, row.Scan(&v.Name, &v.Username, &v.AvatarURL, &v.Role, &v.JoinedAt, &v.Bio, &v.ContentCount, &v.RecentContent)
+	})
+	if err != nil {
+		return fmt.Errorf("list creators: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
+}
+
+func (e *Edge) showMembers(c *gin.Context, o identity.Organization) error {
+	page, role := paramsOf(c).paging(), paramsOf(c).text("role")
+	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
+WHERE m.organization_id = $1 AND m.status = 'active' AND ($2 = '' OR m.role = $2)`
+	var total int64
+	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from, o.ID, role).Scan(&total); err != nil {
+		return fmt.Errorf("count members: %w", err)
+	}
+	rows, err := e.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, COALESCE(m.joined_at, m.created_at)`+
+		from+` ORDER BY `+memberOrder+` LIMIT $3 OFFSET $4`, o.ID, role, page.limit, page.offset())
+	if err != nil {
+		return fmt.Errorf("list members: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[wire.PublicMember])
+	if err != nil {
+		return fmt.Errorf("list members: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	return nil
+}
