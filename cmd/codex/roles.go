@@ -53,6 +53,10 @@ func (p *platform) edge() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(proxies) == 0 && !p.cfg.development() {
+		// Something terminates TLS in front, and hides who the clients are.
+		p.log.Warn("all clients count as one address: set CODEX_TRUSTED_PROXIES to the networks of the proxy in front")
+	}
 	checks, err := p.checks()
 	if err != nil {
 		return nil, err
