@@ -38,7 +38,7 @@ func (b *BecomeCreator) Validate() []domain.Field {
 }
 
 // UpdateProfile changes the fields that are set. Another e-mail address takes effect
-// only when it is proven.
+// only when it is proven; null gives one up that waits for it.
 type UpdateProfile struct {
 	DisplayName domain.Optional[string]      `json:"displayName,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
 	Email       domain.Optional[string]      `json:"email,omitzero" jsonschema:"format=email,maxLength=254"`
@@ -58,7 +58,6 @@ func (p *UpdateProfile) Validate() []domain.Field {
 	}
 	v := limits(p)
 	given(v, "displayName", p.DisplayName)
-	given(v, "email", p.Email)
 	given(v, "username", p.Username)
 	if p.DisplayName.Value != nil {
 		v.singleLine("displayName", *p.DisplayName.Value)
@@ -68,6 +67,9 @@ func (p *UpdateProfile) Validate() []domain.Field {
 	}
 	return v.bad
 }
+
+// Wants reports whether the command asks for another address than an account has.
+func (p *UpdateProfile) Wants(has string) bool { return p.Email.Value != nil && *p.Email.Value != has }
 
 // UpdateUser changes what the account itself shows, as sign-up set it.
 type UpdateUser struct {
@@ -129,9 +131,9 @@ type ProfileFacts struct {
 	UsernameTaken, EmailTaken bool
 }
 
-// UpdateProfile changes what a command sets. Another address becomes the pending one,
-// the account's own cancels that. proof says that the pending address has to be
-// proven: it is new, or asked for again.
+// UpdateProfile changes what a command sets. Another address becomes the pending one;
+// the account's own changes nothing, because clients send what they show. proof says
+// that the pending address has to be proven: it is new, or asked for again.
 func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time) (next User, proof bool, happened []events.Payload, err error) {
 	var changed []string
 	set(&changed, "name", &u.Name, cmd.DisplayName.Value)
@@ -145,15 +147,14 @@ func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time
 	if cmd.SocialLinks.Set && !sameLinks(u.Links, cmd.SocialLinks.Value) {
 		u.Links, changed = cmd.SocialLinks.Value, append(changed, "social_links")
 	}
-	if address := cmd.Email.Value; address != nil {
-		wanted := address
-		if *address == u.Email {
-			wanted = nil
-		} else if facts.EmailTaken {
+	if cmd.Wants(u.Email) {
+		if facts.EmailTaken {
 			return User{}, false, nil, ErrEmailTaken
 		}
-		proof = wanted != nil
-		setOptional(&changed, "pending_email", &u.PendingEmail, domain.Optional[string]{Set: true, Value: wanted})
+		proof = true
+	}
+	if proof || cmd.Email.Value == nil {
+		setOptional(&changed, "pending_email", &u.PendingEmail, cmd.Email)
 	}
 	next, happened = u.updated(changed, now)
 	return next, proof, happened, nil

@@ -13,6 +13,8 @@ const (
 	SignInFailures = 5
 	// VerificationMails is how many verification mails one address gets in a window.
 	VerificationMails = 5
+	// EmailChanges is how many times a user asks for another address in a window.
+	EmailChanges = 10
 	// ResetMails is how many reset mails one address gets in a window.
 	ResetMails = 3
 	// ThrottleWindow is the length of a window.

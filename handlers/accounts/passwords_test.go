@@ -107,6 +107,38 @@ func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *world) {
 	}
 }
 
+// TestAResetLeadsOnlyToThisSite: who asks for a reset is not who gets the mail, and
+// must not be able to have its token sent elsewhere.
+func TestAResetLeadsOnlyToThisSite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{production: true})
+	w.member(t, "ada@example.org")
+	for _, address := range []string{"https://evil.test/reset", "//evil.test", "http://evil.test"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/auth/request-password-reset",
+			strings.NewReader(`{"email":"ada@example.org","redirectTo":"`+address+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "evil.test"
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Forwarded-Host", "evil.test")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d", address, response.StatusCode)
+		}
+	}
+	for _, page := range []string{"/new-password", w.url + "/new-password"} {
+		w.browser(t).post(t, "/api/auth/request-password-reset", map[string]any{"email": "ada@example.org", "redirectTo": page}).want(t, http.StatusOK)
+	}
+	if links := w.mailedLinks(t, "password-reset", "ada@example.org"); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") || !strings.HasPrefix(links[1], "/new-password?token=") {
+		t.Errorf("links %v", links)
+	}
+}
+
 func aWrongTokenResetsNothing(t *testing.T, w *world) {
 	b := w.member(t, "wrong@example.org")
 	verification := w.browser(t)

@@ -123,11 +123,16 @@ func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) 
 			return err
 		})
 	}
-	if errors.Is(err, errClaimed) {
-		_, err = a.replay(c, k, cmd)
+	refusal, refused := domain.AsError(err)
+	if !refused && !errors.Is(err, errClaimed) {
 		return err
 	}
-	if refusal, ok := domain.AsError(err); ok {
+	// What another request with this key did meanwhile is the answer to this one, too:
+	// it may be the very reason for the refusal.
+	if replayed, failed := a.replay(c, k, cmd); replayed || failed != nil {
+		return failed
+	}
+	if refused {
 		a.keepRefusal(c, cmd, fingerprint, refusal)
 	}
 	return err

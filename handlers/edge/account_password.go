@@ -48,7 +48,7 @@ func (a *auth) requestReset(c *gin.Context) error {
 	var request identity.RequestReset
 	err := decode(c, &request)
 	if err == nil {
-		err = a.checkCallback(c, "redirectTo", request.RedirectTo)
+		err = a.checkCallback("redirectTo", request.RedirectTo)
 	}
 	if err != nil {
 		return err
@@ -101,7 +101,13 @@ func (a *auth) resetPassword(c *gin.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx) (outcome, error) { return resetByMail(ctx, tx, token, hash, now) }, nil
+		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+			// First, because a sign-in locks its failures before the account, too.
+			if err := postgres.ClearHits(ctx, tx, failureKey(v.Email)); err != nil {
+				return outcome{}, err
+			}
+			return resetByMail(ctx, tx, token, hash, now)
+		}, nil
 	})
 }
 
@@ -118,9 +124,6 @@ func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash stri
 		return outcome{}, identity.ErrBadResetToken
 	}
 	facts, _, err := replacePassword(ctx, tx, user, hash, true, now)
-	if err == nil {
-		err = postgres.ClearHits(ctx, tx, failureKey(user.Email))
-	}
 	if err != nil {
 		return outcome{}, err
 	}
@@ -201,9 +204,6 @@ func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, acto
 	}
 	if !found || !alive { // signed out or deleted meanwhile
 		return outcome{}, errSignedOut
-	}
-	if err := admit(ctx, tx, user.Email, now); err != nil {
-		return outcome{}, err
 	}
 	facts, user, err := replacePassword(ctx, tx, user, hash, false, now)
 	if err != nil {

@@ -122,13 +122,3 @@ func (e *Edge) crossOrigin(c *gin.Context) {
 func isSafe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
-
-// ownOrigin reports whether an origin is this edge's, or a web app's that is at home
-// here.
-func (e *Edge) ownOrigin(c *gin.Context, origin string) bool {
-	if e.origins.allows(origin) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && u.Host == c.Request.Host
-}

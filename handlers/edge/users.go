@@ -37,7 +37,7 @@ func (r UserRoutes) Routes(e *Edge) []Route {
 		{
 			Method: "PATCH", Path: "/api/user/profile", Name: "updateProfile", Summary: "Change the fields that are given",
 			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
-				"the old address is told. The account's own address cancels that. `socialLinks` is replaced as a whole.",
+				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
 			Who: withSession(), Body: identity.UpdateProfile{}, Keyed: true, Answers: profile,
 			Refusals: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: u.updateProfile,
 		},
@@ -92,10 +92,8 @@ func (u *users) updateProfile(c *gin.Context) error {
 		return err
 	}
 	return u.once(c, keyed{typ: "account.update_profile", actor: mustActor(c).UserID, request: request}, func() (change, error) {
-		if address := request.Email.Value; address != nil {
-			if err := u.limit(c, postgres.VerificationMails, *address, identity.VerificationMails); err != nil {
-				return nil, err
-			}
+		if err := u.limitChanges(c, request); err != nil {
+			return nil, err
 		}
 		return u.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			facts, err := profileFacts(ctx, tx, user, request)
@@ -103,12 +101,28 @@ func (u *users) updateProfile(c *gin.Context) error {
 				return identity.User{}, nil, err
 			}
 			next, proof, happened, err := user.UpdateProfile(request, facts, u.now())
-			if err == nil && request.Email.Set {
+			if err == nil && (proof || next.PendingEmail == nil && user.PendingEmail != nil) {
 				err = u.awaitProof(ctx, tx, next, proof)
 			}
 			return next, happened, err
 		}), nil
 	})
+}
+
+// limitChanges counts a request that would write to an address, for that address and
+// for who asks.
+func (u *users) limitChanges(c *gin.Context, request identity.UpdateProfile) error {
+	if !request.Email.Set {
+		return nil
+	}
+	user, err := u.self(c)
+	if err != nil || !request.Wants(user.Email) {
+		return err
+	}
+	if err := u.limit(c, "email-change", user.ID, identity.EmailChanges); err != nil {
+		return err
+	}
+	return u.limit(c, postgres.VerificationMails, *request.Email.Value, identity.VerificationMails)
 }
 
 // profileFacts looks up what the decision over a profile rests on. What another
@@ -117,8 +131,8 @@ func profileFacts(ctx context.Context, tx pgx.Tx, user identity.User, request id
 	if name := request.Username.Value; name != nil {
 		facts.UsernameTaken, err = postgres.UsernameTaken(ctx, tx, *name, user.ID)
 	}
-	if address := request.Email.Value; address != nil && *address != user.Email && err == nil {
-		facts.EmailTaken, err = postgres.EmailTaken(ctx, tx, *address)
+	if err == nil && request.Wants(user.Email) {
+		facts.EmailTaken, err = postgres.EmailTaken(ctx, tx, *request.Email.Value)
 	}
 	return facts, err
 }

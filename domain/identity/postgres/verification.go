@@ -47,16 +47,22 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 
 // TakeVerification uses a token up and returns what it proves. The account's other
 // tokens for the same purpose are used up with it. It reports false when the token is
-// wrong, for another purpose, was used, or is too old.
+// wrong, for another purpose, was used, or is too old. The account is locked before
+// its tokens are, here as everywhere.
 func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
-	hash := token.Hash()
-	v, found, err := scanVerification(tx.QueryRow(ctx, `DELETE FROM verification
-WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id IS NOT NULL RETURNING `+verificationColumns, hash[:], purposes, now))
-	if err != nil {
-		return identity.Verification{}, false, fmt.Errorf("take the verification: %w", err)
+	v, found, err := PeekVerification(ctx, tx, token, now, purposes...)
+	if err != nil || !found {
+		return v, false, err
 	}
-	if !found {
-		return v, false, nil
+	if _, err := tx.Exec(ctx, `SELECT FROM users WHERE id = $1 FOR UPDATE`, v.UserID); err != nil {
+		return v, false, fmt.Errorf("lock the account: %w", err)
+	}
+	tag, err := tx.Exec(ctx, `DELETE FROM verification WHERE id = $1`, v.ID)
+	if err != nil {
+		return v, false, fmt.Errorf("take the verification: %w", err)
+	}
+	if tag.RowsAffected() == 0 { // used by another request meanwhile
+		return identity.Verification{}, false, nil
 	}
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
 }
