@@ -107,7 +107,8 @@ SELECT list_days_follow('media_items', $$
 -- 'content' is what creators made, kind is status/type. 'published' is the public
 -- catalogue of an organization, and of everyone under the owner '': kind is the type.
 -- 'offered' is what an organization has for its members ('member') and for those who
--- manage it ('management').
+-- manage it ('management'). 'browse' is what its creators published, in the order of
+-- their making: all of it, or what is not private ('open'), and its type.
 SELECT list_days_follow('content', $$
     SELECT 'content', r.creator_id, a || '/' || b, list_day(r.created_at)
     FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.content_type]) b
@@ -120,6 +121,11 @@ SELECT list_days_follow('content', $$
     SELECT 'offered', r.organization_id::text, kind, list_day(r.published_at)
     FROM unnest(ARRAY['management', CASE WHEN r.access_type IN ('free', 'paid', 'members') THEN 'member' END]) kind
     WHERE r.organization_id IS NOT NULL AND kind IS NOT NULL
+      AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL
+    UNION ALL
+    SELECT 'browse', r.organization_id::text, a || '/' || b, list_day(r.created_at)
+    FROM unnest(ARRAY['all', CASE WHEN r.access_type <> 'private' THEN 'open' END]) a, unnest(ARRAY['*', r.content_type]) b
+    WHERE r.organization_id IS NOT NULL AND a IS NOT NULL
       AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL $$);
 
 -- The members of organizations: kind is role/status.
@@ -264,7 +270,19 @@ CREATE INDEX content_by_sales ON content (creator_id, purchase_count, id) INCLUD
 
 DROP INDEX content_public;
 DROP INDEX content_discover;
-CREATE INDEX content_public ON content (organization_id, published_at, id) INCLUDE (content_type, access_type) WHERE status = 'published' AND deleted_at IS NULL;
-CREATE INDEX content_public_title ON content (organization_id, title, id) INCLUDE (content_type, access_type) WHERE status = 'published' AND deleted_at IS NULL;
+CREATE INDEX content_public ON content (organization_id, published_at, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL;
+CREATE INDEX content_public_created ON content (organization_id, created_at, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_public_updated ON content (organization_id, updated_at, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_public_title ON content (organization_id, title, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_public_views ON content (organization_id, view_count, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_public_sales ON content (organization_id, purchase_count, id) INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_private ON content (creator_id, organization_id) WHERE access_type = 'private' AND deleted_at IS NULL;
 CREATE INDEX content_discover ON content (published_at, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
-CREATE INDEX content_discover_title ON content (title, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
+CREATE INDEX content_discover_title ON content (title, id) INCLUDE (content_type)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL AND access_type <> 'private';

@@ -97,29 +97,44 @@ var browseParams = pagedWith(
 func (e *Edge) browseContent(c *gin.Context) error {
 	q, actor := paramsOf(c), mustActor(c)
 	organization := q.uuid("organizationId")
-	var manages bool
+	// own: the caller has private items there, which nobody counted for them.
+	var manages, own bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
-		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin'))`, organization, actor.UserID).Scan(&manages)
+		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin')),
+		EXISTS (SELECT FROM content WHERE creator_id = $2 AND organization_id = $1 AND access_type = 'private' AND deleted_at IS NULL)`,
+		organization, actor.UserID).Scan(&manages, &own)
 	if err != nil {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
 	w := where{conditions: []string{"status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL"}}
 	w.and("organization_id = $::uuid", organization)
-	if !manages {
+	seen := "all"
+	switch {
+	case manages:
+	case own:
 		w.and("(access_type <> 'private' OR creator_id = $)", actor.UserID)
+	default:
+		seen = "open"
+		w.conditions = append(w.conditions, "access_type <> 'private'")
 	}
 	w.andIf("content_type = $", q.text("contentType"))
+	of := listed{"browse", organization, kind(seen, q.text("contentType"))}
+	counted := len(w.args)
 	w.andIf("access_type = $", q.text("accessType"))
 	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("category = $", q.text("category"))
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
+	if own && !manages || len(w.args) > counted {
+		of = listed{}
+	}
 	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
-	at, err := e.placeBy(c, listed{}, "", column, direction, &w, "content", page)
+	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
 	if err != nil {
 		return err
 	}
 	var items []wire.PublicContent
 	if !at.empty() {
+		w.from(column, direction, at)
 		from, args := w.page("content", orderBy(column, direction), at)
 		if items, err = e.publicContent(c, from, args...); err != nil {
 			return err

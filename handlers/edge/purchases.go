@@ -107,9 +107,9 @@ const (
 
 // purchasesPage reads a page of what which selects.
 func purchasesPage(which string) string {
-	return `SELECT ` + purchaseColumns + ` FROM (
-    SELECT id FROM purchases WHERE ` + which + ` ORDER BY created_at DESC, id LIMIT $4 OFFSET $5
-) page JOIN purchases p ON p.id = page.id JOIN content c ON c.id = p.content_id ORDER BY p.created_at DESC, p.id`
+	return `SELECT ` + purchaseColumns + ` FROM purchases p JOIN content c ON c.id = p.content_id
+WHERE p.id = ANY(ARRAY(SELECT id FROM purchases WHERE ` + which + ` ORDER BY created_at DESC, id LIMIT $4 OFFSET $5))
+ORDER BY p.created_at DESC, p.id`
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
