@@ -252,6 +252,11 @@ DROP INDEX purchases_customer;
 CREATE INDEX purchases_customer ON purchases (customer_id, created_at DESC, id);
 CREATE INDEX purchases_customer_status ON purchases (customer_id, status, created_at DESC, id);
 
+DROP INDEX memberships_listed;
+CREATE INDEX memberships_listed ON organization_memberships (organization_id, created_at, id) INCLUDE (role, status);
+CREATE INDEX organizations_by_created ON organizations (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX organizations_by_name ON organizations (lower(name), id) WHERE deleted_at IS NULL;
+
 DROP INDEX media_creator;
 CREATE INDEX media_by_created ON media_items (creator_id, created_at, id) INCLUDE (status, media_type) WHERE deleted_at IS NULL;
 CREATE INDEX media_by_title ON media_items (creator_id, title, id) INCLUDE (status, media_type) WHERE deleted_at IS NULL;

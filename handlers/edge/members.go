@@ -125,15 +125,27 @@ func (e *Edge) listMembers(c *gin.Context) error {
 	}
 	q := paramsOf(c)
 	page, managed := q.paging(), t.authority.Manages()
-	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.organization_id = $1 AND ($2 = '' OR m.role = $2) AND ($3 = '' OR m.status = $3) AND ($4 OR m.status = 'active')`
-	args := []any{t.organization.ID, q.text("role"), q.text("status"), managed}
-	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from, args...).Scan(&total); err != nil {
-		return fmt.Errorf("count members: %w", err)
+	role, status := q.text("role"), q.text("status")
+	if !managed {
+		if status != "" && status != "active" {
+			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.page, page.limit, 0))
+			return nil
+		}
+		status = "active"
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url`+from+
-		` ORDER BY m.created_at, m.id LIMIT $5 OFFSET $6`, append(args, page.limit, page.offset())...)
+	at, err := e.placeByDay(c, listed{"members", t.organization.ID, kind(role, status)}, "asc", page)
+	if err != nil {
+		return err
+	}
+	w := where{}
+	w.and("organization_id = $", t.organization.ID)
+	w.andIf("role = $", role)
+	w.andIf("status = $", status)
+	w.from("created_at", "asc", at)
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url
+FROM organization_memberships m JOIN users u ON u.id = m.user_id
+WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+` ORDER BY created_at, id
+`+fmt.Sprintf("LIMIT $%d OFFSET $%d", len(w.args)+1, len(w.args)+2)+`)) ORDER BY m.created_at, m.id`, append(w.args, at.limit, at.skip)...)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
@@ -145,7 +157,7 @@ WHERE m.organization_id = $1 AND ($2 = '' OR m.role = $2) AND ($3 = '' OR m.stat
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
 	return nil
 }
 
