@@ -232,14 +232,17 @@ func (j *journey) access() {
 func (j *journey) members() {
 	c, id := j.creator, j.organization
 	c.call("POST /api/organizations/:id/members/invite", object{"email": "nobody@example.test", "role": "member"}, id).refused(404, "NOT_FOUND")
-	invited := c.call("POST /api/organizations/:id/members/invite", object{"email": buyerMail, "role": "member"}, id).is(201).says("data.status", "active").says("data.role", "member")
+	invited := c.call("POST /api/organizations/:id/members/invite", object{"email": buyerMail, "role": "member"}, id).is(201).says("data.role", "member")
 	user := invited.has("data.id", "data.userId").text("data.userId")
 	c.call("POST /api/organizations/:id/members/invite", object{"email": buyerMail, "role": "member"}, id).refused(409, "CONFLICT")
 	j.buyer.call("POST /api/organizations/:id/members/invite", object{"email": "fast@example.test", "role": "member"}, id).refused(403, "FORBIDDEN")
+	// The original made members without asking them; here they are asked.
+	j.buyer.call("GET /api/organizations/:id/members", nil, id).refused(403, "FORBIDDEN")
+	j.buyer.call("POST /api/organizations/:id/members/accept", nil, id).is(200).says("data.status", "active")
 	j.buyer.call("GET /api/organizations/:id/members", nil, id).listed(2)
 	j.buyer.call("GET /api/organizations/:id/members/my-membership", nil, id).is(200).says("data.role", "member").says("data.status", "active").has("data.joinedAt")
 	j.buyer.call("GET /api/organizations/:orgId/my-membership", nil, id).is(200).says("data.role", "member")
-	c.call("PATCH /api/organizations/:id/members/:userId", object{"role": "creator"}, id, user).is(200).says("data.role", "creator")
+	c.call("PATCH /api/organizations/:id/members/:userId", object{"role": "creator"}, id, user).is(200).says("data.role", "creator").says("data.status", "active")
 	owner := c.call("GET /api/auth/get-session", nil).is(200).text("user.id")
 	c.call("PATCH /api/organizations/:id/members/:userId", object{"role": "member"}, id, owner).refused(422, "BUSINESS_LOGIC_ERROR")
 	c.call("DELETE /api/organizations/:id/members/:userId", nil, id, owner).refused(422, "BUSINESS_LOGIC_ERROR")

@@ -232,9 +232,19 @@ func states() map[string]func(s *stage) {
 			s.inOrganization(s.organization)
 			s.exec(sql(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, s.organization))
 		},
-		"a member":   func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["member"] },
-		"last owner": func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["owner"] },
-		"no member":  func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["other"] },
+		"already a member": func(s *stage) {
+			s.inOrganization(s.organization)
+			s.given["email"] = s.users["member"] + "@example.test"
+		},
+		"invitation": func(s *stage) {
+			s.inOrganization(s.organization)
+			s.exec(sql(`INSERT INTO organization_memberships (organization_id, user_id, role, status, invited_at, invitation_expires_at)
+				VALUES ($1, $2, 'creator', 'invited', now(), now() + interval '7 days') ON CONFLICT (organization_id, user_id) DO NOTHING`, s.organization, s.users["other"]))
+		},
+		"a member, made creator": func(s *stage) { s.enter("a member"); s.given["role"] = "creator" },
+		"a member":               func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["member"] },
+		"last owner":             func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["owner"] },
+		"no member":              func(s *stage) { s.inOrganization(s.organization); s.given["userId"] = s.users["other"] },
 
 		// A customer's purchase.
 		"purchase": func(s *stage) {

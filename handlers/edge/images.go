@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ const imageNotes = "The picture is stored as WebP, 200, 400 and 800 pixels wide 
 
 // Routes implements [Resource].
 func (m *ImageRoutes) Routes(e *Edge) []Route {
-	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, []*domain.Error{identity.ErrOrganizationNotFound, errRole}
+	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
 	return []Route{
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
@@ -126,12 +127,12 @@ func (m *ImageRoutes) Routes(e *Edge) []Route {
 			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
 			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
 			Who:   withSession(), Body: logoForm{}, BodyType: formType, Command: true, Answers: []Answer{single[wire.Branding](http.StatusOK)},
-			Refusals: append(organizations, imageRefusals...), Handle: m.upload(e, media.Logo, e.brandedOrganization),
+			Refusals: slices.Concat(organizations, imageRefusals), Handle: m.upload(e, media.Logo, e.brandedOrganization),
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
 			Who: withSession(), Command: true, Answers: []Answer{single[wire.Branding](http.StatusOK)}, Refusals: organizations,
-			Handle: e.change("image.remove", media.RemoveImage{Kind: media.Logo}),
+			Handle: e.removeLogo,
 		},
 	}
 }
@@ -156,19 +157,8 @@ func (e *Edge) ownContent(c *gin.Context) (imageOwner, error) {
 
 // brandedOrganization returns an organization that the caller manages.
 func (e *Edge) brandedOrganization(c *gin.Context) (imageOwner, error) {
-	o, actor := imageOwner{id: paramsOf(c).uuid("id")}, mustActor(c)
-	var manages bool
-	err := e.cfg.Pool.QueryRow(c, `
-SELECT EXISTS (SELECT FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-               WHERE o.id = $1 AND o.deleted_at IS NULL AND m.user_id = $2 AND m.status = 'active' AND m.role IN ('owner', 'admin'))`,
-		o.id, actor.UserID).Scan(&manages)
-	switch {
-	case err != nil:
-		return o, fmt.Errorf("look up the organization: %w", err)
-	case !manages && actor.Role != string(identity.PlatformOwner):
-		return o, errRole
-	}
-	return o, nil
+	t, err := e.pathTenant(c, true)
+	return imageOwner{id: t.organization.ID}, err
 }
 
 func (e *Edge) removeAvatar(c *gin.Context) error {
@@ -176,6 +166,17 @@ func (e *Edge) removeAvatar(c *gin.Context) error {
 		return err
 	}
 	return e.apply(c, "image.remove", mustActor(c).UserID, media.RemoveImage{Kind: media.Avatar})
+}
+
+func (e *Edge) removeLogo(c *gin.Context) error {
+	if err := noBody(c); err != nil {
+		return err
+	}
+	owner, err := e.brandedOrganization(c)
+	if err != nil {
+		return err
+	}
+	return e.apply(c, "image.remove", owner.id, media.RemoveImage{Kind: media.Logo})
 }
 
 // imageSpace is the name space of image ids. An id follows from its command's, so a
