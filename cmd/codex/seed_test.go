@@ -168,7 +168,7 @@ func TestBadInputIsRefusedPreciselyAndLeavesNoTrace(t *testing.T) {
 		{"too deep", `{"title":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, 400, ""},
 		{"an organization of somebody else", `{` + ok + `,"organizationId":"00000000-0000-7000-8000-000000000000"}`, 403, ""},
 		{"media of nobody", `{"title":"A","slug":"a","contentType":"video","mediaItemId":"00000000-0000-7000-8000-000000000000"}`, 404, ""},
-		{"too large", `{"title":"` + strings.Repeat("a", 300<<10) + `"}`, 413, ""},
+		{"too large", `{"title":"` + strings.Repeat("a", 9<<20) + `"}`, 413, ""},
 	} {
 		answer := c.want(tc.status, http.MethodPost, "/api/content", tc.body)
 		if field(answer, "error.code") == nil || field(answer, "error.message") == nil {
