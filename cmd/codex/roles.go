@@ -135,6 +135,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
 		web.Docs{},
+		web.Invitations{},
 	}, nil
 }
 

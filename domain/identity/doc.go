@@ -11,11 +11,15 @@
 //	password.go      which passwords are good enough (the hash is package argon2id)
 //	session.go       sessions and the single-use tokens of mails
 //	organization.go  tenants, their slugs and their first member
+//	member.go        who belongs to a tenant: invited, joined, changed, removed
 //	mail.go          the mails this context writes
 //
 // Two aggregates share an account: the user, whose version is the column
 // users.version, and each of its sessions, which begins with version 1 and, when
 // it is revoked, ends with version 2. So signing in never waits for the user's row.
+//
+// The members of an organization are part of it: what happens to one is a version of
+// the organization, and whoever changes one holds the organization's lock.
 //
 // An e-mail address is compared in lower case. It, the name and the profile never
 // appear in an event.

@@ -142,6 +142,14 @@ func invitationNeedsConsent(t *testing.T, w *world) {
 	if !strings.Contains(body, w.url+"/invitations/"+c.id) || !strings.Contains(body, "7 days") || strings.Contains(subject+body, "The consent") {
 		t.Errorf("mail %q: %s", subject, body)
 	}
+	page := bob.get(t, "/invitations/"+c.id).want(t, http.StatusOK)
+	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(string(page.body), `data-organization="`+c.id+`"`) || strings.Contains(policy, "unsafe") {
+		t.Errorf("%s %s", policy, page.body)
+	}
+	if script := bob.get(t, "/invitation.js").want(t, http.StatusOK); !strings.Contains(script.header.Get("Content-Type"), "javascript") {
+		t.Errorf("%v", script.header)
+	}
+	bob.get(t, "/invitations/x").want(t, http.StatusNotFound)
 	accepted := bob.post(t, c.path("accept"), nil).want(t, http.StatusOK)
 	if accepted.text("data.status") != "active" || accepted.text("data.role") != "creator" || accepted.text("data.joinedAt") == "" {
 		t.Errorf("%s", accepted.body)

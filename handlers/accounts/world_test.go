@@ -102,6 +102,7 @@ func newWorld(t *testing.T, o options) *world {
 	e, err := edge.New(cfg,
 		edge.AuthRoutes{Passwords: w.hasher, Committed: func() { w.woken.Add(1) }},
 		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: w.streamTokens(t)}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
+		web.Invitations{},
 		web.Mailbox{Pool: w.pool, Development: !o.production, Log: log})
 	if err != nil {
 		t.Fatal(err)
