@@ -85,7 +85,11 @@ func (u upCmd) override(cfg *config) {
 		flag string
 		to   *string
 	}{
-		{u.Data, &cfg.Data}, {u.Addr, &cfg.Addr}, {u.StorageAddr, &cfg.S3Addr}, {u.NATSAddr, &cfg.NATSAddr}, {u.PaymentsAddr, &cfg.SandboxAddr},
+		{u.Data, &cfg.Data},
+		{u.Addr, &cfg.Addr},
+		{u.StorageAddr, &cfg.S3Addr},
+		{u.NATSAddr, &cfg.NATSAddr},
+		{u.PaymentsAddr, &cfg.SandboxAddr},
 		{string(u.CompatPorts), &cfg.CompatPorts},
 	} {
 		if o.flag != "" {

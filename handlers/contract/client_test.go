@@ -160,10 +160,19 @@ func TestAClientOfTheOriginalFindsEverything(t *testing.T) {
 		name string
 		play func(*journey)
 	}{
-		{"accounts", (*journey).accounts}, {"passwords", (*journey).passwords}, {"organizations", (*journey).organizations},
-		{"media", (*journey).recordings}, {"content", (*journey).contents}, {"catalogue", (*journey).catalogue}, {"buying", (*journey).buying},
-		{"access", (*journey).access}, {"members", (*journey).members}, {"profile", (*journey).profile},
-		{"webhooks", (*journey).webhooks}, {"transcoding", (*journey).transcoding}, {"endings", (*journey).endings},
+		{"accounts", (*journey).accounts},
+		{"passwords", (*journey).passwords},
+		{"organizations", (*journey).organizations},
+		{"media", (*journey).recordings},
+		{"content", (*journey).contents},
+		{"catalogue", (*journey).catalogue},
+		{"buying", (*journey).buying},
+		{"access", (*journey).access},
+		{"members", (*journey).members},
+		{"profile", (*journey).profile},
+		{"webhooks", (*journey).webhooks},
+		{"transcoding", (*journey).transcoding},
+		{"endings", (*journey).endings},
 	} {
 		ok := t.Run(part.name, func(t *testing.T) {
 			inner := w.in(t)

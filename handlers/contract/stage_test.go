@@ -310,8 +310,10 @@ func states() map[string]func(s *stage) {
 		},
 		"parts uploaded": func(s *stage) {
 			s.enter("upload in parts")
-			a := s.send(request{method: "POST", path: "/api/media/" + s.given["id"] + "/multipart/" + s.given["uploadId"] + "/parts",
-				session: s.users["creator"], body: map[string]any{"partNumbers": []int{1}}})
+			a := s.send(request{
+				method: "POST", path: "/api/media/" + s.given["id"] + "/multipart/" + s.given["uploadId"] + "/parts",
+				session: s.users["creator"], body: map[string]any{"partNumbers": []int{1}},
+			})
 			req := must(http.NewRequestWithContext(s.Context(), http.MethodPut, a.text("data.parts.0.presignedUrl"), strings.NewReader(movie)))(s.T)
 			resp := must(s.client.Do(req))(s.T)
 			if resp.Body.Close(); resp.StatusCode != http.StatusOK {

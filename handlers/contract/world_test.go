@@ -135,8 +135,11 @@ func (w *world) parts(dispatcher *bus.Dispatcher) []any {
 	}
 	return []any{
 		edge.AuthRoutes{Passwords: passwords, Committed: wake},
-		edge.UserRoutes{Committed: wake}, edge.OrganizationRoutes{}, edge.ContentRoutes{},
-		edge.NewImageRoutes(edge.ImageConfig{Store: w.assets, Maker: must(ffmpeg.New(ffmpeg.Config{Logger: w.log}))(w.T)}), edge.Assets{Objects: w.assets},
+		edge.UserRoutes{Committed: wake},
+		edge.OrganizationRoutes{},
+		edge.ContentRoutes{},
+		edge.NewImageRoutes(edge.ImageConfig{Store: w.assets, Maker: must(ffmpeg.New(ffmpeg.Config{Logger: w.log}))(w.T)}),
+		edge.Assets{Objects: w.assets},
 		edge.NewMediaRoutes(edge.MediaConfig{Store: w.media}),
 		edge.TranscodingRoutes{Secrets: [][]byte{[]byte(transcoderSecret)}, Orphans: &objects.Orphans{
 			Pool: w.pool, Media: w.media, Assets: w.assets, Now: time.Now, Log: w.log,
@@ -145,7 +148,9 @@ func (w *world) parts(dispatcher *bus.Dispatcher) []any {
 		&edge.WebhookRoutes{Intake: &edge.StripeIntake{Pool: w.pool, Dispatcher: dispatcher, Now: time.Now, Log: w.log}, Secrets: secrets},
 		edge.PurchaseRoutes{},
 		edge.AccessRoutes{Tokens: tokens, Objects: w.media},
-		web.Home{Development: true}, web.Mailbox{Pool: w.pool, Development: true, Log: w.log}, web.Docs{},
+		web.Home{Development: true},
+		web.Mailbox{Pool: w.pool, Development: true, Log: w.log},
+		web.Docs{},
 	}
 }
 
@@ -158,8 +163,13 @@ func (w *world) startCommands(database string) *bus.Dispatcher {
 	w.Cleanup(dispatcher.Close)
 	limits := bus.DefaultStreamLimits()
 	w.run(commands.NewRunner(commands.Config{Pool: w.pool, Conn: w.conn, Partitions: 1, Limits: limits, Log: w.log}, []commands.Context{
-		commands.User{}, commands.Organization{}, commands.Content{}, commands.Media{Development: true}, commands.Image{},
-		commands.Purchase{Rates: money.DefaultRates()}, commands.Playback{},
+		commands.User{},
+		commands.Organization{},
+		commands.Content{},
+		commands.Media{Development: true},
+		commands.Image{},
+		commands.Purchase{Rates: money.DefaultRates()},
+		commands.Playback{},
 	}, []commands.External{
 		&commands.Checkout{Pool: w.pool, Stripe: w.payments, Rates: money.DefaultRates(), Log: w.log},
 		&commands.Uploads{Store: w.media},

@@ -66,41 +66,48 @@ func (e *Edge) listLibrary(c *gin.Context) error {
 // reason alone.
 //
 // An item stands under its first source: purchased, membership, another grant, free.
-var librarySQL = libraryAmong("", `
-    SELECT content_id AS id FROM granted
-    UNION
-    SELECT c.id FROM content c JOIN member m ON m.organization_id = c.organization_id
-    WHERE c.status = 'published' AND c.deleted_at IS NULL`)
+var librarySQL = libraryAmong(`
+    SELECT content_id AS id FROM library_entries WHERE user_id = $1 AND granted AND (expires_at IS NULL OR expires_at > $2)
+    UNION ALL
+    SELECT c.id FROM member m JOIN content c ON c.organization_id = m.organization_id
+    WHERE c.status = 'published' AND c.deleted_at IS NULL AND (
+        SELECT true FROM library_entries e
+        WHERE e.user_id = $1 AND e.content_id = c.id AND e.granted AND (e.expires_at IS NULL OR e.expires_at > $2)
+    ) IS NULL`)
 
 // someOfLibrarySQL is the part of it whose ids are $8.
-var someOfLibrarySQL = libraryAmong(`AND content_id = ANY($8::uuid[])`, `SELECT unnest($8::uuid[]) AS id`)
+var someOfLibrarySQL = libraryAmong(`SELECT unnest($8::uuid[]) AS id`)
 
-// libraryAmong is the library among candidates, a query of ids, with the user's grants
-// of them.
-func libraryAmong(grants, candidates string) string {
+// libraryAmong is the library among candidates, a query of ids. What belongs to an
+// item is looked up item by item: the planner cannot know how many a user has, and any
+// other way is hopeless for those who have many.
+func libraryAmong(candidates string) string {
 	return `
-WITH granted AS (
-    SELECT DISTINCT ON (content_id) content_id, access_type
-    FROM content_access
-    WHERE user_id = $1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > $2) ` + grants + `
-    ORDER BY content_id, array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], access_type::text), created_at
-), ` + libraryMember + `, candidate AS (` + candidates + `
+WITH ` + libraryMember + `, candidate AS (` + candidates + `
 ), sourced AS (
     SELECT c.id, c.slug, c.title, c.description, c.thumbnail_url, c.content_type, c.media_item_id, c.organization_id,
-           c.published_at, g.content_id IS NOT NULL AS granted,
+           c.published_at, g.access_type IS NOT NULL AS granted,
            CASE
                WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
                WHEN g.access_type = 'purchased' THEN 'purchased'
-               WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.organization_id IS NOT NULL THEN 'free' END)
+               WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.manages IS NOT NULL THEN 'free' END)
                WHEN m.manages THEN 'membership'
-               WHEN m.organization_id IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
+               WHEN m.manages IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
                ELSE g.access_type
            END AS source
-    FROM candidate k JOIN content c ON c.id = k.id
+    FROM candidate k
+    CROSS JOIN LATERAL (SELECT * FROM content WHERE id = k.id AND status = 'published' AND deleted_at IS NULL OFFSET 0) c
     CROSS JOIN LATERAL (SELECT c.access_type IN ('free', 'paid') AND COALESCE(c.price_cents, CASE c.access_type WHEN 'free' THEN 0 END) = 0 AS free) r
-    LEFT JOIN granted g ON g.content_id = c.id
-    LEFT JOIN member m ON m.organization_id = c.organization_id
-    WHERE c.status = 'published' AND c.deleted_at IS NULL
+    LEFT JOIN LATERAL (
+        SELECT a.access_type FROM content_access a
+        WHERE a.user_id = $1 AND a.content_id = c.id AND a.deleted_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > $2)
+        ORDER BY array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], a.access_type::text), a.created_at LIMIT 1
+    ) g ON true
+    LEFT JOIN LATERAL (
+        SELECT m.role IN ('owner', 'admin', 'creator') AS manages
+        FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
+        WHERE m.organization_id = c.organization_id AND m.user_id = $1 AND m.status = 'active' LIMIT 1
+    ) m ON true
 ), library AS (
     SELECT s.id, s.slug, s.title, s.description, s.thumbnail_url, s.content_type, i.duration_seconds,
            s.organization_id::text AS organization_id, o.slug AS organization_slug, s.source,

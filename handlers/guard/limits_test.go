@@ -216,8 +216,12 @@ func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
 	w := newWorld(t, options{})
 	w.pool.Close()
 	for _, c := range [][2]string{
-		{http.MethodPost, "/api/auth/sign-in/email"}, {http.MethodPost, "/api/auth/sign-up/email"}, {http.MethodGet, discover},
-		{http.MethodGet, "/api/content"}, {http.MethodGet, "/page"}, {http.MethodGet, "/api/auth/get-session"},
+		{http.MethodPost, "/api/auth/sign-in/email"},
+		{http.MethodPost, "/api/auth/sign-up/email"},
+		{http.MethodGet, discover},
+		{http.MethodGet, "/api/content"},
+		{http.MethodGet, "/page"},
+		{http.MethodGet, "/api/auth/get-session"},
 	} {
 		a := w.send(c[0], c[1], nil)
 		if a.status != http.StatusServiceUnavailable || a.code() != "SERVICE_UNAVAILABLE" || a.header.Get("Retry-After") == "" {

@@ -107,10 +107,18 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for _, c := range [][2]string{
-		{http.MethodGet, "/nothing"}, {http.MethodPost, "/api"}, {http.MethodGet, "/api/content/public/discover/"}, {http.MethodGet, "//"},
-		{http.MethodGet, "/api/test/verification-token/a@example.test"}, {http.MethodPost, "/api/test/fast-register"},
-		{http.MethodDelete, "/health"}, {http.MethodPut, "/api/content"}, {"PROPFIND", "/api/content"}, {http.MethodTrace, "/health"},
-		{http.MethodOptions, "/nothing"}, {http.MethodHead, "/nothing"},
+		{http.MethodGet, "/nothing"},
+		{http.MethodPost, "/api"},
+		{http.MethodGet, "/api/content/public/discover/"},
+		{http.MethodGet, "//"},
+		{http.MethodGet, "/api/test/verification-token/a@example.test"},
+		{http.MethodPost, "/api/test/fast-register"},
+		{http.MethodDelete, "/health"},
+		{http.MethodPut, "/api/content"},
+		{"PROPFIND", "/api/content"},
+		{http.MethodTrace, "/health"},
+		{http.MethodOptions, "/nothing"},
+		{http.MethodHead, "/nothing"},
 	} {
 		a := w.send(c[0], c[1], nil)
 		if a.status != http.StatusNotFound || (c[0] != http.MethodHead && a.code() != "NOT_FOUND") {

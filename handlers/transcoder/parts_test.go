@@ -195,7 +195,9 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 		id     string
 		status int
 	}{
-		{u, neighbour, http.StatusNotFound}, {stranger, id, http.StatusNotFound}, {stranger, foreign, http.StatusNotFound},
+		{u, neighbour, http.StatusNotFound},
+		{stranger, id, http.StatusNotFound},
+		{stranger, foreign, http.StatusNotFound},
 		{customer, id, http.StatusForbidden},
 	} {
 		at := "/api/media/" + c.id + "/multipart" + upload
