@@ -172,6 +172,7 @@ func (l *limits) check(bad *[]Field, path string, v reflect.Value) {
 		message = l.numeric(v.Float())
 	case reflect.Slice, reflect.Map:
 		message = between(v.Len(), l.minItems, l.maxItems, "entries")
+	default: // a bool or a struct has no limits of its own
 	}
 	if message != "" {
 		*bad = append(*bad, Field{Path: path, Message: message})

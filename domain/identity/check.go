@@ -22,9 +22,9 @@ func (v *check) refuse(path, message string) {
 }
 
 // address is one that mail can be sent to.
-func (v *check) address(path, address string) {
+func (v *check) address(address string) {
 	if !ValidEmail(address) {
-		v.refuse(path, "must be an e-mail address")
+		v.refuse("email", "must be an e-mail address")
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *SignUp) Validate() []domain.Field {
 	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), NormalEmail(s.Email), present(s.Image)
 	v := limits(s)
 	v.singleLine("name", s.Name)
-	v.address("email", s.Email)
+	v.address(s.Email)
 	v.password("password", s.Password, s.Email)
 	return v.bad
 }
@@ -92,7 +92,7 @@ func (s *SignUp) Validate() []domain.Field {
 func (s *SignIn) Validate() []domain.Field {
 	s.Email = NormalEmail(s.Email)
 	v := limits(s)
-	v.address("email", s.Email)
+	v.address(s.Email)
 	return v.bad
 }
 
@@ -100,7 +100,7 @@ func (s *SignIn) Validate() []domain.Field {
 func (s *SendVerification) Validate() []domain.Field {
 	s.Email = NormalEmail(s.Email)
 	v := limits(s)
-	v.address("email", s.Email)
+	v.address(s.Email)
 	return v.bad
 }
 
@@ -108,7 +108,7 @@ func (s *SendVerification) Validate() []domain.Field {
 func (r *RequestReset) Validate() []domain.Field {
 	r.Email = NormalEmail(r.Email)
 	v := limits(r)
-	v.address("email", r.Email)
+	v.address(r.Email)
 	return v.bad
 }
 

@@ -111,14 +111,14 @@ type MemberFacts struct {
 // Invite offers a place. It gives no right until it is accepted, and what the user
 // was before counts for nothing. invitee is "" when no account has the address; id
 // becomes the id of a first membership.
-func (m Membership) Invite(cmd InviteMember, invitee, id string, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+func (m Membership) Invite(cmd Invite, id string, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
 	if err := f.Actor.Admit(f.Organization, true); err != nil {
 		return m, nil, err
 	}
 	switch {
 	case cmd.Role.leads() && !f.Actor.owns():
 		return m, nil, ErrNotOwner
-	case invitee == "":
+	case cmd.UserID == "":
 		return m, nil, ErrUserNotFound
 	case m.Status == ActiveMember:
 		return m, nil, ErrAlreadyMember
@@ -126,7 +126,7 @@ func (m Membership) Invite(cmd InviteMember, invitee, id string, f MemberFacts, 
 		return m, nil, ErrAlreadyInvited
 	}
 	if m.ID == "" {
-		m = Membership{ID: id, OrganizationID: f.Organization.ID, UserID: invitee, CreatedAt: now}
+		m = Membership{ID: id, OrganizationID: f.Organization.ID, UserID: cmd.UserID, CreatedAt: now}
 	}
 	end := now.Add(InvitationLifetime)
 	m.Role, m.Status, m.InvitedBy, m.InvitedAt, m.ExpiresAt = cmd.Role, InvitedMember, &f.Actor.UserID, &now, &end

@@ -8,6 +8,13 @@ type InviteMember struct {
 	Role  MemberRole `json:"role" jsonschema:"required,enum=admin,enum=creator,enum=member,example=creator"`
 }
 
+// Invite is the command that [InviteMember] becomes: it names the account, "" when
+// there is none with that address. An address would lie in the stream.
+type Invite struct {
+	UserID string     `json:"userId"`
+	Role   MemberRole `json:"role"`
+}
+
 // AcceptInvitation makes the invited caller a member.
 type AcceptInvitation struct{}
 
@@ -34,7 +41,7 @@ type RemoveMember struct {
 func (i *InviteMember) Validate() []domain.Field {
 	i.Email = NormalEmail(i.Email)
 	v := limits(i)
-	v.address("email", i.Email)
+	v.address(i.Email)
 	return v.bad
 }
 

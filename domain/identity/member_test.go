@@ -39,8 +39,8 @@ func TestOnlyWhatTheTableSaysChangesARole(t *testing.T) {
 
 func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 	t.Parallel()
-	invite := identity.InviteMember{Role: identity.CreatorMember}
-	m, _, err := identity.Membership{}.Invite(invite, "u2", "m1", facts("u1", identity.AdminMember, 1), noon)
+	invite := identity.Invite{UserID: "u2", Role: identity.CreatorMember}
+	m, _, err := identity.Membership{}.Invite(invite, "m1", facts("u1", identity.AdminMember, 1), noon)
 	if err != nil || m.Status != identity.InvitedMember || m.ID != "m1" {
 		t.Fatalf("%+v, %v", m, err)
 	}
@@ -86,7 +86,7 @@ func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
 			next, err := before, error(nil)
 			switch rapid.SampledFrom([]string{"invite", "accept", "decline", "role", "remove"}).Draw(t, "what") {
 			case "invite":
-				if next, _, err = before.Invite(identity.InviteMember{Role: role}, target, "m", f, now); err == nil {
+				if next, _, err = before.Invite(identity.Invite{UserID: target, Role: role}, "m", f, now); err == nil {
 					offered[target] = role
 				}
 			case "accept":

@@ -63,7 +63,7 @@ func (p *UpdateProfile) Validate() []domain.Field {
 		v.singleLine("displayName", *p.DisplayName.Value)
 	}
 	if p.Email.Value != nil {
-		v.address("email", *p.Email.Value)
+		v.address(*p.Email.Value)
 	}
 	return v.bad
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
 		`{"email":null}`:                     {fields: []string{"pending_email"}},
 	} {
 		next, proof, happened, err := ada.UpdateProfile(update(t, body), c.facts, noon)
-		if err != c.err {
+		if !errors.Is(err, c.err) {
 			t.Errorf("%s: %v, want %v", body, err, c.err)
 			continue
 		}
@@ -103,7 +104,7 @@ func TestADeletedAccountKeepsItsIDAndNothingElse(t *testing.T) {
 		{identity.Holdings{Content: true}, identity.ErrHasContent},
 		{identity.Holdings{Organization: true, Content: true}, identity.ErrOwnsOrganization},
 	} {
-		if _, happened, err := ada.Delete(c.holds, noon); err != c.want || happened != nil {
+		if _, happened, err := ada.Delete(c.holds, noon); !errors.Is(err, c.want) || happened != nil {
 			t.Errorf("%+v: %v, %v", c.holds, happened, err)
 		}
 	}

@@ -51,12 +51,9 @@ func TestSessions(t *testing.T) {
 			there := w.browser(t)
 			cookie := there.signIn(t, "one@example.org", password).want(t, http.StatusOK).cookie()
 			id := there.get(t, "/api/auth/get-session").text("session.id")
-			body := map[string]any{"id": id}
-			if name == "token" {
-				body = map[string]any{"token": id}
-			} else if name == "cookie" {
-				body = map[string]any{"token": cookie.Value}
-			}
+			body := map[string]any{
+				"id": map[string]any{"id": id}, "token": map[string]any{"token": id}, "cookie": map[string]any{"token": cookie.Value},
+			}[name]
 			for range 2 {
 				if got := here.post(t, "/api/auth/revoke-session", body).want(t, http.StatusOK); got.at("status") != true {
 					t.Errorf("%s", got.body)

@@ -22,10 +22,12 @@ func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organizat
 	)
 	facts := identity.MemberFacts{Organization: o, Actor: u.authority(cmd), Owners: u.owners(o.ID)}
 	switch p := payload.(type) {
-	case *identity.InviteMember:
+	case *identity.Invite:
 		status = http.StatusCreated
-		invitee := u.addresses[p.Email]
-		next, happened, err = u.member(o, invitee.ID).Invite(*p, invitee.ID, cmd.ID, facts, now)
+		if _, alive := u.people[p.UserID]; !alive {
+			p.UserID = ""
+		}
+		next, happened, err = u.member(o, p.UserID).Invite(*p, cmd.ID, facts, now)
 	case *identity.AcceptInvitation:
 		next, happened, err = u.member(o, cmd.ActorID).Accept(facts, now)
 	case *identity.DeclineInvitation:
@@ -42,7 +44,7 @@ func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organizat
 	if err != nil {
 		return Outcome{}, err
 	}
-	if _, invited := payload.(*identity.InviteMember); invited {
+	if _, invited := payload.(*identity.Invite); invited {
 		if err := u.mail(cmd, o, next, now); err != nil {
 			return Outcome{}, err
 		}

@@ -29,7 +29,7 @@ func (o Organization) Open(batch []events.Command) Unit {
 	u := &organizationUnit{
 		cmds: batch, payloads: make([]any, len(batch)), publicURL: o.PublicURL,
 		organizations: map[string]identity.Organization{}, slugs: map[string]string{}, members: map[postgres.Place]identity.Membership{},
-		people: map[string]identity.User{}, addresses: map[string]identity.User{},
+		people:  map[string]identity.User{},
 		changed: map[string]bool{}, moved: map[postgres.Place]bool{},
 	}
 	for i, cmd := range batch {
@@ -49,7 +49,7 @@ func decodeOrganization(cmd events.Command) any {
 	case "organization.delete":
 		payload = &identity.DeleteOrganization{}
 	case "organization.invite":
-		payload = &identity.InviteMember{}
+		payload = &identity.Invite{}
 	case "organization.accept":
 		payload = &identity.AcceptInvitation{}
 	case "organization.decline":
@@ -76,7 +76,6 @@ type organizationUnit struct {
 	slugs         map[string]string // of live organizations → organization
 	members       map[postgres.Place]identity.Membership
 	people        map[string]identity.User // who asks and who is asked about, by id
-	addresses     map[string]identity.User // the same and who is invited, by address
 
 	order   []string // changed organizations
 	changed map[string]bool
@@ -88,7 +87,7 @@ type organizationUnit struct {
 // Load implements Unit. The lock on the organizations comes first: everything about
 // their members that is read after it holds until the commit.
 func (u *organizationUnit) Load(b *pgx.Batch) {
-	var ids, slugs, users, emails []string
+	var ids, slugs, users []string
 	for i, cmd := range u.cmds {
 		users = append(users, cmd.ActorID)
 		switch p := u.payloads[i].(type) {
@@ -97,8 +96,8 @@ func (u *organizationUnit) Load(b *pgx.Batch) {
 			continue
 		case *identity.UpdateOrganization:
 			slugs = appendSet(slugs, p.Slug.Value)
-		case *identity.InviteMember:
-			emails = append(emails, p.Email)
+		case *identity.Invite:
+			users = append(users, p.UserID)
 		case *identity.ChangeMember:
 			users = append(users, p.UserID)
 		case *identity.RemoveMember:
@@ -108,9 +107,9 @@ func (u *organizationUnit) Load(b *pgx.Batch) {
 	}
 	if len(ids) > 0 {
 		postgres.QueueLockOrganizations(b, ids, u.organizations)
-		postgres.QueueMembers(b, ids, users, emails, u.members)
+		postgres.QueueMembers(b, ids, users, u.members)
 	}
-	postgres.QueuePeople(b, users, emails, u.people, u.addresses)
+	postgres.QueuePeople(b, users, u.people)
 	if len(slugs) > 0 {
 		postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
 	}

@@ -62,7 +62,7 @@ func (a AccessRoutes) Routes(e *Edge) []Route {
 
 // decide reads what the decision on a question rests on and decides. queue adds
 // further reads to the round trip.
-func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*pgx.Batch)) (access.Verdict, postgres.Facts, error) {
+func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*pgx.Batch)) (access.Verdict, error) {
 	found := map[postgres.Question]postgres.Facts{}
 	b := &pgx.Batch{}
 	postgres.QueueFacts(b, []postgres.Question{q}, found)
@@ -70,10 +70,10 @@ func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*p
 		f(b)
 	}
 	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
-		return access.Verdict{}, postgres.Facts{}, fmt.Errorf("read the grounds of access: %w", err)
+		return access.Verdict{}, fmt.Errorf("read the grounds of access: %w", err)
 	}
 	facts := found[q]
-	return access.Decide(facts.Content, facts.Viewer, e.cfg.Now()), facts, nil
+	return access.Decide(facts.Content, facts.Viewer, e.cfg.Now()), nil
 }
 
 // otherUserParam names a user. User ids are not UUIDs.

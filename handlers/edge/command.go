@@ -54,14 +54,6 @@ func commandID(c *gin.Context, actor string) (string, error) {
 // newID returns a UUIDv7. It panics only when the system has no randomness.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// submit sends the command that the signed-in user asks for and answers with its
-// outcome.
-func (e *Edge) submit(c *gin.Context, typ, aggregate string, payload any) {
-	if err := e.apply(c, typ, aggregate, payload); err != nil {
-		e.refuse(c, err)
-	}
-}
-
 // apply sends the command that the signed-in user asks for and answers with its
 // outcome.
 func (e *Edge) apply(c *gin.Context, typ, aggregate string, payload any) error {

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -188,6 +187,3 @@ func listOf[T any]() Answer { return Answer{Status: http.StatusOK, Body: wire.Li
 
 // noContent declares an empty answer.
 var noContent = Answer{Status: http.StatusNoContent}
-
-// key identifies a route: "GET /api/content/:id".
-func (r Route) key() string { return fmt.Sprintf("%s %s", r.Method, r.Path) }

@@ -98,7 +98,11 @@ func (e *Edge) inviteMember(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), request)
+	invitee, _, err := postgres.UserByEmail(c, e.cfg.Pool, request.Email, false)
+	if err != nil {
+		return err
+	}
+	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
 func (e *Edge) changeMemberRole(c *gin.Context) error {

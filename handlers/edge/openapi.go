@@ -131,33 +131,31 @@ func (d *describer) parameter(p Param, in string) openapi.Parameter {
 }
 
 // schema returns what a parameter may be.
-func (p Param) schema() *openapi.Schema {
+func (d Param) schema() *openapi.Schema {
 	s := &openapi.Schema{Type: openapi.Types{"string"}}
-	switch p.Kind {
+	switch d.Kind {
 	case paramText:
-		if p.Max > 0 {
-			s.MaxLength = &p.Max
+		if d.Max > 0 {
+			s.MaxLength = &d.Max
 		}
 	case paramUUID:
 		s.Format = "uuid"
-	case paramTime:
-		s.Format = "date-time"
 	case paramFlag:
 		s.Type = openapi.Types{"boolean"}
 	case paramNumber:
 		s.Type = openapi.Types{"integer"}
-		s.Minimum, s.Maximum = &p.Low, &p.High
-		if !p.Required {
-			s.Default = p.Fallback
+		s.Minimum, s.Maximum = &d.Low, &d.High
+		if !d.Required {
+			s.Default = d.Fallback
 		}
 	case paramChoice:
-		for _, v := range p.Values {
+		for _, v := range d.Values {
 			if v != "" {
 				s.Enum = append(s.Enum, v)
 			}
 		}
-		if p.Values[0] != "" && !p.Required {
-			s.Default = p.Values[0]
+		if d.Values[0] != "" && !d.Required {
+			s.Default = d.Values[0]
 		}
 	}
 	return s
@@ -253,6 +251,7 @@ func (r Route) follows() []*domain.Error {
 		}
 	case whoWorker, whoStripe, whoTranscoder:
 		list = append(list, errBadSignature)
+	case whoAnyone, whoOptional, whoToken: // nobody is sent away before the handler
 	}
 	if writes {
 		list = append(list, errCrossOrigin, errBodyTooLarge)

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -41,13 +40,11 @@ const (
 	paramUUID
 	paramNumber
 	paramFlag
-	paramTime
 )
 
 func textParam(name string, most int) Param { return Param{Name: name, Kind: paramText, Max: most} }
 func uuidParam(name string) Param           { return Param{Name: name, Kind: paramUUID} }
 func flagParam(name string) Param           { return Param{Name: name, Kind: paramFlag} }
-func timeParam(name string) Param           { return Param{Name: name, Kind: paramTime} }
 
 // numberParam is a whole number from low to high; absent is fallback.
 func numberParam(name string, low, high, fallback int) Param {
@@ -103,9 +100,6 @@ func (p params) number(name string) int  { return p[name].(int) }
 
 // flag returns a parameter that is true or false, nil when it is absent.
 func (p params) flag(name string) *bool { return p[name].(*bool) }
-
-// time returns a moment, nil when it is absent.
-func (p params) time(name string) *time.Time { return p[name].(*time.Time) }
 
 func (p params) paging() paging { return paging{page: p.number("page"), limit: p.number("limit")} }
 
@@ -183,15 +177,6 @@ func (d Param) parse(v string) (any, string) {
 		return n, ""
 	case paramFlag:
 		return parseFlag(v)
-	case paramTime:
-		if v == "" {
-			return (*time.Time)(nil), ""
-		}
-		t, err := time.Parse(time.RFC3339, v)
-		if err != nil {
-			return (*time.Time)(nil), "must be a time like 2026-01-31T12:00:00Z"
-		}
-		return &t, ""
 	default:
 		return v, d.badText(v)
 	}

@@ -134,7 +134,7 @@ func (s streams) stream(c *gin.Context) error {
 
 func (s streams) address(ctx context.Context, actor *Actor, contentID string, life time.Duration) (wire.Stream, error) {
 	var p played
-	verdict, _, err := s.edge.decide(ctx, postgres.Question{UserID: actor.UserID, ContentID: contentID}, queuePlayed(contentID, &p))
+	verdict, err := s.edge.decide(ctx, postgres.Question{UserID: actor.UserID, ContentID: contentID}, queuePlayed(contentID, &p))
 	if err == nil {
 		err = verdict.Err()
 	}
@@ -267,7 +267,7 @@ func (s streams) admit(c *gin.Context, name string) (play, error) {
 	}
 	var m played
 	var signedIn bool
-	verdict, _, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID},
+	verdict, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID},
 		queuePlayed(claims.ContentID, &m),
 		func(b *pgx.Batch) { postgres.QueueSession(b, claims.SessionID, claims.UserID, now.UTC(), &signedIn) })
 	switch {

@@ -40,6 +40,7 @@ const (
 )
 
 func compare(b *testing.B, small, full *world, l list, limit int) {
+	b.Helper()
 	for b.Loop() {
 		for _, page := range []int{1, 1000} {
 			var times [2][]float64

@@ -87,7 +87,7 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 		var side sync.WaitGroup
 		for n := range uint64(3) {
 			side.Go(func() {
-				c := chance{w, rand.New(rand.NewPCG(seed, round*10+n))} //nolint:gosec // not for secrets
+				c := chance{w, rand.New(rand.NewPCG(seed, round*10+n))}
 				for range 40 {
 					// The schema refuses some, and some wait for each other in a circle.
 					_, _ = w.pool.Exec(ctx, c.change())

@@ -72,7 +72,7 @@ func comparePlans(t *testing.T, w *world) {
 	version = version[:len(version)-4]
 	versionFile := filepath.Join("testdata", "plans", "VERSION")
 	if *update {
-		check(t, os.WriteFile(versionFile, []byte(version+"\n"), 0o644)) //nolint:gosec // for everybody to read
+		check(t, os.WriteFile(versionFile, []byte(version+"\n"), 0o644))
 	}
 	known, err := os.ReadFile(versionFile)
 	check(t, err)
@@ -93,9 +93,9 @@ func comparePlans(t *testing.T, w *world) {
 		}
 		file := filepath.Join("testdata", "plans", strings.Trim(odd.ReplaceAllString(l.name, "-"), "-")+".txt")
 		if *update {
-			check(t, os.WriteFile(file, []byte(text.String()), 0o644)) //nolint:gosec // for everybody to read
+			check(t, os.WriteFile(file, []byte(text.String()), 0o644))
 		}
-		want, err := os.ReadFile(file) //nolint:gosec // a file of ours
+		want, err := os.ReadFile(file)
 		check(t, err)
 		if same && string(want) != text.String() {
 			t.Errorf("%s: the plans differ from %s (go test ./handlers/lists -run TestLists -update writes them anew):\n%s", l.name, file, text.String())

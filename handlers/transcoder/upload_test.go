@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 			close(arrived)
 		}
 		rest, _ := io.ReadAll(r.Body)
-		received <- append(half, rest...)
+		received <- slices.Concat(half, rest)
 		rw.Header().Set("ETag", `"e"`)
 	}))
 	t.Cleanup(store.Close)

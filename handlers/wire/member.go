@@ -67,6 +67,7 @@ func OwnMembershipOf(m identity.Membership) OwnMembership {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	case identity.InvitedMember:
 		view.Invitation = &Invitation{Role: m.Role, ExpiresAt: m.ExpiresAt}
+	case identity.InactiveMember: // what somebody was is not shown
 	}
 	return view
 }

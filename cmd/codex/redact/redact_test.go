@@ -31,7 +31,7 @@ func TestSecretsAreNotLoggedWhereverTheyStand(t *testing.T) {
 			log.With(name, value).WithGroup("more").Info("again", "plain", 1)
 			log.WithGroup("outer").Info("and in a group", name, value)
 			if s, ok := value.(string); ok && strings.Contains(name, "e") && name != "token" && len(name) < 6 {
-				log.Info("in the message: " + s)
+				log.Info("in the message: " + s) //nolint:sloglint // a message that breaks the rule
 			}
 			if strings.Contains(out.String(), "canary") {
 				t.Errorf("%s: %s", name, out.String())

@@ -29,26 +29,23 @@ func ScanMember(row pgx.Row, more ...any) (identity.Membership, error) {
 // Place names one user's place in one organization.
 type Place struct{ OrganizationID, UserID string }
 
-// QueuePeople queues the read of live accounts by id or by address, not locked.
-func QueuePeople(b *pgx.Batch, ids, emails []string, byID, byEmail map[string]identity.User) {
-	b.Queue(`SELECT `+UserColumns+` FROM users u
-WHERE (u.id = ANY($1::text[]) OR u.email = ANY($2::text[])) AND u.deleted_at IS NULL`, ids, emails).Query(func(rows pgx.Rows) error {
+// QueuePeople queues the read of live accounts, not locked.
+func QueuePeople(b *pgx.Batch, ids []string, found map[string]identity.User) {
+	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL`, ids).Query(func(rows pgx.Rows) error {
 		users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
 		for _, u := range users {
-			byID[u.ID], byEmail[u.Email] = u, u
+			found[u.ID] = u
 		}
 		return err
 	})
 }
 
-// QueueMembers queues the read of the places of users, named by id or by address, in
-// organizations, and of all their active owners. The organizations must be locked
-// before: that locks the places too.
-func QueueMembers(b *pgx.Batch, organizations, users, emails []string, found map[Place]identity.Membership) {
+// QueueMembers queues the read of users' places in organizations, and of all their
+// active owners. The organizations must be locked before: that locks the places too.
+func QueueMembers(b *pgx.Batch, organizations, users []string, found map[Place]identity.Membership) {
 	b.Queue(`SELECT `+MemberColumns+` FROM organization_memberships m
 WHERE m.organization_id = ANY($1::uuid[])
-  AND (m.user_id = ANY($2::text[]) OR m.user_id IN (SELECT u.id FROM users u WHERE u.email = ANY($3::text[]))
-       OR (m.role = 'owner' AND m.status = 'active'))`, organizations, users, emails).Query(func(rows pgx.Rows) error {
+  AND (m.user_id = ANY($2::text[]) OR (m.role = 'owner' AND m.status = 'active'))`, organizations, users).Query(func(rows pgx.Rows) error {
 		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.Membership, error) { return ScanMember(row) })
 		for _, m := range members {
 			found[Place{m.OrganizationID, m.UserID}] = m

@@ -46,8 +46,9 @@ const (
 )
 
 const (
-	// MaxAge is how old a signature may be, MaxSkew how far ahead of our clock.
-	MaxAge  = 300 * time.Second
+	// MaxAge is how old a signature may be.
+	MaxAge = 300 * time.Second
+	// MaxSkew is how far ahead of our clock it may be.
 	MaxSkew = 60 * time.Second
 	// Remember is how long a nonce must be remembered: after it, every request that
 	// could carry it is too old.
@@ -93,7 +94,7 @@ type Request struct {
 }
 
 // Writes says that the request may change something.
-func (r Request) Writes() bool { return r.Method != "GET" && r.Method != "HEAD" }
+func (r Request) Writes() bool { return r.Method != "GET" && r.Method != "HEAD" } //nolint:usestdlibvars // rules know no network
 
 // Keys sign with the first secret and accept signatures under every one, so that a
 // secret can be replaced while programs still use the old one.

@@ -24,6 +24,7 @@ func encoded(t testing.TB, encode func(*bytes.Buffer, image.Image) error) []byte
 }
 
 func pngOf(t testing.TB) []byte {
+	t.Helper()
 	return encoded(t, func(w *bytes.Buffer, i image.Image) error { return png.Encode(w, i) })
 }
 

@@ -86,7 +86,7 @@ func (w *writer) token(token xml.Token) error {
 }
 
 func (w *writer) start(e xml.StartElement) error {
-	if w.skipped > 0 || w.in("style") || e.Name.Space != Namespace || !elements[e.Name.Local] {
+	if w.skipped > 0 || w.inStyle() || e.Name.Space != Namespace || !elements[e.Name.Local] {
 		if w.elements == 0 {
 			return ErrNotSVG
 		}
@@ -135,7 +135,7 @@ func (w *writer) end() {
 		w.skipped--
 		return
 	}
-	if w.in("style") {
+	if w.inStyle() {
 		if css := w.sheet.String(); safeStyle(css) {
 			w.refer("style", css)
 			escape(&w.out, css)
@@ -148,21 +148,21 @@ func (w *writer) end() {
 	w.leave()
 }
 
-// in reports whether the innermost kept element is this one.
-func (w *writer) in(element string) bool {
-	return len(w.open) > 0 && w.open[len(w.open)-1] == element
+// inStyle reports whether the innermost kept element is a style sheet.
+func (w *writer) inStyle() bool {
+	return len(w.open) > 0 && w.open[len(w.open)-1] == "style"
 }
 
 // characters keeps the text of elements that show text, and collects style sheets,
 // which are judged as a whole.
 func (w *writer) characters(text []byte) error {
-	if w.skipped > 0 || len(w.open) == 0 || (!w.in("style") && !textual[w.open[len(w.open)-1]]) {
+	if w.skipped > 0 || len(w.open) == 0 || (!w.inStyle() && !textual[w.open[len(w.open)-1]]) {
 		return nil
 	}
 	if w.text += len(text); w.text > maxText {
 		return ErrTooComplex
 	}
-	if w.in("style") {
+	if w.inStyle() {
 		w.sheet.Write(text)
 	} else {
 		escape(&w.out, string(text))

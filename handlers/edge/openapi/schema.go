@@ -111,11 +111,11 @@ func (s *Schemas) of(u use) *Schema {
 		field, _ := t.FieldByName("Value")
 		return nullable(s.of(u.to(field.Type.Elem())))
 	case t.Kind() == reflect.Pointer:
-		if inner := s.of(u.to(t.Elem())); u.answer {
-			return nullable(inner)
-		} else {
-			return inner
+		inner := s.of(u.to(t.Elem()))
+		if u.answer {
+			inner = nullable(inner)
 		}
+		return inner
 	case t.Kind() == reflect.Struct:
 		return s.named(u)
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:

@@ -173,7 +173,7 @@ func (l *Limiter) lease(ctx context.Context, held *lease, asked *request, key Ke
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
 	before := l.cfg.Now()
-	share, err := acquire(ctx, l.cfg.DB, key, limit, window, before.Sub(time.Now()).Truncate(time.Second))
+	share, err := acquire(ctx, l.cfg.DB, key, limit, window, time.Until(before).Truncate(time.Second))
 	held.mu.Lock()
 	held.pending = nil
 	if err == nil {
