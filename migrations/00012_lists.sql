@@ -287,6 +287,8 @@ CREATE INDEX content_public_views ON content (organization_id, view_count, id) I
     WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
 CREATE INDEX content_public_sales ON content (organization_id, purchase_count, id) INCLUDE (content_type, access_type, creator_id)
     WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_catalogue_title ON content (organization_id, title, id) INCLUDE (content_type)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL AND access_type <> 'private';
 CREATE INDEX content_private ON content (creator_id, organization_id) WHERE access_type = 'private' AND deleted_at IS NULL;
 CREATE INDEX content_discover ON content (published_at, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
 CREATE INDEX content_discover_title ON content (title, id) INCLUDE (content_type)
