@@ -37,7 +37,7 @@ type compatPorts string
 func (*compatPorts) IsBool() bool { return true }
 
 // Decode implements kong.MapperValue.
-func (p *compatPorts) Decode(ctx *kong.DecodeContext) error {
+func (p *compatPorts) Decode(ctx *kong.DecodeContext) error { //nolint:unparam // the interface wants it
 	*p = "true"
 	if ctx.Scan.Peek().Type == kong.FlagValueToken {
 		*p = compatPorts(ctx.Scan.Pop().String())

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,7 +296,7 @@ func curl(d *openapi.Document, o *docOperation) string {
 		server = d.Servers[0].URL
 	}
 	lines := []string{"curl"}
-	if o.Method != "GET" {
+	if o.Method != http.MethodGet {
 		lines[0] += " -X " + o.Method
 	}
 	lines[0] += " '" + server + address + "'"
