@@ -10,16 +10,24 @@ import (
 	"time"
 )
 
-// freePorts returns ports that nobody listens on now.
+// freePorts returns ports that nobody listens on now, each another one.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
-	var ports []string
+	var (
+		ports []string
+		held  []net.Listener
+	)
+	defer func() {
+		for _, listener := range held {
+			_ = listener.Close()
+		}
+	}()
 	for range n {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = listener.Close() })
+		held = append(held, listener)
 		_, port, err := net.SplitHostPort(listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
