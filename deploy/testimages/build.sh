@@ -125,9 +125,11 @@ build_nats() {
 	(cd "$here/../.." && CGO_ENABLED=0 GOOS=linux GOARCH=$architecture \
 		go build -trimpath -ldflags='-s -w' -o "$work/nats/nats-server" github.com/nats-io/nats-server/v2)
 	chmod 1777 "$work/nats/data"
+	# As the embedded server: the longest articles need it.
+	echo 'max_payload: 8MB' >"$work/nats/nats.conf"
 	tar -C "$work/nats" --owner=0 --group=0 -cf - . | docker import \
 		--change 'USER 999:999' \
-		--change 'ENTRYPOINT ["/nats-server", "-js", "-sd", "/data"]' \
+		--change 'ENTRYPOINT ["/nats-server", "-c", "/nats.conf", "-js", "-sd", "/data"]' \
 		--change 'EXPOSE 4222' \
 		--change "LABEL codex.recipe=$digest codex.nats=$version" \
 		- "$nats_image" >/dev/null

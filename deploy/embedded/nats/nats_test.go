@@ -117,7 +117,7 @@ func TestATokenIsAskedForAndInTheURL(t *testing.T) {
 
 func TestMessagesUpToEightMebibytesAreTaken(t *testing.T) {
 	t.Parallel()
-	conn, err := client.Connect(natstest.Server(t).URL())
+	conn, err := client.Connect(natstest.Embedded(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}
