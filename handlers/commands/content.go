@@ -76,20 +76,23 @@ type contentUnit struct {
 // Load implements Unit.
 func (u *contentUnit) Load(b *pgx.Batch) {
 	ids, users, organizations := []string{}, []string{}, []string{}
-	var media, slugs, moved []string
+	var media []string
+	var slugs []postgres.SlugWish
 	for i, cmd := range u.cmds {
 		switch p := u.payloads[i].(type) {
 		case *content.Create:
 			organizations = appendSet(organizations, p.OrganizationID)
-			slugs = append(slugs, p.Slug)
+			slugs = append(slugs, postgres.SlugWish{Slug: &p.Slug, Scope: content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID))})
 			media = appendSet(media, p.MediaItemID)
 		case *content.Update:
 			organizations = appendSet(organizations, p.OrganizationID.Value)
-			slugs = appendSet(slugs, p.Slug.Value)
 			media = appendSet(media, p.MediaItemID.Value)
 			ids = append(ids, cmd.AggregateID)
-			if p.OrganizationID.Set {
-				moved = append(moved, cmd.AggregateID)
+			if p.Slug.Value != nil || p.OrganizationID.Set {
+				slugs = append(slugs, postgres.SlugWish{
+					ContentID: cmd.AggregateID, Slug: p.Slug.Value,
+					Moves: p.OrganizationID.Set, Scope: content.Scope{OrganizationID: orEmpty(p.OrganizationID.Value)},
+				})
 			}
 		default:
 			ids = append(ids, cmd.AggregateID)
@@ -105,9 +108,7 @@ func (u *contentUnit) Load(b *pgx.Batch) {
 	if len(media) > 0 || len(ids) > 0 {
 		postgres.QueueMedia(b, media, ids, u.media)
 	}
-	if len(slugs) > 0 || len(moved) > 0 {
-		postgres.QueueSlugs(b, slugs, moved, u.slugs)
-	}
+	postgres.QueueSlugs(b, slugs, u.slugs)
 }
 
 func appendSet(list []string, s *string) []string {

@@ -115,10 +115,10 @@ func (e *Edge) checkContentSlug(c *gin.Context) error {
 	scope := content.ScopeOf(mustActor(c).UserID, q.uuid("organizationId"))
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `
-SELECT EXISTS (SELECT FROM content WHERE slug = $1 AND deleted_at IS NULL AND id IS DISTINCT FROM NULLIF($4, '')::uuid
-    AND CASE WHEN $2 = '' THEN organization_id IS NULL AND creator_id = $3
-             ELSE organization_id = NULLIF($2, '')::uuid AND (status = 'published' OR EXISTS (SELECT FROM organization_memberships m
-                 WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))) END)`,
+SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1
+    AND id IS DISTINCT FROM NULLIF($4, '')::uuid
+    AND ($2 = '' OR status = 'published' OR EXISTS (SELECT FROM organization_memberships m
+         WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))))`,
 		strings.ToLower(q.text("slug")), scope.OrganizationID, mustActor(c).UserID, q.uuid("excludeContentId")).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)

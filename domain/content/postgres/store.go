@@ -50,18 +50,37 @@ type SlugKey struct {
 	Slug  string
 }
 
-// QueueSlugs queues the look-up of who has these slugs, and the slugs of these
-// items (they keep theirs while they move to another scope).
-func QueueSlugs(b *pgx.Batch, slugs, contentIDs []string, found Slugs) {
-	// One half per unique index: an OR between them would read the whole table.
+// SlugWish is a slug that an item is to have. A new item has no id yet and names its
+// scope; an existing one says what changes: without a slug it keeps its own, and it
+// stays in its scope unless it moves.
+type SlugWish struct {
+	ContentID string
+	Slug      *string
+	Moves     bool
+	// Scope is that of a new item; of one that moves, its organization.
+	Scope content.Scope
+}
+
+// QueueSlugs queues the look-up of who has the slugs that are wished for.
+func QueueSlugs(b *pgx.Batch, wishes []SlugWish, found Slugs) {
+	if len(wishes) == 0 {
+		return
+	}
+	var ids, slugs, scopes []*string
+	var moves []bool
+	for _, w := range wishes {
+		ids, slugs, moves = append(ids, null(w.ContentID)), append(slugs, w.Slug), append(moves, w.Moves)
+		scopes = append(scopes, null(w.Scope.OrganizationID+w.Scope.CreatorID)) // only one is set
+	}
 	b.Queue(`
-WITH wanted AS (SELECT $1::text[] || ARRAY(SELECT slug FROM content WHERE id = ANY($2::uuid[])) AS slugs)
-SELECT id, slug, organization_id::text, creator_id FROM content
-WHERE slug = ANY((SELECT slugs FROM wanted)::text[]) AND organization_id IS NOT NULL AND deleted_at IS NULL
-UNION ALL
-SELECT id, slug, '', creator_id FROM content
-WHERE slug = ANY((SELECT slugs FROM wanted)::text[]) AND organization_id IS NULL AND deleted_at IS NULL`,
-		slugs, contentIDs).Query(func(rows pgx.Rows) error {
+SELECT t.id, t.slug, COALESCE(t.organization_id::text, ''), t.creator_id
+FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::text[]) w (id, slug, moves, scope)
+LEFT JOIN content c ON c.id = w.id
+CROSS JOIN LATERAL (SELECT id, slug, organization_id, creator_id FROM content
+    WHERE slug = COALESCE(w.slug, c.slug)
+      AND slug_scope = CASE WHEN w.id IS NULL THEN w.scope WHEN w.moves THEN COALESCE(w.scope, c.creator_id) ELSE c.slug_scope END
+    LIMIT 1) t`,
+		ids, slugs, moves, scopes).Query(func(rows pgx.Rows) error {
 		var id, slug, organization, creator string
 		_, err := pgx.ForEachRow(rows, []any{&id, &slug, &organization, &creator}, func() error {
 			found[SlugKey{content.ScopeOf(creator, organization), slug}] = id
