@@ -58,8 +58,8 @@ func replaceURI(line string, required bool, replace func(string) (string, error)
 	for i, a := range all {
 		if a.name != "URI" {
 			// Simple players look for an address anywhere in the line.
-			if strings.Contains(a.value, "URI=") {
-				return "", fmt.Errorf("%w: %s has an address in a text", ErrUnusable, tag)
+			if strings.HasSuffix(a.name, "URI") || strings.Contains(a.value, "URI=") {
+				return "", fmt.Errorf("%w: %s has an address where none belongs", ErrUnusable, tag)
 			}
 			continue
 		}
