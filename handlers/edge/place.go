@@ -2,9 +2,12 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // A page of a list is found without reading what comes before it, and its total
@@ -12,7 +15,9 @@ import (
 //
 //   - An order by a time walks the counts that table list_days keeps per day: to the day
 //     that the page begins in. Only that day's rows are skipped.
-//   - Other orders, and filters that nothing counts, skip rows, in an index alone, from
+//   - In other orders a long list is cut into stretches (table list_cuts), whose counts
+//     are walked in the same way.
+//   - Shorter lists, and filters that nothing counts, skip rows, in an index alone, from
 //     the nearer end of the list.
 //
 // Every order ends in the unique id, so that no two rows can change places between two
@@ -30,6 +35,9 @@ type place struct {
 	// are before it (descending) or not before it (ascending). Infinite when rows are
 	// skipped from the end of the list.
 	until time.Time
+	// key and id are where the first row that counts lies in an order by another column:
+	// the value as a text, and the row; empty when rows are skipped from the end.
+	key, id string
 	// backwards says that skip counts from the other end: the page is read in the
 	// opposite order and turned around.
 	backwards bool
@@ -69,6 +77,9 @@ const (
     SELECT sum(n) OVER () AS total, day, sum(n) OVER (ORDER BY day) - n AS before FROM (%s) d WHERE n > 0
 ) w WHERE before <= $%d ORDER BY before DESC LIMIT 1`
 )
+
+// stretchesOf adds up the counts of a list's stretches.
+const stretchesOf = `SELECT day, sum(n)::int AS n FROM list_days WHERE list = $1 || ' by ' || $3 AND owner = $2 AND kind = $4 GROUP BY day`
 
 var (
 	listDown = fmt.Sprintf(walkDown, daysOf, 4)
@@ -119,6 +130,45 @@ func (e *Edge) walk(ctx context.Context, walk, order string, page paging, args .
 	}
 	p.until = time.Unix(*day*24*60*60, 0).UTC()
 	p.skip, p.limit = page.offset()-int(*before), page.limit
+	return p, nil
+}
+
+// longList is how many rows a list has before it may be cut into stretches.
+const longList = 4000
+
+// The walk over the stretches of list $1 of owner $2 in the order by column $3 to the one
+// in which the row at offset $5 of kind $4 lies: how many rows lie in all of them, how
+// many come before that one, and where it begins ("up") or the next one does ("down").
+const stretchBounds = `SELECT w.total, w.before, COALESCE(c.key, ''), COALESCE(c.id::text, '') FROM (%s) w
+LEFT JOIN list_cuts c ON c.list = $1 AND c.owner = $2 AND c.by_column = $3 AND c.stretch = w.day + %d`
+
+var (
+	stretchUp   = fmt.Sprintf(stretchBounds, fmt.Sprintf(walkUp, stretchesOf, 5), 0)
+	stretchDown = fmt.Sprintf(stretchBounds, fmt.Sprintf(walkDown, stretchesOf, 5), 1)
+)
+
+// placeByStretch finds a page of a long list of total rows in an order by a column. What
+// has no value in the column lies behind all stretches, and is found from the end.
+func (e *Edge) placeByStretch(ctx context.Context, of listed, column, direction string, total int64, page paging) (place, error) {
+	if int64(page.offset()) >= total {
+		return place{total: total}, nil
+	}
+	walk := stretchDown
+	if direction == "asc" {
+		walk = stretchUp
+	}
+	var valued, before int64
+	p := place{total: total, limit: page.limit}
+	err := e.cfg.Pool.QueryRow(ctx, walk, of.list, of.owner, column, of.kind, page.offset()).Scan(&valued, &before, &p.key, &p.id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // not cut yet
+		return placeByCount(total, page), nil
+	case err != nil:
+		return place{}, fmt.Errorf("place a page: %w", err)
+	case valued < total && int64(page.offset()+page.limit) > valued:
+		return placeByCount(total, page), nil
+	}
+	p.skip = page.offset() - int(before)
 	return p, nil
 }
 
@@ -178,9 +228,19 @@ func (w *where) andIf(condition, filter string) {
 
 func (w *where) sql() string { return strings.Join(w.conditions, " AND ") }
 
-// from is the day up to which, or from which, a column's rows count.
+// keyTypes are the types of the columns that long lists are ordered by, other than text.
+var keyTypes = map[string]string{
+	"updated_at": "::timestamptz", "published_at": "::timestamptz", "uploaded_at": "::timestamptz", "view_count": "::int", "purchase_count": "::int",
+}
+
+// from is the day, or the row, up to which or from which rows count.
 func (w *where) from(column, direction string, p place) {
 	switch {
+	case p.id != "":
+		compare := map[string]string{"asc": ">=", "desc": "<"}[direction]
+		n := len(w.args)
+		w.args = append(w.args, p.key, p.id)
+		w.conditions = append(w.conditions, fmt.Sprintf("(%s, id) %s ($%d::text%s, $%d::uuid)", column, compare, n+1, keyTypes[column], n+2))
 	case p.until.IsZero():
 	case direction == "asc":
 		w.and(column+" >= $", p.until)
@@ -193,13 +253,18 @@ func (w *where) from(column, direction string, p place) {
 // an index alone, then their rows. An array of ids tells the planner that they are few;
 // of a subquery with a limit that it does not know it expects a tenth of the table.
 func (w *where) page(table string, o order, p place) (string, []any) {
+	ids, args := w.ids(table, o, p)
+	return fmt.Sprintf(`%s WHERE id = ANY(%s) ORDER BY %s`, table, ids, o.forwards), args
+}
+
+// ids is the array of a place's ids.
+func (w *where) ids(table string, o order, p place) (string, []any) {
 	in := o.forwards
 	if p.backwards {
 		in = o.backwards
 	}
 	n := len(w.args)
-	return fmt.Sprintf(`%[1]s WHERE id = ANY(ARRAY(SELECT id FROM %[1]s WHERE %[2]s ORDER BY %[3]s LIMIT $%[4]d OFFSET $%[5]d)) ORDER BY %[6]s`,
-		table, w.sql(), in, n+1, n+2, o.forwards), append(w.args, p.limit, p.skip)
+	return fmt.Sprintf(`ARRAY(SELECT id FROM %s WHERE %s ORDER BY %s LIMIT $%d OFFSET $%d)`, table, w.sql(), in, n+1, n+2), append(w.args, p.limit, p.skip)
 }
 
 // placeBy finds a page of a list in an order by a column: by day when the list is
@@ -211,7 +276,10 @@ func (e *Edge) placeBy(ctx context.Context, of listed, timed, column, direction 
 	}
 	if of.list != "" {
 		total, err := e.total(ctx, of)
-		return placeByCount(total, page), err
+		if err != nil || total < longList {
+			return placeByCount(total, page), err
+		}
+		return e.placeByStretch(ctx, of, column, direction, total, page)
 	}
 	var total int64
 	if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE `+w.sql(), w.args...).Scan(&total); err != nil {

@@ -48,7 +48,8 @@ func (c chance) change() string {
 		return fmt.Sprintf(`UPDATE content SET status = '%s', published_at = %s, access_type = '%s', price_cents = NULL, deleted_at = %s WHERE id = %s`,
 			c.one("published", "published", "draft"), c.time(), c.one("members", "private", "team", "followers"), c.one("NULL", "NULL", c.time()), c.content())
 	case 3:
-		return fmt.Sprintf(`UPDATE content SET organization_id = %s, view_count = view_count + 1 WHERE id = %s`, c.organization(), c.content())
+		return fmt.Sprintf(`UPDATE content SET organization_id = %s, view_count = view_count + %d, title = 'T%d' WHERE id = %s`,
+			c.organization(), c.r.IntN(9), c.r.IntN(99), c.content())
 	case 4, 5, 6:
 		return fmt.Sprintf(`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at, created_at)
 			VALUES (%s, %s, '%s', '%d', %s, %s, %s) ON CONFLICT (user_id, content_id, access_type, source_id) DO UPDATE SET deleted_at = excluded.deleted_at, expires_at = excluded.expires_at`,
@@ -98,10 +99,23 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 			for range 5 {
 				_, err := folder.Fold(ctx)
 				check(t, err)
+				_, err = w.pool.Exec(ctx, `SELECT list_cut(list, owner, 3) FROM long_lists`)
+				check(t, err)
 			}
 		})
 		side.Wait()
 		w.consistent(t)
+		// From the second round on all lists are long ones, cut as soon as nobody changes them.
+		for _, sql := range []string{`SELECT lists_find_long(1)`, `SELECT list_cut(list, owner, 3) FROM long_lists`} {
+			_, err := w.pool.Exec(ctx, sql)
+			check(t, err)
+		}
+		w.consistent(t)
+	}
+	var cut int
+	check(t, w.pool.QueryRow(ctx, `SELECT count(*) FROM long_lists WHERE cut_at IS NOT NULL`).Scan(&cut))
+	if cut < 5 {
+		t.Errorf("only %d lists were cut", cut)
 	}
 	for more := 1; more > 0; {
 		var err error
@@ -114,13 +128,18 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 func (w *world) consistent(t *testing.T) {
 	t.Helper()
 	for what, sql := range map[string]string{
-		"count": `SELECT list || ' of ' || owner || ', ' || kind || ' on ' || day || ': ' || sum(n) FROM (
+		"count": `WITH stretched AS (
+				SELECT list, owner, kinds, by_column, key, id FROM list_order_of_content
+				UNION ALL SELECT list, owner, kinds, by_column, key, id FROM list_order_of_media_items
+			) SELECT list || ' of ' || owner || ', ' || kind || ' on ' || day || ': ' || sum(n) FROM (
 				SELECT list, owner, kind, day, n FROM list_days
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_purchases
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_media_items
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_content
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_organization_memberships
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_library_entries
+				UNION ALL SELECT list || ' by ' || by_column, owner, kind, list_stretch(list, owner, by_column, key, id), -1
+					FROM (TABLE stretched) x JOIN long_lists g USING (list, owner) CROSS JOIN LATERAL unnest(kinds) kind WHERE g.cut_at IS NOT NULL
 			) x GROUP BY list, owner, kind, day HAVING sum(n) <> 0`,
 		"entry": `SELECT COALESCE(e::text, 'none') || ' for ' || COALESCE(f::text, 'nothing') FROM library_entries e
 			FULL JOIN (

@@ -5,8 +5,9 @@
 // table list_days, which counts rows per list, owner, filter and day of the list's
 // time (migration 00012). Triggers append to it in the transaction of every change, so a
 // snapshot never sees counts that disagree with its rows, and nobody waits for a
-// counter. [Folder] adds up what was appended; without it lists stay right and become
-// slow.
+// counter. [Folder] adds up what was appended, and cuts long lists into stretches that
+// are counted in the orders which their time does not lead to (migration 00017);
+// without it lists stay right and become slow.
 //
 // The package's tests make a world of a thousand rows and compare: every page of every
 // list with a plain query, the plans of all statements with those kept in
@@ -23,10 +24,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Folder adds up the counts of lists in the background. Any number may run: the
+// Folder keeps the counts of lists in order in the background. Any number may run: the
 // database lets one of them work at a time.
 type Folder struct {
 	Pool *pgxpool.Pool
@@ -40,23 +42,33 @@ const (
 	foldRest  = 5 * time.Second
 )
 
-// Run folds until ctx is done.
+// Lists of longRows and more are looked for, which reads the counts of all lists, and
+// cut into stretches of stretchRows; again when one has grown to four times that.
+const (
+	cutRest     = 10 * time.Minute
+	longRows    = 4000
+	stretchRows = 500
+)
+
+// Run works until ctx is done.
 func (f *Folder) Run(ctx context.Context) error {
-	tick := time.NewTicker(foldRest)
-	defer tick.Stop()
+	fold, cut := time.NewTicker(foldRest), time.NewTicker(cutRest)
+	defer fold.Stop()
+	defer cut.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-		}
-		for {
-			n, err := f.Fold(ctx)
-			if err != nil && ctx.Err() == nil {
-				f.Log.Warn("counts of lists were not folded", "error", err)
+		case <-fold.C:
+			for n := foldBatch; n == foldBatch; {
+				var err error
+				if n, err = f.Fold(ctx); err != nil && ctx.Err() == nil {
+					f.Log.Warn("counts of lists were not folded", "error", err)
+				}
 			}
-			if err != nil || n < foldBatch {
-				break
+		case <-cut.C:
+			if _, err := f.Cut(ctx); err != nil && ctx.Err() == nil {
+				f.Log.Warn("long lists were not cut", "error", err)
 			}
 		}
 	}
@@ -68,4 +80,31 @@ func (f *Folder) Fold(ctx context.Context) (n int, err error) {
 		return 0, fmt.Errorf("fold the counts of lists: %w", err)
 	}
 	return n, nil
+}
+
+// Cut cuts the long lists that need it, and returns how many have to wait: somebody
+// changes them at the moment.
+func (f *Folder) Cut(ctx context.Context) (waiting int, err error) {
+	if _, err := f.Pool.Exec(ctx, `SELECT lists_find_long($1)`, longRows); err != nil {
+		return 0, fmt.Errorf("find long lists: %w", err)
+	}
+	type list struct{ List, Owner string }
+	rows, err := f.Pool.Query(ctx, `SELECT list, owner FROM lists_to_cut($1)`, 4*stretchRows)
+	if err != nil {
+		return 0, fmt.Errorf("find the lists to cut: %w", err)
+	}
+	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[list])
+	if err != nil {
+		return 0, fmt.Errorf("find the lists to cut: %w", err)
+	}
+	for _, l := range due {
+		var done bool
+		if err := f.Pool.QueryRow(ctx, `SELECT list_cut($1, $2, $3)`, l.List, l.Owner, stretchRows).Scan(&done); err != nil {
+			return 0, fmt.Errorf("cut list %s of %s: %w", l.List, l.Owner, err)
+		}
+		if !done {
+			waiting++
+		}
+	}
+	return waiting, nil
 }

@@ -13,18 +13,19 @@ import (
 )
 
 // id returns the id of a list's item: of a library its content's, of members the
-// user's.
+// user's, which is the username as well.
 func id(tb testing.TB, item json.RawMessage) string {
 	tb.Helper()
 	var v struct {
-		ID      string `json:"id"`
-		UserID  string `json:"userId"`
-		Content struct {
+		ID       string `json:"id"`
+		UserID   string `json:"userId"`
+		Username string `json:"username"`
+		Content  struct {
 			ID string `json:"id"`
 		} `json:"content"`
 	}
 	check(tb, json.Unmarshal(item, &v))
-	return cmp.Or(v.UserID, v.ID, v.Content.ID)
+	return cmp.Or(v.UserID, v.ID, v.Username, v.Content.ID)
 }
 
 // all turns the pages of a list, from the first to the one behind the last.
@@ -73,7 +74,10 @@ func (w *world) plain(tb testing.TB, l list) []string {
 const (
 	plainHeavy  = ` organization_id = '` + heavyOrganization + `'`
 	plainPublic = `SELECT id FROM content WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private'`
-	plainOwn    = ` FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id WHERE m.user_id = 'creator' AND m.status = 'active' ORDER BY `
+	plainActive = `SELECT user_id FROM organization_memberships WHERE status = 'active' AND` + plainHeavy
+	// plainStanding puts owners before admins before creators.
+	plainStanding = ` ORDER BY role <> 'owner', role <> 'admin', role <> 'creator', role <> 'subscriber', joined_at, id`
+	plainOwn      = ` FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id WHERE m.user_id = 'creator' AND m.status = 'active' ORDER BY `
 )
 
 // plain are the lists by their names, or by the part before a comma with the order
@@ -98,6 +102,8 @@ var plain = map[string]string{
 	"discover, type":               plainPublic + ` AND content_type = 'audio' ORDER BY published_at DESC, id DESC`,
 	"members":                      `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + ` ORDER BY created_at, id`,
 	"members of a role":            `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + ` AND role = 'member' AND status = 'active' ORDER BY created_at, id`,
+	"public members":               plainActive + plainStanding,
+	"public members of a role":     plainActive + ` AND role = 'member'` + plainStanding,
 	"organizations, name":          `SELECT o.id` + plainOwn + `lower(o.name) DESC, o.id DESC`,
 	"organizations, createdAt":     `SELECT o.id` + plainOwn + `o.created_at DESC, o.id DESC`,
 	"content of a status and type": `SELECT id FROM content WHERE creator_id = 'creator' AND status = 'published' AND content_type = 'written' AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
@@ -141,6 +147,43 @@ func TestLists(t *testing.T) {
 		}
 	})
 	t.Run("no statement reads more than it must", func(t *testing.T) { comparePlans(t, w) })
+}
+
+// Lists that are long enough to be cut into stretches are what a plain query says as
+// well, before rows have moved from one stretch to another and after.
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, size{rows: 10, items: 4700, heavy: 4500, others: 50})
+	compare := func(when string) {
+		t.Helper()
+		for _, l := range counted() {
+			want := w.plain(t, l)
+			w.statements.take()
+			last := len(want)/50 + 1
+			for _, at := range []int{1, 2, 9, 10, 11, 12, last / 2, last - 10, last - 1, last, last + 1} {
+				if at < 1 {
+					continue
+				}
+				p := w.read(t, l.user, fmt.Sprintf("%s&page=%d&limit=50", l.path, at))
+				var got []string
+				for _, item := range p.Items {
+					got = append(got, id(t, item))
+				}
+				first := (at - 1) * 50
+				if want := want[min(first, len(want)):min(first+50, len(want))]; !slices.Equal(got, want) {
+					t.Errorf("%s: %s, page %d: %v, want %v", when, l.name, at, got, want)
+				}
+			}
+			if strings.Contains(l.name, "title") && !slices.ContainsFunc(w.statements.take(), func(sql string) bool { return strings.Contains(sql, "list_cuts") }) {
+				t.Errorf("%s: the pages of %s were not found by their stretches", when, l.name)
+			}
+		}
+	}
+	compare("at first")
+	_, err := w.pool.Exec(context.Background(), `UPDATE content SET title = 'New ' || id, view_count = view_count + 7000, purchase_count = purchase_count / 2,
+		updated_at = updated_at + interval '300 days', published_at = CASE WHEN status = 'published' THEN published_at - interval '300 days' END WHERE id::text LIKE '%7'`)
+	check(t, err)
+	compare("changed")
 }
 
 func difference(a, b []string) int {

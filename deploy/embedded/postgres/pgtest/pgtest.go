@@ -140,16 +140,28 @@ func (s *shared) prepareTemplate(ctx context.Context) error {
 	if err := s.migration(ctx, withDatabase(s.source.adminURL, templateName)); err != nil {
 		return fmt.Errorf("migrate the template: %w", err)
 	}
-	// A connection left open would make every copy fail; say so here, once.
-	var left int
-	err := query(s.source, &left, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1", templateName)
-	if err != nil {
+	if err := s.awaitUnused(templateName); err != nil {
 		return err
 	}
-	if left > 0 {
-		return fmt.Errorf("the migration left %d connections to the template open", left)
-	}
 	return administer(s.source, "ALTER DATABASE "+quote(templateName)+" WITH ALLOW_CONNECTIONS false")
+}
+
+// awaitUnused waits until nobody is connected to a database: a server process ends a
+// moment after its client has gone. A connection left open would make every copy fail;
+// say so here, once.
+func (s *shared) awaitUnused(database string) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		var left int
+		err := query(s.source, &left, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'", database)
+		if err != nil || left == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the migration left %d connections to the template open", left)
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks at the condition
+	}
 }
 
 func (s *shared) create(from source, name string) error {
