@@ -135,7 +135,7 @@ SELECT list_days_follow('organization_memberships', $$
 
 -- library_entries: what a user was given or has begun to watch, whether or not it can
 -- be seen at the moment. It is derived from content_access and video_playback, and
--- holds what the order of a library needs, in one row per item.
+-- holds what a library is ordered and filtered by, in one row per item.
 CREATE TABLE library_entries (
     user_id    text        NOT NULL,
     content_id uuid        NOT NULL,
@@ -145,19 +145,34 @@ CREATE TABLE library_entries (
     expires_at timestamptz,
     -- When the item was last given or watched.
     recent     timestamptz NOT NULL,
+    progress   text        NOT NULL DEFAULT 'not_started',
+    -- The item's own, which follow when it changes; see library_stale. Only what was
+    -- granted once has them.
+    title        text      NOT NULL DEFAULT '',
+    seconds      int,
+    content_type text      NOT NULL DEFAULT '',
     PRIMARY KEY (user_id, content_id) INCLUDE (granted, expires_at, recent)
 );
-CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) WHERE granted;
+CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
+CREATE INDEX library_title ON library_entries (user_id, title, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
+CREATE INDEX library_seconds ON library_entries (user_id, seconds DESC NULLS LAST, content_id DESC) INCLUDE (expires_at, progress, content_type) WHERE granted;
 CREATE INDEX library_expiring ON library_entries (user_id, expires_at) INCLUDE (content_id, recent) WHERE granted AND expires_at IS NOT NULL;
 CREATE INDEX library_begun ON library_entries (user_id) INCLUDE (content_id, recent) WHERE NOT granted;
+CREATE INDEX library_of_content ON library_entries (content_id, user_id);
 SELECT list_days_follow('library_entries', $$
-    SELECT 'library', r.user_id, 'granted', list_day(r.recent) WHERE r.granted $$);
+    SELECT 'library', r.user_id, a || '/' || b, list_day(r.recent)
+    FROM unnest(ARRAY['*', r.progress]) a, unnest(ARRAY['*', r.content_type]) b WHERE r.granted $$);
 
 -- held: somebody was given the item, or bought it. What is held and withdrawn is
 -- missing from libraries although it is granted; there is little of it.
 ALTER TABLE content ADD COLUMN held bool NOT NULL DEFAULT false;
 CREATE INDEX content_withdrawn ON content (id) INCLUDE (status, deleted_at, organization_id)
     WHERE held AND (status <> 'published' OR deleted_at IS NOT NULL OR access_type IN ('team', 'private'));
+
+-- library_item is what an entry repeats of its item.
+CREATE VIEW library_item AS
+    SELECT c.id AS content_id, c.title::text, i.duration_seconds AS seconds, c.content_type::text
+    FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL;
 
 -- library_refresh derives the entries of pairs of user and content anew. The entries
 -- are locked first, made when they are missing: of two transactions that change grants
@@ -169,26 +184,33 @@ BEGIN
     SELECT DISTINCT p.u, p.c, false, timestamptz '-infinity' FROM unnest(users, contents) p (u, c) ORDER BY 1, 2
     ON CONFLICT (user_id, content_id) DO UPDATE SET recent = e.recent WHERE false;
 
-    UPDATE library_entries e SET granted = x.granted, expires_at = x.expires_at, recent = x.recent
+    UPDATE content SET held = true WHERE id = ANY(contents) AND NOT held;
+
+    UPDATE library_entries e SET granted = x.granted, expires_at = x.expires_at, recent = x.recent, progress = x.progress,
+        title = x.title, seconds = x.seconds, content_type = x.content_type
     FROM (SELECT DISTINCT u, c FROM unnest(users, contents) p (u, c)) p
     CROSS JOIN LATERAL (
         SELECT COALESCE(bool_or(f.granted), false) AS granted, GREATEST(max(f.at), '-infinity') AS recent,
-               CASE WHEN NOT bool_or(f.granted AND f.expires_at IS NULL) THEN max(f.expires_at) END AS expires_at
+               CASE WHEN NOT bool_or(f.granted AND f.expires_at IS NULL) THEN max(f.expires_at) END AS expires_at,
+               COALESCE(max(f.progress), 'not_started') AS progress
         FROM (
-            SELECT true AS granted, a.expires_at, a.created_at AS at FROM content_access a
+            SELECT true AS granted, a.expires_at, a.created_at AS at, NULL AS progress FROM content_access a
             WHERE a.user_id = p.u AND a.content_id = p.c AND a.deleted_at IS NULL
             UNION ALL
-            SELECT false, NULL, v.updated_at FROM video_playback v WHERE v.user_id = p.u AND v.content_id = p.c
+            SELECT false, NULL, v.updated_at, library_progress(v.completed) FROM video_playback v WHERE v.user_id = p.u AND v.content_id = p.c
         ) f
-    ) x
+    ) f
+    CROSS JOIN LATERAL (SELECT f.*, i.title, i.seconds, i.content_type FROM library_item i WHERE i.content_id = p.c) x
     WHERE e.user_id = p.u AND e.content_id = p.c
-      AND (e.granted, e.expires_at, e.recent) IS DISTINCT FROM (x.granted, x.expires_at, x.recent);
+      AND (e.granted, e.expires_at, e.recent, e.progress, e.title, e.seconds, e.content_type)
+          IS DISTINCT FROM (x.granted, x.expires_at, x.recent, x.progress, x.title, x.seconds, x.content_type);
 
     DELETE FROM library_entries e USING unnest(users, contents) p (u, c)
     WHERE e.user_id = p.u AND e.content_id = p.c AND e.recent = '-infinity';
-
-    UPDATE content SET held = true WHERE id = ANY(contents) AND NOT held;
 END $$;
+
+CREATE FUNCTION library_progress(completed bool) RETURNS text LANGUAGE sql IMMUTABLE
+    AS $$ SELECT CASE WHEN completed THEN 'completed' ELSE 'in_progress' END $$;
 
 CREATE FUNCTION library_of_grants() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -222,9 +244,74 @@ BEGIN
             PERFORM library_refresh(users, contents);
         END IF;
     ELSE
-        INSERT INTO library_entries AS e (user_id, content_id, granted, recent)
-        SELECT user_id, content_id, false, updated_at FROM come ORDER BY user_id, content_id
-        ON CONFLICT (user_id, content_id) DO UPDATE SET recent = excluded.recent WHERE e.recent < excluded.recent;
+        INSERT INTO library_entries AS e (user_id, content_id, granted, recent, progress)
+        SELECT user_id, content_id, false, updated_at, library_progress(completed) FROM come ORDER BY user_id, content_id
+        ON CONFLICT (user_id, content_id) DO UPDATE SET recent = GREATEST(e.recent, excluded.recent), progress = excluded.progress
+        WHERE e.recent < excluded.recent OR e.progress <> excluded.progress;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- library_stale are items that changed what their entries repeat. Up to a thousand
+-- entries of an item change with it; library_follow comes after the rest, and after
+-- entries that were made at the same time, when all who were at work then are done.
+CREATE TABLE library_stale (
+    content_id uuid NOT NULL,
+    since      xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX library_stale_content ON library_stale (content_id);
+
+CREATE FUNCTION library_repeat(contents uuid[], most int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    changed int;
+BEGIN
+    WITH found AS (
+        SELECT e.user_id, e.content_id, i.title, i.seconds, i.content_type
+        FROM library_item i JOIN library_entries e USING (content_id)
+        WHERE i.content_id = ANY(contents) AND e.granted AND (e.title, e.seconds, e.content_type) IS DISTINCT FROM (i.title, i.seconds, i.content_type)
+        ORDER BY e.user_id, e.content_id LIMIT most FOR UPDATE OF e
+    )
+    UPDATE library_entries e SET title = f.title, seconds = f.seconds, content_type = f.content_type
+    FROM found f WHERE e.user_id = f.user_id AND e.content_id = f.content_id;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+
+-- library_follow brings up to most entries up to date and returns how many there were.
+CREATE FUNCTION library_follow(most int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    due     uuid[];
+    changed int;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('library_follow')) THEN
+        RETURN 0;
+    END IF;
+    SELECT array_agg(DISTINCT content_id) INTO due FROM (
+        SELECT content_id FROM library_stale WHERE since < pg_snapshot_xmin(pg_current_snapshot()) LIMIT 100) s;
+    IF due IS NULL THEN
+        RETURN 0;
+    END IF;
+    changed := library_repeat(due, most);
+    IF changed < most THEN
+        DELETE FROM library_stale WHERE content_id = ANY(due) AND since < pg_snapshot_xmin(pg_current_snapshot());
+    END IF;
+    RETURN changed;
+END $$;
+
+CREATE FUNCTION library_of_items() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    items uuid[];
+BEGIN
+    IF TG_TABLE_NAME = 'content' THEN
+        SELECT array_agg(n.id) INTO items FROM come n JOIN gone o USING (id)
+        WHERE n.held AND (n.title, n.content_type, n.media_item_id) IS DISTINCT FROM (o.title, o.content_type, o.media_item_id);
+    ELSE
+        SELECT array_agg(c.id) INTO items FROM come n JOIN gone o USING (id) JOIN content c ON c.media_item_id = n.id
+        WHERE c.held AND (n.duration_seconds, n.deleted_at IS NULL) IS DISTINCT FROM (o.duration_seconds, o.deleted_at IS NULL);
+    END IF;
+    IF items IS NOT NULL THEN
+        INSERT INTO library_stale (content_id) SELECT unnest(items);
+        PERFORM library_repeat(items, 1000);
     END IF;
     RETURN NULL;
 END $$;
@@ -241,6 +328,10 @@ CREATE TRIGGER library_watched AFTER UPDATE ON video_playback REFERENCING NEW TA
     FOR EACH STATEMENT EXECUTE FUNCTION library_of_playback();
 CREATE TRIGGER library_forgotten AFTER DELETE ON video_playback REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION library_of_playback();
+CREATE TRIGGER library_renamed AFTER UPDATE ON content REFERENCING OLD TABLE AS gone NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_items();
+CREATE TRIGGER library_transcoded AFTER UPDATE ON media_items REFERENCING OLD TABLE AS gone NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION library_of_items();
 SELECT library_refresh(array_agg(user_id), array_agg(content_id)) FROM (
     SELECT user_id, content_id FROM content_access WHERE deleted_at IS NULL
     UNION SELECT user_id, content_id FROM video_playback

@@ -41,8 +41,8 @@ CREATE FUNCTION list_key(n int) RETURNS text LANGUAGE sql IMMUTABLE
 -- query over a row r of the table: the (list, owner, kinds) that the row is in; orders
 -- another: the (list, by_column, key) that they are ordered by. The view
 -- list_order_of_<table> has the rows of all lists in all orders, long or not, with the
--- columns that lists are found by.
-CREATE FUNCTION list_cuts_follow(followed text, found_by text, lists text, orders text) RETURNS void LANGUAGE plpgsql AS $$
+-- columns that lists are found by. id_column identifies a row within a list.
+CREATE FUNCTION list_cuts_follow(followed text, id_column text, found_by text, lists text, orders text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     event   text;
     changed text;
@@ -50,10 +50,10 @@ DECLARE
 BEGIN
     EXECUTE format($view$
         CREATE VIEW list_order_of_%1$s AS
-            SELECT l.list, l.owner, l.kinds, o.by_column, o.key, r.id, %2$s
+            SELECT l.list, l.owner, l.kinds, o.by_column, o.key, r.%5$s AS id, %2$s
             FROM %1$s r CROSS JOIN LATERAL (%3$s) l (list, owner, kinds) CROSS JOIN LATERAL (%4$s) o (in_list, by_column, key)
             WHERE o.in_list = l.list AND o.key IS NOT NULL
-    $view$, followed, found_by, lists, orders);
+    $view$, followed, found_by, lists, orders, id_column);
     FOR event, changed, tables IN VALUES
         ('INSERT', 'SELECT c.*, 1 AS sign FROM come c', 'NEW TABLE AS come'),
         ('DELETE', 'SELECT g.*, -1 AS sign FROM gone g', 'OLD TABLE AS gone'),
@@ -67,7 +67,7 @@ BEGIN
                 FOR KEY SHARE;
                 IF FOUND THEN
                     INSERT INTO list_days (list, owner, kind, day, n)
-                    SELECT l.list || ' by ' || o.by_column, l.owner, kind, list_stretch(l.list, l.owner, o.by_column, o.key, r.id), sum(r.sign)
+                    SELECT l.list || ' by ' || o.by_column, l.owner, kind, list_stretch(l.list, l.owner, o.by_column, o.key, r.%7$s), sum(r.sign)
                     FROM (%3$s) r
                     CROSS JOIN LATERAL (%5$s) l (list, owner, kinds)
                     JOIN long_lists g ON g.list = l.list AND g.owner = l.owner AND g.cut_at IS NOT NULL
@@ -80,7 +80,7 @@ BEGIN
             END $trigger$;
             CREATE TRIGGER list_cuts_%2$s AFTER %2$s ON %1$s REFERENCING %4$s
                 FOR EACH STATEMENT EXECUTE FUNCTION list_cuts_of_%1$s_%2$s();
-        $body$, followed, lower(event), changed, tables, lists, orders);
+        $body$, followed, lower(event), changed, tables, lists, orders, id_column);
     END LOOP;
 END $$;
 
@@ -95,7 +95,7 @@ $$;
 CREATE FUNCTION lists_find_long(rows_at_least int) RETURNS void LANGUAGE sql AS $$
     INSERT INTO long_lists (list, owner)
     SELECT list, owner FROM list_days
-    WHERE (list, kind) IN (('content', '*/*'), ('browse', 'all/*'), ('published', '*'), ('media', '*/*'))
+    WHERE (list, kind) IN (('content', '*/*'), ('browse', 'all/*'), ('published', '*'), ('media', '*/*'), ('library', '*/*'))
     GROUP BY list, owner HAVING sum(n) >= rows_at_least
     ON CONFLICT DO NOTHING
 $$;
@@ -116,8 +116,8 @@ $$;
 -- everybody knows that it is long.
 CREATE FUNCTION list_cut(of_list text, of_owner text, stretch_rows int) RETURNS bool LANGUAGE plpgsql AS $$
 DECLARE
-    source text := 'list_order_of_' || CASE of_list WHEN 'media' THEN 'media_items' ELSE 'content' END;
-    mine   text := CASE WHEN of_list IN ('content', 'media') THEN 'creator_id = $2' WHEN of_owner <> '' THEN 'organization_id = $2::uuid' ELSE '$2 = ''''' END
+    source text := 'list_order_of_' || CASE of_list WHEN 'media' THEN 'media_items' WHEN 'library' THEN 'library_entries' ELSE 'content' END;
+    mine   text := CASE WHEN of_list IN ('content', 'media') THEN 'creator_id = $2' WHEN of_list = 'library' THEN 'user_id = $2' WHEN of_owner <> '' THEN 'organization_id = $2::uuid' ELSE '$2 = ''''' END
                 || ' AND list = $1 AND owner = $2';
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('list_days_fold')) THEN
@@ -130,23 +130,24 @@ BEGIN
     DELETE FROM list_cuts WHERE list = of_list AND owner = of_owner;
     DELETE FROM list_days WHERE list LIKE of_list || ' by %' AND owner = of_owner;
     EXECUTE format($cut$
-        INSERT INTO list_cuts (list, owner, by_column, stretch, key, id)
-        SELECT $1, $2, by_column, row_number() OVER (PARTITION BY by_column ORDER BY key, id), key, id
-        FROM (SELECT by_column, key, id, row_number() OVER w AS n, count(*) OVER (PARTITION BY by_column) AS total
-              FROM %I WHERE %s WINDOW w AS (PARTITION BY by_column ORDER BY key, id)) x
-        WHERE n %% GREATEST($3, total / 1000) = 0
-    $cut$, source, mine) USING of_list, of_owner, stretch_rows;
-    EXECUTE format($count$
+        WITH ordered AS MATERIALIZED (
+            SELECT by_column, key, id, kinds, (row_number() OVER (PARTITION BY by_column ORDER BY key, id))::int AS n,
+                   GREATEST($3, count(*) OVER (PARTITION BY by_column) / 1000)::int AS length
+            FROM %I WHERE %s
+        ), cuts AS (
+            INSERT INTO list_cuts (list, owner, by_column, stretch, key, id)
+            SELECT $1, $2, by_column, n / length, key, id FROM ordered WHERE n %% length = 0
+        )
         INSERT INTO list_days (list, owner, kind, day, n, folded)
-        SELECT $1 || ' by ' || by_column, $2, kind, list_stretch($1, $2, by_column, key, id), count(*), true
-        FROM %I CROSS JOIN LATERAL unnest(kinds) kind WHERE %s GROUP BY 1, 2, 3, 4
-    $count$, source, mine) USING of_list, of_owner;
+        SELECT $1 || ' by ' || by_column, $2, kind, n / length, count(*), true
+        FROM ordered CROSS JOIN LATERAL unnest(kinds) kind GROUP BY 1, 2, 3, 4
+    $cut$, source, mine) USING of_list, of_owner, stretch_rows;
     UPDATE long_lists SET cut_at = now() WHERE list = of_list AND owner = of_owner;
     RETURN true;
 END $$;
 -- +goose StatementEnd
 
-SELECT list_cuts_follow('content', 'r.creator_id, r.organization_id', $$
+SELECT list_cuts_follow('content', 'id', 'r.creator_id, r.organization_id', $$
     SELECT 'content', r.creator_id, ARRAY(SELECT a || '/' || b FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.content_type]) b)
     WHERE r.deleted_at IS NULL
     UNION ALL
@@ -161,7 +162,11 @@ SELECT list_cuts_follow('content', 'r.creator_id, r.organization_id', $$
         ('purchase_count', list_key(r.purchase_count))) columns (c, k)
     UNION ALL
     SELECT 'published', 'title', r.title $$);
-SELECT list_cuts_follow('media_items', 'r.creator_id', $$
+SELECT list_cuts_follow('media_items', 'id', 'r.creator_id', $$
     SELECT 'media', r.creator_id, ARRAY(SELECT a || '/' || b FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.media_type]) b)
     WHERE r.deleted_at IS NULL $$, $$
     SELECT 'media', c, k FROM (VALUES ('uploaded_at', list_key(r.uploaded_at)), ('title', r.title)) columns (c, k) $$);
+SELECT list_cuts_follow('library_entries', 'content_id', 'r.user_id', $$
+    SELECT 'library', r.user_id, ARRAY(SELECT a || '/' || b FROM unnest(ARRAY['*', r.progress]) a, unnest(ARRAY['*', r.content_type]) b)
+    WHERE r.granted $$, $$
+    SELECT 'library', c, k FROM (VALUES ('title', r.title), ('seconds', list_key(r.seconds))) columns (c, k) $$);

@@ -122,8 +122,9 @@ func (p *platform) compatServices() []service {
 // serveEdge serves the edge where it listens, and under the names of the services
 // where those are expected, until ctx is done.
 func (p *platform) serveEdge(ctx context.Context, e *edge.Edge) error {
+	server := edge.Server{Connections: p.cfg.MaxConnections, Grace: edgeGrace}
 	one := func(listener net.Listener, handler http.Handler) func(context.Context) error {
-		return func(ctx context.Context) error { return edge.Serve(ctx, listener, handler, edgeGrace) }
+		return func(ctx context.Context) error { return server.Serve(ctx, listener, handler) }
 	}
 	loops := []func(context.Context) error{one(p.listener, e.Handler())}
 	for _, l := range p.compat {

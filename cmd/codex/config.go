@@ -38,15 +38,16 @@ func (s secret) MarshalText() ([]byte, error) { //nolint:unparam // the interfac
 // config is everything the environment says. The zero value of a part's address
 // means that codex up starts that part itself.
 type config struct {
-	Env         string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
-	Data        string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
-	Addr        string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
-	PublicURL   string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
-	WebOrigins  string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps that may use the API from a browser, the most important first, separated by commas"`
-	Proxies     string `env:"CODEX_TRUSTED_PROXIES" doc:"networks of the proxies in front, separated by commas: only their X-Forwarded-For is believed"`
-	LimitFactor int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies the limits of all routes; 0 is 1 in production and 100 in development"`
-	CompatPorts string `env:"CODEX_COMPAT_PORTS" doc:"true to listen also where clients of the original expect its services, or a list of six other ports"`
-	Internal    string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
+	Env            string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
+	Data           string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
+	Addr           string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
+	PublicURL      string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
+	WebOrigins     string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps that may use the API from a browser, the most important first, separated by commas"`
+	Proxies        string `env:"CODEX_TRUSTED_PROXIES" doc:"networks of the proxies in front, separated by commas: only their X-Forwarded-For is believed"`
+	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies the limits of all routes; 0 is 1 in production and 100 in development"`
+	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"connections open at once on each port of pages and API; one more waits until another is closed"`
+	CompatPorts    string `env:"CODEX_COMPAT_PORTS" doc:"true to listen also where clients of the original expect its services, or a list of six other ports"`
+	Internal       string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
 
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
 	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
@@ -108,6 +109,9 @@ func readConfig() (config, error) {
 	}
 	if cfg.LimitFactor < 0 || cfg.LimitFactor > 10_000 {
 		return cfg, errors.New("CODEX_RATE_LIMIT_FACTOR must be 0 to 10000")
+	}
+	if cfg.MaxConnections < 1 {
+		return cfg, errors.New("CODEX_MAX_CONNECTIONS must be at least 1")
 	}
 	if _, err := edge.ParseProxies(cfg.Proxies); err != nil {
 		return cfg, fmt.Errorf("CODEX_TRUSTED_PROXIES: %w", err)

@@ -136,6 +136,7 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
 		web.Docs{},
 		web.Invitations{},
+		web.ResetPassword{},
 	}, nil
 }
 
@@ -305,6 +306,10 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
+	payments, err := p.payments()
+	if err != nil {
+		return nil, err
+	}
 	router := reactions.New(reactions.Config{
 		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
 	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now),
@@ -313,7 +318,10 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	sweep := &reactions.MediaSweep{
 		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,
 	}
-	return func(ctx context.Context) error { return together(ctx, router.Run, sweep.Run, images.Run) }, nil
+	customers := &reactions.CustomerErasure{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
+	return func(ctx context.Context) error {
+		return together(ctx, router.Run, sweep.Run, images.Run, customers.Run)
+	}, nil
 }
 
 // transcoder runs the built-in transcoder. Its callbacks take the public way, as an

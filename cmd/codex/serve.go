@@ -125,7 +125,7 @@ func (p *platform) serveProbes(ctx context.Context) (stop func(), err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = edge.Serve(ctx, listener, mux, time.Second)
+		_ = edge.Server{Grace: time.Second}.Serve(ctx, listener, mux)
 	}()
 	return func() { cancel(); <-done }, nil
 }

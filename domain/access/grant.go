@@ -53,6 +53,8 @@ type Grant struct {
 	RevokedReason string
 	// SourceVersion is the highest version of the source's events that had an effect.
 	SourceVersion int64
+	// SourceEventID is the event that put the grant into its state; "" when none did.
+	SourceEventID string
 	// SourceEnded says that nothing can bring the grant back.
 	SourceEnded bool
 	CreatedAt   time.Time
@@ -121,15 +123,15 @@ func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool
 	}
 }
 
-// Follow takes one event of the purchase that the grant rests on; version is the
-// purchase's version after it.
+// Follow takes one event of the purchase that the grant rests on; id is the event's,
+// version the purchase's version after it.
 //
 // Every event implies those before it, so each alone says whether there is access:
 // completed and a dispute that was won open it, a dispute suspends it, a full refund
 // and a lost dispute end it for good. Of the first three the highest version counts;
 // an end counts whatever came before or after. An event that was overtaken changes
 // nothing.
-func (g Grant) Follow(p events.Payload, version int64, now time.Time) (Grant, []events.Payload) {
+func (g Grant) Follow(p events.Payload, id string, version int64, now time.Time) (Grant, []events.Payload) {
 	next := g
 	switch p := p.(type) {
 	case *events.PurchaseCompleted:
@@ -146,6 +148,9 @@ func (g Grant) Follow(p events.Payload, version int64, now time.Time) (Grant, []
 		if p.Full {
 			next.end(version, ForRefund, now)
 		}
+	}
+	if (next.RevokedAt == nil) != (g.RevokedAt == nil) || next.RevokedReason != g.RevokedReason {
+		next.SourceEventID = id
 	}
 	return g.announce(next, now)
 }

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,6 +16,9 @@ type told struct {
 	payload events.Payload
 	version int64
 }
+
+// id is that of the event: its type and version.
+func (e told) id() string { return fmt.Sprint(e.payload.EventType(), " ", e.version) }
 
 func completed() events.Payload      { return &events.PurchaseCompleted{PurchaseID: "p"} }
 func disputed() events.Payload       { return &events.PurchaseDisputed{PurchaseID: "p"} }
@@ -35,7 +39,7 @@ func follow(g access.Grant, list ...told) (access.Grant, []string) {
 	var announced []string
 	for _, e := range list {
 		var payloads []events.Payload
-		g, payloads = g.Follow(e.payload, e.version, now)
+		g, payloads = g.Follow(e.payload, e.id(), e.version, now)
 		for _, p := range payloads {
 			announced = append(announced, p.EventType())
 		}
@@ -76,6 +80,28 @@ func TestAGrantFollowsItsPurchase(t *testing.T) {
 	}
 }
 
+func TestAGrantRemembersTheEventThatPutItIntoItsState(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		want told
+		told []told
+	}{
+		{told{completed(), 1}, []told{{completed(), 1}}},
+		{told{completed(), 1}, []told{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}},
+		{told{disputed(), 2}, []told{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}},
+		{told{closed(true), 3}, []told{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}},
+		{told{refund(true), 3}, []told{{completed(), 1}, {disputed(), 2}, {refund(true), 3}}},
+		{told{refund(true), 2}, []told{{refund(true), 2}, {completed(), 1}}},
+	} {
+		if g, _ := follow(unknown(), c.told...); g.SourceEventID != c.want.id() {
+			t.Errorf("%v: %s, want %s", c.told, g.SourceEventID, c.want.id())
+		}
+	}
+	if g, _ := follow(unknown()); g.SourceEventID != "" {
+		t.Errorf("before any event: %s", g.SourceEventID)
+	}
+}
+
 func TestAPartialRefundHasNoEffectOnAccess(t *testing.T) {
 	t.Parallel()
 	if _, _, _, ok := access.PurchaseOf(refund(false)); ok {
@@ -93,11 +119,11 @@ func TestTheEventsOfAGrantNameIt(t *testing.T) {
 	t.Parallel()
 	g := unknown()
 	g.OrganizationID = "o"
-	g, payloads := g.Follow(completed(), 1, now)
+	g, payloads := g.Follow(completed(), "e", 1, now)
 	if want := (events.AccessGranted{GrantID: "g", UserID: "u", ContentID: "c", OrganizationID: "o", SourceType: "purchased", SourceID: "p"}); payloads[0] != want {
 		t.Errorf("granted %+v", payloads[0])
 	}
-	_, payloads = g.Follow(disputed(), 2, now)
+	_, payloads = g.Follow(disputed(), "e", 2, now)
 	if want := (events.AccessRevoked{GrantID: "g", UserID: "u", ContentID: "c", SourceType: "purchased", SourceID: "p", Reason: "dispute"}); payloads[0] != want {
 		t.Errorf("revoked %+v", payloads[0])
 	}
@@ -123,7 +149,7 @@ func TestAnyOrderOfDeliveryEndsInTheSameGrant(t *testing.T) {
 		for _, e := range delivered {
 			before := g
 			var payloads []events.Payload
-			g, payloads = g.Follow(e.payload, e.version, now)
+			g, payloads = g.Follow(e.payload, e.id(), e.version, now)
 			if g.Version != before.Version+int64(len(payloads)) {
 				t.Fatalf("version %d after %d with %d events", g.Version, before.Version, len(payloads))
 			}

@@ -37,6 +37,13 @@ const (
 	InvitedMember  MemberStatus = "invited"
 )
 
+// Why a user has no place any more, as member.removed says it.
+const (
+	ReasonRemoved   = "removed"
+	ReasonLeft      = "left"
+	ReasonWithdrawn = "withdrawn"
+)
+
 // InvitationLifetime is how long an invitation can be accepted.
 const InvitationLifetime = 7 * 24 * time.Hour
 
@@ -205,15 +212,30 @@ func (m Membership) Remove(f MemberFacts, now time.Time) (Membership, []events.P
 	case m.Status == ActiveMember && m.Role == OwnerMember && f.Owners <= 1:
 		return m, nil, ErrLastOwner
 	}
-	reason := "removed"
+	m, happened := m.end(own, now)
+	return m, happened, nil
+}
+
+// Leave ends the place of a user whose account is gone. Nobody is asked any more; the
+// account's end was refused while it owned the organization.
+func (m Membership) Leave(now time.Time) (Membership, []events.Payload) {
+	if m.Status != ActiveMember && m.Status != InvitedMember {
+		return m, nil
+	}
+	return m.end(true, now)
+}
+
+// end ends a membership or an invitation; own says that the member wanted it.
+func (m Membership) end(own bool, now time.Time) (Membership, []events.Payload) {
+	reason := ReasonRemoved
 	switch {
 	case m.Status == InvitedMember:
-		reason = "withdrawn"
+		reason = ReasonWithdrawn
 	case own:
-		reason = "left"
+		reason = ReasonLeft
 	}
 	m.Status, m.UpdatedAt = InactiveMember, now
 	return m, []events.Payload{events.MemberRemoved{
 		OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role), Reason: reason,
-	}}, nil
+	}}
 }

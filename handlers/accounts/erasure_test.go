@@ -7,12 +7,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -100,8 +104,17 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	}
 	w.exec(t, `UPDATE users SET stripe_customer_id = 'cus_'||$2, avatar_url = 'https://assets.test/'||$2||'.webp' WHERE id = $1`, id, word)
 	bought := w.buy(t, id)
-	w.exec(t, `INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, finished_at)
-		VALUES ($1, 'somebody', 'organization.invite', '', 'applied', 201, json_build_object('userId', $2::text, 'email', $3::text), now())`, uuid.NewString(), id, email)
+	asked, joined := w.club(t, "aviary"), w.club(t, "perch")
+	invitation := map[string]any{"email": email, "role": "member"}
+	if answered := asked.owner.keyed(t, http.MethodPost, asked.path("invite"), "i1", invitation).want(t, http.StatusCreated); answered.text("data.email") != email {
+		t.Errorf("%s", answered.body)
+	}
+	joined.invite(t, joined.owner, email, "member").want(t, http.StatusCreated)
+	b.post(t, joined.path("accept"), nil).want(t, http.StatusOK)
+	joined.setRole(t, joined.owner, id, "creator").want(t, http.StatusOK)
+	if n := w.count(t, `SELECT count(*) FROM commands WHERE type LIKE 'organization.%' AND actor_id <> $1 AND strpos(response_body::text, $2) > 0`, id, word); n != 3 {
+		t.Errorf("the address is in %d answers to others, want 3", n)
+	}
 	w.exec(t, `INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope)
 		VALUES ($1, $2, 'content.create', '', 'accepted', json_build_object('title', $3::text))`, uuid.NewString(), id, word)
 
@@ -118,6 +131,7 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 		t.Errorf("cookie %+v", cleared)
 	}
 	w.eventually(t, 1, `SELECT count(*) FROM reaction_inbox WHERE reaction = 'erasure'`)
+	w.eventually(t, 0, `SELECT count(*) FROM customer_erasures`)
 	w.eventually(t, 0, `SELECT count(*) FROM outbox WHERE published_at IS NULL`)
 
 	if left := w.tablesWith(t, word); len(left) > 0 {
@@ -128,6 +142,9 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 			t.Errorf("stream %s: the word is in %d of %d messages", stream, found, all)
 		}
 	}
+	if again := asked.owner.keyed(t, http.MethodPost, asked.path("invite"), "i1", invitation); strings.Contains(string(again.body), word) {
+		t.Errorf("the invitation is still answered with %s", again.body)
+	}
 	if box := w.browser(t).get(t, "/mailbox.json").want(t, http.StatusOK); strings.Contains(string(box.body), word) {
 		t.Error("the word is in the mailbox")
 	}
@@ -136,6 +153,7 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	}
 	for sql, want := range map[string]int{
 		`SELECT count(*) FROM sessions WHERE user_id = $1`:                          0,
+		`SELECT count(*) FROM users WHERE id = $1 AND stripe_customer_id <> ''`:     0,
 		`SELECT count(*) FROM accounts WHERE user_id = $1`:                          0,
 		`SELECT count(*) FROM video_playback WHERE user_id = $1`:                    0,
 		`SELECT count(*) FROM purchases WHERE customer_id = $1`:                     1,
@@ -195,6 +213,8 @@ func TestDeletingAnAccount(t *testing.T) {
 		"needs the word":                                            deletingNeedsTheWord,
 		"makes tokens in mails useless":                             deletingMakesTokensUseless,
 		"leaves others alone":                                       deletingLeavesOthersAlone,
+		"waits for who writes about the user":                       deletingWaitsForWhoWritesAboutTheUser,
+		"tells who follows an organization that a member left":      deletingTellsThatAMemberLeft,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,5 +318,118 @@ func deletingLeavesOthersAlone(t *testing.T, w *world) {
 	}
 	if n := w.count(t, `SELECT count(*) FROM mails WHERE recipient = 'stays@example.org'`); n != 2 {
 		t.Errorf("%d mails are left", n)
+	}
+}
+
+func deletingTellsThatAMemberLeft(t *testing.T, w *world) {
+	member, asked, gone := w.club(t, "left-member"), w.club(t, "left-asked"), w.club(t, "left-gone")
+	b, id := member.join(t, "leaver", "admin")
+	email := "leaver-left-member@example.org"
+	asked.invite(t, asked.owner, email, "creator").want(t, http.StatusCreated)
+	gone.invite(t, gone.owner, email, "member").want(t, http.StatusCreated)
+	gone.owner.call(t, http.MethodDelete, "/api/organizations/"+gone.id, nil).want(t, http.StatusNoContent)
+	b.deleteAccount(t).want(t, http.StatusNoContent)
+	w.eventually(t, 0, `SELECT count(*) FROM organization_memberships WHERE user_id = $1 AND status <> 'inactive'`, id)
+	for c, want := range map[*club]struct{ story, role, reason, next string }{
+		member: {"organization.created v1, member.joined v2, member.invited v3, member.joined v4, member.removed v5", "admin", "left", "6"},
+		asked:  {"organization.created v1, member.joined v2, member.invited v3, member.removed v4", "creator", "withdrawn", "5"},
+	} {
+		if story := w.story(t, c.id); story != want.story {
+			t.Errorf("%s: %s", c.slug, story)
+		}
+		told := `SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'member.removed' AND tenant = $1 AND published_at IS NOT NULL
+			AND data->>'user_id' = $2 AND data->>'role' = $3 AND data->>'reason' = $4`
+		w.eventually(t, 1, told, c.id, id, want.role, want.reason)
+		// What happens next has the next version.
+		c.owner.call(t, http.MethodPatch, "/api/organizations/"+c.id, map[string]any{"name": "Goes on"}).want(t, http.StatusOK)
+		if story := w.story(t, c.id); story != want.story+", organization.updated v"+want.next {
+			t.Errorf("%s: %s", c.slug, story)
+		}
+	}
+	if story := w.story(t, gone.id); !strings.HasSuffix(story, "organization.deleted v4") {
+		t.Errorf("the deleted organization: %s", story)
+	}
+}
+
+// A change of role that is being applied has read the address already, and keeps it in
+// its answer and its mail: the deletion waits for it, and finds both.
+func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *world) {
+	const email = "plain-waits@example.org"
+	c := w.club(t, "waits")
+	b, id := c.join(t, "plain", "member")
+	held, err := w.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.Exec(t.Context(), `SELECT pg_advisory_xact_lock(4711)`); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(t, `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
+		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"`+email+`"%') EXECUTE FUNCTION hold()`)
+	var changed, deleted answer
+	var both sync.WaitGroup
+	both.Go(func() { changed = c.setRole(t, c.owner, id, "creator") })
+	w.eventually(t, 1, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted`)
+	both.Go(func() { deleted = b.deleteAccount(t) })
+	w.eventually(t, 1, `SELECT count(DISTINCT a.pid) FROM pg_stat_activity a, pg_stat_activity changing, pg_locks l
+		WHERE l.locktype = 'advisory' AND l.objid = 4711 AND NOT l.granted AND changing.pid = l.pid AND changing.pid = ANY (pg_blocking_pids(a.pid))`)
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	both.Wait()
+	changed.want(t, http.StatusOK)
+	deleted.want(t, http.StatusNoContent)
+	w.eventually(t, 1, `SELECT count(*) FROM reaction_inbox r JOIN outbox o ON o.event_id = r.event_id WHERE r.reaction = 'erasure' AND o.aggregate_id = $1`, id)
+	for sql, argument := range map[string]string{
+		`SELECT count(*) FROM commands WHERE strpos(response_body::text, $1) > 0`:                              email,
+		`SELECT count(*) FROM mails WHERE recipient = $1`:                                                      email,
+		`SELECT count(*) FROM organization_memberships WHERE user_id = $1 AND status IN ('active', 'invited')`: id,
+	} {
+		if n := w.count(t, sql, argument); n != 0 {
+			t.Errorf("%d are left: %s", n, sql)
+		}
+	}
+}
+
+// TestTheProviderForgetsTheCustomerOfADeletedAccount begins while it is away.
+func TestTheProviderForgetsTheCustomerOfADeletedAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{bus: true})
+	customers := map[string]string{}
+	for _, email := range []string{"leaves@example.org", "stays@example.org"} {
+		customer, err := w.payments.CreateCustomer(t.Context(), email, "u", email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		customers[email] = customer
+	}
+	b := w.member(t, "leaves@example.org")
+	w.member(t, "stays@example.org")
+	for email, customer := range customers {
+		w.exec(t, `UPDATE users SET stripe_customer_id = $2 WHERE email = $1`, email, customer)
+	}
+	w.sandbox.SetFaults(sandbox.Faults{Down: true})
+	b.deleteAccount(t).want(t, http.StatusNoContent)
+	w.eventually(t, 1, `SELECT count(*) FROM customer_erasures WHERE stripe_customer_id = $1 AND attempts = 1`, customers["leaves@example.org"])
+	if n := w.count(t, `SELECT count(*) FROM users WHERE stripe_customer_id = $1`, customers["leaves@example.org"]); n != 0 {
+		t.Error("the account still names its customer")
+	}
+	if n := w.count(t, `SELECT count(*) FROM outbox WHERE strpos(data::text, $1) > 0`, customers["leaves@example.org"]); n != 0 {
+		t.Errorf("%d events name the customer", n)
+	}
+	w.later(6 * time.Second)
+	w.eventually(t, 1, `SELECT count(*) FROM customer_erasures WHERE attempts = 2 AND next_attempt_at > now() + interval '10 seconds'`)
+
+	w.sandbox.SetFaults(sandbox.Faults{})
+	if _, err := w.payments.PortalURL(t.Context(), customers["leaves@example.org"], "https://shop.example.test/", "before"); err != nil {
+		t.Fatalf("the customer is gone before it was asked for: %v", err)
+	}
+	w.later(time.Minute)
+	w.eventually(t, 0, `SELECT count(*) FROM customer_erasures`)
+	if _, err := w.payments.PortalURL(t.Context(), customers["leaves@example.org"], "https://shop.example.test/", "after"); !errors.Is(err, stripe.ErrNotFound) {
+		t.Errorf("the customer is still there: %v", err)
+	}
+	if _, err := w.payments.PortalURL(t.Context(), customers["stays@example.org"], "https://shop.example.test/", "other"); err != nil {
+		t.Errorf("somebody else's customer: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access/token"
 )
@@ -108,6 +109,7 @@ func TestMembers(t *testing.T) {
 		"a removed member comes back with the new role":              removedMemberComesBackWithTheNewRole,
 		"a removed member loses the content at once":                 removedMemberLosesContentAtOnce,
 		"members leave by themselves":                                membersLeave,
+		"members are told of another role and of their removal":      membersAreToldOfWhatIsDoneToThem,
 		"strangers learn nothing":                                    strangersLearnNothing,
 		"a list shows what concerns its reader":                      listShowsWhatConcernsItsReader,
 		"the right to invite is checked when the invitation applies": rightToInviteIsCheckedLate,
@@ -400,6 +402,57 @@ func membersLeave(t *testing.T, w *world) {
 	var data string
 	if err := w.pool.QueryRow(t.Context(), `SELECT data->>'reason' FROM outbox WHERE aggregate_id = $1 AND type = 'member.removed'`, c.id).Scan(&data); err != nil || data != "left" {
 		t.Errorf("reason %q, %v", data, err)
+	}
+}
+
+// Neither mail can be switched off, and neither says the name of the organization, which
+// is free text.
+func membersAreToldOfWhatIsDoneToThem(t *testing.T, w *world) {
+	c := w.club(t, "told")
+	b, id := c.join(t, "plain", "member")
+	leaver, leaverID := c.join(t, "leaver", "member")
+	w.member(t, "told-asked@example.org")
+	for _, browser := range []*browser{b, leaver} {
+		browser.call(t, http.MethodPut, "/api/user/notification-preferences", map[string]any{"emailMarketing": false, "emailDigest": false}).want(t, http.StatusOK)
+	}
+	mails := func(template, email string) (said []string) {
+		t.Helper()
+		rows, err := w.pool.Query(t.Context(), `SELECT subject||E'\n'||text_body||html_body FROM mails WHERE template = $1 AND recipient = $2 AND user_id = $3
+			ORDER BY created_at, id`, template, email, w.userID(t, email))
+		if err == nil {
+			said, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return said
+	}
+	key := func(role string) answer {
+		return c.owner.keyed(t, http.MethodPatch, c.path(id), "told-"+role, map[string]any{"role": role}).want(t, http.StatusOK)
+	}
+	key("creator")
+	key("creator")
+	c.setRole(t, c.owner, id, "creator").want(t, http.StatusOK) // no change
+	c.setRole(t, c.owner, id, "owner").want(t, http.StatusOK)
+	c.setRole(t, c.owner, "nobody", "creator").want(t, http.StatusNotFound)
+	changed := mails("member-role-changed", "plain-told@example.org")
+	if len(changed) != 2 || !strings.Contains(changed[0], "was member and is creator now") || !strings.Contains(changed[1], "was creator and is owner now") ||
+		!strings.HasPrefix(changed[0], "Your role in told changed") || strings.Contains(changed[0], "The told") {
+		t.Errorf("%d mails: %q", len(changed), changed)
+	}
+	c.remove(t, c.owner, id).want(t, http.StatusNoContent)
+	c.remove(t, c.owner, id).want(t, http.StatusNotFound)
+	removed := mails("member-removed", "plain-told@example.org")
+	if len(removed) != 1 || !strings.Contains(removed[0], "“told”") || strings.Contains(removed[0], "The told") {
+		t.Errorf("%d mails: %q", len(removed), removed)
+	}
+	c.remove(t, leaver, leaverID).want(t, http.StatusNoContent)
+	c.invite(t, c.owner, "told-asked@example.org", "member").want(t, http.StatusCreated)
+	c.remove(t, c.owner, w.userID(t, "told-asked@example.org")).want(t, http.StatusNoContent)
+	for _, email := range []string{"leaver-told@example.org", "told-asked@example.org"} {
+		if said := mails("member-removed", email); len(said) != 0 {
+			t.Errorf("%s is told: %q", email, said)
+		}
 	}
 }
 

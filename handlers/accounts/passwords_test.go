@@ -1,7 +1,9 @@
 package accounts_test
 
 import (
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -293,4 +295,85 @@ func badPasswordRequestsNameTheirFields(t *testing.T, w *world) {
 	b.post(t, "/api/auth/change-password", map[string]any{}).wantFields(t, "currentPassword", "newPassword")
 	b.change(t, password, "password123").wantFields(t, "newPassword")
 	b.change(t, password, "badfields@example.org").wantFields(t, "newPassword")
+}
+
+// TestAskingForMailDoesTheSameWorkForEverybody watches the database: for an address that
+// has an account, one that has none, and one that needs no such mail, the same statements
+// are sent and the same rows written, before the commit.
+func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.member(t, "proven@example.org")
+	w.browser(t).signUp(t, "unproven@example.org")
+	w.exec(t, `CREATE TABLE work (transaction xid8, what text);
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO work VALUES (pg_current_xact_id(), TG_OP||' '||TG_TABLE_NAME); RETURN NULL; END $$;
+		CREATE TRIGGER note AFTER INSERT ON mails FOR EACH ROW EXECUTE FUNCTION note();
+		CREATE TRIGGER note AFTER INSERT ON verification FOR EACH ROW EXECUTE FUNCTION note();
+		CREATE TRIGGER note AFTER INSERT ON rate_limits FOR EACH ROW EXECUTE FUNCTION note()`)
+	for path, served := range map[string]map[string]bool{
+		"/api/auth/request-password-reset":  {"proven@example.org": true, "unproven@example.org": true, "nobody@example.org": false},
+		"/api/auth/send-verification-email": {"proven@example.org": false, "unproven@example.org": true, "nobody@example.org": false},
+	} {
+		var first string
+		for email, mailed := range served {
+			mails, proofs := w.count(t, `SELECT count(*) FROM mails`), w.count(t, `SELECT count(*) FROM verification`)
+			w.exec(t, `TRUNCATE work`)
+			w.statements.begin()
+			woken := w.woken.Load()
+			w.browser(t).post(t, path, map[string]any{"email": email}).want(t, http.StatusOK)
+			sent := w.statements.end()
+			var written string
+			if err := w.pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).Scan(&written); err != nil {
+				t.Fatal(err)
+			}
+			done := fmt.Sprintf("%s; %d woken; %s", written, w.woken.Load()-woken, strings.Join(sent, "\n"))
+			if first == "" {
+				first = done
+			}
+			if done != first || written != "INSERT mails, INSERT rate_limits, INSERT verification in 2" || len(sent) < 5 {
+				t.Errorf("%s for %s:\n%s\nand for another:\n%s", path, email, done, first)
+			}
+			want := 0
+			if mailed {
+				want = 1
+			}
+			if n, m := w.count(t, `SELECT count(*) FROM mails`)-mails, w.count(t, `SELECT count(*) FROM verification`)-proofs; n != want || m != want {
+				t.Errorf("%s for %s: %d mails and %d proofs, want %d", path, email, n, m, want)
+			}
+		}
+	}
+	if n := w.count(t, `SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`); n != 0 {
+		t.Errorf("%d mails to nobody", n)
+	}
+}
+
+func TestTheMailedLinkLeadsToAPageThatAsksForAnotherPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{production: true})
+	w.member(t, "ada@example.org")
+	w.requestReset(t, "ada@example.org")
+	link := w.mailedLinks(t, "password-reset", "ada@example.org")[0]
+	token := w.tokens(t, "password-reset", "ada@example.org")[0]
+	if !strings.HasPrefix(link, "/reset-password?token=") {
+		t.Fatalf("the link leads to %s", link)
+	}
+	before := w.rows(t)
+	page := w.browser(t).get(t, link).want(t, http.StatusOK)
+	policy := page.header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "form-action 'none'") || strings.Contains(policy, "unsafe") ||
+		page.header.Get("Referrer-Policy") != "no-referrer" || page.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", page.header)
+	}
+	body := string(page.body)
+	if strings.Contains(body, token) || strings.Contains(body, "style=") || strings.Contains(body, "://") || !strings.Contains(body, `autocomplete="new-password"`) {
+		t.Errorf("%s", body)
+	}
+	for _, asset := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		w.browser(t).get(t, asset[1]).want(t, http.StatusOK)
+	}
+	if w.rows(t) != before {
+		t.Error("looking at the page changed something")
+	}
+	w.browser(t).reset(t, token, another).want(t, http.StatusOK)
 }

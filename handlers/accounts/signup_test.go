@@ -175,6 +175,40 @@ func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 	}
 }
 
+// Programs that look at mails ask for the head of the links in them.
+func TestLookingAtALinkLeavesItUnused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{production: true})
+	scanner, b := w.browser(t), w.browser(t)
+	b.signUp(t, "ada@example.org")
+	link := w.links(t, "ada@example.org")[0]
+	before := w.rows(t)
+	for range 2 {
+		got := scanner.call(t, http.MethodHead, link, nil).want(t, http.StatusFound)
+		if got.cookie() != nil || got.header.Get("Location") != "/" || len(got.body) > 0 {
+			t.Errorf("%v %s", got.header, got.body)
+		}
+	}
+	if w.rows(t) != before || w.count(t, `SELECT count(*) FROM users WHERE email_verified`) != 0 || w.count(t, `SELECT count(*) FROM verification`) != 1 {
+		t.Error("a look changed something")
+	}
+	scanner.call(t, http.MethodHead, "/api/auth/verify-email?token="+strings.Repeat("A", 43), nil).want(t, http.StatusUnauthorized)
+	scanner.call(t, http.MethodHead, link+"&callbackURL=https%3A%2F%2Fevil.test", nil).want(t, http.StatusBadRequest)
+	b.get(t, link).want(t, http.StatusFound)
+	if !b.signedIn(t) {
+		t.Error("the link signs nobody in any more")
+	}
+	scanner.call(t, http.MethodHead, link, nil).want(t, http.StatusUnauthorized)
+
+	b.patch(t, map[string]any{"email": "new@example.org"}).want(t, http.StatusOK)
+	move := w.mailedLinks(t, "change-email", "new@example.org")[0]
+	scanner.call(t, http.MethodHead, move, nil).want(t, http.StatusFound)
+	if n := w.count(t, `SELECT count(*) FROM users WHERE email = 'ada@example.org' AND pending_email = 'new@example.org'`); n != 1 {
+		t.Error("a look changed the address")
+	}
+	b.get(t, move).want(t, http.StatusFound)
+}
+
 func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 	"github.com/codex-platform/codex/domain/identity/smtp"
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -55,12 +58,68 @@ type world struct {
 	// database and conn are there for what follows from events.
 	database string
 	conn     *nats.Conn
+	// sandbox and payments are the payment provider, there with the bus.
+	sandbox  *sandbox.Server
+	payments *stripe.Client
 	hasher   *argon2id.Hasher
 	mailer   *smtp.Mailer
 	woken    atomic.Int64
+	// statements are those that the installation sends to the database.
+	statements statements
 	// shift is what the installation's clock is ahead of the real one.
 	shift atomic.Int64
 }
+
+// statements notes what is sent to the database between begin and end.
+type statements struct {
+	mu    sync.Mutex
+	noted []string
+	on    bool
+}
+
+func (s *statements) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noted, s.on = nil, true
+}
+
+func (s *statements) end() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.on = false
+	return s.noted
+}
+
+func (s *statements) note(sql string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on {
+		s.noted = append(s.noted, sql)
+	}
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	s.note(q.SQL)
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (*statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	for _, q := range b.Batch.QueuedQueries {
+		s.note(q.SQL)
+	}
+	return ctx
+}
+
+// TraceBatchQuery implements pgx.BatchTracer.
+func (*statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd implements pgx.BatchTracer.
+func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 type options struct {
 	production bool
@@ -74,9 +133,13 @@ func newWorld(t *testing.T, o options) *world {
 	t.Helper()
 	w := &world{}
 	log := slog.New(slog.DiscardHandler)
-	var err error
 	w.database = pgtest.Database(t)
-	if w.pool, err = pgxpool.New(context.Background(), w.database); err != nil {
+	database, err := pgxpool.ParseConfig(w.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	database.ConnConfig.Tracer = &w.statements
+	if w.pool, err = pgxpool.NewWithConfig(context.Background(), database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.pool.Close)
@@ -102,7 +165,7 @@ func newWorld(t *testing.T, o options) *world {
 	e, err := edge.New(cfg,
 		edge.AuthRoutes{Passwords: w.hasher, Committed: func() { w.woken.Add(1) }},
 		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: w.streamTokens(t)}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
-		web.Invitations{},
+		web.Home{}, web.Invitations{}, web.ResetPassword{},
 		web.Mailbox{Pool: w.pool, Development: !o.production, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +189,8 @@ func (w *world) startBus(t *testing.T, log *slog.Logger) *bus.Dispatcher {
 	}
 	run(t, relay.Run)
 	run(t, reactions.New(reactions.Config{Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log}, reactions.Erasure(w.now)).Run)
+	w.startSandbox(t)
+	run(t, (&reactions.CustomerErasure{Pool: w.pool, Stripe: w.payments, Every: 20 * time.Millisecond, Now: w.now, Log: log}).Run)
 	run(t, commands.NewRunner(commands.Config{
 		Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log,
 	}, []commands.Context{commands.Organization{PublicURL: w.url}, commands.User{}}, nil).Run)
@@ -135,6 +200,26 @@ func (w *world) startBus(t *testing.T, log *slog.Logger) *bus.Dispatcher {
 	}
 	t.Cleanup(dispatcher.Close)
 	return dispatcher
+}
+
+func (w *world) startSandbox(t *testing.T) {
+	t.Helper()
+	const key = "sk_test_accounts"
+	var err error
+	if w.sandbox, err = sandbox.Start(context.Background(), sandbox.Config{SecretKey: key}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := w.sandbox.Stop(ctx); err != nil {
+			t.Errorf("stop the sandbox: %v", err)
+		}
+	})
+	if w.payments, err = stripe.New(stripe.Config{SecretKey: key, BackendURL: w.sandbox.URL(), Timeout: 5 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.payments.Close)
 }
 
 // run runs f until the test ends.

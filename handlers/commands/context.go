@@ -23,7 +23,7 @@ type Context interface {
 // order Load, Decide for every command, Save.
 type Unit interface {
 	// Load queues every read of the batch, locked where the rows will be written,
-	// in the order organization, content, media, purchase, by id within each.
+	// in the order user, organization, content, media, purchase, by id within each.
 	Load(b *pgx.Batch)
 	// Decide applies the i-th command to the loaded state. An error that is a
 	// domain.Error is a rejection and must leave the state as it was.

@@ -3,16 +3,23 @@ package commands_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
+	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -25,6 +32,7 @@ const (
 	childRole     = "CODEX_TEST_CHILD"
 	childDatabase = "CODEX_TEST_CHILD_DATABASE"
 	childBus      = "CODEX_TEST_CHILD_BUS"
+	childStore    = "CODEX_TEST_CHILD_STORE"
 )
 
 func runChild(role string) int {
@@ -44,6 +52,13 @@ func runChild(role string) int {
 		err = commands.NewRunner(commands.Config{
 			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: quiet(), AfterCommit: die,
 		}, []commands.Context{commands.Content{}}, nil).Run(ctx)
+	case "uploads: not put together", "uploads: put together":
+		var store *s3.Bucket
+		if store, err = openStore(os.Getenv(childStore)); err == nil {
+			err = commands.NewRunner(commands.Config{
+				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: quiet(),
+			}, nil, []commands.External{&commands.Uploads{Store: dyingStore{store, role, die}}}).Run(ctx)
+		}
 	case "relay":
 		var relay *outbox.Relay
 		relay, err = outbox.NewRelay(outbox.RelayConfig{
@@ -57,12 +72,39 @@ func runChild(role string) int {
 	return 1
 }
 
+// dyingStore is a store whose caller dies between the two transactions of an upload's
+// end: before the store puts the file together, or after.
+type dyingStore struct {
+	*s3.Bucket
+	role string
+	die  func()
+}
+
+func (d dyingStore) CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error {
+	if d.role == "uploads: put together" {
+		if err := d.Bucket.CompleteParts(ctx, key, upload, parts); err != nil {
+			return err
+		}
+	}
+	d.die()
+	return nil
+}
+
+func openStore(endpoint string) (*s3.Bucket, error) {
+	client, err := s3.Open(s3.Config{Endpoint: endpoint, Region: s3test.Region, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey})
+	if err != nil {
+		return nil, err
+	}
+	return client.Bucket(s3test.MediaBucket), nil
+}
+
 // startChild starts a role in a process of its own. wait returns when it died by
 // its own SIGKILL.
-func (w *world) startChild(t *testing.T, role string) (wait func()) {
+func (w *world) startChild(t *testing.T, role string, more ...string) (wait func()) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childRole+"="+role, childDatabase+"="+w.database, childBus+"="+w.bus.URL())
+	child.Env = append(child.Env, more...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -114,6 +156,97 @@ func TestARunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
 		t.Errorf("%d items, want 1", n)
 	}
 	w.assertWhole(t)
+}
+
+func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		role  string
+		there bool // the object, when the runner is dead
+	}{{"uploads: not put together", false}, {"uploads: put together", true}} {
+		t.Run(c.role, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			endpoint := s3test.Server(t).Endpoint()
+			store, err := openStore(endpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := strings.Repeat("a film", 1000)
+			item, key := uuid.NewString(), w.creator+"/originals/"+uuid.NewString()+"/a.mp4"
+			w.exec(t, `INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
+				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`, item, w.creator, len(file), key)
+			runner := func() (stop func()) {
+				return run(t, commands.NewRunner(w.config(), nil, []commands.External{&commands.Uploads{Store: store}}).Run)
+			}
+			stop := runner()
+			if reply := w.send(t, newCommand("upload.open", w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
+				t.Fatalf("open = %d %s", reply.Status, reply.Body)
+			}
+			stop()
+			var upload, storeID string
+			if err := w.pool.QueryRow(t.Context(), `SELECT id, store_id FROM media_uploads`).Scan(&upload, &storeID); err != nil {
+				t.Fatal(err)
+			}
+			w.sendPart(t, store, key, storeID, file)
+
+			killed := w.startChild(t, c.role, childStore+"="+endpoint)
+			cmd := newCommand("upload.complete", w.creator, item, media.EndParts{UploadID: upload})
+			answered := make(chan events.Reply, 1)
+			go func() {
+				defer close(answered)
+				answered <- w.send(t, cmd)
+			}()
+			killed()
+			// The first transaction is committed, the second is not.
+			if n := w.number(t, `SELECT count(*) FROM media_uploads WHERE status = 'completing'`); n != 1 {
+				t.Fatal("the runner died before its first commit")
+			}
+			if n := w.number(t, `SELECT count(*) FROM commands WHERE id = $1 AND status <> 'accepted'`, cmd.ID); n != 0 {
+				t.Fatal("the runner died after its second commit")
+			}
+			if _, err := store.Head(t.Context(), key); (err == nil) != c.there {
+				t.Fatalf("the object: %v", err)
+			}
+
+			runner()
+			if reply := <-answered; reply.Status != http.StatusOK {
+				t.Errorf("complete = %d %s", reply.Status, reply.Body)
+			}
+			if reply := w.send(t, cmd); reply.Status != http.StatusOK {
+				t.Errorf("once more = %d %s", reply.Status, reply.Body)
+			}
+			if n := w.number(t, `SELECT count(*) FROM media_uploads WHERE status = 'completed'`); n != 1 {
+				t.Errorf("%d completed uploads", n)
+			}
+			if info, err := store.Head(t.Context(), key); err != nil || info.Size != int64(len(file)) {
+				t.Errorf("the object: %+v, %v", info, err)
+			}
+			if _, err := store.ListParts(t.Context(), key, storeID); !errors.Is(err, s3.ErrNotFound) {
+				t.Errorf("the store still has parts: %v", err)
+			}
+		})
+	}
+}
+
+// sendPart sends a file as the only part of an upload, as its creator does.
+func (w *world) sendPart(t *testing.T, store *s3.Bucket, key, upload, file string) {
+	t.Helper()
+	address, err := store.PresignPart(t.Context(), key, upload, 1, int64(len(file)), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, address, strings.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
+		t.Fatalf("put the part: %s", response.Status)
+	}
 }
 
 func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {

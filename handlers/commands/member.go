@@ -44,10 +44,8 @@ func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organizat
 	if err != nil {
 		return Outcome{}, err
 	}
-	if _, invited := payload.(*identity.Invite); invited {
-		if err := u.mail(cmd, o, next, now); err != nil {
-			return Outcome{}, err
-		}
+	if err := u.mail(cmd, o, next, happened, now); err != nil {
+		return Outcome{}, err
 	}
 	outcome := Outcome{Status: status, Facts: u.keep(o, o, happened)}
 	if len(happened) > 0 {
@@ -75,9 +73,28 @@ func (u *organizationUnit) owners(organizationID string) int {
 	return n
 }
 
-// mail tells the invited user. It is delivered only when the invitation is committed.
-func (u *organizationUnit) mail(cmd events.Command, o identity.Organization, m identity.Membership, now time.Time) error {
-	mail, err := identity.InvitationMail(cmd.ID, u.people[m.UserID], o, m, identity.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
+// mail tells a user who was invited, has another role or was removed. It is delivered
+// only when the change is committed.
+func (u *organizationUnit) mail(cmd events.Command, o identity.Organization, m identity.Membership, happened []events.Payload, now time.Time) error {
+	person, alive := u.people[m.UserID]
+	if !alive || len(happened) == 0 {
+		return nil
+	}
+	var mail identity.Mail
+	var err error
+	switch p := happened[0].(type) {
+	case events.MemberInvited:
+		mail, err = identity.InvitationMail(cmd.ID, person, o, m, identity.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
+	case events.MemberRoleChanged:
+		mail, err = identity.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
+	case events.MemberRemoved:
+		if p.Reason != identity.ReasonRemoved {
+			return nil
+		}
+		mail, err = identity.RemovedMail(cmd.ID, person, o, cmd.ID, now)
+	default:
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -84,8 +84,9 @@ type organizationUnit struct {
 	mails   []identity.Mail
 }
 
-// Load implements Unit. The lock on the organizations comes first: everything about
-// their members that is read after it holds until the commit.
+// Load implements Unit. People are locked before organizations, as for pictures. The lock
+// on the organizations comes before their members: what is read after it holds until the
+// commit.
 func (u *organizationUnit) Load(b *pgx.Batch) {
 	var ids, slugs, users []string
 	for i, cmd := range u.cmds {
@@ -105,11 +106,11 @@ func (u *organizationUnit) Load(b *pgx.Batch) {
 		}
 		ids = append(ids, cmd.AggregateID)
 	}
+	postgres.QueuePeople(b, users, u.people)
 	if len(ids) > 0 {
 		postgres.QueueLockOrganizations(b, ids, u.organizations)
 		postgres.QueueMembers(b, ids, users, u.members)
 	}
-	postgres.QueuePeople(b, users, u.people)
 	if len(slugs) > 0 {
 		postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
 	}

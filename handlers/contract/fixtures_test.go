@@ -125,13 +125,15 @@ func (s *stage) signed(r request, actor string) request {
 	return r
 }
 
-// picture is a small PNG in a form with one field.
+// picture is a small PNG in a form with one field, each time another one.
 func picture(field string) func(*stage) ([]byte, string) {
 	return func(s *stage) ([]byte, string) {
+		dots := image.NewGray(image.Rect(0, 0, 16, 16))
+		copy(dots.Pix, flatID())
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
 		part := must(form.CreateFormFile(field, "picture.png"))(s.T)
-		must(0, png.Encode(part, image.NewGray(image.Rect(0, 0, 16, 16))))(s.T)
+		must(0, png.Encode(part, dots))(s.T)
 		must(0, form.Close())(s.T)
 		return body.Bytes(), form.FormDataContentType()
 	}

@@ -57,6 +57,17 @@ func (w *world) stage() *stage {
 	return s
 }
 
+// moveOn gives the same people another organization, in which a state is made anew.
+func (s *stage) moveOn() {
+	s.Helper()
+	s.organization = uuid.NewString()
+	list := []statement{sql(`INSERT INTO organizations (id, name, slug, version) VALUES ($1::uuid, 'There', 'o-' || $1::text, 1)`, s.organization)}
+	for name, role := range memberships {
+		list = append(list, s.membership(s.organization, s.users[name], role))
+	}
+	s.exec(list...)
+}
+
 func flatID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 // user makes somebody who can sign in with the password and has a session.

@@ -95,10 +95,9 @@ func (e *Edge) getDecision(c *gin.Context) error {
 	if other := paramsOf(c).text("userId"); other != "" {
 		asked.UserID = other
 	}
-	found, told := map[postgres.Question]postgres.Facts{}, map[string]string{}
+	found := map[postgres.Question]postgres.Facts{}
 	b := &pgx.Batch{}
 	postgres.QueueFacts(b, []postgres.Question{caller, asked}, found)
-	postgres.QueueGrantEvents(b, asked, told)
 	if err := e.cfg.Pool.SendBatch(c, b).Close(); err != nil {
 		return fmt.Errorf("read the grounds of access: %w", err)
 	}
@@ -111,7 +110,7 @@ func (e *Edge) getDecision(c *gin.Context) error {
 	case facts.Viewer.UserID == "":
 		return errUserNotFound
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.DecisionOf(asked.ContentID, facts.Viewer, verdict, told, now)})
+	c.JSON(http.StatusOK, wire.Single{Data: wire.DecisionOf(asked.ContentID, facts.Viewer, verdict, now)})
 	return nil
 }
 

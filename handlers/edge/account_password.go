@@ -56,19 +56,12 @@ func (a *auth) requestReset(c *gin.Context) error {
 	now := a.now()
 	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
 	if err == nil && hits <= identity.ResetMails {
-		err = a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-			user, found, err := postgres.UserByEmail(ctx, tx, request.Email, false)
-			if err != nil || !found {
-				return nil, err
-			}
-			token := newToken()
-			v := identity.NewVerification(newID(), identity.ResetForgotten, user.ID, user.Email, token, now)
-			mail, err := identity.ResetMail(newID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo))
-			if err != nil {
-				return nil, err
-			}
-			return nil, insertVerification(ctx, tx, v, mail)
-		})
+		token := newToken()
+		v := identity.NewVerification(newID(), identity.ResetForgotten, "", request.Email, token, now)
+		var mail identity.Mail
+		if mail, err = identity.ResetMail(newID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
+			err = a.mailToAccount(c, v, mail)
+		}
 	}
 	if err != nil {
 		return err

@@ -57,8 +57,9 @@ func (r AuthRoutes) Routes(e *Edge) []Route {
 		},
 		{
 			Method: "GET", Path: "/api/auth/verify-email", Name: "verifyEmail", Summary: "Prove an address by the token that was mailed to it",
-			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once.",
-			Who:   anyone, Params: []Param{required(textParam("token", 256)), textParam("callbackURL", maxCallback)},
+			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once. " +
+				"`HEAD`, by which mail programs look at links, leaves it unused.",
+			Who: anyone, Params: []Param{required(textParam("token", 256)), textParam("callbackURL", maxCallback)},
 			Answers:  []Answer{{Status: http.StatusFound, What: "Proven; the callback's address, or /"}},
 			Refusals: []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken}, Handle: a.verifyEmail,
 		},
@@ -128,7 +129,11 @@ func (a *auth) verifyEmail(c *gin.Context) error {
 	if !ok {
 		return identity.ErrBadToken
 	}
-	if err := a.verify(c, token); err != nil {
+	use := a.verify
+	if isHead(c) {
+		use = a.look
+	}
+	if err := use(c, token); err != nil {
 		return err
 	}
 	if callback == "" {
@@ -151,9 +156,9 @@ func (a *auth) sendVerification(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, request.Email, false)
-	if err == nil && found && !user.EmailVerified {
-		_, err = a.mailVerification(c, user, request.CallbackURL)
+	verification, mail, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL)
+	if err == nil {
+		err = a.mailToAccount(c, verification, mail)
 	}
 	if err != nil {
 		return err

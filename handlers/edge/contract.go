@@ -139,7 +139,7 @@ func (e *Edge) declare(routes []Route) {
 		if r.Limit == limitNone {
 			checks = []gin.HandlerFunc{e.require(r.Who)}
 		}
-		e.router.Handle(r.Method, r.Path, append(checks, allowBody(r.MaxBody), e.readParams(r.Params), func(c *gin.Context) {
+		e.router.Handle(r.Method, r.Path, append(checks, e.boundBody(r.MaxBody), e.readParams(r.Params), func(c *gin.Context) {
 			if err := r.Handle(c); err != nil {
 				e.refuse(c, err)
 			}

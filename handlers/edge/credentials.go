@@ -88,6 +88,15 @@ func (a *auth) mailVerification(c *gin.Context, user identity.User, callback str
 	})
 }
 
+// mailToAccount writes a proof and its mail for the account that has the address, if there
+// is one that has a use for them. It does the same work if there is none: how long the
+// answer takes must not tell who has an account.
+func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail identity.Mail) error {
+	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+		return nil, postgres.InsertForAccount(ctx, tx, v, mail)
+	})
+}
+
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
 func (a *auth) remindToVerify(c *gin.Context, user identity.User, callback string) error {
@@ -226,6 +235,15 @@ func (a *auth) verify(c *gin.Context, token identity.Token) error {
 	})
 	if err == nil && session != nil {
 		a.setSessionCookie(c, *session, key, now)
+	}
+	return err
+}
+
+// look refuses a token that verify would refuse, and leaves it unused.
+func (a *auth) look(c *gin.Context, token identity.Token) error {
+	_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, a.now(), identity.ProveEmail, identity.MoveEmail)
+	if err == nil && !found {
+		err = identity.ErrBadToken
 	}
 	return err
 }

@@ -1,10 +1,8 @@
 package edge
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -46,6 +44,9 @@ type Config struct {
 	Checks []Check
 	// Wait is how long a request waits for its command's outcome; default 10 s.
 	Wait time.Duration
+	// BodyWithin is how long the body of a request may take, beyond what its size takes
+	// at 64 KiB a second; default 10 s.
+	BodyWithin time.Duration
 	// Workers check the requests that other programs of the installation sign; nil
 	// refuses them.
 	Workers *workersig.Keys
@@ -74,15 +75,20 @@ type Pages interface {
 
 // Time limits and sizes of the server. No body is read before its limit is set.
 const (
-	defaultWait  = 10 * time.Second
-	maxJSONBytes = 256 << 10 // where a route does not say more
-	maxHeader    = 16 << 10
+	defaultWait       = 10 * time.Second
+	defaultBodyWithin = 10 * time.Second
+	answerWithin      = 60 * time.Second
+	maxJSONBytes      = 256 << 10 // where a route does not say more
+	maxHeader         = 16 << 10
 )
 
 // New returns an edge that serves the given parts: each is a [Resource] or [Pages].
 func New(cfg Config, parts ...any) (*Edge, error) {
 	if cfg.Wait == 0 {
 		cfg.Wait = defaultWait
+	}
+	if cfg.BodyWithin == 0 {
+		cfg.BodyWithin = defaultBodyWithin
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -140,39 +146,10 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 func (e *Edge) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
-			get := *r // the server still has to see a HEAD
-			get.Method = http.MethodGet
-			r = &get
+			r = asGet(r)
 		}
 		e.router.ServeHTTP(w, r)
 	})
-}
-
-// Serve serves on a listener until ctx is done, and then finishes the requests in
-// flight, for grace at most.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, grace time.Duration) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    maxHeader,
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(listener) }()
-	select {
-	case err := <-stopped:
-		return err
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		_ = server.Close()
-		return err
-	}
-	return nil
 }
 
 // Version is the build's version, shown by /health and codex version.

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -39,10 +40,9 @@ func readPicture(c *gin.Context, kind media.ImageKind) (pictureFile, error) {
 		return pictureFile{}, media.ErrImageTooLarge
 	}
 	control := http.NewResponseController(c.Writer)
-	for _, extend := range []func(time.Time) error{control.SetReadDeadline, control.SetWriteDeadline} {
-		if err := extend(time.Now().Add(imageWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return pictureFile{}, err
-		}
+	until := time.Now().Add(imageWithin)
+	if err := errors.Join(deadline(control.SetReadDeadline, until), deadline(control.SetWriteDeadline, until)); err != nil {
+		return pictureFile{}, err
 	}
 	return readForm(multipart.NewReader(http.MaxBytesReader(c.Writer, c.Request.Body, limit), params["boundary"]), kind)
 }
@@ -100,6 +100,9 @@ func formFailure(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return media.ErrImageTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errBodyTooSlow
 	}
 	return strict.Refuse("", "is not a well-formed form")
 }

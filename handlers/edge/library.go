@@ -13,9 +13,9 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// libraryFilter selects and orders items of a library; empty fields select all.
+// libraryFilter selects and sorts items of a library.
 type libraryFilter struct {
-	organization, progress, contentType, source, search, order string
+	organization, progress, contentType, source, search, sort string
 }
 
 // libraryOrder are the orders of a library: the last bought, given, published or
@@ -48,7 +48,7 @@ func (e *Edge) listLibrary(c *gin.Context) error {
 	p := paramsOf(c)
 	f := libraryFilter{
 		organization: p.uuid("organizationId"), progress: p.text("filter"), contentType: p.text("contentType"),
-		source: p.text("accessType"), search: p.text("search"), order: libraryOrder[p.text("sortBy")],
+		source: p.text("accessType"), search: p.text("search"), sort: p.text("sortBy"),
 	}
 	page := p.paging()
 	items, total, err := e.library(c, mustActor(c).UserID, f, page)
@@ -135,12 +135,18 @@ const libraryColumns = `id, slug, title, description, thumbnail_url, content_typ
 // library reads one page of a user's library, and how many items there are in all.
 func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging) (items []wire.LibraryItem, total int64, err error) {
 	args := []any{userID, e.cfg.Now().UTC(), f.organization, f.contentType, f.source, contains(f.search), f.progress}
-	if f == wholeLibrary {
-		var ids []string
-		if ids, total, err = e.recentLibrary(ctx, userID, page); err != nil || len(ids) == 0 {
-			return nil, total, err
-		}
-		items, err = e.libraryItems(ctx, someOfLibrarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+f.order, append(args, ids))
+	var ids []string
+	found := f == wholeLibrary
+	if found {
+		ids, total, err = e.recentLibrary(ctx, userID, page)
+	} else {
+		ids, total, found, err = e.ownedLibrary(ctx, userID, f, page)
+	}
+	if err != nil || found && len(ids) == 0 {
+		return nil, total, err
+	}
+	if found {
+		items, err = e.libraryItems(ctx, someOfLibrarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+libraryOrder[f.sort], append(args, ids))
 		return items, total, err
 	}
 	if err := e.cfg.Pool.QueryRow(ctx, librarySQL+` SELECT count(*) FROM library`, args...).Scan(&total); err != nil {
@@ -149,13 +155,13 @@ func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page
 	if total <= int64(page.offset()) {
 		return nil, total, nil
 	}
-	items, err = e.libraryItems(ctx, librarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+f.order+` LIMIT $8 OFFSET $9`,
+	items, err = e.libraryItems(ctx, librarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+libraryOrder[f.sort]+` LIMIT $8 OFFSET $9`,
 		append(args, page.limit, page.offset()))
 	return items, total, err
 }
 
 // wholeLibrary is a library without filters, in its usual order.
-var wholeLibrary = libraryFilter{progress: "all", contentType: "all", source: "all", order: libraryOrder["recent"]}
+var wholeLibrary = libraryFilter{progress: "all", contentType: "all", source: "all", sort: "recent"}
 
 func (e *Edge) libraryItems(ctx context.Context, sql string, args []any) ([]wire.LibraryItem, error) {
 	rows, err := e.cfg.Pool.Query(ctx, sql, args...)

@@ -39,7 +39,7 @@ const (
 	// entries, or through all entries of a user for each of some items. Without knowing who
 	// asks it takes everybody for equally small.
 	libraryDays = `SELECT day, sum(n)::int AS n FROM (
-    SELECT day, n FROM list_days WHERE list = 'library' AND owner = $1 AND kind = 'granted'
+    SELECT day, n FROM list_days WHERE list = 'library' AND owner = $1 AND kind = '*/*'
     UNION ALL
     SELECT list_day(e.recent), -1 FROM content c CROSS JOIN LATERAL (
         SELECT e.recent FROM library_entries e

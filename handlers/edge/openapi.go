@@ -203,10 +203,7 @@ func (d *describer) answer(a Answer) *openapi.Response {
 // declaration, and its own.
 func (d *describer) refusals(o *openapi.Operation, r Route) {
 	for _, err := range append(r.follows(), r.Refusals...) {
-		status, body := wire.Refusal(err)
-		if err == errBodyTooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
+		status, body := refusal(err)
 		d.refuse(o, status, cmp.Or(err.Reason, body.Error.Code), body)
 	}
 	d.refuse(o, http.StatusInternalServerError, "INTERNAL_ERROR", wire.Internal("5f0c2b1e-1f5e-4c43-9f0e-0d6b8a7c9e21"))
@@ -254,7 +251,7 @@ func (r Route) follows() []*domain.Error {
 	case whoAnyone, whoOptional, whoToken: // nobody is sent away before the handler
 	}
 	if writes {
-		list = append(list, errCrossOrigin, errBodyTooLarge)
+		list = append(list, errCrossOrigin, errBodyTooLarge, errBodyTooSlow)
 	}
 	if r.Command || r.Keyed {
 		list = append(list, errKeyReused)

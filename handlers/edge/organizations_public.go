@@ -89,19 +89,38 @@ FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id WHERE `+publish
 	return nil
 }
 
-// memberOrder lists who may do most first, and then who joined first.
-const memberOrder = `array_position(ARRAY['owner', 'admin', 'creator', 'subscriber', 'member'], m.role::text),
-	COALESCE(m.joined_at, m.created_at), m.id`
+// standing ranks members: who may do most comes first, and then who joined first.
+// The index memberships_public is in this order.
+const (
+	memberships = `organization_memberships m`
+	ranks       = `ARRAY['owner', 'admin', 'creator', 'subscriber', 'member']`
+	standing    = `array_position(` + ranks + `, m.role::text)`
+	joined      = `COALESCE(m.joined_at, m.created_at)`
+)
 
+var byStanding = order{standing + ", " + joined + ", m.id", standing + " DESC, " + joined + " DESC, m.id DESC"}
+
+// activeMembers selects those of an organization.
+func activeMembers(organizationID string) *where {
+	w := &where{conditions: []string{"m.status = 'active'"}}
+	w.and("m.organization_id = $", organizationID)
+	return w
+}
+
+// showCreators lists those members who may publish. They are counted one by one: of an
+// organization's members they are few.
 func (e *Edge) showCreators(c *gin.Context, o identity.Organization) error {
 	page := paramsOf(c).paging()
-	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL`
-	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from+` WHERE `+publishers, o.ID).Scan(&total); err != nil {
-		return fmt.Errorf("count creators: %w", err)
+	w := activeMembers(o.ID)
+	w.and(standing+" <= $", 3)
+	at, err := e.placeBy(c, listed{}, "", "", "", w, memberships, page)
+	if err != nil {
+		return err
 	}
+	ids, args := w.ids(memberships, byStanding, at)
 	rows, err := e.cfg.Pool.Query(c, `
-SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, COALESCE(m.joined_at, m.created_at), u.bio, made.n, made.newest`+from+`
+SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio, made.n, made.newest
+FROM `+memberships+` JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
 CROSS JOIN LATERAL (
     SELECT (SELECT count(*) FROM content c WHERE c.creator_id = u.id AND `+publishedIn+`) AS n,
            (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
@@ -109,7 +128,7 @@ CROSS JOIN LATERAL (
             FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
                   WHERE c.creator_id = u.id AND `+publishedIn+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r) AS newest
 ) made
-WHERE `+publishers+` ORDER BY `+memberOrder+` LIMIT $2 OFFSET $3`, o.ID, page.limit, page.offset())
+WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
@@ -120,20 +139,23 @@ WHERE `+publishers+` ORDER BY `+memberOrder+` LIMIT $2 OFFSET $3`, o.ID, page.li
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
 	return nil
 }
 
 func (e *Edge) showMembers(c *gin.Context, o identity.Organization) error {
 	page, role := paramsOf(c).paging(), paramsOf(c).text("role")
-	const from = ` FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
-WHERE m.organization_id = $1 AND m.status = 'active' AND ($2 = '' OR m.role = $2)`
-	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+from, o.ID, role).Scan(&total); err != nil {
-		return fmt.Errorf("count members: %w", err)
+	total, err := e.total(c, listed{"members", o.ID, kind(role, "active")})
+	if err != nil {
+		return err
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, COALESCE(m.joined_at, m.created_at)`+
-		from+` ORDER BY `+memberOrder+` LIMIT $3 OFFSET $4`, o.ID, role, page.limit, page.offset())
+	at := placeByCount(total, page)
+	w := activeMembers(o.ID)
+	w.andIf(standing+` = array_position(`+ranks+`, $::text)`, role)
+	ids, args := w.ids(memberships, byStanding, at)
+	rows, err := e.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`
+FROM `+memberships+` JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
+WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}

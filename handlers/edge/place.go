@@ -136,32 +136,39 @@ func (e *Edge) walk(ctx context.Context, walk, order string, page paging, args .
 // longList is how many rows a list has before it may be cut into stretches.
 const longList = 4000
 
-// The walk over the stretches of list $1 of owner $2 in the order by column $3 to the one
-// in which the row at offset $5 of kind $4 lies: how many rows lie in all of them, how
-// many come before that one, and where it begins ("up") or the next one does ("down").
-const stretchBounds = `SELECT w.total, w.before, COALESCE(c.key, ''), COALESCE(c.id::text, '') FROM (%s) w
-LEFT JOIN list_cuts c ON c.list = $1 AND c.owner = $2 AND c.by_column = $3 AND c.stretch = w.day + %d`
+// stretchBounds adds to a walk over stretches where the one that it ends in begins ("up"),
+// or the next one does ("down"), in the list, owner and column named.
+func stretchBounds(walk, list, owner, column string, next int) string {
+	return fmt.Sprintf(`SELECT w.total, w.before, COALESCE(c.key, ''), COALESCE(c.id::text, '') FROM (%s) w
+LEFT JOIN list_cuts c ON c.list = %s AND c.owner = %s AND c.by_column = %s AND c.stretch = w.day + %d`, walk, list, owner, column, next)
+}
 
 var (
-	stretchUp   = fmt.Sprintf(stretchBounds, fmt.Sprintf(walkUp, stretchesOf, 5), 0)
-	stretchDown = fmt.Sprintf(stretchBounds, fmt.Sprintf(walkDown, stretchesOf, 5), 1)
+	stretchUp   = stretchBounds(fmt.Sprintf(walkUp, stretchesOf, 5), "$1", "$2", "$3", 0)
+	stretchDown = stretchBounds(fmt.Sprintf(walkDown, stretchesOf, 5), "$1", "$2", "$3", 1)
 )
 
-// placeByStretch finds a page of a long list of total rows in an order by a column. What
-// has no value in the column lies behind all stretches, and is found from the end.
+// placeByStretch finds a page of a long list of total rows in an order by a column.
 func (e *Edge) placeByStretch(ctx context.Context, of listed, column, direction string, total int64, page paging) (place, error) {
-	if int64(page.offset()) >= total {
-		return place{total: total}, nil
-	}
 	walk := stretchDown
 	if direction == "asc" {
 		walk = stretchUp
 	}
+	return e.walkStretches(ctx, walk, total, page, of.list, of.owner, column, of.kind)
+}
+
+// walkStretches runs a walk over stretches with the page's offset as its last argument.
+// A list that is not cut yet is placed by its total. So is a page with rows that have no
+// value in the column: they lie behind all stretches, and are found from the end.
+func (e *Edge) walkStretches(ctx context.Context, walk string, total int64, page paging, args ...any) (place, error) {
+	if int64(page.offset()) >= total {
+		return place{total: total}, nil
+	}
 	var valued, before int64
 	p := place{total: total, limit: page.limit}
-	err := e.cfg.Pool.QueryRow(ctx, walk, of.list, of.owner, column, of.kind, page.offset()).Scan(&valued, &before, &p.key, &p.id)
+	err := e.cfg.Pool.QueryRow(ctx, walk, append(args, page.offset())...).Scan(&valued, &before, &p.key, &p.id)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows): // not cut yet
+	case errors.Is(err, pgx.ErrNoRows):
 		return placeByCount(total, page), nil
 	case err != nil:
 		return place{}, fmt.Errorf("place a page: %w", err)
@@ -231,6 +238,7 @@ func (w *where) sql() string { return strings.Join(w.conditions, " AND ") }
 // keyTypes are the types of the columns that long lists are ordered by, other than text.
 var keyTypes = map[string]string{
 	"updated_at": "::timestamptz", "published_at": "::timestamptz", "uploaded_at": "::timestamptz", "view_count": "::int", "purchase_count": "::int",
+	"seconds": "::int",
 }
 
 // from is the day, or the row, up to which or from which rows count.

@@ -22,20 +22,30 @@ var (
 	errKeyReused    = domain.Refuse(domain.Rule, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request")
 	errBadKey       = domain.BadFields([]domain.Field{{Path: "Idempotency-Key", Message: "must be 1 to 255 visible ASCII characters"}})
 	errBodyTooLarge = &domain.Error{Class: domain.Invalid, Code: "PAYLOAD_TOO_LARGE", Message: "The request body is too large"}
+	errBodyTooSlow  = &domain.Error{Class: domain.Invalid, Code: "REQUEST_TIMEOUT", Message: "The request body did not arrive in time"}
 )
+
+// refusal returns the status and the body of a refusal.
+func refusal(err *domain.Error) (int, wire.ErrorBody) {
+	status, body := wire.Refusal(err)
+	switch err {
+	case errBodyTooLarge:
+		status = http.StatusRequestEntityTooLarge
+	case errBodyTooSlow:
+		status = http.StatusRequestTimeout
+	}
+	return status, body
+}
 
 // refuse answers with an error and ends the request. A domain.Error is shown as it
 // is; everything else is logged once, here, and shown as INTERNAL_ERROR.
 func (e *Edge) refuse(c *gin.Context, err error) {
-	if refusal, ok := domain.AsError(err); ok {
-		status, body := wire.Refusal(refusal)
-		if refusal == errBodyTooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
+	if refused, ok := domain.AsError(err); ok {
+		status, body := refusal(refused)
 		if status == http.StatusServiceUnavailable {
 			c.Header("Retry-After", "1")
 		}
-		if seconds, ok := refusal.Context["retryAfter"].(int64); ok {
+		if seconds, ok := refused.Context["retryAfter"].(int64); ok {
 			c.Header("Retry-After", strconv.FormatInt(seconds, 10))
 		}
 		c.AbortWithStatusJSON(status, body)

@@ -1,17 +1,11 @@
 package guard_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // article is a request for written content with this text, already JSON.
@@ -179,57 +173,4 @@ func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	if body, err := io.ReadAll(response.Body); err == nil {
 		t.Errorf("the answer seems to be whole: %q", body)
 	}
-}
-
-func TestAClientThatSendsNothingOrTooMuchIsCutOff(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- edge.Serve(t.Context(), listener, w.edges[0].Config.Handler, time.Second) }()
-	t.Cleanup(func() {
-		if err := <-stopped; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	dial := func(t *testing.T) net.Conn {
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	}
-	t.Run("headers that do not end", func(t *testing.T) {
-		conn := dial(t)
-		start := time.Now()
-		if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Slow: "); err != nil {
-			t.Fatal(err)
-		}
-		_, err := io.ReadAll(conn) // until it is closed
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() {
-			t.Errorf("it is still open after %s", time.Since(start))
-		}
-	})
-	t.Run("headers that are too long", func(t *testing.T) {
-		conn := dial(t)
-		_, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Long: "+strings.Repeat("a", 32<<10)+"\r\n\r\n")
-		if err != nil {
-			return // it was cut off even earlier
-		}
-		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("%v, %v", response, err)
-		}
-		if response != nil {
-			_ = response.Body.Close()
-		}
-	})
 }

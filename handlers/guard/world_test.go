@@ -220,12 +220,19 @@ func (w *world) sendTo(n int, method, path string, body any, headers ...string) 
 	return answer{response.StatusCode, response.Header, raw}
 }
 
-// pages are a page, and handlers that fail.
+// pages are a page, one that does not end, and handlers that fail.
 type pages struct{}
 
 func (pages) Register(_ *edge.Edge, r gin.IRouter) {
 	r.GET("/page", func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<p>A page.")) })
 	r.GET("/panic", func(*gin.Context) { panic("a secret of ours") })
+	r.GET("/endless", func(c *gin.Context) {
+		for piece := make([]byte, 64<<10); ; {
+			if _, err := c.Writer.Write(piece); err != nil {
+				return
+			}
+		}
+	})
 	r.GET("/half", func(c *gin.Context) {
 		_, _ = c.Writer.WriteString("the first half")
 		c.Writer.Flush()

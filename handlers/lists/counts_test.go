@@ -82,6 +82,13 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 	w := newWorld(t, size{rows: 30, items: 30, heavy: 20, others: 5})
 	folder := &lists.Folder{Pool: w.pool, Log: slog.New(slog.DiscardHandler)}
 	ctx := context.Background()
+	settle := func(round func(context.Context) (int, error)) {
+		for more := 1; more > 0; {
+			var err error
+			more, err = round(ctx)
+			check(t, err)
+		}
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for round := range uint64(6) {
@@ -99,11 +106,14 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 			for range 5 {
 				_, err := folder.Fold(ctx)
 				check(t, err)
+				_, err = folder.Follow(ctx)
+				check(t, err)
 				_, err = w.pool.Exec(ctx, `SELECT list_cut(list, owner, 3) FROM long_lists`)
 				check(t, err)
 			}
 		})
 		side.Wait()
+		settle(folder.Follow) // what was renamed while it was given
 		w.consistent(t)
 		// From the second round on all lists are long ones, cut as soon as nobody changes them.
 		for _, sql := range []string{`SELECT lists_find_long(1)`, `SELECT list_cut(list, owner, 3) FROM long_lists`} {
@@ -117,11 +127,7 @@ func TestCountsAndLibrariesFollowEveryChange(t *testing.T) {
 	if cut < 5 {
 		t.Errorf("only %d lists were cut", cut)
 	}
-	for more := 1; more > 0; {
-		var err error
-		more, err = folder.Fold(ctx)
-		check(t, err)
-	}
+	settle(folder.Fold)
 	w.consistent(t)
 }
 
@@ -131,6 +137,7 @@ func (w *world) consistent(t *testing.T) {
 		"count": `WITH stretched AS (
 				SELECT list, owner, kinds, by_column, key, id FROM list_order_of_content
 				UNION ALL SELECT list, owner, kinds, by_column, key, id FROM list_order_of_media_items
+				UNION ALL SELECT list, owner, kinds, by_column, key, id FROM list_order_of_library_entries
 			) SELECT list || ' of ' || owner || ', ' || kind || ' on ' || day || ': ' || sum(n) FROM (
 				SELECT list, owner, kind, day, n FROM list_days
 				UNION ALL SELECT list, owner, kind, day, -1 FROM list_days_of_purchases
@@ -143,14 +150,16 @@ func (w *world) consistent(t *testing.T) {
 			) x GROUP BY list, owner, kind, day HAVING sum(n) <> 0`,
 		"entry": `SELECT COALESCE(e::text, 'none') || ' for ' || COALESCE(f::text, 'nothing') FROM library_entries e
 			FULL JOIN (
-				SELECT user_id, content_id, bool_or(granted) AS granted,
+				SELECT user_id, content_id, bool_or(granted) AS granted, COALESCE(max(progress), 'not_started') AS progress,
 				       CASE WHEN NOT bool_or(granted AND expires_at IS NULL) THEN max(expires_at) END AS expires_at, max(at) AS recent
 				FROM (
-					SELECT user_id, content_id, true AS granted, expires_at, created_at AS at FROM content_access WHERE deleted_at IS NULL
-					UNION ALL SELECT user_id, content_id, false, NULL, updated_at FROM video_playback
+					SELECT user_id, content_id, true AS granted, expires_at, created_at AS at, NULL AS progress FROM content_access WHERE deleted_at IS NULL
+					UNION ALL SELECT user_id, content_id, false, NULL, updated_at, library_progress(completed) FROM video_playback
 				) x GROUP BY user_id, content_id
 			) f USING (user_id, content_id)
-			WHERE (e.granted, e.expires_at, e.recent) IS DISTINCT FROM (f.granted, f.expires_at, f.recent)`,
+			LEFT JOIN library_item i USING (content_id)
+			WHERE (e.granted, e.expires_at, e.recent, e.progress) IS DISTINCT FROM (f.granted, f.expires_at, f.recent, f.progress)
+			   OR e.granted AND (e.title, e.seconds, e.content_type) IS DISTINCT FROM (i.title, i.seconds, i.content_type)`,
 	} {
 		rows, err := w.pool.Query(context.Background(), sql)
 		check(t, err)

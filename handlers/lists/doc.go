@@ -35,11 +35,12 @@ type Folder struct {
 	Log  *slog.Logger
 }
 
-// A round merges at most foldBatch rows, so that it ends within some 10 ms; rounds
-// follow each other until there is nothing left, and then rest.
+// A round merges at most foldBatch rows or changes followBatch entries, so that it ends
+// within some 10 ms; rounds follow each other until there is nothing left, and then rest.
 const (
-	foldBatch = 2000
-	foldRest  = 5 * time.Second
+	foldBatch   = 2000
+	followBatch = 500
+	foldRest    = 5 * time.Second
 )
 
 // Lists of longRows and more are looked for, which reads the counts of all lists, and
@@ -66,6 +67,12 @@ func (f *Folder) Run(ctx context.Context) error {
 					f.Log.Warn("counts of lists were not folded", "error", err)
 				}
 			}
+			for n := followBatch; n == followBatch; {
+				var err error
+				if n, err = f.Follow(ctx); err != nil && ctx.Err() == nil {
+					f.Log.Warn("entries of libraries did not follow their items", "error", err)
+				}
+			}
 		case <-cut.C:
 			if _, err := f.Cut(ctx); err != nil && ctx.Err() == nil {
 				f.Log.Warn("long lists were not cut", "error", err)
@@ -78,6 +85,15 @@ func (f *Folder) Run(ctx context.Context) error {
 func (f *Folder) Fold(ctx context.Context) (n int, err error) {
 	if err := f.Pool.QueryRow(ctx, `SELECT list_days_fold($1)`, foldBatch).Scan(&n); err != nil {
 		return 0, fmt.Errorf("fold the counts of lists: %w", err)
+	}
+	return n, nil
+}
+
+// Follow does one round of bringing the entries of libraries up to date with items that
+// changed, of those that more than a thousand have, and returns how many it changed.
+func (f *Folder) Follow(ctx context.Context) (n int, err error) {
+	if err := f.Pool.QueryRow(ctx, `SELECT library_follow($1)`, followBatch).Scan(&n); err != nil {
+		return 0, fmt.Errorf("follow items: %w", err)
 	}
 	return n, nil
 }

@@ -184,6 +184,11 @@ func counted() []list {
 		{"purchases of a status", "customer", "/purchases?status=completed"},
 		{"library", "customer", "/api/access/user/library?"},
 		{"library of a member", "member", "/api/access/user/library?"},
+		{"library, title", "customer", "/api/access/user/library?sortBy=title"},
+		{"library, duration", "customer", "/api/access/user/library?sortBy=duration"},
+		{"library, in progress", "customer", "/api/access/user/library?filter=in_progress"},
+		{"library, type", "customer", "/api/access/user/library?contentType=video"},
+		{"library, not started, type, duration", "customer", "/api/access/user/library?filter=not_started&contentType=audio&sortBy=duration"},
 		{"public, newest", "", "/api/content/public?orgId=" + heavyOrganization},
 		{"public, oldest", "", "/api/content/public?sort=oldest&orgId=" + heavyOrganization},
 		{"public, title", "", "/api/content/public?sort=title&orgId=" + heavyOrganization},
@@ -217,10 +222,7 @@ func counted() []list {
 // what their owner has.
 func uncounted() []list {
 	return []list{
-		{"library, title", "customer", "/api/access/user/library?sortBy=title"},
-		{"library, duration", "customer", "/api/access/user/library?sortBy=duration"},
-		{"library, in progress", "customer", "/api/access/user/library?filter=in_progress"},
-		{"library, type", "customer", "/api/access/user/library?contentType=video"},
+		{"library, title, of a member", "member", "/api/access/user/library?sortBy=title"},
 		{"library, search", "customer", "/api/access/user/library?search=piece+12"},
 		{"content, access type", "creator", "/api/content?accessType=paid"},
 		{"content, category", "creator", "/api/content?category=category-3"},

@@ -1,11 +1,14 @@
 package payments_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -140,5 +143,28 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 		if got.status != c.status || (c.status == http.StatusBadRequest && strings.Count(got.raw, "must lead back") != 2) {
 			t.Errorf("%s: a checkout back to %s: %d %s", c.name, c.target, got.status, got.raw)
 		}
+	}
+}
+
+// TestACustomerMadeInVainIsErased: the account may end while the provider makes its
+// customer, and another process may have been quicker.
+func TestACustomerMadeInVainIsErased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stays, leaves := w.user(), w.user()
+	w.exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, leaves)
+	keep := func(user, customer, want string, refused error) {
+		t.Helper()
+		if kept, err := postgres.KeepCustomer(t.Context(), w.pool, user, "", customer); kept != want || !errors.Is(err, refused) {
+			t.Errorf("%s: %q, %v", customer, kept, err)
+		}
+	}
+	keep(stays, "cus_kept", "cus_kept", nil)
+	keep(stays, "cus_kept", "cus_kept", nil)
+	keep(stays, "cus_slower", "cus_kept", nil)
+	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
+	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
+	if due := read[string](w, `SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`); due != "cus_late cus_slower" {
+		t.Errorf("to be erased: %s", due)
 	}
 }

@@ -34,7 +34,7 @@ func Access(now func() time.Time) Reaction {
 			if err != nil || !found {
 				return nil, err
 			}
-			next, happened := grant.Follow(p, e.Version, at)
+			next, happened := grant.Follow(p, e.ID, e.Version, at)
 			if next == grant {
 				return nil, nil // told before, or overtaken
 			}

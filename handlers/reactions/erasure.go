@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -19,8 +20,8 @@ const ErasureName = "erasure"
 // Erasure removes what other contexts keep about a user whose account was deleted. The
 // account itself, with credentials, sessions and mails, was erased in the transaction
 // of the event. Removed are the answers to what the user asked for, and to what others
-// asked about the user; what the user watched; and the places in organizations.
-// Purchases, the access they gave and the ledger stay: they name an id and no person.
+// asked about the user; and what the user watched. The places in organizations end, and
+// who follows an organization is told as if the user had left it. Purchases, the access they gave and the ledger stay: they name an id and no person.
 func Erasure(now func() time.Time) Reaction {
 	return Reaction{
 		Name:   ErasureName,
@@ -30,7 +31,11 @@ func Erasure(now func() time.Time) Reaction {
 			if !ok {
 				return nil, fmt.Errorf("unexpected payload %T", p)
 			}
-			return nil, erase(ctx, tx, deleted.UserID, now().UTC())
+			at := now().UTC()
+			if err := erase(ctx, tx, deleted.UserID, at); err != nil {
+				return nil, err
+			}
+			return leave(ctx, tx, deleted.UserID, at)
 		},
 	}
 }
@@ -51,9 +56,55 @@ WHERE actor_id = $1 AND status = 'accepted'`, userID, status, string(refusal), a
 UPDATE commands SET response_body = NULL
 WHERE response_body IS NOT NULL AND status <> 'accepted' AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
 	b.Queue(`DELETE FROM video_playback WHERE user_id = $1`, userID)
-	b.Queue(`UPDATE organization_memberships SET status = 'inactive', updated_at = $2 WHERE user_id = $1 AND status <> 'inactive'`, userID, at)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}
 	return nil
+}
+
+// leave ends the user's places in organizations. Those in deleted ones ended with them,
+// and are not told.
+func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]events.Fact, error) {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT organization_id::text FROM organization_memberships WHERE user_id = $1 AND status <> 'inactive' ORDER BY 1`, userID)
+	if err != nil {
+		return nil, fmt.Errorf("find the places: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	organizations, members := map[string]identity.Organization{}, map[postgres.Place]identity.Membership{}
+	load := &pgx.Batch{}
+	postgres.QueueLockOrganizations(load, ids, organizations)
+	postgres.QueueMembers(load, ids, []string{userID}, members)
+	if err := tx.SendBatch(ctx, load).Close(); err != nil {
+		return nil, fmt.Errorf("load the places: %w", err)
+	}
+	var (
+		facts []events.Fact
+		told  []identity.Organization
+		ended []identity.Membership
+	)
+	for _, id := range ids {
+		place, happened := members[postgres.Place{OrganizationID: id, UserID: userID}].Leave(at)
+		if len(happened) == 0 {
+			continue
+		}
+		ended = append(ended, place)
+		if o := organizations[id]; o.Live() {
+			o, left := o.After(happened)
+			told, facts = append(told, o), append(facts, left...)
+		}
+	}
+	save := &pgx.Batch{}
+	if err := postgres.QueueSaveOrganizations(save, told); err != nil {
+		return nil, err
+	}
+	if err := postgres.QueueSaveMembers(save, ended); err != nil {
+		return nil, err
+	}
+	if err := tx.SendBatch(ctx, save).Close(); err != nil {
+		return nil, fmt.Errorf("end the places: %w", err)
+	}
+	return facts, nil
 }

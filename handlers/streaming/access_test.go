@@ -202,6 +202,27 @@ func TestADecisionIsExplained(t *testing.T) {
 	}
 }
 
+func TestAGrantKnowsItsEventWhenTheOutboxHasForgottenIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{objects: brokenObjects{}})
+	f := w.film(t, "")
+	v := w.signIn(t)
+	p := v.buy(f)
+	bought := w.publish(t, p, p.completed(), 1)
+	w.eventually(t, 1, liveGrants, v.id, f.id)
+	var partition string
+	if err := w.pool.QueryRow(t.Context(), `SELECT DISTINCT tableoid::regclass::text FROM outbox`).Scan(&partition); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(t, `DROP TABLE `+partition)
+	if n := w.number(t, `SELECT count(*) FROM outbox`); n != 0 {
+		t.Fatalf("the outbox still holds %d events", n)
+	}
+	if g := v.explained(t, f, "").Grants; len(g) != 1 || g[0].SourceEventID == nil || *g[0].SourceEventID != bought.ID {
+		t.Errorf("%+v, want event %s", g, bought.ID)
+	}
+}
+
 func TestOnlyTheManagementIsToldAboutOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})

@@ -98,10 +98,11 @@ type Grant struct {
 	// SourceID names what it rests on, for example the purchase.
 	SourceID string `json:"sourceId"`
 	// SourceEventID is the event that put the grant into its state; null for a grant
-	// that no event made, and once the journal no longer holds the event.
+	// that no event made, and for one whose event the journal did not hold any more when
+	// grants began to remember it.
 	SourceEventID *string `json:"sourceEventId"`
 	// SourceVersion is the version of the source after its newest event that counted;
-	// 0 for a source without events. With SourceID it names that event for ever.
+	// 0 for a source without events.
 	SourceVersion int64        `json:"sourceVersion"`
 	State         access.State `json:"state" jsonschema:"enum=live,enum=revoked,enum=expired"`
 	CreatedAt     time.Time    `json:"createdAt"`
@@ -110,9 +111,8 @@ type Grant struct {
 	RevokedReason *string      `json:"revokedReason"`
 }
 
-// DecisionOf returns the representation of a verdict about a viewer. told are the
-// events behind the grants, by grant.
-func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, told map[string]string, now time.Time) Decision {
+// DecisionOf returns the representation of a verdict about a viewer.
+func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, now time.Time) Decision {
 	d := Decision{
 		ContentID: contentID, UserID: viewer.UserID, Decision: "deny", Allowed: v.Allowed, Rule: v.Rule, Reason: v.Reason,
 		Grants: make([]Grant, len(viewer.Grants)),
@@ -125,7 +125,7 @@ func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, told m
 	}
 	for i, g := range viewer.Grants {
 		d.Grants[i] = Grant{
-			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: nullable(told[g.ID]), SourceVersion: g.SourceVersion, State: g.State(now),
+			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: nullable(g.SourceEventID), SourceVersion: g.SourceVersion, State: g.State(now),
 			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: nullable(g.RevokedReason),
 		}
 	}

@@ -23,12 +23,13 @@ type Facts struct {
 
 // grantColumns are the columns of content_access, called a, that scanGrant reads.
 const grantColumns = `a.id, a.user_id, a.content_id, COALESCE(a.organization_id::text, ''), a.access_type, a.source_id,
-	a.expires_at, a.deleted_at, COALESCE(a.revoked_reason, ''), a.source_version, a.source_ended, a.created_at, a.updated_at, a.version`
+	a.expires_at, a.deleted_at, COALESCE(a.revoked_reason, ''), a.source_version,
+	COALESCE(a.source_event_id::text, ''), a.source_ended, a.created_at, a.updated_at, a.version`
 
 func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
 	var g access.Grant
 	err := row.Scan(&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
-		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version)
+		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion, &g.SourceEventID, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version)
 	return g, err
 }
 
@@ -72,30 +73,6 @@ ORDER BY a.created_at, a.id`, users, contents).Query(func(rows pgx.Rows) error {
 			f.Viewer.Grants = append(f.Viewer.Grants, g)
 			found[q] = f
 		}
-		return err
-	})
-}
-
-// QueueGrantEvents queues the read of the events behind a viewer's grants of an item:
-// by grant, the event that put it into its state. The event is found in the journal,
-// as what caused the grant's own last event, or, for a grant that never announced
-// anything, as the last of its purchase's events that had an effect. A grant whose
-// event the journal does not hold (any more) is absent.
-func QueueGrantEvents(b *pgx.Batch, q Question, found map[string]string) {
-	b.Queue(`
-SELECT a.id, COALESCE(own.event_id, source.event_id)
-FROM content_access a
-LEFT JOIN LATERAL (SELECT o.causation_id AS event_id FROM outbox o
-    WHERE o.aggregate_id = a.id::text AND o.version = a.version LIMIT 1) own ON true
-LEFT JOIN LATERAL (SELECT o.event_id::text AS event_id FROM outbox o
-    WHERE o.aggregate_id = a.source_id AND o.version = a.source_version LIMIT 1) source ON true
-WHERE a.user_id = $1 AND a.content_id = $2 AND COALESCE(own.event_id, source.event_id) IS NOT NULL`,
-		q.UserID, q.ContentID).Query(func(rows pgx.Rows) error {
-		var grant, event string
-		_, err := pgx.ForEachRow(rows, []any{&grant, &event}, func() error {
-			found[grant] = event
-			return nil
-		})
 		return err
 	})
 }

@@ -48,8 +48,9 @@ RETURNING `+grantColumns, id.String(), purchaseID, userID, contentID, now)
 // SaveGrant writes a grant that LockPurchaseGrant returned.
 func SaveGrant(ctx context.Context, tx pgx.Tx, g access.Grant) error {
 	_, err := tx.Exec(ctx, `
-UPDATE content_access SET deleted_at = $2, revoked_reason = NULLIF($3, ''), source_version = $4, source_ended = $5, updated_at = $6, version = $7
-WHERE id = $1`, g.ID, g.RevokedAt, g.RevokedReason, g.SourceVersion, g.SourceEnded, g.UpdatedAt, g.Version)
+UPDATE content_access SET deleted_at = $2, revoked_reason = NULLIF($3, ''), source_version = $4, source_ended = $5, updated_at = $6, version = $7,
+    source_event_id = NULLIF($8, '')::uuid
+WHERE id = $1`, g.ID, g.RevokedAt, g.RevokedReason, g.SourceVersion, g.SourceEnded, g.UpdatedAt, g.Version, g.SourceEventID)
 	if err != nil {
 		return fmt.Errorf("save grant: %w", err)
 	}

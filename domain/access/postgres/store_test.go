@@ -127,7 +127,7 @@ func (w world) follow(t *testing.T, p events.Payload, version int64) (grant acce
 		if grant, found, err = postgres.LockPurchaseGrant(context.Background(), tx, purchase, user, content, now); err != nil || !found {
 			return err
 		}
-		next, _ := grant.Follow(p, version, now)
+		next, _ := grant.Follow(p, uuid.NewString(), version, now)
 		grant = next
 		return postgres.SaveGrant(context.Background(), tx, next)
 	})

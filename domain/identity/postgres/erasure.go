@@ -12,7 +12,8 @@ var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 // QueueErase queues what ends an account, which was reachable under these addresses:
 // everything that could tell who it was is overwritten or removed. Its sessions,
 // credentials, proofs and mails go with it, sent or not, and the answers to what it
-// asked for under an Idempotency-Key.
+// asked for under an Idempotency-Key. That the payment provider has to forget the
+// customer, too, is noted in customer_erasures.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []string
 	for _, address := range addresses {
@@ -20,6 +21,10 @@ func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 			keys = append(keys, LimitKey(what, address))
 		}
 	}
+	b.Queue(`
+INSERT INTO customer_erasures (stripe_customer_id, next_attempt_at)
+SELECT stripe_customer_id, $2 FROM users WHERE id = $1 AND stripe_customer_id IS NOT NULL
+ON CONFLICT (stripe_customer_id) DO NOTHING`, deleted.ID, deleted.DeletedAt)
 	b.Queue(`
 UPDATE users SET name = $2, email = $3, role = $4, version = $5, updated_at = $6, deleted_at = $7, email_verified = false,
        pending_email = NULL, image = NULL, avatar_url = NULL, username = NULL, bio = NULL, social_links = NULL, stripe_customer_id = NULL

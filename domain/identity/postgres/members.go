@@ -29,9 +29,11 @@ func ScanMember(row pgx.Row, more ...any) (identity.Membership, error) {
 // Place names one user's place in one organization.
 type Place struct{ OrganizationID, UserID string }
 
-// QueuePeople queues the read of live accounts, not locked.
+// QueuePeople queues the read of live accounts. The lock makes their deletion wait: what
+// is written about a person is committed before the erasure looks for it, or the account
+// is not found.
 func QueuePeople(b *pgx.Batch, ids []string, found map[string]identity.User) {
-	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL`, ids).Query(func(rows pgx.Rows) error {
+	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR KEY SHARE`, ids).Query(func(rows pgx.Rows) error {
 		users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
 		for _, u := range users {
 			found[u.ID] = u

@@ -66,11 +66,19 @@ type Row interface {
 }
 
 // KeepCustomer writes down the provider's customer of a buyer in place of a stale one,
-// "" for none, and returns the one that stands: another process may have been quicker.
+// "" for none, and returns the one that stands: another process may have been quicker,
+// or the account may be gone. The provider has to forget one that was made in vain.
 func KeepCustomer(ctx context.Context, db Row, userID, stale, made string) (kept string, err error) {
 	err = db.QueryRow(ctx, `
-UPDATE users SET stripe_customer_id = CASE WHEN COALESCE(stripe_customer_id, '') = $2 THEN $3 ELSE stripe_customer_id END
-WHERE id = $1 AND deleted_at IS NULL RETURNING stripe_customer_id`, userID, stale, made).Scan(&kept)
+WITH kept AS (
+    UPDATE users SET stripe_customer_id = CASE WHEN COALESCE(stripe_customer_id, '') = $2 THEN $3 ELSE stripe_customer_id END
+    WHERE id = $1 AND deleted_at IS NULL RETURNING stripe_customer_id
+), vain AS (
+    INSERT INTO customer_erasures (stripe_customer_id)
+    SELECT $3 WHERE NOT EXISTS (SELECT FROM kept WHERE stripe_customer_id = $3)
+    ON CONFLICT (stripe_customer_id) DO NOTHING
+)
+SELECT stripe_customer_id FROM kept`, userID, stale, made).Scan(&kept)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", purchase.ErrBuyerNotFound
 	}

@@ -406,3 +406,54 @@ func TestACustomerPaysAndSeesThePortal(t *testing.T) {
 		t.Fatalf("a forgotten customer: %v", err)
 	}
 }
+
+func TestAForgottenCustomerIsGoneForGood(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	id, err := b.client.CreateCustomer(t.Context(), "buyer@example.test", "u-1", "cust")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sandbox.SetFaults(sandbox.Faults{Down: true})
+	if err := b.client.DeleteCustomer(t.Context(), id); !errors.Is(err, stripe.ErrUnknownOutcome) || strings.Contains(err.Error(), id) {
+		t.Errorf("away: %v", err)
+	}
+	b.sandbox.SetFaults(sandbox.Faults{Errors: 1})
+	if err := b.client.DeleteCustomer(t.Context(), id); !errors.Is(err, stripe.ErrUnknownOutcome) {
+		t.Errorf("answered 500: %v", err)
+	}
+	if err := b.client.DeleteCustomer(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	b.event("customer.deleted")
+	for _, gone := range []string{id, "cus_never"} {
+		if err := b.client.DeleteCustomer(t.Context(), gone); !errors.Is(err, stripe.ErrNotFound) {
+			t.Errorf("%s again: %v", gone, err)
+		}
+	}
+	if err := b.client.DeleteCustomer(t.Context(), ""); !errors.Is(err, stripe.ErrRejected) {
+		t.Errorf("no id: %v", err)
+	}
+	if _, err := b.client.PortalURL(t.Context(), id, "https://shop.example.test/account", "portal"); !errors.Is(err, stripe.ErrNotFound) {
+		t.Errorf("its portal: %v", err)
+	}
+	p := sale("c")
+	p.CustomerID = id
+	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrNotFound) {
+		t.Errorf("its checkout: %v", err)
+	}
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sandbox.URL()+"/v1/customers/"+id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask.SetBasicAuth(secretKey, "")
+	got, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	if text, _ := io.ReadAll(got.Body); got.StatusCode != http.StatusOK || !strings.Contains(string(text), `"deleted":true`) || strings.Contains(string(text), "buyer@") {
+		t.Errorf("%d %s", got.StatusCode, text)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}

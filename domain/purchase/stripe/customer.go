@@ -2,6 +2,8 @@ package stripe
 
 import (
 	"context"
+	"errors"
+	"net/url"
 
 	stripego "github.com/stripe/stripe-go/v76"
 	portal "github.com/stripe/stripe-go/v76/billingportal/session"
@@ -26,6 +28,24 @@ func (c *Client) CreateCustomer(ctx context.Context, email, userID, idempotencyK
 		return "", classify(op, err)
 	}
 	return made.ID, nil
+}
+
+// DeleteCustomer makes Stripe forget a customer: address, name and cards go, payments
+// stay in the books. A customer that Stripe does not know, or deleted before, is
+// ErrNotFound.
+func (c *Client) DeleteCustomer(ctx context.Context, customerID string) error {
+	const op = "delete customer"
+	if customerID == "" {
+		return &Error{Kind: ErrRejected, Op: op, Message: "customer id is empty"}
+	}
+	params := &stripego.CustomerParams{}
+	params.Context = ctx
+	_, err := customer.Client{B: c.backend, Key: c.key}.Del(customerID, params)
+	var lost *url.Error
+	if errors.As(err, &lost) {
+		err = lost.Err // without the address, which holds the id
+	}
+	return classify(op, err)
 }
 
 // PortalURL opens a session of Stripe's billing portal, where a customer finds receipts

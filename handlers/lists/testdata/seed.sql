@@ -87,11 +87,15 @@ INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seco
 SELECT 'member', pg_temp.id('content', i * 3), 10, 60, at, at
 FROM generate_series(1, 100) i, LATERAL (SELECT timestamptz '2025-06-01 00:00Z' + i * interval '1 hour' AS at) t;
 
-INSERT INTO library_entries (user_id, content_id, granted, recent)
-SELECT user_id, content_id, bool_or(granted), max(at) FROM (
-    SELECT user_id, content_id, true AS granted, created_at AS at FROM content_access WHERE deleted_at IS NULL
-    UNION ALL SELECT user_id, content_id, false, updated_at FROM video_playback
-) facts GROUP BY user_id, content_id;
+INSERT INTO library_entries (user_id, content_id, granted, recent, progress, title, seconds, content_type)
+SELECT user_id, content_id, granted, recent, progress, CASE WHEN granted THEN title ELSE '' END, CASE WHEN granted THEN seconds END,
+       CASE WHEN granted THEN content_type ELSE '' END
+FROM (
+    SELECT user_id, content_id, bool_or(granted) AS granted, max(at) AS recent, COALESCE(max(progress), 'not_started') AS progress FROM (
+        SELECT user_id, content_id, true AS granted, created_at AS at, NULL AS progress FROM content_access WHERE deleted_at IS NULL
+        UNION ALL SELECT user_id, content_id, false, updated_at, library_progress(completed) FROM video_playback
+    ) facts GROUP BY user_id, content_id
+) entries LEFT JOIN library_item USING (content_id);
 
 ALTER TABLE purchases ENABLE TRIGGER ALL;
 ALTER TABLE content ENABLE TRIGGER ALL;

@@ -36,6 +36,7 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 
 	write("customers", createCustomer)
 	read("customers/{id}", retrieveCustomer)
+	mux.Handle("DELETE /v1/customers/{id}", s.api(deleteCustomer))
 	write("billing_portal/sessions", createPortal)
 	write("products", createProduct)
 	write("prices", createPrice)
@@ -102,12 +103,16 @@ func (s *Server) api(run action) http.Handler {
 			s.fail(w, req, err)
 			return
 		}
-		if httpReq.Method != http.MethodPost {
+		switch httpReq.Method {
+		case http.MethodPost:
+			s.write(w, req, run)
+		case http.MethodDelete:
+			req.key = "" // Stripe keeps answers to POSTs only
+			s.write(w, req, run)
+		default:
 			s.pause(httpReq)
 			s.read(w, req, run)
-			return
 		}
-		s.write(w, req, run)
 	})
 }
 
@@ -185,7 +190,7 @@ func (s *Server) read(w http.ResponseWriter, req *request, run action) {
 	writeJSON(w, http.StatusOK, body)
 }
 
-// write runs a POST under its idempotency key. The effect and the kept answer are one
+// write runs a POST under its idempotency key, or a DELETE. The effect and the kept answer are one
 // transaction: a crash leaves both or neither.
 func (s *Server) write(w http.ResponseWriter, req *request, run action) {
 	print := req.fingerprint()

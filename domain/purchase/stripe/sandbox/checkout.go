@@ -49,7 +49,7 @@ func createSession(t *tx, r *request) (any, error) {
 	if s.Customer != "" && s.Email != "" {
 		r.fail(&apiError{Status: 400, Type: "invalid_request_error", Code: "parameters_exclusive", Param: "customer", Message: "You may only specify one of these parameters: customer, customer_email."})
 	}
-	if _, known := t.customers.get(s.Customer); s.Customer != "" && !known {
+	if _, known := t.liveCustomer(s.Customer); s.Customer != "" && !known {
 		r.fail(unknown(http.StatusBadRequest, "customer", s.Customer, "customer"))
 	}
 	t.readLines(r, &s)

@@ -25,17 +25,42 @@ func retrieveCustomer(t *tx, r *request) (any, error) {
 		return nil, err
 	}
 	c, known := t.customers.get(r.target())
+	switch {
+	case !known:
+		return nil, unknown(http.StatusNotFound, "customer", r.target(), "id")
+	case c.Deleted:
+		return deletedCustomer(c.ID), nil
+	}
+	return t.showCustomer(c), nil
+}
+
+func deleteCustomer(t *tx, r *request) (any, error) {
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	c, known := t.liveCustomer(r.target())
 	if !known {
 		return nil, unknown(http.StatusNotFound, "customer", r.target(), "id")
 	}
-	return t.showCustomer(c), nil
+	if err := put(t, t.customers, c.ID, customer{ID: c.ID, Created: c.Created, Deleted: true}); err != nil {
+		return nil, err
+	}
+	return deletedCustomer(c.ID), t.emit("customer.deleted", t.showCustomer(c), nil, "")
+}
+
+func deletedCustomer(id string) obj { return obj{"id": id, "object": "customer", "deleted": true} }
+
+// liveCustomer returns a customer who was not deleted: no other can be used.
+func (t *tx) liveCustomer(id string) (customer, bool) {
+	c, known := t.customers.get(id)
+	return c, known && !c.Deleted
 }
 
 func createPortal(t *tx, r *request) (any, error) {
 	p := portal{ID: newID("bps_1", 23), Customer: r.required("customer"), ReturnURL: r.text("return_url"), Created: t.stamp}
 	r.checkURL("return_url", p.ReturnURL)
 	r.ignore("configuration", "locale", "flow_data", "on_behalf_of")
-	if _, known := t.customers.get(p.Customer); !known && p.Customer != "" {
+	if _, known := t.liveCustomer(p.Customer); !known && p.Customer != "" {
 		r.fail(unknown(http.StatusBadRequest, "customer", p.Customer, "customer"))
 	}
 	if err := r.done(); err != nil {

@@ -15,7 +15,7 @@ type Faults struct {
 	LatencyMS int `json:"latency_ms,omitempty"`
 	// RateLimits is how many API calls are answered 429, without an effect.
 	RateLimits int `json:"rate_limits,omitempty"`
-	// Errors is how many POSTs are answered 500 without an effect. The idempotency key
+	// Errors is how many POSTs or DELETEs are answered 500 without an effect. The idempotency key
 	// keeps the 500.
 	Errors int `json:"errors,omitempty"`
 	// CommittedErrors is how many POSTs have their effect and are answered 500, which the

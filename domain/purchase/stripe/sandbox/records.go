@@ -9,6 +9,7 @@ type customer struct {
 	ID, Email, Name string
 	Created         int64
 	Metadata        map[string]string
+	Deleted         bool `json:",omitempty"` // then nothing but the id is left
 }
 
 type portal struct {

@@ -1,0 +1,112 @@
+package reactions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+)
+
+// CustomerRemover is the payment provider, as far as forgetting is concerned.
+type CustomerRemover interface {
+	DeleteCustomer(ctx context.Context, customerID string) error
+}
+
+// CustomerErasure makes the payment provider forget the customers of deleted accounts.
+// The row of each was written in the transaction that deleted the account, so the table
+// is the work list, as with obligations: no event has to carry the customer's id, and no
+// transaction stays open while the provider is slow. Nothing is ever given up.
+type CustomerErasure struct {
+	Pool   *pgxpool.Pool
+	Stripe CustomerRemover
+	// Every is how often the table is looked at; default 2 s.
+	Every time.Duration
+	// Now is the clock.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+const (
+	customersPerSweep = 20
+	// customerAlarm is after how many attempts the log says error. With the delays of
+	// claim that is about an hour.
+	customerAlarm = 10
+)
+
+// Run sweeps until ctx is done.
+func (e *CustomerErasure) Run(ctx context.Context) error {
+	every := e.Every
+	if every == 0 {
+		every = 2 * time.Second
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if n, err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
+			e.Log.Warn("sweep of customers failed", "error", err)
+		} else if n > 0 {
+			e.Log.Info("customers erased at the provider", "customers", n)
+		}
+	}
+}
+
+// Sweep asks for what is due and returns how many customers are forgotten.
+func (e *CustomerErasure) Sweep(ctx context.Context) (erased int, err error) {
+	due, err := e.claim(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, customer := range due {
+		if ctx.Err() != nil {
+			return erased, nil //nolint:nilerr // stopped; the rest is due again soon
+		}
+		err := e.Stripe.DeleteCustomer(ctx, customer.StripeID)
+		if err != nil && !errors.Is(err, stripe.ErrNotFound) {
+			level := slog.LevelWarn
+			if customer.Attempts >= customerAlarm {
+				level = slog.LevelError
+			}
+			e.Log.Log(ctx, level, "customer not erased at the provider", "erasure", customer.ID, "attempt", customer.Attempts, "error", err)
+			continue
+		}
+		if _, err := e.Pool.Exec(ctx, `DELETE FROM customer_erasures WHERE id = $1`, customer.ID); err != nil {
+			return erased, fmt.Errorf("forget the customer: %w", err)
+		}
+		erased++
+	}
+	return erased, nil
+}
+
+type erasedCustomer struct {
+	ID, StripeID string
+	Attempts     int
+}
+
+// claim takes what is due and says when it is due again: 5 s later, doubled with every
+// attempt, an hour at most. That two processes ask for the same would do no harm.
+func (e *CustomerErasure) claim(ctx context.Context) ([]erasedCustomer, error) {
+	rows, err := e.Pool.Query(ctx, `
+UPDATE customer_erasures SET attempts = attempts + 1,
+       next_attempt_at = $1::timestamptz + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
+WHERE id IN (SELECT id FROM customer_erasures WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING id, stripe_customer_id, attempts`, e.Now().UTC(), customersPerSweep)
+	if err != nil {
+		return nil, fmt.Errorf("claim customers: %w", err)
+	}
+	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[erasedCustomer])
+	if err != nil {
+		return nil, fmt.Errorf("claim customers: %w", err)
+	}
+	return due, nil
+}
