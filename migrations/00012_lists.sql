@@ -149,13 +149,13 @@ CREATE TABLE library_entries (
     -- The item's own, which follow when it changes; see library_stale. Only what was
     -- granted once has them.
     title        text      NOT NULL DEFAULT '',
-    seconds      int,
+    seconds      int       NOT NULL DEFAULT 0, -- 0 when it has no length
     content_type text      NOT NULL DEFAULT '',
     PRIMARY KEY (user_id, content_id) INCLUDE (granted, expires_at, recent)
 );
 CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
 CREATE INDEX library_title ON library_entries (user_id, title, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
-CREATE INDEX library_seconds ON library_entries (user_id, seconds DESC NULLS LAST, content_id DESC) INCLUDE (expires_at, progress, content_type) WHERE granted;
+CREATE INDEX library_seconds ON library_entries (user_id, seconds, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
 CREATE INDEX library_expiring ON library_entries (user_id, expires_at) INCLUDE (content_id, recent) WHERE granted AND expires_at IS NOT NULL;
 CREATE INDEX library_begun ON library_entries (user_id) INCLUDE (content_id, recent) WHERE NOT granted;
 CREATE INDEX library_of_content ON library_entries (content_id, user_id);
@@ -171,7 +171,7 @@ CREATE INDEX content_withdrawn ON content (id) INCLUDE (status, deleted_at, orga
 
 -- library_item is what an entry repeats of its item.
 CREATE VIEW library_item AS
-    SELECT c.id AS content_id, c.title::text, i.duration_seconds AS seconds, c.content_type::text
+    SELECT c.id AS content_id, c.title::text, COALESCE(i.duration_seconds, 0) AS seconds, c.content_type::text
     FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL;
 
 -- library_refresh derives the entries of pairs of user and content anew. The entries

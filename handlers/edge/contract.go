@@ -87,9 +87,10 @@ var (
 	anyone = Who{kind: whoAnyone}
 	// maybeSignedIn are routes that show more to who is signed in.
 	maybeSignedIn = Who{kind: whoOptional}
-	// signedWorker, signedStripe and signedTranscoder are programs that sign what
-	// they send; the handler checks the signature over the body.
-	signedWorker     = Who{kind: whoWorker}
+	// signedWorker are programs that know the secret of this installation.
+	signedWorker = Who{kind: whoWorker}
+	// signedStripe and signedTranscoder are programs that sign what they send; the
+	// handler checks the signature over the body.
 	signedStripe     = Who{kind: whoStripe}
 	signedTranscoder = Who{kind: whoTranscoder}
 	// withToken are routes whose address carries a signed token.
@@ -155,6 +156,12 @@ func (e *Edge) require(w Who) gin.HandlerFunc {
 	case whoOptional:
 		return func(c *gin.Context) {
 			if _, err := e.actor(c); err != nil {
+				e.refuse(c, err)
+			}
+		}
+	case whoWorker:
+		return func(c *gin.Context) {
+			if err := e.verifyWorker(c); err != nil {
 				e.refuse(c, err)
 			}
 		}

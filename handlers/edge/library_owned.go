@@ -12,26 +12,32 @@ import (
 // counts of days or of stretches, less the few entries that are counted and cannot be
 // seen. It says the same as librarySQL; a test holds the two together.
 const (
-	// libraryHidden are the entries of user $1 that cannot be seen at $2: what was
-	// withdrawn, and what is over. whole keeps the planner from reading all entries of the
-	// user in an index that holds what is asked for: none holds both columns.
-	libraryHidden = `
+	// ownedHidden are the entries of user $1 of progress $3 and type $4 that cannot be seen
+	// at $2: what was withdrawn, and what is over. They are looked for by their key alone
+	// first. The conditions on recent and title are always true, and keep the planner from
+	// reading all entries of the user in an index that holds what is asked for.
+	ownedHidden = `hidden AS MATERIALIZED (
     SELECT e.* FROM content c CROSS JOIN LATERAL (
-        SELECT * FROM library_entries e
-        WHERE e.user_id = $1 AND e.content_id = c.id AND e.granted AND (e.expires_at IS NULL OR e.expires_at > $2)` + whole + ` OFFSET 0
+        SELECT content_id FROM library_entries
+        WHERE user_id = $1 AND content_id = c.id AND granted AND (expires_at IS NULL OR expires_at > $2) AND recent >= '-infinity' OFFSET 0
+    ) k
+    CROSS JOIN LATERAL (
+        SELECT * FROM library_entries WHERE user_id = $1 AND content_id = k.content_id AND recent >= '-infinity' AND title >= '' OFFSET 0
     ) e
     WHERE c.held AND (c.status <> 'published' OR c.deleted_at IS NOT NULL OR c.access_type IN ('team', 'private'))
+      AND $3 IN ('*', e.progress) AND $4 IN ('*', e.content_type)
     UNION ALL
-    SELECT e.* FROM library_entries e WHERE e.user_id = $1 AND e.granted AND e.expires_at <= $2` + whole
-	whole = ` AND e.recent >= '-infinity' AND e.title >= ''`
+    SELECT * FROM library_entries
+    WHERE user_id = $1 AND granted AND expires_at <= $2 AND recent >= '-infinity' AND title >= ''
+      AND $3 IN ('*', progress) AND $4 IN ('*', content_type)
+)`
 
-	// ownedCounts are the counts of list %s of the progress $3 and the type $4, without the
-	// hidden entries, which lie at %s.
+	// ownedCounts are the counts of list %s without the hidden entries, which lie at %s.
 	ownedCounts = `SELECT day, sum(n)::int AS n FROM (
     SELECT day, n FROM list_days WHERE list = '%s' AND owner = $1 AND kind = $3::text || '/' || $4::text
     UNION ALL
-    SELECT %s, -1 FROM (` + libraryHidden + `) e WHERE $3 IN ('*', e.progress) AND $4 IN ('*', e.content_type)
-) changes WHERE day IS NOT NULL GROUP BY day`
+    SELECT %s, -1 FROM hidden
+) changes GROUP BY day`
 
 	// ownedPage reads entries where %s in the order %s, as they stand in an index alone, and
 	// keeps those whose items can be seen.
@@ -42,31 +48,32 @@ CROSS JOIN LATERAL (SELECT FROM content WHERE id = e.id AND status = 'published'
 ORDER BY %s LIMIT $%d OFFSET $%d`
 )
 
-var (
-	ownedDays  = fmt.Sprintf(ownedCounts, "library", "list_day(e.recent)")
-	ownedWalk  = fmt.Sprintf(walkDown, ownedDays, 5)
-	ownedTotal = `SELECT COALESCE(sum(n), 0) FROM (` + ownedDays + `) d`
+// ownedOrder is an order of a library: by a column, in a direction; walk finds the day,
+// or the stretch, in which the row at offset $5 lies.
+type ownedOrder struct{ column, direction, walk string }
 
-	// ownedOrders are the orders other than by time: column, direction, and the walk over
-	// the column's stretches.
-	ownedOrders = map[string]struct {
-		column, direction string
-		order             order
-		walk              string
-	}{
-		"title": {
-			"title", "asc", orderBy("title", "asc"),
-			stretchBounds(fmt.Sprintf(walkUp, fmt.Sprintf(ownedCounts, "library by title", `list_stretch('library', $1, 'title', e.title, e.content_id)`), 5),
-				"'library'", "$1", "'title'", 0),
-		},
-		"duration": {
-			"seconds", "desc", orderBySome("seconds", "desc"),
-			stretchBounds(fmt.Sprintf(walkDown, fmt.Sprintf(ownedCounts, "library by seconds",
-				`CASE WHEN e.seconds IS NOT NULL THEN list_stretch('library', $1, 'seconds', list_key(e.seconds), e.content_id) END`), 5),
-				"'library'", "$1", "'seconds'", 1),
-		},
+var ownedOrders = map[string]ownedOrder{
+	"recent":   {"recent", "desc", "WITH " + ownedHidden + " " + fmt.Sprintf(walkDown, fmt.Sprintf(ownedCounts, "library", "list_day(recent)"), 5)},
+	"title":    ownedStretches("title", "title", "asc"),
+	"duration": ownedStretches("seconds", "list_key(seconds)", "desc"),
+}
+
+// ownedStretches is an order by a column, with the expression that makes the column a
+// key. Its walk also says how many rows there are when the library is not cut.
+func ownedStretches(column, key, direction string) ownedOrder {
+	walk, next := walkDown, 1
+	if direction == "asc" {
+		walk, next = walkUp, 0
 	}
-)
+	at := `COALESCE((SELECT stretch FROM list_cuts WHERE list = 'library' AND owner = $1 AND by_column = '` + column + `'
+        AND (key, id) <= (` + key + `, content_id) ORDER BY key DESC, id DESC LIMIT 1), 0)`
+	counts := fmt.Sprintf(ownedCounts, "library by "+column, at)
+	return ownedOrder{column, direction, "WITH " + ownedHidden + `
+SELECT t.total, b.before, COALESCE(b.key, ''), COALESCE(b.id, '') FROM (
+    SELECT COALESCE(sum(n), 0) - (SELECT count(*) FROM hidden) AS total FROM list_days
+    WHERE list = 'library' AND owner = $1 AND kind = $3::text || '/' || $4::text
+) t LEFT JOIN (` + stretchBounds(fmt.Sprintf(walk, counts, 5), "'library'", "$1", "'"+column+"'", next) + `) b (total, before, key, id) ON true`}
+}
 
 // ownedLibrary finds one page of the library of a user who is a member nowhere. It
 // reports false when the user is a member, or the filter is one that nothing counts.
@@ -81,19 +88,13 @@ func (e *Edge) ownedLibrary(ctx context.Context, userID string, f libraryFilter,
 	if member {
 		return nil, 0, false, nil
 	}
-	now := e.cfg.Now().UTC()
-	progress, contentType := anyOf(f.progress), anyOf(f.contentType)
-	args := []any{userID, now, progress, contentType}
-	column, direction, by := "recent", "desc", orderBy("recent", "desc")
+	now, o := e.cfg.Now().UTC(), ownedOrders[f.sort]
+	args := []any{userID, now, anyOf(f.progress), anyOf(f.contentType)}
 	var at place
-	if f.sort == "recent" {
-		at, err = e.walk(ctx, ownedWalk, direction, page, args...)
+	if o.column == "recent" {
+		at, err = e.walk(ctx, o.walk, o.direction, page, args...)
 	} else {
-		o := ownedOrders[f.sort]
-		column, direction, by = o.column, o.direction, o.order
-		if err = e.cfg.Pool.QueryRow(ctx, ownedTotal, args...).Scan(&total); err == nil {
-			at, err = e.walkStretches(ctx, o.walk, total, page, args...)
-		}
+		at, err = e.walkOwned(ctx, o.walk, page, args...)
 	}
 	if err != nil || at.empty() {
 		return nil, at.total, true, err
@@ -101,16 +102,16 @@ func (e *Edge) ownedLibrary(ctx context.Context, userID string, f libraryFilter,
 	w := where{}
 	w.and("user_id = $", userID)
 	w.and("(expires_at IS NULL OR expires_at > $)", now)
-	if progress != "*" {
-		w.and("progress = $", progress)
+	if f.progress != "all" {
+		w.and("progress = $", f.progress)
 	}
-	if contentType != "*" {
-		w.and("content_type = $", contentType)
+	if f.contentType != "all" {
+		w.and("content_type = $", f.contentType)
 	}
-	w.from(column, direction, at)
-	in := by.forwards
+	w.from(o.column, o.direction, at)
+	in := orderBy(o.column, o.direction).forwards
 	if at.backwards {
-		in = by.backwards
+		in = orderBy(o.column, o.direction).backwards
 	}
 	n := len(w.args)
 	rows, err := e.cfg.Pool.Query(ctx, fmt.Sprintf(ownedPage, w.sql(), in, in, n+1, n+2), append(w.args, at.limit, at.skip)...)
@@ -121,6 +122,21 @@ func (e *Edge) ownedLibrary(ctx context.Context, userID string, f libraryFilter,
 		return nil, 0, true, fmt.Errorf("page the library: %w", err)
 	}
 	return ids, at.total, true, nil
+}
+
+// walkOwned runs a walk over a library's stretches. A library that is not cut is placed
+// by its total.
+func (e *Edge) walkOwned(ctx context.Context, walk string, page paging, args ...any) (place, error) {
+	p := place{limit: page.limit}
+	var before *int64
+	if err := e.cfg.Pool.QueryRow(ctx, walk, append(args, page.offset())...).Scan(&p.total, &before, &p.key, &p.id); err != nil {
+		return place{}, fmt.Errorf("place a page: %w", err)
+	}
+	if before == nil || int64(page.offset()) >= p.total {
+		return placeByCount(p.total, page), nil
+	}
+	p.skip = page.offset() - int(*before)
+	return p, nil
 }
 
 // anyOf is a filter as counts know it.

@@ -11,9 +11,8 @@ import (
 )
 
 // verifyWorker checks that a request comes from a program which knows the secret of
-// this installation; see package workersig. It must be called before the body is
-// read, which can be read as usual afterwards. A request that may change something
-// is taken once: its nonce is remembered.
+// this installation; see package workersig. The body can be read as usual afterwards. A
+// request that may change something is taken once: its nonce is remembered.
 func (e *Edge) verifyWorker(c *gin.Context) error {
 	if e.cfg.Workers == nil {
 		return workersig.ErrNoSecret
