@@ -151,27 +151,27 @@ CREATE TABLE library_entries (
     title        text      NOT NULL DEFAULT '',
     seconds      int       NOT NULL DEFAULT 0, -- 0 when it has no length
     content_type text      NOT NULL DEFAULT '',
-    PRIMARY KEY (user_id, content_id) INCLUDE (granted, expires_at, recent)
+    -- The item is published, and for others than those who manage it.
+    shown        bool      NOT NULL DEFAULT false,
+    PRIMARY KEY (user_id, content_id) INCLUDE (granted, expires_at, recent, shown)
 );
 CREATE INDEX library_recent ON library_entries (user_id, recent, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
 CREATE INDEX library_title ON library_entries (user_id, title, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
 CREATE INDEX library_seconds ON library_entries (user_id, seconds, content_id) INCLUDE (expires_at, progress, content_type) WHERE granted;
-CREATE INDEX library_expiring ON library_entries (user_id, expires_at) INCLUDE (content_id, recent) WHERE granted AND expires_at IS NOT NULL;
+CREATE INDEX library_expiring ON library_entries (user_id, expires_at) INCLUDE (content_id, recent, shown) WHERE granted AND expires_at IS NOT NULL;
 CREATE INDEX library_begun ON library_entries (user_id) INCLUDE (content_id, recent) WHERE NOT granted;
 CREATE INDEX library_of_content ON library_entries (content_id, user_id);
 SELECT list_days_follow('library_entries', $$
     SELECT 'library', r.user_id, a || '/' || b, list_day(r.recent)
-    FROM unnest(ARRAY['*', r.progress]) a, unnest(ARRAY['*', r.content_type]) b WHERE r.granted $$);
+    FROM unnest(ARRAY['*', r.progress]) a, unnest(ARRAY['*', r.content_type]) b WHERE r.granted AND r.shown $$);
 
--- held: somebody was given the item, or bought it. What is held and withdrawn is
--- missing from libraries although it is granted; there is little of it.
+-- held: somebody was given the item, or bought it.
 ALTER TABLE content ADD COLUMN held bool NOT NULL DEFAULT false;
-CREATE INDEX content_withdrawn ON content (id) INCLUDE (status, deleted_at, organization_id)
-    WHERE held AND (status <> 'published' OR deleted_at IS NOT NULL OR access_type IN ('team', 'private'));
 
 -- library_item is what an entry repeats of its item.
 CREATE VIEW library_item AS
-    SELECT c.id AS content_id, c.title::text, COALESCE(i.duration_seconds, 0) AS seconds, c.content_type::text
+    SELECT c.id AS content_id, c.title::text, COALESCE(i.duration_seconds, 0) AS seconds, c.content_type::text,
+           c.status = 'published' AND c.deleted_at IS NULL AND c.access_type NOT IN ('team', 'private') AS shown
     FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL;
 
 -- library_refresh derives the entries of pairs of user and content anew. The entries
@@ -187,7 +187,7 @@ BEGIN
     UPDATE content SET held = true WHERE id = ANY(contents) AND NOT held;
 
     UPDATE library_entries e SET granted = x.granted, expires_at = x.expires_at, recent = x.recent, progress = x.progress,
-        title = x.title, seconds = x.seconds, content_type = x.content_type
+        title = x.title, seconds = x.seconds, content_type = x.content_type, shown = x.shown
     FROM (SELECT DISTINCT u, c FROM unnest(users, contents) p (u, c)) p
     CROSS JOIN LATERAL (
         SELECT COALESCE(bool_or(f.granted), false) AS granted, GREATEST(max(f.at), '-infinity') AS recent,
@@ -200,10 +200,10 @@ BEGIN
             SELECT false, NULL, v.updated_at, library_progress(v.completed) FROM video_playback v WHERE v.user_id = p.u AND v.content_id = p.c
         ) f
     ) f
-    CROSS JOIN LATERAL (SELECT f.*, i.title, i.seconds, i.content_type FROM library_item i WHERE i.content_id = p.c) x
+    CROSS JOIN LATERAL (SELECT f.*, i.title, i.seconds, i.content_type, i.shown FROM library_item i WHERE i.content_id = p.c) x
     WHERE e.user_id = p.u AND e.content_id = p.c
-      AND (e.granted, e.expires_at, e.recent, e.progress, e.title, e.seconds, e.content_type)
-          IS DISTINCT FROM (x.granted, x.expires_at, x.recent, x.progress, x.title, x.seconds, x.content_type);
+      AND (e.granted, e.expires_at, e.recent, e.progress, e.title, e.seconds, e.content_type, e.shown)
+          IS DISTINCT FROM (x.granted, x.expires_at, x.recent, x.progress, x.title, x.seconds, x.content_type, x.shown);
 
     DELETE FROM library_entries e USING unnest(users, contents) p (u, c)
     WHERE e.user_id = p.u AND e.content_id = p.c AND e.recent = '-infinity';
@@ -255,6 +255,7 @@ END $$;
 -- library_stale are items that changed what their entries repeat. Up to a thousand
 -- entries of an item change with it; library_follow comes after the rest, and after
 -- entries that were made at the same time, when all who were at work then are done.
+-- Until then, who counts what is shown looks at these items themselves.
 CREATE TABLE library_stale (
     content_id uuid NOT NULL,
     since      xid8 NOT NULL DEFAULT pg_current_xact_id()
@@ -266,12 +267,13 @@ DECLARE
     changed int;
 BEGIN
     WITH found AS (
-        SELECT e.user_id, e.content_id, i.title, i.seconds, i.content_type
+        SELECT e.user_id, e.content_id, i.title, i.seconds, i.content_type, i.shown
         FROM library_item i JOIN library_entries e USING (content_id)
-        WHERE i.content_id = ANY(contents) AND e.granted AND (e.title, e.seconds, e.content_type) IS DISTINCT FROM (i.title, i.seconds, i.content_type)
+        WHERE i.content_id = ANY(contents) AND e.granted
+          AND (e.title, e.seconds, e.content_type, e.shown) IS DISTINCT FROM (i.title, i.seconds, i.content_type, i.shown)
         ORDER BY e.user_id, e.content_id LIMIT most FOR UPDATE OF e
     )
-    UPDATE library_entries e SET title = f.title, seconds = f.seconds, content_type = f.content_type
+    UPDATE library_entries e SET title = f.title, seconds = f.seconds, content_type = f.content_type, shown = f.shown
     FROM found f WHERE e.user_id = f.user_id AND e.content_id = f.content_id;
     GET DIAGNOSTICS changed = ROW_COUNT;
     RETURN changed;
@@ -304,7 +306,8 @@ DECLARE
 BEGIN
     IF TG_TABLE_NAME = 'content' THEN
         SELECT array_agg(n.id) INTO items FROM come n JOIN gone o USING (id)
-        WHERE n.held AND (n.title, n.content_type, n.media_item_id) IS DISTINCT FROM (o.title, o.content_type, o.media_item_id);
+        WHERE n.held AND (n.title, n.content_type, n.media_item_id, n.status, n.deleted_at IS NULL, n.access_type)
+            IS DISTINCT FROM (o.title, o.content_type, o.media_item_id, o.status, o.deleted_at IS NULL, o.access_type);
     ELSE
         SELECT array_agg(c.id) INTO items FROM come n JOIN gone o USING (id) JOIN content c ON c.media_item_id = n.id
         WHERE c.held AND (n.duration_seconds, n.deleted_at IS NULL) IS DISTINCT FROM (o.duration_seconds, o.deleted_at IS NULL);

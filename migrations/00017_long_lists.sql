@@ -168,5 +168,5 @@ SELECT list_cuts_follow('media_items', 'id', 'r.creator_id', $$
     SELECT 'media', c, k FROM (VALUES ('uploaded_at', list_key(r.uploaded_at)), ('title', r.title)) columns (c, k) $$);
 SELECT list_cuts_follow('library_entries', 'content_id', 'r.user_id', $$
     SELECT 'library', r.user_id, ARRAY(SELECT a || '/' || b FROM unnest(ARRAY['*', r.progress]) a, unnest(ARRAY['*', r.content_type]) b)
-    WHERE r.granted $$, $$
+    WHERE r.granted AND r.shown $$, $$
     SELECT 'library', c, k FROM (VALUES ('title', r.title), ('seconds', list_key(r.seconds))) columns (c, k) $$);

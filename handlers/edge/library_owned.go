@@ -9,34 +9,35 @@ import (
 
 // The library of somebody who is a member nowhere is what live grants open. All of it,
 // or what has a type or a progress, is paged in any order without being derived: by the
-// counts of days or of stretches, less the few entries that are counted and cannot be
-// seen. It says the same as librarySQL; a test holds the two together.
+// counts of days or of stretches, corrected by the few entries that are over, or whose
+// item was published or withdrawn just now. It says the same as librarySQL; a test holds
+// the two together.
 const (
-	// ownedHidden are the entries of user $1 of progress $3 and type $4 that cannot be seen
-	// at $2: what was withdrawn, and what is over. They are looked for by their key alone
-	// first. The conditions on recent and title are always true, and keep the planner from
-	// reading all entries of the user in an index that holds what is asked for.
-	ownedHidden = `hidden AS MATERIALIZED (
-    SELECT e.* FROM content c CROSS JOIN LATERAL (
-        SELECT content_id FROM library_entries
-        WHERE user_id = $1 AND content_id = c.id AND granted AND (expires_at IS NULL OR expires_at > $2) AND recent >= '-infinity' OFFSET 0
-    ) k
-    CROSS JOIN LATERAL (
-        SELECT * FROM library_entries WHERE user_id = $1 AND content_id = k.content_id AND recent >= '-infinity' AND title >= '' OFFSET 0
-    ) e
-    WHERE c.held AND (c.status <> 'published' OR c.deleted_at IS NOT NULL OR c.access_type IN ('team', 'private'))
-      AND $3 IN ('*', e.progress) AND $4 IN ('*', e.content_type)
-    UNION ALL
-    SELECT * FROM library_entries
-    WHERE user_id = $1 AND granted AND expires_at <= $2 AND recent >= '-infinity' AND title >= ''
-      AND $3 IN ('*', progress) AND $4 IN ('*', content_type)
-)`
+	// libraryJust are the live grants of user $1 at $2 whose entry does not know yet that
+	// its item is shown now (n is 1), or that it is not any more (-1).
+	libraryJust = `
+    SELECT e.*, CASE WHEN i.shown THEN 1 ELSE -1 END AS n
+    FROM (SELECT DISTINCT content_id FROM library_stale) s
+    CROSS JOIN LATERAL (SELECT * FROM library_entries e WHERE e.user_id = $1 AND e.content_id = s.content_id OFFSET 0) e
+    CROSS JOIN LATERAL (SELECT shown FROM library_item i WHERE i.content_id = s.content_id OFFSET 0) i
+    WHERE e.granted AND (e.expires_at IS NULL OR e.expires_at > $2) AND e.shown <> i.shown`
 
-	// ownedCounts are the counts of list %s without the hidden entries, which lie at %s.
+	// ownedCorrections are what the counts of progress $3 and type $4 have to be corrected by.
+	ownedCorrections = `corrections AS MATERIALIZED (
+    SELECT * FROM (` + libraryJust + `
+        UNION ALL
+        SELECT *, -1 FROM library_entries WHERE user_id = $1 AND granted AND shown AND expires_at <= $2 AND ` + whole + `
+    ) e WHERE $3 IN ('*', progress) AND $4 IN ('*', content_type)
+)`
+	// whole is true. It keeps the planner from reading all entries of a user in an index
+	// that happens to hold everything that is asked for: none holds both columns.
+	whole = `recent >= '-infinity' AND title >= ''`
+
+	// ownedCounts are the counts of list %s, corrected by entries that lie at %s.
 	ownedCounts = `SELECT day, sum(n)::int AS n FROM (
     SELECT day, n FROM list_days WHERE list = '%s' AND owner = $1 AND kind = $3::text || '/' || $4::text
     UNION ALL
-    SELECT %s, -1 FROM hidden
+    SELECT %s, n FROM corrections
 ) changes GROUP BY day`
 
 	// ownedPage reads entries where %s in the order %s, as they stand in an index alone, and
@@ -53,7 +54,7 @@ ORDER BY %s LIMIT $%d OFFSET $%d`
 type ownedOrder struct{ column, direction, walk string }
 
 var ownedOrders = map[string]ownedOrder{
-	"recent":   {"recent", "desc", "WITH " + ownedHidden + " " + fmt.Sprintf(walkDown, fmt.Sprintf(ownedCounts, "library", "list_day(recent)"), 5)},
+	"recent":   {"recent", "desc", "WITH " + ownedCorrections + " " + fmt.Sprintf(walkDown, fmt.Sprintf(ownedCounts, "library", "list_day(recent)"), 5)},
 	"title":    ownedStretches("title", "title", "asc"),
 	"duration": ownedStretches("seconds", "list_key(seconds)", "desc"),
 }
@@ -68,9 +69,9 @@ func ownedStretches(column, key, direction string) ownedOrder {
 	at := `COALESCE((SELECT stretch FROM list_cuts WHERE list = 'library' AND owner = $1 AND by_column = '` + column + `'
         AND (key, id) <= (` + key + `, content_id) ORDER BY key DESC, id DESC LIMIT 1), 0)`
 	counts := fmt.Sprintf(ownedCounts, "library by "+column, at)
-	return ownedOrder{column, direction, "WITH " + ownedHidden + `
+	return ownedOrder{column, direction, "WITH " + ownedCorrections + `
 SELECT t.total, b.before, COALESCE(b.key, ''), COALESCE(b.id, '') FROM (
-    SELECT COALESCE(sum(n), 0) - (SELECT count(*) FROM hidden) AS total FROM list_days
+    SELECT COALESCE(sum(n), 0) + (SELECT COALESCE(sum(n), 0) FROM corrections) AS total FROM list_days
     WHERE list = 'library' AND owner = $1 AND kind = $3::text || '/' || $4::text
 ) t LEFT JOIN (` + stretchBounds(fmt.Sprintf(walk, counts, 5), "'library'", "$1", "'"+column+"'", next) + `) b (total, before, key, id) ON true`}
 }

@@ -11,9 +11,9 @@ import (
 // without deriving all of it. It is the union of
 //
 //   - what a live grant opens (library_entries), counted per day under 'library', less
-//     the few that are withdrawn or whose time is over;
+//     the few whose time is over;
 //   - what the organizations of a member offer, counted per day under 'offered', less
-//     what has an entry;
+//     what has an entry, but for grants that show nothing to others (team, private);
 //   - what has an entry without a live grant and is offered, watched items mostly.
 //
 // It says the same as librarySQL; a test holds the two together. A user's entries are
@@ -41,21 +41,21 @@ const (
 	libraryDays = `SELECT day, sum(n)::int AS n FROM (
     SELECT day, n FROM list_days WHERE list = 'library' AND owner = $1 AND kind = '*/*'
     UNION ALL
-    SELECT list_day(e.recent), -1 FROM content c CROSS JOIN LATERAL (
-        SELECT e.recent FROM library_entries e
-        WHERE e.user_id = $1 AND e.content_id = c.id AND e.granted AND (e.expires_at IS NULL OR e.expires_at > $2) OFFSET 0
-    ) e
-    WHERE c.held AND (c.status <> 'published' OR c.deleted_at IS NOT NULL OR c.access_type IN ('team', 'private'))
-      AND NOT (c.status = 'published' AND c.deleted_at IS NULL AND EXISTS (SELECT FROM member m WHERE m.organization_id = c.organization_id AND m.manages))
+    SELECT list_day(recent), n FROM (` + libraryJust + `) just
     UNION ALL
-    SELECT list_day(recent), -1 FROM library_entries WHERE user_id = $1 AND granted AND expires_at <= $2
+    SELECT list_day(recent), -1 FROM library_entries WHERE user_id = $1 AND granted AND shown AND expires_at <= $2
     UNION ALL
     SELECT d.day, d.n FROM member m
     JOIN list_days d ON d.list = 'offered' AND d.owner = m.organization_id::text AND d.kind = CASE WHEN m.manages THEN 'management' ELSE 'member' END
     UNION ALL
-    SELECT list_day(c.published_at), -1
-    FROM (SELECT content_id FROM library_entries WHERE user_id = (SELECT $1 WHERE EXISTS (SELECT FROM member)) OFFSET 0) e
+    SELECT x.day, x.n
+    FROM (SELECT content_id, recent, granted AND (expires_at IS NULL OR expires_at > $2) AS live
+          FROM library_entries WHERE user_id = (SELECT $1 WHERE EXISTS (SELECT FROM member)) OFFSET 0) e
     CROSS JOIN LATERAL (SELECT * FROM content WHERE id = e.content_id OFFSET 0) c JOIN member m ON m.organization_id = c.organization_id
+    CROSS JOIN LATERAL (
+        SELECT list_day(c.published_at), -1
+        UNION ALL SELECT list_day(e.recent), 1 WHERE e.live AND c.access_type IN ('team', 'private')
+    ) x (day, n)
     WHERE ` + libraryOffered + `
     UNION ALL
     SELECT list_day(GREATEST(e.recent, c.published_at)), 1

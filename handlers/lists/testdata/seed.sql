@@ -87,9 +87,9 @@ INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seco
 SELECT 'member', pg_temp.id('content', i * 3), 10, 60, at, at
 FROM generate_series(1, 100) i, LATERAL (SELECT timestamptz '2025-06-01 00:00Z' + i * interval '1 hour' AS at) t;
 
-INSERT INTO library_entries (user_id, content_id, granted, recent, progress, title, seconds, content_type)
+INSERT INTO library_entries (user_id, content_id, granted, recent, progress, title, seconds, content_type, shown)
 SELECT user_id, content_id, granted, recent, progress, CASE WHEN granted THEN title ELSE '' END, CASE WHEN granted THEN seconds ELSE 0 END,
-       CASE WHEN granted THEN content_type ELSE '' END
+       CASE WHEN granted THEN content_type ELSE '' END, granted AND shown
 FROM (
     SELECT user_id, content_id, bool_or(granted) AS granted, max(at) AS recent, COALESCE(max(progress), 'not_started') AS progress FROM (
         SELECT user_id, content_id, true AS granted, created_at AS at, NULL AS progress FROM content_access WHERE deleted_at IS NULL
