@@ -41,6 +41,10 @@ func settings(socketDir string) map[string]string {
 		"max_replication_slots":           "0",
 		"autovacuum_max_workers":          "2",
 
+		// Tables of a new installation grow fast, and are planned for without statistics
+		// until the first ANALYZE: not a minute long.
+		"autovacuum_naptime": "15s",
+
 		// The log is recycled early: 512 MB on disk at most, and a crash recovery
 		// of a few seconds.
 		"max_wal_size":       "512MB",
