@@ -88,6 +88,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/purchase/postgres", allowed: true},
 		{from: "./domain/purchase/stripe", to: "github.com/stripe/stripe-go/v76", allowed: true},
 		{from: "./domain/purchase/stripe", to: "./domain/media/s3"},
+		{from: "./domain/purchase/stripe", to: "./domain/periodic", allowed: true},
+		{from: "./handlers/commands", to: "./domain/periodic", allowed: true},
+		{from: "./domain/purchase", to: "./domain/periodic"},
+		{from: "./domain", to: "./domain/periodic"},
+		{from: "./domain/periodic", to: "./domain"},
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
 		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
 		{from: "./events", to: "github.com/nats-io/nats.go"},
@@ -154,9 +159,10 @@ const (
 	layerHandlers
 	layerAdapter // domain/<context>/<technology>
 	layerOutbox
-	layerContext // domain/<context>, pure
-	layerKernel  // domain and domain/money, pure
-	layerBus     // events/bus
+	layerContext  // domain/<context>, pure
+	layerKernel   // domain and domain/money, pure
+	layerPeriodic // domain/periodic, which has a clock
+	layerBus      // events/bus
 	layerEvents
 	layerMigrations
 	layerEmbedded // deploy/embedded
@@ -180,6 +186,8 @@ func layerOf(importPath string) layer {
 		return layerHandlers
 	case own == "domain", own == "domain/money":
 		return layerKernel
+	case own == "domain/periodic":
+		return layerPeriodic
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
 	case parts[0] == "domain":
@@ -202,16 +210,17 @@ func layerOf(importPath string) layer {
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
 	layerCmd: {
-		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel,
+		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic,
 		layerBus, layerEvents, layerMigrations, layerEmbedded,
 	},
 	layerHandlers: {
-		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents,
+		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents,
 	},
-	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
+	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents},
 	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
+	layerPeriodic:   {},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},
@@ -227,6 +236,7 @@ var ruleOf = map[layer]string{
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
 	layerContext:    "domain/<context> imports the standard library, domain, domain/money and events only",
 	layerKernel:     "domain and domain/money import the standard library and each other only",
+	layerPeriodic:   "domain/periodic imports nothing of the module",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",

@@ -205,7 +205,7 @@ func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Deli
 			continue
 		}
 		for attempt := 0; ; attempt++ {
-			if r.deadLetter(ctx, consumer, d.MessageID(), "", d.Raw, err, 1) == nil || !backoff(ctx, attempt) {
+			if r.unreadable(ctx, consumer, d, err) == nil || !backoff(ctx, attempt) {
 				break
 			}
 		}

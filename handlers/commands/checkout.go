@@ -375,15 +375,3 @@ func (x *Checkout) createOnce(ctx context.Context, params stripe.CheckoutParams)
 	defer cancel()
 	return x.Stripe.CreateCheckout(ctx, params)
 }
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}

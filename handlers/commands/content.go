@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,38 +23,29 @@ func (Content) Name() string { return "content" }
 
 // Open implements Context.
 func (c Content) Open(batch []events.Command) Unit {
-	u := &contentUnit{
-		cmds: batch, payloads: make([]any, len(batch)), payoutsRequired: c.PayoutsRequired,
+	return &contentUnit{
+		cmds: batch, payloads: decode(batch, contentPayload), payoutsRequired: c.PayoutsRequired,
 		items: map[string]content.Content{}, media: map[string]content.Media{}, slugs: postgres.Slugs{},
 		actors: newActors(), seats: map[postgres.Seat]string{}, changed: map[string]bool{},
 	}
-	for i, cmd := range batch {
-		u.payloads[i] = decodeContent(cmd)
-	}
-	return u
 }
 
-// decodeContent returns the command's struct, or the error to refuse it with.
-func decodeContent(cmd events.Command) any {
-	var payload any
-	switch cmd.Type {
+// contentPayload returns the struct of a command, nil for one that is unknown.
+func contentPayload(command string) any {
+	switch command {
 	case "content.create":
-		payload = &content.Create{}
+		return &content.Create{}
 	case "content.update":
-		payload = &content.Update{}
+		return &content.Update{}
 	case "content.publish":
-		payload = &content.Publish{}
+		return &content.Publish{}
 	case "content.unpublish":
-		payload = &content.Unpublish{}
+		return &content.Unpublish{}
 	case "content.delete":
-		payload = &content.Delete{}
+		return &content.Delete{}
 	default:
-		return fmt.Errorf("unknown command %q", cmd.Type)
+		return nil
 	}
-	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-		return fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
-	return payload
 }
 
 type contentUnit struct {

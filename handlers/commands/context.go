@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -30,6 +32,20 @@ type Unit interface {
 	Decide(i int, now time.Time) (Outcome, error)
 	// Save queues the writes of everything that Decide changed.
 	Save(b *pgx.Batch) error
+}
+
+// decode returns the payloads of a batch: of each command the struct that payload
+// names for its type, or the error to refuse it with.
+func decode(batch []events.Command, payload func(command string) any) []any {
+	payloads := make([]any, len(batch))
+	for i, cmd := range batch {
+		if payloads[i] = payload(cmd.Type); payloads[i] == nil {
+			payloads[i] = fmt.Errorf("unknown command %q", cmd.Type)
+		} else if err := json.Unmarshal(cmd.Payload, payloads[i]); err != nil {
+			payloads[i] = fmt.Errorf("decode %s: %w", cmd.Type, err)
+		}
+	}
+	return payloads
 }
 
 // Outcome is what a command led to.

@@ -93,8 +93,11 @@ func (r *Runner) applyExternal(ctx context.Context, e External, cmd events.Comma
 			call, err = nil, nil
 			outcome = refused(refusal)
 		}
-		if err != nil || call != nil {
+		if err != nil {
 			return err
+		}
+		if call != nil {
+			return r.keepFromSweeper(ctx, tx, e, cmd)
 		}
 		res, err := r.record(ctx, tx, cmd, outcome)
 		done = &res
@@ -123,6 +126,16 @@ func (r *Runner) applyExternal(ctx context.Context, e External, cmd events.Comma
 		return err
 	})
 	return deref(done), err
+}
+
+// keepFromSweeper lets the sweeper wait for the attempt that begins now: sent again, the
+// command would make the call a second time while it is being made.
+func (r *Runner) keepFromSweeper(ctx context.Context, tx pgx.Tx, e External, cmd events.Command) error {
+	_, err := tx.Exec(ctx, `UPDATE commands SET swept_at = $2 WHERE id = $1 AND status = 'accepted'`, cmd.ID, r.now().UTC().Add(timeoutOf(e)))
+	if err != nil {
+		return fmt.Errorf("keep the command from the sweeper: %w", err)
+	}
+	return nil
 }
 
 func deref(r *result) result {

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/deadletter"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -102,7 +104,8 @@ func (r *Runner) bury(ctx context.Context, consumer string, cmd events.Command, 
 	}
 	reply := events.Reply{CommandID: cmd.ID, Status: 500, Body: body, PayloadHash: cmd.PayloadHash()}
 	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, deadLetterSQL, consumer, cmd.ID, cmd.Type, raw, cause.Error(), attempts); err != nil {
+		letter := deadletter.Letter{Consumer: consumer, MessageID: cmd.ID, Type: cmd.Type, Body: raw, Cause: cause, Attempts: attempts}
+		if err := letter.Write(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
@@ -122,14 +125,10 @@ WHERE commands.status = 'accepted'`,
 	return nil
 }
 
-const deadLetterSQL = `
-INSERT INTO dead_letters (consumer, message_id, type, body, error, attempts)
-VALUES ($1, $2, $3, $4, left($5, 4000), $6) ON CONFLICT (consumer, message_id) DO NOTHING`
-
-func (r *Runner) deadLetter(ctx context.Context, consumer, id, typ string, body []byte, cause error, attempts int) error {
+// unreadable gives a message up that is no command of ours.
+func (r *Runner) unreadable(ctx context.Context, consumer string, d bus.Delivery, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
 	defer cancel()
-	r.cfg.Log.Error("message given up", "consumer", consumer, "message", id, "error", cause)
-	_, err := r.cfg.Pool.Exec(ctx, deadLetterSQL, consumer, id, typ, body, cause.Error(), attempts)
-	return err
+	r.cfg.Log.Error("message given up", "consumer", consumer, "message", d.MessageID(), "error", cause)
+	return deadletter.Letter{Consumer: consumer, MessageID: d.MessageID(), Body: d.Raw, Cause: cause, Attempts: 1}.Write(ctx, r.cfg.Pool)
 }

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -31,49 +30,40 @@ func (Media) Name() string { return "media" }
 
 // Open implements Context.
 func (m Media) Open(batch []events.Command) Unit {
-	u := &mediaUnit{
-		cmds: batch, payloads: make([]any, len(batch)), development: m.Development,
+	return &mediaUnit{
+		cmds: batch, payloads: decode(batch, mediaPayload), development: m.Development,
 		items: map[string]media.Item{}, uses: map[string]int{}, actors: newActors(), changed: map[string]bool{},
 	}
-	for i, cmd := range batch {
-		u.payloads[i] = decodeMedia(cmd)
-	}
-	return u
 }
 
-// decodeMedia returns the command's struct, or the error to give it up with.
-func decodeMedia(cmd events.Command) any {
-	var payload any
-	switch cmd.Type {
+// mediaPayload returns the struct of a command, nil for one that is unknown.
+func mediaPayload(command string) any {
+	switch command {
 	case "media.register":
-		payload = &media.Register{}
+		return &media.Register{}
 	case "media.complete_upload":
-		payload = &media.CompleteUpload{}
+		return &media.CompleteUpload{}
 	case "media.reject":
-		payload = &media.Reject{}
+		return &media.Reject{}
 	case "media.update":
-		payload = &media.Update{}
+		return &media.Update{}
 	case "media.retry":
-		payload = &media.Retry{}
+		return &media.Retry{}
 	case "media.transcode":
-		payload = &media.Transcode{}
+		return &media.Transcode{}
 	case "media.delete":
-		payload = &media.Delete{}
+		return &media.Delete{}
 	case "media.record_progress":
-		payload = &media.RecordProgress{}
+		return &media.RecordProgress{}
 	case "media.record_result":
-		payload = &media.RecordResult{}
+		return &media.RecordResult{}
 	case "media.record_failure":
-		payload = &media.RecordFailure{}
+		return &media.RecordFailure{}
 	case "media.fail_stuck":
-		payload = &media.FailStuck{}
+		return &media.FailStuck{}
 	default:
-		return fmt.Errorf("unknown command %q", cmd.Type)
+		return nil
 	}
-	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-		return fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
-	return payload
 }
 
 type mediaUnit struct {

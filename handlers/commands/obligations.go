@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/handlers/deadletter"
 )
 
 // Refunds is the payment provider, as far as giving back is concerned.
@@ -55,24 +58,14 @@ const (
 
 // Run pays until ctx is done.
 func (o *Obligations) Run(ctx context.Context) error {
-	every := o.Every
-	if every == 0 {
-		every = 2 * time.Second
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(o.Every, 2*time.Second), func() {
 		if n, err := o.Pay(ctx); err != nil && ctx.Err() == nil {
 			o.Log.Warn("obligations not paid", "error", err)
 		} else if n > 0 {
 			o.Log.Info("payments given back", "payments", n)
 		}
-	}
+	})
+	return nil
 }
 
 // Pay pays what is due, and returns how much of it was paid.
@@ -160,9 +153,7 @@ func (o *Obligations) note(ctx context.Context, ob obligation, cause error) erro
 		return nil
 	}
 	o.Log.Error("payment cannot be given back", "purchase", ob.PurchaseID, "error", cause)
-	if _, err := o.Pool.Exec(ctx, deadLetterSQL, "obligations", ob.PurchaseID, "refund_obligation",
-		[]byte(ob.Intent), cause.Error(), ob.Attempts); err != nil {
-		return fmt.Errorf("write dead letter: %w", err)
-	}
-	return nil
+	return deadletter.Letter{
+		Consumer: "obligations", MessageID: ob.PurchaseID, Type: "refund_obligation", Body: []byte(ob.Intent), Cause: cause, Attempts: ob.Attempts,
+	}.Write(ctx, o.Pool)
 }

@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,45 +24,36 @@ func (Organization) Name() string { return "organization" }
 
 // Open implements Context.
 func (o Organization) Open(batch []events.Command) Unit {
-	u := &organizationUnit{
-		cmds: batch, payloads: make([]any, len(batch)), publicURL: o.PublicURL,
+	return &organizationUnit{
+		cmds: batch, payloads: decode(batch, organizationPayload), publicURL: o.PublicURL,
 		organizations: map[string]identity.Organization{}, slugs: map[string]string{}, members: map[postgres.Place]identity.Membership{},
 		people:  map[string]identity.User{},
 		changed: map[string]bool{}, moved: map[postgres.Place]bool{},
 	}
-	for i, cmd := range batch {
-		u.payloads[i] = decodeOrganization(cmd)
-	}
-	return u
 }
 
-// decodeOrganization returns the command's struct, or the error to refuse it with.
-func decodeOrganization(cmd events.Command) any {
-	var payload any
-	switch cmd.Type {
+// organizationPayload returns the struct of a command, nil for one that is unknown.
+func organizationPayload(command string) any {
+	switch command {
 	case "organization.create":
-		payload = &identity.CreateOrganization{}
+		return &identity.CreateOrganization{}
 	case "organization.update":
-		payload = &identity.UpdateOrganization{}
+		return &identity.UpdateOrganization{}
 	case "organization.delete":
-		payload = &identity.DeleteOrganization{}
+		return &identity.DeleteOrganization{}
 	case "organization.invite":
-		payload = &identity.Invite{}
+		return &identity.Invite{}
 	case "organization.accept":
-		payload = &identity.AcceptInvitation{}
+		return &identity.AcceptInvitation{}
 	case "organization.decline":
-		payload = &identity.DeclineInvitation{}
+		return &identity.DeclineInvitation{}
 	case "organization.change_role":
-		payload = &identity.ChangeMember{}
+		return &identity.ChangeMember{}
 	case "organization.remove_member":
-		payload = &identity.RemoveMember{}
+		return &identity.RemoveMember{}
 	default:
-		return fmt.Errorf("unknown command %q", cmd.Type)
+		return nil
 	}
-	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-		return fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
-	return payload
 }
 
 type organizationUnit struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/deadletter"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -318,7 +319,9 @@ func (u *purchaseUnit) Save(b *pgx.Batch) error {
 		if err != nil {
 			return fmt.Errorf("marshal dead letter: %w", err)
 		}
-		b.Queue(deadLetterSQL, "purchase", letter.cmd.ID, letter.cmd.Type, raw, letter.cause.Error(), 1)
+		deadletter.Letter{
+			Consumer: "purchase", MessageID: letter.cmd.ID, Type: letter.cmd.Type, Body: raw, Cause: letter.cause, Attempts: 1,
+		}.Queue(b)
 	}
 	return nil
 }

@@ -151,7 +151,9 @@ func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) e
 	}
 }
 
-// transient reports whether an error says nothing about the command itself.
+// transient reports whether an error says nothing about the command itself: whatever
+// is not proven to come from its statements. Contexts do no I/O but the database's,
+// unlike reactions, which doubt every other error instead.
 func transient(err error) bool {
 	var decided *decisionError
 	if errors.As(err, &decided) {
@@ -173,8 +175,12 @@ func transient(err error) bool {
 // ctx is still alive.
 func backoff(ctx context.Context, attempt int) bool {
 	wait := min(25*time.Millisecond<<min(attempt, 8), 5*time.Second)
-	wait = wait/2 + rand.N(wait/2) //nolint:gosec // jitter, not a secret
-	timer := time.NewTimer(wait)
+	return pause(ctx, wait/2+rand.N(wait/2)) //nolint:gosec // jitter, not a secret
+}
+
+// pause waits and reports whether ctx is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -32,15 +33,8 @@ const sweepBatch = 500
 
 // Run sweeps once a second until ctx is done.
 func (s *Sweeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	clean := time.Time{}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, time.Second, func() {
 		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("sweep failed", "error", err)
 		} else if n > 0 {
@@ -52,7 +46,8 @@ func (s *Sweeper) Run(ctx context.Context) error {
 				s.Log.Warn("clean-up failed", "error", err)
 			}
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep sends one batch again and returns how many.

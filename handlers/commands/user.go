@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -23,32 +22,23 @@ func (User) Name() string { return "user" }
 
 // Open implements Context.
 func (User) Open(batch []events.Command) Unit {
-	u := &userUnit{
-		cmds: batch, payloads: make([]any, len(batch)),
+	return &userUnit{
+		cmds: batch, payloads: decode(batch, userPayload),
 		users: map[string]identity.User{}, holdings: map[string]identity.Holdings{}, sessions: map[string][]identity.Session{},
 		changed: map[string]bool{},
 	}
-	for i, cmd := range batch {
-		u.payloads[i] = decodeUser(cmd)
-	}
-	return u
 }
 
-// decodeUser returns the command's struct, or the error to refuse it with.
-func decodeUser(cmd events.Command) any {
-	var payload any
-	switch cmd.Type {
+// userPayload returns the struct of a command, nil for one that is unknown.
+func userPayload(command string) any {
+	switch command {
 	case "user.set_preferences":
-		payload = &identity.SetPreferences{}
+		return &identity.SetPreferences{}
 	case "user.delete":
-		payload = &identity.DeleteAccount{}
+		return &identity.DeleteAccount{}
 	default:
-		return fmt.Errorf("unknown command %q", cmd.Type)
+		return nil
 	}
-	if err := json.Unmarshal(cmd.Payload, payload); err != nil {
-		return fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
-	return payload
 }
 
 type userUnit struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/deadletter"
 )
 
 // StripeIntake takes in what Stripe reports, from a webhook or from its list of
@@ -79,10 +80,9 @@ func (in *StripeIntake) Accept(ctx context.Context, event stripe.Event) (cmd eve
 			pending = true
 			return acceptCommand(ctx, tx, cmd)
 		case unreadable:
-			_, err = tx.Exec(ctx, `INSERT INTO dead_letters (consumer, message_id, type, body, error, attempts)
-				VALUES ('webhooks', $1, $2, $3, left($4, 4000), 1) ON CONFLICT (consumer, message_id) DO NOTHING`,
-				event.ID, event.Type, []byte(event.Raw), cause.Error())
-			return err
+			return deadletter.Letter{
+				Consumer: "webhooks", MessageID: event.ID, Type: event.Type, Body: event.Raw, Cause: cause, Attempts: 1,
+			}.Write(ctx, tx)
 		default:
 			return nil
 		}

@@ -135,13 +135,11 @@ func (m *MediaRoutes) register(e *Edge, c *gin.Context) error {
 		return err
 	}
 	reply, accepted, err := e.outcome(c, cmd)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case accepted:
-		return e.answerAccepted(c, cmd)
-	case reply.Status != http.StatusCreated:
-		writeReply(c, reply)
+	}
+	if accepted || reply.Status != http.StatusCreated {
+		tell(c, cmd, reply, accepted)
 		return nil
 	}
 	answer, err := m.withAddress(c, reply)

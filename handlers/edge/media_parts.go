@@ -11,7 +11,6 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -158,13 +157,11 @@ func (m *MediaRoutes) completeParts(e *Edge, c *gin.Context) error {
 		return err
 	}
 	reply, accepted, err := e.outcome(c, cmd)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case accepted:
-		return e.answerAccepted(c, cmd)
-	case reply.Status >= http.StatusBadRequest:
-		writeReply(c, reply)
+	}
+	if accepted || reply.Status >= http.StatusBadRequest {
+		tell(c, cmd, reply, accepted)
 		return nil
 	}
 	item, err := e.ownMedia(c)
@@ -172,13 +169,6 @@ func (m *MediaRoutes) completeParts(e *Edge, c *gin.Context) error {
 		return err
 	}
 	return m.finish(e, c, item, "examined")
-}
-
-// answerAccepted says that a command will be applied, and where its outcome will be.
-func (e *Edge) answerAccepted(c *gin.Context, cmd events.Command) error {
-	c.Header("Location", "/api/commands/"+cmd.ID)
-	c.JSON(http.StatusAccepted, wire.Single{Data: wire.Accepted{ID: cmd.ID, Status: "accepted"}})
-	return nil
 }
 
 func (e *Edge) abortParts(c *gin.Context) error {

@@ -59,7 +59,8 @@ var topics = []openapi.Topic{
 		"Limits per address and per user stand at each route. `X-RateLimit-Limit`, `-Remaining` and `-Reset` tell how much is left.",
 	}},
 	{ID: "generations", Title: "Two generations of one field", Text: []string{
-		"Who may see an item was once called `visibility` and is now called `accessType`. Both are understood, `accessType` wins, and both are always answered.",
+		"Who may see an item was once called `visibility` and is now called `accessType`. Both are understood, and both are always answered.",
+		"A request that gives both may do so only where they stand in one row of this table, and `accessType` decides. Two that contradict each other are refused with `400` and the code `VALIDATION_ERROR`, at the path `visibility`.",
 	}, Table: [][]string{
 		{"visibility", "price", "accessType", "who may see it once it is published"},
 		{"public", "0 or none", "free", "everyone who is signed in"},

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -53,11 +54,12 @@ const (
 
 // Run runs what is due, until ctx is done: what was asked for, and a search a day.
 func (o *Orphans) Run(ctx context.Context) error {
-	return every(ctx, lookEvery, func() {
+	periodic.Run(ctx, lookEvery, func() {
 		if err := o.RunDue(ctx); err != nil && ctx.Err() == nil {
 			o.Log.Warn("search for orphaned objects failed", "error", err)
 		}
 	})
+	return nil
 }
 
 // RunDue runs a search if one was asked for, or if the last one is long ago or did not see everything.

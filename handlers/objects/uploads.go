@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // Aborter ends an upload in the store. That it is over already is no error.
@@ -36,7 +38,7 @@ const (
 
 // Run sweeps until ctx is done.
 func (u *Uploads) Run(ctx context.Context) error {
-	return every(ctx, u.Every, func() {
+	periodic.Run(ctx, cmp.Or(u.Every, time.Minute), func() {
 		n, err := u.Sweep(ctx)
 		if err != nil && ctx.Err() == nil {
 			u.Log.Warn("sweep for abandoned uploads failed", "error", err)
@@ -45,23 +47,7 @@ func (u *Uploads) Run(ctx context.Context) error {
 			u.Log.Info("abandoned uploads ended", "uploads", n)
 		}
 	})
-}
-
-// every calls f with a pause in between, until ctx is done.
-func every(ctx context.Context, pause time.Duration, f func()) error {
-	if pause <= 0 {
-		pause = time.Minute
-	}
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			f()
-		}
-	}
+	return nil
 }
 
 // Sweep ends one batch of uploads and returns how many. One that cannot be ended now is tried again by the next sweep.

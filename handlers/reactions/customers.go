@@ -1,6 +1,7 @@
 package reactions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
@@ -41,24 +43,14 @@ const (
 
 // Run sweeps until ctx is done.
 func (e *CustomerErasure) Run(ctx context.Context) error {
-	every := e.Every
-	if every == 0 {
-		every = 2 * time.Second
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(e.Every, 2*time.Second), func() {
 		if n, err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
 			e.Log.Warn("sweep of customers failed", "error", err)
 		} else if n > 0 {
 			e.Log.Info("customers erased at the provider", "customers", n)
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep asks for what is due and returns how many customers are forgotten.

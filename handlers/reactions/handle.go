@@ -18,6 +18,7 @@ import (
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/deadletter"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -134,12 +135,12 @@ func (r *Router) giveUp(next message.HandlerFunc) message.HandlerFunc {
 		reaction := message.HandlerNameFromCtx(msg.Context())
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(msg.Context()), handleTimeout)
 		defer cancel()
-		_, failed := r.cfg.Pool.Exec(ctx, `
-INSERT INTO dead_letters (consumer, message_id, type, body, error, attempts)
-VALUES ($1, $2, $3, $4, left($5, 4000), $6) ON CONFLICT (consumer, message_id) DO NOTHING`,
-			"reaction-"+reaction, msg.UUID, msg.Metadata.Get(events.HeaderType), []byte(msg.Payload), err.Error(), deliveries(msg))
-		if failed != nil {
-			return nil, fmt.Errorf("write dead letter: %w (after %w)", failed, err)
+		letter := deadletter.Letter{
+			Consumer: "reaction-" + reaction, MessageID: msg.UUID, Type: msg.Metadata.Get(events.HeaderType),
+			Body: msg.Payload, Cause: err, Attempts: deliveries(msg),
+		}
+		if failed := letter.Write(ctx, r.cfg.Pool); failed != nil {
+			return nil, fmt.Errorf("%w (after %w)", failed, err)
 		}
 		givenUps.Add(ctx, 1, metric.WithAttributes(attribute.String("reaction", reaction)))
 		r.cfg.Log.Error("event given up", "reaction", reaction, "event", msg.UUID, "error", err)

@@ -1,6 +1,7 @@
 package reactions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -52,24 +54,14 @@ const (
 
 // Run sweeps until ctx is done.
 func (s *ImageSweep) Run(ctx context.Context) error {
-	every := s.Every
-	if every <= 0 {
-		every = time.Minute
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
 		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("sweep of pictures failed", "error", err)
 		} else if n > 0 {
 			s.Log.Info("pictures swept", "pictures", n)
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep looks at everything that is due and returns how many pictures it removed.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -134,16 +135,7 @@ func (c *courier) follow(ctx context.Context, job events.MediaTranscodingStarted
 	ctx, cancel := context.WithCancel(ctx)
 	p := &progress{courier: c, job: job, cancel: cancel}
 	p.done.Go(func() {
-		tick := time.NewTicker(c.cfg.ProgressEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				p.post(ctx)
-			}
-		}
+		periodic.Run(ctx, c.cfg.ProgressEvery, func() { p.post(ctx) })
 	})
 	return p
 }

@@ -1,6 +1,7 @@
 package transcoder
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -45,24 +47,14 @@ var stuckSpace = uuid.MustParse("0d9c5b1a-7f36-5b0e-8f3c-2b1c9c52d7aa")
 
 // Run sweeps until ctx is done.
 func (s *Sweeper) Run(ctx context.Context) error {
-	every := s.Every
-	if every <= 0 {
-		every = time.Minute
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
 		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("sweep for silent jobs failed", "error", err)
 		} else if n > 0 {
 			s.Log.Info("silent jobs taken for dead", "jobs", n)
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep sends one batch of commands and returns how many.

@@ -19,6 +19,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -233,21 +234,13 @@ func (w *Worker) state(ctx context.Context, job events.MediaTranscodingStarted) 
 	return wanted, nil
 }
 
-// watch cancels the job when it is not wanted any more. An answer that cannot be had changes nothing.
+// watch cancels the job, which ends ctx, when it is not wanted any more. An answer that cannot be had changes nothing.
 func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job events.MediaTranscodingStarted) {
-	tick := time.NewTicker(w.cfg.CheckEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	periodic.Run(ctx, w.cfg.CheckEvery, func() {
 		if state, err := w.state(ctx, job); err == nil && state != wanted {
 			cancel(errUnwanted)
-			return
 		}
-	}
+	})
 }
 
 // reportKey is where a job's report waits until it is delivered.

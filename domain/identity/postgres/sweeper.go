@@ -1,12 +1,15 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // Sweeper removes what is over: sessions, verifications and limits. They count for
@@ -22,22 +25,12 @@ type Sweeper struct {
 
 // Run sweeps until ctx is done.
 func (s *Sweeper) Run(ctx context.Context) error {
-	every := s.Every
-	if every == 0 {
-		every = time.Hour
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(s.Every, time.Hour), func() {
 		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "identity sweep failed", "error", err)
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep removes what is over now and returns how many rows that were.

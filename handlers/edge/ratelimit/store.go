@@ -1,12 +1,15 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // shareOf is the part of what is left of an allowance that one lease takes: an
@@ -57,22 +60,12 @@ type Sweeper struct {
 
 // Run sweeps until ctx is done.
 func (s *Sweeper) Run(ctx context.Context) error {
-	every := s.Every
-	if every == 0 {
-		every = time.Minute
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
 		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "limits not swept", "error", err)
 		}
-	}
+	})
+	return nil
 }
 
 // Sweep removes the windows that ended a minute ago or earlier, and returns how many

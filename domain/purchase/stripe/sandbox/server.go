@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // Server is a running sandbox.
@@ -80,18 +82,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 
 // sweep expires sessions while nobody asks for them.
 func (s *Server) sweep(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := s.expireDue(); err != nil {
-				s.cfg.Logger.Error("sandbox sessions cannot be expired", "error", err)
-			}
-		case <-ctx.Done():
-			return
+	periodic.Run(ctx, time.Second, func() {
+		if err := s.expireDue(); err != nil {
+			s.cfg.Logger.Error("sandbox sessions cannot be expired", "error", err)
 		}
-	}
+	})
 }
 
 // URL is the address the API listens on.
