@@ -42,26 +42,26 @@ func (t TranscodingRoutes) internalRoutes(e *Edge) []Route {
 		{
 			Method: "GET", Path: "/internal/orphan-cleanup/status", Name: "getOrphanCleanup", Summary: "Say when objects without an item were last looked for",
 			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
-				return answerWorker(e, c, t.Orphans.Status)
+				return answerWorker(c, t.Orphans.Status)
 			},
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/trigger", Name: "runOrphanCleanup", Summary: "Look for objects without an item now, and remove them",
 			Notes: "The run ends when the answer is due; one that is not complete is continued by the next.",
 			Who:   signedWorker, Answers: []Answer{single[wire.OrphanRun](http.StatusOK)}, Refusals: []*domain.Error{errUnavailable},
-			Handle: func(c *gin.Context) error { return answerWorker(e, c, t.Orphans.Trigger) },
+			Handle: func(c *gin.Context) error { return answerWorker(c, t.Orphans.Trigger) },
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/schedule", Name: "scheduleOrphanCleanup", Summary: "Ask for a run soon",
 			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
-				return answerWorker(e, c, t.Orphans.Schedule)
+				return answerWorker(c, t.Orphans.Schedule)
 			},
 		},
 	}
 }
 
 // answerWorker answers a signed request that has no input.
-func answerWorker[T any](e *Edge, c *gin.Context, ask func(context.Context) (T, error)) error {
+func answerWorker[T any](c *gin.Context, ask func(context.Context) (T, error)) error {
 	if err := noBody(c); err != nil {
 		return err
 	}

@@ -150,17 +150,20 @@ func (s *shared) prepareTemplate(ctx context.Context) error {
 // moment after its client has gone. A connection left open would make every copy fail;
 // say so here, once.
 func (s *shared) awaitUnused(database string) error {
-	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
 	for {
 		var left int
 		err := query(s.source, &left, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'", database)
 		if err != nil || left == 0 {
 			return err
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			return fmt.Errorf("the migration left %d connections to the template open", left)
 		}
-		time.Sleep(5 * time.Millisecond) // between two looks at the condition
 	}
 }
 
