@@ -258,7 +258,9 @@ END $$;
 -- Until then, who counts what is shown looks at these items themselves.
 CREATE TABLE library_stale (
     content_id uuid NOT NULL,
-    since      xid8 NOT NULL DEFAULT pg_current_xact_id()
+    -- A transaction that began after the change was committed: who read the item before
+    -- the change began earlier.
+    since      xid8
 );
 CREATE INDEX library_stale_content ON library_stale (content_id);
 
@@ -279,25 +281,29 @@ BEGIN
     RETURN changed;
 END $$;
 
--- library_follow brings up to most entries up to date and returns how many there were.
+-- library_follow brings up to most entries up to date, of items that it knew before, and
+-- returns how many rows it wrote.
 CREATE FUNCTION library_follow(most int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     due     uuid[];
+    known   int;
     changed int;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('library_follow')) THEN
         RETURN 0;
     END IF;
+    UPDATE library_stale SET since = pg_current_xact_id() WHERE since IS NULL;
+    GET DIAGNOSTICS known = ROW_COUNT;
     SELECT array_agg(DISTINCT content_id) INTO due FROM (
         SELECT content_id FROM library_stale WHERE since < pg_snapshot_xmin(pg_current_snapshot()) LIMIT 100) s;
     IF due IS NULL THEN
-        RETURN 0;
+        RETURN known;
     END IF;
     changed := library_repeat(due, most);
     IF changed < most THEN
         DELETE FROM library_stale WHERE content_id = ANY(due) AND since < pg_snapshot_xmin(pg_current_snapshot());
     END IF;
-    RETURN changed;
+    RETURN known + changed;
 END $$;
 
 CREATE FUNCTION library_of_items() RETURNS trigger LANGUAGE plpgsql AS $$

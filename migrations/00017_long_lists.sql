@@ -11,8 +11,9 @@
 CREATE TABLE long_lists (
     list   text NOT NULL,
     owner  text NOT NULL,
-    -- Transactions that began before this one was over may not know of the list.
-    since  xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    -- A transaction that began after this row was committed: who does not know of it
+    -- began earlier.
+    since  xid8,
     cut_at timestamptz,
     PRIMARY KEY (list, owner)
 );
@@ -123,6 +124,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('list_days_fold')) THEN
         RETURN false;
     END IF;
+    UPDATE long_lists SET since = pg_current_xact_id() WHERE list = of_list AND owner = of_owner AND since IS NULL;
     PERFORM FROM long_lists WHERE list = of_list AND owner = of_owner AND since < pg_snapshot_xmin(pg_current_snapshot()) FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN false;

@@ -90,7 +90,8 @@ func (f *Folder) Fold(ctx context.Context) (n int, err error) {
 }
 
 // Follow does one round of bringing the entries of libraries up to date with items that
-// changed, of those that more than a thousand have, and returns how many it changed.
+// changed, of those that more than a thousand have, and returns how many rows it wrote.
+// An item's turn comes with the round after the one that first sees it.
 func (f *Folder) Follow(ctx context.Context) (n int, err error) {
 	if err := f.Pool.QueryRow(ctx, `SELECT library_follow($1)`, followBatch).Scan(&n); err != nil {
 		return 0, fmt.Errorf("follow items: %w", err)
