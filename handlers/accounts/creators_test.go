@@ -11,56 +11,60 @@ func TestCreators(t *testing.T) {
 	w := newWorld(t, options{bus: true})
 	t.Run("a customer becomes a creator once", func(t *testing.T) {
 		t.Parallel()
-		b := w.member(t, "ada@example.org")
-		got := b.post(t, "/api/user/upgrade-to-creator", map[string]any{
+		w := w.in(t)
+		b := w.member("ada@example.org")
+		got := b.post("/api/user/upgrade-to-creator", map[string]any{
 			"username": "ada", "bio": "Films about trains", "socialLinks": map[string]any{"website": "https://ada.test", "twitter": ""},
-		}).want(t, http.StatusOK)
-		if got.text("data.role") != "creator" || got.text("data.username") != "ada" || got.text("data.bio") != "Films about trains" ||
-			got.text("data.socialLinks.website") != "https://ada.test" || got.at("data.socialLinks.twitter") != nil {
-			t.Errorf("%s", got.body)
+		}).want(http.StatusOK)
+		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" || got.Text("data.bio") != "Films about trains" ||
+			got.Text("data.socialLinks.website") != "https://ada.test" || got.At("data.socialLinks.twitter") != nil {
+			t.Errorf("%s", got.Body)
 		}
-		if profile := b.get(t, "/api/user/profile").want(t, http.StatusOK); string(profile.body) != string(got.body) {
-			t.Errorf("profile %s, answer %s", profile.body, got.body)
+		if profile := b.get("/api/user/profile").want(http.StatusOK); profile.Body != got.Body {
+			t.Errorf("profile %s, answer %s", profile.Body, got.Body)
 		}
-		if story := w.story(t, got.text("data.id")); story != "user.registered v1, user.email_verified v2, user.became_creator v3" {
+		if story := w.story(got.Text("data.id")); story != "user.registered v1, user.email_verified v2, user.became_creator v3" {
 			t.Errorf("events: %s", story)
 		}
-		again := b.post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "ada-2"}).wantError(t, http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
-		if again.text("error.details.context.code") != "ALREADY_CREATOR" {
-			t.Errorf("%s", again.body)
+		again := b.post("/api/user/upgrade-to-creator", map[string]any{"username": "ada-2"}).wantError(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
+		if again.Text("error.details.context.code") != "ALREADY_CREATOR" {
+			t.Errorf("%s", again.Body)
 		}
-		b.post(t, "/api/organizations", map[string]any{"name": "Ada's", "slug": "adas"}).want(t, http.StatusCreated)
+		b.post("/api/organizations", map[string]any{"name": "Ada's", "slug": "adas"}).want(http.StatusCreated)
 	})
 	t.Run("a username belongs to one", func(t *testing.T) {
 		t.Parallel()
-		w.member(t, "first@example.org").post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).want(t, http.StatusOK)
-		b := w.member(t, "second@example.org")
-		got := b.post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).wantError(t, http.StatusConflict, "CONFLICT")
-		if got.text("error.details.context.code") != "USERNAME_TAKEN" {
-			t.Errorf("%s", got.body)
+		w := w.in(t)
+		w.member("first@example.org").post("/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).want(http.StatusOK)
+		b := w.member("second@example.org")
+		got := b.post("/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).wantError(http.StatusConflict, "CONFLICT")
+		if got.Text("error.details.context.code") != "USERNAME_TAKEN" {
+			t.Errorf("%s", got.Body)
 		}
-		if role := b.get(t, "/api/user/profile").text("data.role"); role != "customer" {
+		if role := b.get("/api/user/profile").Text("data.role"); role != "customer" {
 			t.Errorf("became %s all the same", role)
 		}
 	})
 	t.Run("bad input names its fields", func(t *testing.T) {
 		t.Parallel()
-		b := w.member(t, "bad@example.org")
-		b.post(t, "/api/user/upgrade-to-creator", map[string]any{}).wantFields(t, "username")
-		b.post(t, "/api/user/upgrade-to-creator", map[string]any{
+		w := w.in(t)
+		b := w.member("bad@example.org")
+		b.post("/api/user/upgrade-to-creator", map[string]any{}).wantFields("username")
+		b.post("/api/user/upgrade-to-creator", map[string]any{
 			"username": "Bad Name", "bio": strings.Repeat("x", 501), "socialLinks": map[string]any{"youtube": "nope"},
-		}).wantFields(t, "username", "bio", "socialLinks.youtube")
-		b.post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "fine", "role": "admin"}).wantFields(t, "role")
-		b.post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "fine", "socialLinks": map[string]any{"myspace": "https://x.test"}}).
-			wantFields(t, "socialLinks.myspace")
-		if role := b.get(t, "/api/user/profile").text("data.role"); role != "customer" {
+		}).wantFields("username", "bio", "socialLinks.youtube")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine", "role": "admin"}).wantFields("role")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine", "socialLinks": map[string]any{"myspace": "https://x.test"}}).
+			wantFields("socialLinks.myspace")
+		if role := b.get("/api/user/profile").Text("data.role"); role != "customer" {
 			t.Errorf("became %s", role)
 		}
 	})
 	t.Run("nobody has no profile", func(t *testing.T) {
 		t.Parallel()
-		b := w.browser(t)
-		b.get(t, "/api/user/profile").wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-		b.post(t, "/api/user/upgrade-to-creator", map[string]any{"username": "x"}).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
+		w := w.in(t)
+		b := w.browser()
+		b.get("/api/user/profile").wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "x"}).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 	})
 }

@@ -15,36 +15,36 @@ var hrefPattern = regexp.MustCompile(`<a href="([^"]+)">`)
 func TestTheMailboxShowsMailsToReadAndLinksToClick(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	b := w.browser(t)
-	if empty := b.get(t, "/mailbox").want(t, http.StatusOK); !strings.Contains(string(empty.body), "No mail") {
-		t.Errorf("%s", empty.body)
+	b := w.browser()
+	if empty := b.get("/mailbox").want(http.StatusOK); !strings.Contains(empty.Body, "No mail") {
+		t.Errorf("%s", empty.Body)
 	}
-	b.signUp(t, "ada@example.org")
-	b.signUp(t, "bob@example.org")
+	b.signUp("ada@example.org")
+	b.signUp("bob@example.org")
 	if _, err := w.mailer.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	page := b.get(t, "/mailbox?to=Ada@example.org").want(t, http.StatusOK)
-	policy := page.header.Get("Content-Security-Policy")
+	page := b.get("/mailbox?to=Ada@example.org").want(http.StatusOK)
+	policy := page.Header.Get("Content-Security-Policy")
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 		t.Errorf("policy %s", policy)
 	}
-	if page.header.Get("Cache-Control") != "no-store" || page.header.Get("Referrer-Policy") != "no-referrer" || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
-		t.Errorf("headers %v", page.header)
+	if page.Header.Get("Cache-Control") != "no-store" || page.Header.Get("Referrer-Policy") != "no-referrer" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("headers %v", page.Header)
 	}
-	if strings.Contains(string(page.body), "bob@") || strings.Contains(string(page.body), "style=") || strings.Contains(string(page.body), "<script") {
-		t.Errorf("%s", page.body)
+	if strings.Contains(page.Body, "bob@") || strings.Contains(page.Body, "style=") || strings.Contains(page.Body, "<script") {
+		t.Errorf("%s", page.Body)
 	}
-	links := hrefPattern.FindAllStringSubmatch(string(page.body), -1)
+	links := hrefPattern.FindAllStringSubmatch(page.Body, -1)
 	if len(links) != 1 {
-		t.Fatalf("links %v in %s", links, page.body)
+		t.Fatalf("links %v in %s", links, page.Body)
 	}
-	b.get(t, strings.TrimPrefix(html.UnescapeString(links[0][1]), w.url)).want(t, http.StatusFound)
-	if !b.signedIn(t) {
+	b.get(strings.TrimPrefix(html.UnescapeString(links[0][1]), w.URL)).want(http.StatusFound)
+	if !b.signedIn() {
 		t.Error("the link does not sign in")
 	}
-	b.get(t, "/mailbox.css").want(t, http.StatusOK)
-	if all := b.get(t, "/mailbox").want(t, http.StatusOK); strings.Index(string(all.body), "bob@") < strings.Index(string(all.body), "Your e-mail address is confirmed") {
+	b.get("/mailbox.css").want(http.StatusOK)
+	if all := b.get("/mailbox").want(http.StatusOK); strings.Index(all.Body, "bob@") < strings.Index(all.Body, "Your e-mail address is confirmed") {
 		t.Error("the newest mail is not first")
 	}
 }
@@ -52,25 +52,25 @@ func TestTheMailboxShowsMailsToReadAndLinksToClick(t *testing.T) {
 func TestProgramsReadTheMailboxAsJSON(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	b := w.browser(t)
-	b.signUp(t, "ada@example.org")
-	b.signUp(t, "bob@example.org")
-	got := b.get(t, "/mailbox.json?to=ada@example.org").want(t, http.StatusOK)
-	items, _ := got.at("items").([]any)
-	if len(items) != 1 || got.at("pagination.total") != float64(1) {
-		t.Fatalf("%s", got.body)
+	b := w.browser()
+	b.signUp("ada@example.org")
+	b.signUp("bob@example.org")
+	got := b.get("/mailbox.json?to=ada@example.org").want(http.StatusOK)
+	items, _ := got.At("items").([]any)
+	if len(items) != 1 || got.At("pagination.total") != float64(1) {
+		t.Fatalf("%s", got.Body)
 	}
 	item, _ := items[0].(map[string]any)
 	found, _ := item["links"].([]any)
 	if item["to"] != "ada@example.org" || item["subject"] == "" || item["status"] != "pending" || len(found) != 1 {
 		t.Fatalf("%v", item)
 	}
-	if want := w.url + w.links(t, "ada@example.org")[0]; found[0] != want {
+	if want := w.URL + w.links("ada@example.org")[0]; found[0] != want {
 		t.Errorf("link %v, want %s", found[0], want)
 	}
 	for path, want := range map[string]float64{"/mailbox.json": 2, "/mailbox.json?to=carol@example.org": 0, "/mailbox.json?to=nonsense": 0} {
-		if got := b.get(t, path).want(t, http.StatusOK); got.at("pagination.total") != want {
-			t.Errorf("%s: %s", path, got.body)
+		if got := b.get(path).want(http.StatusOK); got.At("pagination.total") != want {
+			t.Errorf("%s: %s", path, got.Body)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func TestAMailCannotPutAnythingButTextOnThePage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	hostile := `<script>alert(1)</script> https://a.test/"onmouseover="alert(1) javascript:alert(1) (see https://b.test/x). <img src=x onerror=alert(1)>`
-	w.exec(t, `INSERT INTO mails (id, template, recipient, source_id, subject, text_body, html_body) VALUES ($1, 'x', 'ada@example.org', 'x', $2, $2, $2)`, uuid.NewString(), hostile)
-	page := string(w.browser(t).get(t, "/mailbox").want(t, http.StatusOK).body)
+	w.Exec(`INSERT INTO mails (id, template, recipient, source_id, subject, text_body, html_body) VALUES ($1, 'x', 'ada@example.org', 'x', $2, $2, $2)`, uuid.NewString(), hostile)
+	page := w.browser().get("/mailbox").want(http.StatusOK).Body
 	for _, bad := range []string{"<script", "<img", `"onmouseover`, `href="javascript`} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%s is on the page", bad)

@@ -14,26 +14,26 @@ import (
 const another = "a loud summer canyon"
 
 // requestReset asks for a reset mail and returns the tokens that an address has got.
-func (w *world) requestReset(t *testing.T, email string) []string {
-	t.Helper()
-	w.browser(t).post(t, "/api/auth/request-password-reset", map[string]any{"email": email}).want(t, http.StatusOK)
-	return w.tokens(t, "password-reset", email)
+func (w *world) requestReset(email string) []string {
+	w.Helper()
+	w.browser().post("/api/auth/request-password-reset", map[string]any{"email": email}).want(http.StatusOK)
+	return w.tokens("password-reset", email)
 }
 
 // tokens returns the tokens in the mails of a template to an address, oldest first.
-func (w *world) tokens(t *testing.T, template, email string) []string {
-	t.Helper()
+func (w *world) tokens(template, email string) []string {
+	w.Helper()
 	var tokens []string
-	for _, link := range w.mailedLinks(t, template, email) {
+	for _, link := range w.mailedLinks(template, email) {
 		_, token, _ := strings.Cut(link, "token=")
 		tokens = append(tokens, token)
 	}
 	return tokens
 }
 
-func (b *browser) reset(t *testing.T, token, secret string) answer {
-	t.Helper()
-	return b.post(t, "/api/auth/reset-password", map[string]any{"token": token, "newPassword": secret})
+func (b *browser) reset(token, secret string) answer {
+	b.Helper()
+	return b.post("/api/auth/reset-password", map[string]any{"token": token, "newPassword": secret})
 }
 
 // TestPasswords shares one installation: every sub-test has an account of its own.
@@ -54,57 +54,57 @@ func TestPasswords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, w)
+			test(t, w.in(t))
 		})
 	}
 }
 
 func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *world) {
-	thief := w.member(t, "forgot@example.org")
-	id := thief.get(t, "/api/user/profile").text("data.id")
-	owner := w.browser(t)
-	owner.post(t, "/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org", "redirectTo": "/reset?x=1"}).want(t, http.StatusOK)
-	links := w.mailedLinks(t, "password-reset", "forgot@example.org")
+	thief := w.member("forgot@example.org")
+	id := thief.get("/api/user/profile").Text("data.id")
+	owner := w.browser()
+	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org", "redirectTo": "/reset?x=1"}).want(http.StatusOK)
+	links := w.mailedLinks("password-reset", "forgot@example.org")
 	if len(links) != 1 || !strings.HasPrefix(links[0], "/reset?x=1&token=") {
 		t.Fatalf("links %v", links)
 	}
-	token := w.tokens(t, "password-reset", "forgot@example.org")[0]
-	if n := w.count(t, `SELECT count(*) FROM verification WHERE value = sha256(convert_to($1, 'UTF8')) AND purpose = 'password-reset'`, token); n != 1 {
+	token := w.tokens("password-reset", "forgot@example.org")[0]
+	if n := w.Number(`SELECT count(*) FROM verification WHERE value = sha256(convert_to($1, 'UTF8')) AND purpose = 'password-reset'`, token); n != 1 {
 		t.Error("the token is not stored as its hash")
 	}
-	if body := owner.reset(t, token, another).want(t, http.StatusOK); body.at("status") != true {
-		t.Errorf("%s", body.body)
+	if body := owner.reset(token, another).want(http.StatusOK); body.At("status") != true {
+		t.Errorf("%s", body.Body)
 	}
-	if thief.signedIn(t) || owner.signedIn(t) {
+	if thief.signedIn() || owner.signedIn() {
 		t.Error("a session outlived the reset, or began with it")
 	}
-	if n := len(w.mailedLinks(t, "password-changed", "forgot@example.org")); n != 0 {
+	if n := len(w.mailedLinks("password-changed", "forgot@example.org")); n != 0 {
 		t.Errorf("%d confirmations were sent", n)
 	}
-	w.browser(t).signIn(t, "forgot@example.org", password).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-	owner.signIn(t, "forgot@example.org", another).want(t, http.StatusOK)
-	if got := owner.reset(t, token, "a third one for luck").wantError(t, http.StatusBadRequest, "VALIDATION_ERROR"); got.text("error.details.context.code") != "INVALID_TOKEN" {
-		t.Errorf("%s", got.body)
+	w.browser().signIn("forgot@example.org", password).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	owner.signIn("forgot@example.org", another).want(http.StatusOK)
+	if got := owner.reset(token, "a third one for luck").wantError(http.StatusBadRequest, "VALIDATION_ERROR"); got.Text("error.details.context.code") != "INVALID_TOKEN" {
+		t.Errorf("%s", got.Body)
 	}
-	if story := w.story(t, id); story != "user.registered v1, user.email_verified v2, user.password_changed v3" {
+	if story := w.story(id); story != "user.registered v1, user.email_verified v2, user.password_changed v3" {
 		t.Errorf("events: %s", story)
 	}
 }
 
 func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *world) {
-	w.member(t, "known@example.org")
-	b := w.browser(t)
+	w.member("known@example.org")
+	b := w.browser()
 	for range 6 {
-		known := b.post(t, "/api/auth/request-password-reset", map[string]any{"email": "known@example.org"}).want(t, http.StatusOK)
-		unknown := b.post(t, "/api/auth/request-password-reset", map[string]any{"email": "unknown@example.org"}).want(t, http.StatusOK)
-		if string(known.body) != string(unknown.body) || len(known.header) != len(unknown.header) {
-			t.Fatalf("%s and %s differ", known.body, unknown.body)
+		known := b.post("/api/auth/request-password-reset", map[string]any{"email": "known@example.org"}).want(http.StatusOK)
+		unknown := b.post("/api/auth/request-password-reset", map[string]any{"email": "unknown@example.org"}).want(http.StatusOK)
+		if known.Body != unknown.Body || len(known.Header) != len(unknown.Header) {
+			t.Fatalf("%s and %s differ", known.Body, unknown.Body)
 		}
 	}
-	if n := len(w.tokens(t, "password-reset", "known@example.org")); n != 3 {
+	if n := len(w.tokens("password-reset", "known@example.org")); n != 3 {
 		t.Errorf("%d mails in a quarter of an hour", n)
 	}
-	if n := w.count(t, `SELECT count(*) FROM mails WHERE recipient = 'unknown@example.org'`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM mails WHERE recipient = 'unknown@example.org'`); n != 0 {
 		t.Errorf("a stranger got %d mails", n)
 	}
 }
@@ -114,9 +114,9 @@ func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *world) {
 func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{production: true})
-	w.member(t, "ada@example.org")
+	w.member("ada@example.org")
 	for _, address := range []string{"https://evil.test/reset", "//evil.test", "http://evil.test"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/auth/request-password-reset",
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/auth/request-password-reset",
 			strings.NewReader(`{"email":"ada@example.org","redirectTo":"`+address+`"}`))
 		if err != nil {
 			t.Fatal(err)
@@ -133,55 +133,55 @@ func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 			t.Errorf("%s: status %d", address, response.StatusCode)
 		}
 	}
-	for _, page := range []string{"/new-password", w.url + "/new-password"} {
-		w.browser(t).post(t, "/api/auth/request-password-reset", map[string]any{"email": "ada@example.org", "redirectTo": page}).want(t, http.StatusOK)
+	for _, page := range []string{"/new-password", w.URL + "/new-password"} {
+		w.browser().post("/api/auth/request-password-reset", map[string]any{"email": "ada@example.org", "redirectTo": page}).want(http.StatusOK)
 	}
-	if links := w.mailedLinks(t, "password-reset", "ada@example.org"); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") || !strings.HasPrefix(links[1], "/new-password?token=") {
+	if links := w.mailedLinks("password-reset", "ada@example.org"); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") || !strings.HasPrefix(links[1], "/new-password?token=") {
 		t.Errorf("links %v", links)
 	}
 }
 
 func aWrongTokenResetsNothing(t *testing.T, w *world) {
-	b := w.member(t, "wrong@example.org")
-	verification := w.browser(t)
-	verification.signUp(t, "wrong2@example.org")
+	b := w.member("wrong@example.org")
+	verification := w.browser()
+	verification.signUp("wrong2@example.org")
 	for name, token := range map[string]string{
-		"no token at all": "x", "one that was never mailed": strings.Repeat("A", 43), "one for another purpose": w.tokens(t, "verify-email", "wrong2@example.org")[0],
+		"no token at all": "x", "one that was never mailed": strings.Repeat("A", 43), "one for another purpose": w.tokens("verify-email", "wrong2@example.org")[0],
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.browser(t).reset(t, token, another).wantError(t, http.StatusBadRequest, "VALIDATION_ERROR")
+			w.in(t).browser().reset(token, another).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
 		})
 	}
-	token := w.requestReset(t, "wrong@example.org")[0]
-	w.browser(t).get(t, "/api/auth/verify-email?token="+token).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-	if !b.signedIn(t) {
+	token := w.requestReset("wrong@example.org")[0]
+	w.browser().get("/api/auth/verify-email?token="+token).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	if !b.signedIn() {
 		t.Error("signed out by a wrong token")
 	}
-	w.browser(t).signIn(t, "wrong@example.org", password).want(t, http.StatusOK)
+	w.browser().signIn("wrong@example.org", password).want(http.StatusOK)
 }
 
 func TestAResetTokenWorksForAnHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.member(t, "ada@example.org")
-	tokens := w.requestReset(t, "ada@example.org")
-	w.later(time.Hour - time.Minute)
-	tokens = append(tokens, w.requestReset(t, "ada@example.org")[1])
-	w.later(time.Minute + time.Second)
-	b := w.browser(t)
-	b.reset(t, tokens[0], another).wantError(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	b.reset(t, tokens[1], another).want(t, http.StatusOK)
-	b.signIn(t, "ada@example.org", another).want(t, http.StatusOK)
+	w.member("ada@example.org")
+	tokens := w.requestReset("ada@example.org")
+	w.Pass(time.Hour - time.Minute)
+	tokens = append(tokens, w.requestReset("ada@example.org")[1])
+	w.Pass(time.Minute + time.Second)
+	b := w.browser()
+	b.reset(tokens[0], another).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
+	b.reset(tokens[1], another).want(http.StatusOK)
+	b.signIn("ada@example.org", another).want(http.StatusOK)
 }
 
 func ofManyResetsWithOneTokenOneWins(t *testing.T, w *world) {
-	w.member(t, "race@example.org")
-	token := w.requestReset(t, "race@example.org")[0]
+	w.member("race@example.org")
+	token := w.requestReset("race@example.org")[0]
 	statuses := make(chan int, 6)
 	var wg sync.WaitGroup
 	for range cap(statuses) {
-		b := w.browser(t)
-		wg.Go(func() { statuses <- b.reset(t, token, another).status })
+		b := w.browser()
+		wg.Go(func() { statuses <- b.reset(token, another).Status })
 	}
 	wg.Wait()
 	close(statuses)
@@ -195,106 +195,106 @@ func ofManyResetsWithOneTokenOneWins(t *testing.T, w *world) {
 }
 
 func aResetOpensAnAccountThatWasClosedByFailures(t *testing.T, w *world) {
-	w.member(t, "closed@example.org")
-	b := w.browser(t)
+	w.member("closed@example.org")
+	b := w.browser()
 	for range 5 {
-		b.signIn(t, "closed@example.org", "not the password").want(t, http.StatusUnauthorized)
+		b.signIn("closed@example.org", "not the password").want(http.StatusUnauthorized)
 	}
-	b.signIn(t, "closed@example.org", password).want(t, http.StatusTooManyRequests)
-	b.reset(t, w.requestReset(t, "closed@example.org")[0], another).want(t, http.StatusOK)
-	b.signIn(t, "closed@example.org", another).want(t, http.StatusOK)
+	b.signIn("closed@example.org", password).want(http.StatusTooManyRequests)
+	b.reset(w.requestReset("closed@example.org")[0], another).want(http.StatusOK)
+	b.signIn("closed@example.org", another).want(http.StatusOK)
 }
 
-func (b *browser) change(t *testing.T, current, next string, more ...any) answer {
-	t.Helper()
+func (b *browser) change(current, next string, more ...any) answer {
+	b.Helper()
 	body := map[string]any{"currentPassword": current, "newPassword": next}
 	if len(more) > 0 {
 		body["revokeOtherSessions"] = more[0]
 	}
-	return b.post(t, "/api/auth/change-password", body)
+	return b.post("/api/auth/change-password", body)
 }
 
 func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *world) {
-	b := w.member(t, "change@example.org")
-	elsewhere := w.browser(t)
-	elsewhere.signIn(t, "change@example.org", password).want(t, http.StatusOK)
-	got := b.change(t, password, another).want(t, http.StatusOK)
-	if got.text("user.email") != "change@example.org" || got.at("token") != nil || got.cookie() != nil {
-		t.Errorf("%s", got.body)
+	b := w.member("change@example.org")
+	elsewhere := w.browser()
+	elsewhere.signIn("change@example.org", password).want(http.StatusOK)
+	got := b.change(password, another).want(http.StatusOK)
+	if got.Text("user.email") != "change@example.org" || got.At("token") != nil || got.cookie() != nil {
+		t.Errorf("%s", got.Body)
 	}
-	if !b.signedIn(t) || !elsewhere.signedIn(t) {
+	if !b.signedIn() || !elsewhere.signedIn() {
 		t.Error("somebody was signed out")
 	}
-	if n := w.count(t, `SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`); n != 1 {
 		t.Errorf("%d confirmations", n)
 	}
-	w.browser(t).signIn(t, "change@example.org", password).want(t, http.StatusUnauthorized)
-	w.browser(t).signIn(t, "change@example.org", another).want(t, http.StatusOK)
-	w.browser(t).change(t, another, password).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-	if story := w.story(t, got.text("user.id")); !strings.HasSuffix(story, "user.password_changed v3") {
+	w.browser().signIn("change@example.org", password).want(http.StatusUnauthorized)
+	w.browser().signIn("change@example.org", another).want(http.StatusOK)
+	w.browser().change(another, password).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	if story := w.story(got.Text("user.id")); !strings.HasSuffix(story, "user.password_changed v3") {
 		t.Errorf("events: %s", story)
 	}
 }
 
 func aChangeMaySignEverybodyElseOut(t *testing.T, w *world) {
-	b := w.member(t, "alone@example.org")
-	elsewhere := w.browser(t)
-	elsewhere.signIn(t, "alone@example.org", password).want(t, http.StatusOK)
-	session := b.get(t, "/api/auth/get-session").text("session.id")
-	stolen := w.browser(t).signIn(t, "alone@example.org", password).cookie()
+	b := w.member("alone@example.org")
+	elsewhere := w.browser()
+	elsewhere.signIn("alone@example.org", password).want(http.StatusOK)
+	session := b.get("/api/auth/get-session").Text("session.id")
+	stolen := w.browser().signIn("alone@example.org", password).cookie()
 
-	got := b.change(t, password, another, true).want(t, http.StatusOK)
+	got := b.change(password, another, true).want(http.StatusOK)
 	if got.cookie() == nil || got.cookie().Value == stolen.Value {
 		t.Error("the session kept its key")
 	}
-	if elsewhere.signedIn(t) || !b.signedIn(t) {
+	if elsewhere.signedIn() || !b.signedIn() {
 		t.Error("the other session lives, or this one does not")
 	}
-	if id := b.get(t, "/api/auth/get-session").text("session.id"); id != session {
+	if id := b.get("/api/auth/get-session").Text("session.id"); id != session {
 		t.Error("this session is another one")
 	}
-	if n := w.count(t, `SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`); n != 1 {
 		t.Errorf("%d sessions are left", n)
 	}
 }
 
 func wrongCurrentPasswordsAreCountedLikeSignIns(t *testing.T, w *world) {
-	b := w.member(t, "guess@example.org")
+	b := w.member("guess@example.org")
 	for range 5 {
-		got := b.change(t, "not the password", another).wantError(t, http.StatusBadRequest, "VALIDATION_ERROR")
-		if got.text("error.details.context.code") != "INVALID_PASSWORD" {
-			t.Errorf("%s", got.body)
+		got := b.change("not the password", another).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
+		if got.Text("error.details.context.code") != "INVALID_PASSWORD" {
+			t.Errorf("%s", got.Body)
 		}
 	}
-	b.change(t, password, another).wantError(t, http.StatusTooManyRequests, "RATE_LIMITED")
-	w.browser(t).signIn(t, "guess@example.org", password).wantError(t, http.StatusTooManyRequests, "RATE_LIMITED")
-	if !b.signedIn(t) {
+	b.change(password, another).wantError(http.StatusTooManyRequests, "RATE_LIMITED")
+	w.browser().signIn("guess@example.org", password).wantError(http.StatusTooManyRequests, "RATE_LIMITED")
+	if !b.signedIn() {
 		t.Error("signed out by wrong passwords")
 	}
 }
 
 func aChangeMakesTokensInMailsUseless(t *testing.T, w *world) {
-	b := w.member(t, "useless@example.org")
-	reset := w.requestReset(t, "useless@example.org")[0]
-	b.call(t, http.MethodPatch, "/api/user/profile", map[string]any{"email": "thief@example.org"}).want(t, http.StatusOK)
-	move := w.mailedLinks(t, "change-email", "thief@example.org")[0]
-	b.change(t, password, another).want(t, http.StatusOK)
-	w.browser(t).reset(t, reset, password).wantError(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	w.browser(t).get(t, move).wantError(t, http.StatusUnauthorized, "UNAUTHORIZED")
-	if profile := b.get(t, "/api/user/profile"); profile.text("data.email") != "useless@example.org" || profile.at("data.pendingEmail") != nil {
-		t.Errorf("%s", profile.body)
+	b := w.member("useless@example.org")
+	reset := w.requestReset("useless@example.org")[0]
+	b.call(http.MethodPatch, "/api/user/profile", map[string]any{"email": "thief@example.org"}).want(http.StatusOK)
+	move := w.mailedLinks("change-email", "thief@example.org")[0]
+	b.change(password, another).want(http.StatusOK)
+	w.browser().reset(reset, password).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
+	w.browser().get(move).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	if profile := b.get("/api/user/profile"); profile.Text("data.email") != "useless@example.org" || profile.At("data.pendingEmail") != nil {
+		t.Errorf("%s", profile.Body)
 	}
 }
 
 func badPasswordRequestsNameTheirFields(t *testing.T, w *world) {
-	b := w.member(t, "badfields@example.org")
-	b.post(t, "/api/auth/request-password-reset", map[string]any{}).wantFields(t, "email")
-	b.post(t, "/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).wantFields(t, "redirectTo")
-	b.post(t, "/api/auth/reset-password", map[string]any{}).wantFields(t, "token", "newPassword")
-	b.reset(t, w.requestReset(t, "badfields@example.org")[0], "badfields@example.org").wantFields(t, "newPassword")
-	b.post(t, "/api/auth/change-password", map[string]any{}).wantFields(t, "currentPassword", "newPassword")
-	b.change(t, password, "password123").wantFields(t, "newPassword")
-	b.change(t, password, "badfields@example.org").wantFields(t, "newPassword")
+	b := w.member("badfields@example.org")
+	b.post("/api/auth/request-password-reset", map[string]any{}).wantFields("email")
+	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).wantFields("redirectTo")
+	b.post("/api/auth/reset-password", map[string]any{}).wantFields("token", "newPassword")
+	b.reset(w.requestReset("badfields@example.org")[0], "badfields@example.org").wantFields("newPassword")
+	b.post("/api/auth/change-password", map[string]any{}).wantFields("currentPassword", "newPassword")
+	b.change(password, "password123").wantFields("newPassword")
+	b.change(password, "badfields@example.org").wantFields("newPassword")
 }
 
 // TestAskingForMailDoesTheSameWorkForEverybody watches the database: for an address that
@@ -303,9 +303,9 @@ func badPasswordRequestsNameTheirFields(t *testing.T, w *world) {
 func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.member(t, "proven@example.org")
-	w.browser(t).signUp(t, "unproven@example.org")
-	w.exec(t, `CREATE TABLE work (transaction xid8, what text);
+	w.member("proven@example.org")
+	w.browser().signUp("unproven@example.org")
+	w.Exec(`CREATE TABLE work (transaction xid8, what text);
 		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			INSERT INTO work VALUES (pg_current_xact_id(), TG_OP||' '||TG_TABLE_NAME); RETURN NULL; END $$;
 		CREATE TRIGGER note AFTER INSERT ON mails FOR EACH ROW EXECUTE FUNCTION note();
@@ -317,14 +317,14 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 	} {
 		var first string
 		for email, mailed := range served {
-			mails, proofs := w.count(t, `SELECT count(*) FROM mails`), w.count(t, `SELECT count(*) FROM verification`)
-			w.exec(t, `TRUNCATE work`)
+			mails, proofs := w.Number(`SELECT count(*) FROM mails`), w.Number(`SELECT count(*) FROM verification`)
+			w.Exec(`TRUNCATE work`)
 			w.statements.begin()
 			woken := w.woken.Load()
-			w.browser(t).post(t, path, map[string]any{"email": email}).want(t, http.StatusOK)
+			w.browser().post(path, map[string]any{"email": email}).want(http.StatusOK)
 			sent := w.statements.end()
 			var written string
-			if err := w.pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).Scan(&written); err != nil {
+			if err := w.Pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).Scan(&written); err != nil {
 				t.Fatal(err)
 			}
 			done := fmt.Sprintf("%s; %d woken; %s", written, w.woken.Load()-woken, strings.Join(sent, "\n"))
@@ -338,12 +338,12 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 			if mailed {
 				want = 1
 			}
-			if n, m := w.count(t, `SELECT count(*) FROM mails`)-mails, w.count(t, `SELECT count(*) FROM verification`)-proofs; n != want || m != want {
+			if n, m := w.Number(`SELECT count(*) FROM mails`)-mails, w.Number(`SELECT count(*) FROM verification`)-proofs; n != want || m != want {
 				t.Errorf("%s for %s: %d mails and %d proofs, want %d", path, email, n, m, want)
 			}
 		}
 	}
-	if n := w.count(t, `SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`); n != 0 {
 		t.Errorf("%d mails to nobody", n)
 	}
 }
@@ -351,29 +351,29 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 func TestTheMailedLinkLeadsToAPageThatAsksForAnotherPassword(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{production: true})
-	w.member(t, "ada@example.org")
-	w.requestReset(t, "ada@example.org")
-	link := w.mailedLinks(t, "password-reset", "ada@example.org")[0]
-	token := w.tokens(t, "password-reset", "ada@example.org")[0]
+	w.member("ada@example.org")
+	w.requestReset("ada@example.org")
+	link := w.mailedLinks("password-reset", "ada@example.org")[0]
+	token := w.tokens("password-reset", "ada@example.org")[0]
 	if !strings.HasPrefix(link, "/reset-password?token=") {
 		t.Fatalf("the link leads to %s", link)
 	}
-	before := w.rows(t)
-	page := w.browser(t).get(t, link).want(t, http.StatusOK)
-	policy := page.header.Get("Content-Security-Policy")
+	before := w.rows()
+	page := w.browser().get(link).want(http.StatusOK)
+	policy := page.Header.Get("Content-Security-Policy")
 	if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "form-action 'none'") || strings.Contains(policy, "unsafe") ||
-		page.header.Get("Referrer-Policy") != "no-referrer" || page.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("headers %v", page.header)
+		page.Header.Get("Referrer-Policy") != "no-referrer" || page.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", page.Header)
 	}
-	body := string(page.body)
+	body := page.Body
 	if strings.Contains(body, token) || strings.Contains(body, "style=") || strings.Contains(body, "://") || !strings.Contains(body, `autocomplete="new-password"`) {
 		t.Errorf("%s", body)
 	}
 	for _, asset := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(body, -1) {
-		w.browser(t).get(t, asset[1]).want(t, http.StatusOK)
+		w.browser().get(asset[1]).want(http.StatusOK)
 	}
-	if w.rows(t) != before {
+	if w.rows() != before {
 		t.Error("looking at the page changed something")
 	}
-	w.browser(t).reset(t, token, another).want(t, http.StatusOK)
+	w.browser().reset(token, another).want(http.StatusOK)
 }

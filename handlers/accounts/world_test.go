@@ -4,14 +4,9 @@
 package accounts_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -20,54 +15,37 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
-	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
+	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 	"github.com/codex-platform/codex/domain/identity/smtp"
-	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/web"
-	"github.com/codex-platform/codex/migrations"
-	"github.com/codex-platform/codex/outbox"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
-func TestMain(m *testing.M) {
-	pgtest.Main(m, pgtest.WithTemplate(func(ctx context.Context, url string) error {
-		_, err := migrations.Apply(ctx, url)
-		return err
-	}))
-}
+func TestMain(m *testing.M) { worldtest.Main(m) }
 
 // password is one that the rules like.
 const password = "a quiet winter river"
 
 // world is one installation.
 type world struct {
-	pool *pgxpool.Pool
-	url  string
-	// database and conn are there for what follows from events.
-	database string
-	conn     *nats.Conn
-	// sandbox and payments are the payment provider, there with the bus.
-	sandbox  *sandbox.Server
-	payments *stripe.Client
-	hasher   *argon2id.Hasher
-	mailer   *smtp.Mailer
-	woken    atomic.Int64
+	*worldtest.World
+	hasher *argon2id.Hasher
+	mailer *smtp.Mailer
+	// woken is how often the mailer was woken after a commit.
+	woken *atomic.Int64
 	// statements are those that the installation sends to the database.
-	statements statements
-	// shift is what the installation's clock is ahead of the real one.
-	shift atomic.Int64
+	statements *statements
 }
 
 // statements notes what is sent to the database between begin and end.
@@ -123,7 +101,7 @@ func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 
 type options struct {
 	production bool
-	// bus starts a bus and the consumers.
+	// bus starts a bus with the consumers, and the payment provider.
 	bus bool
 	// limited enforces the limits of the routes.
 	limited bool
@@ -131,246 +109,97 @@ type options struct {
 
 func newWorld(t *testing.T, o options) *world {
 	t.Helper()
-	w := &world{}
-	log := slog.New(slog.DiscardHandler)
-	w.database = pgtest.Database(t)
-	database, err := pgxpool.ParseConfig(w.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	database.ConnConfig.Tracer = &w.statements
-	if w.pool, err = pgxpool.NewWithConfig(context.Background(), database); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.pool.Close)
-	if w.hasher, err = argon2id.New(argon2id.Config{Memory: 64, Iterations: 1}); err != nil {
-		t.Fatal(err)
-	}
-	w.mailer = &smtp.Mailer{Pool: w.pool, Now: w.now, Log: log}
-
-	// The server has to be there before the edge, which is told its address.
-	var handler atomic.Value
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		handler.Load().(http.Handler).ServeHTTP(rw, r)
-	}))
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	cfg := edge.Config{Pool: w.pool, PublicURL: w.url, Development: !o.production, LimitFactor: edge.NoLimits, Workers: w.workers(t), Now: w.now, Log: log}
-	if o.limited {
-		cfg.LimitFactor = 1
-	}
+	w := &world{hasher: worldtest.Passwords(t), woken: &atomic.Int64{}, statements: &statements{}}
+	w.World = worldtest.New(t, worldtest.Options{Pool: func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = w.statements }})
+	w.Workers = worldtest.Must(workersig.NewKeys(workerSecrets...))(t)
+	w.mailer = &smtp.Mailer{Pool: w.Pool, Now: w.Now, Log: w.Logger}
 	if o.bus {
-		cfg.Dispatcher = w.startBus(t, log)
+		w.StartBus(natstest.Server(t), 1)
+		w.StartReactions(reactions.Erasure(w.Now))
+		w.StartSandbox(sandbox.Config{})
+		w.Start((&reactions.CustomerErasure{Pool: w.Pool, Stripe: w.Stripe, Every: 20 * time.Millisecond, Now: w.Now, Log: w.Logger}).Run)
+		w.StartCommands([]commands.Context{commands.Organization{PublicURL: w.URL}, commands.User{}})
 	}
-	e, err := edge.New(cfg,
-		edge.AuthRoutes{Passwords: w.hasher, Committed: func() { w.woken.Add(1) }},
-		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: w.streamTokens(t)}, edge.UserRoutes{Committed: func() { w.woken.Add(1) }},
+	tokens := worldtest.Must(token.NewKeys([]byte("a secret of stream tokens")))(t)
+	committed := func() { w.woken.Add(1) }
+	w.Serve(w.Edge(func(cfg *edge.Config) {
+		cfg.Development = !o.production
+		if o.limited {
+			cfg.LimitFactor = 1
+		}
+	}, edge.AuthRoutes{Passwords: w.hasher, Committed: committed}, edge.UserRoutes{Committed: committed},
+		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: tokens},
 		web.Home{}, web.Invitations{}, web.ResetPassword{},
-		web.Mailbox{Pool: w.pool, Development: !o.production, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler.Store(e.Handler())
+		web.Mailbox{Pool: w.Pool, Development: !o.production, Log: w.Logger}).Handler())
 	return w
 }
 
-func (w *world) startBus(t *testing.T, log *slog.Logger) *bus.Dispatcher {
-	t.Helper()
-	conn, err := bus.Connect(natstest.Server(t).URL(), "accounts-test", log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	w.conn = conn
-	limits := bus.DefaultStreamLimits()
-	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: w.database, Conn: conn, Limits: limits, Log: log, Poll: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, relay.Run)
-	run(t, reactions.New(reactions.Config{Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log}, reactions.Erasure(w.now)).Run)
-	w.startSandbox(t)
-	run(t, (&reactions.CustomerErasure{Pool: w.pool, Stripe: w.payments, Every: 20 * time.Millisecond, Now: w.now, Log: log}).Run)
-	run(t, commands.NewRunner(commands.Config{
-		Pool: w.pool, Conn: conn, Limits: limits, Now: w.now, Log: log,
-	}, []commands.Context{commands.Organization{PublicURL: w.url}, commands.User{}}, nil).Run)
-	dispatcher, err := bus.NewDispatcher(conn, uuid.NewString(), 1, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(dispatcher.Close)
-	return dispatcher
+// in is the world for a subtest.
+func (w *world) in(t *testing.T) *world {
+	inner := *w
+	inner.World = w.In(t)
+	return &inner
 }
-
-func (w *world) startSandbox(t *testing.T) {
-	t.Helper()
-	const key = "sk_test_accounts"
-	var err error
-	if w.sandbox, err = sandbox.Start(context.Background(), sandbox.Config{SecretKey: key}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := w.sandbox.Stop(ctx); err != nil {
-			t.Errorf("stop the sandbox: %v", err)
-		}
-	})
-	if w.payments, err = stripe.New(stripe.Config{SecretKey: key, BackendURL: w.sandbox.URL(), Timeout: 5 * time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.payments.Close)
-}
-
-// run runs f until the test ends.
-func run(t *testing.T, f func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- f(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case <-stopped:
-		case <-time.After(20 * time.Second):
-			t.Error("a part of the installation does not stop")
-		}
-	})
-}
-
-// eventually waits until a count is what is wanted.
-func (w *world) eventually(t *testing.T, want int, sql string, args ...any) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for got := w.count(t, sql, args...); got != want; got = w.count(t, sql, args...) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d, want %d: %s", got, want, sql)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.shift.Load())) }
-
-// later moves the installation's clock.
-func (w *world) later(d time.Duration) { w.shift.Add(int64(d)) }
 
 // browser is a client that keeps its cookies and follows no redirect.
 type browser struct {
-	w      *world
-	client *http.Client
+	*world
+	jar http.CookieJar
 }
 
-func (w *world) browser(t *testing.T) *browser {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &browser{w: w, client: &http.Client{
-		Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+func (w *world) browser() *browser {
+	w.Helper()
+	return &browser{w, worldtest.Must(cookiejar.New(nil))(w)}
 }
+
+// in is the browser for a subtest.
+func (b *browser) in(t *testing.T) *browser { return &browser{b.world.in(t), b.jar} }
 
 // answer is a response, read.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
+type answer struct{ worldtest.Answer }
+
+func (b *browser) call(method, path string, body any, headers ...string) answer {
+	b.Helper()
+	header := worldtest.Pairs(headers...)
+	if _, given := header["Origin"]; !given && (body != nil || method == http.MethodPost) {
+		header["Origin"] = b.URL
+	}
+	return answer{b.Send(worldtest.Request{Method: method, Path: path, Body: body, Header: header, Jar: b.jar})}
 }
 
-// at returns the value at a dotted path of a JSON body, nil when there is none.
-func (a answer) at(path string) any {
-	var value any
-	if json.Unmarshal(a.body, &value) != nil {
-		return nil
-	}
-	for part := range strings.SplitSeq(path, ".") {
-		object, _ := value.(map[string]any)
-		value = object[part]
-	}
-	return value
+func (b *browser) post(path string, body any) answer {
+	b.Helper()
+	return b.call(http.MethodPost, path, body)
 }
 
-func (a answer) text(path string) string {
-	s, _ := a.at(path).(string)
-	return s
+func (b *browser) get(path string) answer {
+	b.Helper()
+	return b.call(http.MethodGet, path, nil)
 }
 
-func (b *browser) call(t *testing.T, method, path string, body any, headers ...string) answer {
-	t.Helper()
-	var payload io.Reader
-	if raw, ok := body.(string); ok {
-		payload = strings.NewReader(raw)
-	} else if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), method, b.w.url+path, payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("Origin", b.w.url)
-	} else if method == http.MethodPost {
-		request.Header.Set("Origin", b.w.url)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := b.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	read, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{status: response.StatusCode, header: response.Header, body: read}
-}
-
-func (b *browser) post(t *testing.T, path string, body any) answer {
-	t.Helper()
-	return b.call(t, http.MethodPost, path, body)
-}
-
-func (b *browser) get(t *testing.T, path string) answer {
-	t.Helper()
-	return b.call(t, http.MethodGet, path, nil)
-}
-
-func (a answer) want(t *testing.T, status int) answer {
-	t.Helper()
-	if a.status != status {
-		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+func (a answer) want(status int) answer {
+	a.T.Helper()
+	if a.Status != status {
+		a.T.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
 	}
 	return a
 }
 
 // wantError checks the envelope of a refusal.
-func (a answer) wantError(t *testing.T, status int, code string) answer {
-	t.Helper()
-	a.want(t, status)
-	if a.text("error.code") != code || a.text("error.message") == "" {
-		t.Fatalf("error %s, want code %s", a.body, code)
+func (a answer) wantError(status int, code string) answer {
+	a.T.Helper()
+	a.want(status)
+	if a.Text("error.code") != code || a.Text("error.message") == "" {
+		a.T.Fatalf("error %s, want code %s", a.Body, code)
 	}
 	return a
 }
 
 // wantFields checks that a 400 names exactly these fields.
-func (a answer) wantFields(t *testing.T, paths ...string) {
-	t.Helper()
-	a.wantError(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	details, _ := a.at("error.details").([]any)
+func (a answer) wantFields(paths ...string) {
+	a.T.Helper()
+	a.wantError(http.StatusBadRequest, "VALIDATION_ERROR")
+	details, _ := a.At("error.details").([]any)
 	var got []string
 	for _, detail := range details {
 		field, _ := detail.(map[string]any)
@@ -378,13 +207,13 @@ func (a answer) wantFields(t *testing.T, paths ...string) {
 		got = append(got, path)
 	}
 	if strings.Join(got, ",") != strings.Join(paths, ",") {
-		t.Errorf("fields %v, want %v: %s", got, paths, a.body)
+		a.T.Errorf("fields %v, want %v: %s", got, paths, a.Body)
 	}
 }
 
 // cookie returns the session cookie that an answer sets, nil when it sets none.
 func (a answer) cookie() *http.Cookie {
-	response := http.Response{Header: a.header}
+	response := http.Response{Header: a.Header}
 	for _, c := range response.Cookies() {
 		if c.Name == "codex-session" {
 			return c
@@ -393,117 +222,101 @@ func (a answer) cookie() *http.Cookie {
 	return nil
 }
 
-func (b *browser) signedIn(t *testing.T) bool {
-	t.Helper()
-	body := string(b.get(t, "/api/auth/get-session").want(t, http.StatusOK).body)
+func (b *browser) signedIn() bool {
+	b.Helper()
+	body := b.get("/api/auth/get-session").want(http.StatusOK).Body
 	return body != "null"
 }
 
 // signUp makes an unverified account.
-func (b *browser) signUp(t *testing.T, email string) answer {
-	t.Helper()
-	return b.post(t, "/api/auth/sign-up/email", map[string]any{"name": "Ada", "email": email, "password": password}).want(t, http.StatusOK)
+func (b *browser) signUp(email string) answer {
+	b.Helper()
+	return b.post("/api/auth/sign-up/email", map[string]any{"name": "Ada", "email": email, "password": password}).want(http.StatusOK)
 }
 
-func (b *browser) signIn(t *testing.T, email, secret string) answer {
-	t.Helper()
-	return b.post(t, "/api/auth/sign-in/email", map[string]any{"email": email, "password": secret})
+func (b *browser) signIn(email, secret string) answer {
+	b.Helper()
+	return b.post("/api/auth/sign-in/email", map[string]any{"email": email, "password": secret})
 }
 
 var linkPattern = regexp.MustCompile(`https?://\S+[?&]token=\S+`)
 
 // links returns the verification links that were mailed to an address, oldest first.
-func (w *world) links(t *testing.T, email string) []string {
-	t.Helper()
-	return w.mailedLinks(t, "verify-email", email)
+func (w *world) links(email string) []string {
+	w.Helper()
+	return w.mailedLinks("verify-email", email)
 }
 
 // mailedLinks returns the links with a token in the mails of a template to an
 // address, oldest first.
-func (w *world) mailedLinks(t *testing.T, template, email string) []string {
-	t.Helper()
-	rows, err := w.pool.Query(t.Context(), `SELECT text_body FROM mails WHERE template = $1 AND recipient = $2 ORDER BY created_at, id`, template, email)
+func (w *world) mailedLinks(template, email string) []string {
+	w.Helper()
+	rows, err := w.Pool.Query(w.Context(), `SELECT text_body FROM mails WHERE template = $1 AND recipient = $2 ORDER BY created_at, id`, template, email)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	bodies, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	var links []string
 	for _, body := range bodies {
-		links = append(links, strings.TrimPrefix(linkPattern.FindString(body), w.url))
+		links = append(links, strings.TrimPrefix(linkPattern.FindString(body), w.URL))
 	}
 	return links
 }
 
 // member makes a verified account, signed in.
-func (w *world) member(t *testing.T, email string) *browser {
-	t.Helper()
-	b := w.browser(t)
-	b.signUp(t, email)
-	links := w.links(t, email)
-	b.get(t, links[len(links)-1]).want(t, http.StatusFound)
+func (w *world) member(email string) *browser {
+	w.Helper()
+	b := w.browser()
+	b.signUp(email)
+	links := w.links(email)
+	b.get(links[len(links)-1]).want(http.StatusFound)
 	return b
 }
 
 // creator makes a verified creator, signed in.
-func (w *world) creator(t *testing.T, email string) *browser {
-	t.Helper()
-	b := w.member(t, email)
-	w.exec(t, `UPDATE users SET role = 'creator' WHERE email = $1`, email)
+func (w *world) creator(email string) *browser {
+	w.Helper()
+	b := w.member(email)
+	w.Exec(`UPDATE users SET role = 'creator' WHERE email = $1`, email)
 	return b
 }
 
-func (w *world) exec(t *testing.T, sql string, args ...any) {
-	t.Helper()
-	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (w *world) count(t *testing.T, sql string, args ...any) int {
-	t.Helper()
-	var n int
-	if err := w.pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // rows is how many rows all of identity has: refused requests must not change it.
-func (w *world) rows(t *testing.T) int {
-	t.Helper()
-	return w.count(t, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM sessions)
+func (w *world) rows() int {
+	w.Helper()
+	return w.Number(`SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM sessions)
 		+ (SELECT count(*) FROM verification) + (SELECT count(*) FROM mails) + (SELECT count(*) FROM organizations)
 		+ (SELECT count(*) FROM organization_memberships) + (SELECT count(*) FROM outbox)`)
 }
 
 // story returns the events of an aggregate as "type vN", in order, and checks that
 // each can be decoded and holds nothing personal.
-func (w *world) story(t *testing.T, aggregate string) string {
-	t.Helper()
-	rows, err := w.pool.Query(t.Context(), `SELECT type, version, tenant, actor_id, causation_id, correlation_id, data FROM outbox WHERE aggregate_id = $1 ORDER BY version`, aggregate)
+func (w *world) story(aggregate string) string {
+	w.Helper()
+	rows, err := w.Pool.Query(w.Context(), `SELECT type, version, tenant, actor_id, causation_id, correlation_id, data FROM outbox WHERE aggregate_id = $1 ORDER BY version`, aggregate)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	var told []string
 	var e events.Event
 	_, err = pgx.ForEachRow(rows, []any{&e.Type, &e.Version, &e.Tenant, &e.ActorID, &e.CausationID, &e.CorrelationID, &e.Data}, func() error {
 		if _, err := e.Decode(); err != nil {
-			t.Error(err)
+			w.Error(err)
 		}
 		if e.Tenant == "" || e.ActorID == "" || e.CausationID == "" || e.CorrelationID == "" {
-			t.Errorf("event %s lacks a part of its envelope: %+v", e.Type, e)
+			w.Errorf("event %s lacks a part of its envelope: %+v", e.Type, e)
 		}
 		if strings.Contains(string(e.Data), "@") || strings.Contains(string(e.Data), "Ada") {
-			t.Errorf("event %s holds personal data: %s", e.Type, e.Data)
+			w.Errorf("event %s holds personal data: %s", e.Type, e.Data)
 		}
 		told = append(told, e.Type+" v"+string(rune('0'+e.Version)))
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	return strings.Join(told, ", ")
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/worldtest"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -38,7 +39,7 @@ const (
 func runChild(role string) int {
 	ctx := context.Background()
 	die := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }
-	conn, err := bus.Connect(os.Getenv(childBus), "child", quiet())
+	conn, err := bus.Connect(os.Getenv(childBus), "child", worldtest.Logger())
 	if err != nil {
 		return 1
 	}
@@ -50,19 +51,19 @@ func runChild(role string) int {
 	switch role {
 	case "runner":
 		err = commands.NewRunner(commands.Config{
-			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: quiet(), AfterCommit: die,
+			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(), AfterCommit: die,
 		}, []commands.Context{commands.Content{}}, nil).Run(ctx)
 	case "uploads: not put together", "uploads: put together":
 		var store *s3.Bucket
 		if store, err = openStore(os.Getenv(childStore)); err == nil {
 			err = commands.NewRunner(commands.Config{
-				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: quiet(),
+				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(),
 			}, nil, []commands.External{&commands.Uploads{Store: dyingStore{store, role, die}}}).Run(ctx)
 		}
 	case "relay":
 		var relay *outbox.Relay
 		relay, err = outbox.NewRelay(outbox.RelayConfig{
-			DatabaseURL: os.Getenv(childDatabase), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: quiet(), AfterPublish: die,
+			DatabaseURL: os.Getenv(childDatabase), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(), AfterPublish: die,
 		})
 		if err == nil {
 			err = relay.Run(ctx)
@@ -100,35 +101,35 @@ func openStore(endpoint string) (*s3.Bucket, error) {
 
 // startChild starts a role in a process of its own. wait returns when it died by
 // its own SIGKILL.
-func (w *world) startChild(t *testing.T, role string, more ...string) (wait func()) {
-	t.Helper()
+func (w *world) startChild(role string, more ...string) (wait func()) {
+	w.Helper()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childRole+"="+role, childDatabase+"="+w.database, childBus+"="+w.bus.URL())
+	child.Env = append(os.Environ(), childRole+"="+role, childDatabase+"="+w.Database, childBus+"="+w.Bus.URL())
 	child.Env = append(child.Env, more...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	if err := child.Start(); err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	t.Cleanup(func() { _ = child.Process.Kill() })
+	w.Cleanup(func() { _ = child.Process.Kill() })
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("child said %q, %v", line, err)
+		w.Fatalf("child said %q, %v", line, err)
 	}
 	return func() {
-		t.Helper()
+		w.Helper()
 		died := make(chan error, 1)
 		go func() { died <- child.Wait() }()
 		select {
 		case <-died:
 			status, ok := child.ProcessState.Sys().(syscall.WaitStatus)
 			if !ok || status.Signal() != syscall.SIGKILL {
-				t.Fatalf("the child ended otherwise: %v", child.ProcessState)
+				w.Fatalf("the child ended otherwise: %v", child.ProcessState)
 			}
 		case <-time.After(30 * time.Second):
-			t.Fatal("the child did not reach the point where it dies")
+			w.Fatal("the child did not reach the point where it dies")
 		}
 	}
 }
@@ -136,26 +137,26 @@ func (w *world) startChild(t *testing.T, role string, more ...string) (wait func
 func TestARunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRelay(t)
-	killed := w.startChild(t, "runner")
+	w.StartRelay()
+	killed := w.startChild("runner")
 	cmd := w.create("killed")
 	answered := make(chan events.Reply, 1)
-	go func() { answered <- w.send(t, cmd) }()
+	go func() { answered <- w.send(cmd) }()
 	killed()
 	// Committed, not acknowledged, not answered.
-	if n := w.number(t, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID); n != 1 {
 		t.Fatalf("the runner died before its commit")
 	}
-	w.startRunner(t)
+	w.startRunner()
 	again := cmd // the client tries again with the same key
-	if reply := w.send(t, again); reply.Status != 201 {
+	if reply := w.send(again); reply.Status != 201 {
 		t.Errorf("second try = %d %s", reply.Status, reply.Body)
 	}
 	<-answered // the same outcome reached the first one as well
-	if n := w.number(t, `SELECT count(*) FROM content`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM content`); n != 1 {
 		t.Errorf("%d items, want 1", n)
 	}
-	w.assertWhole(t)
+	w.assertWhole()
 }
 
 func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testing.T) {
@@ -174,35 +175,35 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			}
 			file := strings.Repeat("a film", 1000)
 			item, key := uuid.NewString(), w.creator+"/originals/"+uuid.NewString()+"/a.mp4"
-			w.exec(t, `INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
+			w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
 				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`, item, w.creator, len(file), key)
 			runner := func() (stop func()) {
-				return run(t, commands.NewRunner(w.config(), nil, []commands.External{&commands.Uploads{Store: store}}).Run)
+				return w.Start(commands.NewRunner(w.config(), nil, []commands.External{&commands.Uploads{Store: store}}).Run)
 			}
 			stop := runner()
-			if reply := w.send(t, newCommand("upload.open", w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
+			if reply := w.send(newCommand("upload.open", w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
 				t.Fatalf("open = %d %s", reply.Status, reply.Body)
 			}
 			stop()
 			var upload, storeID string
-			if err := w.pool.QueryRow(t.Context(), `SELECT id, store_id FROM media_uploads`).Scan(&upload, &storeID); err != nil {
+			if err := w.Pool.QueryRow(t.Context(), `SELECT id, store_id FROM media_uploads`).Scan(&upload, &storeID); err != nil {
 				t.Fatal(err)
 			}
-			w.sendPart(t, store, key, storeID, file)
+			w.sendPart(store, key, storeID, file)
 
-			killed := w.startChild(t, c.role, childStore+"="+endpoint)
+			killed := w.startChild(c.role, childStore+"="+endpoint)
 			cmd := newCommand("upload.complete", w.creator, item, media.EndParts{UploadID: upload})
 			answered := make(chan events.Reply, 1)
 			go func() {
 				defer close(answered)
-				answered <- w.send(t, cmd)
+				answered <- w.send(cmd)
 			}()
 			killed()
 			// The first transaction is committed, the second is not.
-			if n := w.number(t, `SELECT count(*) FROM media_uploads WHERE status = 'completing'`); n != 1 {
+			if n := w.Number(`SELECT count(*) FROM media_uploads WHERE status = 'completing'`); n != 1 {
 				t.Fatal("the runner died before its first commit")
 			}
-			if n := w.number(t, `SELECT count(*) FROM commands WHERE id = $1 AND status <> 'accepted'`, cmd.ID); n != 0 {
+			if n := w.Number(`SELECT count(*) FROM commands WHERE id = $1 AND status <> 'accepted'`, cmd.ID); n != 0 {
 				t.Fatal("the runner died after its second commit")
 			}
 			if _, err := store.Head(t.Context(), key); (err == nil) != c.there {
@@ -213,10 +214,10 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			if reply := <-answered; reply.Status != http.StatusOK {
 				t.Errorf("complete = %d %s", reply.Status, reply.Body)
 			}
-			if reply := w.send(t, cmd); reply.Status != http.StatusOK {
+			if reply := w.send(cmd); reply.Status != http.StatusOK {
 				t.Errorf("once more = %d %s", reply.Status, reply.Body)
 			}
-			if n := w.number(t, `SELECT count(*) FROM media_uploads WHERE status = 'completed'`); n != 1 {
+			if n := w.Number(`SELECT count(*) FROM media_uploads WHERE status = 'completed'`); n != 1 {
 				t.Errorf("%d completed uploads", n)
 			}
 			if info, err := store.Head(t.Context(), key); err != nil || info.Size != int64(len(file)) {
@@ -230,43 +231,43 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 }
 
 // sendPart sends a file as the only part of an upload, as its creator does.
-func (w *world) sendPart(t *testing.T, store *s3.Bucket, key, upload, file string) {
-	t.Helper()
-	address, err := store.PresignPart(t.Context(), key, upload, 1, int64(len(file)), time.Minute)
+func (w *world) sendPart(store *s3.Bucket, key, upload, file string) {
+	w.Helper()
+	address, err := store.PresignPart(w.Context(), key, upload, 1, int64(len(file)), time.Minute)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, address, strings.NewReader(file))
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodPut, address, strings.NewReader(file))
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
-		t.Fatalf("put the part: %s", response.Status)
+		w.Fatalf("put the part: %s", response.Status)
 	}
 }
 
 func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	for i := range 50 {
-		w.send(t, w.create(slug(i)))
+		w.send(w.create(slug(i)))
 	}
-	killed := w.startChild(t, "relay")
+	killed := w.startChild("relay")
 	killed()
-	if n := len(w.onStream(t)); n == 0 {
+	if n := len(w.onStream()); n == 0 {
 		t.Fatal("the relay died before it published")
 	}
-	if n := w.number(t, `SELECT count(*) FROM outbox WHERE published_at IS NULL`); n == 0 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE published_at IS NULL`); n == 0 {
 		t.Fatal("the relay died after it marked")
 	}
-	w.startRelay(t)
-	w.assertWhole(t)
-	for id, n := range w.onStream(t) {
+	w.StartRelay()
+	w.assertWhole()
+	for id, n := range w.onStream() {
 		if n != 1 {
 			t.Errorf("event %s is on the stream %d times", id, n)
 		}
@@ -277,8 +278,8 @@ func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 func TestALostJetStreamDirectoryLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
-	w.startRelay(t)
+	w.startRunner()
+	w.StartRelay()
 	sweep(t, w)
 	const total = 400
 	var wait sync.WaitGroup
@@ -287,20 +288,20 @@ func TestALostJetStreamDirectoryLosesNothing(t *testing.T) {
 			for i := worker; i < total; i += 8 {
 				cmd := w.create(slug(i))
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-				if _, err := w.dispatcher.Send(ctx, cmd); err != nil {
-					w.accept(t, cmd) // what the edge does before it says 202
+				if _, err := w.Dispatcher.Send(ctx, cmd); err != nil {
+					w.accept(cmd) // what the edge does before it says 202
 				}
 				cancel()
 			}
 		})
 	}
-	w.eventually(t, 1, `SELECT (count(*) > 100)::int FROM content`)
-	w.bus.StopAndWipe(t)
+	w.Eventually(1, `SELECT (count(*) > 100)::int FROM content`)
+	w.Bus.StopAndWipe(t)
 	wait.Wait()
-	w.eventually(t, 0, `SELECT count(*) FROM commands WHERE status = 'accepted'`)
-	w.eventually(t, total, `SELECT count(*) FROM content`)
-	if n := w.number(t, `SELECT count(*) FROM outbox`); n != total {
+	w.Eventually(0, `SELECT count(*) FROM commands WHERE status = 'accepted'`)
+	w.Eventually(total, `SELECT count(*) FROM content`)
+	if n := w.Number(`SELECT count(*) FROM outbox`); n != total {
 		t.Errorf("%d events, want %d", n, total)
 	}
-	w.assertWhole(t)
+	w.assertWhole()
 }

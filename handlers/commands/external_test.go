@@ -33,14 +33,14 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	calls := slow{began: make(chan struct{}, 9), end: make(chan struct{})}
-	run(t, commands.NewRunner(w.config(), nil, []commands.External{calls}).Run)
+	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls}).Run)
 	cmd := newCommand("upload.complete", w.creator, uuid.NewString(), struct{}{})
-	w.accept(t, cmd)
+	w.accept(cmd)
 	sweep(t, w)
 	<-calls.began
 
 	later := func(d time.Duration) *commands.Sweeper {
-		return &commands.Sweeper{Pool: w.pool, Dispatcher: w.dispatcher, Now: func() time.Time { return time.Now().Add(d) }, Log: w.log}
+		return &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: func() time.Time { return time.Now().Add(d) }, Log: w.Logger}
 	}
 	if n, err := later(30 * time.Second).Sweep(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d commands were sent again during their call, %v", n, err)
@@ -50,5 +50,5 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 		t.Errorf("%d commands were sent again after the call's time, want 1 (%v)", n, err)
 	}
 	close(calls.end)
-	w.eventually(t, 1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID)
+	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID)
 }

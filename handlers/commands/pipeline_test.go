@@ -21,15 +21,15 @@ import (
 func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
-	w.startRelay(t)
+	w.startRunner()
+	w.StartRelay()
 	cmd := w.create("first")
-	reply := w.send(t, cmd)
+	reply := w.send(cmd)
 	if reply.Status != http.StatusCreated || !strings.Contains(string(reply.Body), `"slug":"first"`) {
 		t.Fatalf("reply = %d %s", reply.Status, reply.Body)
 	}
-	w.assertWhole(t)
-	if n := w.number(t, `SELECT count(*) FROM outbox WHERE type = 'content.created' AND causation_id = $1 AND tenant = $2`, cmd.ID, w.creator); n != 1 {
+	w.assertWhole()
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'content.created' AND causation_id = $1 AND tenant = $2`, cmd.ID, w.creator); n != 1 {
 		t.Errorf("%d events content.created, want 1", n)
 	}
 }
@@ -37,23 +37,23 @@ func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
 func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	cmd := w.create("once")
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
 			again := cmd
 			again.AggregateID = uuid.NewString() // a retry may make another id, in another partition
-			if reply := w.send(t, again); reply.Status != http.StatusCreated {
+			if reply := w.send(again); reply.Status != http.StatusCreated {
 				t.Errorf("reply = %d %s", reply.Status, reply.Body)
 			}
 		})
 	}
 	wait.Wait()
-	if n := w.number(t, `SELECT count(*) FROM content`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM content`); n != 1 {
 		t.Errorf("%d items, want 1", n)
 	}
-	if n := w.number(t, `SELECT count(*) FROM outbox`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox`); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 }
@@ -61,15 +61,15 @@ func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
 func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	first := w.create("one")
-	w.send(t, first)
+	w.send(first)
 	second := w.create("two")
 	second.ID = first.ID
-	if reply := w.send(t, second); reply.PayloadHash != first.PayloadHash() {
+	if reply := w.send(second); reply.PayloadHash != first.PayloadHash() {
 		t.Errorf("the reply must show that the id belongs to another payload")
 	}
-	if n := w.number(t, `SELECT count(*) FROM content WHERE slug = 'two'`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM content WHERE slug = 'two'`); n != 0 {
 		t.Errorf("the second payload was applied")
 	}
 }
@@ -77,11 +77,11 @@ func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
 func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	statuses := make(chan int, 32)
 	var wait sync.WaitGroup
 	for range cap(statuses) {
-		wait.Go(func() { statuses <- w.send(t, w.create("wanted")).Status })
+		wait.Go(func() { statuses <- w.send(w.create("wanted")).Status })
 	}
 	wait.Wait()
 	close(statuses)
@@ -92,7 +92,7 @@ func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
 	if count[http.StatusCreated] != 1 || count[http.StatusConflict] != 31 {
 		t.Errorf("statuses = %v, want one 201 and 31 times 409", count)
 	}
-	if n := w.number(t, `SELECT count(*) FROM dead_letters`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM dead_letters`); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }
@@ -110,45 +110,45 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 		newCommand("content.delete", w.creator, id, content.Delete{}),
 	}
 	for _, cmd := range cmds { // sent before anyone consumes, so they are one batch
-		w.accept(t, cmd)
-		if err := w.dispatcher.Publish(context.Background(), cmd); err != nil {
+		w.accept(cmd)
+		if err := w.Dispatcher.Publish(context.Background(), cmd); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.startRunner(t)
+	w.startRunner()
 	sweep(t, w)
-	w.eventually(t, 4, `SELECT count(*) FROM commands WHERE status = 'applied'`)
-	if n := w.number(t, `SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`, id); n != 4 {
+	w.Eventually(4, `SELECT count(*) FROM commands WHERE status = 'applied'`)
+	if n := w.Number(`SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`, id); n != 4 {
 		t.Errorf("version = %d, want 4", n)
 	}
 }
 
 func sweep(t *testing.T, w *world) {
 	t.Helper()
-	s := &commands.Sweeper{Pool: w.pool, Dispatcher: w.dispatcher, After: 100 * time.Millisecond, Now: time.Now, Log: w.log}
-	run(t, s.Run)
+	s := &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, After: 100 * time.Millisecond, Now: time.Now, Log: w.Logger}
+	w.Start(s.Run)
 }
 
 func TestTheSweeperSendsWhatGotLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	cmd := w.create("lost")
-	w.accept(t, cmd) // and the edge died before it published
+	w.accept(cmd) // and the edge died before it published
 	sweep(t, w)
-	w.eventually(t, 1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied' AND envelope IS NULL`, cmd.ID)
+	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied' AND envelope IS NULL`, cmd.ID)
 }
 
 func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cmd := w.create("late")
-	w.accept(t, cmd)
-	w.exec(t, `UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
-	w.startRunner(t)
+	w.accept(cmd)
+	w.Exec(`UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
+	w.startRunner()
 	sweep(t, w)
-	w.eventually(t, 1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`, cmd.ID)
-	if n := w.number(t, `SELECT count(*) FROM content`) + w.number(t, `SELECT count(*) FROM outbox`); n != 0 {
+	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`, cmd.ID)
+	if n := w.Number(`SELECT count(*) FROM content`) + w.Number(`SELECT count(*) FROM outbox`); n != 0 {
 		t.Errorf("the refused command left a trace")
 	}
 }
@@ -175,21 +175,21 @@ func (u poisonousUnit) Decide(i int, now time.Time) (commands.Outcome, error) {
 func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t, poisonous{})
+	w.startRunner(poisonous{})
 	var wait sync.WaitGroup
 	for i := range 20 {
 		wait.Go(func() {
-			if reply := w.send(t, w.create(slug(i))); reply.Status != http.StatusCreated {
+			if reply := w.send(w.create(slug(i))); reply.Status != http.StatusCreated {
 				t.Errorf("neighbour = %d %s", reply.Status, reply.Body)
 			}
 		})
 	}
-	reply := w.send(t, w.create("poison"))
+	reply := w.send(w.create("poison"))
 	wait.Wait()
 	if reply.Status != http.StatusInternalServerError || !strings.Contains(string(reply.Body), "INTERNAL_ERROR") {
 		t.Errorf("poison = %d %s", reply.Status, reply.Body)
 	}
-	if n := w.number(t, `SELECT count(*) FROM dead_letters WHERE consumer = 'content'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM dead_letters WHERE consumer = 'content'`); n != 1 {
 		t.Errorf("%d dead letters, want 1", n)
 	}
 }
@@ -197,34 +197,34 @@ func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
 func TestACommandNobodyKnowsIsGivenUpAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
+	w.startRunner()
 	unknown := w.create("unknown")
 	unknown.Type = "content.explode"
 	garbled := w.create("garbled")
 	garbled.Payload = []byte(`{"title":7}`)
 	for _, cmd := range []events.Command{unknown, garbled} {
-		if reply := w.send(t, cmd); reply.Status != http.StatusInternalServerError {
+		if reply := w.send(cmd); reply.Status != http.StatusInternalServerError {
 			t.Errorf("%s = %d %s", cmd.Type, reply.Status, reply.Body)
 		}
 	}
-	if reply := w.send(t, w.create("next")); reply.Status != http.StatusCreated {
+	if reply := w.send(w.create("next")); reply.Status != http.StatusCreated {
 		t.Errorf("the next one = %d", reply.Status)
 	}
-	w.eventually(t, 2, `SELECT count(*) FROM dead_letters`)
+	w.Eventually(2, `SELECT count(*) FROM dead_letters`)
 }
 
 func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
-	w.send(t, w.create("before")) // the stream exists now
+	w.startRunner()
+	w.send(w.create("before")) // the stream exists now
 	for _, body := range []string{"not json", `{"id":"x"}`, `{"id":"` + uuid.NewString() + `","type":"media.create"}`} {
-		if err := w.conn.Publish(events.CommandSubject("content.create", 0), []byte(body)); err != nil {
+		if err := w.Conn.Publish(events.CommandSubject("content.create", 0), []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.eventually(t, 3, `SELECT count(*) FROM dead_letters`)
-	if reply := w.send(t, w.create("after")); reply.Status != http.StatusCreated {
+	w.Eventually(3, `SELECT count(*) FROM dead_letters`)
+	if reply := w.send(w.create("after")); reply.Status != http.StatusCreated {
 		t.Errorf("after = %d", reply.Status)
 	}
 }
@@ -232,9 +232,9 @@ func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(t)
-	w.send(t, w.create("before"))
-	tx, err := w.pool.Begin(context.Background())
+	w.startRunner()
+	w.send(w.create("before"))
+	tx, err := w.Pool.Begin(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,9 +243,9 @@ func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := make(chan events.Reply, 1)
-	go func() { answered <- w.send(t, w.create("delayed")) }()
-	w.eventually(t, 1, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
-	w.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	go func() { answered <- w.send(w.create("delayed")) }()
+	w.Eventually(1, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	w.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
 	if err := tx.Rollback(context.Background()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		t.Fatal(err)
 	}
@@ -257,23 +257,23 @@ func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 func TestStoppingTheRunnerLeavesNoBatchHalfDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.startRunner(t)
-	w.startRelay(t)
+	stop := w.startRunner()
+	w.StartRelay()
 	var wait sync.WaitGroup
 	for i := range 200 {
 		cmd := w.create(slug(i))
-		w.accept(t, cmd)
-		wait.Go(func() { _ = w.dispatcher.Publish(context.Background(), cmd) })
+		w.accept(cmd)
+		wait.Go(func() { _ = w.Dispatcher.Publish(context.Background(), cmd) })
 		if i == 100 {
 			stop()
 		}
 	}
 	wait.Wait()
-	w.startRunner(t)
+	w.startRunner()
 	sweep(t, w)
-	w.eventually(t, 200, `SELECT count(*) FROM commands WHERE status = 'applied'`)
-	if n := w.number(t, `SELECT count(*) FROM content`); n != 200 {
+	w.Eventually(200, `SELECT count(*) FROM commands WHERE status = 'applied'`)
+	if n := w.Number(`SELECT count(*) FROM content`); n != 200 {
 		t.Errorf("%d items, want 200", n)
 	}
-	w.assertWhole(t)
+	w.assertWhole()
 }

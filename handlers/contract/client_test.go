@@ -1,9 +1,7 @@
 package contract_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -11,22 +9,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // client is a client of the original: it keeps every cookie, sends Origin, follows no
 // redirect, and knows nothing that the contract of the original does not say.
 type client struct {
 	*world
-	browser *http.Client
+	jar http.CookieJar
 	// followed are the routes that were used, by all clients of a test.
 	followed map[string]bool
 }
 
 func (w *world) newClient(followed map[string]bool) *client {
-	jar := must(cookiejar.New(nil))(w.T)
-	return &client{world: w, followed: followed, browser: &http.Client{
-		Jar: jar, Timeout: within, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &client{world: w, followed: followed, jar: worldtest.Must(cookiejar.New(nil))(w)}
 }
 
 var placeholder = regexp.MustCompile(`:\w+`)
@@ -58,34 +55,15 @@ func (c *client) with(headers map[string]string, route string, body any, args ..
 	if query != "" {
 		path += "?" + query
 	}
-	var content io.Reader = http.NoBody
-	kind := ""
-	switch b := body.(type) {
-	case nil:
-	case []byte:
-		content = bytes.NewReader(b)
-	default:
-		content, kind = bytes.NewReader(must(json.Marshal(b))(c.T)), "application/json"
-	}
-	req := must(http.NewRequestWithContext(c.Context(), method, c.url+path, content))(c.T)
-	req.Header.Set("Origin", c.url)
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
-	}
-	for k, v := range headers {
-		req.Header.Set(k, v)
-	}
-	resp := must(c.browser.Do(req))(c.T)
-	defer resp.Body.Close()
-	return got{answer{resp.StatusCode, resp.Header, must(io.ReadAll(resp.Body))(c.T)}, c.T, route}
+	return got{c.send(request{Method: method, Path: path, Body: body, Header: headers, Jar: c.jar}), c.T, route}
 }
 
 // is checks the status, and ends the test when it is another one: what follows rests
 // on it.
 func (g got) is(status int) got {
 	g.t.Helper()
-	if g.status != status {
-		g.t.Fatalf("%s: %d instead of %d: %s", g.route, g.status, status, g.raw)
+	if g.Status != status {
+		g.t.Fatalf("%s: %d instead of %d: %s", g.route, g.Status, status, g.Body)
 	}
 	return g
 }
@@ -98,13 +76,13 @@ func (g got) has(paths ...string) got {
 		if i := strings.LastIndex(path, "."); i >= 0 {
 			parent, name = path[:i], path[i+1:]
 		}
-		object := g.at(parent)
+		object := g.At(parent)
 		if parent == "" {
-			_ = json.Unmarshal(g.raw, &object)
+			_ = json.Unmarshal([]byte(g.Body), &object)
 		}
 		m, _ := object.(map[string]any)
 		if _, there := m[name]; !there {
-			g.t.Errorf("%s: there is no %s in %s", g.route, path, g.raw)
+			g.t.Errorf("%s: there is no %s in %s", g.route, path, g.Body)
 		}
 	}
 	return g
@@ -116,8 +94,8 @@ func (g got) says(path string, want any) got {
 	if n, is := want.(int); is {
 		want = float64(n)
 	}
-	if v := g.at(path); v != want {
-		g.t.Errorf("%s: %s is %v instead of %v in %s", g.route, path, v, want, g.raw)
+	if v := g.At(path); v != want {
+		g.t.Errorf("%s: %s is %v instead of %v in %s", g.route, path, v, want, g.Body)
 	}
 	return g
 }
@@ -132,8 +110,8 @@ func (g got) refused(status int, code string) got {
 func (g got) listed(total int) got {
 	g.t.Helper()
 	g.is(http.StatusOK).has("items", "pagination.page", "pagination.limit", "pagination.total", "pagination.totalPages")
-	if g.at("data") != nil {
-		g.t.Errorf("%s: a list inside data: %s", g.route, g.raw)
+	if g.At("data") != nil {
+		g.t.Errorf("%s: a list inside data: %s", g.route, g.Body)
 	}
 	if total >= 0 {
 		g.says("pagination.total", total)

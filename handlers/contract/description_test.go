@@ -1,7 +1,6 @@
 package contract_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // description is /openapi.json, as a client reads it.
@@ -37,14 +38,14 @@ const documentURL = "http://codex.test/openapi.json"
 
 func (w *world) describe() *description {
 	w.Helper()
-	a := w.send(request{method: http.MethodGet, path: "/openapi.json"})
-	if a.status != http.StatusOK {
-		w.Fatalf("/openapi.json: %d %s", a.status, a.raw)
+	a := w.send(request{Method: http.MethodGet, Path: "/openapi.json"})
+	if a.Status != http.StatusOK {
+		w.Fatalf("/openapi.json: %d %s", a.Status, a.Body)
 	}
 	d := &description{operations: map[string]*operation{}, schemas: jsonschema.NewCompiler()}
-	d.raw = must(jsonschema.UnmarshalJSON(bytes.NewReader(a.raw)))(w.T)
+	d.raw = worldtest.Must(jsonschema.UnmarshalJSON(strings.NewReader(a.Body)))(w)
 	d.schemas.AssertFormat()
-	must(0, d.schemas.AddResource(documentURL, d.raw))(w.T)
+	worldtest.Must(0, d.schemas.AddResource(documentURL, d.raw))(w)
 	for path, item := range at[map[string]any](d.raw, "paths") {
 		for method, raw := range item.(map[string]any) {
 			o := &operation{
@@ -111,29 +112,29 @@ func (d *description) check(pointer string, value any) error {
 
 // fits says why an answer is not what an operation declares, nil when it is.
 func (d *description) fits(o *operation, a answer) error {
-	declared, known := o.Answers[fmt.Sprint(a.status)]
+	declared, known := o.Answers[fmt.Sprint(a.Status)]
 	if !known {
-		return fmt.Errorf("status %d is not declared", a.status)
+		return fmt.Errorf("status %d is not declared", a.Status)
 	}
 	content := at[map[string]any](declared, "content")
 	if len(content) == 0 {
-		if len(a.raw) > 0 && a.status != http.StatusFound { // browsers get a link as well
+		if len(a.Body) > 0 && a.Status != http.StatusFound { // browsers get a link as well
 			return fmt.Errorf("a body where none is declared")
 		}
 		return nil
 	}
-	kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	kind, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
 	if _, known := content[kind]; !known {
 		return fmt.Errorf("content type %q is not declared", kind)
 	}
-	var value any = string(a.raw)
+	var value any = a.Body
 	if kind == "application/json" {
 		var err error
-		if value, err = jsonschema.UnmarshalJSON(bytes.NewReader(a.raw)); err != nil {
+		if value, err = jsonschema.UnmarshalJSON(strings.NewReader(a.Body)); err != nil {
 			return err
 		}
 	}
-	pointer := o.At + "/responses/" + fmt.Sprint(a.status) + "/content/" + escape(kind) + "/schema"
+	pointer := o.At + "/responses/" + fmt.Sprint(a.Status) + "/content/" + escape(kind) + "/schema"
 	if err := d.check(pointer, value); err != nil {
 		return err
 	}

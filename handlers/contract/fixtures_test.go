@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // fixture is how an operation's example is made true: who asks, what they find, and
@@ -66,7 +68,7 @@ func (w *world) replay(o *operation, actor, state string) answer {
 // ask sends a JSON body as an actor.
 func (s *stage) ask(o *operation, actor string, body map[string]any) answer {
 	s.Helper()
-	content := must(json.Marshal(body))(s.T)
+	content := worldtest.Must(json.Marshal(body))(s)
 	return s.send(s.signed(s.request(o, actor, content, "application/json"), actor))
 }
 
@@ -90,10 +92,10 @@ func (s *stage) request(o *operation, actor string, content []byte, kind string)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	r := request{method: o.Method, path: path, session: s.users[actor], headers: map[string]string{}}
+	r := request{Method: o.Method, Path: path, Session: s.users[actor], Header: map[string]string{}}
 	if content != nil {
-		r.body = content
-		r.headers["Content-Type"] = kind
+		r.Body = content
+		r.Header["Content-Type"] = kind
 	}
 	return r
 }
@@ -109,7 +111,7 @@ func exampleOf(o *operation, name string) any {
 
 // signed adds the signature of the actors that sign.
 func (s *stage) signed(r request, actor string) request {
-	content, _ := r.body.([]byte)
+	content, _ := r.Body.([]byte)
 	var headers map[string]string
 	switch actor {
 	case "stripe":
@@ -117,10 +119,10 @@ func (s *stage) signed(r request, actor string) request {
 	case "transcoder":
 		headers = signedByTranscoder(content)
 	case "worker":
-		headers = s.signedByWorker(r.method, r.path, content)
+		headers = s.SignedByWorker(r.Method, r.Path, content)
 	}
 	for name, value := range headers {
-		r.headers[name] = value
+		r.Header[name] = value
 	}
 	return r
 }
@@ -129,12 +131,12 @@ func (s *stage) signed(r request, actor string) request {
 func picture(field string) func(*stage) ([]byte, string) {
 	return func(s *stage) ([]byte, string) {
 		dots := image.NewGray(image.Rect(0, 0, 16, 16))
-		copy(dots.Pix, flatID())
+		copy(dots.Pix, worldtest.FlatID())
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
-		part := must(form.CreateFormFile(field, "picture.png"))(s.T)
-		must(0, png.Encode(part, dots))(s.T)
-		must(0, form.Close())(s.T)
+		part := worldtest.Must(form.CreateFormFile(field, "picture.png"))(s)
+		worldtest.Must(0, png.Encode(part, dots))(s)
+		worldtest.Must(0, form.Close())(s)
 		return body.Bytes(), form.FormDataContentType()
 	}
 }
@@ -142,16 +144,16 @@ func picture(field string) func(*stage) ([]byte, string) {
 // stripeEvent is an event as Stripe sends it.
 func stripeEvent(typ string, object func(s *stage) map[string]any) func(*stage) ([]byte, string) {
 	return func(s *stage) ([]byte, string) {
-		return must(json.Marshal(map[string]any{
-			"id": "evt_" + flatID(), "object": "event", "type": typ, "created": 1750000000, "livemode": false,
+		return worldtest.Must(json.Marshal(map[string]any{
+			"id": "evt_" + worldtest.FlatID(), "object": "event", "type": typ, "created": 1750000000, "livemode": false,
 			"api_version": "2025-10-29.clover", "data": map[string]any{"object": object(s)},
-		}))(s.T), "application/json"
+		}))(s), "application/json"
 	}
 }
 
 // paidSession is a checkout that was paid and not opened here.
 func paidSession(s *stage) map[string]any {
-	intent := "pi_" + flatID()
+	intent := "pi_" + worldtest.FlatID()
 	return map[string]any{
 		"id": "cs_" + intent, "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
 		"payment_intent": intent, "amount_total": 2999, "currency": "gbp",
@@ -162,13 +164,13 @@ func paidSession(s *stage) map[string]any {
 // newcomer makes the address one that nobody has, unless the state is about somebody.
 func newcomer(s *stage, body map[string]any) {
 	if s.given["email"] == "" {
-		body["email"] = flatID() + "@example.test"
+		body["email"] = worldtest.FlatID() + "@example.test"
 	}
 }
 
 // fresh makes a field one that nobody has yet.
 func fresh(field, format string) func(*stage, map[string]any) {
-	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, flatID()) }
+	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, worldtest.FlatID()) }
 }
 
 // fixtures are those of every operation.
@@ -314,7 +316,7 @@ func forItem(s *stage, body map[string]any) {
 func backHere(s *stage, body map[string]any) {
 	for name := range body {
 		if strings.HasSuffix(name, "Url") {
-			body[name] = s.url + "/done"
+			body[name] = s.URL + "/done"
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package contract_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // keyed are the operations that take an Idempotency-Key, and commands those of them
@@ -49,10 +50,10 @@ func (s *stage) prepared(o *operation) request {
 	case f.raw != nil:
 		content, kind = f.raw(s)
 	case o.Type == "application/json":
-		content, kind = must(json.Marshal(f.body(s, o)))(s.T), "application/json"
+		content, kind = worldtest.Must(json.Marshal(f.body(s, o)))(s), "application/json"
 	}
 	r := s.request(o, f.actor, content, kind)
-	r.headers["Idempotency-Key"] = uuid.NewString()
+	r.Header["Idempotency-Key"] = uuid.NewString()
 	return r
 }
 
@@ -60,24 +61,24 @@ func (s *stage) prepared(o *operation) request {
 // for once, a key for seven days.
 func (s *stage) sendKeyed(o *operation, r request) answer {
 	s.Helper()
-	r.headers = maps.Clone(r.headers)
+	r.Header = maps.Clone(r.Header)
 	return s.send(s.signed(r, fixtures[o.ID].actor))
 }
 
-// with returns the request with another body.
-func (r request) with(body map[string]any) request {
+// withBody returns the request with another body.
+func withBody(r request, body map[string]any) request {
 	content, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
-	r.body = content
+	r.Body = content
 	return r
 }
 
 // preferring returns the request with a preference.
-func (r request) preferring(what string) request {
-	r.headers = maps.Clone(r.headers)
-	r.headers["Prefer"] = what
+func preferring(r request, what string) request {
+	r.Header = maps.Clone(r.Header)
+	r.Header["Prefer"] = what
 	return r
 }
 
@@ -95,17 +96,17 @@ func TestTheSameRequestWithTheSameKeyIsAnsweredAlike(t *testing.T) {
 			o := d.operations[name]
 			s, r := w.in(t).prepared(o)
 			first := s.sendKeyed(o, r)
-			if first.status >= 300 {
-				t.Fatalf("the example is answered with %d %s", first.status, first.raw)
+			if first.Status >= 300 {
+				t.Fatalf("the example is answered with %d %s", first.Status, first.Body)
 			}
 			// What the first one changed must not change the answer to the second; a session
 			// that it ended is the one exception, because who asks is looked at first.
 			second := s.sendKeyed(o, r)
-			if second.status == http.StatusUnauthorized && endsTheSession[name] {
+			if second.Status == http.StatusUnauthorized && endsTheSession[name] {
 				return
 			}
-			if second.status != first.status || !bytes.Equal(second.raw, first.raw) {
-				t.Errorf("first %d %s, then %d %s", first.status, first.raw, second.status, second.raw)
+			if second.Status != first.Status || second.Body != first.Body {
+				t.Errorf("first %d %s, then %d %s", first.Status, first.Body, second.Status, second.Body)
 			}
 		})
 	}
@@ -127,7 +128,7 @@ func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
 				// There is no other request of it: it comes with the key of another operation.
 				other := d.operations["uploadAvatar"]
 				used := s.prepared(other)
-				used.headers["Idempotency-Key"], used.session = r.headers["Idempotency-Key"], r.session
+				used.Header["Idempotency-Key"], used.Session = r.Header["Idempotency-Key"], r.Session
 				s.accepts(other, used)
 				s.refusesReuse(s.sendKeyed(o, r))
 				return
@@ -135,10 +136,10 @@ func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
 			s.accepts(o, r)
 			others := 0
 			var body map[string]any
-			if content, _ := r.body.([]byte); o.Type == "application/json" && json.Unmarshal(content, &body) == nil {
+			if content, _ := r.Body.([]byte); o.Type == "application/json" && json.Unmarshal(content, &body) == nil {
 				for _, other := range variations(o, body) {
-					again := s.sendKeyed(o, r.with(other))
-					if again.status == http.StatusBadRequest {
+					again := s.sendKeyed(o, withBody(r, other))
+					if again.Status == http.StatusBadRequest {
 						continue // it would not have been a request
 					}
 					others++
@@ -150,7 +151,7 @@ func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
 				s.moveOn()
 				s.enter(fixtures[name].state)
 				next := s.prepared(o)
-				next.headers["Idempotency-Key"] = r.headers["Idempotency-Key"]
+				next.Header["Idempotency-Key"] = r.Header["Idempotency-Key"]
 				others++
 				s.refusesReuse(s.sendKeyed(o, next))
 			}
@@ -164,15 +165,15 @@ func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
 // accepts sends a request that has to succeed.
 func (s *stage) accepts(o *operation, r request) {
 	s.Helper()
-	if a := s.sendKeyed(o, r); a.status >= 300 {
-		s.Fatalf("the example of %s is answered with %d %s", o.ID, a.status, a.raw)
+	if a := s.sendKeyed(o, r); a.Status >= 300 {
+		s.Fatalf("the example of %s is answered with %d %s", o.ID, a.Status, a.Body)
 	}
 }
 
 func (w *world) refusesReuse(a answer) {
 	w.Helper()
-	if a.status != http.StatusUnprocessableEntity || !strings.Contains(string(a.raw), "IDEMPOTENCY_KEY_REUSED") {
-		w.Errorf("another request with the key is answered with %d %s", a.status, a.raw)
+	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "IDEMPOTENCY_KEY_REUSED") {
+		w.Errorf("another request with the key is answered with %d %s", a.Status, a.Body)
 	}
 }
 
@@ -236,7 +237,7 @@ func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
 			}
 			o := d.operations[name]
 			s, r := w.in(t).prepared(o)
-			async := r.preferring("respond-async")
+			async := preferring(r, "respond-async")
 			answers := make(chan answer, 2)
 			for range 2 {
 				go func() { answers <- s.sendKeyed(o, async) }()
@@ -245,34 +246,34 @@ func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
 			for range 2 {
 				a := <-answers
 				switch {
-				case a.status == http.StatusAccepted && (place == "" || place == a.header.Get("Location")):
-					place = a.header.Get("Location")
-				case a.status >= 300 || a.status == http.StatusAccepted:
-					t.Fatalf("%d %s, at %s; the other is at %s", a.status, a.raw, a.header.Get("Location"), place)
+				case a.Status == http.StatusAccepted && (place == "" || place == a.Header.Get("Location")):
+					place = a.Header.Get("Location")
+				case a.Status >= 300 || a.Status == http.StatusAccepted:
+					t.Fatalf("%d %s, at %s; the other is at %s", a.Status, a.Body, a.Header.Get("Location"), place)
 				}
 			}
 			if place == "" {
 				t.Fatal("neither was accepted for later")
 			}
-			if r.session == "" {
-				if final := s.sendKeyed(o, r); final.status >= 300 || final.status == http.StatusAccepted {
-					t.Errorf("in the end: %d %s", final.status, final.raw)
+			if r.Session == "" {
+				if final := s.sendKeyed(o, r); final.Status >= 300 || final.Status == http.StatusAccepted {
+					t.Errorf("in the end: %d %s", final.Status, final.Body)
 				}
 				return // programs cannot look at operations
 			}
 			var operation answer
-			for deadline := time.Now().Add(within); ; {
-				operation = w.send(request{method: http.MethodGet, path: place, session: r.session})
-				if status := operation.text("data.status"); status != "" && status != "accepted" {
+			for deadline := time.Now().Add(worldtest.Within); ; {
+				operation = w.send(request{Method: http.MethodGet, Path: place, Session: r.Session})
+				if status := operation.Text("data.status"); status != "" && status != "accepted" {
 					break
 				}
 				if time.Now().After(deadline) {
-					t.Fatalf("no outcome: %d %s", operation.status, operation.raw)
+					t.Fatalf("no outcome: %d %s", operation.Status, operation.Body)
 				}
 			}
 			final := s.sendKeyed(o, r)
-			if final.status >= 300 || operation.at("data.response.status") != float64(final.status) {
-				t.Errorf("the operation says %s, the request %d %s", operation.raw, final.status, final.raw)
+			if final.Status >= 300 || operation.At("data.response.status") != float64(final.Status) {
+				t.Errorf("the operation says %s, the request %d %s", operation.Body, final.Status, final.Body)
 			}
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 const (
@@ -21,17 +23,17 @@ func (j *journey) accounts() {
 		c.call("POST /api/auth/sign-up/email", account).is(422)
 		c.call("POST /api/auth/sign-in/email", object{"email": mail, "password": password}).is(403)
 		c.call("POST /api/auth/send-verification-email", object{"email": mail}).is(200)
-		token := c.call("GET /api/test/verification-token/:email", nil, mail).is(200).text("token")
+		token := c.call("GET /api/test/verification-token/:email", nil, mail).is(200).Text("token")
 		query := url.Values{"token": {token}, "callbackURL": {"/welcome"}}.Encode()
-		if g := c.call("GET /api/auth/verify-email?"+query, nil).is(302); g.header.Get("Location") != "/welcome" || !strings.Contains(g.header.Get("Set-Cookie"), "codex-session=") {
-			c.Errorf("verified: %v", g.header)
+		if g := c.call("GET /api/auth/verify-email?"+query, nil).is(302); g.Header.Get("Location") != "/welcome" || !strings.Contains(g.Header.Get("Set-Cookie"), "codex-session=") {
+			c.Errorf("verified: %v", g.Header)
 		}
 		c.call("GET /api/auth/get-session", nil).is(200).says("user.email", mail).has("session.id", "session.expiresAt", "user.name", "user.role")
 	}
 	c := j.creator
 	c.call("POST /api/auth/sign-out", object{}).is(200)
-	if g := c.call("GET /api/auth/get-session", nil).is(200); strings.TrimSpace(string(g.raw)) != "null" {
-		c.Errorf("signed out: %s", g.raw)
+	if g := c.call("GET /api/auth/get-session", nil).is(200); strings.TrimSpace(g.Body) != "null" {
+		c.Errorf("signed out: %s", g.Body)
 	}
 	c.call("POST /api/auth/sign-in/email", object{"email": creatorMail, "password": "not the password"}).is(401)
 	c.call("POST /api/auth/sign-in/email", object{"email": creatorMail, "password": password, "rememberMe": true}).is(200).says("user.email", creatorMail)
@@ -56,16 +58,16 @@ func (j *journey) passwords() {
 	other := c.newClient(c.followed)
 	other.call("POST /api/auth/sign-in/email", object{"email": buyerMail, "password": password}).is(200)
 	sessions := c.call("GET /api/auth/list-sessions", nil).is(200)
-	id := other.call("GET /api/auth/get-session", nil).is(200).text("session.id")
+	id := other.call("GET /api/auth/get-session", nil).is(200).Text("session.id")
 	var list []struct{ ID, Token string }
-	_ = json.Unmarshal(sessions.raw, &list)
+	_ = json.Unmarshal([]byte(sessions.Body), &list)
 	for _, s := range list {
 		if s.ID == id {
 			c.call("POST /api/auth/revoke-session", object{"token": s.Token}).is(200)
 		}
 	}
-	if g := other.call("GET /api/auth/get-session", nil).is(200); strings.TrimSpace(string(g.raw)) != "null" {
-		c.Errorf("a revoked session goes on: %s", g.raw)
+	if g := other.call("GET /api/auth/get-session", nil).is(200); strings.TrimSpace(g.Body) != "null" {
+		c.Errorf("a revoked session goes on: %s", g.Body)
 	}
 	c.call("POST /api/auth/update-user", object{"name": "Alan"}).is(200)
 	c.call("GET /api/auth/get-session", nil).is(200).says("user.name", "Alan")
@@ -76,7 +78,7 @@ func (j *journey) organizations() {
 	j.slug = "grace-films"
 	c.call("GET /api/organizations/check-slug/:slug", nil, j.slug).is(200).says("data.available", true)
 	g := c.call("POST /api/organizations", object{"name": "Grace Films", "slug": j.slug, "description": "Films by Grace"}).is(201)
-	j.organization = g.has("data.id", "data.name", "data.slug", "data.description", "data.logoUrl", "data.websiteUrl", "data.createdAt").text("data.id")
+	j.organization = g.has("data.id", "data.name", "data.slug", "data.description", "data.logoUrl", "data.websiteUrl", "data.createdAt").Text("data.id")
 	c.call("POST /api/organizations", object{"name": "Again", "slug": j.slug}).refused(409, "CONFLICT")
 	c.call("POST /api/organizations", object{"name": "Reserved", "slug": "admin"}).refused(400, "VALIDATION_ERROR")
 	c.call("POST /api/organizations", object{"name": "Bad", "slug": "Not A Slug!"}).refused(400, "VALIDATION_ERROR")
@@ -102,18 +104,18 @@ func (j *journey) recordings() {
 	c.call("POST /api/media", object{"title": "A film", "mediaType": "video", "mimeType": "text/plain", "fileSizeBytes": 2048}).refused(400, "VALIDATION_ERROR")
 	made := c.call("POST /api/media", object{"title": "A film", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": len(movie)}).is(201).
 		has("data.id", "data.presignedUrl", "data.title", "data.mediaType", "data.mimeType", "data.fileSizeBytes", "data.r2Key").says("data.status", "uploading")
-	j.media = made.text("data.id")
-	put := must(http.NewRequestWithContext(c.Context(), http.MethodPut, made.text("data.presignedUrl"), strings.NewReader(movie)))(c.T)
-	put.Header.Set("Content-Type", "video/mp4")
-	resp := must(http.DefaultClient.Do(put))(c.T)
-	if resp.Body.Close(); resp.StatusCode != http.StatusOK {
-		c.Fatalf("put the file: %d", resp.StatusCode)
+	j.media = made.Text("data.id")
+	put := c.Send(request{
+		Method: http.MethodPut, Path: made.Text("data.presignedUrl"), Body: []byte(movie), Header: worldtest.Pairs("Content-Type", "video/mp4"),
+	})
+	if put.Status != http.StatusOK {
+		c.Fatalf("put the file: %d", put.Status)
 	}
 	c.call("POST /api/media/:id/upload-complete", nil, j.media).is(200).says("data.success", true).says("data.status", "uploaded").has("data.transcodingTriggered")
 	c.call("GET /api/media/:id", nil, j.media).is(200).says("data.id", j.media)
 	j.buyer.call("GET /api/media/:id", nil, j.media).refused(404, "NOT_FOUND")
 
-	through := c.call("POST /api/media", object{"title": "Through you", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": len(movie)}).is(201).text("data.id")
+	through := c.call("POST /api/media", object{"title": "Through you", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": len(movie)}).is(201).Text("data.id")
 	kind := map[string]string{"Content-Type": "video/mp4"}
 	c.with(kind, "POST /api/media/:id/upload", []byte{}, through).is(400)
 	c.with(kind, "POST /api/media/:id/upload", []byte("too small"), through).is(400)
@@ -137,14 +139,14 @@ func (j *journey) contents() {
 		"visibility": "purchased_only", "priceCents": 2999, "tags": []string{"river"}, "category": "nature",
 	}
 	j.film = c.call("POST /api/content", film).is(201).says("data.status", "draft").says("data.visibility", "purchased_only").says("data.accessType", "paid").
-		has("data.id", "data.creatorId", "data.organizationId", "data.mediaItemId", "data.slug", "data.priceCents", "data.tags", "data.createdAt").text("data.id")
+		has("data.id", "data.creatorId", "data.organizationId", "data.mediaItemId", "data.slug", "data.priceCents", "data.tags", "data.createdAt").Text("data.id")
 	c.call("POST /api/content", film).refused(409, "CONFLICT")
 	c.call("POST /api/content", object{"title": "No media", "slug": "no-media", "contentType": "video"}).refused(400, "VALIDATION_ERROR")
 	j.buyer.call("POST /api/content", film).refused(403, "FORBIDDEN")
 	j.guest.call("POST /api/content", film).refused(401, "UNAUTHORIZED")
 	j.article = c.call("POST /api/content", object{
 		"title": "A text", "slug": "a-text", "contentType": "written", "contentBody": "Some words.", "organizationId": j.organization, "accessType": "free",
-	}).is(201).says("data.accessType", "free").says("data.visibility", "public").text("data.id")
+	}).is(201).says("data.accessType", "free").says("data.visibility", "public").Text("data.id")
 	c.call("GET /api/content/:id", nil, j.film).is(200).says("data.title", "First film")
 	j.buyer.call("GET /api/content/:id", nil, j.film).refused(404, "NOT_FOUND")
 	c.call("PATCH /api/content/:id", object{"title": "The first film"}, j.film).is(200).says("data.title", "The first film")
@@ -163,8 +165,8 @@ func (j *journey) contents() {
 
 func (j *journey) catalogue() {
 	g := j.guest.call("GET /api/content/public?orgId="+j.organization, nil).listed(2)
-	if g.header.Get("Cache-Control") != "public, max-age=60" {
-		g.t.Errorf("the catalogue may be kept %q", g.header.Get("Cache-Control"))
+	if g.Header.Get("Cache-Control") != "public, max-age=60" {
+		g.t.Errorf("the catalogue may be kept %q", g.Header.Get("Cache-Control"))
 	}
 	j.guest.call("GET /api/content/public?slug="+j.slug+"&contentType=video&limit=100", nil).listed(1).says("items.0.id", j.film).says("pagination.limit", 50).has("items.0.categorySlugs")
 	j.guest.call("GET /api/content/public", nil).refused(400, "VALIDATION_ERROR")
@@ -174,7 +176,7 @@ func (j *journey) catalogue() {
 func (j *journey) buying() {
 	c := j.buyer
 	back := object{"contentId": j.film, "successUrl": "http://localhost:3000/done", "cancelUrl": "http://localhost:3000/"}
-	session := c.call("POST /checkout/create", back).is(200).has("data.sessionUrl").text("data.sessionId")
+	session := c.call("POST /checkout/create", back).is(200).has("data.sessionUrl").Text("data.sessionId")
 	c.call("POST /checkout/create", object{"contentId": j.article, "successUrl": back["successUrl"], "cancelUrl": back["cancelUrl"]}).refused(422, "CONTENT_NOT_PURCHASABLE")
 	c.call("POST /checkout/create", object{"contentId": j.film, "successUrl": "https://evil.example/", "cancelUrl": back["cancelUrl"]}).refused(400, "VALIDATION_ERROR")
 	c.call("GET /checkout/verify?session_id="+session, nil).is(200).says("data.sessionStatus", "open")
@@ -182,7 +184,7 @@ func (j *journey) buying() {
 
 	// The event of a test client names a session that was not opened here, under a far
 	// newer version of Stripe's interface than ours.
-	buyer := c.call("GET /api/auth/get-session", nil).is(200).text("user.id")
+	buyer := c.call("GET /api/auth/get-session", nil).is(200).Text("user.id")
 	event, _ := stripeEvent("checkout.session.completed", func(*stage) map[string]any {
 		return object{
 			"id": "cs_foreign", "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
@@ -198,7 +200,7 @@ func (j *journey) buying() {
 	g := c.call("GET /purchases", nil).listed(1).says("items.0.contentId", j.film).says("items.0.customerId", buyer).says("items.0.organizationId", j.organization).
 		says("items.0.amountPaidCents", 2999).says("items.0.amountCents", 2999).says("items.0.status", "completed").says("items.0.contentTitle", "The first film").
 		has("items.0.currency", "items.0.createdAt", "items.0.content.id", "items.0.content.title", "items.0.content.slug", "items.0.content.contentType", "items.0.content.thumbnailUrl")
-	j.purchase = g.text("items.0.id")
+	j.purchase = g.Text("items.0.id")
 	c.call("GET /purchases/:id", nil, j.purchase).is(200).says("data.platformFeeCents", 300).says("data.organizationFeeCents", 0).says("data.creatorPayoutCents", 2699)
 	j.creator.call("GET /purchases/:id", nil, j.purchase).refused(404, "NOT_FOUND")
 	c.call("GET /purchases?page=9", nil).listed(1).says("pagination.page", 9)
@@ -209,7 +211,7 @@ func (j *journey) buying() {
 func (j *journey) access() {
 	c := j.buyer
 	g := c.call("GET /api/access/content/:id/stream?expirySeconds=900", nil, j.film).is(200).has("data.streamingUrl", "data.waveformUrl", "data.expiresAt", "data.contentType")
-	address := must(url.Parse(g.text("data.streamingUrl")))(c.T)
+	address := worldtest.Must(url.Parse(g.Text("data.streamingUrl")))(c)
 	if !strings.HasSuffix(address.Path, "master.m3u8") {
 		c.Errorf("the stream is at %s", address)
 	}
@@ -233,7 +235,7 @@ func (j *journey) members() {
 	c, id := j.creator, j.organization
 	c.call("POST /api/organizations/:id/members/invite", object{"email": "nobody@example.test", "role": "member"}, id).refused(404, "NOT_FOUND")
 	invited := c.call("POST /api/organizations/:id/members/invite", object{"email": buyerMail, "role": "member"}, id).is(201).says("data.role", "member")
-	user := invited.has("data.id", "data.userId").text("data.userId")
+	user := invited.has("data.id", "data.userId").Text("data.userId")
 	c.call("POST /api/organizations/:id/members/invite", object{"email": buyerMail, "role": "member"}, id).refused(409, "CONFLICT")
 	j.buyer.call("POST /api/organizations/:id/members/invite", object{"email": "fast@example.test", "role": "member"}, id).refused(403, "FORBIDDEN")
 	// The original made members without asking them; here they are asked.
@@ -243,11 +245,11 @@ func (j *journey) members() {
 	j.buyer.call("GET /api/organizations/:id/members/my-membership", nil, id).is(200).says("data.role", "member").says("data.status", "active").has("data.joinedAt")
 	j.buyer.call("GET /api/organizations/:orgId/my-membership", nil, id).is(200).says("data.role", "member")
 	c.call("PATCH /api/organizations/:id/members/:userId", object{"role": "creator"}, id, user).is(200).says("data.role", "creator").says("data.status", "active")
-	owner := c.call("GET /api/auth/get-session", nil).is(200).text("user.id")
+	owner := c.call("GET /api/auth/get-session", nil).is(200).Text("user.id")
 	c.call("PATCH /api/organizations/:id/members/:userId", object{"role": "member"}, id, owner).refused(422, "BUSINESS_LOGIC_ERROR")
 	c.call("DELETE /api/organizations/:id/members/:userId", nil, id, owner).refused(422, "BUSINESS_LOGIC_ERROR")
 	target := "/api/organizations/" + id + "/membership/" + user
-	j.guest.with(c.signedByWorker("GET", target, nil), "GET /api/organizations/:orgId/membership/:userId", nil, id, user).is(200).says("data.role", "creator").has("data.joinedAt")
+	j.guest.with(c.SignedByWorker("GET", target, nil), "GET /api/organizations/:orgId/membership/:userId", nil, id, user).is(200).says("data.role", "creator").has("data.joinedAt")
 	j.guest.call("GET /api/organizations/:orgId/membership/:userId", nil, id, user).refused(401, "UNAUTHORIZED")
 	c.call("DELETE /api/organizations/:id/members/:userId", nil, id, user).is(204)
 	j.buyer.call("GET /api/organizations/:id/members", nil, id).refused(403, "FORBIDDEN")
@@ -283,10 +285,10 @@ func (j *journey) webhooks() {
 
 func (j *journey) transcoding() {
 	c := j.creator
-	s := &stage{world: c.world, users: map[string]string{"creator": c.call("GET /api/auth/get-session", nil).is(200).text("user.id")}}
+	s := &stage{world: c.world, users: map[string]string{"creator": c.call("GET /api/auth/get-session", nil).is(200).Text("user.id")}}
 	waiting, failed := s.recording("creator", "uploaded"), s.recording("creator", "failed")
 	target := "/internal/media/" + waiting + "/transcode"
-	j.guest.with(c.signedByWorker("POST", target, nil), "POST /internal/media/:id/transcode", nil, waiting).is(200).says("data.mediaId", waiting).has("data.message")
+	j.guest.with(c.SignedByWorker("POST", target, nil), "POST /internal/media/:id/transcode", nil, waiting).is(200).says("data.mediaId", waiting).has("data.message")
 	j.guest.call("POST /internal/media/:id/transcode", nil, waiting).refused(401, "UNAUTHORIZED")
 	c.call("GET /api/transcoding/status/:id", nil, failed).is(200).says("data.status", "failed").
 		has("data.transcodingAttempts", "data.transcodingError", "data.runpodJobId", "data.transcodingPriority", "data.transcodingProgress", "data.transcodingStep", "data.readyVariants")
@@ -298,7 +300,7 @@ func (j *journey) transcoding() {
 	j.guest.call("POST /internal/mock-runpod", object{"input": object{"mediaId": s.recording("creator", "transcoding")}}).is(200)
 	for _, route := range []string{"GET /internal/orphan-cleanup/status", "POST /internal/orphan-cleanup/trigger", "POST /internal/orphan-cleanup/schedule"} {
 		method, path, _ := strings.Cut(route, " ")
-		j.guest.with(c.signedByWorker(method, path, nil), route, nil).is(200)
+		j.guest.with(c.SignedByWorker(method, path, nil), route, nil).is(200)
 	}
 }
 

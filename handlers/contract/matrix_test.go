@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // row is one line of the matrix: what everyone is told who asks for an operation in
@@ -18,7 +20,7 @@ type row struct {
 // front, where names have single ones, and by any number among the verdicts.
 func readMatrix(t *testing.T) []row {
 	t.Helper()
-	text := must(os.ReadFile("testdata/matrix.txt"))(t)
+	text := worldtest.Must(os.ReadFile("testdata/matrix.txt"))(t)
 	var rows []row
 	for n, line := range strings.Split(string(text), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "operation ") {
@@ -31,7 +33,7 @@ func readMatrix(t *testing.T) []row {
 		}
 		r := row{operation: words[0], state: strings.Join(words[1:split], " "), verdicts: map[string]int{}}
 		for i, word := range words[split:] {
-			r.verdicts[actors[i]] = must(strconv.Atoi(word))(t)
+			r.verdicts[actors[i]] = worldtest.Must(strconv.Atoi(word))(t)
 		}
 		rows = append(rows, r)
 	}
@@ -55,8 +57,8 @@ func TestEveryoneIsToldWhatTheMatrixSays(t *testing.T) {
 				t.Parallel()
 				w := w.in(t)
 				for _, actor := range actors {
-					if a := w.replay(o, actor, r.state); a.status != r.verdicts[actor] {
-						t.Errorf("%s is told %d instead of %d: %.300s", actor, a.status, r.verdicts[actor], a.raw)
+					if a := w.replay(o, actor, r.state); a.Status != r.verdicts[actor] {
+						t.Errorf("%s is told %d instead of %d: %.300s", actor, a.Status, r.verdicts[actor], a.Body)
 					}
 				}
 			})

@@ -180,19 +180,19 @@ func TestTheDocumentHoldsTogether(t *testing.T) {
 func TestTheDescriptionMayBeKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first := w.send(request{method: "GET", path: "/openapi.json"})
-	if cache := first.header.Get("Cache-Control"); !strings.HasPrefix(cache, "public") {
+	first := w.send(request{Method: "GET", Path: "/openapi.json"})
+	if cache := first.Header.Get("Cache-Control"); !strings.HasPrefix(cache, "public") {
 		t.Errorf("Cache-Control %q", cache)
 	}
-	again := w.send(request{method: "GET", path: "/openapi.json", headers: map[string]string{"If-None-Match": first.header.Get("Etag")}})
-	if again.status != http.StatusNotModified || len(again.raw) > 0 {
-		t.Errorf("asked again: %d with %d bytes", again.status, len(again.raw))
+	again := w.send(request{Method: "GET", Path: "/openapi.json", Header: map[string]string{"If-None-Match": first.Header.Get("Etag")}})
+	if again.Status != http.StatusNotModified || len(again.Body) > 0 {
+		t.Errorf("asked again: %d with %d bytes", again.Status, len(again.Body))
 	}
-	page := w.send(request{method: "GET", path: "/docs"})
-	if page.status != http.StatusOK || !strings.Contains(string(page.raw), `id="createContent"`) {
-		t.Errorf("/docs: %d, %d bytes", page.status, len(page.raw))
+	page := w.send(request{Method: "GET", Path: "/docs"})
+	if page.Status != http.StatusOK || !strings.Contains(page.Body, `id="createContent"`) {
+		t.Errorf("/docs: %d, %d bytes", page.Status, len(page.Body))
 	}
-	if policy := page.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") {
+	if policy := page.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") {
 		t.Errorf("/docs has the policy %q", policy)
 	}
 }
@@ -211,11 +211,11 @@ func TestEveryExampleIsTrue(t *testing.T) {
 		}
 		if t.Run(name, func(t *testing.T) {
 			a := w.in(t).replay(o, f.actor, f.state)
-			if a.status >= 400 {
-				t.Fatalf("%d %s", a.status, a.raw)
+			if a.Status >= 400 {
+				t.Fatalf("%d %s", a.Status, a.Body)
 			}
 			if err := d.fits(o, a); err != nil {
-				t.Errorf("%d: %v\n%s", a.status, err, a.raw)
+				t.Errorf("%d: %v\n%s", a.Status, err, a.Body)
 			}
 		}) {
 			replayed++
@@ -243,8 +243,8 @@ func TestEveryDeclaredLimitOfAFieldHolds(t *testing.T) {
 				body := f.body(s, o)
 				b.put(body)
 				a := s.ask(o, f.actor, body)
-				if a.status != http.StatusBadRequest || !blames(a, b.path) {
-					t.Errorf("%s %s: %d %s", b.path, b.what, a.status, a.raw)
+				if a.Status != http.StatusBadRequest || !blames(a, b.path) {
+					t.Errorf("%s %s: %d %s", b.path, b.what, a.Status, a.Body)
 				}
 			}
 		})
@@ -253,7 +253,7 @@ func TestEveryDeclaredLimitOfAFieldHolds(t *testing.T) {
 }
 
 func blames(a answer, path string) bool {
-	details, _ := a.at("error.details").([]any)
+	details, _ := a.At("error.details").([]any)
 	return slices.ContainsFunc(details, func(f any) bool {
 		blamed := at[string](f, "path")
 		return blamed == path || strings.HasPrefix(blamed, path+".")

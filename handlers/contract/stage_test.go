@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // actors are who asks, in the order of the matrix's columns.
@@ -44,7 +46,7 @@ func (w *world) stage() *stage {
 		sql(`INSERT INTO organizations (id, name, slug, version) VALUES ($1::uuid, 'Here', 'o-' || $1::text, 1), ($2::uuid, 'Elsewhere', 'o-' || $2::text, 1)`, s.organization, s.elsewhere),
 	}
 	for name, role := range roles {
-		s.users[name] = flatID()
+		s.users[name] = worldtest.FlatID()
 		list = append(list, s.user(s.users[name], role)...)
 		if role, belongs := memberships[name]; belongs {
 			list = append(list, s.membership(s.organization, s.users[name], role))
@@ -67,8 +69,6 @@ func (s *stage) moveOn() {
 	}
 	s.exec(list...)
 }
-
-func flatID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 // user makes somebody who can sign in with the password and has a session.
 func (w *world) user(id, role string) []statement {
@@ -144,7 +144,7 @@ func (s *stage) renditions(by, media string) {
 
 func (s *stage) object(key, text, kind string) {
 	s.Helper()
-	must(s.media.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), kind))(s.T)
+	worldtest.Must(s.Media.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), kind))(s)
 }
 
 // purchase makes a completed purchase of an item, with its grant.
@@ -215,7 +215,7 @@ func states() map[string]func(s *stage) {
 		"refunded": func(s *stage) { s.enter("bought"); s.refund() },
 		"about another": func(s *stage) {
 			s.enter("org paid")
-			s.given["?userId"] = flatID()
+			s.given["?userId"] = worldtest.FlatID()
 			s.exec(s.user(s.given["?userId"], "customer")...)
 		},
 		"in organization": func(s *stage) { s.given["+organizationId"] = s.organization },
@@ -271,7 +271,7 @@ func states() map[string]func(s *stage) {
 		"account": func(s *stage) { s.given["email"] = s.users["creator"] + "@example.test" },
 		"nobody": func(s *stage) {
 			s.inOrganization(s.organization)
-			s.given["email"] = flatID() + "@example.test"
+			s.given["email"] = worldtest.FlatID() + "@example.test"
 		},
 		"worn token": func(s *stage) { s.given["?token"], s.given["token"] = strings.Repeat("a", 43), strings.Repeat("a", 43) },
 		"unproven": func(s *stage) {
@@ -279,11 +279,11 @@ func states() map[string]func(s *stage) {
 			s.exec(sql(`UPDATE users SET email_verified = false WHERE id = $1`, s.users["other"]))
 		},
 		"new address": func(s *stage) {
-			email := flatID() + "@example.test"
-			a := s.send(request{method: "POST", path: "/api/auth/sign-up/email", body: map[string]any{"name": "New", "email": email, "password": password}})
-			s.given["email"], s.given["?token"] = email, s.send(request{method: "GET", path: "/api/test/verification-token/" + email}).text("token")
-			if a.status != 200 || s.given["?token"] == "" {
-				s.Fatalf("sign-up: %d %s", a.status, a.raw)
+			email := worldtest.FlatID() + "@example.test"
+			a := s.send(request{Method: "POST", Path: "/api/auth/sign-up/email", Body: map[string]any{"name": "New", "email": email, "password": password}})
+			s.given["email"], s.given["?token"] = email, s.send(request{Method: "GET", Path: "/api/test/verification-token/" + email}).Text("token")
+			if a.Status != 200 || s.given["?token"] == "" {
+				s.Fatalf("sign-up: %d %s", a.Status, a.Body)
 			}
 		},
 		"forgotten password": func(s *stage) { s.given["token"] = s.resetToken(s.users["other"] + "@example.test") },
@@ -298,10 +298,10 @@ func states() map[string]func(s *stage) {
 		"token": func(s *stage) {
 			s.enter("bought")
 			s.renditions("maker", s.given["media"])
-			a := s.send(request{method: "GET", path: "/api/access/content/" + s.given["id"] + "/stream", session: s.users["customer"]})
-			address, err := url.Parse(a.text("data.streamingUrl"))
-			if a.status != 200 || err != nil {
-				s.Fatalf("stream: %d %s", a.status, a.raw)
+			a := s.send(request{Method: "GET", Path: "/api/access/content/" + s.given["id"] + "/stream", Session: s.users["customer"]})
+			address, err := url.Parse(a.Text("data.streamingUrl"))
+			if a.Status != 200 || err != nil {
+				s.Fatalf("stream: %d %s", a.Status, a.Body)
 			}
 			s.given["?token"], s.given["variant"] = address.Query().Get("token"), "720p"
 		},
@@ -314,21 +314,19 @@ func states() map[string]func(s *stage) {
 		// Uploads in parts, creator's.
 		"upload in parts": func(s *stage) {
 			s.given["id"] = s.recording("creator", "uploading")
-			a := s.send(request{method: "POST", path: "/api/media/" + s.given["id"] + "/multipart", session: s.users["creator"]})
-			if s.given["uploadId"] = a.text("data.uploadId"); s.given["uploadId"] == "" {
-				s.Fatalf("open an upload: %d %s", a.status, a.raw)
+			a := s.send(request{Method: "POST", Path: "/api/media/" + s.given["id"] + "/multipart", Session: s.users["creator"]})
+			if s.given["uploadId"] = a.Text("data.uploadId"); s.given["uploadId"] == "" {
+				s.Fatalf("open an upload: %d %s", a.Status, a.Body)
 			}
 		},
 		"parts uploaded": func(s *stage) {
 			s.enter("upload in parts")
 			a := s.send(request{
-				method: "POST", path: "/api/media/" + s.given["id"] + "/multipart/" + s.given["uploadId"] + "/parts",
-				session: s.users["creator"], body: map[string]any{"partNumbers": []int{1}},
+				Method: "POST", Path: "/api/media/" + s.given["id"] + "/multipart/" + s.given["uploadId"] + "/parts",
+				Session: s.users["creator"], Body: map[string]any{"partNumbers": []int{1}},
 			})
-			req := must(http.NewRequestWithContext(s.Context(), http.MethodPut, a.text("data.parts.0.presignedUrl"), strings.NewReader(movie)))(s.T)
-			resp := must(s.client.Do(req))(s.T)
-			if resp.Body.Close(); resp.StatusCode != http.StatusOK {
-				s.Fatalf("put a part: %d; signed by %s", resp.StatusCode, a.raw)
+			if put := s.Send(request{Method: http.MethodPut, Path: a.Text("data.parts.0.presignedUrl"), Body: []byte(movie)}); put.Status != http.StatusOK {
+				s.Fatalf("put a part: %d; signed by %s", put.Status, a.Body)
 			}
 		},
 		"file uploaded": func(s *stage) {
@@ -339,15 +337,15 @@ func states() map[string]func(s *stage) {
 		// A checkout that a customer opened.
 		"checkout": func(s *stage) {
 			s.enter("org paid")
-			a := s.send(request{method: "POST", path: "/checkout/create", session: s.users["customer"], body: map[string]any{
-				"contentId": s.given["id"], "successUrl": s.url + "/done", "cancelUrl": s.url + "/",
+			a := s.send(request{Method: "POST", Path: "/checkout/create", Session: s.users["customer"], Body: map[string]any{
+				"contentId": s.given["id"], "successUrl": s.URL + "/done", "cancelUrl": s.URL + "/",
 			}})
-			if s.given["?session_id"] = a.text("data.sessionId"); s.given["?session_id"] == "" {
-				s.Fatalf("checkout: %d %s", a.status, a.raw)
+			if s.given["?session_id"] = a.Text("data.sessionId"); s.given["?session_id"] == "" {
+				s.Fatalf("checkout: %d %s", a.Status, a.Body)
 			}
 		},
 		"nothing": func(s *stage) {
-			s.given["id"], s.given["contentId"], s.given["userId"] = uuid.NewString(), uuid.NewString(), flatID()
+			s.given["id"], s.given["contentId"], s.given["userId"] = uuid.NewString(), uuid.NewString(), worldtest.FlatID()
 		},
 	}
 }
@@ -360,12 +358,12 @@ var tokenInMail = regexp.MustCompile(`token=([A-Za-z0-9_-]+)`)
 // resetToken asks for a new password and returns the token that is mailed.
 func (s *stage) resetToken(email string) string {
 	s.Helper()
-	a := s.send(request{method: "POST", path: "/api/auth/request-password-reset", body: map[string]any{"email": email, "redirectTo": "/"}})
+	a := s.send(request{Method: "POST", Path: "/api/auth/request-password-reset", Body: map[string]any{"email": email, "redirectTo": "/"}})
 	var text string
-	err := s.pool.QueryRow(context.Background(), `SELECT text_body FROM mails WHERE recipient = $1 ORDER BY created_at DESC LIMIT 1`, email).Scan(&text)
+	err := s.Pool.QueryRow(context.Background(), `SELECT text_body FROM mails WHERE recipient = $1 ORDER BY created_at DESC LIMIT 1`, email).Scan(&text)
 	found := tokenInMail.FindStringSubmatch(text)
-	if a.status != 200 || err != nil || found == nil {
-		s.Fatalf("ask for a new password: %d %s, mail %q, %v", a.status, a.raw, text, err)
+	if a.Status != 200 || err != nil || found == nil {
+		s.Fatalf("ask for a new password: %d %s, mail %q, %v", a.Status, a.Body, text, err)
 	}
 	return found[1]
 }

@@ -1,8 +1,6 @@
 package guard_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,7 +26,7 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 	}
 	sweepAfter := func(age time.Duration) {
 		t.Helper()
-		s := &commands.Sweeper{Pool: w.pool, Now: func() time.Time { return time.Now().Add(age) }, Log: slog.New(slog.DiscardHandler)}
+		s := &commands.Sweeper{Pool: w.Pool, Now: func() time.Time { return time.Now().Add(age) }, Log: slog.New(slog.DiscardHandler)}
 		if err := s.Clean(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -36,15 +34,15 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 	const day = 24 * time.Hour
 	first := post()
 	sweepAfter(6 * day)
-	if again := post(); first.status != http.StatusCreated || again.status != first.status || !bytes.Equal(again.body, first.body) {
-		t.Errorf("after 6 days: %d %s, first %d %s", again.status, again.body, first.status, first.body)
+	if again := post(); first.Status != http.StatusCreated || again.Status != first.Status || again.Body != first.Body {
+		t.Errorf("after 6 days: %d %s, first %d %s", again.Status, again.Body, first.Status, first.Body)
 	}
 	sweepAfter(8 * day)
 	// The request is a new one now, whose slug is taken.
-	if again := post(); again.status != http.StatusConflict {
-		t.Errorf("after 8 days: %d %s", again.status, again.body)
+	if again := post(); again.Status != http.StatusConflict {
+		t.Errorf("after 8 days: %d %s", again.Status, again.Body)
 	}
-	if n := w.count(`SELECT count(*) FROM content`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM content`); n != 1 {
 		t.Errorf("%d items, want 1", n)
 	}
 }
@@ -54,8 +52,8 @@ func TestKeysOfTwoUsersAreTwoKeys(t *testing.T) {
 	w := newWorld(t, options{bus: true})
 	for _, slug := range []string{"one", "two"} {
 		a := w.send(http.MethodPost, "/api/content", article(slug, `"Words."`), "Cookie", w.user("creator"), "Idempotency-Key", "the-key")
-		if a.status != http.StatusCreated {
-			t.Errorf("%s: %d %s", slug, a.status, a.body)
+		if a.Status != http.StatusCreated {
+			t.Errorf("%s: %d %s", slug, a.Status, a.Body)
 		}
 	}
 }
@@ -73,11 +71,11 @@ func TestOneKeyAtTheSameMomentIsOneRequest(t *testing.T) {
 	}
 	all.Wait()
 	for i, a := range answers {
-		if a.status != http.StatusCreated || !bytes.Equal(a.body, answers[0].body) {
-			t.Errorf("answer %d: %d %s, the first was %d %s", i, a.status, a.body, answers[0].status, answers[0].body)
+		if a.Status != http.StatusCreated || a.Body != answers[0].Body {
+			t.Errorf("answer %d: %d %s, the first was %d %s", i, a.Status, a.Body, answers[0].Status, answers[0].Body)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'content.created'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'content.created'`); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 }
@@ -114,14 +112,14 @@ func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
 				} else {
 					wrote = w.sendTo(here, http.MethodPatch, "/api/content/"+item, map[string]any{"title": title}, "Cookie", cookie)
 				}
-				if wrote.status == http.StatusAccepted || wrote.status >= 300 {
-					w.Errorf("writer %d: %d %s", writer, wrote.status, wrote.body)
+				if wrote.Status == http.StatusAccepted || wrote.Status >= 300 {
+					w.Errorf("writer %d: %d %s", writer, wrote.Status, wrote.Body)
 					return
 				}
-				item = wrote.text("id")
-				if read := w.sendTo(there, http.MethodGet, "/api/content/"+item, nil, "Cookie", cookie); read.status != http.StatusOK || read.text("title") != title {
+				item = wrote.Text("data.id")
+				if read := w.sendTo(there, http.MethodGet, "/api/content/"+item, nil, "Cookie", cookie); read.Status != http.StatusOK || read.Text("data.title") != title {
 					stale.Add(1)
-					w.Errorf("wrote %q, read %d %s", title, read.status, read.body)
+					w.Errorf("wrote %q, read %d %s", title, read.Status, read.Body)
 				}
 			}
 		})
@@ -129,16 +127,4 @@ func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
 	all.Wait()
 	took := time.Since(start)
 	t.Logf("%d pairs in %s (%.0f a second), %d stale", pairs, took.Round(time.Millisecond), float64(pairs)/took.Seconds(), stale.Load())
-}
-
-// text returns a field of the resource in an answer.
-func (a answer) text(field string) string {
-	var body struct {
-		Data map[string]any `json:"data"`
-	}
-	if json.Unmarshal(a.body, &body) != nil {
-		return ""
-	}
-	s, _ := body.Data[field].(string)
-	return s
 }

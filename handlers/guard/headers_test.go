@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
@@ -42,12 +43,12 @@ func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
 				want["Strict-Transport-Security"] = ""
 			}
 			for name, value := range want {
-				if got := a.header.Values(name); strings.Join(got, "|") != value {
+				if got := a.Header.Values(name); strings.Join(got, "|") != value {
 					t.Errorf("%s, development %t: %s is %q, want %q", path, development, name, got, value)
 				}
 			}
 			for _, name := range []string{"Server", "X-Powered-By"} {
-				if got := a.header.Get(name); got != "" {
+				if got := a.Header.Get(name); got != "" {
 					t.Errorf("%s says %s: %s", path, name, got)
 				}
 			}
@@ -59,12 +60,12 @@ func TestARequestIDIsKeptWhenItIsHarmless(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for _, id := range []string{"abc-123", strings.Repeat("a", 128)} {
-		if got := w.send(http.MethodGet, "/health", nil, "X-Request-Id", id).header.Get("X-Request-Id"); got != id {
+		if got := w.send(http.MethodGet, "/health", nil, "X-Request-Id", id).Header.Get("X-Request-Id"); got != id {
 			t.Errorf("%q became %q", id, got)
 		}
 	}
 	for _, id := range []string{"", "with space", "<script>", strings.Repeat("a", 129)} {
-		got := w.send(http.MethodGet, "/health", nil, "X-Request-Id", id).header.Get("X-Request-Id")
+		got := w.send(http.MethodGet, "/health", nil, "X-Request-Id", id).Header.Get("X-Request-Id")
 		if parsed, err := uuid.Parse(got); err != nil || parsed.String() != got {
 			t.Errorf("%q became %q, want a fresh UUID", id, got)
 		}
@@ -94,10 +95,10 @@ func TestHealthNamesThePartThatDoesNotAnswer(t *testing.T) {
 		t.Helper()
 		a := w.send(http.MethodGet, "/health", nil)
 		var h health
-		if err := json.Unmarshal(a.body, &h); err != nil {
+		if err := json.Unmarshal([]byte(a.Body), &h); err != nil {
 			t.Fatal(err)
 		}
-		return a.status, h
+		return a.Status, h
 	}
 	status, h := look()
 	if status != http.StatusOK || h.Status != "healthy" || h.Service != "codex" || h.Version == "" || time.Since(h.Timestamp).Abs() > time.Minute ||
@@ -158,15 +159,15 @@ func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
 				want = "https://app.example" // so that the browser sees: not this one
 			}
 			a := w.send(http.MethodGet, discover, nil, "Origin", origin)
-			if got := strings.Join(a.header.Values("Access-Control-Allow-Origin"), "|"); got != want {
+			if got := strings.Join(a.Header.Values("Access-Control-Allow-Origin"), "|"); got != want {
 				t.Errorf("development %t, %s is told %q, want %q", development, origin, got, want)
 			}
-			if a.header.Get("Access-Control-Allow-Credentials") != "true" || !slices.Contains(a.header.Values("Vary"), "Origin") {
-				t.Errorf("%s: %v", origin, a.header)
+			if a.Header.Get("Access-Control-Allow-Credentials") != "true" || !slices.Contains(a.Header.Values("Vary"), "Origin") {
+				t.Errorf("%s: %v", origin, a.Header)
 			}
 			for _, name := range []string{"Content-Length", "X-Request-Id"} {
-				if !strings.Contains(a.header.Get("Access-Control-Expose-Headers"), name) {
-					t.Errorf("%s is not exposed: %v", name, a.header)
+				if !strings.Contains(a.Header.Get("Access-Control-Expose-Headers"), name) {
+					t.Errorf("%s is not exposed: %v", name, a.Header)
 				}
 			}
 		}
@@ -177,8 +178,8 @@ func TestAnAnswerToNoBrowserStillVaries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{change: fromBrowser(false)})
 	a := w.send(http.MethodGet, discover, nil)
-	if !slices.Contains(a.header.Values("Vary"), "Origin") || a.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("%v", a.header)
+	if !slices.Contains(a.Header.Values("Vary"), "Origin") || a.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%v", a.Header)
 	}
 }
 
@@ -195,8 +196,8 @@ func TestAPreflightIsAnsweredForEveryPath(t *testing.T) {
 			"Access-Control-Max-Age":       "86400",
 		}
 		for name, value := range want {
-			if got := a.header.Get(name); got != value || a.status != http.StatusNoContent || len(a.body) > 0 {
-				t.Errorf("%s: %d, %s is %q, want %q", path, a.status, name, got, value)
+			if got := a.Header.Get(name); got != value || a.Status != http.StatusNoContent || len(a.Body) > 0 {
+				t.Errorf("%s: %d, %s is %q, want %q", path, a.Status, name, got, value)
 			}
 		}
 	}
@@ -229,29 +230,20 @@ func TestWritesOfAnotherSiteWithTheUsersCookieAreRefused(t *testing.T) {
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodPut} {
 			a := w.send(method, path, "{", c.headers...)
-			if refused := a.status == http.StatusForbidden && strings.Contains(string(a.body), "CROSS_ORIGIN"); refused != c.refused {
-				t.Errorf("%s, %s: %d %s, want refused %t", c.what, method, a.status, a.body, c.refused)
+			if refused := a.Status == http.StatusForbidden && strings.Contains(a.Body, "CROSS_ORIGIN"); refused != c.refused {
+				t.Errorf("%s, %s: %d %s, want refused %t", c.what, method, a.Status, a.Body, c.refused)
 			}
 		}
-		if a := w.send(http.MethodGet, discover, nil, c.headers...); a.status != http.StatusOK {
-			t.Errorf("%s reads: %d %s", c.what, a.status, a.body)
+		if a := w.send(http.MethodGet, discover, nil, c.headers...); a.Status != http.StatusOK {
+			t.Errorf("%s reads: %d %s", c.what, a.Status, a.Body)
 		}
 	}
 	for kind, refused := range map[string]bool{
 		"application/x-www-form-urlencoded": true, "text/plain; charset=utf-8": true, "application/json": false, "multipart/form-data; boundary=x": false,
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.edges[0].URL+path, strings.NewReader("a=b"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header = http.Header{"Cookie": {cookie}, "Content-Type": {kind}}
-		response, err := w.edges[0].Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if (response.StatusCode == http.StatusForbidden) != refused {
-			t.Errorf("a form of an old browser, %s: %d, want refused %t", kind, response.StatusCode, refused)
+		a := w.Send(worldtest.Request{Method: http.MethodPost, Path: path, Body: []byte("a=b"), Header: worldtest.Pairs("Cookie", cookie, "Content-Type", kind)})
+		if (a.Status == http.StatusForbidden) != refused {
+			t.Errorf("a form of an old browser, %s: %d, want refused %t", kind, a.Status, refused)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // discover is a public route with the usual limit, 100 in a minute.
@@ -31,21 +32,21 @@ func (w *world) limited(n int, method, path string, body any, headers ...string)
 			turn <- struct{}{}
 			defer func() { <-turn }()
 			a := w.sendTo(i%len(w.edges), method, path, body, headers...)
-			if a.status == http.StatusServiceUnavailable {
-				w.Errorf("not counted: %s", a.body)
+			if a.Status == http.StatusServiceUnavailable {
+				w.Errorf("not counted: %s", a.Body)
 				return
 			}
-			if a.status != http.StatusTooManyRequests {
+			if a.Status != http.StatusTooManyRequests {
 				mu.Lock()
 				passed++
 				mu.Unlock()
 				return
 			}
-			if a.code() != "RATE_LIMITED" {
-				w.Errorf("the refusal is %s", a.body)
+			if a.Code() != "RATE_LIMITED" {
+				w.Errorf("the refusal is %s", a.Body)
 			}
-			if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
-				w.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+			if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 {
+				w.Errorf("Retry-After is %q", a.Header.Get("Retry-After"))
 			}
 		})
 	}
@@ -71,17 +72,17 @@ func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
 	start := time.Now().Unix()
 	for left := 99; left > 90; left-- {
 		a := w.send(http.MethodGet, discover, nil)
-		if a.status != http.StatusOK || a.header.Get("X-RateLimit-Limit") != "100" || a.header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) {
-			t.Fatalf("%d, %v, want %d left of 100", a.status, a.header, left)
+		if a.Status != http.StatusOK || a.Header.Get("X-RateLimit-Limit") != "100" || a.Header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) {
+			t.Fatalf("%d, %v, want %d left of 100", a.Status, a.Header, left)
 		}
-		reset, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64)
+		reset, err := strconv.ParseInt(a.Header.Get("X-RateLimit-Reset"), 10, 64)
 		if err != nil || reset < start+59 || reset > time.Now().Unix()+61 {
-			t.Errorf("the window ends at %q, want in a minute", a.header.Get("X-RateLimit-Reset"))
+			t.Errorf("the window ends at %q, want in a minute", a.Header.Get("X-RateLimit-Reset"))
 		}
 	}
 	// Another route has a count of its own.
-	if a := w.send(http.MethodGet, "/api/auth/get-session", nil); a.header.Get("X-RateLimit-Remaining") != "99" {
-		t.Errorf("another route: %v", a.header)
+	if a := w.send(http.MethodGet, "/api/auth/get-session", nil); a.Header.Get("X-RateLimit-Remaining") != "99" {
+		t.Errorf("another route: %v", a.Header)
 	}
 }
 
@@ -103,7 +104,7 @@ func TestAUserIsOneCallerWhereverTheyCallFrom(t *testing.T) {
 	passed := 0
 	for i := range 240 {
 		a := w.sendTo(i%2, http.MethodGet, "/api/content", nil, "Cookie", cookie, "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
-		if a.status == http.StatusOK {
+		if a.Status == http.StatusOK {
 			passed++
 		}
 	}
@@ -135,7 +136,7 @@ func TestASpoofedForwardedForChangesNothing(t *testing.T) {
 		a := w.send(http.MethodGet, discover, nil,
 			"X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i), "X-Real-Ip", fmt.Sprintf("198.51.100.%d", i),
 			"Cf-Connecting-Ip", fmt.Sprintf("198.51.100.%d", i), "Forwarded", fmt.Sprintf("for=198.51.100.%d", i))
-		if a.status == http.StatusOK {
+		if a.Status == http.StatusOK {
 			passed++
 		}
 	}
@@ -147,9 +148,13 @@ func TestASpoofedForwardedForChangesNothing(t *testing.T) {
 func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{change: trustLoopback})
-	left := func(headers ...string) string {
+	left := func(lines []string) string {
 		t.Helper()
-		return w.send(http.MethodGet, discover, nil, headers...).header.Get("X-RateLimit-Remaining")
+		r := worldtest.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+discover, http.NoBody))(t)
+		for _, line := range lines {
+			r.Header.Add("X-Forwarded-For", line)
+		}
+		return w.Do(r).Header.Get("X-RateLimit-Remaining")
 	}
 	for _, c := range []struct {
 		what string
@@ -167,11 +172,7 @@ func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
 		{"the proxy itself", nil, "99"},
 		{"no address", []string{"a client"}, "98"},
 	} {
-		var headers []string
-		for _, line := range c.lines {
-			headers = append(headers, "X-Forwarded-For", line)
-		}
-		if got := left(headers...); got != c.want {
+		if got := left(c.lines); got != c.want {
 			t.Errorf("%s: %s left, want %s", c.what, got, c.want)
 		}
 	}
@@ -198,7 +199,7 @@ func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) 
 	t.Parallel()
 	for factor, want := range map[int]string{0: "10000", 1: "100", 7: "700", edge.NoLimits: ""} {
 		w := newWorld(t, options{change: func(cfg *edge.Config) { cfg.Development, cfg.LimitFactor = true, factor }})
-		if got := w.send(http.MethodGet, discover, nil).header.Get("X-RateLimit-Limit"); got != want {
+		if got := w.send(http.MethodGet, discover, nil).Header.Get("X-RateLimit-Limit"); got != want {
 			t.Errorf("factor %d: the limit is %q, want %q", factor, got, want)
 		}
 	}
@@ -215,7 +216,7 @@ func TestPagesHaveALimitToo(t *testing.T) {
 func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.pool.Close()
+	w.Pool.Close()
 	for _, c := range [][2]string{
 		{http.MethodPost, "/api/auth/sign-in/email"},
 		{http.MethodPost, "/api/auth/sign-up/email"},
@@ -225,11 +226,11 @@ func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
 		{http.MethodGet, "/api/auth/get-session"},
 	} {
 		a := w.send(c[0], c[1], nil)
-		if a.status != http.StatusServiceUnavailable || a.code() != "SERVICE_UNAVAILABLE" || a.header.Get("Retry-After") == "" {
-			t.Errorf("%s %s: %d %s", c[0], c[1], a.status, a.body)
+		if a.Status != http.StatusServiceUnavailable || a.Code() != "SERVICE_UNAVAILABLE" || a.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %s", c[0], c[1], a.Status, a.Body)
 		}
 	}
-	if a := w.send(http.MethodGet, "/health", nil); a.status != http.StatusServiceUnavailable {
-		t.Errorf("health: %d %s", a.status, a.body)
+	if a := w.send(http.MethodGet, "/health", nil); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("health: %d %s", a.Status, a.Body)
 	}
 }

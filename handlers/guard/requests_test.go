@@ -27,8 +27,8 @@ func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 		{"escaped", `"` + strings.Repeat(`\ud834\udd1e`, most) + `"`, 4 * most},
 	} {
 		a := w.sendTo(i%2, http.MethodPost, "/api/content", article(c.slug, c.text), "Cookie", cookie)
-		if a.status != http.StatusCreated {
-			t.Errorf("%s: %d %.200s", c.slug, a.status, a.body)
+		if a.Status != http.StatusCreated {
+			t.Errorf("%s: %d %.200s", c.slug, a.Status, a.Body)
 			continue
 		}
 		var got struct {
@@ -37,29 +37,21 @@ func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 				ContentBody string `json:"contentBody"`
 			} `json:"data"`
 		}
-		if err := json.Unmarshal(a.body, &got); err != nil || len(got.Data.ContentBody) != c.length {
+		if err := json.Unmarshal([]byte(a.Body), &got); err != nil || len(got.Data.ContentBody) != c.length {
 			t.Errorf("%s: the answer has a text of %d bytes, want %d (%v)", c.slug, len(got.Data.ContentBody), c.length, err)
 		}
 		read := w.sendTo((i+1)%2, http.MethodGet, "/api/content/"+got.Data.ID, nil, "Cookie", cookie)
-		if read.status != http.StatusOK || len(read.body) < c.length {
-			t.Errorf("%s: read as %d, %d bytes", c.slug, read.status, len(read.body))
+		if read.Status != http.StatusOK || len(read.Body) < c.length {
+			t.Errorf("%s: read as %d, %d bytes", c.slug, read.Status, len(read.Body))
 		}
 	}
 	a := w.send(http.MethodPost, "/api/content", article("one-more", `"`+strings.Repeat("a", most+1)+`"`), "Cookie", cookie)
-	if a.status != http.StatusBadRequest || a.code() != "VALIDATION_ERROR" {
-		t.Errorf("one character more: %d %.200s", a.status, a.body)
+	if a.Status != http.StatusBadRequest || a.Code() != "VALIDATION_ERROR" {
+		t.Errorf("one character more: %d %.200s", a.Status, a.Body)
 	}
-	if n := w.count(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
 		t.Errorf("%d commands were left", n)
 	}
-}
-
-func (w *world) count(sql string, args ...any) (n int) {
-	w.Helper()
-	if err := w.pool.QueryRow(w.Context(), sql, args...).Scan(&n); err != nil {
-		w.Fatal(err)
-	}
-	return n
 }
 
 func TestABodyThatIsTooLongIsRefused(t *testing.T) {
@@ -74,25 +66,20 @@ func TestABodyThatIsTooLongIsRefused(t *testing.T) {
 		{"credentials", "/api/auth/sign-in/email", 300 << 10},
 	} {
 		text := `{"title":"` + strings.Repeat("a", c.length) + `"}`
-		if a := w.send(http.MethodPost, c.path, text, "Cookie", cookie); a.status != http.StatusRequestEntityTooLarge || a.code() != "PAYLOAD_TOO_LARGE" {
-			t.Errorf("%s: %d %s", c.what, a.status, a.body)
+		if a := w.send(http.MethodPost, c.path, text, "Cookie", cookie); a.Status != http.StatusRequestEntityTooLarge || a.Code() != "PAYLOAD_TOO_LARGE" {
+			t.Errorf("%s: %d %s", c.what, a.Status, a.Body)
 		}
 		// Nothing said beforehand how long it is.
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.edges[0].URL+c.path, io.MultiReader(strings.NewReader(text)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+c.path, io.MultiReader(strings.NewReader(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Cookie", cookie)
-		response, err := w.edges[0].Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("%s without a length: %d", c.what, response.StatusCode)
+		if a := w.Do(r); a.Status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s without a length: %d", c.what, a.Status)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM commands`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM commands`); n != 0 {
 		t.Errorf("refused requests left %d commands", n)
 	}
 }
@@ -115,8 +102,8 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 		{http.MethodHead, "/nothing"},
 	} {
 		a := w.send(c[0], c[1], nil)
-		if a.status != http.StatusNotFound || (c[0] != http.MethodHead && a.code() != "NOT_FOUND") {
-			t.Errorf("%s %s: %d %s", c[0], c[1], a.status, a.body)
+		if a.Status != http.StatusNotFound || (c[0] != http.MethodHead && a.Code() != "NOT_FOUND") {
+			t.Errorf("%s %s: %d %s", c[0], c[1], a.Status, a.Body)
 		}
 	}
 }
@@ -125,12 +112,12 @@ func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	get, head := w.send(http.MethodGet, discover, nil), w.send(http.MethodHead, discover, nil)
-	if head.status != http.StatusOK || len(head.body) != 0 {
-		t.Errorf("%d with %d bytes", head.status, len(head.body))
+	if head.Status != http.StatusOK || len(head.Body) != 0 {
+		t.Errorf("%d with %d bytes", head.Status, len(head.Body))
 	}
 	for _, name := range []string{"Content-Type", "Cache-Control", "Content-Security-Policy", "X-RateLimit-Limit"} {
-		if head.header.Get(name) != get.header.Get(name) {
-			t.Errorf("%s: %q, of GET %q", name, head.header.Get(name), get.header.Get(name))
+		if head.Header.Get(name) != get.Header.Get(name) {
+			t.Errorf("%s: %q, of GET %q", name, head.Header.Get(name), get.Header.Get(name))
 		}
 	}
 }
@@ -139,9 +126,9 @@ func TestOptionsNameTheMethodsOfAPath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	a := w.send(http.MethodOptions, "/api/content", nil)
-	allow := a.header.Get("Allow")
-	if a.status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") || strings.Contains(allow, "DELETE") {
-		t.Errorf("%d, Allow: %q", a.status, allow)
+	allow := a.Header.Get("Allow")
+	if a.Status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") || strings.Contains(allow, "DELETE") {
+		t.Errorf("%d, Allow: %q", a.Status, allow)
 	}
 }
 
@@ -149,23 +136,23 @@ func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	a := w.send(http.MethodGet, "/panic", nil, "X-Request-Id", "the-request")
-	if a.status != http.StatusInternalServerError || a.code() != "INTERNAL_ERROR" ||
-		strings.Contains(string(a.body), "secret") || !strings.Contains(string(a.body), "the-request") {
-		t.Errorf("%d %s", a.status, a.body)
+	if a.Status != http.StatusInternalServerError || a.Code() != "INTERNAL_ERROR" ||
+		strings.Contains(a.Body, "secret") || !strings.Contains(a.Body, "the-request") {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	if a := w.send(http.MethodGet, discover, nil); a.status != http.StatusOK {
-		t.Errorf("afterwards: %d", a.status)
+	if a := w.send(http.MethodGet, discover, nil); a.Status != http.StatusOK {
+		t.Errorf("afterwards: %d", a.Status)
 	}
 }
 
 func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.edges[0].URL+"/half", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/half", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := w.edges[0].Client().Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (w *world) serve(server edge.Server) *served {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	w.Cleanup(stop)
-	handler := w.edges[0].Config.Handler
+	handler := w.handler
 	go func() {
 		s.ended <- server.Serve(ctx, listener, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			s.inside.Add(1)
@@ -77,7 +77,7 @@ func (s *served) leavesNothing() {
 		s.Errorf("%d requests are still handled", n)
 	}
 	for _, table := range []string{"commands", "outbox", "content", "organizations"} {
-		if n := s.count(`SELECT count(*) FROM ` + table); n != 0 {
+		if n := s.Number(`SELECT count(*) FROM ` + table); n != 0 {
 			s.Errorf("%d rows in %s", n, table)
 		}
 	}
@@ -171,10 +171,8 @@ func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			body, _ := io.ReadAll(response.Body)
-			_ = response.Body.Close()
-			if a := (answer{response.StatusCode, response.Header, body}); a.status != http.StatusRequestTimeout || a.code() != "REQUEST_TIMEOUT" || !response.Close {
-				t.Errorf("%d %s, %v", a.status, a.body, response.Header)
+			if a := w.Read(response); a.Status != http.StatusRequestTimeout || a.Code() != "REQUEST_TIMEOUT" || !response.Close {
+				t.Errorf("%d %s, %v", a.Status, a.Body, response.Header)
 			}
 			s.wantClosed(conn)
 			s.leavesNothing()
@@ -202,9 +200,9 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 	conn := s.dial()
 	answers := bufio.NewReader(conn)
 	cookie := w.user("creator")
-	late := func(path, body string) (a answer) {
+	late := func(path, body string) answer {
 		t.Helper()
-		tx, err := w.pool.Begin(t.Context())
+		tx, err := w.Pool.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,15 +216,12 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.status = response.StatusCode
-		a.body, _ = io.ReadAll(response.Body)
-		_ = response.Body.Close()
-		return a
+		return w.Read(response)
 	}
 	created := late("/api/content", article("late", `"Words."`))
-	published := late("/api/content/"+created.text("id")+"/publish", "")
-	if created.status != http.StatusCreated || published.status != http.StatusOK {
-		t.Errorf("%d %s, then %d %s", created.status, created.body, published.status, published.body)
+	published := late("/api/content/"+created.Text("data.id")+"/publish", "")
+	if created.Status != http.StatusCreated || published.Status != http.StatusOK {
+		t.Errorf("%d %s, then %d %s", created.Status, created.Body, published.Status, published.Body)
 	}
 	if n := s.givenUp.Load(); n != 0 {
 		t.Errorf("%d requests were taken for given up", n)

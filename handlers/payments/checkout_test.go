@@ -13,21 +13,18 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // sessionsOf are the sandbox's sessions of a checkout.
 func (w *world) sessionsOf(checkoutID string) []stripe.Session {
 	w.Helper()
-	found, err := w.stripe.FindCheckouts(context.Background(), checkoutID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-	w.must(func() error { return err })
-	return found
+	return worldtest.Must(w.Stripe.FindCheckouts(context.Background(), checkoutID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))(w)
 }
 
 func (w *world) session(id string) stripe.Session {
 	w.Helper()
-	s, err := w.stripe.RetrieveCheckout(context.Background(), id)
-	w.must(func() error { return err })
-	return s
+	return worldtest.Must(w.Stripe.RetrieveCheckout(context.Background(), id))(w)
 }
 
 func (w *world) verify(user, session string) answer {
@@ -38,11 +35,11 @@ func (w *world) verify(user, session string) answer {
 func TestACheckoutIsPaidAndVerified(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
 
 	at := w.session(session)
-	checkout := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1 AND status = 'open'`, session)
+	checkout := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1 AND status = 'open'`, session)
 	if at.AmountTotal != 2999 || at.Currency != "gbp" || at.ClientReferenceID != checkout || at.Metadata["contentId"] != content ||
 		at.Metadata["customerId"] != user || at.Metadata["organizationId"] != w.organization || at.Metadata["creatorId"] != w.creator ||
 		at.Metadata["contentTitle"] != "A piece" {
@@ -51,24 +48,24 @@ func TestACheckoutIsPaidAndVerified(t *testing.T) {
 	if life := time.Until(at.ExpiresAt); life < 30*time.Minute || life > time.Hour {
 		t.Errorf("it lives %s", life)
 	}
-	if got := w.verify(user, session); got.at("data", "sessionStatus") != "open" || got.at("data", "purchase") != nil {
-		t.Errorf("before: %s", got.raw)
+	if got := w.verify(user, session); got.At("data.sessionStatus") != "open" || got.At("data.purchase") != nil {
+		t.Errorf("before: %s", got.Body)
 	}
-	if got := w.verify(w.user(), session); got.status != http.StatusForbidden {
-		t.Errorf("a stranger: %d", got.status)
+	if got := w.verify(w.User("customer"), session); got.Status != http.StatusForbidden {
+		t.Errorf("a stranger: %d", got.Status)
 	}
-	if got := w.verify(user, "cs_none"); got.status != http.StatusNotFound {
-		t.Errorf("no such session: %d", got.status)
+	if got := w.verify(user, "cs_none"); got.Status != http.StatusNotFound {
+		t.Errorf("no such session: %d", got.Status)
 	}
 
 	w.control("sessions/"+session+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE checkout_id = $1 AND status = 'completed'`, checkout)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE checkout_id = $1 AND status = 'completed'`, checkout)
 	got := w.verify(user, session)
-	if got.at("data", "sessionStatus") != "complete" || got.at("data", "purchase", "amountPaidCents") != 2999.0 || got.at("data", "content", "title") != "A piece" {
-		t.Errorf("after: %s", got.raw)
+	if got.At("data.sessionStatus") != "complete" || got.At("data.purchase.amountPaidCents") != 2999.0 || got.At("data.content.title") != "A piece" {
+		t.Errorf("after: %s", got.Body)
 	}
-	if again := w.checkout(user, content); again.status != http.StatusConflict || again.at("error", "code") != "ALREADY_PURCHASED" {
-		t.Errorf("again: %d %s", again.status, again.raw)
+	if again := w.checkout(user, content); again.Status != http.StatusConflict || again.At("error.code") != "ALREADY_PURCHASED" {
+		t.Errorf("again: %d %s", again.Status, again.Body)
 	}
 	if got := w.announced(checkout); got != "checkout.started" {
 		t.Errorf("announced %q", got)
@@ -77,12 +74,12 @@ func TestACheckoutIsPaidAndVerified(t *testing.T) {
 	// The sandbox's own refunds and disputes close the circle.
 	intent := w.session(session).PaymentIntentID
 	w.control("payment_intents/"+intent+"/refund", map[string]any{"amount": 500})
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'partially_refunded' AND refund_amount_cents = 500`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'partially_refunded' AND refund_amount_cents = 500`)
 	w.control("payment_intents/"+intent+"/dispute", nil)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE disputed_at IS NOT NULL AND dispute_reason = 'fraudulent'`)
-	w.control("disputes/"+read[string](w, `SELECT stripe_dispute_id FROM purchases`)+"/close", map[string]any{"status": "lost"})
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'refunded'`)
-	if got := w.announced(read[string](w, `SELECT id::text FROM purchases`)); got !=
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE disputed_at IS NOT NULL AND dispute_reason = 'fraudulent'`)
+	w.control("disputes/"+worldtest.Value[string](w.World, `SELECT stripe_dispute_id FROM purchases`)+"/close", map[string]any{"status": "lost"})
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'refunded'`)
+	if got := w.announced(worldtest.Value[string](w.World, `SELECT id::text FROM purchases`)); got !=
 		"purchase.completed purchase.refunded purchase.disputed purchase.dispute_closed" {
 		t.Errorf("announced %q", got)
 	}
@@ -91,10 +88,10 @@ func TestACheckoutIsPaidAndVerified(t *testing.T) {
 func TestCheckoutsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user := w.user()
+	user := w.User("customer")
 	changed := func(set string) string {
 		id := w.piece(2999)
-		w.exec(`UPDATE content SET `+set+` WHERE id = $1`, id)
+		w.Exec(`UPDATE content SET `+set+` WHERE id = $1`, id)
 		return id
 	}
 	for _, c := range []struct {
@@ -111,11 +108,11 @@ func TestCheckoutsThatAreRefused(t *testing.T) {
 		{"signed out", "", w.piece(2999), 401, "UNAUTHORIZED", ""},
 	} {
 		got := w.checkout(c.user, c.content)
-		if got.status != c.status || got.at("error", "code") != c.code {
-			t.Errorf("%s: %d %s", c.name, got.status, got.raw)
+		if got.Status != c.status || got.At("error.code") != c.code {
+			t.Errorf("%s: %d %s", c.name, got.Status, got.Body)
 		}
-		if c.reason != "" && got.at("error", "details", "context", "reason") != c.reason {
-			t.Errorf("%s: %s", c.name, got.raw)
+		if c.reason != "" && got.At("error.details.context.reason") != c.reason {
+			t.Errorf("%s: %s", c.name, got.Body)
 		}
 	}
 	for _, target := range []string{
@@ -124,11 +121,11 @@ func TestCheckoutsThatAreRefused(t *testing.T) {
 		got := w.request(http.MethodPost, "/checkout/create", user, map[string]string{
 			"contentId": w.piece(1), "successUrl": target, "cancelUrl": "http://shop.lvh.me:8080/",
 		})
-		if got.status != http.StatusBadRequest || got.at("error", "code") != "VALIDATION_ERROR" {
-			t.Errorf("%s: %d %s", target, got.status, got.raw)
+		if got.Status != http.StatusBadRequest || got.At("error.code") != "VALIDATION_ERROR" {
+			t.Errorf("%s: %d %s", target, got.Status, got.Body)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM checkouts`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM checkouts`); n != 0 {
 		t.Errorf("%d checkouts", n)
 	}
 }
@@ -139,15 +136,15 @@ func (w *world) creatorSession() string { return w.creator }
 func TestH01TwoTabsGetOneSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	var tabs sync.WaitGroup
 	sessions := make(chan string, 8)
 	for range cap(sessions) {
 		tabs.Go(func() {
 			a := w.checkout(user, content)
-			id, _ := a.at("data", "sessionId").(string)
-			if a.status != http.StatusOK {
-				t.Errorf("%d %s", a.status, a.raw)
+			id, _ := a.At("data.sessionId").(string)
+			if a.Status != http.StatusOK {
+				t.Errorf("%d %s", a.Status, a.Body)
 			}
 			sessions <- id
 		})
@@ -159,10 +156,10 @@ func TestH01TwoTabsGetOneSession(t *testing.T) {
 			t.Errorf("two sessions: %s and %s", first, other)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM checkouts`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM checkouts`); n != 1 {
 		t.Errorf("%d checkouts", n)
 	}
-	id := read[string](w, `SELECT id::text FROM checkouts`)
+	id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts`)
 	if n := len(w.sessionsOf(id)); n != 1 {
 		t.Errorf("%d sessions at the provider", n)
 	}
@@ -174,23 +171,23 @@ func TestH01TwoTabsGetOneSession(t *testing.T) {
 func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	first := w.sessionOf(w.checkout(user, content))
 	w.control("sessions/"+first+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
 	// A session that got through all the same, for example of an older deployment.
-	second, err := w.stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
-		IdempotencyKey: "second", AmountCents: 2999, Currency: "gbp", ProductName: "A piece", SuccessURL: w.url, CancelURL: w.url,
+	second, err := w.Stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
+		IdempotencyKey: "second", AmountCents: 2999, Currency: "gbp", ProductName: "A piece", SuccessURL: w.URL, CancelURL: w.URL,
 		Metadata: map[string]string{"customerId": user, "contentId": content},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.control("sessions/"+second.ID+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM refund_obligations WHERE paid_at IS NULL AND reason = 'duplicate'`)
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE paid_at IS NULL AND reason = 'duplicate'`)
 
-	payer := &commands.Obligations{Pool: w.pool, Stripe: w.stripe, Now: time.Now, Log: w.log}
-	w.sandbox.SetFaults(sandbox.Faults{Errors: 1}) // the key now stands for a failure
+	payer := &commands.Obligations{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
+	w.Sandbox.SetFaults(sandbox.Faults{Errors: 1}) // the key now stands for a failure
 	if n, err := payer.Pay(t.Context()); n != 0 || err != nil {
 		t.Fatalf("paid %d, %v", n, err)
 	}
@@ -202,15 +199,15 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 		t.Fatalf("paid %d, %v", n, err)
 	}
 	intent := w.session(second.ID).PaymentIntentID
-	w.eventually(1, `SELECT count(*) FROM payments WHERE payment_intent = $1 AND refunded_cents = 2999`, intent)
-	made, err := w.stripe.ListRefunds(t.Context(), intent)
+	w.Eventually(1, `SELECT count(*) FROM payments WHERE payment_intent = $1 AND refunded_cents = 2999`, intent)
+	made, err := w.Stripe.ListRefunds(t.Context(), intent)
 	if err != nil || len(made) != 1 || made[0].AmountCents != 2999 || made[0].Reason != stripe.ReasonDuplicate {
 		t.Fatalf("%+v, %v", made, err)
 	}
-	if got := read[string](w, `SELECT stripe_refund_id FROM refund_obligations WHERE paid_at IS NOT NULL`); got != made[0].ID {
+	if got := worldtest.Value[string](w.World, `SELECT stripe_refund_id FROM refund_obligations WHERE paid_at IS NOT NULL`); got != made[0].ID {
 		t.Errorf("refund %s", got)
 	}
-	if n := w.count(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
 		t.Error("the first purchase does not stand")
 	}
 }
@@ -218,21 +215,21 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	session, err := w.stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
-		IdempotencyKey: "one", AmountCents: 700, Currency: "gbp", ProductName: "A piece", SuccessURL: w.url,
-		Metadata: map[string]string{"customerId": w.user(), "contentId": uuid.NewString()},
+	session, err := w.Stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
+		IdempotencyKey: "one", AmountCents: 700, Currency: "gbp", ProductName: "A piece", SuccessURL: w.URL,
+		Metadata: map[string]string{"customerId": w.User("customer"), "contentId": uuid.NewString()},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.control("sessions/"+session.ID+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM refund_obligations WHERE reason = 'unfulfillable' AND amount_cents = 700`)
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE reason = 'unfulfillable' AND amount_cents = 700`)
 	w.control("payment_intents/"+w.session(session.ID).PaymentIntentID+"/refund", nil)
-	payer := &commands.Obligations{Pool: w.pool, Stripe: w.stripe, Now: time.Now, Log: w.log}
+	payer := &commands.Obligations{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
 	if n, err := payer.Pay(t.Context()); n != 1 || err != nil {
 		t.Fatalf("paid %d, %v", n, err)
 	}
-	if made, _ := w.stripe.ListRefunds(t.Context(), w.session(session.ID).PaymentIntentID); len(made) != 1 {
+	if made, _ := w.Stripe.ListRefunds(t.Context(), w.session(session.ID).PaymentIntentID); len(made) != 1 {
 		t.Fatalf("%d refunds", len(made))
 	}
 }
@@ -240,38 +237,38 @@ func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 func TestH02AChangedPriceClosesTheOldSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	old := w.sessionOf(w.checkout(user, content))
-	w.exec(`UPDATE content SET price_cents = 3999, title = 'Dearer' WHERE id = $1`, content)
+	w.Exec(`UPDATE content SET price_cents = 3999, title = 'Dearer' WHERE id = $1`, content)
 	fresh := w.sessionOf(w.checkout(user, content))
 	if fresh == old || w.session(old).Status != stripe.SessionExpired || w.session(fresh).AmountTotal != 3999 {
 		t.Fatalf("old %+v, new %+v", w.session(old), w.session(fresh))
 	}
-	oldID := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, old)
-	w.eventually(1, `SELECT count(*) FROM checkouts WHERE id = $1 AND status = 'expired'`, oldID)
-	w.eventually(0, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
+	oldID := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, old)
+	w.Eventually(1, `SELECT count(*) FROM checkouts WHERE id = $1 AND status = 'expired'`, oldID)
+	w.Eventually(0, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
 	if got := w.announced(oldID); got != "checkout.started checkout.expired" {
 		t.Errorf("announced %q", got)
 	}
 
 	// The price of the session counts, not the one of the moment of payment.
-	w.exec(`UPDATE content SET price_cents = 1 WHERE id = $1`, content)
+	w.Exec(`UPDATE content SET price_cents = 1 WHERE id = $1`, content)
 	w.control("sessions/"+fresh+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 3999 AND status = 'completed'`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 3999 AND status = 'completed'`)
 }
 
 func TestH02APaymentThatDoesNotMatchItsCheckoutIsOwedBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
 	h := paidSession(w, user, content, "pi_less", 100)
 	h.object["id"] = session
 	w.deliver(h)
-	if n := w.count(`SELECT count(*) FROM refund_obligations WHERE reason = 'amount_mismatch' AND amount_cents = 100`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM refund_obligations WHERE reason = 'amount_mismatch' AND amount_cents = 100`); n != 1 {
 		t.Error("nothing is owed")
 	}
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 0 {
 		t.Error("it became a purchase")
 	}
 }
@@ -279,20 +276,20 @@ func TestH02APaymentThatDoesNotMatchItsCheckoutIsOwedBack(t *testing.T) {
 func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	old := w.sessionOf(w.checkout(user, content))
 	w.deaf.Store(true)
 	w.control("sessions/"+old+"/pay", nil)
-	if got := w.verify(user, old); got.at("data", "sessionStatus") != "complete" || got.at("data", "purchase") != nil {
-		t.Errorf("paid, and not heard of yet: %s", got.raw)
+	if got := w.verify(user, old); got.At("data.sessionStatus") != "complete" || got.At("data.purchase") != nil {
+		t.Errorf("paid, and not heard of yet: %s", got.Body)
 	}
-	w.exec(`UPDATE content SET price_cents = 3999 WHERE id = $1`, content)
-	if got := w.checkout(user, content); got.status != http.StatusConflict {
-		t.Errorf("%d %s", got.status, got.raw)
+	w.Exec(`UPDATE content SET price_cents = 3999 WHERE id = $1`, content)
+	if got := w.checkout(user, content); got.Status != http.StatusConflict {
+		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	w.deaf.Store(false)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 2999 AND status = 'completed'`)
-	w.eventually(0, `SELECT count(*) FROM checkouts WHERE status IN ('creating', 'open', 'expiring')`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 2999 AND status = 'completed'`)
+	w.Eventually(0, `SELECT count(*) FROM checkouts WHERE status IN ('creating', 'open', 'expiring')`)
 }
 
 func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
@@ -307,12 +304,12 @@ func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 		{"not done, answered 500", sandbox.Faults{Errors: 1}},
 		{"asked to slow down", sandbox.Faults{RateLimits: 1}},
 	} {
-		user, content := w.user(), w.piece(2999)
+		user, content := w.User("customer"), w.piece(2999)
 		w.portalPage(user) // the customer is there: the fault hits the session
-		w.sandbox.SetFaults(c.faults)
+		w.Sandbox.SetFaults(c.faults)
 		session := w.sessionOf(w.checkout(user, content))
-		w.sandbox.SetFaults(sandbox.Faults{})
-		id := read[string](w, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, session)
+		w.Sandbox.SetFaults(sandbox.Faults{})
+		id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, session)
 		if n := len(w.sessionsOf(id)); n != 1 {
 			t.Errorf("%s: %d sessions", c.name, n)
 		}
@@ -322,20 +319,20 @@ func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 func TestF40WhileTheProviderIsAwayBuyersAreToldAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
-	w.sandbox.SetFaults(sandbox.Faults{Down: true})
+	user, content := w.User("customer"), w.piece(2999)
+	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
 	begun := time.Now()
 	got := w.checkout(user, content)
-	if got.status != http.StatusBadGateway || got.at("error", "code") != "PAYMENT_PROCESSING_ERROR" {
-		t.Fatalf("%d %s", got.status, got.raw)
+	if got.Status != http.StatusBadGateway || got.At("error.code") != "PAYMENT_PROCESSING_ERROR" {
+		t.Fatalf("%d %s", got.Status, got.Body)
 	}
 	if took := time.Since(begun); took > 9*time.Second {
 		t.Errorf("the buyer waited %s", took)
 	}
-	id := read[string](w, `SELECT id::text FROM checkouts WHERE status = 'creating'`)
-	w.sandbox.SetFaults(sandbox.Faults{})
+	id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE status = 'creating'`)
+	w.Sandbox.SetFaults(sandbox.Faults{})
 	session := w.sessionOf(w.checkout(user, content))
-	if read[string](w, `SELECT stripe_session_id FROM checkouts WHERE id = $1`, id) != session {
+	if worldtest.Value[string](w.World, `SELECT stripe_session_id FROM checkouts WHERE id = $1`, id) != session {
 		t.Error("the second try opened another checkout")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // purchaseOf delivers the payment of a content item and returns its intent.
@@ -23,7 +24,7 @@ func (w *world) purchaseOf(user, content string) string {
 func TestAPartOfTheMoneyBackLeavesAccessAndAllOfItEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	intent := w.purchaseOf(user, content)
 	w.deliver(refundedCharge(intent, 2999, 1000))
 	if got := w.stream(user, content); got != http.StatusOK {
@@ -41,7 +42,7 @@ func TestADisputeThatIsWonGivesAccessBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for status, after := range map[string]int{"won": http.StatusOK, "lost": http.StatusForbidden} {
-		user, content := w.user(), w.piece(2999)
+		user, content := w.User("customer"), w.piece(2999)
 		intent := w.purchaseOf(user, content)
 		w.deliver(disputed(intent, "charge.dispute.created", "needs_response"))
 		if got := w.stream(user, content); got != http.StatusForbidden {
@@ -57,7 +58,7 @@ func TestADisputeThatIsWonGivesAccessBack(t *testing.T) {
 func TestARefundEndsThatPurchaseAloneNotTheOrganization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, first, second := w.user(), w.piece(2999), w.piece(2999)
+	user, first, second := w.User("customer"), w.piece(2999), w.piece(2999)
 	intent := w.purchaseOf(user, first)
 	w.purchaseOf(user, second)
 	w.deliver(refundedCharge(intent, 2999, 2999))
@@ -71,24 +72,24 @@ func TestARefundEndsThatPurchaseAloneNotTheOrganization(t *testing.T) {
 // the returned function is called.
 func (w *world) broken(table string) (mend func()) {
 	w.Helper()
-	w.exec(`CREATE FUNCTION broken_` + table + `() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END $$`)
-	w.exec(`CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION broken_` + table + `()`)
-	return func() { w.exec(`DROP TRIGGER broken ON ` + table) }
+	w.Exec(`CREATE FUNCTION broken_` + table + `() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END $$`)
+	w.Exec(`CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION broken_` + table + `()`)
+	return func() { w.Exec(`DROP TRIGGER broken ON ` + table) }
 }
 
 func TestAnEventThatCannotBeStoredIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	body := paidSession(w, user, content, "pi_again", 2999).body()
 	mend := w.broken("stripe_events")
-	got := w.post("booking", body, sign(body, bookingKey, time.Now()))
-	if got.status != http.StatusInternalServerError || got.at("error", "code") != "INTERNAL_ERROR" {
-		t.Errorf("%d %s", got.status, got.raw)
+	got := w.post("booking", body, worldtest.StripeSignature(body, bookingKey, time.Now()))
+	if got.Status != http.StatusInternalServerError || got.At("error.code") != "INTERNAL_ERROR" {
+		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	mend()
-	if got := w.post("booking", body, sign(body, bookingKey, time.Now())); got.status != http.StatusOK {
-		t.Errorf("when it comes again: %d %s", got.status, got.raw)
+	if got := w.post("booking", body, worldtest.StripeSignature(body, bookingKey, time.Now())); got.Status != http.StatusOK {
+		t.Errorf("when it comes again: %d %s", got.Status, got.Body)
 	}
 	if got := w.stream(user, content); got != http.StatusOK {
 		t.Errorf("the stream answers %d", got)
@@ -98,36 +99,36 @@ func TestAnEventThatCannotBeStoredIsAskedForAgain(t *testing.T) {
 func TestAnUnforeseenErrorWhileAPurchaseIsWrittenLosesNoPayment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	mend := w.broken("purchases")
 	var delivery sync.WaitGroup
 	delivery.Go(func() { w.deliver(paidSession(w, user, content, "pi_kept", 2999)) })
-	w.eventually(1, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 0 {
+	w.Eventually(1, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 0 {
 		t.Errorf("%d purchases in a broken table", n)
 	}
 	mend()
 	delivery.Wait()
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed' AND platform_fee_cents = 300`)
-	w.eventually(1, `SELECT count(*) FROM content_access WHERE user_id = $1 AND deleted_at IS NULL`, user)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed' AND platform_fee_cents = 300`)
+	w.Eventually(1, `SELECT count(*) FROM content_access WHERE user_id = $1 AND deleted_at IS NULL`, user)
 }
 
 func TestRefusedDeliveriesAnswerInTheEnvelope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	body := paidSession(w, w.user(), w.piece(2999), "pi_x", 2999).body()
+	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_x", 2999).body()
 	for endpoint, c := range map[string]struct {
 		signature string
 		status    int
 		code      string
 	}{
 		"booking": {"", http.StatusBadRequest, "VALIDATION_ERROR"},
-		"payment": {sign(body, "whsec_wrong", time.Now()), http.StatusUnauthorized, "UNAUTHORIZED"},
-		"connect": {sign(body, bookingKey, time.Now()), http.StatusNotImplemented, "CONFIGURATION_ERROR"},
+		"payment": {worldtest.StripeSignature(body, "whsec_wrong", time.Now()), http.StatusUnauthorized, "UNAUTHORIZED"},
+		"connect": {worldtest.StripeSignature(body, bookingKey, time.Now()), http.StatusNotImplemented, "CONFIGURATION_ERROR"},
 	} {
 		got := w.post(endpoint, body, c.signature)
-		if message, _ := got.at("error", "message").(string); got.status != c.status || got.at("error", "code") != c.code || message == "" {
-			t.Errorf("%s: %d %s", endpoint, got.status, got.raw)
+		if message, _ := got.At("error.message").(string); got.Status != c.status || got.At("error.code") != c.code || message == "" {
+			t.Errorf("%s: %d %s", endpoint, got.Status, got.Body)
 		}
 	}
 }
@@ -135,13 +136,13 @@ func TestRefusedDeliveriesAnswerInTheEnvelope(t *testing.T) {
 func TestTheDevelopmentEndpointIsThereInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	body := paidSession(w, w.user(), w.piece(2999), "pi_dev", 2999).body()
-	signature := sign(body, bookingKey, time.Now())
+	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_dev", 2999).body()
+	signature := worldtest.StripeSignature(body, bookingKey, time.Now())
 	live := w.production(&edge.WebhookRoutes{Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey}}})
-	if got := live.post("dev", body, signature); got.status != http.StatusNotFound {
-		t.Errorf("in production: %d", got.status)
+	if got := live.post("dev", body, signature); got.Status != http.StatusNotFound {
+		t.Errorf("in production: %d", got.Status)
 	}
-	if got := live.post("booking", body, signature); got.status != http.StatusOK {
-		t.Errorf("the real one: %d %s", got.status, got.raw)
+	if got := live.post("booking", body, signature); got.Status != http.StatusOK {
+		t.Errorf("the real one: %d %s", got.Status, got.Body)
 	}
 }

@@ -11,19 +11,17 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // production is the same installation behind an edge that is not for development.
 func (w *world) production(parts ...any) *world {
 	w.Helper()
-	e, err := edge.New(edge.Config{
-		Pool: w.pool, Dispatcher: w.intake.Dispatcher, PublicURL: "https://shop.example.test", Now: w.intake.Now, Log: w.log,
-		LimitFactor: edge.NoLimits,
-	}, parts...)
-	w.must(func() error { return err })
-	server := httptest.NewServer(e.Handler())
+	server := httptest.NewServer(w.Edge(func(cfg *edge.Config) { cfg.PublicURL = "https://shop.example.test" }, parts...).Handler())
 	w.Cleanup(server.Close)
-	return &world{T: w.T, pool: w.pool, client: w.client, log: w.log, url: server.URL}
+	live := *w.World
+	live.URL = server.URL
+	return &world{World: &live}
 }
 
 func (w *world) portal(user, back string) answer {
@@ -34,38 +32,36 @@ func (w *world) portal(user, back string) answer {
 // portalPage opens the portal and returns what the buyer sees.
 func (w *world) portalPage(user string) string {
 	w.Helper()
-	got := w.portal(user, w.url+"/account")
-	address, _ := got.at("data", "url").(string)
-	if got.status != http.StatusOK || !strings.HasPrefix(address, "http") {
-		w.Fatalf("portal: %d %s", got.status, got.raw)
+	got := w.portal(user, w.URL+"/account")
+	address, _ := got.At("data.url").(string)
+	if got.Status != http.StatusOK || !strings.HasPrefix(address, "http") {
+		w.Fatalf("portal: %d %s", got.Status, got.Body)
 	}
-	req, err := http.NewRequest(http.MethodGet, address, nil)
-	w.must(func() error { return err })
-	page := w.do(req)
-	if page.status != http.StatusOK {
-		w.Fatalf("portal page: %d", page.status)
+	page := w.request(http.MethodGet, address, "", nil)
+	if page.Status != http.StatusOK {
+		w.Fatalf("portal page: %d", page.Status)
 	}
-	return page.raw
+	return page.Body
 }
 
 func TestThePortalShowsTheBuyersPaymentsAndLeadsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, stranger := w.user(), w.user()
+	user, stranger := w.User("customer"), w.User("customer")
 	w.control("sessions/"+w.sessionOf(w.checkout(user, w.piece(2999)))+"/pay", nil)
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1`, user)
-	if page := w.portalPage(user); !strings.Contains(page, "29.99") || !strings.Contains(page, w.url+"/account") {
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1`, user)
+	if page := w.portalPage(user); !strings.Contains(page, "29.99") || !strings.Contains(page, w.URL+"/account") {
 		t.Errorf("the buyer's page\n%s", page)
 	}
 	if page := w.portalPage(stranger); strings.Contains(page, "29.99") {
 		t.Error("a stranger's page shows the payment")
 	}
-	if got := w.portal("", w.url); got.status != http.StatusUnauthorized {
-		t.Errorf("signed out: %d", got.status)
+	if got := w.portal("", w.URL); got.Status != http.StatusUnauthorized {
+		t.Errorf("signed out: %d", got.Status)
 	}
-	for _, body := range []map[string]string{{}, {"returnUrl": "x"}, {"returnUrl": "https://evil.example.test/"}, {"returnUrl": w.url, "more": "x"}} {
-		if got := w.request(http.MethodPost, "/checkout/portal-session", user, body); got.status != http.StatusBadRequest || got.at("error", "code") != "VALIDATION_ERROR" {
-			t.Errorf("%v: %d %s", body, got.status, got.raw)
+	for _, body := range []map[string]string{{}, {"returnUrl": "x"}, {"returnUrl": "https://evil.example.test/"}, {"returnUrl": w.URL, "more": "x"}} {
+		if got := w.request(http.MethodPost, "/checkout/portal-session", user, body); got.Status != http.StatusBadRequest || got.At("error.code") != "VALIDATION_ERROR" {
+			t.Errorf("%v: %d %s", body, got.Status, got.Body)
 		}
 	}
 }
@@ -73,10 +69,10 @@ func TestThePortalShowsTheBuyersPaymentsAndLeadsBack(t *testing.T) {
 func TestABuyerHasOneCustomerAtTheProvider(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user := w.user()
+	user := w.User("customer")
 	first := w.session(w.sessionOf(w.checkout(user, w.piece(2999)))).CustomerID
 	second := w.session(w.sessionOf(w.checkout(user, w.piece(1999)))).CustomerID
-	if first == "" || first != second || first != read[string](w, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
+	if first == "" || first != second || first != worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
 		t.Errorf("customers %q and %q", first, second)
 	}
 	// One that the provider has forgotten is replaced, whoever finds out.
@@ -84,12 +80,12 @@ func TestABuyerHasOneCustomerAtTheProvider(t *testing.T) {
 		"a checkout": func(user string) string { return w.session(w.sessionOf(w.checkout(user, w.piece(2999)))).CustomerID },
 		"the portal": func(user string) string {
 			w.portalPage(user)
-			return read[string](w, `SELECT stripe_customer_id FROM users WHERE id = $1`, user)
+			return worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user)
 		},
 	} {
-		user := w.user()
-		w.exec(`UPDATE users SET stripe_customer_id = 'cus_gone_' || id WHERE id = $1`, user)
-		if got := use(user); strings.HasPrefix(got, "cus_gone") || got != read[string](w, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
+		user := w.User("customer")
+		w.Exec(`UPDATE users SET stripe_customer_id = 'cus_gone_' || id WHERE id = $1`, user)
+		if got := use(user); strings.HasPrefix(got, "cus_gone") || got != worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
 			t.Errorf("%s uses %q", name, got)
 		}
 	}
@@ -101,26 +97,26 @@ func TestACustomerIsMadeWhateverTheProviderAnswers(t *testing.T) {
 	for name, faults := range map[string]sandbox.Faults{
 		"the answer is lost": {DroppedReplies: 1}, "done, but answered 500": {CommittedErrors: 1}, "not done, answered 500": {Errors: 1}, "asked to slow down": {RateLimits: 1},
 	} {
-		user := w.user()
-		w.sandbox.SetFaults(faults)
-		got := w.portal(user, w.url)
-		w.sandbox.SetFaults(sandbox.Faults{})
-		if got.status != http.StatusOK {
-			t.Errorf("%s: %d %s", name, got.status, got.raw)
+		user := w.User("customer")
+		w.Sandbox.SetFaults(faults)
+		got := w.portal(user, w.URL)
+		w.Sandbox.SetFaults(sandbox.Faults{})
+		if got.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
-	w.sandbox.SetFaults(sandbox.Faults{Down: true})
-	if got := w.portal(w.user(), w.url); got.status != http.StatusBadGateway || got.at("error", "code") != "PAYMENT_PROCESSING_ERROR" {
-		t.Errorf("away: %d %s", got.status, got.raw)
+	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
+	if got := w.portal(w.User("customer"), w.URL); got.Status != http.StatusBadGateway || got.At("error.code") != "PAYMENT_PROCESSING_ERROR" {
+		t.Errorf("away: %d %s", got.Status, got.Body)
 	}
 }
 
 func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
-	live := w.production(edge.CheckoutRoutes{Sessions: w.stripe})
-	elsewhere := w.production(edge.CheckoutRoutes{Sessions: w.stripe, ReturnHosts: []string{"films.example.org"}})
+	user, content := w.User("customer"), w.piece(2999)
+	live := w.production(edge.CheckoutRoutes{Sessions: w.Stripe})
+	elsewhere := w.production(edge.CheckoutRoutes{Sessions: w.Stripe, ReturnHosts: []string{"films.example.org"}})
 	for _, c := range []struct {
 		name   string
 		world  *world
@@ -136,12 +132,12 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 		{"another domain", elsewhere, "https://app.revelations.studio/", http.StatusBadRequest},
 		{"another domain", elsewhere, "https://www.films.example.org/", http.StatusOK},
 	} {
-		if got := c.world.portal(user, c.target); got.status != c.status {
-			t.Errorf("%s: the portal back to %s: %d %s", c.name, c.target, got.status, got.raw)
+		if got := c.world.portal(user, c.target); got.Status != c.status {
+			t.Errorf("%s: the portal back to %s: %d %s", c.name, c.target, got.Status, got.Body)
 		}
 		got := c.world.request(http.MethodPost, "/checkout/create", user, map[string]string{"contentId": content, "successUrl": c.target, "cancelUrl": c.target})
-		if got.status != c.status || (c.status == http.StatusBadRequest && strings.Count(got.raw, "must lead back") != 2) {
-			t.Errorf("%s: a checkout back to %s: %d %s", c.name, c.target, got.status, got.raw)
+		if got.Status != c.status || (c.status == http.StatusBadRequest && strings.Count(got.Body, "must lead back") != 2) {
+			t.Errorf("%s: a checkout back to %s: %d %s", c.name, c.target, got.Status, got.Body)
 		}
 	}
 }
@@ -151,11 +147,11 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 func TestACustomerMadeInVainIsErased(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stays, leaves := w.user(), w.user()
-	w.exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, leaves)
+	stays, leaves := w.User("customer"), w.User("customer")
+	w.Exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, leaves)
 	keep := func(user, customer, want string, refused error) {
 		t.Helper()
-		if kept, err := postgres.KeepCustomer(t.Context(), w.pool, user, "", customer); kept != want || !errors.Is(err, refused) {
+		if kept, err := postgres.KeepCustomer(t.Context(), w.Pool, user, "", customer); kept != want || !errors.Is(err, refused) {
 			t.Errorf("%s: %q, %v", customer, kept, err)
 		}
 	}
@@ -164,7 +160,7 @@ func TestACustomerMadeInVainIsErased(t *testing.T) {
 	keep(stays, "cus_slower", "cus_kept", nil)
 	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
 	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
-	if due := read[string](w, `SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`); due != "cus_late cus_slower" {
+	if due := worldtest.Value[string](w.World, `SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`); due != "cus_late cus_slower" {
 		t.Errorf("to be erased: %s", due)
 	}
 }

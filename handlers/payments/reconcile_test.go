@@ -9,37 +9,38 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func (w *world) reconciler() *commands.Reconciler {
 	return &commands.Reconciler{
-		Pool: w.pool, Events: w.stripe, Sessions: w.stripe, Intake: w.intake, Every: 10 * time.Second, Now: time.Now, Log: w.log,
+		Pool: w.Pool, Events: w.Stripe, Sessions: w.Stripe, Intake: w.intake, Every: 10 * time.Second, Now: time.Now, Log: w.Logger,
 	}
 }
 
 func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
-	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
 	w.control("sessions/"+session+"/pay", nil)
-	w.sandbox.SetFaults(sandbox.Faults{})
+	w.Sandbox.SetFaults(sandbox.Faults{})
 
 	r := w.reconciler()
 	repaired, err := r.Reconcile(t.Context())
 	if err != nil || repaired.Events != 1 {
 		t.Fatalf("%+v, %v", repaired, err)
 	}
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
-	id := read[string](w, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
+	id := worldtest.Value[string](w.World, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
 
 	// Another process in the same period does nothing; the next run finds nothing.
-	claimed := read[time.Time](w, `SELECT claimed_at FROM stripe_watermark`)
+	claimed := worldtest.Value[time.Time](w.World, `SELECT claimed_at FROM stripe_watermark`)
 	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
 		t.Fatalf("%+v, %v", repaired, err)
 	}
-	if again := read[time.Time](w, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
+	if again := worldtest.Value[time.Time](w.World, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
 		t.Error("two runs in one period")
 	}
 	r.Now = func() time.Time { return time.Now().Add(time.Minute) }
@@ -48,7 +49,7 @@ func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 	}
 	w.control("events/"+id+"/resend", nil)
 	w.deliver(hook{id: id, typ: "checkout.session.completed", object: map[string]any{"id": session}})
-	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'purchase.completed'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'purchase.completed'`); n != 1 {
 		t.Errorf("announced %d times", n)
 	}
 }
@@ -56,17 +57,17 @@ func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	paidOne, openOne, lostOne := w.user(), w.user(), w.user()
+	paidOne, openOne, lostOne := w.User("customer"), w.User("customer"), w.User("customer")
 	content := w.piece(2999)
-	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
 	paid := w.sessionOf(w.checkout(paidOne, content))
 	w.control("sessions/"+paid+"/pay", nil)
 	open := w.sessionOf(w.checkout(openOne, content))
-	w.sandbox.SetFaults(sandbox.Faults{Down: true})
-	if got := w.checkout(lostOne, content); got.status != http.StatusBadGateway {
-		t.Fatalf("%d %s", got.status, got.raw)
+	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
+	if got := w.checkout(lostOne, content); got.Status != http.StatusBadGateway {
+		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	w.sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
+	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
 
 	r := w.reconciler()
 	r.Events = noEvents{} // the list is of no help either
@@ -75,12 +76,12 @@ func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
 	if err != nil || repaired.Checkouts != 3 {
 		t.Fatalf("%+v, %v", repaired, err)
 	}
-	w.eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1 AND status = 'completed'`, paidOne)
-	w.eventually(2, `SELECT count(*) FROM checkouts WHERE status = 'expired'`)
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1 AND status = 'completed'`, paidOne)
+	w.Eventually(2, `SELECT count(*) FROM checkouts WHERE status = 'expired'`)
 	if s := w.session(open); s.Status != "expired" {
 		t.Errorf("the open session is %s", s.Status)
 	}
-	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'checkout.expired'`); n != 2 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'checkout.expired'`); n != 2 {
 		t.Errorf("%d expired announced", n)
 	}
 }

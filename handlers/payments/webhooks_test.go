@@ -12,18 +12,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, other, content := w.user(), w.user(), w.piece(2999)
+	user, other, content := w.User("customer"), w.User("customer"), w.piece(2999)
 	w.deliver(paidSession(w, user, content, "pi_first", 2999))
 
 	list := w.request(http.MethodGet, "/purchases", user, nil)
-	items, _ := list.body["items"].([]any)
-	if list.status != http.StatusOK || len(items) != 1 {
-		t.Fatalf("%d %s", list.status, list.raw)
+	items, _ := list.At("items").([]any)
+	if list.Status != http.StatusOK || len(items) != 1 {
+		t.Fatalf("%d %s", list.Status, list.Body)
 	}
 	row := items[0].(map[string]any)
 	for field, want := range map[string]any{
@@ -46,24 +47,24 @@ func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
 	for field, want := range map[string]any{
 		"platformFeeCents": 300.0, "organizationFeeCents": 0.0, "creatorPayoutCents": 2699.0, "stripePaymentIntentId": "pi_first",
 	} {
-		if detail.at("data", field) != want {
-			t.Errorf("%s: %v", field, detail.at("data", field))
+		if detail.At("data."+field) != want {
+			t.Errorf("%s: %v", field, detail.At("data."+field))
 		}
 	}
-	if got := w.request(http.MethodGet, "/purchases/"+id, other, nil); got.status != http.StatusNotFound {
-		t.Errorf("a stranger gets %d", got.status)
+	if got := w.request(http.MethodGet, "/purchases/"+id, other, nil); got.Status != http.StatusNotFound {
+		t.Errorf("a stranger gets %d", got.Status)
 	}
-	if got := w.request(http.MethodGet, "/purchases", "", nil); got.status != http.StatusUnauthorized {
-		t.Errorf("nobody gets %d", got.status)
+	if got := w.request(http.MethodGet, "/purchases", "", nil); got.Status != http.StatusUnauthorized {
+		t.Errorf("nobody gets %d", got.Status)
 	}
 	beyond := w.request(http.MethodGet, "/purchases?page=7&status=completed&contentId="+content, user, nil)
-	if items, _ := beyond.body["items"].([]any); len(items) != 0 || beyond.at("pagination", "page") != 7.0 || beyond.at("pagination", "total") != 1.0 {
-		t.Errorf("beyond the end: %s", beyond.raw)
+	if items, _ := beyond.At("items").([]any); len(items) != 0 || beyond.At("pagination.page") != 7.0 || beyond.At("pagination.total") != 1.0 {
+		t.Errorf("beyond the end: %s", beyond.Body)
 	}
-	if got := w.request(http.MethodGet, "/purchases?status=refunded", user, nil); got.at("pagination", "total") != 0.0 {
-		t.Errorf("refunded: %s", got.raw)
+	if got := w.request(http.MethodGet, "/purchases?status=refunded", user, nil); got.At("pagination.total") != 0.0 {
+		t.Errorf("refunded: %s", got.Body)
 	}
-	if w.count(`SELECT purchase_count FROM content WHERE id = $1`, content) != 1 {
+	if w.Number(`SELECT purchase_count FROM content WHERE id = $1`, content) != 1 {
 		t.Error("the sale was not counted")
 	}
 }
@@ -71,23 +72,23 @@ func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
 func TestF30FiftyCopiesAtOnceHaveOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	h := paidSession(w, w.user(), w.piece(2999), "pi_copies", 2999)
+	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_copies", 2999)
 	var copies sync.WaitGroup
 	for range 50 {
 		copies.Go(func() { w.deliver(h) })
 	}
 	copies.Wait()
 	w.deliver(h)
-	if n := w.count(`SELECT count(*) FROM stripe_events`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM stripe_events`); n != 1 {
 		t.Errorf("%d events", n)
 	}
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 1 {
 		t.Errorf("%d purchases", n)
 	}
-	if n := w.count(`SELECT count(*) FROM outbox WHERE type LIKE 'purchase.%'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type LIKE 'purchase.%'`); n != 1 {
 		t.Errorf("%d outbox rows", n)
 	}
-	if result := read[string](w, `SELECT result FROM stripe_events WHERE processed_at IS NOT NULL`); result != "purchase" {
+	if result := worldtest.Value[string](w.World, `SELECT result FROM stripe_events WHERE processed_at IS NOT NULL`); result != "purchase" {
 		t.Errorf("result %q", result)
 	}
 }
@@ -95,7 +96,7 @@ func TestF30FiftyCopiesAtOnceHaveOneEffect(t *testing.T) {
 func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	h := paidSession(w, w.user(), w.piece(2999), "pi_lost", 2999)
+	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_lost", 2999)
 	event, err := stripe.DecodeEvent(h.body())
 	if err != nil {
 		t.Fatal(err)
@@ -105,10 +106,10 @@ func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 	}
 	h.object["amount_total"] = 1 // what was stored first counts
 	w.deliver(h)
-	if got := w.count(`SELECT COALESCE(sum(amount_paid_cents), 0) FROM purchases`); got != 2999 {
+	if got := w.Number(`SELECT COALESCE(sum(amount_paid_cents), 0) FROM purchases`); got != 2999 {
 		t.Errorf("paid %d", got)
 	}
-	if n := w.count(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM commands WHERE status <> 'applied'`); n != 0 {
 		t.Errorf("%d commands are open", n)
 	}
 }
@@ -117,7 +118,7 @@ func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 4 {
-		user, content, intent := w.user(), w.piece(2000), intentID()
+		user, content, intent := w.User("customer"), w.piece(2000), intentID()
 		hooks := []hook{
 			paidSession(w, user, content, intent, 2000), refundedCharge(intent, 2000, 500), refundedCharge(intent, 2000, 2000),
 			disputed(intent, "charge.dispute.created", "needs_response"), disputed(intent, "charge.dispute.closed", "won"),
@@ -129,12 +130,12 @@ func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 			order += " " + h.typ
 			w.deliver(h)
 		}
-		got := read[string](w, `SELECT status || ' ' || refund_amount_cents || ' ' || (disputed_at IS NULL) || ' ' || stripe_dispute_id
+		got := worldtest.Value[string](w.World, `SELECT status || ' ' || refund_amount_cents || ' ' || (disputed_at IS NULL) || ' ' || stripe_dispute_id
 			FROM purchases WHERE stripe_payment_intent_id = $1`, intent)
 		if want := "refunded 2000 true dp_" + intent; got != want {
 			t.Errorf("%s after%s", got, order)
 		}
-		id := read[string](w, `SELECT purchase_id::text FROM payments WHERE payment_intent = $1`, intent)
+		id := worldtest.Value[string](w.World, `SELECT purchase_id::text FROM payments WHERE payment_intent = $1`, intent)
 		announced := w.announced(id)
 		if !strings.HasPrefix(announced, "purchase.completed ") || strings.Count(announced, "purchase.dispute_closed") != 1 ||
 			strings.Contains(announced, "not dense") {
@@ -146,24 +147,24 @@ func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	w.deliver(refundedCharge("pi_early", 2999, 2999))
-	if n := w.count(`SELECT count(*) FROM payments WHERE refunded_cents = 2999 AND paid_at IS NULL`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM payments WHERE refunded_cents = 2999 AND paid_at IS NULL`); n != 1 {
 		t.Fatal("the refund was not kept")
 	}
 	w.deliver(paidSession(w, user, content, "pi_early", 2999))
-	if n := w.count(`SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`); n != 2 {
+	if n := w.Number(`SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`); n != 2 {
 		t.Errorf("the webhook returned after %d of 2 events were handled", n)
 	}
-	if status := read[string](w, `SELECT status FROM purchases`); status != "refunded" {
+	if status := worldtest.Value[string](w.World, `SELECT status FROM purchases`); status != "refunded" {
 		t.Errorf("status %s", status)
 	}
-	if got := w.announced(read[string](w, `SELECT id::text FROM purchases`)); got != "purchase.completed purchase.refunded" {
+	if got := w.announced(worldtest.Value[string](w.World, `SELECT id::text FROM purchases`)); got != "purchase.completed purchase.refunded" {
 		t.Errorf("announced %q", got)
 	}
 	// Who was refunded may buy again.
 	w.deliver(paidSession(w, user, content, "pi_again", 2999))
-	if n := w.count(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
 		t.Errorf("%d live purchases after buying again", n)
 	}
 }
@@ -171,22 +172,22 @@ func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 func TestOnlyOneOfManyPaymentsForOneContentBecomesAPurchase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	var all sync.WaitGroup
 	for i := range 12 { // both partitions, side by side and within a batch
 		all.Go(func() { w.deliver(paidSession(w, user, content, fmt.Sprintf("pi_%d", i), 2999)) })
 	}
 	all.Wait()
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 1 {
 		t.Errorf("%d purchases", n)
 	}
-	if n := w.count(`SELECT count(*) FROM refund_obligations WHERE reason = 'duplicate' AND amount_cents = 2999`); n != 11 {
+	if n := w.Number(`SELECT count(*) FROM refund_obligations WHERE reason = 'duplicate' AND amount_cents = 2999`); n != 11 {
 		t.Errorf("%d obligations", n)
 	}
-	if n := w.count(`SELECT count(*) FROM outbox WHERE type = 'purchase.duplicate_detected'`); n != 11 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'purchase.duplicate_detected'`); n != 11 {
 		t.Errorf("%d duplicates announced", n)
 	}
-	if n := w.count(`SELECT count(*) FROM dead_letters`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM dead_letters`); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
 }
@@ -194,7 +195,7 @@ func TestOnlyOneOfManyPaymentsForOneContentBecomesAPurchase(t *testing.T) {
 func TestWhatCannotBeFulfilledIsOwedOrShownToAnOperator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	user, content := w.user(), w.piece(2999)
+	user, content := w.User("customer"), w.piece(2999)
 	change := func(h hook, field string, value any) hook {
 		h.object[field] = value
 		return h
@@ -220,20 +221,20 @@ func TestWhatCannotBeFulfilledIsOwedOrShownToAnOperator(t *testing.T) {
 		{"a live event", "wrong_mode", hook{eventID(), "checkout.session.completed", paidSession(w, user, content, "pi_j", 1).object, map[string]any{"livemode": true}}, 0, 0},
 		{"a connected account's event", "ignored", hook{eventID(), "checkout.session.completed", paidSession(w, user, content, "pi_k", 1).object, map[string]any{"account": "acct_1"}}, 0, 0},
 	} {
-		dead := w.count(`SELECT count(*) FROM dead_letters`)
+		dead := w.Number(`SELECT count(*) FROM dead_letters`)
 		w.deliver(c.hook)
-		if got := read[string](w, `SELECT COALESCE(result, 'open') FROM stripe_events WHERE event_id = $1`, c.hook.id); got != c.result {
+		if got := worldtest.Value[string](w.World, `SELECT COALESCE(result, 'open') FROM stripe_events WHERE event_id = $1`, c.hook.id); got != c.result {
 			t.Errorf("%s: result %s", c.name, got)
 		}
 		intent, _ := c.hook.object["payment_intent"].(string)
-		if got := w.count(`SELECT COALESCE(sum(amount_cents), 0) FROM refund_obligations WHERE payment_intent = $1`, intent); got != c.owed {
+		if got := w.Number(`SELECT COALESCE(sum(amount_cents), 0) FROM refund_obligations WHERE payment_intent = $1`, intent); got != c.owed {
 			t.Errorf("%s: owed %d", c.name, got)
 		}
-		if got := w.count(`SELECT count(*) FROM dead_letters`) - dead; got != c.dead {
+		if got := w.Number(`SELECT count(*) FROM dead_letters`) - dead; got != c.dead {
 			t.Errorf("%s: %d dead letters", c.name, got)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 0 {
 		t.Errorf("%d purchases", n)
 	}
 }
@@ -242,10 +243,10 @@ func TestF33F34F35OnlyWhatIsSignedNowIsTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	now := time.Now()
-	h := paidSession(w, w.user(), w.piece(2999), "pi_forged", 2999)
+	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_forged", 2999)
 	body := h.body()
-	good := sign(body, bookingKey, now)
-	another := paidSession(w, w.user(), w.piece(2999), "pi_other", 2999).body()
+	good := worldtest.StripeSignature(body, bookingKey, now)
+	another := paidSession(w, w.User("customer"), w.piece(2999), "pi_other", 2999).body()
 	wrapped := func(inner string) []byte {
 		return []byte(`{"id":"evt_x","type":"checkout.session.completed","data":{"object":` + inner + `}}`)
 	}
@@ -260,35 +261,35 @@ func TestF33F34F35OnlyWhatIsSignedNowIsTaken(t *testing.T) {
 		want           int
 	}{
 		{"no signature", "booking", body, "", http.StatusBadRequest},
-		{"wrong secret", "booking", body, sign(body, "whsec_wrong", now), http.StatusUnauthorized},
-		{"another endpoint's secret", "booking", body, sign(body, paymentKey, now), http.StatusUnauthorized},
+		{"wrong secret", "booking", body, worldtest.StripeSignature(body, "whsec_wrong", now), http.StatusUnauthorized},
+		{"another endpoint's secret", "booking", body, worldtest.StripeSignature(body, paymentKey, now), http.StatusUnauthorized},
 		{"v0 only", "booking", body, strings.Replace(good, "v1=", "v0=", 1), http.StatusUnauthorized},
 		{"body changed", "booking", []byte(strings.Replace(string(body), "2999", "1", 1)), good, http.StatusUnauthorized},
-		{"header of another event", "booking", body, sign(another, bookingKey, now), http.StatusUnauthorized},
-		{"301 s old", "booking", body, sign(body, bookingKey, now.Add(-301*time.Second)), http.StatusUnauthorized},
-		{"an hour ahead", "booking", body, sign(body, bookingKey, now.Add(time.Hour)), http.StatusUnauthorized},
+		{"header of another event", "booking", body, worldtest.StripeSignature(another, bookingKey, now), http.StatusUnauthorized},
+		{"301 s old", "booking", body, worldtest.StripeSignature(body, bookingKey, now.Add(-301*time.Second)), http.StatusUnauthorized},
+		{"an hour ahead", "booking", body, worldtest.StripeSignature(body, bookingKey, now.Add(time.Hour)), http.StatusUnauthorized},
 		{"not configured", "connect", body, good, http.StatusNotImplemented},
 		{"no such endpoint", "bookings", body, good, http.StatusNotFound},
-		{"too large", "booking", large, sign(large, bookingKey, now), http.StatusRequestEntityTooLarge},
-		{"10 000 arrays", "booking", deep, sign(deep, bookingKey, now), http.StatusBadRequest},
-		{"invalid UTF-8", "booking", broken, sign(broken, bookingKey, now), http.StatusBadRequest},
-		{"NUL in the id", "booking", nul, sign(nul, bookingKey, now), http.StatusBadRequest},
+		{"too large", "booking", large, worldtest.StripeSignature(large, bookingKey, now), http.StatusRequestEntityTooLarge},
+		{"10 000 arrays", "booking", deep, worldtest.StripeSignature(deep, bookingKey, now), http.StatusBadRequest},
+		{"invalid UTF-8", "booking", broken, worldtest.StripeSignature(broken, bookingKey, now), http.StatusBadRequest},
+		{"NUL in the id", "booking", nul, worldtest.StripeSignature(nul, bookingKey, now), http.StatusBadRequest},
 	} {
-		if a := w.post(c.endpoint, c.body, c.signature); a.status != c.want {
-			t.Errorf("%s: %d %s", c.name, a.status, a.raw)
+		if a := w.post(c.endpoint, c.body, c.signature); a.Status != c.want {
+			t.Errorf("%s: %d %s", c.name, a.Status, a.Body)
 		}
 	}
-	if n := w.count(`SELECT count(*) FROM stripe_events`) + w.count(`SELECT count(*) FROM commands`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM stripe_events`) + w.Number(`SELECT count(*) FROM commands`); n != 0 {
 		t.Errorf("%d rows of what was refused", n)
 	}
 	// The older secret of a rotation, and the development endpoint.
-	if a := w.post("booking", body, sign(body, olderKey, now)); a.status != http.StatusOK {
-		t.Errorf("older secret: %d", a.status)
+	if a := w.post("booking", body, worldtest.StripeSignature(body, olderKey, now)); a.Status != http.StatusOK {
+		t.Errorf("older secret: %d", a.Status)
 	}
-	if a := w.post("dev", another, sign(another, bookingKey, now)); a.status != http.StatusOK {
-		t.Errorf("development endpoint: %d", a.status)
+	if a := w.post("dev", another, worldtest.StripeSignature(another, bookingKey, now)); a.Status != http.StatusOK {
+		t.Errorf("development endpoint: %d", a.Status)
 	}
-	if n := w.count(`SELECT count(*) FROM purchases`); n != 2 {
+	if n := w.Number(`SELECT count(*) FROM purchases`); n != 2 {
 		t.Errorf("%d purchases", n)
 	}
 }

@@ -13,23 +13,23 @@ import (
 func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization := w.organization(t)
-	one := w.creator(t).join(t, organization, "owner", "active")
-	two := w.creator(t).join(t, organization, "creator", "active")
+	organization := w.Organization()
+	one := w.creator().join(organization, "owner", "active")
+	two := w.creator().join(organization, "creator", "active")
 	put := func(c user, title string, more order) string {
 		body := article(order{"title": title, "organizationId": organization})
 		for name, v := range more {
 			body[name] = v
 		}
-		return c.publish(t, c.create(t, body))
+		return c.publish(c.create(body))
 	}
 	put(one, "Cats", order{"category": "Short Films", "featured": true})
 	put(one, "Birds", order{"category": "short films!", "accessType": "paid", "priceCents": 100})
 	put(two, "Dogs", order{"category": "Übungen"})
 	put(one, "Ants", order{"accessType": "private"})
-	one.create(t, article(order{"title": "Draft", "organizationId": organization}))
-	w.exec(t, `UPDATE content SET published_at = now() - (CASE title WHEN 'Cats' THEN 3 WHEN 'Birds' THEN 2 ELSE 1 END) * interval '1 hour' WHERE status = 'published'`)
-	personal := two.publish(t, two.create(t, article(order{"title": "Personal"})))
+	one.create(article(order{"title": "Draft", "organizationId": organization}))
+	w.Exec(`UPDATE content SET published_at = now() - (CASE title WHEN 'Cats' THEN 3 WHEN 'Birds' THEN 2 ELSE 1 END) * interval '1 hour' WHERE status = 'published'`)
+	personal := two.publish(two.create(article(order{"title": "Personal"})))
 	in := "/api/content/public?orgId=" + organization
 	for path, want := range map[string][]string{
 		in:                                           {"Dogs", "Birds", "Cats"},
@@ -52,15 +52,15 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 		"/api/content/public/discover?sort=title":    {"Birds", "Cats", "Dogs", "Personal"},
 		"/api/content/public/discover?search=per":    {"Personal"},
 	} {
-		a := w.get(t, path)
-		if got := titles(list[item](t, a).Items); !slices.Equal(got, want) {
+		a := w.get(path)
+		if got := titles(list[item](a).Items); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
-		if a.header.Get("Cache-Control") != "public, max-age=60" || a.header.Get("Set-Cookie") != "" {
-			t.Errorf("%s: %v", path, a.header)
+		if a.Header.Get("Cache-Control") != "public, max-age=60" || a.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %v", path, a.Header)
 		}
 	}
-	for _, i := range list[item](t, w.get(t, in)).Items {
+	for _, i := range list[item](w.get(in)).Items {
 		if (i.ContentBody != nil) != (i.AccessType == "free") {
 			t.Errorf("the words of %s content: %v", i.AccessType, i.ContentBody)
 		}
@@ -69,25 +69,25 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 			t.Errorf("%s is in %v", i.Title, i.CategorySlugs)
 		}
 	}
-	if got := data[item](t, w.get(t, "/api/content/public/"+personal).want(t, 200, "")); got.CategorySlugs == nil || len(got.CategorySlugs) != 0 {
+	if got := data[item](w.get("/api/content/public/"+personal).Want(200, "")); got.CategorySlugs == nil || len(got.CategorySlugs) != 0 {
 		t.Errorf("%+v", got)
 	}
 	for path, field := range map[string]string{
 		"/api/content/public": "orgId", "/api/content/public?orgId=x": "orgId", in + "&category=a/b": "category", in + "&featured=yes": "featured",
 		in + "&sort=best": "sort", in + "&creatorId=%27": "creatorId", in + "&limit=0": "limit",
 	} {
-		w.get(t, path).names(t, field)
+		w.get(path).Names(field)
 	}
 }
 
 func TestAPageOfTheCatalogueIsCappedSilently(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization, c := w.organization(t), w.creator(t)
-	w.exec(t, `INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
+	organization, c := w.Organization(), w.creator()
+	w.Exec(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
 		SELECT gen_random_uuid(), $1, $2, 'Item ' || n, 'item-' || n, 'written', 'published', now() - n * interval '1 minute' FROM generate_series(1, 60) n`, c.id, organization)
 	for _, limit := range []int{50, 51, 100, 5000} {
-		page := list[item](t, w.get(t, "/api/content/public?orgId="+organization+"&limit="+strconv.Itoa(limit)))
+		page := list[item](w.get("/api/content/public?orgId=" + organization + "&limit=" + strconv.Itoa(limit)))
 		if len(page.Items) != 50 || page.Pagination.Limit != 50 || page.Pagination.Total != 60 || page.Pagination.TotalPages != 2 {
 			t.Errorf("limit %d: %d items, %+v", limit, len(page.Items), page.Pagination)
 		}
@@ -97,24 +97,24 @@ func TestAPageOfTheCatalogueIsCappedSilently(t *testing.T) {
 func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization, c := w.organization(t), w.creator(t)
-	c.join(t, organization, "owner", "active")
+	organization, c := w.Organization(), w.creator()
+	c.join(organization, "owner", "active")
 	for _, o := range []order{{"category": "zoo"}, {"category": "Art"}, {"category": "ART"}, {"category": "---"}, {}, {"category": "Secrets", "accessType": "private"}} {
 		o["organizationId"] = organization
-		c.publish(t, c.create(t, article(o)))
+		c.publish(c.create(article(o)))
 	}
-	moved := c.publish(t, c.create(t, article(order{"category": "Moved", "organizationId": organization})))
-	c.create(t, article(order{"category": "Drafts", "organizationId": organization}))
+	moved := c.publish(c.create(article(order{"category": "Moved", "organizationId": organization})))
+	c.create(article(order{"category": "Drafts", "organizationId": organization}))
 	type category struct {
 		ID, Name, Slug string
 		ContentCount   int
 	}
 	read := func() []category {
-		a := w.get(t, "/api/content/public/categories?orgId="+organization)
-		if a.header.Get("Cache-Control") != "public, max-age=60" {
-			t.Errorf("%v", a.header)
+		a := w.get("/api/content/public/categories?orgId=" + organization)
+		if a.Header.Get("Cache-Control") != "public, max-age=60" {
+			t.Errorf("%v", a.Header)
 		}
-		return list[category](t, a).Items
+		return list[category](a).Items
 	}
 	names := func(list []category) string {
 		var words []string
@@ -127,7 +127,7 @@ func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
 	if got := names(before); got != "art 2, moved 1, zoo 1" {
 		t.Errorf("%s", got)
 	}
-	c.patch(t, moved, order{"category": nil}).want(t, http.StatusOK, "")
+	c.patch(moved, order{"category": nil}).Want(http.StatusOK, "")
 	after := read()
 	if got := names(after); got != "art 2, zoo 1" {
 		t.Errorf("%s", got)
@@ -135,5 +135,5 @@ func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
 	if before[0].ID != after[0].ID || before[0].ID == after[1].ID {
 		t.Error("the ids of categories change, or are the same")
 	}
-	w.get(t, "/api/content/public/categories").names(t, "orgId")
+	w.get("/api/content/public/categories").Names("orgId")
 }

@@ -35,14 +35,14 @@ type item struct {
 	Organization  map[string]any `json:"organization"`
 }
 
-func (u user) read(t *testing.T, id string) item {
-	t.Helper()
-	return data[item](t, u.ask(t, http.MethodGet, "/api/content/"+id, nil).want(t, http.StatusOK, ""))
+func (u user) read(id string) item {
+	u.Helper()
+	return data[item](u.ask(http.MethodGet, "/api/content/"+id, nil).Want(http.StatusOK, ""))
 }
 
-func (u user) patch(t *testing.T, id string, fields order) answer {
-	t.Helper()
-	return u.ask(t, http.MethodPatch, "/api/content/"+id, fields)
+func (u user) patch(id string, fields order) answer {
+	u.Helper()
+	return u.ask(http.MethodPatch, "/api/content/"+id, fields)
 }
 
 func titles(items []item) []string {
@@ -56,27 +56,27 @@ func titles(items []item) []string {
 func TestTheCreatorReadsAnItemWithEverythingAroundIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, organization := w.creator(t), w.organization(t)
-	c.join(t, organization, "owner", "active")
-	film := c.media(t, "video")
-	id := c.create(t, order{
+	c, organization := w.creator(), w.Organization()
+	c.join(organization, "owner", "active")
+	film := c.media("video")
+	id := c.create(order{
 		"title": "  A film ", "slug": "A-Film", "contentType": "video", "mediaItemId": film, "organizationId": organization,
 		"accessType": "paid", "priceCents": 2999, "categoryIds": []string{},
 	})
-	got := c.read(t, id)
+	got := c.read(id)
 	if got.Title != "A film" || got.Slug != "a-film" || got.Status != "draft" || got.AccessType != "paid" || got.Visibility != "purchased_only" {
 		t.Errorf("%+v", got)
 	}
 	if got.MediaItem["id"] != film || got.Creator["id"] != c.id || got.Organization["id"] != organization || got.CategoryIDs == nil {
 		t.Errorf("around it: %v, %v, %v, %v", got.MediaItem, got.Creator, got.Organization, got.CategoryIDs)
 	}
-	alone := c.read(t, c.create(t, article(nil)))
+	alone := c.read(c.create(article(nil)))
 	if alone.MediaItem != nil || alone.Organization != nil || alone.Creator["id"] != c.id {
 		t.Errorf("a personal article: %+v", alone)
 	}
-	for name, who := range map[string]user{"another creator": w.creator(t), "a member": w.signIn(t, "customer").join(t, organization, "member", "active")} {
-		if a := who.ask(t, http.MethodGet, "/api/content/"+id, nil); a.status != http.StatusNotFound {
-			t.Errorf("%s: %d", name, a.status)
+	for name, who := range map[string]user{"another creator": w.creator(), "a member": w.signIn("customer").join(organization, "member", "active")} {
+		if a := who.ask(http.MethodGet, "/api/content/"+id, nil); a.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", name, a.Status)
 		}
 	}
 }
@@ -98,87 +98,88 @@ func TestContentBelongsOnlyWhereItsCreatorMayPublish(t *testing.T) {
 		{"", "", 403},
 	} {
 		t.Run(c.status+" "+c.role, func(t *testing.T) {
-			u, organization := w.creator(t), w.organization(t)
+			w := w.in(t)
+			u, organization := w.creator(), w.Organization()
 			if c.role != "" {
-				u.join(t, organization, c.role, c.status)
+				u.join(organization, c.role, c.status)
 			}
 			code := map[int]string{201: "", 403: "ORGANIZATION_MISMATCH"}[c.want]
-			u.ask(t, http.MethodPost, "/api/content", article(order{"organizationId": organization})).want(t, c.want, code)
-			id := u.create(t, article(nil))
+			u.ask(http.MethodPost, "/api/content", article(order{"organizationId": organization})).Want(c.want, code)
+			id := u.create(article(nil))
 			if c.want == 201 {
 				c.want = 200
 			}
-			u.patch(t, id, order{"organizationId": organization}).want(t, c.want, code)
+			u.patch(id, order{"organizationId": organization}).Want(c.want, code)
 		})
 	}
-	w.creator(t).ask(t, http.MethodPost, "/api/content", article(order{"organizationId": uuid.NewString()})).want(t, 403, "ORGANIZATION_MISMATCH")
+	w.creator().ask(http.MethodPost, "/api/content", article(order{"organizationId": uuid.NewString()})).Want(403, "ORGANIZATION_MISMATCH")
 }
 
 func TestWhoLeftAnOrganizationPublishesNothingUnderItsName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, organization := w.creator(t), w.organization(t)
-	c.join(t, organization, "creator", "active")
-	id := c.create(t, article(order{"organizationId": organization}))
-	live := c.publish(t, c.create(t, article(order{"organizationId": organization})))
-	c.join(t, organization, "creator", "inactive")
-	c.ask(t, http.MethodPost, "/api/content/"+id+"/publish", nil).want(t, 403, "ORGANIZATION_MISMATCH")
-	c.patch(t, live, order{"title": "Words of my own"}).want(t, 403, "ORGANIZATION_MISMATCH")
-	c.ask(t, http.MethodPost, "/api/content/"+live+"/unpublish", nil).want(t, 200, "")
-	c.patch(t, live, order{"organizationId": nil}).want(t, 200, "")
-	c.ask(t, http.MethodDelete, "/api/content/"+id, nil).want(t, 204, "")
+	c, organization := w.creator(), w.Organization()
+	c.join(organization, "creator", "active")
+	id := c.create(article(order{"organizationId": organization}))
+	live := c.publish(c.create(article(order{"organizationId": organization})))
+	c.join(organization, "creator", "inactive")
+	c.ask(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(403, "ORGANIZATION_MISMATCH")
+	c.patch(live, order{"title": "Words of my own"}).Want(403, "ORGANIZATION_MISMATCH")
+	c.ask(http.MethodPost, "/api/content/"+live+"/unpublish", nil).Want(200, "")
+	c.patch(live, order{"organizationId": nil}).Want(200, "")
+	c.ask(http.MethodDelete, "/api/content/"+id, nil).Want(204, "")
 }
 
 func TestMediaMustBeTheCreatorsOwnAndOfTheKind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, other := w.creator(t), w.creator(t)
-	own, theirs, sound := c.media(t, "video"), other.media(t, "video"), c.media(t, "audio")
+	c, other := w.creator(), w.creator()
+	own, theirs, sound := c.media("video"), other.media("video"), c.media("audio")
 	film := func(media string) order {
 		return order{"title": "A film", "slug": "f-" + uuid.NewString(), "contentType": "video", "mediaItemId": media}
 	}
-	c.ask(t, http.MethodPost, "/api/content", film(theirs)).want(t, 404, "MEDIA_NOT_FOUND")
-	c.ask(t, http.MethodPost, "/api/content", film(uuid.NewString())).want(t, 404, "MEDIA_NOT_FOUND")
-	c.ask(t, http.MethodPost, "/api/content", film(sound)).want(t, 422, "CONTENT_TYPE_MISMATCH")
-	id := c.publish(t, c.create(t, film(own)))
-	c.patch(t, id, order{"mediaItemId": theirs}).want(t, 404, "MEDIA_NOT_FOUND")
-	c.patch(t, id, order{"mediaItemId": sound}).want(t, 422, "CONTENT_TYPE_MISMATCH")
-	c.patch(t, id, order{"mediaItemId": nil}).want(t, 404, "MEDIA_NOT_FOUND")
-	c.patch(t, id, order{"mediaItemId": sound, "contentType": "audio"}).want(t, 200, "")
-	if got := c.read(t, id); got.ContentType != "audio" || *got.MediaItemID != sound {
+	c.ask(http.MethodPost, "/api/content", film(theirs)).Want(404, "MEDIA_NOT_FOUND")
+	c.ask(http.MethodPost, "/api/content", film(uuid.NewString())).Want(404, "MEDIA_NOT_FOUND")
+	c.ask(http.MethodPost, "/api/content", film(sound)).Want(422, "CONTENT_TYPE_MISMATCH")
+	id := c.publish(c.create(film(own)))
+	c.patch(id, order{"mediaItemId": theirs}).Want(404, "MEDIA_NOT_FOUND")
+	c.patch(id, order{"mediaItemId": sound}).Want(422, "CONTENT_TYPE_MISMATCH")
+	c.patch(id, order{"mediaItemId": nil}).Want(404, "MEDIA_NOT_FOUND")
+	c.patch(id, order{"mediaItemId": sound, "contentType": "audio"}).Want(200, "")
+	if got := c.read(id); got.ContentType != "audio" || *got.MediaItemID != sound {
 		t.Errorf("%+v", got)
 	}
-	c.patch(t, id, order{"contentType": "written", "mediaItemId": nil}).names(t, "contentBody")
+	c.patch(id, order{"contentType": "written", "mediaItemId": nil}).Names("contentBody")
 }
 
 func TestFreeContentIsNotSoldPastTheGate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{payouts: true})
-	c := w.creator(t)
-	id := c.publish(t, c.create(t, article(nil)))
+	c := w.creator()
+	id := c.publish(c.create(article(nil)))
 	for _, change := range []order{
 		{"accessType": "paid", "priceCents": 500},
 		{"visibility": "purchased_only", "priceCents": 500},
 		{"visibility": "public", "priceCents": 500},
 		{"accessType": "paid", "visibility": "public", "priceCents": 500},
 	} {
-		c.patch(t, id, change).want(t, 422, "CREATOR_CONNECT_REQUIRED")
+		c.patch(id, change).Want(422, "CREATOR_CONNECT_REQUIRED")
 	}
-	if got := c.read(t, id); got.AccessType != "free" || got.Status != "published" {
+	if got := c.read(id); got.AccessType != "free" || got.Status != "published" {
 		t.Errorf("%+v", got)
 	}
-	draft := c.create(t, article(order{"accessType": "paid", "priceCents": 500}))
-	c.ask(t, http.MethodPost, "/api/content/"+draft+"/publish", nil).want(t, 422, "CREATOR_CONNECT_REQUIRED")
-	w.exec(t, `INSERT INTO stripe_connect_accounts (user_id, stripe_account_id, status, charges_enabled, payouts_enabled) VALUES ($1, 'acct_1', 'active', true, true)`, c.id)
-	c.patch(t, id, order{"accessType": "paid", "priceCents": 500}).want(t, 200, "")
-	c.publish(t, draft)
+	draft := c.create(article(order{"accessType": "paid", "priceCents": 500}))
+	c.ask(http.MethodPost, "/api/content/"+draft+"/publish", nil).Want(422, "CREATOR_CONNECT_REQUIRED")
+	w.Exec(`INSERT INTO stripe_connect_accounts (user_id, stripe_account_id, status, charges_enabled, payouts_enabled) VALUES ($1, 'acct_1', 'active', true, true)`, c.id)
+	c.patch(id, order{"accessType": "paid", "priceCents": 500}).Want(200, "")
+	c.publish(draft)
 }
 
 func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, organization := w.creator(t), w.organization(t)
-	c.join(t, organization, "owner", "active")
+	c, organization := w.creator(), w.Organization()
+	c.join(organization, "owner", "active")
 	for _, try := range []struct {
 		given              order
 		access, visibility string
@@ -196,25 +197,25 @@ func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
 	} {
 		body := article(try.given)
 		body["organizationId"] = organization
-		if got := c.read(t, c.create(t, body)); got.AccessType != try.access || got.Visibility != try.visibility {
+		if got := c.read(c.create(body)); got.AccessType != try.access || got.Visibility != try.visibility {
 			t.Errorf("%v became %s %s", try.given, got.AccessType, got.Visibility)
 		}
 	}
-	c.ask(t, http.MethodPost, "/api/content", article(order{"accessType": "free", "visibility": "private"})).names(t, "visibility")
-	c.ask(t, http.MethodPost, "/api/content", article(order{"visibility": "purchased_only"})).names(t, "priceCents")
+	c.ask(http.MethodPost, "/api/content", article(order{"accessType": "free", "visibility": "private"})).Names("visibility")
+	c.ask(http.MethodPost, "/api/content", article(order{"visibility": "purchased_only"})).Names("priceCents")
 }
 
 func TestCategoriesThatAreNotThereAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c := w.creator(t)
-	c.ask(t, http.MethodPost, "/api/content", article(order{"categoryIds": []string{uuid.NewString()}})).names(t, "categoryIds.0")
-	c.ask(t, http.MethodPost, "/api/content", article(order{"categoryIds": []string{"films"}})).names(t, "categoryIds.0")
-	id := c.create(t, article(order{"categoryIds": []string{}}))
-	c.patch(t, id, order{"categoryIds": []string{uuid.NewString()}}).names(t, "categoryIds.0")
-	c.patch(t, id, order{"categoryIds": []string{}}).want(t, 200, "")
-	c.patch(t, id, order{"title": "No word of categories"}).want(t, 200, "")
-	if got := c.read(t, id); !slices.Equal(got.CategoryIDs, []string{}) {
+	c := w.creator()
+	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{uuid.NewString()}})).Names("categoryIds.0")
+	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{"films"}})).Names("categoryIds.0")
+	id := c.create(article(order{"categoryIds": []string{}}))
+	c.patch(id, order{"categoryIds": []string{uuid.NewString()}}).Names("categoryIds.0")
+	c.patch(id, order{"categoryIds": []string{}}).Want(200, "")
+	c.patch(id, order{"title": "No word of categories"}).Want(200, "")
+	if got := c.read(id); !slices.Equal(got.CategoryIDs, []string{}) {
 		t.Errorf("%v", got.CategoryIDs)
 	}
 }
@@ -222,12 +223,12 @@ func TestCategoriesThatAreNotThereAreRefused(t *testing.T) {
 func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, organization := w.creator(t), w.organization(t)
-	c.join(t, organization, "creator", "active")
-	personal := c.create(t, article(order{"slug": "mine"}))
-	c.create(t, article(order{"slug": "draft", "organizationId": organization}))
-	c.publish(t, c.create(t, article(order{"slug": "live", "organizationId": organization})))
-	stranger := w.creator(t)
+	c, organization := w.creator(), w.Organization()
+	c.join(organization, "creator", "active")
+	personal := c.create(article(order{"slug": "mine"}))
+	c.create(article(order{"slug": "draft", "organizationId": organization}))
+	c.publish(c.create(article(order{"slug": "live", "organizationId": organization})))
+	stranger := w.creator()
 	for _, try := range []struct {
 		who       user
 		path      string
@@ -243,53 +244,53 @@ func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
 		{stranger, "draft?organizationId=" + organization, true},
 		{stranger, "live?organizationId=" + organization, false},
 	} {
-		got := data[struct{ Available bool }](t, try.who.ask(t, http.MethodGet, "/api/content/check-slug/"+try.path, nil).want(t, 200, ""))
+		got := data[struct{ Available bool }](try.who.ask(http.MethodGet, "/api/content/check-slug/"+try.path, nil).Want(200, ""))
 		if got.Available != try.available {
 			t.Errorf("%s: available is %v", try.path, got.Available)
 		}
 	}
-	c.ask(t, http.MethodGet, "/api/content/check-slug/no--slug", nil).names(t, "slug")
-	user{world: w}.ask(t, http.MethodGet, "/api/content/check-slug/mine", nil).want(t, 401, "UNAUTHORIZED")
-	c.ask(t, http.MethodPost, "/api/content", article(order{"slug": "mine"})).want(t, 409, "SLUG_TAKEN")
+	c.ask(http.MethodGet, "/api/content/check-slug/no--slug", nil).Names("slug")
+	w.get("/api/content/check-slug/mine").Want(401, "UNAUTHORIZED")
+	c.ask(http.MethodPost, "/api/content", article(order{"slug": "mine"})).Want(409, "SLUG_TAKEN")
 }
 
 func TestListsHonourPagesAndCreatorsIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c := w.creator(t)
+	c := w.creator()
 	for range 3 {
-		c.create(t, article(nil))
+		c.create(article(nil))
 	}
-	page := list[item](t, c.ask(t, http.MethodGet, "/api/content?page=2&limit=2&creatorId="+c.id, nil))
+	page := list[item](c.ask(http.MethodGet, "/api/content?page=2&limit=2&creatorId="+c.id, nil))
 	if len(page.Items) != 1 || page.Pagination.Total != 3 || page.Pagination.TotalPages != 2 || page.Pagination.Page != 2 {
 		t.Errorf("%+v", page)
 	}
-	if page = list[item](t, c.ask(t, http.MethodGet, "/api/content?creatorId="+w.creator(t).id, nil)); len(page.Items) != 0 {
+	if page = list[item](c.ask(http.MethodGet, "/api/content?creatorId="+w.creator().id, nil)); len(page.Items) != 0 {
 		t.Errorf("somebody else's: %+v", page)
 	}
-	list[item](t, c.ask(t, http.MethodGet, "/api/content?creatorId="+uuid.NewString(), nil))
-	c.ask(t, http.MethodGet, "/api/content?creatorId=%25", nil).names(t, "creatorId")
+	list[item](c.ask(http.MethodGet, "/api/content?creatorId="+uuid.NewString(), nil))
+	c.ask(http.MethodGet, "/api/content?creatorId=%25", nil).Names("creatorId")
 }
 
 func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization, elsewhere := w.organization(t), w.organization(t)
-	one := w.creator(t).join(t, organization, "creator", "active")
-	two := w.creator(t).join(t, organization, "creator", "active").join(t, elsewhere, "creator", "active")
+	organization, elsewhere := w.Organization(), w.Organization()
+	one := w.creator().join(organization, "creator", "active")
+	two := w.creator().join(organization, "creator", "active").join(elsewhere, "creator", "active")
 	put := func(c user, title string, more order) {
 		body := article(order{"title": title, "organizationId": organization})
 		for name, v := range more {
 			body[name] = v
 		}
-		c.publish(t, c.create(t, body))
+		c.publish(c.create(body))
 	}
 	put(one, "Free", nil)
 	put(two, "Paid", order{"accessType": "paid", "priceCents": 100})
 	put(two, "Private", order{"accessType": "private"})
 	put(two, "Elsewhere", order{"organizationId": elsewhere})
-	one.create(t, article(order{"title": "Draft", "organizationId": organization}))
-	owner := w.signIn(t, "customer").join(t, organization, "owner", "active")
+	one.create(article(order{"title": "Draft", "organizationId": organization}))
+	owner := w.signIn("customer").join(organization, "owner", "active")
 	path := "/api/content/browse?sortBy=title&sortOrder=asc&organizationId=" + organization
 	for name, c := range map[string]struct {
 		who  user
@@ -298,9 +299,9 @@ func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 		"a creator":   {one, []string{"Free", "Paid"}},
 		"their maker": {two, []string{"Free", "Paid", "Private"}},
 		"the owner":   {owner, []string{"Free", "Paid", "Private"}},
-		"a stranger":  {w.signIn(t, "customer"), []string{"Free", "Paid"}},
+		"a stranger":  {w.signIn("customer"), []string{"Free", "Paid"}},
 	} {
-		page := list[item](t, c.who.ask(t, http.MethodGet, path, nil))
+		page := list[item](c.who.ask(http.MethodGet, path, nil))
 		if got := titles(page.Items); !slices.Equal(got, c.want) || page.Pagination.Total != len(c.want) {
 			t.Errorf("%s sees %v of %d", name, got, page.Pagination.Total)
 		}
@@ -310,22 +311,22 @@ func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 			}
 		}
 	}
-	page := list[item](t, one.ask(t, http.MethodGet, path+"&limit=1&page=2&creatorId="+two.id, nil))
+	page := list[item](one.ask(http.MethodGet, path+"&limit=1&page=2&creatorId="+two.id, nil))
 	if len(page.Items) != 0 || page.Pagination.Total != 1 || page.Pagination.Page != 2 {
 		t.Errorf("beyond the end: %+v", page)
 	}
-	one.ask(t, http.MethodGet, "/api/content/browse", nil).names(t, "organizationId")
-	user{world: w}.ask(t, http.MethodGet, path, nil).want(t, 401, "UNAUTHORIZED")
+	one.ask(http.MethodGet, "/api/content/browse", nil).Names("organizationId")
+	w.get(path).Want(401, "UNAUTHORIZED")
 }
 
 func TestSuccessIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c := w.creator(t)
-	id := c.publish(t, c.create(t, article(order{"accessType": "paid", "priceCents": 100})))
+	c := w.creator()
+	id := c.publish(c.create(article(order{"accessType": "paid", "priceCents": 100})))
 	count := func(column string, want int) {
 		t.Helper()
-		w.eventually(t, want, `SELECT `+column+` FROM content WHERE id = $1`, id)
+		w.Eventually(want, `SELECT `+column+` FROM content WHERE id = $1`, id)
 	}
 	bought := func(purchase string) events.Payload {
 		return events.PurchaseCompleted{PurchaseID: purchase, CustomerID: "u", ContentID: id, CreatorID: c.id, AmountCents: 100, Currency: "gbp"}
@@ -334,28 +335,28 @@ func TestSuccessIsCountedOnce(t *testing.T) {
 		return events.PurchaseRefunded{PurchaseID: purchase, CustomerID: "u", ContentID: id, RefundedCents: 50, AmountCents: 100, Full: full}
 	}
 	one, two := uuid.NewString(), uuid.NewString()
-	w.tell(t, c.id, one, 1, bought(one))
-	first := w.tell(t, c.id, two, 1, bought(two))
+	w.tell(c.id, one, 1, bought(one))
+	first := w.tell(c.id, two, 1, bought(two))
 	count("purchase_count", 2)
 	// Delivered again, as after a lost acknowledgement.
-	w.exec(t, `UPDATE outbox SET published_at = NULL WHERE event_id = $1`, first.ID)
-	w.tell(t, c.id, one, 2, refunded(one, false))
-	w.tell(t, c.id, one, 3, refunded(one, true))
+	w.Exec(`UPDATE outbox SET published_at = NULL WHERE event_id = $1`, first.ID)
+	w.tell(c.id, one, 2, refunded(one, false))
+	w.tell(c.id, one, 3, refunded(one, true))
 	count("purchase_count", 1)
 	for i, playback := range []string{uuid.NewString(), uuid.NewString()} {
-		w.tell(t, c.id, playback, 1, events.PlaybackStarted{UserID: "u", ContentID: id})
-		w.tell(t, c.id, playback, 2, events.PlaybackProgressed{UserID: "u", ContentID: id, PositionSeconds: 1, DurationSeconds: 2})
+		w.tell(c.id, playback, 1, events.PlaybackStarted{UserID: "u", ContentID: id})
+		w.tell(c.id, playback, 2, events.PlaybackProgressed{UserID: "u", ContentID: id, PositionSeconds: 1, DurationSeconds: 2})
 		count("view_count", i+1)
 	}
-	w.eventually(t, 6, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)
-	if got := c.read(t, id); got.PurchaseCount != 1 || got.ViewCount != 2 {
+	w.Eventually(6, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)
+	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
 		t.Errorf("%+v", got)
 	}
-	c.patch(t, id, order{"title": "Changed"}).want(t, 200, "")
-	if got := c.read(t, id); got.PurchaseCount != 1 || got.ViewCount != 2 {
+	c.patch(id, order{"title": "Changed"}).Want(200, "")
+	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
 		t.Errorf("a change forgot the counts: %+v", got)
 	}
-	page := list[item](t, c.ask(t, http.MethodGet, "/api/content?sortBy=purchaseCount", nil))
+	page := list[item](c.ask(http.MethodGet, "/api/content?sortBy=purchaseCount", nil))
 	if page.Items[0].PurchaseCount != 1 {
 		t.Errorf("%+v", page.Items)
 	}

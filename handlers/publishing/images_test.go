@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 type shown struct {
@@ -26,13 +27,13 @@ type shown struct {
 }
 
 // widths fetches a picture in its three sizes and returns how wide they are.
-func (w *world) widths(t *testing.T, address string) (list []int) {
-	t.Helper()
+func (w *world) widths(address string) (list []int) {
+	w.Helper()
 	for _, name := range []string{"sm", "md", "lg"} {
-		a := user{world: w}.send(t, http.MethodGet, strings.Replace(address, "lg.webp", name+".webp", 1), nil).want(t, http.StatusOK, "")
-		info, err := picture.Inspect([]byte(a.body))
-		if err != nil || info.MIME != picture.WebP || a.header.Get("Content-Type") != picture.WebP {
-			t.Fatalf("%s is %+v of type %s, %v", name, info, a.header.Get("Content-Type"), err)
+		a := w.get(strings.Replace(address, "lg.webp", name+".webp", 1)).Want(http.StatusOK, "")
+		info, err := picture.Inspect([]byte(a.Body))
+		if err != nil || info.MIME != picture.WebP || a.Header.Get("Content-Type") != picture.WebP {
+			w.Fatalf("%s is %+v of type %s, %v", name, info, a.Header.Get("Content-Type"), err)
 		}
 		list = append(list, info.Width)
 	}
@@ -42,47 +43,47 @@ func (w *world) widths(t *testing.T, address string) (list []int) {
 func TestAThumbnailIsMadeInThreeWidthsAndServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c := w.creator(t)
-	id := c.create(t, article(nil))
-	before := value[int](t, w, `SELECT version FROM content WHERE id = $1`, id)
-	got := data[shown](t, c.upload(t, "/api/content/"+id+"/thumbnail", part{"thumbnail", "image/png", painting(t, 1000, 500, 90)}).want(t, http.StatusOK, ""))
-	prefix := w.edge.URL + "/assets/" + c.id + "/content-thumbnails/" + id + "/"
+	c := w.creator()
+	id := c.create(article(nil))
+	before := w.Number(`SELECT version FROM content WHERE id = $1`, id)
+	got := data[shown](c.upload("/api/content/"+id+"/thumbnail", part{"thumbnail", "image/png", painting(t, 1000, 500, 90)}).Want(http.StatusOK, ""))
+	prefix := w.URL + "/assets/" + c.id + "/content-thumbnails/" + id + "/"
 	if !strings.HasPrefix(got.ThumbnailURL, prefix) || !strings.HasSuffix(got.ThumbnailURL, "/lg.webp") || got.MimeType != "image/webp" {
 		t.Fatalf("%+v", got)
 	}
-	if list := w.widths(t, got.ThumbnailURL); !slices.Equal(list, []int{200, 400, 800}) {
+	if list := w.widths(got.ThumbnailURL); !slices.Equal(list, []int{200, 400, 800}) {
 		t.Errorf("widths %v", list)
 	}
-	a := user{world: w}.send(t, http.MethodGet, got.ThumbnailURL, nil)
-	if len(a.body) != got.Size {
-		t.Errorf("%d bytes, said to be %d", len(a.body), got.Size)
+	a := w.get(got.ThumbnailURL)
+	if len(a.Body) != got.Size {
+		t.Errorf("%d bytes, said to be %d", len(a.Body), got.Size)
 	}
 	for name, want := range map[string]string{
 		"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'",
 	} {
-		if a.header.Get(name) != want {
-			t.Errorf("%s is %q, want %q", name, a.header.Get(name), want)
+		if a.Header.Get(name) != want {
+			t.Errorf("%s is %q, want %q", name, a.Header.Get(name), want)
 		}
 	}
-	if again := (user{world: w}).send(t, http.MethodGet, got.ThumbnailURL, nil, "If-None-Match", a.header.Get("ETag")); again.status != http.StatusNotModified || again.body != "" {
-		t.Errorf("asked whether it changed: %d with %d bytes", again.status, len(again.body))
+	if again := w.get(got.ThumbnailURL, "If-None-Match", a.Header.Get("ETag")); again.Status != http.StatusNotModified || again.Body != "" {
+		t.Errorf("asked whether it changed: %d with %d bytes", again.Status, len(again.Body))
 	}
-	if head := (user{world: w}).send(t, http.MethodHead, got.ThumbnailURL, nil); head.status != http.StatusOK || head.body != "" || head.header.Get("Content-Type") != "image/webp" {
-		t.Errorf("HEAD: %d %v", head.status, head.header)
+	if head := (user{world: w}).ask(http.MethodHead, got.ThumbnailURL, nil); head.Status != http.StatusOK || head.Body != "" || head.Header.Get("Content-Type") != "image/webp" {
+		t.Errorf("HEAD: %d %v", head.Status, head.Header)
 	}
-	item := data[shown](t, c.ask(t, http.MethodGet, "/api/content/"+id, nil))
+	item := data[shown](c.ask(http.MethodGet, "/api/content/"+id, nil))
 	if item.ThumbnailURL != got.ThumbnailURL {
 		t.Errorf("the item shows %s", item.ThumbnailURL)
 	}
-	if n := value[int](t, w, `SELECT version FROM content WHERE id = $1`, id); n != before+1 {
+	if n := w.Number(`SELECT version FROM content WHERE id = $1`, id); n != before+1 {
 		t.Errorf("version %d after %d", n, before)
 	}
-	if n := value[int](t, w, `SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'content.revised' AND data->>'fields' = '["thumbnailUrl"]'`, id); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'content.revised' AND data->>'fields' = '["thumbnailUrl"]'`, id); n != 1 {
 		t.Errorf("%d revisions were told", n)
 	}
-	c.ask(t, http.MethodDelete, "/api/content/"+id+"/thumbnail", nil).want(t, http.StatusNoContent, "")
-	c.ask(t, http.MethodDelete, "/api/content/"+id+"/thumbnail", nil).want(t, http.StatusNoContent, "")
-	if item := data[shown](t, c.ask(t, http.MethodGet, "/api/content/"+id, nil)); item.ThumbnailURL != "" {
+	c.ask(http.MethodDelete, "/api/content/"+id+"/thumbnail", nil).Want(http.StatusNoContent, "")
+	c.ask(http.MethodDelete, "/api/content/"+id+"/thumbnail", nil).Want(http.StatusNoContent, "")
+	if item := data[shown](c.ask(http.MethodGet, "/api/content/"+id, nil)); item.ThumbnailURL != "" {
 		t.Errorf("the item still shows %s", item.ThumbnailURL)
 	}
 }
@@ -90,19 +91,19 @@ func TestAThumbnailIsMadeInThreeWidthsAndServed(t *testing.T) {
 func TestAPictureIsNeverMadeWiderThanItCame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "customer")
-	got := data[shown](t, u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 300, 300, 10)}).want(t, http.StatusOK, ""))
-	if !strings.HasPrefix(got.AvatarURL, w.edge.URL+"/assets/avatars/"+u.id+"/") || got.MimeType != "image/webp" {
+	u := w.signIn("customer")
+	got := data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 300, 300, 10)}).Want(http.StatusOK, ""))
+	if !strings.HasPrefix(got.AvatarURL, w.URL+"/assets/avatars/"+u.id+"/") || got.MimeType != "image/webp" {
 		t.Fatalf("%+v", got)
 	}
-	if list := w.widths(t, got.AvatarURL); !slices.Equal(list, []int{200, 300, 300}) {
+	if list := w.widths(got.AvatarURL); !slices.Equal(list, []int{200, 300, 300}) {
 		t.Errorf("widths %v", list)
 	}
-	if address := value[string](t, w, `SELECT avatar_url FROM users WHERE id = $1`, u.id); address != got.AvatarURL {
+	if address := worldtest.Value[string](w.World, `SELECT avatar_url FROM users WHERE id = $1`, u.id); address != got.AvatarURL {
 		t.Errorf("the profile shows %s", address)
 	}
-	u.ask(t, http.MethodDelete, "/api/user/avatar", nil).want(t, http.StatusNoContent, "")
-	if n := value[int](t, w, `SELECT count(*) FROM users WHERE id = $1 AND avatar_url IS NULL`, u.id); n != 1 {
+	u.ask(http.MethodDelete, "/api/user/avatar", nil).Want(http.StatusNoContent, "")
+	if n := w.Number(`SELECT count(*) FROM users WHERE id = $1 AND avatar_url IS NULL`, u.id); n != 1 {
 		t.Error("the profile still shows a picture")
 	}
 }
@@ -112,30 +113,30 @@ const drawing = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><scri
 func TestALogoMayBeADrawingThatCannotAct(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization := w.organization(t)
+	organization := w.Organization()
 	path := "/api/organizations/" + organization + "/settings/branding/logo"
-	admin := w.signIn(t, "customer").join(t, organization, "admin", "active")
-	got := data[shown](t, admin.upload(t, path, part{"logo", "image/svg+xml", []byte(drawing)}).want(t, http.StatusOK, ""))
-	if got.LogoURL == nil || !strings.HasSuffix(*got.LogoURL, "/logo.svg") || !strings.HasPrefix(*got.LogoURL, w.edge.URL+"/assets/logos/"+organization+"/") {
+	admin := w.signIn("customer").join(organization, "admin", "active")
+	got := data[shown](admin.upload(path, part{"logo", "image/svg+xml", []byte(drawing)}).Want(http.StatusOK, ""))
+	if got.LogoURL == nil || !strings.HasSuffix(*got.LogoURL, "/logo.svg") || !strings.HasPrefix(*got.LogoURL, w.URL+"/assets/logos/"+organization+"/") {
 		t.Fatalf("%+v", got)
 	}
-	a := user{world: w}.send(t, http.MethodGet, *got.LogoURL, nil).want(t, http.StatusOK, "")
-	if strings.Contains(a.body, "alert") || !strings.Contains(a.body, "M0 0h9v9z") {
-		t.Errorf("served %s", a.body)
+	a := w.get(*got.LogoURL).Want(http.StatusOK, "")
+	if strings.Contains(a.Body, "alert") || !strings.Contains(a.Body, "M0 0h9v9z") {
+		t.Errorf("served %s", a.Body)
 	}
-	policy := a.header.Get("Content-Security-Policy")
-	if a.header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(policy, "sandbox") || !strings.Contains(policy, "default-src 'none'") ||
-		a.header.Get("Cache-Control") != "public, max-age=3600" || a.header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("headers %v", a.header)
+	policy := a.Header.Get("Content-Security-Policy")
+	if a.Header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(policy, "sandbox") || !strings.Contains(policy, "default-src 'none'") ||
+		a.Header.Get("Cache-Control") != "public, max-age=3600" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", a.Header)
 	}
-	got = data[shown](t, admin.upload(t, path, part{"logo", "image/png", painting(t, 900, 300, 0)}).want(t, http.StatusOK, ""))
-	if list := w.widths(t, *got.LogoURL); !slices.Equal(list, []int{200, 400, 800}) {
+	got = data[shown](admin.upload(path, part{"logo", "image/png", painting(t, 900, 300, 0)}).Want(http.StatusOK, ""))
+	if list := w.widths(*got.LogoURL); !slices.Equal(list, []int{200, 400, 800}) {
 		t.Errorf("widths %v", list)
 	}
-	if n := value[int](t, w, `SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'organization.branding_changed'`, organization); n != 2 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'organization.branding_changed'`, organization); n != 2 {
 		t.Errorf("%d changes were told, want 2", n)
 	}
-	got = data[shown](t, admin.ask(t, http.MethodDelete, path, nil).want(t, http.StatusOK, ""))
+	got = data[shown](admin.ask(http.MethodDelete, path, nil).Want(http.StatusOK, ""))
 	if got.LogoURL != nil {
 		t.Errorf("still shows %s", *got.LogoURL)
 	}
@@ -144,7 +145,7 @@ func TestALogoMayBeADrawingThatCannotAct(t *testing.T) {
 func TestOnlyTheManagementChangesALogo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	organization := w.organization(t)
+	organization := w.Organization()
 	for _, c := range []struct {
 		name         string
 		who          user
@@ -152,21 +153,21 @@ func TestOnlyTheManagementChangesALogo(t *testing.T) {
 		status       int
 		code         string
 	}{
-		{"owner", w.signIn(t, "creator").join(t, organization, "owner", "active"), organization, 200, ""},
-		{"admin", w.signIn(t, "creator").join(t, organization, "admin", "active"), organization, 200, ""},
-		{"creator", w.signIn(t, "creator").join(t, organization, "creator", "active"), organization, 403, "FORBIDDEN"},
-		{"member", w.signIn(t, "customer").join(t, organization, "member", "active"), organization, 403, "FORBIDDEN"},
-		{"removed admin", w.signIn(t, "creator").join(t, organization, "admin", "inactive"), organization, 403, "FORBIDDEN"},
-		{"stranger", w.signIn(t, "creator"), organization, 403, "FORBIDDEN"},
-		{"an organization that is not there", w.signIn(t, "creator"), uuid.NewString(), 403, "FORBIDDEN"},
-		{"the platform's owner", w.signIn(t, "platform_owner"), organization, 200, ""},
-		{"the platform's owner, nowhere", w.signIn(t, "platform_owner"), uuid.NewString(), 404, "NOT_FOUND"},
+		{"owner", w.signIn("creator").join(organization, "owner", "active"), organization, 200, ""},
+		{"admin", w.signIn("creator").join(organization, "admin", "active"), organization, 200, ""},
+		{"creator", w.signIn("creator").join(organization, "creator", "active"), organization, 403, "FORBIDDEN"},
+		{"member", w.signIn("customer").join(organization, "member", "active"), organization, 403, "FORBIDDEN"},
+		{"removed admin", w.signIn("creator").join(organization, "admin", "inactive"), organization, 403, "FORBIDDEN"},
+		{"stranger", w.signIn("creator"), organization, 403, "FORBIDDEN"},
+		{"an organization that is not there", w.signIn("creator"), uuid.NewString(), 403, "FORBIDDEN"},
+		{"the platform's owner", w.signIn("platform_owner"), organization, 200, ""},
+		{"the platform's owner, nowhere", w.signIn("platform_owner"), uuid.NewString(), 404, "NOT_FOUND"},
 		{"nobody", user{world: w}, organization, 401, "UNAUTHORIZED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := "/api/organizations/" + c.organization + "/settings/branding/logo"
-			c.who.upload(t, path, part{"logo", "image/svg+xml", []byte(drawing)}).want(t, c.status, c.code)
-			c.who.ask(t, http.MethodDelete, path, nil).want(t, c.status, c.code)
+			who, path := c.who.in(t), "/api/organizations/"+c.organization+"/settings/branding/logo"
+			who.upload(path, part{"logo", "image/svg+xml", []byte(drawing)}).Want(c.status, c.code)
+			who.ask(http.MethodDelete, path, nil).Want(c.status, c.code)
 		})
 	}
 }
@@ -174,11 +175,11 @@ func TestOnlyTheManagementChangesALogo(t *testing.T) {
 func TestOnlyTheCreatorChangesAThumbnail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c, organization := w.creator(t), w.organization(t)
-	c.join(t, organization, "creator", "active")
-	id := c.create(t, article(order{"organizationId": organization}))
-	deleted := c.create(t, article(nil))
-	c.ask(t, http.MethodDelete, "/api/content/"+deleted, nil).want(t, http.StatusNoContent, "")
+	c, organization := w.creator(), w.Organization()
+	c.join(organization, "creator", "active")
+	id := c.create(article(order{"organizationId": organization}))
+	deleted := c.create(article(nil))
+	c.ask(http.MethodDelete, "/api/content/"+deleted, nil).Want(http.StatusNoContent, "")
 	for _, try := range []struct {
 		name   string
 		who    user
@@ -186,9 +187,9 @@ func TestOnlyTheCreatorChangesAThumbnail(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"another creator", w.creator(t), id, 404, "CONTENT_NOT_FOUND"},
-		{"the organization's owner", w.creator(t).join(t, organization, "owner", "active"), id, 404, "CONTENT_NOT_FOUND"},
-		{"a customer", w.signIn(t, "customer"), id, 403, "FORBIDDEN"},
+		{"another creator", w.creator(), id, 404, "CONTENT_NOT_FOUND"},
+		{"the organization's owner", w.creator().join(organization, "owner", "active"), id, 404, "CONTENT_NOT_FOUND"},
+		{"a customer", w.signIn("customer"), id, 403, "FORBIDDEN"},
 		{"nobody", user{world: w}, id, 401, "UNAUTHORIZED"},
 		{"an item that is not there", c, uuid.NewString(), 404, "CONTENT_NOT_FOUND"},
 		{"a deleted item", c, deleted, 404, "CONTENT_NOT_FOUND"},
@@ -196,11 +197,12 @@ func TestOnlyTheCreatorChangesAThumbnail(t *testing.T) {
 	} {
 		path := "/api/content/" + try.id + "/thumbnail"
 		t.Run(try.name, func(t *testing.T) {
-			try.who.upload(t, path, part{"thumbnail", "image/png", painting(t, 9, 9, 1)}).want(t, try.status, try.code)
-			try.who.ask(t, http.MethodDelete, path, nil).want(t, try.status, try.code)
+			who := try.who.in(t)
+			who.upload(path, part{"thumbnail", "image/png", painting(t, 9, 9, 1)}).Want(try.status, try.code)
+			who.ask(http.MethodDelete, path, nil).Want(try.status, try.code)
 		})
 	}
-	if n := value[int](t, w, `SELECT count(*) FROM images`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM images`); n != 0 {
 		t.Errorf("%d pictures were recorded", n)
 	}
 }
@@ -211,8 +213,8 @@ var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x0
 func TestWhatIsNoUsablePictureIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u, organization := w.creator(t), w.organization(t)
-	u.join(t, organization, "owner", "active")
+	u, organization := w.creator(), w.Organization()
+	u.join(organization, "owner", "active")
 	good := painting(t, 9, 9, 1)
 	logo := "/api/organizations/" + organization + "/settings/branding/logo"
 	for _, c := range []struct {
@@ -233,28 +235,28 @@ func TestWhatIsNoUsablePictureIsRefused(t *testing.T) {
 		{"more than 5 MiB", "/api/user/avatar", part{"avatar", "image/png", append(bytes.Clone(good), make([]byte, 5<<20)...)}, "FILE_TOO_LARGE"},
 		{"far more than 5 MiB", "/api/user/avatar", part{"avatar", "image/png", make([]byte, 9<<20)}, "FILE_TOO_LARGE"},
 	} {
-		t.Run(c.name, func(t *testing.T) { u.upload(t, c.path, c.part).want(t, http.StatusBadRequest, c.code) })
+		t.Run(c.name, func(t *testing.T) { u.in(t).upload(c.path, c.part).Want(http.StatusBadRequest, c.code) })
 	}
-	u.upload(t, "/api/user/avatar", part{"picture", "image/png", good}).names(t, "picture")
+	u.upload("/api/user/avatar", part{"picture", "image/png", good}).Names("picture")
 	body, contentType := form(t, part{"avatar", "image/png", good}, part{"avatar", "image/png", good})
-	u.send(t, http.MethodPost, w.edge.URL+"/api/user/avatar", body, "Content-Type", contentType).names(t, "avatar")
+	u.ask(http.MethodPost, "/api/user/avatar", body, "Content-Type", contentType).Names("avatar")
 	body, contentType = form(t)
-	u.send(t, http.MethodPost, w.edge.URL+"/api/user/avatar", body, "Content-Type", contentType).want(t, http.StatusBadRequest, "EMPTY_BODY")
-	u.send(t, http.MethodPost, w.edge.URL+"/api/user/avatar", good, "Content-Type", "image/png").names(t, "Content-Type")
-	u.send(t, http.MethodPost, w.edge.URL+"/api/user/avatar", []byte("--x\r\nContent-Disposition: form-data; name=avatar\r\nContent-Type: image/png\r\n\r\ncut"), "Content-Type", "multipart/form-data; boundary=x").want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	if n := value[int](t, w, `SELECT count(*) FROM images`); n != 0 {
+	u.ask(http.MethodPost, "/api/user/avatar", body, "Content-Type", contentType).Want(http.StatusBadRequest, "EMPTY_BODY")
+	u.ask(http.MethodPost, "/api/user/avatar", good, "Content-Type", "image/png").Names("Content-Type")
+	u.ask(http.MethodPost, "/api/user/avatar", []byte("--x\r\nContent-Disposition: form-data; name=avatar\r\nContent-Type: image/png\r\n\r\ncut"), "Content-Type", "multipart/form-data; boundary=x").Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	if n := w.Number(`SELECT count(*) FROM images`); n != 0 {
 		t.Errorf("%d pictures were recorded", n)
 	}
-	u.upload(t, "/api/user/avatar", part{"avatar", "image/gif", gif}).want(t, http.StatusOK, "")
-	u.upload(t, "/api/user/avatar", part{"avatar", "application/octet-stream", good}).want(t, http.StatusOK, "")
+	u.upload("/api/user/avatar", part{"avatar", "image/gif", gif}).Want(http.StatusOK, "")
+	u.upload("/api/user/avatar", part{"avatar", "application/octet-stream", good}).Want(http.StatusOK, "")
 }
 
 func TestAnEdgeWithoutFFmpegTakesNoPictures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{noMaker: true})
-	a := w.signIn(t, "customer").upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).want(t, http.StatusServiceUnavailable, "IMAGES_UNAVAILABLE")
-	if !strings.Contains(a.body, "ffmpeg") {
-		t.Errorf("the operator is told %s", a.body)
+	a := w.signIn("customer").upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).Want(http.StatusServiceUnavailable, "IMAGES_UNAVAILABLE")
+	if !strings.Contains(a.Body, "ffmpeg") {
+		t.Errorf("the operator is told %s", a.Body)
 	}
 }
 
@@ -278,7 +280,7 @@ func TestTroubleOfOursIsNotBlamedOnThePicture(t *testing.T) {
 		t.Run(c.err.Error(), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{maker: stubborn{c.err}})
-			w.signIn(t, "customer").upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).want(t, c.status, c.code)
+			w.signIn("customer").upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).Want(c.status, c.code)
 		})
 	}
 }
@@ -286,35 +288,35 @@ func TestTroubleOfOursIsNotBlamedOnThePicture(t *testing.T) {
 func TestAReplacedPictureIsSweptWhenNobodyShowsItAnyMore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "customer")
+	u := w.signIn("customer")
 	upload := func(shade uint8) string {
-		return data[shown](t, u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}).want(t, http.StatusOK, "")).AvatarURL
+		return data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}).Want(http.StatusOK, "")).AvatarURL
 	}
 	first := upload(1)
 	second := upload(2)
 	if first == second {
 		t.Fatal("two pictures under one address")
 	}
-	if n := w.sweep(t); n != 0 {
+	if n := w.sweep(); n != 0 {
 		t.Fatalf("%d pictures were swept at once", n)
 	}
-	user{world: w}.send(t, http.MethodGet, first, nil).want(t, http.StatusOK, "")
-	w.pass(media.ImageRetired)
-	if n := w.sweep(t); n != 1 {
+	w.get(first).Want(http.StatusOK, "")
+	w.Pass(media.ImageRetired)
+	if n := w.sweep(); n != 1 {
 		t.Fatalf("%d pictures were swept, want 1", n)
 	}
-	user{world: w}.send(t, http.MethodGet, first, nil).want(t, http.StatusNotFound, "NOT_FOUND")
-	user{world: w}.send(t, http.MethodGet, second, nil).want(t, http.StatusOK, "")
+	w.get(first).Want(http.StatusNotFound, "NOT_FOUND")
+	w.get(second).Want(http.StatusOK, "")
 	// The sweep finds also what was dropped by other ways than ours.
-	w.exec(t, `UPDATE users SET avatar_url = NULL WHERE id = $1`, u.id)
-	w.pass(25 * time.Hour)
-	if n := w.sweep(t); n != 1 {
+	w.Exec(`UPDATE users SET avatar_url = NULL WHERE id = $1`, u.id)
+	w.Pass(25 * time.Hour)
+	if n := w.sweep(); n != 1 {
 		t.Fatalf("%d pictures were swept, want 1", n)
 	}
-	if keys := w.objects(t, "avatars/"+u.id+"/"); len(keys) != 0 {
+	if keys := w.objects("avatars/" + u.id + "/"); len(keys) != 0 {
 		t.Errorf("left behind: %v", keys)
 	}
-	if n := value[int](t, w, `SELECT count(*) FROM images`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM images`); n != 0 {
 		t.Errorf("%d records are left", n)
 	}
 }
@@ -322,17 +324,17 @@ func TestAReplacedPictureIsSweptWhenNobodyShowsItAnyMore(t *testing.T) {
 func TestAPictureInUseIsNeverSwept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	c := w.creator(t)
-	id := c.create(t, article(nil))
-	address := data[shown](t, c.upload(t, "/api/content/"+id+"/thumbnail", part{"thumbnail", "image/png", painting(t, 50, 50, 3)}).want(t, http.StatusOK, "")).ThumbnailURL
-	c.ask(t, http.MethodDelete, "/api/content/"+id, nil).want(t, http.StatusNoContent, "") // its buyers still see it
+	c := w.creator()
+	id := c.create(article(nil))
+	address := data[shown](c.upload("/api/content/"+id+"/thumbnail", part{"thumbnail", "image/png", painting(t, 50, 50, 3)}).Want(http.StatusOK, "")).ThumbnailURL
+	c.ask(http.MethodDelete, "/api/content/"+id, nil).Want(http.StatusNoContent, "") // its buyers still see it
 	for range 5 {
-		w.pass(25 * time.Hour)
-		if n := w.sweep(t); n != 0 {
+		w.Pass(25 * time.Hour)
+		if n := w.sweep(); n != 0 {
 			t.Fatalf("%d pictures were swept", n)
 		}
 	}
-	user{world: w}.send(t, http.MethodGet, address, nil).want(t, http.StatusOK, "")
+	w.get(address).Want(http.StatusOK, "")
 }
 
 // An upload that ends between its record and its command, whatever ends it, leaves
@@ -340,19 +342,19 @@ func TestAPictureInUseIsNeverSwept(t *testing.T) {
 func TestAnAbandonedUploadIsSwept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{deaf: true, wait: 50 * time.Millisecond})
-	u := w.signIn(t, "customer")
-	u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).want(t, http.StatusAccepted, "")
-	if keys := w.objects(t, "avatars/"+u.id+"/"); len(keys) != 3 {
+	u := w.signIn("customer")
+	u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).Want(http.StatusAccepted, "")
+	if keys := w.objects("avatars/" + u.id + "/"); len(keys) != 3 {
 		t.Fatalf("objects %v", keys)
 	}
-	if n := w.sweep(t); n != 0 {
+	if n := w.sweep(); n != 0 {
 		t.Fatalf("%d pictures were swept while their command was on its way", n)
 	}
-	w.pass(media.ImageAbandoned)
-	if n := w.sweep(t); n != 1 {
+	w.Pass(media.ImageAbandoned)
+	if n := w.sweep(); n != 1 {
 		t.Fatalf("%d pictures were swept, want 1", n)
 	}
-	if keys := w.objects(t, "avatars/"+u.id+"/"); len(keys) != 0 {
+	if keys := w.objects("avatars/" + u.id + "/"); len(keys) != 0 {
 		t.Errorf("left behind: %v", keys)
 	}
 }
@@ -360,19 +362,19 @@ func TestAnAbandonedUploadIsSwept(t *testing.T) {
 func TestACommandThatComesAfterTheSweepIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "customer")
+	u := w.signIn("customer")
 	key := []string{"Idempotency-Key", "one"}
-	address := data[shown](t, u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, key...).want(t, http.StatusOK, "")).AvatarURL
+	address := data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, key...).Want(http.StatusOK, "")).AvatarURL
 	// As if the command had never been applied, and the sweep had just begun with it.
-	w.exec(t, `UPDATE users SET avatar_url = NULL`)
-	w.exec(t, `DELETE FROM commands`)
-	w.exec(t, `UPDATE images SET status = 'sweeping'`)
-	u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, key...).want(t, http.StatusConflict, "IMAGE_GONE")
-	w.exec(t, `UPDATE images SET due_at = $1`, w.now())
-	if n := w.sweep(t); n != 1 { // a sweep that died is taken up by the next
+	w.Exec(`UPDATE users SET avatar_url = NULL`)
+	w.Exec(`DELETE FROM commands`)
+	w.Exec(`UPDATE images SET status = 'sweeping'`)
+	u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, key...).Want(http.StatusConflict, "IMAGE_GONE")
+	w.Exec(`UPDATE images SET due_at = $1`, w.Now())
+	if n := w.sweep(); n != 1 { // a sweep that died is taken up by the next
 		t.Fatalf("%d pictures were swept, want 1", n)
 	}
-	again := data[shown](t, u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, "Idempotency-Key", "two").want(t, http.StatusOK, "")).AvatarURL
+	again := data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, "Idempotency-Key", "two").Want(http.StatusOK, "")).AvatarURL
 	if again == address {
 		t.Error("a name was used twice")
 	}
@@ -381,19 +383,19 @@ func TestACommandThatComesAfterTheSweepIsRefused(t *testing.T) {
 func TestOneKeyStandsForOnePicture(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "customer")
+	u := w.signIn("customer")
 	send := func(shade uint8) answer {
-		return u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}, "Idempotency-Key", "k")
+		return u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}, "Idempotency-Key", "k")
 	}
-	first := send(1).want(t, http.StatusOK, "")
-	if again := send(1).want(t, http.StatusOK, ""); again.body != first.body {
-		t.Errorf("%s, then %s", first.body, again.body)
+	first := send(1).Want(http.StatusOK, "")
+	if again := send(1).Want(http.StatusOK, ""); again.Body != first.Body {
+		t.Errorf("%s, then %s", first.Body, again.Body)
 	}
-	send(2).want(t, http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
-	if n := value[int](t, w, `SELECT count(*) FROM images`); n != 1 {
+	send(2).Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
+	if n := w.Number(`SELECT count(*) FROM images`); n != 1 {
 		t.Errorf("%d pictures were recorded", n)
 	}
-	if n := value[int](t, w, `SELECT count(*) FROM outbox WHERE type = 'user.profile_updated'`); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'user.profile_updated'`); n != 1 {
 		t.Errorf("%d changes were told", n)
 	}
 }
@@ -403,17 +405,17 @@ func TestTheEdgeServesNothingButPictures(t *testing.T) {
 	w := newWorld(t, options{})
 	content := []byte("secret")
 	for _, key := range []string{"u1/originals/m1/source.mp4", "u1/waveforms/m1/waveform.json", "avatars/u1/v1/lg.html", "private/lg.webp"} {
-		if _, err := w.assets.Put(context.Background(), key, bytes.NewReader(content), int64(len(content)), "image/webp"); err != nil {
+		if _, err := w.Assets.Put(context.Background(), key, bytes.NewReader(content), int64(len(content)), "image/webp"); err != nil {
 			t.Fatal(err)
 		}
-		w.get(t, "/assets/"+key).want(t, http.StatusNotFound, "NOT_FOUND")
+		w.get("/assets/"+key).Want(http.StatusNotFound, "NOT_FOUND")
 	}
 	for _, path := range []string{
 		"/assets/", "/assets", "/assets/avatars/u1/v1/lg.webp", "/assets/avatars/../u1/originals/m1/source.mp4", "/assets/avatars/%2e%2e/u1/originals/m1/source.mp4",
 		"/assets/avatars%2fu1%2fv1%2flg.html", "/assets//private/lg.webp", "/assets/avatars/u1/v1/lg.webp%00",
 	} {
-		if a := w.get(t, path); a.status != http.StatusNotFound || strings.Contains(a.body, "secret") {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
+		if a := w.get(path); a.Status != http.StatusNotFound || strings.Contains(a.Body, "secret") {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
 }
@@ -421,12 +423,12 @@ func TestTheEdgeServesNothingButPictures(t *testing.T) {
 func TestAnErasedAccountTakesItsPictureWithIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "customer")
-	u.upload(t, "/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).want(t, http.StatusOK, "")
-	w.exec(t, `UPDATE users SET avatar_url = NULL, deleted_at = now() WHERE id = $1`, u.id)
-	w.tell(t, u.id, u.id, 2, userDeleted(u.id))
-	w.eventually(t, 1, `SELECT count(*)::int FROM images WHERE due_at <= $1`, w.now())
-	if n := w.sweep(t); n != 1 || len(w.objects(t, "avatars/"+u.id+"/")) != 0 {
+	u := w.signIn("customer")
+	u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).Want(http.StatusOK, "")
+	w.Exec(`UPDATE users SET avatar_url = NULL, deleted_at = now() WHERE id = $1`, u.id)
+	w.tell(u.id, u.id, 2, userDeleted(u.id))
+	w.Eventually(1, `SELECT count(*)::int FROM images WHERE due_at <= $1`, w.Now())
+	if n := w.sweep(); n != 1 || len(w.objects("avatars/"+u.id+"/")) != 0 {
 		t.Errorf("%d pictures were swept", n)
 	}
 }

@@ -16,11 +16,12 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
-func (v viewer) library(t *testing.T, query string) wire.List[wire.LibraryItem] {
-	t.Helper()
-	return read[wire.List[wire.LibraryItem]](t, v.ask(t, http.MethodGet, "/api/access/user/library?"+query, "").want(t, http.StatusOK, ""))
+func (v viewer) library(query string) wire.List[wire.LibraryItem] {
+	v.Helper()
+	return worldtest.Decode[wire.List[wire.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
 }
 
 // shelf is a library in brief: title and source of each item, in order.
@@ -33,52 +34,52 @@ func shelf(list wire.List[wire.LibraryItem]) string {
 }
 
 // titled is a film with a title and a change to its row.
-func (w *world) titled(t *testing.T, organization, title, change string) film {
-	t.Helper()
-	f := w.film(t, organization)
-	w.exec(t, `UPDATE content SET title = $2, published_at = now() - interval '1 day' WHERE id = $1`, f.id, title)
+func (w *world) titled(organization, title, change string) film {
+	w.Helper()
+	f := w.film(organization)
+	w.Exec(`UPDATE content SET title = $2, published_at = now() - interval '1 day' WHERE id = $1`, f.id, title)
 	if change != "" {
-		w.exec(t, `UPDATE content SET `+change+` WHERE id = $1`, f.id)
+		w.Exec(`UPDATE content SET `+change+` WHERE id = $1`, f.id)
 	}
 	return f
 }
 
 // buyNow makes the purchase's row and its grant.
-func (v viewer) buyNow(t *testing.T, f film) {
-	t.Helper()
+func (v viewer) buyNow(f film) {
+	v.Helper()
 	p := v.buy(f)
-	v.exec(t, `INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
+	v.Exec(`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
 		VALUES ($1, $2, $3, 2500, 2500, $4, 'completed', now())`, p.id, v.id, f.id, "pi_"+p.id)
-	v.handle(t, p, p.completed(), 1)
+	v.handle(p, p.completed(), 1)
 }
 
 func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
-	club, elsewhere := w.organization(t), w.organization(t)
-	v := w.signIn(t)
-	v.join(t, club, "member")
-	bought := w.titled(t, club, "bought", "")
-	v.buyNow(t, bought)
-	bought.grantTo(t, v)
-	gift := w.titled(t, elsewhere, "gift", "")
-	gift.grantTo(t, v)
-	w.titled(t, club, "club", "")
-	w.titled(t, club, "members", "access_type = 'members', price_cents = NULL")
-	w.titled(t, club, "open", "access_type = 'free', price_cents = 0")
+	club, elsewhere := w.Organization(), w.Organization()
+	v := w.signIn()
+	v.join(club, "member")
+	bought := w.titled(club, "bought", "")
+	v.buyNow(bought)
+	bought.grantTo(v)
+	gift := w.titled(elsewhere, "gift", "")
+	gift.grantTo(v)
+	w.titled(club, "club", "")
+	w.titled(club, "members", "access_type = 'members', price_cents = NULL")
+	w.titled(club, "open", "access_type = 'free', price_cents = 0")
 	for title, change := range map[string]string{
 		"draft": "status = 'draft'", "deleted": "deleted_at = now()", "team": "access_type = 'team', price_cents = NULL", "private": "access_type = 'private'",
 		"followers": "access_type = 'followers', price_cents = NULL",
 	} {
-		hidden := w.titled(t, club, title, change)
+		hidden := w.titled(club, title, change)
 		if title != "followers" {
-			hidden.grantTo(t, v) // does not help
+			hidden.grantTo(v) // does not help
 		}
 	}
-	w.titled(t, elsewhere, "stranger", "")
-	w.titled(t, elsewhere, "everybody", "access_type = 'free', price_cents = 0")
+	w.titled(elsewhere, "stranger", "")
+	w.titled(elsewhere, "everybody", "access_type = 'free', price_cents = 0")
 
-	all := v.library(t, "sortBy=title")
+	all := v.library("sortBy=title")
 	if got := shelf(all); got != "bought:purchased club:membership gift:complimentary members:membership open:free" {
 		t.Errorf("library %s", got)
 	}
@@ -89,7 +90,7 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	if first.Purchase == nil || first.Purchase.PriceCents != 2500 || time.Since(first.Purchase.PurchasedAt) > time.Hour || first.Progress != nil {
 		t.Errorf("purchase %+v", first)
 	}
-	if c := first.Content; c.ID != bought.id || c.Slug != "f-"+bought.id || c.ContentType != "video" || *c.DurationSeconds != 100 || *c.OrganizationID != club || *c.OrganizationSlug != "o-"+club {
+	if c := first.Content; c.ID != bought.id || c.Slug != "p-"+bought.id || c.ContentType != "video" || *c.DurationSeconds != 100 || *c.OrganizationID != club || *c.OrganizationSlug != "o-"+club {
 		t.Errorf("content %+v", c)
 	}
 	for _, item := range all.Items[1:] {
@@ -97,11 +98,11 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 			t.Errorf("%s was not bought", item.Content.Title)
 		}
 	}
-	v.join(t, club, "admin")
-	if got := shelf(v.library(t, "sortBy=title&organizationId="+club)); got != "bought:purchased club:membership followers:membership members:membership open:free private:membership team:membership" {
+	v.join(club, "admin")
+	if got := shelf(v.library("sortBy=title&organizationId=" + club)); got != "bought:purchased club:membership followers:membership members:membership open:free private:membership team:membership" {
 		t.Errorf("an admin's library %s", got)
 	}
-	if got := shelf(w.signIn(t).library(t, "")); got != "" {
+	if got := shelf(w.signIn().library("")); got != "" {
 		t.Errorf("a stranger's library %s", got)
 	}
 }
@@ -109,20 +110,20 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 func TestALibraryIsFilteredAndSorted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
-	v := w.signIn(t)
+	v := w.signIn()
 	watched := func(f film, position int, done bool, ago string) {
-		w.exec(t, `INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds, completed, updated_at) VALUES ($1, $2, $3, 90, $4, now() - $5::interval)`,
+		w.Exec(`INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds, completed, updated_at) VALUES ($1, $2, $3, 90, $4, now() - $5::interval)`,
 			v.id, f.id, position, done, ago)
 	}
 	var films []film
 	for i, title := range []string{"alpha", "beta 100%", "gamma_x", "delta"} {
-		f := w.titled(t, "", title, "")
-		f.grantTo(t, v)
-		w.exec(t, `UPDATE content_access SET created_at = now() - make_interval(days => $2) WHERE content_id = $1`, f.id, 10+i)
-		w.exec(t, `UPDATE media_items SET duration_seconds = $2 WHERE id = $1`, f.media, 50+i)
+		f := w.titled("", title, "")
+		f.grantTo(v)
+		w.Exec(`UPDATE content_access SET created_at = now() - make_interval(days => $2) WHERE content_id = $1`, f.id, 10+i)
+		w.Exec(`UPDATE media_items SET duration_seconds = $2 WHERE id = $1`, f.media, 50+i)
 		films = append(films, f)
 	}
-	w.exec(t, `UPDATE content SET content_type = 'written', media_item_id = NULL, description = 'about alpha' WHERE id = $1`, films[3].id)
+	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, description = 'about alpha' WHERE id = $1`, films[3].id)
 	watched(films[1], 30, false, "1 hour")
 	watched(films[2], 89, true, "2 hours")
 
@@ -149,7 +150,7 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 		"filter=all&contentType=all&accessType=all&limit=1": "beta 100%",
 	} {
 		var titles []string
-		list := v.library(t, query)
+		list := v.library(query)
 		for _, item := range list.Items {
 			titles = append(titles, item.Content.Title)
 		}
@@ -157,44 +158,44 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 			t.Errorf("%q: %s, want %s", query, got, want)
 		}
 	}
-	if got := v.library(t, "page=9&limit=3").Pagination; got != (wire.Pagination{Page: 9, Limit: 3, Total: 4, TotalPages: 2}) {
+	if got := v.library("page=9&limit=3").Pagination; got != (wire.Pagination{Page: 9, Limit: 3, Total: 4, TotalPages: 2}) {
 		t.Errorf("a page beyond the last: %+v", got)
 	}
-	if p := v.library(t, "filter=in_progress").Items[0].Progress; p == nil || p.PercentComplete != 33 || p.PositionSeconds != 30 || p.Completed {
+	if p := v.library("filter=in_progress").Items[0].Progress; p == nil || p.PercentComplete != 33 || p.PositionSeconds != 30 || p.Completed {
 		t.Errorf("progress %+v", p)
 	}
 	for _, query := range []string{"filter=some", "sortBy=date", "contentType=text", "accessType=paid", "organizationId=1", "page=0", "limit=101", "search=" + strings.Repeat("a", 201)} {
-		v.ask(t, http.MethodGet, "/api/access/user/library?"+query, "").want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+		v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	}
-	if got := w.get(t, w.edge.URL+"/api/access/user/library"); got.status != http.StatusUnauthorized {
-		t.Errorf("signed out: %d", got.status)
+	if got := w.get("/api/access/user/library"); got.Status != http.StatusUnauthorized {
+		t.Errorf("signed out: %d", got.Status)
 	}
 }
 
 func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
-	club, v := w.organization(t), w.signIn(t)
-	v.join(t, club, "member")
+	club, v := w.Organization(), w.signIn()
+	v.join(club, "member")
 	const each = 4
 	for i := range each {
 		// The sources alternate in every order.
-		v.buyNow(t, w.titled(t, "", fmt.Sprint(i, "a"), ""))
-		w.titled(t, club, fmt.Sprint(i, "b"), "")
-		w.titled(t, "", fmt.Sprint(i, "c"), "").grantTo(t, v)
-		w.titled(t, club, fmt.Sprint(i, "d"), "access_type = 'free', price_cents = 0")
+		v.buyNow(w.titled("", fmt.Sprint(i, "a"), ""))
+		w.titled(club, fmt.Sprint(i, "b"), "")
+		w.titled("", fmt.Sprint(i, "c"), "").grantTo(v)
+		w.titled(club, fmt.Sprint(i, "d"), "access_type = 'free', price_cents = 0")
 	}
-	w.exec(t, `UPDATE content SET published_at = now() - (ascii(title) + 7 * ascii(right(title, 1))) % 5 * interval '1 hour'`)
-	w.exec(t, `UPDATE content_access a SET created_at = now() - ascii(c.title) % 3 * interval '1 hour' FROM content c WHERE c.id = a.content_id`)
-	w.exec(t, `UPDATE media_items SET duration_seconds = 1 + ascii(right(id::text, 1)) % 4`)
+	w.Exec(`UPDATE content SET published_at = now() - (ascii(title) + 7 * ascii(right(title, 1))) % 5 * interval '1 hour'`)
+	w.Exec(`UPDATE content_access a SET created_at = now() - ascii(c.title) % 3 * interval '1 hour' FROM content c WHERE c.id = a.content_id`)
+	w.Exec(`UPDATE media_items SET duration_seconds = 1 + ascii(right(id::text, 1)) % 4`)
 	for _, order := range []string{"recent", "title", "duration"} {
-		whole := v.library(t, "limit=100&sortBy="+order)
+		whole := v.library("limit=100&sortBy=" + order)
 		if len(whole.Items) != 4*each || whole.Pagination.Total != 4*each {
 			t.Fatalf("%s: %d items, %+v", order, len(whole.Items), whole.Pagination)
 		}
 		var paged wire.List[wire.LibraryItem]
 		for page := 1; page <= 6; page++ {
-			list := v.library(t, fmt.Sprintf("sortBy=%s&limit=3&page=%d", order, page))
+			list := v.library(fmt.Sprintf("sortBy=%s&limit=3&page=%d", order, page))
 			if list.Pagination != (wire.Pagination{Page: page, Limit: 3, Total: 4 * each, TotalPages: 6}) {
 				t.Errorf("%s, page %d: %+v", order, page, list.Pagination)
 			}
@@ -205,7 +206,7 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 		}
 	}
 	for source, n := range map[string]int{"all": 4 * each, "purchased": each, "membership": each, "complimentary": each, "free": each, "followers": 0, "subscription": 0} {
-		list := v.library(t, "accessType="+source)
+		list := v.library("accessType=" + source)
 		if len(list.Items) != n || list.Pagination.Total != int64(n) {
 			t.Errorf("%s: %d items, %+v", source, len(list.Items), list.Pagination)
 		}
@@ -220,7 +221,7 @@ func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
-	viewers, items := w.populate(t, rand.New(rand.NewPCG(seed, 1)))
+	viewers, items := w.populate(rand.New(rand.NewPCG(seed, 1)))
 	found := map[postgres.Question]postgres.Facts{}
 	var questions []postgres.Question
 	for _, v := range viewers {
@@ -230,16 +231,16 @@ func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 	}
 	b := &pgx.Batch{}
 	postgres.QueueFacts(b, questions, found)
-	if err := w.pool.SendBatch(t.Context(), b).Close(); err != nil {
+	if err := w.Pool.SendBatch(t.Context(), b).Close(); err != nil {
 		t.Fatal(err)
 	}
 	there, absent := 0, 0
 	for _, v := range viewers {
-		sources := v.sources(t)
+		sources := v.sources()
 		for _, id := range items {
 			f := found[postgres.Question{UserID: v.id, ContentID: id}]
-			verdict := access.Decide(f.Content, f.Viewer, w.now())
-			if message := disagreement(verdict, f.Viewer, sources[id], w.now()); message != "" {
+			verdict := access.Decide(f.Content, f.Viewer, w.Now())
+			if message := disagreement(verdict, f.Viewer, sources[id], w.Now()); message != "" {
 				t.Errorf("%s (%s, role %q, %d grants) stands there as %q: %s", id, verdict.Rule, f.Viewer.Role, len(f.Viewer.Grants), sources[id], message)
 			}
 			if sources[id] != "" {
@@ -283,14 +284,14 @@ func disagreement(verdict access.Verdict, viewer access.Viewer, source string, n
 }
 
 // sources returns what stands in a viewer's library, and as what.
-func (v viewer) sources(t *testing.T) map[string]string {
-	t.Helper()
+func (v viewer) sources() map[string]string {
+	v.Helper()
 	found := map[string]string{}
 	for page := 1; ; page++ {
-		list := v.library(t, fmt.Sprintf("limit=100&page=%d", page))
+		list := v.library(fmt.Sprintf("limit=100&page=%d", page))
 		for _, item := range list.Items {
 			if _, twice := found[item.Content.ID]; twice {
-				t.Errorf("%s stands there twice", item.Content.ID)
+				v.Errorf("%s stands there twice", item.Content.ID)
 			}
 			found[item.Content.ID] = item.AccessType
 		}
@@ -304,13 +305,13 @@ func pick(random *rand.Rand, from ...string) string { return from[random.IntN(le
 
 // populate makes organizations, viewers with random roles, items of every kind and
 // grants in every state.
-func (w *world) populate(t *testing.T, random *rand.Rand) (viewers []viewer, items []string) {
-	t.Helper()
-	organizations := []string{w.organization(t), w.organization(t), w.organization(t)}
-	w.exec(t, `UPDATE organizations SET deleted_at = now() WHERE id = $1`, organizations[2])
+func (w *world) populate(random *rand.Rand) (viewers []viewer, items []string) {
+	w.Helper()
+	organizations := []string{w.Organization(), w.Organization(), w.Organization()}
+	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, organizations[2])
 	b := &pgx.Batch{}
 	for range 6 {
-		v := w.signIn(t)
+		v := w.signIn()
 		viewers = append(viewers, v)
 		for _, organization := range organizations {
 			if random.IntN(4) > 0 {
@@ -337,8 +338,8 @@ func (w *world) populate(t *testing.T, random *rand.Rand) (viewers []viewer, ite
 			}
 		}
 	}
-	if err := w.pool.SendBatch(t.Context(), b).Close(); err != nil {
-		t.Fatal(err)
+	if err := w.Pool.SendBatch(w.Context(), b).Close(); err != nil {
+		w.Fatal(err)
 	}
 	return viewers, items
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 const masterText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,RESOLUTION=1280x720\n720p/index.m3u8\n" +
@@ -24,27 +25,27 @@ const variantText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n#EXT-X-
 	"#EXTINF:6.0,\n#EXT-X-BYTERANGE:6@4\nstream.mp4\n#EXT-X-ENDLIST\n"
 
 // upload puts what a transcoder would into the store.
-func (w *world) upload(t *testing.T, f film) {
-	t.Helper()
+func (w *world) upload(f film) {
+	w.Helper()
 	for name, text := range map[string]string{
 		"master.m3u8": masterText, "720p/index.m3u8": variantText, "480p/index.m3u8": "<not a playlist>",
 		"720p/stream.mp4": "0123456789", "preview/preview.m3u8": variantText,
 	} {
-		if _, err := w.media.Put(context.Background(), f.folder()+"/"+name, strings.NewReader(text), int64(len(text)), "application/octet-stream"); err != nil {
-			t.Fatal(err)
+		if _, err := w.Media.Put(context.Background(), f.folder()+"/"+name, strings.NewReader(text), int64(len(text)), "application/octet-stream"); err != nil {
+			w.Fatal(err)
 		}
 	}
 }
 
-func (v viewer) stream(t *testing.T, f film, query string) answer {
-	t.Helper()
-	return v.ask(t, http.MethodGet, "/api/access/content/"+f.id+"/stream"+query, "")
+func (v viewer) stream(f film, query string) answer {
+	v.Helper()
+	return v.ask(http.MethodGet, "/api/access/content/"+f.id+"/stream"+query, "")
 }
 
 // opened returns the addresses of a stream that must be given.
-func (v viewer) opened(t *testing.T, f film, query string) wire.Stream {
-	t.Helper()
-	return read[single[wire.Stream]](t, v.stream(t, f, query).want(t, http.StatusOK, "")).Data
+func (v viewer) opened(f film, query string) wire.Stream {
+	v.Helper()
+	return worldtest.Decode[single[wire.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
 }
 
 func addresses(playlist string) (list []string) {
@@ -59,40 +60,40 @@ func addresses(playlist string) (list []string) {
 func TestAStreamLeadsToTheBytes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, "")
-	w.upload(t, f)
-	v := w.signIn(t)
-	f.grantTo(t, v)
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
 
-	s := v.opened(t, f, "")
+	s := v.opened(f, "")
 	address, err := url.Parse(*s.StreamingURL)
 	if err != nil || !strings.HasSuffix(address.Path, "/api/access/content/"+f.id+"/hls/master.m3u8") || address.Host != "codex.test" {
 		t.Fatalf("streaming address %q", *s.StreamingURL)
 	}
-	if s.ContentType != "video" || !s.ExpiresAt.Equal(w.now().Add(600*time.Second)) || strings.Join(s.ReadyVariants, " ") != "720p 480p" {
+	if s.ContentType != "video" || !s.ExpiresAt.Equal(w.Now().Add(600*time.Second)) || strings.Join(s.ReadyVariants, " ") != "720p 480p" {
 		t.Errorf("stream %+v", s)
 	}
 	if s.WaveformURL == nil || !strings.Contains(*s.WaveformURL, "/waveforms/"+f.media+"/waveform.json?") {
 		t.Errorf("waveform %v", s.WaveformURL)
 	}
-	master := w.get(t, *s.StreamingURL).want(t, http.StatusOK, "")
-	if master.header.Get("Content-Type") != "application/vnd.apple.mpegurl" || master.header.Get("Cache-Control") != "private, no-store" {
-		t.Errorf("headers %v", master.header)
+	master := w.get(*s.StreamingURL).Want(http.StatusOK, "")
+	if master.Header.Get("Content-Type") != "application/vnd.apple.mpegurl" || master.Header.Get("Cache-Control") != "private, no-store" {
+		t.Errorf("headers %v", master.Header)
 	}
-	variants := addresses(master.body)
+	variants := addresses(master.Body)
 	if len(variants) != 2 || !strings.Contains(variants[0], "/hls/720p/index.m3u8?token=") {
 		t.Fatalf("variants %v", variants)
 	}
-	variant := w.get(t, variants[0]).want(t, http.StatusOK, "")
-	segments := addresses(variant.body)
-	if len(segments) != 1 || !strings.Contains(variant.body, `URI="`+segments[0]+`",BYTERANGE="4@0"`) {
-		t.Fatalf("rendition\n%s", variant.body)
+	variant := w.get(variants[0]).Want(http.StatusOK, "")
+	segments := addresses(variant.Body)
+	if len(segments) != 1 || !strings.Contains(variant.Body, `URI="`+segments[0]+`",BYTERANGE="4@0"`) {
+		t.Fatalf("rendition\n%s", variant.Body)
 	}
-	if got := w.get(t, segments[0]); got.status != http.StatusOK || got.body != "0123456789" {
-		t.Errorf("segment %d %s", got.status, got.body)
+	if got := w.get(segments[0]); got.Status != http.StatusOK || got.Body != "0123456789" {
+		t.Errorf("segment %d %s", got.Status, got.Body)
 	}
 	preview := strings.Replace(*s.StreamingURL, "/master.m3u8", "/preview/preview.m3u8", 1)
-	if got := addresses(w.get(t, preview).want(t, http.StatusOK, "").body); len(got) != 1 || !strings.Contains(got[0], "/preview/stream.mp4?") {
+	if got := addresses(w.get(preview).Want(http.StatusOK, "").Body); len(got) != 1 || !strings.Contains(got[0], "/preview/stream.mp4?") {
 		t.Errorf("preview %v", got)
 	}
 }
@@ -100,10 +101,10 @@ func TestAStreamLeadsToTheBytes(t *testing.T) {
 func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, "")
-	w.upload(t, f)
-	v := w.signIn(t)
-	f.grantTo(t, v)
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
 	life := func(address string) int {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -113,11 +114,11 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 		return seconds
 	}
 	segment := func(s wire.Stream) string {
-		return addresses(w.get(t, strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)).want(t, http.StatusOK, "").body)[0]
+		return addresses(w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)).Want(http.StatusOK, "").Body)[0]
 	}
 	for query, seconds := range map[string]int{"": 600, "?expirySeconds=300": 300, "?expirySeconds=7200": 7200, "?expirySeconds=1234": 1234} {
-		s := v.opened(t, f, query)
-		if !s.ExpiresAt.Equal(w.now().Add(time.Duration(seconds) * time.Second)) {
+		s := v.opened(f, query)
+		if !s.ExpiresAt.Equal(w.Now().Add(time.Duration(seconds) * time.Second)) {
 			t.Errorf("%q ends at %v", query, s.ExpiresAt)
 		}
 		if got := life(segment(s)); got != seconds {
@@ -127,67 +128,67 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 			t.Errorf("%q: a waveform's address lives %d s", query, got)
 		}
 	}
-	short := v.opened(t, f, "?expirySeconds=300")
-	w.pass(100 * time.Second)
+	short := v.opened(f, "?expirySeconds=300")
+	w.Pass(100 * time.Second)
 	if got := life(segment(short)); got != 200 {
 		t.Errorf("with 200 s left, an address lives %d s", got)
 	}
-	w.pass(190 * time.Second)
+	w.Pass(190 * time.Second)
 	if got := life(segment(short)); got != 60 {
 		t.Errorf("with 10 s left, an address lives %d s", got)
 	}
-	w.pass(10 * time.Second)
-	if got := w.get(t, *short.StreamingURL); got.status != http.StatusForbidden || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") {
-		t.Errorf("after its end: %d %s", got.status, got.body)
+	w.Pass(10 * time.Second)
+	if got := w.get(*short.StreamingURL); got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("after its end: %d %s", got.Status, got.Body)
 	}
 	for _, query := range []string{"?expirySeconds=299", "?expirySeconds=7201", "?expirySeconds=abc", "?expirySeconds=600.5", "?expirySeconds=600&expirySeconds=600"} {
-		v.stream(t, f, query).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+		v.stream(f, query).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	}
 }
 
 func TestAStreamIsRefusedForAReason(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, w.organization(t))
-	v := w.signIn(t)
-	if got := w.get(t, w.edge.URL+"/api/access/content/"+f.id+"/stream"); got.status != http.StatusUnauthorized {
-		t.Errorf("signed out: %d", got.status)
+	f := w.film(w.Organization())
+	v := w.signIn()
+	if got := w.get("/api/access/content/" + f.id + "/stream"); got.Status != http.StatusUnauthorized {
+		t.Errorf("signed out: %d", got.Status)
 	}
-	denied := v.stream(t, f, "").want(t, http.StatusForbidden, "ACCESS_DENIED")
-	if !strings.Contains(denied.body, `"reason":"payment_required"`) {
-		t.Errorf("denied %s", denied.body)
+	denied := v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED")
+	if !strings.Contains(denied.Body, `"reason":"payment_required"`) {
+		t.Errorf("denied %s", denied.Body)
 	}
-	w.exec(t, `INSERT INTO content_access (user_id, content_id, access_type, source_id, deleted_at, revoked_reason) VALUES ($1, $2, 'purchased', 'p', now(), 'refund')`, v.id, f.id)
-	if got := v.stream(t, f, "").want(t, http.StatusForbidden, "ACCESS_DENIED"); !strings.Contains(got.body, `"revokedReason":"refund"`) {
-		t.Errorf("refunded %s", got.body)
+	w.Exec(`INSERT INTO content_access (user_id, content_id, access_type, source_id, deleted_at, revoked_reason) VALUES ($1, $2, 'purchased', 'p', now(), 'refund')`, v.id, f.id)
+	if got := v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED"); !strings.Contains(got.Body, `"revokedReason":"refund"`) {
+		t.Errorf("refunded %s", got.Body)
 	}
-	v.join(t, f.organization, "member")
-	v.opened(t, f, "")
+	v.join(f.organization, "member")
+	v.opened(f, "")
 	for _, change := range []string{"status = 'transcoding'", "status = 'ready', deleted_at = now()"} {
-		w.exec(t, `UPDATE media_items SET `+change)
-		v.stream(t, f, "").want(t, http.StatusUnprocessableEntity, "MEDIA_NOT_READY")
+		w.Exec(`UPDATE media_items SET ` + change)
+		v.stream(f, "").Want(http.StatusUnprocessableEntity, "MEDIA_NOT_READY")
 	}
-	w.exec(t, `UPDATE content SET status = 'draft' WHERE id = $1`, f.id)
-	v.stream(t, f, "").want(t, http.StatusNotFound, "NOT_FOUND")
-	v.stream(t, film{id: uuid.NewString()}, "").want(t, http.StatusNotFound, "NOT_FOUND")
-	v.stream(t, film{id: "nonsense"}, "").want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	w.Exec(`UPDATE content SET status = 'draft' WHERE id = $1`, f.id)
+	v.stream(f, "").Want(http.StatusNotFound, "NOT_FOUND")
+	v.stream(film{id: uuid.NewString()}, "").Want(http.StatusNotFound, "NOT_FOUND")
+	v.stream(film{id: "nonsense"}, "").Want(http.StatusBadRequest, "VALIDATION_ERROR")
 }
 
 func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, "")
-	w.exec(t, `UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time' WHERE id = $1`, f.id)
-	v := w.signIn(t)
-	if got := v.stream(t, f, "").want(t, http.StatusForbidden, "ACCESS_DENIED"); strings.Contains(got.body, "Once") {
-		t.Errorf("refused with %s", got.body)
+	f := w.film("")
+	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time' WHERE id = $1`, f.id)
+	v := w.signIn()
+	if got := v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED"); strings.Contains(got.Body, "Once") {
+		t.Errorf("refused with %s", got.Body)
 	}
-	f.grantTo(t, v)
-	got := v.stream(t, f, "").want(t, http.StatusOK, "")
-	if !strings.Contains(got.body, `"streamingUrl":null,"waveformUrl":null`) || strings.Contains(got.body, "readyVariants") {
-		t.Errorf("stream %s", got.body)
+	f.grantTo(v)
+	got := v.stream(f, "").Want(http.StatusOK, "")
+	if !strings.Contains(got.Body, `"streamingUrl":null,"waveformUrl":null`) || strings.Contains(got.Body, "readyVariants") {
+		t.Errorf("stream %s", got.Body)
 	}
-	if body := v.opened(t, f, "").ContentBody; body == nil || *body != "Once upon a time" {
+	if body := v.opened(f, "").ContentBody; body == nil || *body != "Once upon a time" {
 		t.Errorf("text %v", body)
 	}
 }
@@ -195,14 +196,14 @@ func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, "")
-	w.exec(t, `UPDATE media_items SET ready_variants = '["480p","8k","audio","../x","64k"]' WHERE id = $1`, f.media)
-	v := w.signIn(t)
-	f.grantTo(t, v)
-	if got := strings.Join(v.opened(t, f, "").ReadyVariants, " "); got != "480p audio 64k" {
+	f := w.film("")
+	w.Exec(`UPDATE media_items SET ready_variants = '["480p","8k","audio","../x","64k"]' WHERE id = $1`, f.media)
+	v := w.signIn()
+	f.grantTo(v)
+	if got := strings.Join(v.opened(f, "").ReadyVariants, " "); got != "480p audio 64k" {
 		t.Errorf("renditions %s", got)
 	}
-	if strings.Contains(v.stream(t, f, "").body, "contentBody") {
+	if strings.Contains(v.stream(f, "").Body, "contentBody") {
 		t.Error("a film has a text")
 	}
 }
@@ -210,18 +211,18 @@ func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
 func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, "")
-	w.exec(t, `UPDATE media_items SET hls_master_playlist_key = 'hls/master.m3u8', waveform_key = NULL, ready_variants = NULL WHERE id = $1`, f.media)
-	v := w.signIn(t)
-	f.grantTo(t, v)
-	s := v.opened(t, f, "")
+	f := w.film("")
+	w.Exec(`UPDATE media_items SET hls_master_playlist_key = 'hls/master.m3u8', waveform_key = NULL, ready_variants = NULL WHERE id = $1`, f.media)
+	v := w.signIn()
+	f.grantTo(v)
+	s := v.opened(f, "")
 	if s.StreamingURL == nil || s.WaveformURL != nil {
 		t.Fatalf("stream %+v", s)
 	}
 	for _, playlist := range []string{"master.m3u8", "720p/index.m3u8", "preview/preview.m3u8"} {
-		got := w.get(t, strings.Replace(*s.StreamingURL, "master.m3u8", playlist, 1))
-		if got.status != http.StatusNotFound || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") {
-			t.Errorf("%s: %d %s", playlist, got.status, got.body)
+		got := w.get(strings.Replace(*s.StreamingURL, "master.m3u8", playlist, 1))
+		if got.Status != http.StatusNotFound || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %d %s", playlist, got.Status, got.Body)
 		}
 	}
 }
@@ -229,19 +230,19 @@ func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
 func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f, other := w.film(t, ""), w.film(t, "")
-	w.upload(t, f)
-	w.upload(t, other)
-	v := w.signIn(t)
-	f.grantTo(t, v)
-	other.grantTo(t, v)
-	s := v.opened(t, f, "")
+	f, other := w.film(""), w.film("")
+	w.upload(f)
+	w.upload(other)
+	v := w.signIn()
+	f.grantTo(v)
+	other.grantTo(v)
+	s := v.opened(f, "")
 	forged := func(secret string, change func(*token.Claims)) string {
 		keys, err := token.NewKeys([]byte(secret))
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := token.Claims{UserID: v.id, ContentID: f.id, SessionID: v.session, CreatorID: f.creator, MediaID: f.media, Expires: w.now().Add(time.Hour).Unix()}
+		c := token.Claims{UserID: v.id, ContentID: f.id, SessionID: v.session, CreatorID: f.creator, MediaID: f.media, Expires: w.Now().Add(time.Hour).Unix()}
 		change(&c)
 		text, err := keys.Sign(c)
 		if err != nil {
@@ -249,9 +250,9 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		}
 		return text
 	}
-	base := w.edge.URL + "/api/access/content/" + f.id + "/hls/master.m3u8"
-	if got := w.get(t, base+"?token="+forged(tokenSecret, func(*token.Claims) {})); got.status != http.StatusOK {
-		t.Fatalf("a good token: %d", got.status)
+	base := "/api/access/content/" + f.id + "/hls/master.m3u8"
+	if got := w.get(base + "?token=" + forged(tokenSecret, func(*token.Claims) {})); got.Status != http.StatusOK {
+		t.Fatalf("a good token: %d", got.Status)
 	}
 	for name, address := range map[string]string{
 		"no token":               base,
@@ -260,60 +261,60 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		"another secret's":       base + "?token=" + forged("a secret of somebody else", func(*token.Claims) {}),
 		"other media":            base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.MediaID = other.media }),
 		"another creator":        base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.CreatorID = "x" }),
-		"a user without grant":   base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = w.signIn(t).id }),
+		"a user without grant":   base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = w.signIn().id }),
 		"a session that is none": base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = "" }),
-		"another's session":      base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = w.signIn(t).session }),
+		"another's session":      base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = w.signIn().session }),
 		"nobody":                 base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = "" }),
-		"expired":                base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.Expires = w.now().Unix() }),
+		"expired":                base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.Expires = w.Now().Unix() }),
 	} {
-		if got := w.get(t, address); got.status != http.StatusForbidden || !strings.HasPrefix(got.header.Get("Content-Type"), "text/plain") || got.header.Get("Cache-Control") != "private, no-store" {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+		if got := w.get(address); got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") || got.Header.Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
 	for _, path := range []string{"4320p/index.m3u8", "preview/index.m3u8", "..%2fx/index.m3u8"} {
-		if got := w.get(t, strings.Replace(*s.StreamingURL, "master.m3u8", path, 1)); got.status != http.StatusNotFound {
-			t.Errorf("%s: %d", path, got.status)
+		if got := w.get(strings.Replace(*s.StreamingURL, "master.m3u8", path, 1)); got.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.Status)
 		}
 	}
-	if got := w.get(t, strings.Replace(*s.StreamingURL, "master.m3u8", "480p/index.m3u8", 1)); got.status != http.StatusNotFound || strings.Contains(got.body, "<not") {
-		t.Errorf("a playlist that is none: %d %s", got.status, got.body)
+	if got := w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "480p/index.m3u8", 1)); got.Status != http.StatusNotFound || strings.Contains(got.Body, "<not") {
+		t.Errorf("a playlist that is none: %d %s", got.Status, got.Body)
 	}
 }
 
 func TestEveryPlaylistDecidesAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true})
-	f := w.film(t, w.organization(t))
-	w.upload(t, f)
-	v := w.signIn(t)
-	f.grantTo(t, v)
-	s := v.opened(t, f, "")
+	f := w.film(w.Organization())
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
+	s := v.opened(f, "")
 	playlists := []string{*s.StreamingURL, strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)}
 	expect := func(what string, status int) {
 		t.Helper()
 		for _, p := range playlists {
-			if got := w.get(t, p); got.status != status {
-				t.Errorf("%s: %d, want %d", what, got.status, status)
+			if got := w.get(p); got.Status != status {
+				t.Errorf("%s: %d, want %d", what, got.Status, status)
 			}
 		}
 	}
 	expect("with a grant", http.StatusOK)
-	w.exec(t, `UPDATE content_access SET deleted_at = now()`)
+	w.Exec(`UPDATE content_access SET deleted_at = now()`)
 	expect("taken back", http.StatusForbidden)
-	v.join(t, f.organization, "subscriber")
+	v.join(f.organization, "subscriber")
 	expect("as a member", http.StatusOK)
-	w.exec(t, `UPDATE organization_memberships SET status = 'inactive'`)
+	w.Exec(`UPDATE organization_memberships SET status = 'inactive'`)
 	expect("removed", http.StatusForbidden)
-	w.exec(t, `UPDATE content SET access_type = 'free', price_cents = NULL`)
+	w.Exec(`UPDATE content SET access_type = 'free', price_cents = NULL`)
 	expect("free", http.StatusOK)
-	w.exec(t, `UPDATE users SET deleted_at = now() WHERE id = $1`, v.id)
+	w.Exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, v.id)
 	expect("without an account", http.StatusForbidden)
-	w.exec(t, `UPDATE users SET deleted_at = NULL`)
-	w.exec(t, `UPDATE content SET status = 'draft'`)
+	w.Exec(`UPDATE users SET deleted_at = NULL`)
+	w.Exec(`UPDATE content SET status = 'draft'`)
 	expect("unpublished", http.StatusForbidden)
-	w.exec(t, `UPDATE content SET status = 'published'`)
+	w.Exec(`UPDATE content SET status = 'published'`)
 	expect("published again", http.StatusOK)
-	w.exec(t, `DELETE FROM sessions WHERE id = $1`, v.session)
+	w.Exec(`DELETE FROM sessions WHERE id = $1`, v.session)
 	expect("signed out", http.StatusForbidden)
 }
 
@@ -331,14 +332,14 @@ func (b brokenObjects) PresignGet(context.Context, string, time.Duration) (strin
 func TestAStoreThatIsAwayIsNotAMissingPlaylist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{readOnly: true, objects: brokenObjects{errors.New("away")}})
-	f := w.film(t, "")
-	v := w.signIn(t)
-	f.grantTo(t, v)
-	v.stream(t, f, "").want(t, http.StatusInternalServerError, "R2_SIGNING_ERROR") // the waveform
-	w.exec(t, `UPDATE media_items SET waveform_key = NULL`)
-	s := v.opened(t, f, "")
-	if got := w.get(t, *s.StreamingURL); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
-		t.Errorf("playlist: %d %s", got.status, got.body)
+	f := w.film("")
+	v := w.signIn()
+	f.grantTo(v)
+	v.stream(f, "").Want(http.StatusInternalServerError, "R2_SIGNING_ERROR") // the waveform
+	w.Exec(`UPDATE media_items SET waveform_key = NULL`)
+	s := v.opened(f, "")
+	if got := w.get(*s.StreamingURL); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("playlist: %d %s", got.Status, got.Body)
 	}
 }
 
@@ -350,16 +351,16 @@ func TestOneAddressFetchesSixtyPlaylistsAMinute(t *testing.T) {
 	}{{false, http.StatusTooManyRequests}, {true, http.StatusForbidden}} {
 		w := newWorld(t, options{readOnly: true, objects: brokenObjects{}, development: c.development})
 		playlist := func() answer {
-			return w.get(t, w.edge.URL+"/api/access/content/"+uuid.NewString()+"/hls/master.m3u8?token=x")
+			return w.get("/api/access/content/" + uuid.NewString() + "/hls/master.m3u8?token=x")
 		}
 		for range 60 {
-			if got := playlist(); got.status != http.StatusForbidden {
-				t.Fatalf("within the limit: %d", got.status)
+			if got := playlist(); got.Status != http.StatusForbidden {
+				t.Fatalf("within the limit: %d", got.Status)
 			}
 		}
 		got := playlist()
-		if got.status != c.want || (c.want == http.StatusTooManyRequests && got.header.Get("Retry-After") == "") {
-			t.Errorf("the 61st (development %v): %d %v", c.development, got.status, got.header)
+		if got.Status != c.want || (c.want == http.StatusTooManyRequests && got.Header.Get("Retry-After") == "") {
+			t.Errorf("the 61st (development %v): %d %v", c.development, got.Status, got.Header)
 		}
 	}
 }

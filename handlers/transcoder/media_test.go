@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
@@ -19,26 +20,28 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, options{prober: tool})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 
 	t.Run("a file that never came leaves the item waiting", func(t *testing.T) {
-		id, address := u.register(t, "video/mp4", len(seeming))
-		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_MISSING")
-		if got := w.status(t, id); got != media.Uploading {
+		w, u := w.in(t), u.in(t)
+		id, address := u.register("video/mp4", len(seeming))
+		u.complete(id).Want(http.StatusUnprocessableEntity, "UPLOAD_MISSING")
+		if got := w.status(id); got != media.Uploading {
 			t.Errorf("status %s", got)
 		}
-		if got := upload(t, address, "video/mp4", seeming[:100]); got.status != http.StatusForbidden {
-			t.Errorf("a shorter file was stored: %d", got.status)
+		if got := w.upload(address, "video/mp4", seeming[:100]); got.Status != http.StatusForbidden {
+			t.Errorf("a shorter file was stored: %d", got.Status)
 		}
 	})
 	t.Run("a file of another size or type leaves the item waiting", func(t *testing.T) {
-		id, _ := u.register(t, "video/mp4", 10)
-		key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id)
-		put(t, w.media, key, "eleven byte", "video/mp4")
-		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
-		put(t, w.media, key, "just ten b", "text/html")
-		u.complete(t, id).want(t, http.StatusUnprocessableEntity, "UPLOAD_TYPE_MISMATCH")
-		if got := w.history(t, id); len(got) != 1 {
+		w, u := w.in(t), u.in(t)
+		id, _ := u.register("video/mp4", 10)
+		key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+		put(t, w.Media, key, "eleven byte", "video/mp4")
+		u.complete(id).Want(http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
+		put(t, w.Media, key, "just ten b", "text/html")
+		u.complete(id).Want(http.StatusUnprocessableEntity, "UPLOAD_TYPE_MISMATCH")
+		if got := w.history(id); len(got) != 1 {
 			t.Errorf("events %v", got)
 		}
 	})
@@ -49,19 +52,20 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 		"a film's first bytes and nothing after": {string(seeming), "UNDECODABLE"},
 	} {
 		t.Run(name+" ends the item with a reason", func(t *testing.T) {
-			id, address := u.register(t, "video/mp4", len(c.content))
-			upload(t, address, "video/mp4", []byte(c.content)).want(t, http.StatusOK, "")
-			a := u.complete(t, id).want(t, http.StatusUnprocessableEntity, c.code)
-			got := u.ask(t, http.MethodGet, "/api/media/"+id, nil)
-			if got.text("data", "status") != "failed" || got.text("data", "transcodingError") != a.text("error", "message") {
-				t.Errorf("answer %s, item %s", a.body, got.body)
+			w, u := w.in(t), u.in(t)
+			id, address := u.register("video/mp4", len(c.content))
+			w.upload(address, "video/mp4", []byte(c.content)).Want(http.StatusOK, "")
+			a := u.complete(id).Want(http.StatusUnprocessableEntity, c.code)
+			got := u.ask(http.MethodGet, "/api/media/"+id, nil)
+			if got.Text("data.status") != "failed" || got.Text("data.transcodingError") != a.Text("error.message") {
+				t.Errorf("answer %s, item %s", a.Body, got.Body)
 			}
-			event := query[string](t, w, `SELECT data->>'code' FROM outbox WHERE aggregate_id = $1 AND type = 'media.failed'`, id)
+			event := worldtest.Value[string](w.World, `SELECT data->>'code' FROM outbox WHERE aggregate_id = $1 AND type = 'media.failed'`, id)
 			if event != c.code {
 				t.Errorf("event code %q", event)
 			}
-			u.complete(t, id).want(t, http.StatusConflict, "CONFLICT")
-			u.ask(t, http.MethodPost, "/api/transcoding/retry/"+id, nil).want(t, http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+			u.complete(id).Want(http.StatusConflict, "CONFLICT")
+			u.ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
 		})
 	}
 }
@@ -82,13 +86,13 @@ func TestWhileTheStoreIsAwayAnUploadWaits(t *testing.T) {
 		}
 		return away.Bucket(s3test.MediaBucket)
 	}})
-	u := w.signIn(t, "creator")
-	id, address := u.register(t, "video/mp4", 10)
+	u := w.signIn("creator")
+	id, address := u.register("video/mp4", 10)
 	if !strings.HasPrefix(address, "http://127.0.0.1:1/") {
 		t.Errorf("address %q", address)
 	}
-	u.complete(t, id).want(t, http.StatusServiceUnavailable, "")
-	if got := w.status(t, id); got != media.Uploading {
+	u.complete(id).Want(http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")
+	if got := w.status(id); got != media.Uploading {
 		t.Errorf("status %s", got)
 	}
 }
@@ -96,43 +100,43 @@ func TestWhileTheStoreIsAwayAnUploadWaits(t *testing.T) {
 func TestTheAddressForAnUploadIsStoredNowhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "once", "Content-Type": "application/json"}
 	body := []byte(`{"title":"A piece","mediaType":"audio","mimeType":"audio/ogg","fileSizeBytes":1000,"r2Key":"mine/song.ogg"}`)
-	first := do(t, http.MethodPost, w.edge.URL+"/api/media", header, body).want(t, http.StatusCreated, "")
-	again := do(t, http.MethodPost, w.edge.URL+"/api/media", header, body).want(t, http.StatusCreated, "")
-	if first.text("data", "id") != again.text("data", "id") || again.text("data", "presignedUrl") == "" {
-		t.Errorf("first %s, again %s", first.body, again.body)
+	first := w.do(http.MethodPost, "/api/media", header, body).Want(http.StatusCreated, "")
+	again := w.do(http.MethodPost, "/api/media", header, body).Want(http.StatusCreated, "")
+	if first.Text("data.id") != again.Text("data.id") || again.Text("data.presignedUrl") == "" {
+		t.Errorf("first %s, again %s", first.Body, again.Body)
 	}
-	if key := first.text("data", "r2Key"); !strings.HasPrefix(key, u.id+"/originals/"+first.text("data", "id")+"/") || !strings.HasSuffix(key, "/source.ogg") {
+	if key := first.Text("data.r2Key"); !strings.HasPrefix(key, u.id+"/originals/"+first.Text("data.id")+"/") || !strings.HasSuffix(key, "/source.ogg") {
 		t.Errorf("key %q", key)
 	}
-	id := first.text("data", "id")
-	renewed := u.ask(t, http.MethodPost, "/api/media/"+id+"/upload-url", nil).want(t, http.StatusOK, "")
-	if !strings.Contains(renewed.text("data", "presignedUrl"), "X-Amz-Expires=3600") {
-		t.Errorf("renewed %s", renewed.body)
+	id := first.Text("data.id")
+	renewed := u.ask(http.MethodPost, "/api/media/"+id+"/upload-url", nil).Want(http.StatusOK, "")
+	if !strings.Contains(renewed.Text("data.presignedUrl"), "X-Amz-Expires=3600") {
+		t.Errorf("renewed %s", renewed.Body)
 	}
-	if n := query[int](t, w, `SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
 		t.Errorf("%d commands hold a presigned address", n)
 	}
-	async := do(t, http.MethodPost, w.edge.URL+"/api/media", map[string]string{"Cookie": u.cookie, "Prefer": "respond-async"}, body)
-	if async.status != http.StatusAccepted || async.header.Get("Location") == "" || strings.Contains(async.body, "Amz") {
-		t.Errorf("asynchronous: %d %s", async.status, async.body)
+	async := w.do(http.MethodPost, "/api/media", map[string]string{"Cookie": u.cookie, "Prefer": "respond-async"}, body)
+	if async.Status != http.StatusAccepted || async.Header.Get("Location") == "" || strings.Contains(async.Body, "Amz") {
+		t.Errorf("asynchronous: %d %s", async.Status, async.Body)
 	}
 }
 
 func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u, stranger, customer := w.signIn(t, "creator"), w.signIn(t, "creator"), w.signIn(t, "customer")
+	u, stranger, customer := w.signIn("creator"), w.signIn("creator"), w.signIn("customer")
 	var ids []string
 	for _, mime := range []string{"video/mp4", "audio/ogg", "video/webm"} {
-		id, _ := u.register(t, mime, 10)
+		id, _ := u.register(mime, 10)
 		ids = append(ids, id)
 	}
-	stranger.register(t, "video/mp4", 10)
-	u.ask(t, http.MethodPatch, "/api/media/"+ids[0], fields{"title": "Zebra"}).want(t, http.StatusOK, "")
-	u.ask(t, http.MethodPatch, "/api/media/"+ids[1], fields{"title": "Ant"}).want(t, http.StatusOK, "")
+	stranger.register("video/mp4", 10)
+	u.ask(http.MethodPatch, "/api/media/"+ids[0], fields{"title": "Zebra"}).Want(http.StatusOK, "")
+	u.ask(http.MethodPatch, "/api/media/"+ids[1], fields{"title": "Ant"}).Want(http.StatusOK, "")
 
 	for query, want := range map[string][]string{
 		"":                               {ids[2], ids[1], ids[0]},
@@ -145,8 +149,8 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 		"?limit=2&page=9":                {},
 		"?mediaType=video&sortOrder=asc": {ids[0], ids[2]},
 	} {
-		a := u.ask(t, http.MethodGet, "/api/media"+query, nil).want(t, http.StatusOK, "")
-		items, _ := a.at("items").([]any)
+		a := u.ask(http.MethodGet, "/api/media"+query, nil).Want(http.StatusOK, "")
+		items, _ := a.At("items").([]any)
 		var got []string
 		for _, item := range items {
 			got = append(got, item.(map[string]any)["id"].(string))
@@ -155,10 +159,10 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 			t.Errorf("list%s = %v, want %v", query, got, want)
 		}
 	}
-	if a := u.ask(t, http.MethodGet, "/api/media?limit=2", nil); a.at("pagination", "total") != 3.0 || a.at("pagination", "totalPages") != 2.0 {
-		t.Errorf("pagination %s", a.body)
+	if a := u.ask(http.MethodGet, "/api/media?limit=2", nil); a.At("pagination.total") != 3.0 || a.At("pagination.totalPages") != 2.0 {
+		t.Errorf("pagination %s", a.Body)
 	}
-	u.ask(t, http.MethodGet, "/api/media?status=lost", nil).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
+	u.ask(http.MethodGet, "/api/media?status=lost", nil).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	for _, c := range []struct {
 		who          user
 		method, path string
@@ -184,59 +188,59 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 		{u, http.MethodPatch, "/api/media/" + ids[0], fields{"colour": "red"}, 400},
 		{u, http.MethodGet, "/api/media/" + ids[0], nil, 200},
 	} {
-		if a := c.who.ask(t, c.method, c.path, c.body); a.status != c.status {
-			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, a.status, a.body, c.status)
+		if a := c.who.ask(c.method, c.path, c.body); a.Status != c.status {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, a.Status, a.Body, c.status)
 		}
 	}
 
-	w.exec(t, `INSERT INTO content (id, creator_id, media_item_id, title, slug, content_type, status, published_at)
+	w.Exec(`INSERT INTO content (id, creator_id, media_item_id, title, slug, content_type, status, published_at)
 		VALUES (gen_random_uuid(), $1, $2, 'x', 'x', 'video', 'published', now())`, u.id, ids[0])
-	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusUnprocessableEntity, "MEDIA_IN_USE")
-	w.exec(t, `UPDATE content SET status = 'draft'`)
-	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusNoContent, "")
-	u.ask(t, http.MethodDelete, "/api/media/"+ids[0], nil).want(t, http.StatusNotFound, "NOT_FOUND")
-	u.ask(t, http.MethodGet, "/api/media/"+ids[0], nil).want(t, http.StatusNotFound, "NOT_FOUND")
+	u.ask(http.MethodDelete, "/api/media/"+ids[0], nil).Want(http.StatusUnprocessableEntity, "MEDIA_IN_USE")
+	w.Exec(`UPDATE content SET status = 'draft'`)
+	u.ask(http.MethodDelete, "/api/media/"+ids[0], nil).Want(http.StatusNoContent, "")
+	u.ask(http.MethodDelete, "/api/media/"+ids[0], nil).Want(http.StatusNotFound, "NOT_FOUND")
+	u.ask(http.MethodGet, "/api/media/"+ids[0], nil).Want(http.StatusNotFound, "NOT_FOUND")
 }
 
 func TestAFileMayAlsoBeSentThroughTheEdge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
-	id, _ := u.register(t, "video/mp4", len(seeming))
+	u := w.signIn("creator")
+	id, _ := u.register("video/mp4", len(seeming))
 	send := func(contentType string, content []byte) answer {
-		return do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload", map[string]string{"Cookie": u.cookie, "Content-Type": contentType}, content)
+		return w.do(http.MethodPost, "/api/media/"+id+"/upload", map[string]string{"Cookie": u.cookie, "Content-Type": contentType}, content)
 	}
-	send("video/webm", seeming).want(t, http.StatusBadRequest, "INVALID_CONTENT_TYPE")
-	send("video/mp4", nil).want(t, http.StatusBadRequest, "EMPTY_BODY")
-	send("video/mp4", seeming[:1000]).want(t, http.StatusBadRequest, "FILE_TOO_SMALL")
-	send("video/mp4", seeming[:1500]).want(t, http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
-	a := send("video/mp4", seeming).want(t, http.StatusOK, "")
-	if a.text("data", "status") != "uploading" {
-		t.Errorf("answer %s", a.body)
+	send("video/webm", seeming).Want(http.StatusBadRequest, "INVALID_CONTENT_TYPE")
+	send("video/mp4", nil).Want(http.StatusBadRequest, "EMPTY_BODY")
+	send("video/mp4", seeming[:1000]).Want(http.StatusBadRequest, "FILE_TOO_SMALL")
+	send("video/mp4", seeming[:1500]).Want(http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
+	a := send("video/mp4", seeming).Want(http.StatusOK, "")
+	if a.Text("data.status") != "uploading" {
+		t.Errorf("answer %s", a.Body)
 	}
-	u.complete(t, id).want(t, http.StatusOK, "")
-	send("video/mp4", seeming).want(t, http.StatusConflict, "CONFLICT")
+	u.complete(id).Want(http.StatusOK, "")
+	send("video/mp4", seeming).Want(http.StatusConflict, "CONFLICT")
 }
 
 func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{development: true})
-	u := w.signIn(t, "creator")
-	a := u.ask(t, http.MethodPost, "/api/media", fields{
+	u := w.signIn("creator")
+	a := u.ask(http.MethodPost, "/api/media", fields{
 		"title": "A piece", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 10, "r2Key": "tests/one.mp4",
-	}).want(t, http.StatusCreated, "")
-	if a.text("data", "r2Key") != "tests/one.mp4" || !strings.Contains(a.text("data", "presignedUrl"), "/tests/one.mp4?") {
-		t.Errorf("registered %s", a.body)
+	}).Want(http.StatusCreated, "")
+	if a.Text("data.r2Key") != "tests/one.mp4" || !strings.Contains(a.Text("data.presignedUrl"), "/tests/one.mp4?") {
+		t.Errorf("registered %s", a.Body)
 	}
-	id := a.text("data", "id")
-	a = u.ask(t, http.MethodPatch, "/api/media/"+id, fields{
+	id := a.Text("data.id")
+	a = u.ask(http.MethodPatch, "/api/media/"+id, fields{
 		"status": "ready", "hlsMasterPlaylistKey": "tests/hls/master.m3u8", "thumbnailKey": "tests/t.jpg",
 		"durationSeconds": 120, "width": 1920, "height": 1080, "uploadedAt": "2026-05-01T12:00:00Z",
-	}).want(t, http.StatusOK, "")
-	if a.text("data", "status") != "ready" || a.at("data", "durationSeconds") != 120.0 || a.text("data", "hlsMasterPlaylistKey") != "tests/hls/master.m3u8" {
-		t.Errorf("forced %s", a.body)
+	}).Want(http.StatusOK, "")
+	if a.Text("data.status") != "ready" || a.At("data.durationSeconds") != 120.0 || a.Text("data.hlsMasterPlaylistKey") != "tests/hls/master.m3u8" {
+		t.Errorf("forced %s", a.Body)
 	}
-	if got := strings.Join(w.history(t, id), " "); got != "media.registered media.revised media.ready" {
+	if got := strings.Join(w.history(id), " "); got != "media.registered media.revised media.ready" {
 		t.Errorf("events %s", got)
 	}
 }
@@ -244,18 +248,18 @@ func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 func TestARepeatedCompletionIsAnsweredAsTheFirstWas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := []byte(strings.Repeat("Dear diary, ", 100))
 	for name, file := range map[string][]byte{"false": content, "true": seeming} {
-		id, address := u.register(t, "video/mp4", len(file))
-		upload(t, address, "video/mp4", file).want(t, http.StatusOK, "")
+		id, address := u.register("video/mp4", len(file))
+		w.upload(address, "video/mp4", file).Want(http.StatusOK, "")
 		header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "complete-" + name}
-		first := do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload-complete", header, nil)
-		again := do(t, http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload-complete", header, nil)
-		if first.status != again.status || first.body != again.body {
-			t.Errorf("a %s file: first %d %s, again %d %s", name, first.status, first.body, again.status, again.body)
+		first := w.do(http.MethodPost, "/api/media/"+id+"/upload-complete", header, nil)
+		again := w.do(http.MethodPost, "/api/media/"+id+"/upload-complete", header, nil)
+		if first.Status != again.Status || first.Body != again.Body {
+			t.Errorf("a %s file: first %d %s, again %d %s", name, first.Status, first.Body, again.Status, again.Body)
 		}
-		if n := w.count(t, id, "media.uploaded") + w.count(t, id, "media.failed"); n != 1 {
+		if n := w.count(id, "media.uploaded") + w.count(id, "media.failed"); n != 1 {
 			t.Errorf("a %s file: %d events", name, n)
 		}
 	}

@@ -17,37 +17,38 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/objects"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // open begins an upload in parts and returns the path of its routes.
-func (u user) open(t *testing.T, id string) (path string) {
-	t.Helper()
-	a := u.ask(t, http.MethodPost, "/api/media/"+id+"/multipart", nil).want(t, http.StatusCreated, "")
-	return "/api/media/" + id + "/multipart/" + a.text("data", "uploadId")
+func (u user) open(id string) (path string) {
+	u.Helper()
+	a := u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
+	return "/api/media/" + id + "/multipart/" + a.Text("data.uploadId")
 }
 
 // sendPart gets an address for one part and sends it.
-func (u user) sendPart(t *testing.T, path string, number int, content []byte) (etag string) {
-	t.Helper()
-	a := u.ask(t, http.MethodPost, path+"/parts", fields{"partNumbers": []int{number}}).want(t, http.StatusOK, "")
-	sent := do(t, http.MethodPut, firstPart(t, a)["presignedUrl"].(string), nil, content)
-	sent.want(t, http.StatusOK, "")
-	return sent.header.Get("ETag")
+func (u user) sendPart(path string, number int, content []byte) (etag string) {
+	u.Helper()
+	a := u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{number}}).Want(http.StatusOK, "")
+	sent := u.do(http.MethodPut, firstPart(u.T, a)["presignedUrl"].(string), nil, content)
+	sent.Want(http.StatusOK, "")
+	return sent.Header.Get("ETag")
 }
 
 // firstPart returns the first entry of an answer's list of parts.
 func firstPart(t *testing.T, a answer) map[string]any {
 	t.Helper()
-	parts, _ := a.at("data", "parts").([]any)
+	parts, _ := a.At("data.parts").([]any)
 	if len(parts) == 0 {
-		t.Fatalf("no parts in %s", a.body)
+		t.Fatalf("no parts in %s", a.Body)
 	}
 	return parts[0].(map[string]any)
 }
 
 // partsOf returns the numbers of an answer's list of parts.
 func partsOf(a answer) string {
-	parts, _ := a.at("data", "parts").([]any)
+	parts, _ := a.At("data.parts").([]any)
 	numbers := []any{}
 	for _, p := range parts {
 		numbers = append(numbers, p.(map[string]any)["partNumber"])
@@ -73,41 +74,41 @@ func cutParts(content []byte) [][]byte {
 func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := large()
 	parts := cutParts(content)
-	id, _ := u.register(t, "video/mp4", len(content))
-	opened := u.ask(t, http.MethodPost, "/api/media/"+id+"/multipart", nil).want(t, http.StatusCreated, "")
-	if opened.at("data", "partSize") != float64(media.MinPartBytes) || opened.at("data", "partCount") != 3.0 {
-		t.Errorf("opened %s", opened.body)
+	id, _ := u.register("video/mp4", len(content))
+	opened := u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
+	if opened.At("data.partSize") != float64(media.MinPartBytes) || opened.At("data.partCount") != 3.0 {
+		t.Errorf("opened %s", opened.Body)
 	}
-	if at, err := time.Parse(time.RFC3339, opened.text("data", "expiresAt")); err != nil || time.Until(at) < 6*24*time.Hour {
-		t.Errorf("expires at %s", opened.text("data", "expiresAt"))
+	if at, err := time.Parse(time.RFC3339, opened.Text("data.expiresAt")); err != nil || time.Until(at) < 6*24*time.Hour {
+		t.Errorf("expires at %s", opened.Text("data.expiresAt"))
 	}
-	path := "/api/media/" + id + "/multipart/" + opened.text("data", "uploadId")
-	u.sendPart(t, path, 1, parts[0])
-	u.sendPart(t, path, 3, parts[2])
+	path := "/api/media/" + id + "/multipart/" + opened.Text("data.uploadId")
+	u.sendPart(path, 1, parts[0])
+	u.sendPart(path, 3, parts[2])
 
 	// The client comes back and knows nothing.
-	listed := u.ask(t, http.MethodGet, "/api/media/"+id+"/multipart", nil).want(t, http.StatusOK, "")
-	if uploads, _ := listed.at("data", "uploads").([]any); len(uploads) != 1 || uploads[0].(map[string]any)["uploadId"] != opened.text("data", "uploadId") {
-		t.Fatalf("open uploads %s", listed.body)
+	listed := u.ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusOK, "")
+	if uploads, _ := listed.At("data.uploads").([]any); len(uploads) != 1 || uploads[0].(map[string]any)["uploadId"] != opened.Text("data.uploadId") {
+		t.Fatalf("open uploads %s", listed.Body)
 	}
-	arrived := u.ask(t, http.MethodGet, path, nil).want(t, http.StatusOK, "")
+	arrived := u.ask(http.MethodGet, path, nil).Want(http.StatusOK, "")
 	if partsOf(arrived) != "[1 3]" || firstPart(t, arrived)["size"] != float64(media.MinPartBytes) {
-		t.Fatalf("arrived %s", arrived.body)
+		t.Fatalf("arrived %s", arrived.Body)
 	}
-	refused := u.ask(t, http.MethodPost, path+"/complete", nil).want(t, http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
-	if got := fmt.Sprint(refused.at("error", "details", "context", "partNumbers")); got != "[2]" {
-		t.Errorf("missing parts %s in %s", got, refused.body)
+	refused := u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
+	if got := fmt.Sprint(refused.At("error.details.context.partNumbers")); got != "[2]" {
+		t.Errorf("missing parts %s in %s", got, refused.Body)
 	}
-	u.sendPart(t, path, 2, parts[1])
-	done := u.ask(t, http.MethodPost, path+"/complete", nil).want(t, http.StatusOK, "")
-	if done.at("data", "success") != true || done.text("data", "status") != "uploaded" {
-		t.Errorf("completed %s", done.body)
+	u.sendPart(path, 2, parts[1])
+	done := u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
+	if done.At("data.success") != true || done.Text("data.status") != "uploaded" {
+		t.Errorf("completed %s", done.Body)
 	}
-	key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id)
-	object, err := w.media.Get(t.Context(), key, s3.Range{}, "")
+	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	object, err := w.Media.Get(t.Context(), key, s3.Range{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +117,9 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 		t.Errorf("%d bytes of %s in the store, %v", len(got), object.ContentType, err)
 	}
 	// Asked again it is done; it is over for everything else.
-	u.ask(t, http.MethodGet, path, nil).want(t, http.StatusConflict, "")
-	u.ask(t, http.MethodDelete, path, nil).want(t, http.StatusNotFound, "")
-	if types := strings.Join(w.history(t, id)[:2], " "); types != "media.registered media.uploaded" {
+	u.ask(http.MethodGet, path, nil).Want(http.StatusConflict, "CONFLICT")
+	u.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	if types := strings.Join(w.history(id)[:2], " "); types != "media.registered media.uploaded" {
 		t.Errorf("events %s", types)
 	}
 }
@@ -126,41 +127,41 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := large()
 	parts := cutParts(content)
-	id, _ := u.register(t, "video/mp4", len(content))
-	path := u.open(t, id)
+	id, _ := u.register("video/mp4", len(content))
+	path := u.open(id)
 	var named []fields
 	for n, part := range parts {
-		named = append(named, fields{"partNumber": n + 1, "etag": u.sendPart(t, path, n+1, part)})
+		named = append(named, fields{"partNumber": n + 1, "etag": u.sendPart(path, n+1, part)})
 	}
 	complete := func(parts any) answer {
-		return u.ask(t, http.MethodPost, path+"/complete", fields{"parts": parts})
+		return u.ask(http.MethodPost, path+"/complete", fields{"parts": parts})
 	}
-	complete(named[:2]).want(t, http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
-	complete([]fields{named[0], named[1], {"partNumber": 3, "etag": "another"}}).want(t, http.StatusUnprocessableEntity, "UPLOAD_PART_MISMATCH")
-	complete([]fields{named[0], named[0]}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	complete([]fields{{"partNumber": 0, "etag": "x"}}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(t, http.MethodPost, path+"/parts", fields{"partNumbers": []int{4}}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(t, http.MethodPost, path+"/parts", fields{"partNumbers": []int{}}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(t, http.MethodPost, path+"/parts", fields{"partNumbers": make([]int, 101)}).want(t, http.StatusBadRequest, "VALIDATION_ERROR")
-	signed := u.ask(t, http.MethodPost, path+"/parts", fields{"partNumbers": []int{3}})
-	if got := do(t, http.MethodPut, firstPart(t, signed)["presignedUrl"].(string), nil, parts[2][:100]); got.status != http.StatusForbidden {
-		t.Errorf("a part of another size was stored: %d", got.status)
+	complete(named[:2]).Want(http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
+	complete([]fields{named[0], named[1], {"partNumber": 3, "etag": "another"}}).Want(http.StatusUnprocessableEntity, "UPLOAD_PART_MISMATCH")
+	complete([]fields{named[0], named[0]}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	complete([]fields{{"partNumber": 0, "etag": "x"}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{4}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": make([]int, 101)}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	signed := u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{3}})
+	if got := w.do(http.MethodPut, firstPart(t, signed)["presignedUrl"].(string), nil, parts[2][:100]); got.Status != http.StatusForbidden {
+		t.Errorf("a part of another size was stored: %d", got.Status)
 	}
 
 	// The same request under one key is one upload, however often it comes.
 	body, _ := json.Marshal(fields{"parts": named})
 	header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "once", "Content-Type": "application/json"}
-	first := do(t, http.MethodPost, w.edge.URL+path+"/complete", header, body).want(t, http.StatusOK, "")
-	again := do(t, http.MethodPost, w.edge.URL+path+"/complete", header, body).want(t, http.StatusOK, "")
-	if first.body != again.body {
-		t.Errorf("first %s, again %s", first.body, again.body)
+	first := w.do(http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
+	again := w.do(http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
+	if first.Body != again.Body {
+		t.Errorf("first %s, again %s", first.Body, again.Body)
 	}
 	other, _ := json.Marshal(fields{"parts": named[:1]})
-	do(t, http.MethodPost, w.edge.URL+path+"/complete", header, other).want(t, http.StatusUnprocessableEntity, "")
-	if n := w.count(t, id, "media.uploaded"); n != 1 {
+	w.do(http.MethodPost, path+"/complete", header, other).Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
+	if n := w.count(id, "media.uploaded"); n != 1 {
 		t.Errorf("uploaded %d times", n)
 	}
 }
@@ -168,57 +169,58 @@ func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *te
 func TestAFileInPartsIsExaminedLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := bytes.Repeat([]byte("Dear diary, "), 1000)
-	id, _ := u.register(t, "video/mp4", len(content))
-	path := u.open(t, id)
-	u.sendPart(t, path, 1, content)
-	u.ask(t, http.MethodPost, path+"/complete", nil).want(t, http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
-	if got := w.status(t, id); got != media.Failed {
+	id, _ := u.register("video/mp4", len(content))
+	path := u.open(id)
+	u.sendPart(path, 1, content)
+	u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
+	if got := w.status(id); got != media.Failed {
 		t.Errorf("status %s", got)
 	}
-	u.ask(t, http.MethodPost, "/api/media/"+id+"/multipart", nil).want(t, http.StatusConflict, "")
+	u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
 }
 
 func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u, stranger, customer := w.signIn(t, "creator"), w.signIn(t, "creator"), w.signIn(t, "customer")
-	id, _ := u.register(t, "video/mp4", 2000)
-	neighbour, _ := u.register(t, "video/mp4", 2000)
-	foreign, _ := stranger.register(t, "video/mp4", 2000)
-	path := u.open(t, id)
+	u, stranger, customer := w.signIn("creator"), w.signIn("creator"), w.signIn("customer")
+	id, _ := u.register("video/mp4", 2000)
+	neighbour, _ := u.register("video/mp4", 2000)
+	foreign, _ := stranger.register("video/mp4", 2000)
+	path := u.open(id)
 	upload := path[strings.LastIndex(path, "/"):]
 	sign := fields{"partNumbers": []int{1}}
 	for _, c := range []struct {
 		who    user
 		id     string
 		status int
+		code   string
 	}{
-		{u, neighbour, http.StatusNotFound},
-		{stranger, id, http.StatusNotFound},
-		{stranger, foreign, http.StatusNotFound},
-		{customer, id, http.StatusForbidden},
+		{u, neighbour, http.StatusNotFound, "NOT_FOUND"},
+		{stranger, id, http.StatusNotFound, "NOT_FOUND"},
+		{stranger, foreign, http.StatusNotFound, "NOT_FOUND"},
+		{customer, id, http.StatusForbidden, "FORBIDDEN"},
 	} {
 		at := "/api/media/" + c.id + "/multipart" + upload
-		c.who.ask(t, http.MethodPost, at+"/parts", sign).want(t, c.status, "")
-		c.who.ask(t, http.MethodGet, at, nil).want(t, c.status, "")
-		c.who.ask(t, http.MethodPost, at+"/complete", nil).want(t, c.status, "")
-		c.who.ask(t, http.MethodDelete, at, nil).want(t, c.status, "")
+		c.who.ask(http.MethodPost, at+"/parts", sign).Want(c.status, c.code)
+		c.who.ask(http.MethodGet, at, nil).Want(c.status, c.code)
+		c.who.ask(http.MethodPost, at+"/complete", nil).Want(c.status, c.code)
+		c.who.ask(http.MethodDelete, at, nil).Want(c.status, c.code)
 	}
-	stranger.ask(t, http.MethodPost, "/api/media/"+id+"/multipart", nil).want(t, http.StatusNotFound, "")
-	stranger.ask(t, http.MethodGet, "/api/media/"+id+"/multipart", nil).want(t, http.StatusNotFound, "")
+	stranger.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
+	stranger.ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
 	for range media.MaxOpenUploads - 1 {
-		u.open(t, id)
+		u.open(id)
 	}
-	u.ask(t, http.MethodPost, "/api/media/"+id+"/multipart", nil).want(t, http.StatusConflict, "")
+	u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
 
-	etag := u.sendPart(t, path, 1, make([]byte, 2000))
-	u.ask(t, http.MethodDelete, path, nil).want(t, http.StatusNoContent, "")
-	u.ask(t, http.MethodDelete, path, nil).want(t, http.StatusNotFound, "")
-	u.ask(t, http.MethodPost, path+"/complete", fields{"parts": []fields{{"partNumber": 1, "etag": etag}}}).want(t, http.StatusNotFound, "")
-	u.open(t, id)
-	if n := query[int](t, w, `SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
+	etag := u.sendPart(path, 1, make([]byte, 2000))
+	u.ask(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
+	u.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	u.ask(http.MethodPost, path+"/complete", fields{"parts": []fields{{"partNumber": 1, "etag": etag}}}).Want(http.StatusNotFound, "NOT_FOUND")
+	u.open(id)
+	if n := w.Number(`SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
 		t.Errorf("%d commands hold a presigned address", n)
 	}
 }
@@ -226,9 +228,9 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	clock := time.Now()
-	sweeper := objects.Uploads{Pool: w.pool, Store: w.media, Now: func() time.Time { return clock }, Log: w.log}
+	sweeper := objects.Uploads{Pool: w.Pool, Store: w.Media, Now: func() time.Time { return clock }, Log: w.Logger}
 	sweep := func(want int) {
 		t.Helper()
 		n, err := sweeper.Sweep(context.Background())
@@ -236,22 +238,22 @@ func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
 			t.Fatalf("%d uploads ended, %v; want %d", n, err, want)
 		}
 	}
-	forgotten, _ := u.register(t, "video/mp4", 2000)
-	path := u.open(t, forgotten)
-	u.sendPart(t, path, 1, make([]byte, 2000))
+	forgotten, _ := u.register("video/mp4", 2000)
+	path := u.open(forgotten)
+	u.sendPart(path, 1, make([]byte, 2000))
 	// An item whose file comes by another way needs its open upload no more.
-	elsewhere, address := u.register(t, "video/mp4", len(seeming))
-	u.open(t, elsewhere)
+	elsewhere, address := u.register("video/mp4", len(seeming))
+	u.open(elsewhere)
 	sweep(0)
-	upload(t, address, "video/mp4", seeming).want(t, http.StatusOK, "")
-	u.complete(t, elsewhere).want(t, http.StatusOK, "")
+	w.upload(address, "video/mp4", seeming).Want(http.StatusOK, "")
+	u.complete(elsewhere).Want(http.StatusOK, "")
 	sweep(1)
 	clock = time.Now().Add(media.PartsLife - time.Minute)
 	sweep(0)
 	clock = time.Now().Add(media.PartsLife + time.Minute)
 	sweep(1)
-	u.ask(t, http.MethodGet, path, nil).want(t, http.StatusNotFound, "")
-	if n, err := w.media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
+	u.ask(http.MethodGet, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
 		t.Errorf("%d uploads are left in the store, %v", n, err)
 	}
 }
@@ -259,26 +261,26 @@ func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
 func TestADeletionRemovesOpenUploadsAndEveryObject(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
-	id := u.deliver(t, "video/mp4", seeming)
-	waiting, address := u.register(t, "video/mp4", len(seeming))
-	upload(t, address, "video/mp4", seeming).want(t, http.StatusOK, "")
-	path := u.open(t, waiting)
-	u.sendPart(t, path, 1, seeming)
+	u := w.signIn("creator")
+	id := u.deliver("video/mp4", seeming)
+	waiting, address := u.register("video/mp4", len(seeming))
+	w.upload(address, "video/mp4", seeming).Want(http.StatusOK, "")
+	path := u.open(waiting)
+	u.sendPart(path, 1, seeming)
 	p := media.PrefixesOf(u.id, id)
 	for _, key := range []string{p.HLS + "master.m3u8", p.HLS + "720p/stream.mp4", p.Thumbnails + "auto-generated.jpg", p.Waveforms + "waveform.json"} {
-		put(t, w.media, key, "made", "text/plain")
+		put(t, w.Media, key, "made", "text/plain")
 	}
-	put(t, w.assets, p.MediaThumbnails+"sm.webp", "made", "image/webp")
+	put(t, w.Assets, p.MediaThumbnails+"sm.webp", "made", "image/webp")
 
-	u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNoContent, "")
-	u.ask(t, http.MethodDelete, "/api/media/"+waiting, nil).want(t, http.StatusNoContent, "")
-	eventually(t, "every object is removed", func() bool { return keys(t, w.media, "")+keys(t, w.assets, "") == "[][]" })
-	u.ask(t, http.MethodGet, path, nil).want(t, http.StatusNotFound, "NOT_FOUND")
-	if n, err := w.media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
+	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
+	u.ask(http.MethodDelete, "/api/media/"+waiting, nil).Want(http.StatusNoContent, "")
+	w.Until("every object is removed", func() bool { return keys(t, w.Media, "")+keys(t, w.Assets, "") == "[][]" })
+	u.ask(http.MethodGet, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
 		t.Errorf("%d uploads are left in the store, %v", n, err)
 	}
-	u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNotFound, "")
+	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNotFound, "NOT_FOUND")
 }
 
 // forgetful does what it is asked for, and the first answers get lost.
@@ -312,24 +314,24 @@ func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
 		store.PartsStore = real
 		return store
 	}})
-	u := w.signIn(t, "creator")
-	id, _ := u.register(t, "video/mp4", len(seeming))
-	path := u.open(t, id)
-	if n := query[int](t, w, `SELECT count(*) FROM media_uploads`); n != 1 {
+	u := w.signIn("creator")
+	id, _ := u.register("video/mp4", len(seeming))
+	path := u.open(id)
+	if n := w.Number(`SELECT count(*) FROM media_uploads`); n != 1 {
 		t.Errorf("%d uploads are known", n)
 	}
-	u.sendPart(t, path, 1, seeming)
-	u.ask(t, http.MethodPost, path+"/complete", nil).want(t, http.StatusOK, "")
-	if n := w.count(t, id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
+	u.sendPart(path, 1, seeming)
+	u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
+	if n := w.count(id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
 		t.Errorf("uploaded %d times, the store was asked %d times", n, store.asked.Load())
 	}
-	if got := query[string](t, w, `SELECT status FROM media_uploads`); got != "completed" {
+	if got := worldtest.Value[string](w.World, `SELECT status FROM media_uploads`); got != "completed" {
 		t.Errorf("status %s", got)
 	}
 	// The upload whose name got lost goes with the item.
-	u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNoContent, "")
-	eventually(t, "every object is removed", func() bool { return keys(t, w.media, "") == "[]" })
-	if n, err := w.media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
+	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
+	w.Until("every object is removed", func() bool { return keys(t, w.Media, "") == "[]" })
+	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
 		t.Errorf("%d uploads are left in the store, %v", n, err)
 	}
 }

@@ -5,42 +5,43 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/handlers/reactions"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestOneCreatorsArchiveDoesNotKeepTheOthersWaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u, other := w.signIn(t, "creator"), w.signIn(t, "creator")
+	u, other := w.signIn("creator"), w.signIn("creator")
 	running := func(u user) int {
-		return query[int](t, w, `SELECT count(*) FROM media_items WHERE creator_id = $1 AND status = 'transcoding'`, u.id)
+		return w.Number(`SELECT count(*) FROM media_items WHERE creator_id = $1 AND status = 'transcoding'`, u.id)
 	}
 	var ids []string
 	for range reactions.JobsPerCreator + 3 {
-		ids = append(ids, u.deliver(t, "video/mp4", seeming))
+		ids = append(ids, u.deliver("video/mp4", seeming))
 	}
-	other.transcoding(t)
-	eventually(t, "as many jobs run as one creator may have", func() bool { return running(u) == reactions.JobsPerCreator })
+	other.transcoding()
+	w.Until("as many jobs run as one creator may have", func() bool { return running(u) == reactions.JobsPerCreator })
 	waiting := ids[reactions.JobsPerCreator:]
-	w.exec(t, `UPDATE media_items SET transcoding_priority = 0 WHERE id = $1`, waiting[2])
+	w.Exec(`UPDATE media_items SET transcoding_priority = 0 WHERE id = $1`, waiting[2])
 	end := func(id string, report func(job string)) {
 		t.Helper()
-		report(query[string](t, w, `SELECT runpod_job_id FROM media_items WHERE id = $1`, id))
+		report(worldtest.Value[string](w.World, `SELECT runpod_job_id FROM media_items WHERE id = $1`, id))
 	}
-	end(ids[0], func(job string) { taken(t, w.callback(t, u.completed(ids[0], job))) })
-	eventually(t, "the most urgent one is given out", func() bool { return w.status(t, waiting[2]) == media.Transcoding })
+	end(ids[0], func(job string) { taken(t, w.callback(u.completed(ids[0], job))) })
+	w.Until("the most urgent one is given out", func() bool { return w.status(waiting[2]) == media.Transcoding })
 	end(ids[1], func(job string) {
-		taken(t, w.callback(t, media.Callback{Status: media.CallbackFailed, JobID: job, Error: "no"}))
+		taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: "no"}))
 	})
-	eventually(t, "then the oldest", func() bool { return w.status(t, waiting[0]) == media.Transcoding })
-	if got := w.status(t, waiting[1]); got != media.Uploaded {
+	w.Until("then the oldest", func() bool { return w.status(waiting[0]) == media.Transcoding })
+	if got := w.status(waiting[1]); got != media.Uploaded {
 		t.Errorf("status %s", got)
 	}
-	u.ask(t, "DELETE", "/api/media/"+ids[2], nil).want(t, 204, "")
-	eventually(t, "and then the last", func() bool { return w.status(t, waiting[1]) == media.Transcoding })
+	u.ask("DELETE", "/api/media/"+ids[2], nil).Want(204, "")
+	w.Until("and then the last", func() bool { return w.status(waiting[1]) == media.Transcoding })
 	if n := running(u) - 1; n != reactions.JobsPerCreator { // the deleted one keeps its status
 		t.Errorf("%d jobs of one creator", n)
 	}
 	for _, id := range waiting {
-		w.history(t, id)
+		w.history(id)
 	}
 }

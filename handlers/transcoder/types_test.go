@@ -7,6 +7,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // TestEveryTypeIsTakenForWhatItIs uploads a real file of each type under its own name, and under that of another.
@@ -17,7 +18,7 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, options{prober: tool})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	const video, tone = "-f lavfi -i testsrc2=s=64x64:r=25 -t 0.5 ", "-f lavfi -i sine=d=0.5 "
 	for _, c := range []struct{ mime, name, args, extension, falsely string }{
 		{"video/mp4", "a.mp4", video + "-c:v libx264", "mp4", "video/webm"},
@@ -31,20 +32,21 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 		{"audio/ogg", "a.ogg", tone + "-c:a libvorbis", "ogg", "audio/wav"},
 	} {
 		t.Run(c.mime, func(t *testing.T) {
+			w, u := w.in(t), u.in(t)
 			content := clip(t, c.name, c.args)
-			id := u.deliver(t, c.mime, content)
-			if got := w.status(t, id); got == media.Failed || got == media.Uploading {
+			id := u.deliver(c.mime, content)
+			if got := w.status(id); got == media.Failed || got == media.Uploading {
 				t.Errorf("status %s", got)
 			}
 			want := media.PrefixesOf(u.id, id).Originals
-			if key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id); len(key) < len(want) ||
+			if key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id); len(key) < len(want) ||
 				key[:len(want)] != want || key[len(key)-len(c.extension)-1:] != "."+c.extension {
 				t.Errorf("key %q", key)
 			}
-			lie, address := u.register(t, c.falsely, len(content))
-			upload(t, address, c.falsely, content).want(t, http.StatusOK, "")
-			u.complete(t, lie).want(t, http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
-			if got := w.status(t, lie); got != media.Failed {
+			lie, address := u.register(c.falsely, len(content))
+			w.upload(address, c.falsely, content).Want(http.StatusOK, "")
+			u.complete(lie).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
+			if got := w.status(lie); got != media.Failed {
 				t.Errorf("called %s: status %s", c.falsely, got)
 			}
 		})

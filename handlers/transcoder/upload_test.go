@@ -16,19 +16,20 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // raw sends a request by hand, in pieces with pauses, and returns the answer.
-func (u user) raw(t *testing.T, header string, pause time.Duration, pieces ...[]byte) answer {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(u.edge.URL, "http://"))
+func (u user) raw(header string, pause time.Duration, pieces ...[]byte) answer {
+	u.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(u.URL, "http://"))
 	if err != nil {
-		t.Fatal(err)
+		u.Fatal(err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(conn, header+"\r\nHost: localhost\r\nCookie: "+u.cookie+"\r\n\r\n"); err != nil {
-		t.Fatal(err)
+		u.Fatal(err)
 	}
 	for _, piece := range pieces {
 		if _, err := conn.Write(piece); err != nil {
@@ -39,11 +40,9 @@ func (u user) raw(t *testing.T, header string, pause time.Duration, pieces ...[]
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatal(err)
+		u.Fatal(err)
 	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return u.Read(resp)
 }
 
 func postUpload(id, mime, length string) string {
@@ -53,22 +52,22 @@ func postUpload(id, mime, length string) string {
 func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{idle: time.Second, readTimeout: 300 * time.Millisecond})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := append(bytes.Clone(seeming), make([]byte, 200_000)...)
 	length := fmt.Sprintf("Content-Length: %d", len(content))
-	id, _ := u.register(t, "video/mp4", len(content))
+	id, _ := u.register("video/mp4", len(content))
 
 	// Five pieces take longer together than the server's limit for a request.
 	var pieces [][]byte
 	for n := range 5 {
 		pieces = append(pieces, content[n*len(content)/5:(n+1)*len(content)/5])
 	}
-	u.raw(t, postUpload(id, "video/mp4", length), 150*time.Millisecond, pieces...).want(t, http.StatusOK, "")
-	u.complete(t, id).want(t, http.StatusOK, "")
+	u.raw(postUpload(id, "video/mp4", length), 150*time.Millisecond, pieces...).Want(http.StatusOK, "")
+	u.complete(id).Want(http.StatusOK, "")
 
-	stalled, _ := u.register(t, "video/mp4", len(content))
+	stalled, _ := u.register("video/mp4", len(content))
 	began := time.Now()
-	u.raw(t, postUpload(stalled, "video/mp4", length), 0, content[:1000]).want(t, http.StatusBadRequest, "UPLOAD_INTERRUPTED")
+	u.raw(postUpload(stalled, "video/mp4", length), 0, content[:1000]).Want(http.StatusBadRequest, "UPLOAD_INTERRUPTED")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("a stalled upload held its connection for %s", took)
 	}
@@ -78,12 +77,12 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 		drips[n] = content[n : n+1]
 	}
 	began = time.Now()
-	u.raw(t, postUpload(stalled, "video/mp4", length), 200*time.Millisecond, drips...).want(t, http.StatusBadRequest, "UPLOAD_INTERRUPTED")
+	u.raw(postUpload(stalled, "video/mp4", length), 200*time.Millisecond, drips...).Want(http.StatusBadRequest, "UPLOAD_INTERRUPTED")
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("a dripping upload held its connection for %s", took)
 	}
-	key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, stalled)
-	if _, err := w.media.Head(t.Context(), key); err == nil {
+	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, stalled)
+	if _, err := w.Media.Head(t.Context(), key); err == nil {
 		t.Error("half a file is in the store")
 	}
 }
@@ -91,9 +90,9 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	u := w.signIn(t, "creator")
-	id, _ := u.register(t, "video/mp4", len(seeming))
-	largest, _ := u.register(t, "video/mp4", media.MaxUploadBytes)
+	u := w.signIn("creator")
+	id, _ := u.register("video/mp4", len(seeming))
+	largest, _ := u.register("video/mp4", media.MaxUploadBytes)
 	chunks := func(content []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n0\r\n\r\n", len(content), content) }
 	const chunked = "Transfer-Encoding: chunked"
 	for name, c := range map[string]struct {
@@ -115,20 +114,20 @@ func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 		"longer, in chunks":          {id, "video/mp4", chunked, chunks(append(bytes.Clone(seeming), 'x')), 422, "UPLOAD_SIZE_MISMATCH"},
 		"for an item that is absent": {"01900000-0000-7000-8000-000000000009", "video/mp4", "Content-Length: 1500", seeming[:1500], 404, "NOT_FOUND"},
 	} {
-		a := u.raw(t, postUpload(c.id, c.mime, c.length), 0, c.content)
-		if a.status != c.status || a.text("error", "code") != c.code {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
+		a := u.raw(postUpload(c.id, c.mime, c.length), 0, c.content)
+		if a.Status != c.status || a.Text("error.code") != c.code {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	key := query[string](t, w, `SELECT r2_key FROM media_items WHERE id = $1`, id)
-	if _, err := w.media.Head(t.Context(), key); err == nil {
+	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	if _, err := w.Media.Head(t.Context(), key); err == nil {
 		t.Error("something is in the store")
 	}
-	a := u.raw(t, postUpload(id, "video/mp4; codecs=avc1", chunked), 0, chunks(seeming)).want(t, http.StatusOK, "")
-	if a.text("data", "id") != id || a.text("data", "status") != "uploading" {
-		t.Errorf("answer %s", a.body)
+	a := u.raw(postUpload(id, "video/mp4; codecs=avc1", chunked), 0, chunks(seeming)).Want(http.StatusOK, "")
+	if a.Text("data.id") != id || a.Text("data.status") != "uploading" {
+		t.Errorf("answer %s", a.Body)
 	}
-	u.complete(t, id).want(t, http.StatusOK, "")
+	u.complete(id).Want(http.StatusOK, "")
 }
 
 func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
@@ -151,9 +150,9 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 		}
 		return client.Bucket(s3test.MediaBucket)
 	}})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	content := append(bytes.Clone(seeming), make([]byte, 1<<20)...)
-	id, _ := u.register(t, "video/mp4", len(content))
+	id, _ := u.register("video/mp4", len(content))
 	body, send := io.Pipe()
 	go func() {
 		_, _ = send.Write(content[:len(content)/2])
@@ -165,7 +164,7 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 		_, _ = send.Write(content[len(content)/2:])
 		_ = send.Close()
 	}()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.edge.URL+"/api/media/"+id+"/upload", body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/media/"+id+"/upload", body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/transcoder"
+	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
@@ -32,19 +33,19 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, options{prober: tool})
-	u := w.signIn(t, "creator")
+	u := w.signIn("creator")
 	dir := t.TempDir()
 	worker, err := transcoder.New(transcoder.Config{
-		Conn: w.conn, Limits: bus.DefaultStreamLimits(), DB: w.pool, Media: w.media, Assets: w.assets, Tool: tool,
-		CallbackURL: w.edge.URL + "/api/transcoding/webhook", Secret: []byte(secret), Dir: dir,
-		ProgressEvery: 50 * time.Millisecond, Log: w.log,
+		Conn: w.Conn, Limits: bus.DefaultStreamLimits(), DB: w.Pool, Media: w.Media, Assets: w.Assets, Tool: tool,
+		CallbackURL: w.URL + "/api/transcoding/webhook", Secret: []byte(secret), Dir: dir,
+		ProgressEvery: 50 * time.Millisecond, Log: w.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, worker.Run)
-	film := u.deliver(t, "video/mp4", clip(t, "film.mp4", "-f lavfi -i testsrc=s=320x240:r=10:d=2 -f lavfi -i sine=d=2 -shortest -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"))
-	song := u.deliver(t, "audio/wav", clip(t, "song.wav", "-f lavfi -i sine=d=2"))
+	w.Start(worker.Run)
+	film := u.deliver("video/mp4", clip(t, "film.mp4", "-f lavfi -i testsrc=s=320x240:r=10:d=2 -f lavfi -i sine=d=2 -shortest -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"))
+	song := u.deliver("audio/wav", clip(t, "song.wav", "-f lavfi -i sine=d=2"))
 
 	for id, want := range map[string]struct{ hls, thumbnails, waveforms, assets string }{
 		film: {
@@ -56,42 +57,42 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 			"[]", "[waveform.json waveform.png]", "[]",
 		},
 	} {
-		eventually(t, "it is ready", func() bool { s := w.status(t, id); return s == media.Ready || s == media.Failed })
-		a := u.ask(t, http.MethodGet, "/api/media/"+id, nil)
-		if a.text("data", "status") != "ready" || a.at("data", "durationSeconds") != 2.0 || a.at("data", "transcodingProgress") != nil {
-			t.Fatalf("item %s", a.body)
+		w.Until("it is ready", func() bool { s := w.status(id); return s == media.Ready || s == media.Failed })
+		a := u.ask(http.MethodGet, "/api/media/"+id, nil)
+		if a.Text("data.status") != "ready" || a.At("data.durationSeconds") != 2.0 || a.At("data.transcodingProgress") != nil {
+			t.Fatalf("item %s", a.Body)
 		}
 		p := media.PrefixesOf(u.id, id)
-		eventually(t, "the delivered report is removed", func() bool { return keys(t, w.media, p.HLS+"reports/") == "[]" })
-		if got := keys(t, w.media, p.HLS); got != want.hls {
+		w.Until("the delivered report is removed", func() bool { return keys(t, w.Media, p.HLS+"reports/") == "[]" })
+		if got := keys(t, w.Media, p.HLS); got != want.hls {
 			t.Errorf("renditions %s, want %s", got, want.hls)
 		}
-		if got := keys(t, w.media, p.Thumbnails) + keys(t, w.media, p.Waveforms) + keys(t, w.assets, p.MediaThumbnails); got != want.thumbnails+want.waveforms+want.assets {
+		if got := keys(t, w.Media, p.Thumbnails) + keys(t, w.Media, p.Waveforms) + keys(t, w.Assets, p.MediaThumbnails); got != want.thumbnails+want.waveforms+want.assets {
 			t.Errorf("pictures %s", got)
 		}
 		for _, field := range []string{"hlsMasterPlaylistKey", "hlsPreviewKey", "thumbnailKey", "waveformKey", "waveformImageKey"} {
-			if key := a.text("data", field); key != "" {
-				if _, err := w.media.Head(t.Context(), key); err != nil {
+			if key := a.Text("data." + field); key != "" {
+				if _, err := w.Media.Head(t.Context(), key); err != nil {
 					t.Errorf("%s names %s: %v", field, key, err)
 				}
 			}
 		}
-		types := w.history(t, id)
+		types := w.history(id)
 		bare := slices.DeleteFunc(types, func(s string) bool { return s == "media.transcoding_progressed" })
 		if got := strings.Join(bare, " "); got != "media.registered media.uploaded media.transcoding_started media.ready" {
 			t.Errorf("events %s", got)
 		}
-		if info, err := w.media.Head(t.Context(), p.HLS+"master.m3u8"); err != nil || info.ContentType != "application/vnd.apple.mpegurl" {
+		if info, err := w.Media.Head(t.Context(), p.HLS+"master.m3u8"); err != nil || info.ContentType != "application/vnd.apple.mpegurl" {
 			t.Errorf("master %+v %v", info, err)
 		}
 	}
-	eventually(t, "no work directory is left", func() bool { left, _ := os.ReadDir(dir); return len(left) == 0 })
+	w.Until("no work directory is left", func() bool { left, _ := os.ReadDir(dir); return len(left) == 0 })
 
 	for _, id := range []string{film, song} {
-		u.ask(t, http.MethodDelete, "/api/media/"+id, nil).want(t, http.StatusNoContent, "")
+		u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
 	}
-	eventually(t, "every object is removed", func() bool {
-		return keys(t, w.media, "")+keys(t, w.assets, "") == "[][]"
+	w.Until("every object is removed", func() bool {
+		return keys(t, w.Media, "")+keys(t, w.Assets, "") == "[][]"
 	})
 }
 
@@ -185,17 +186,17 @@ func TestAWorker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			part(t, newBench(t, w))
+			part(t, newBench(t, w.in(t)))
 		})
 	}
 }
 
 func newBench(t *testing.T, w *world) *bench {
 	t.Helper()
-	b := &bench{world: w, u: w.signIn(t, "creator"), converter: &converter{}, endpoint: newEndpoint(t)}
+	b := &bench{world: w, u: w.signIn("creator"), converter: &converter{}, endpoint: newEndpoint(t)}
 	b.cfg = transcoder.Config{
-		Conn: w.conn, DB: w.pool, Media: w.media, Assets: w.assets, Tool: b.converter, CallbackURL: b.endpoint.server.URL,
-		Secret: []byte(secret), Dir: t.TempDir(), CheckEvery: 20 * time.Millisecond, RetryAfter: 10 * time.Millisecond, Log: w.log,
+		Conn: w.Conn, DB: w.Pool, Media: w.Media, Assets: w.Assets, Tool: b.converter, CallbackURL: b.endpoint.server.URL,
+		Secret: []byte(secret), Dir: t.TempDir(), CheckEvery: 20 * time.Millisecond, RetryAfter: 10 * time.Millisecond, Log: w.Logger,
 	}
 	return b
 }
@@ -212,8 +213,8 @@ func (b *bench) worker(t *testing.T) *transcoder.Worker {
 // started returns the event of the running job of a fresh item.
 func (b *bench) started(t *testing.T) (id string, e events.Event) {
 	t.Helper()
-	id, _ = b.u.transcoding(t)
-	data := query[[]byte](t, b.world, `SELECT data FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
+	id, _ = b.u.transcoding()
+	data := worldtest.Value[[]byte](b.World, `SELECT data FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
 	return id, events.Event{ID: uuid.NewString(), Type: "media.transcoding_started", AggregateID: id, Data: data}
 }
 
@@ -244,12 +245,12 @@ func onlyDeliversAfterItDied(t *testing.T, b *bench) {
 	died := make(chan error, 1)
 	go func() { died <- b.worker(t).Handle(ctx, e) }()
 	reports := media.PrefixesOf(b.u.id, id).HLS + "reports/"
-	eventually(t, "the report is kept", func() bool { return keys(t, b.media, reports) != "[]" })
+	b.Until("the report is kept", func() bool { return keys(t, b.Media, reports) != "[]" })
 	kill()
 	if err := <-died; err == nil {
 		t.Fatal("a job whose report was not taken was acknowledged")
 	}
-	if keys(t, b.media, media.PrefixesOf(b.u.id, id).HLS+"master") == "[]" {
+	if keys(t, b.Media, media.PrefixesOf(b.u.id, id).HLS+"master") == "[]" {
 		t.Error("the outputs were removed because the callback failed")
 	}
 	b.endpoint.refuse.Store(0)
@@ -257,18 +258,18 @@ func onlyDeliversAfterItDied(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	// The dead worker's last try may be taken as well: the same report, so the same command.
-	if len(b.endpoint.taken()) == 0 || b.converter.calls.Load() != 1 || keys(t, b.media, reports) != "[]" {
+	if len(b.endpoint.taken()) == 0 || b.converter.calls.Load() != 1 || keys(t, b.Media, reports) != "[]" {
 		t.Errorf("%d reports after %d conversions", len(b.endpoint.taken()), b.converter.calls.Load())
 	}
 }
 
 func leavesUnwantedJobs(t *testing.T, b *bench) {
 	gone, deletedJob := b.started(t)
-	b.exec(t, `UPDATE media_items SET deleted_at = now() WHERE id = $1`, gone)
+	b.Exec(`UPDATE media_items SET deleted_at = now() WHERE id = $1`, gone)
 	over, overJob := b.started(t)
-	b.exec(t, `UPDATE media_items SET status = 'failed', transcoding_error_code = 'UNDECODABLE' WHERE id = $1`, over)
+	b.Exec(`UPDATE media_items SET status = 'failed', transcoding_error_code = 'UNDECODABLE' WHERE id = $1`, over)
 	retried, retriedJob := b.started(t)
-	b.exec(t, `UPDATE media_items SET runpod_job_id = 'another' WHERE id = $1`, retried)
+	b.Exec(`UPDATE media_items SET runpod_job_id = 'another' WHERE id = $1`, retried)
 	for _, e := range []events.Event{deletedJob, overJob, retriedJob, {Type: "media.transcoding_started", Data: []byte(`{"job_id":"../../etc"}`)}} {
 		if err := b.worker(t).Handle(t.Context(), e); err != nil {
 			t.Error(err)
@@ -282,15 +283,15 @@ func leavesUnwantedJobs(t *testing.T, b *bench) {
 func stopsWhenTheItemIsDeleted(t *testing.T, b *bench) {
 	id, e := b.started(t)
 	b.converter.do = func(ctx context.Context, _ ffmpeg.Job) error {
-		b.exec(t, `UPDATE media_items SET deleted_at = now() WHERE id = $1`, id)
+		b.Exec(`UPDATE media_items SET deleted_at = now() WHERE id = $1`, id)
 		<-ctx.Done()
 		return ctx.Err()
 	}
 	if err := b.worker(t).Handle(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if len(b.endpoint.taken()) != 0 || keys(t, b.media, media.PrefixesOf(b.u.id, id).HLS) != "[]" {
-		t.Errorf("reports %v, objects %s", b.endpoint.taken(), keys(t, b.media, b.u.id))
+	if len(b.endpoint.taken()) != 0 || keys(t, b.Media, media.PrefixesOf(b.u.id, id).HLS) != "[]" {
+		t.Errorf("reports %v, objects %s", b.endpoint.taken(), keys(t, b.Media, b.u.id))
 	}
 	b.clean(t)
 }
@@ -298,12 +299,12 @@ func stopsWhenTheItemIsDeleted(t *testing.T, b *bench) {
 func removesLateOutputs(t *testing.T, b *bench) {
 	b.cfg.CheckEvery = time.Hour // so that only the check after the upload can notice
 	id, e := b.started(t)
-	b.cfg.DB = deletesAfter{b.world, t, id, new(atomic.Int32)}
+	b.cfg.DB = deletesAfter{b.world, id, new(atomic.Int32)}
 	if err := b.worker(t).Handle(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	p := media.PrefixesOf(b.u.id, id)
-	if got := keys(t, b.media, p.HLS) + keys(t, b.media, p.Thumbnails); got != "[][]" || len(b.endpoint.taken()) != 0 {
+	if got := keys(t, b.Media, p.HLS) + keys(t, b.Media, p.Thumbnails); got != "[][]" || len(b.endpoint.taken()) != 0 {
 		t.Errorf("objects %s, reports %v", got, b.endpoint.taken())
 	}
 }
@@ -328,11 +329,11 @@ func triesThreeTimes(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	missing, lost := b.started(t)
-	if err := b.media.Delete(t.Context(), query[string](t, b.world, `SELECT r2_key FROM media_items WHERE id = $1`, missing)); err != nil {
+	if err := b.Media.Delete(t.Context(), worldtest.Value[string](b.World, `SELECT r2_key FROM media_items WHERE id = $1`, missing)); err != nil {
 		t.Fatal(err)
 	}
 	replaced, changed := b.started(t)
-	put(t, b.media, query[string](t, b.world, `SELECT r2_key FROM media_items WHERE id = $1`, replaced), "another file", "video/mp4")
+	put(t, b.Media, worldtest.Value[string](b.World, `SELECT r2_key FROM media_items WHERE id = $1`, replaced), "another file", "video/mp4")
 	for _, e := range []events.Event{lost, changed} {
 		if err := worker.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
