@@ -148,25 +148,20 @@ var (
 	stretchDown = stretchBounds(fmt.Sprintf(walkDown, stretchesOf, 5), "$1", "$2", "$3", 1)
 )
 
-// placeByStretch finds a page of a long list of total rows in an order by a column.
+// placeByStretch finds a page of a long list of total rows in an order by a column. A
+// list that is not cut yet is placed by its total. So is a page with rows that have no
+// value in the column: they lie behind all stretches, and are found from the end.
 func (e *Edge) placeByStretch(ctx context.Context, of listed, column, direction string, total int64, page paging) (place, error) {
 	walk := stretchDown
 	if direction == "asc" {
 		walk = stretchUp
 	}
-	return e.walkStretches(ctx, walk, total, page, of.list, of.owner, column, of.kind)
-}
-
-// walkStretches runs a walk over stretches with the page's offset as its last argument.
-// A list that is not cut yet is placed by its total. So is a page with rows that have no
-// value in the column: they lie behind all stretches, and are found from the end.
-func (e *Edge) walkStretches(ctx context.Context, walk string, total int64, page paging, args ...any) (place, error) {
 	if int64(page.offset()) >= total {
 		return place{total: total}, nil
 	}
 	var valued, before int64
 	p := place{total: total, limit: page.limit}
-	err := e.cfg.Pool.QueryRow(ctx, walk, append(args, page.offset())...).Scan(&valued, &before, &p.key, &p.id)
+	err := e.cfg.Pool.QueryRow(ctx, walk, of.list, of.owner, column, of.kind, page.offset()).Scan(&valued, &before, &p.key, &p.id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return placeByCount(total, page), nil
