@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +152,39 @@ func TestTheTopLevelIsFixed(t *testing.T) {
 			continue
 		}
 		t.Errorf("%s does not belong at the top level; only %s and dot files do", name, strings.Join(allowed, " "))
+	}
+}
+
+// The README names a test beside each guarantee. It has to be there.
+func TestTheReadmeNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(readme), -1) {
+		missing[name] = true
+	}
+	if len(missing) < 30 {
+		t.Errorf("the README names only %d tests", len(missing))
+	}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+	err = filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(file)
+		for _, found := range declared.FindAllStringSubmatch(string(source), -1) {
+			delete(missing, found[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range missing {
+		t.Errorf("the README names %s, which is nowhere", name)
 	}
 }
 
