@@ -106,6 +106,7 @@ SELECT list_days_follow('media_items', $$
 
 -- 'content' is what creators made, kind is status/type. 'published' is the public
 -- catalogue of an organization, and of everyone under the owner '': kind is the type.
+-- 'made' is what a creator published there for everyone: owner is organization/creator.
 -- 'offered' is what an organization has for its members ('member') and for those who
 -- manage it ('management'). 'browse' is what its creators published, in the order of
 -- their making: all of it, or what is not private ('open'), and its type.
@@ -117,6 +118,9 @@ SELECT list_days_follow('content', $$
     SELECT 'published', o, kind, list_day(r.published_at)
     FROM unnest(ARRAY['', r.organization_id::text]) o, unnest(ARRAY['*', r.content_type]) kind
     WHERE o IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL AND r.access_type <> 'private'
+    UNION ALL
+    SELECT 'made', r.organization_id::text || '/' || r.creator_id, '*', list_day(r.published_at)
+    WHERE r.organization_id IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL AND r.access_type <> 'private'
     UNION ALL
     SELECT 'offered', r.organization_id::text, kind, list_day(r.published_at)
     FROM unnest(ARRAY['management', CASE WHEN r.access_type IN ('free', 'paid', 'members') THEN 'member' END]) kind
@@ -389,6 +393,7 @@ CREATE INDEX content_public_sales ON content (organization_id, purchase_count, i
     WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
 CREATE INDEX content_catalogue_title ON content (organization_id, title, id) INCLUDE (content_type)
     WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL AND access_type <> 'private';
+CREATE INDEX content_made ON content (organization_id, creator_id, published_at, id) INCLUDE (access_type) WHERE status = 'published' AND deleted_at IS NULL;
 CREATE INDEX content_private ON content (creator_id, organization_id) WHERE access_type = 'private' AND deleted_at IS NULL;
 CREATE INDEX content_discover ON content (published_at, id) INCLUDE (content_type) WHERE status = 'published' AND deleted_at IS NULL AND access_type <> 'private';
 CREATE INDEX content_discover_title ON content (title, id) INCLUDE (content_type)

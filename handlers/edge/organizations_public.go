@@ -122,7 +122,8 @@ func (e *Edge) showCreators(c *gin.Context, o identity.Organization) error {
 SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio, made.n, made.newest
 FROM `+memberships+` JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
 CROSS JOIN LATERAL (
-    SELECT (SELECT count(*) FROM content c WHERE c.creator_id = u.id AND `+publishedIn+`) AS n,
+    SELECT (SELECT COALESCE(sum(n), 0) FROM list_days
+            WHERE list = 'made' AND owner = m.organization_id::text || '/' || m.user_id AND kind = '*') AS n,
            (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
                        'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
             FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
