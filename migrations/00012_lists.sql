@@ -104,6 +104,24 @@ SELECT list_days_follow('media_items', $$
     FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.media_type]) b
     WHERE r.deleted_at IS NULL $$);
 
+-- category_slug is the category as addresses have it; null when there is none.
+ALTER TABLE content ADD COLUMN category_slug varchar(120);
+UPDATE content SET category_slug = left(NULLIF(trim(BOTH '-' FROM regexp_replace(lower(category), '[^[:alnum:]]+', '-', 'g')), ''), 120)
+WHERE category IS NOT NULL;
+
+-- The kinds of an item in a list: the combinations of the filters that are often set
+-- together, and each of the others for itself.
+CREATE FUNCTION content_kinds(status text, content_type text, access_type text, category text, organization uuid) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_remove(ARRAY['*/*', $1 || '/*', '*/' || $2, $1 || '/' || $2, 'access/' || $3, 'category/' || $4, 'organization/' || $5::text], NULL)
+$$;
+CREATE FUNCTION published_kinds(content_type text, category_slug text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_remove(ARRAY['*', $1, 'category/' || $2], NULL)
+$$;
+CREATE FUNCTION browse_kinds(content_type text, access_type text, category text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_remove(ARRAY['all/*', 'all/' || $1, 'all/access/' || $2, 'all/category/' || $3]
+        || CASE WHEN $2 <> 'private' THEN ARRAY['open/*', 'open/' || $1, 'open/access/' || $2, 'open/category/' || $3] END, NULL)
+$$;
+
 -- 'content' is what creators made, kind is status/type. 'published' is the public
 -- catalogue of an organization, and of everyone under the owner '': kind is the type.
 -- 'made' is what a creator published there for everyone: owner is organization/creator.
@@ -111,12 +129,12 @@ SELECT list_days_follow('media_items', $$
 -- manage it ('management'). 'browse' is what its creators published, in the order of
 -- their making: all of it, or what is not private ('open'), and its type.
 SELECT list_days_follow('content', $$
-    SELECT 'content', r.creator_id, a || '/' || b, list_day(r.created_at)
-    FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.content_type]) b
+    SELECT 'content', r.creator_id, kind, list_day(r.created_at)
+    FROM unnest(content_kinds(r.status, r.content_type, r.access_type, r.category, r.organization_id)) kind
     WHERE r.deleted_at IS NULL
     UNION ALL
     SELECT 'published', o, kind, list_day(r.published_at)
-    FROM unnest(ARRAY['', r.organization_id::text]) o, unnest(ARRAY['*', r.content_type]) kind
+    FROM unnest(ARRAY['', r.organization_id::text]) o, unnest(published_kinds(r.content_type, r.category_slug)) kind
     WHERE o IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL AND r.access_type <> 'private'
     UNION ALL
     SELECT 'made', r.organization_id::text || '/' || r.creator_id, '*', list_day(r.published_at)
@@ -127,10 +145,9 @@ SELECT list_days_follow('content', $$
     WHERE r.organization_id IS NOT NULL AND kind IS NOT NULL
       AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL
     UNION ALL
-    SELECT 'browse', r.organization_id::text, a || '/' || b, list_day(r.created_at)
-    FROM unnest(ARRAY['all', CASE WHEN r.access_type <> 'private' THEN 'open' END]) a, unnest(ARRAY['*', r.content_type]) b
-    WHERE r.organization_id IS NOT NULL AND a IS NOT NULL
-      AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL $$);
+    SELECT 'browse', r.organization_id::text, kind, list_day(r.created_at)
+    FROM unnest(browse_kinds(r.content_type, r.access_type, r.category)) kind
+    WHERE r.organization_id IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL $$);
 
 -- The members of organizations: kind is role/status.
 SELECT list_days_follow('organization_memberships', $$

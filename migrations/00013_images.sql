@@ -22,9 +22,6 @@ CREATE TABLE images (
 CREATE INDEX images_owner ON images (owner_id, kind);
 CREATE INDEX images_due ON images (due_at);
 
--- category_slug is the category as addresses have it; null when there is none.
-ALTER TABLE content ADD COLUMN category_slug varchar(120);
-UPDATE content SET category_slug = left(NULLIF(trim(BOTH '-' FROM regexp_replace(lower(category), '[^[:alnum:]]+', '-', 'g')), ''), 120)
-WHERE category IS NOT NULL;
+-- The categories of an organization (category_slug, 00012).
 CREATE INDEX content_categories_public ON content (organization_id, category_slug)
     WHERE status = 'published' AND deleted_at IS NULL AND category_slug IS NOT NULL;

@@ -150,14 +150,13 @@ END $$;
 -- +goose StatementEnd
 
 SELECT list_cuts_follow('content', 'id', 'r.creator_id, r.organization_id', $$
-    SELECT 'content', r.creator_id, ARRAY(SELECT a || '/' || b FROM unnest(ARRAY['*', r.status]) a, unnest(ARRAY['*', r.content_type]) b)
+    SELECT 'content', r.creator_id, content_kinds(r.status, r.content_type, r.access_type, r.category, r.organization_id)
     WHERE r.deleted_at IS NULL
     UNION ALL
-    SELECT 'published', o, ARRAY['*', r.content_type] FROM unnest(ARRAY['', r.organization_id::text]) o
+    SELECT 'published', o, published_kinds(r.content_type, r.category_slug) FROM unnest(ARRAY['', r.organization_id::text]) o
     WHERE o IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL AND r.access_type <> 'private'
     UNION ALL
-    SELECT 'browse', r.organization_id::text, ARRAY(SELECT a || '/' || b
-        FROM unnest(ARRAY['all', CASE WHEN r.access_type <> 'private' THEN 'open' END]) a, unnest(ARRAY['*', r.content_type]) b WHERE a IS NOT NULL)
+    SELECT 'browse', r.organization_id::text, browse_kinds(r.content_type, r.access_type, r.category)
     WHERE r.organization_id IS NOT NULL AND r.status = 'published' AND r.published_at IS NOT NULL AND r.deleted_at IS NULL $$, $$
     SELECT l, c, k FROM (VALUES ('content'), ('browse')) lists (l), (VALUES ('updated_at', list_key(r.updated_at)),
         ('published_at', list_key(r.published_at)), ('title', r.title), ('view_count', list_key(r.view_count)),

@@ -108,15 +108,16 @@ func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([
 	w := where{conditions: []string{published, "published_at IS NOT NULL"}}
 	w.andIf("organization_id = $::uuid", f.organization)
 	w.andIf("content_type = $", f.contentType)
-	of := listed{"published", f.organization, kind(f.contentType)}
-	counted := len(w.args)
+	of := listed{list: "published", owner: f.organization}
+	var counted bool
+	of.kind, counted = alone(kind(f.contentType), f.contentType != "", filter{"category", strings.ToLower(f.category)})
 	w.andIf("category_slug = $", strings.ToLower(f.category))
 	w.andIf("creator_id = $", f.creator)
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(f.search))
 	if f.featured != nil {
 		w.and("featured = $", *f.featured)
 	}
-	if len(w.args) > counted {
+	if !counted || f.creator != "" || f.search != "" || f.featured != nil {
 		of = listed{}
 	}
 	at, err := e.placeBy(ctx, of, "published_at", by.column, by.direction, &w, "content", page)

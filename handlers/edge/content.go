@@ -151,14 +151,16 @@ func (e *Edge) listOwnContent(c *gin.Context) error {
 	w.and("creator_id = $", owner)
 	w.andIf("status = $", q.text("status"))
 	w.andIf("content_type = $", q.text("contentType"))
-	of := listed{"content", owner, kind(q.text("status"), q.text("contentType"))}
-	counted := len(w.args)
+	of := listed{list: "content", owner: owner}
+	var counted bool
+	of.kind, counted = alone(kind(q.text("status"), q.text("contentType")), q.text("status") != "" || q.text("contentType") != "",
+		filter{"access", q.text("accessType")}, filter{"category", q.text("category")}, filter{"organization", q.uuid("organizationId")})
 	w.andIf("access_type = $", q.text("accessType"))
 	w.andIf("organization_id = $::uuid", q.uuid("organizationId"))
-	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("category = $", q.text("category"))
+	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
-	if len(w.args) > counted {
+	if !counted || q.text("creatorId") != "" || q.text("search") != "" {
 		of = listed{}
 	}
 	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)

@@ -118,13 +118,14 @@ func (e *Edge) browseContent(c *gin.Context) error {
 		w.conditions = append(w.conditions, "access_type <> 'private'")
 	}
 	w.andIf("content_type = $", q.text("contentType"))
-	of := listed{"browse", organization, kind(seen, q.text("contentType"))}
-	counted := len(w.args)
+	of := listed{list: "browse", owner: organization}
+	within, counted := alone(kind(q.text("contentType")), q.text("contentType") != "", filter{"access", q.text("accessType")}, filter{"category", q.text("category")})
+	of.kind = seen + "/" + within
 	w.andIf("access_type = $", q.text("accessType"))
-	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("category = $", q.text("category"))
+	w.andIf("creator_id = $", q.text("creatorId"))
 	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
-	if own && !manages || len(w.args) > counted {
+	if own && !manages || !counted || q.text("creatorId") != "" || q.text("search") != "" {
 		of = listed{}
 	}
 	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")

@@ -64,6 +64,26 @@ func kind(filters ...string) string {
 	return strings.Join(filters, "/")
 }
 
+// filter is a filter of a list that is counted for itself; its value is "" when it is not
+// set.
+type filter struct{ name, value string }
+
+// alone returns the kind of the one filter that is set, or kind when none is. It reports
+// false when several are, or one beside what kind selects.
+func alone(kind string, selects bool, filters ...filter) (string, bool) {
+	found := false
+	for _, f := range filters {
+		switch {
+		case f.value == "":
+		case found || selects:
+			return "", false
+		default:
+			kind, found = f.name+"/"+f.value, true
+		}
+	}
+	return kind, true
+}
+
 // daysOf adds up a list's counts.
 const daysOf = `SELECT day, sum(n)::int AS n FROM list_days WHERE list = $1 AND owner = $2 AND kind = $3 GROUP BY day`
 
@@ -133,8 +153,11 @@ func (e *Edge) walk(ctx context.Context, walk, order string, page paging, args .
 	return p, nil
 }
 
-// longList is how many rows a list has before it may be cut into stretches.
+// longList is how many rows a list has before it may be cut into stretches. How many a
+// part of it has says nothing; wholeKinds are those that are no parts.
 const longList = 4000
+
+var wholeKinds = map[string]bool{"*": true, "*/*": true, "all/*": true, "open/*": true}
 
 // stretchBounds adds to a walk over stretches where the one that it ends in begins ("up"),
 // or the next one does ("down"), in the list, owner and column named.
@@ -279,7 +302,7 @@ func (e *Edge) placeBy(ctx context.Context, of listed, timed, column, direction 
 	}
 	if of.list != "" {
 		total, err := e.total(ctx, of)
-		if err != nil || total < longList {
+		if err != nil || total < longList && wholeKinds[of.kind] {
 			return placeByCount(total, page), err
 		}
 		return e.placeByStretch(ctx, of, column, direction, total, page)

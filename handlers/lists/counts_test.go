@@ -49,8 +49,8 @@ func (c chance) change() string {
 		return fmt.Sprintf(`UPDATE content SET status = '%s', published_at = %s, access_type = '%s', price_cents = NULL, deleted_at = %s WHERE id = %s`,
 			c.one("published", "published", "draft"), c.time(), c.one("members", "private", "team", "followers"), c.one("NULL", "NULL", c.time()), c.content())
 	case 3:
-		return fmt.Sprintf(`UPDATE content SET organization_id = %s, view_count = view_count + %d, title = 'T%d' WHERE id = %s`,
-			c.organization(), c.r.IntN(9), c.r.IntN(99), c.content())
+		return fmt.Sprintf(`UPDATE content SET organization_id = %s, view_count = view_count + %d, title = 'T%d', category = 'c%[4]d', category_slug = 'c%[4]d' WHERE id = %[5]s`,
+			c.organization(), c.r.IntN(9), c.r.IntN(99), c.r.IntN(3), c.content())
 	case 4, 5, 6:
 		return fmt.Sprintf(`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at, created_at)
 			VALUES (%s, %s, '%s', '%d', %s, %s, %s) ON CONFLICT (user_id, content_id, access_type, source_id) DO UPDATE SET deleted_at = excluded.deleted_at, expires_at = excluded.expires_at`,

@@ -198,6 +198,11 @@ func counted() []list {
 		{"public members of a role", "", "/api/organizations/public/organization-0/members?role=member"},
 		{"organizations, name", "creator", "/api/organizations?sortBy=name"},
 		{"organizations, createdAt", "creator", "/api/organizations?sortBy=createdAt"},
+		{"content of an access type", "creator", "/api/content?accessType=free"},
+		{"content of a category", "creator", "/api/content?category=category-3&sortBy=title&sortOrder=asc"},
+		{"content of an organization", "creator", "/api/content?organizationId=" + heavyOrganization},
+		{"browse a category", "member", "/api/content/browse?category=category-3&organizationId=" + heavyOrganization},
+		{"public, category", "", "/api/content/public?category=category-3&orgId=" + heavyOrganization},
 		{"content of a status and type", "creator", "/api/content?status=published&contentType=written"},
 	}
 	for _, order := range []string{"desc", "asc"} {
@@ -219,10 +224,8 @@ func uncounted() []list {
 	return []list{
 		{"library, title, of a member", "member", "/api/access/user/library?sortBy=title"},
 		{"library, search", "customer", "/api/access/user/library?search=piece+12"},
-		{"content, access type", "creator", "/api/content?accessType=paid"},
-		{"content, category", "creator", "/api/content?category=category-3"},
 		{"content, search", "creator", "/api/content?search=abcd"},
-		{"public, category", "", "/api/content/public?category=category-3&orgId=" + heavyOrganization},
+		{"content, access type and category", "creator", "/api/content?accessType=paid&category=category-3"},
 		{"discover, search", "", "/api/content/public/discover?search=abcd"},
 	}
 }

@@ -53,14 +53,14 @@ SELECT pg_temp.id('media', i), CASE WHEN i <= @heavy THEN 'creator' ELSE 'other'
 FROM generate_series(1, @items::bigint) i,
 LATERAL (SELECT timestamptz '2024-01-01 00:00Z' + (i % @heavy) * (interval '730 days' / @heavy) + (i / @heavy) * interval '1 second' AS at) t;
 
-INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, description, content_type, content_body, category, access_type,
+INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, description, content_type, content_body, category, category_slug, access_type,
     price_cents, status, published_at, view_count, purchase_count, created_at, updated_at, held)
 SELECT pg_temp.id('content', i), CASE WHEN i <= @heavy THEN 'creator' ELSE 'other' || (1 + i % @others) END,
        CASE WHEN i <= @heavy THEN pg_temp.id('organization', 0) WHEN i % 2 = 0 THEN pg_temp.id('organization', (1 + i % @others)) END,
        CASE WHEN i % 3 < 2 THEN pg_temp.id('media', i) END, 'Piece ' || md5('piece' || i), 'piece-' || i,
        'What piece ' || i || ' is about, in a sentence or two that somebody wrote with care and others may search.',
        CASE i % 3 WHEN 0 THEN 'video' WHEN 1 THEN 'audio' ELSE 'written' END, CASE WHEN i % 3 = 2 THEN repeat('Some words to read. ', 10) END,
-       'category-' || i % 7, CASE WHEN i % 40 = 0 THEN 'members' WHEN i % 4 = 0 THEN 'free' ELSE 'paid' END, CASE WHEN i % 4 > 0 THEN 999 END,
+       'category-' || i % 7, 'category-' || i % 7, CASE WHEN i % 40 = 0 THEN 'members' WHEN i % 4 = 0 THEN 'free' ELSE 'paid' END, CASE WHEN i % 4 > 0 THEN 999 END,
        CASE WHEN i % 400 = 7 THEN 'draft' ELSE 'published' END, CASE WHEN i % 400 <> 7 THEN at END, i * 7919 % 10007, i * 104729 % 997, at,
        at + (i * 31 % 997) * interval '1 hour', true
 FROM generate_series(1, @items::bigint) i,
