@@ -23,5 +23,5 @@ CREATE INDEX images_owner ON images (owner_id, kind);
 CREATE INDEX images_due ON images (due_at);
 
 -- The categories of an organization (category_slug, 00012).
-CREATE INDEX content_categories_public ON content (organization_id, category_slug)
+CREATE INDEX content_categories_public ON content (organization_id, category_slug, published_at, id) INCLUDE (access_type)
     WHERE status = 'published' AND deleted_at IS NULL AND category_slug IS NOT NULL;
