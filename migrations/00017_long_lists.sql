@@ -115,7 +115,7 @@ $$;
 -- list_cut cuts a long list into stretches of that many rows, a thousand at most. It
 -- returns false when it has to be tried again: while the list changes, or before
 -- everybody knows that it is long.
-CREATE FUNCTION list_cut(of_list text, of_owner text, stretch_rows int) RETURNS bool LANGUAGE plpgsql AS $$
+CREATE FUNCTION list_cut(of_list text, of_owner text, stretch_rows int) RETURNS bool LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 DECLARE
     source text := 'list_order_of_' || CASE of_list WHEN 'media' THEN 'media_items' WHEN 'library' THEN 'library_entries' ELSE 'content' END;
     mine   text := CASE WHEN of_list IN ('content', 'media') THEN 'creator_id = $2' WHEN of_list = 'library' THEN 'user_id = $2' WHEN of_owner <> '' THEN 'organization_id = $2::uuid' ELSE '$2 = ''''' END
@@ -141,8 +141,9 @@ BEGIN
             SELECT $1, $2, by_column, n / length, key, id FROM ordered WHERE n %% length = 0
         )
         INSERT INTO list_days (list, owner, kind, day, n, folded)
-        SELECT $1 || ' by ' || by_column, $2, kind, n / length, count(*), true
-        FROM ordered CROSS JOIN LATERAL unnest(kinds) kind GROUP BY 1, 2, 3, 4
+        SELECT $1 || ' by ' || by_column, $2, kind, stretch, sum(rows), true
+        FROM (SELECT by_column, n / length AS stretch, kinds, count(*) AS rows FROM ordered GROUP BY 1, 2, 3) alike
+        CROSS JOIN LATERAL unnest(kinds) kind GROUP BY 1, 2, 3, 4
     $cut$, source, mine) USING of_list, of_owner, stretch_rows;
     UPDATE long_lists SET cut_at = now() WHERE list = of_list AND owner = of_owner;
     RETURN true;

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/handlers/lists"
 )
 
 // A page of a list is found without reading what comes before it, and its total
@@ -153,10 +155,8 @@ func (e *Edge) walk(ctx context.Context, walk, order string, page paging, args .
 	return p, nil
 }
 
-// longList is how many rows a list has before it may be cut into stretches. How many a
-// part of it has says nothing; wholeKinds are those that are no parts.
-const longList = 4000
-
+// wholeKinds are those that are no parts of a list: how many rows a part has does not
+// say whether the list is long.
 var wholeKinds = map[string]bool{"*": true, "*/*": true, "all/*": true, "open/*": true}
 
 // stretchBounds adds to a walk over stretches where the one that it ends in begins ("up"),
@@ -302,7 +302,7 @@ func (e *Edge) placeBy(ctx context.Context, of listed, timed, column, direction 
 	}
 	if of.list != "" {
 		total, err := e.total(ctx, of)
-		if err != nil || total < longList && wholeKinds[of.kind] {
+		if err != nil || total < lists.LongRows && wholeKinds[of.kind] {
 			return placeByCount(total, page), err
 		}
 		return e.placeByStretch(ctx, of, column, direction, total, page)

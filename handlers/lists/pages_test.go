@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,9 @@ func TestLists(t *testing.T) {
 	t.Run("no statement reads more than it must", func(t *testing.T) { comparePlans(t, w) })
 }
 
+// byStretch matches statements that read a page from where its stretch begins or ends.
+var byStretch = regexp.MustCompile(`\(title, id\) (>=|<) `)
+
 // Lists that are long enough to be cut into stretches are what a plain query says as
 // well, before rows have moved from one stretch to another and after.
 func TestLongLists(t *testing.T) {
@@ -188,7 +192,7 @@ func TestLongLists(t *testing.T) {
 					t.Errorf("%s: %s, page %d: %v, want %v", when, l.name, at, got, want)
 				}
 			}
-			if strings.Contains(l.name, "title") && !slices.ContainsFunc(w.statements.take(), func(sql string) bool { return strings.Contains(sql, "list_cuts") }) {
+			if strings.Contains(l.name, "title") && !slices.ContainsFunc(w.statements.take(), byStretch.MatchString) {
 				t.Errorf("%s: the pages of %s were not found by their stretches", when, l.name)
 			}
 		}

@@ -21,7 +21,8 @@ const ErasureName = "erasure"
 // account itself, with credentials, sessions and mails, was erased in the transaction
 // of the event. Removed are the answers to what the user asked for, and to what others
 // asked about the user; and what the user watched. The places in organizations end, and
-// who follows an organization is told as if the user had left it. Purchases, the access they gave and the ledger stay: they name an id and no person.
+// who follows an organization is told as if the user had left it. Purchases, the access
+// they gave and the ledger stay: they name an id and no person.
 func Erasure(now func() time.Time) Reaction {
 	return Reaction{
 		Name:   ErasureName,
