@@ -132,11 +132,11 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 		&edge.WebhookRoutes{Intake: p.intake(dispatcher), Secrets: p.cfg.webhookSecrets()},
 		edge.PurchaseRoutes{},
 		edge.AccessRoutes{Tokens: tokens, Objects: mediaBucket},
-		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend},
-		web.Mailbox{Pool: p.pool, Development: p.cfg.development(), Log: p.log},
-		web.Docs{},
-		web.Invitations{},
-		web.ResetPassword{},
+		web.Home{Development: p.cfg.development(), Payments: p.cfg.StripeBackend}.Routes(),
+		web.Mailbox{Pool: p.pool, Development: p.cfg.development()}.Routes(),
+		web.Docs{}.Routes(),
+		web.Invitations{}.Routes(),
+		web.ResetPassword{}.Routes(),
 	}, nil
 }
 

@@ -129,8 +129,8 @@ func newWorld(t *testing.T, o options) *world {
 		}
 	}, edge.AuthRoutes{Passwords: w.hasher, Committed: committed}, edge.UserRoutes{Committed: committed},
 		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: tokens},
-		web.Home{}, web.Invitations{}, web.ResetPassword{},
-		web.Mailbox{Pool: w.Pool, Development: !o.production, Log: w.Logger}).Handler())
+		web.Home{}.Routes(), web.Invitations{}.Routes(), web.ResetPassword{}.Routes(),
+		web.Mailbox{Pool: w.Pool, Development: !o.production}.Routes()).Handler())
 	return w
 }
 

@@ -102,9 +102,9 @@ func (w *world) parts(passwords *argon2id.Hasher) []any {
 		&edge.WebhookRoutes{Intake: &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}, Secrets: secrets},
 		edge.PurchaseRoutes{},
 		edge.AccessRoutes{Tokens: tokens, Objects: w.Media},
-		web.Home{Development: true},
-		web.Mailbox{Pool: w.Pool, Development: true, Log: w.Logger},
-		web.Docs{},
+		web.Home{Development: true}.Routes(),
+		web.Mailbox{Pool: w.Pool, Development: true}.Routes(),
+		web.Docs{}.Routes(),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -42,19 +41,19 @@ func (a AccessRoutes) Routes(e *Edge) []Route {
 		Route{
 			Method: "POST", Path: "/api/access/content/:id/progress", Name: "saveProgress", Summary: "Say how far a player got",
 			Notes: "Only the furthest position counts; from 95 % on, or with completed, the item is completed for good.",
-			Who:   withSession(), Body: access.Progress{}, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: e.saveProgress,
+			Auth:  Session(), Body: access.Progress{}, Command: "playback.record", Responses: []Response{NoContent},
+			Errors: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: e.saveProgress,
 		},
 		Route{
 			Method: "GET", Path: "/api/access/content/:id/progress", Name: "getProgress", Summary: "Read the caller's progress in an item",
-			Who: withSession(), Answers: []Answer{single[wire.ProgressAnswer](http.StatusOK)}, Handle: e.getProgress,
+			Auth: Session(), Responses: []Response{Data[wire.ProgressAnswer](http.StatusOK)}, Handle: e.getProgress,
 		},
 		Route{
 			Method: "GET", Path: "/api/access/content/:id/decision", Name: "explainAccess", Summary: "Explain whether somebody may see an item",
 			Notes: "About the caller, or, for the item's creator and the owners and admins of its organization, about the user that userId names. " +
 				"To everybody else the question about another is answered as if the item did not exist.",
-			Who: withSession(), Params: []Param{otherUserParam}, Answers: []Answer{single[wire.Decision](http.StatusOK)},
-			Refusals: []*domain.Error{access.ErrContentNotFound, errUserNotFound}, Handle: e.getDecision,
+			Auth: Session(), Params: []Param{otherUserParam}, Responses: []Response{Data[wire.Decision](http.StatusOK)},
+			Errors: []*domain.Error{access.ErrContentNotFound, errUserNotFound}, Handle: e.getDecision,
 		},
 		e.libraryRoute(),
 	)
@@ -77,7 +76,7 @@ func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*p
 }
 
 // otherUserParam names a user. User ids are not UUIDs.
-var otherUserParam = Param{Name: "userId", Kind: paramText, Max: 64, Doc: "whom to explain it for; the caller when absent", check: func(v string) string {
+var otherUserParam = Param{Name: "userId", maxLength: 64, Doc: "whom to explain it for; the caller when absent", Check: func(v string) string {
 	if !userID.MatchString(v) {
 		return "must be a user's id"
 	}
@@ -89,10 +88,10 @@ var errUserNotFound = domain.Missing("USER_NOT_FOUND", "User")
 // getDecision explains whether and why somebody may see an item: to the caller about
 // themselves, to the item's management about others. What is not published exists for
 // the management only, what is deleted for nobody.
-func (e *Edge) getDecision(c *gin.Context) error {
-	caller := postgres.Question{UserID: mustActor(c).UserID, ContentID: paramsOf(c).uuid("id")}
+func (e *Edge) getDecision(c *Request) error {
+	caller := postgres.Question{UserID: c.Actor().UserID, ContentID: c.UUID("id")}
 	asked := caller
-	if other := paramsOf(c).text("userId"); other != "" {
+	if other := c.Text("userId"); other != "" {
 		asked.UserID = other
 	}
 	found := map[postgres.Question]postgres.Facts{}
@@ -110,25 +109,24 @@ func (e *Edge) getDecision(c *gin.Context) error {
 	case facts.Viewer.UserID == "":
 		return errUserNotFound
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.DecisionOf(asked.ContentID, facts.Viewer, verdict, now)})
-	return nil
+	return c.OK(wire.DecisionOf(asked.ContentID, facts.Viewer, verdict, now))
 }
 
 // saveProgress sends what a player reports. Access is decided where it is applied.
-func (e *Edge) saveProgress(c *gin.Context) error {
+func (e *Edge) saveProgress(c *Request) error {
 	var request access.Progress
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	id := paramsOf(c).uuid("id")
-	return e.apply(c, "playback.record", postgres.PlaybackID(mustActor(c).UserID, id), access.Record{ContentID: id, Progress: request})
+	id := c.UUID("id")
+	return c.Send(postgres.PlaybackID(c.Actor().UserID, id), access.Record{ContentID: id, Progress: request})
 }
 
 // getProgress answers with the caller's own progress, whether or not they still
 // have access.
-func (e *Edge) getProgress(c *gin.Context) error {
+func (e *Edge) getProgress(c *Request) error {
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.PlaybackColumns+` FROM video_playback p WHERE p.user_id = $1 AND p.content_id = $2`,
-		mustActor(c).UserID, paramsOf(c).uuid("id"))
+		c.Actor().UserID, c.UUID("id"))
 	if err != nil {
 		return fmt.Errorf("read progress: %w", err)
 	}
@@ -142,6 +140,5 @@ func (e *Edge) getProgress(c *gin.Context) error {
 		progress := wire.ProgressOf(playback)
 		answer.Progress = &progress
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -38,11 +37,11 @@ const commitTimeout = 10 * time.Second
 // commit runs change in a transaction, appends the facts it returns to the outbox
 // and, after the commit, wakes those who live from it. An account is its own tenant,
 // and the one who acts.
-func (a accounts) commit(c *gin.Context, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
+func (a accounts) commit(c *Request, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
 	defer cancel()
 	cause := events.Cause{
-		ID: newID(), CorrelationID: c.GetString(requestIDKey),
+		ID: NewID(), CorrelationID: c.ID(),
 		TraceParent: bus.TraceParent(c.Request.Context()), At: a.now(),
 	}
 	err := pgx.BeginFunc(ctx, a.cfg.Pool, func(tx pgx.Tx) error {
@@ -53,7 +52,7 @@ func (a accounts) commit(c *gin.Context, change func(ctx context.Context, tx pgx
 		journal := make([]events.Event, len(facts))
 		for i, fact := range facts {
 			cause.ActorID = fact.Tenant
-			if journal[i], err = fact.Event(newID(), cause); err != nil {
+			if journal[i], err = fact.Event(NewID(), cause); err != nil {
 				return err
 			}
 		}
@@ -95,8 +94,8 @@ var errClaimed = errors.New("done by another request")
 // once answers with what a request leads to, and with the same again when its key
 // comes again: for seven days, as for commands. prepare does what is dear or slow; it
 // is not called for a request that was done before.
-func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) error {
-	if c.GetHeader("Idempotency-Key") == "" {
+func (a accounts) once(c *Request, k keyed, prepare func() (change, error)) error {
+	if c.IdempotencyKey() == "" {
 		run, err := prepare()
 		if err != nil {
 			return err
@@ -139,8 +138,8 @@ func (a accounts) once(c *gin.Context, k keyed, prepare func() (change, error)) 
 }
 
 // asCommand returns a keyed request as the command whose row it gets.
-func (a accounts) asCommand(c *gin.Context, k keyed) (events.Command, error) {
-	id, err := commandID(c, k.actor)
+func (a accounts) asCommand(c *Request, k keyed) (events.Command, error) {
+	id, err := c.CommandID(k.actor)
 	if err != nil {
 		return events.Command{}, err
 	}
@@ -152,7 +151,7 @@ func (a accounts) asCommand(c *gin.Context, k keyed) (events.Command, error) {
 }
 
 // perform runs a change, lets keep record its answer, and answers.
-func (a accounts) perform(c *gin.Context, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
+func (a accounts) perform(c *Request, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
 	var done outcome
 	var body []byte
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
@@ -194,7 +193,7 @@ VALUES ($1, $2, $3, $4, 'applied', $5, $6, $6) ON CONFLICT (id) DO NOTHING`,
 }
 
 // replay answers a request that was done before. It reports whether it did.
-func (a accounts) replay(c *gin.Context, k keyed, cmd events.Command) (bool, error) {
+func (a accounts) replay(c *Request, k keyed, cmd events.Command) (bool, error) {
 	var (
 		typ, status, fingerprint string
 		reply                    events.Reply
@@ -218,15 +217,15 @@ func (a accounts) replay(c *gin.Context, k keyed, cmd events.Command) (bool, err
 		}
 	}
 	if !same {
-		return false, errKeyReused
+		return false, ErrKeyReused
 	}
-	writeReply(c, reply)
+	c.WriteReply(reply)
 	return true, nil
 }
 
 // keepRefusal records a refusal that says something about the request and not about
 // the moment. That it could not be recorded is no reason to answer otherwise.
-func (a accounts) keepRefusal(c *gin.Context, cmd events.Command, fingerprint string, refusal *domain.Error) {
+func (a accounts) keepRefusal(c *Request, cmd events.Command, fingerprint string, refusal *domain.Error) {
 	switch refusal.Class {
 	case domain.Conflict, domain.Rule, domain.NotFound:
 	default:
@@ -241,6 +240,6 @@ VALUES ($1, $2, $3, $4, 'rejected', $5, $6::json, $7, $7) ON CONFLICT (id) DO NO
 			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, status, string(body), cmd.IssuedAt)
 	}
 	if err != nil {
-		a.cfg.Log.WarnContext(c, "refusal not recorded", "request", c.GetString(requestIDKey), "error", err)
+		a.cfg.Log.WarnContext(c, "refusal not recorded", "request", c.ID(), "error", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -18,35 +17,35 @@ import (
 
 // passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
 func (a *auth) passwordRoutes() []Route {
-	done := []Answer{{Status: http.StatusOK, Body: wire.Done{}}}
+	done := []Response{{Status: http.StatusOK, Body: wire.Done{}}}
 	return []Route{
 		{
 			Method: "POST", Path: "/api/auth/request-password-reset", Name: "requestPasswordReset", Summary: "Mail a link by which a forgotten password is replaced",
 			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
 				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
-			Who: anyone, Limit: limitAuth, Body: identity.RequestReset{}, Answers: done, Handle: a.requestReset,
+			Auth: Public, Limit: LimitAuth, Body: identity.RequestReset{}, Responses: done, Handle: a.requestReset,
 		},
 		{
 			Method: "POST", Path: "/api/auth/reset-password", Name: "resetPassword", Summary: "Replace a forgotten password by the token that was mailed",
 			Notes: "All sessions of the account end.",
-			Who:   anyone, Limit: limitAuth, Body: identity.ResetPassword{}, Keyed: true, Answers: done,
-			Refusals: []*domain.Error{identity.ErrBadResetToken}, Handle: a.resetPassword,
+			Auth:  Public, Limit: LimitAuth, Body: identity.ResetPassword{}, Idempotent: true, Responses: done,
+			Errors: []*domain.Error{identity.ErrBadResetToken}, Handle: a.resetPassword,
 		},
 		{
 			Method: "POST", Path: "/api/auth/change-password", Name: "changePassword", Summary: "Replace the password by who knows it",
 			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
 				"The account is told by mail.",
-			Who: withSession(), Body: identity.ChangePassword{}, Keyed: true, Answers: []Answer{{Status: http.StatusOK, Body: wire.PasswordChanged{}}},
-			Refusals: []*domain.Error{identity.ErrWrongPassword}, Handle: a.changePassword,
+			Auth: Session(), Body: identity.ChangePassword{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.PasswordChanged{}}},
+			Errors: []*domain.Error{identity.ErrWrongPassword}, Handle: a.changePassword,
 		},
 	}
 }
 
 // requestReset mails a link, unless the address had enough of them for now. Whatever
 // happens, the answer is the same.
-func (a *auth) requestReset(c *gin.Context) error {
+func (a *auth) requestReset(c *Request) error {
 	var request identity.RequestReset
-	err := decode(c, &request)
+	err := c.Decode(&request)
 	if err == nil {
 		err = a.checkCallback("redirectTo", request.RedirectTo)
 	}
@@ -57,9 +56,9 @@ func (a *auth) requestReset(c *gin.Context) error {
 	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
-		v := identity.NewVerification(newID(), identity.ResetForgotten, "", request.Email, token, now)
+		v := identity.NewVerification(NewID(), identity.ResetForgotten, "", request.Email, token, now)
 		var mail identity.Mail
-		if mail, err = identity.ResetMail(newID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
+		if mail, err = identity.ResetMail(NewID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
 			err = a.mailToAccount(c, v, mail)
 		}
 	}
@@ -72,9 +71,9 @@ func (a *auth) requestReset(c *gin.Context) error {
 
 // resetPassword replaces a forgotten password. The token is looked up before the dear
 // hash and used up after it, in the transaction.
-func (a *auth) resetPassword(c *gin.Context) error {
+func (a *auth) resetPassword(c *Request) error {
 	var request identity.ResetPassword
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	return a.once(c, keyed{typ: "account.reset_password", request: request, passwords: a.passwords}, func() (change, error) {
@@ -142,7 +141,7 @@ func replacePassword(ctx context.Context, tx pgx.Tx, user identity.User, hash st
 }
 
 // hashNew hashes a new password of the account with this address.
-func (a *auth) hashNew(c *gin.Context, password, email string) (string, error) {
+func (a *auth) hashNew(c *Request, password, email string) (string, error) {
 	if message := identity.BadPassword(password, email); message != "" {
 		return "", domain.BadFields([]domain.Field{{Path: "newPassword", Message: message}})
 	}
@@ -150,12 +149,12 @@ func (a *auth) hashNew(c *gin.Context, password, email string) (string, error) {
 }
 
 // changePassword replaces the password of who is signed in and knows it.
-func (a *auth) changePassword(c *gin.Context) error {
+func (a *auth) changePassword(c *Request) error {
 	var request identity.ChangePassword
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	actor := mustActor(c)
+	actor := c.Actor()
 	k := keyed{typ: "account.change_password", actor: actor.UserID, request: request, passwords: a.passwords}
 	return a.once(c, k, func() (change, error) {
 		user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
@@ -163,7 +162,7 @@ func (a *auth) changePassword(c *gin.Context) error {
 			return nil, err
 		}
 		if !found {
-			return nil, errSignedOut
+			return nil, ErrSignedOut
 		}
 		_, _, err = a.prove(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
 		if errors.Is(err, identity.ErrBadCredentials) {
@@ -185,8 +184,8 @@ func (a *auth) changePassword(c *gin.Context) error {
 
 // replaceKnown replaces a password in a transaction; alone ends all other sessions and
 // gives this one another key.
-func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, actor *Actor, hash string, alone bool) (outcome, error) {
-	now, source := a.now(), newID()
+func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *Request, actor *Actor, hash string, alone bool) (outcome, error) {
+	now, source := a.now(), NewID()
 	user, found, err := postgres.UserByID(ctx, tx, actor.UserID, true)
 	if err != nil {
 		return outcome{}, err
@@ -196,13 +195,13 @@ func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, acto
 		return outcome{}, err
 	}
 	if !found || !alive { // signed out or deleted meanwhile
-		return outcome{}, errSignedOut
+		return outcome{}, ErrSignedOut
 	}
 	facts, user, err := replacePassword(ctx, tx, user, hash, false, now)
 	if err != nil {
 		return outcome{}, err
 	}
-	mail, err := identity.PasswordChangedMail(newID(), user, source, now)
+	mail, err := identity.PasswordChangedMail(NewID(), user, source, now)
 	if err == nil {
 		err = postgres.InsertMail(ctx, tx, mail)
 	}
@@ -219,6 +218,6 @@ func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, acto
 	}
 	done.facts = append(done.facts, ended...)
 	token := newToken()
-	done.then = func() { a.setSessionCookie(c, session, token, now) }
+	done.then = func() { c.SetSessionCookie(session, token) }
 	return done, postgres.RotateSession(ctx, tx, actor.SessionID, token, now)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
@@ -16,31 +15,31 @@ import (
 // sessionRoutes let users see and end their sessions. A session that is ended here
 // opens nothing from the next request on: every request looks it up.
 func (a *auth) sessionRoutes() []Route {
-	done := []Answer{{Status: http.StatusOK, Body: wire.Done{}}}
+	done := []Response{{Status: http.StatusOK, Body: wire.Done{}}}
 	return []Route{
 		{
 			Method: "GET", Path: "/api/auth/list-sessions", Name: "listSessions", Summary: "List the caller's sessions, the one used last first",
 			Notes: "A session's `token` is a name for revoke-session; it opens nothing.",
-			Who:   withSession(), Answers: []Answer{{Status: http.StatusOK, Body: []wire.ListedSession{}}}, Handle: a.listSessions,
+			Auth:  Session(), Responses: []Response{{Status: http.StatusOK, Body: []wire.ListedSession{}}}, Handle: a.listSessions,
 		},
 		{
 			Method: "POST", Path: "/api/auth/revoke-session", Name: "revokeSession", Summary: "End one of the caller's sessions",
 			Notes: "Named by the `id` or `token` of the list, or by the value of its cookie. The answer is the same for a session that has ended or never was.",
-			Who:   withSession(), Body: identity.RevokeSession{}, Answers: done, Handle: a.revokeSession,
+			Auth:  Session(), Body: identity.RevokeSession{}, Responses: done, Handle: a.revokeSession,
 		},
 		{
 			Method: "POST", Path: "/api/auth/revoke-sessions", Name: "revokeSessions", Summary: "End all of the caller's sessions, this one included",
-			Notes: "Repeating needs another sign-in.", Who: withSession(), Answers: done, Handle: a.revokeSessions,
+			Notes: "Repeating needs another sign-in.", Auth: Session(), Responses: done, Handle: a.revokeSessions,
 		},
 		{
 			Method: "POST", Path: "/api/auth/revoke-other-sessions", Name: "revokeOtherSessions", Summary: "End all of the caller's sessions but this one",
-			Notes: "Repeating is harmless.", Who: withSession(), Answers: done, Handle: a.revokeOtherSessions,
+			Notes: "Repeating is harmless.", Auth: Session(), Responses: done, Handle: a.revokeOtherSessions,
 		},
 	}
 }
 
-func (a *auth) listSessions(c *gin.Context) error {
-	actor := mustActor(c)
+func (a *auth) listSessions(c *Request) error {
+	actor := c.Actor()
 	sessions, err := postgres.Sessions(c, a.cfg.Pool, actor.UserID, a.now())
 	if err != nil {
 		return err
@@ -49,9 +48,9 @@ func (a *auth) listSessions(c *gin.Context) error {
 	return nil
 }
 
-func (a *auth) revokeSession(c *gin.Context) error {
+func (a *auth) revokeSession(c *Request) error {
 	var request identity.RevokeSession
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	id, token := request.ID, request.Token
@@ -59,35 +58,35 @@ func (a *auth) revokeSession(c *gin.Context) error {
 		id = token
 	}
 	bare, _ := identity.CookieToken(token)
-	if err := a.revoke(c, mustActor(c).UserID, id, bare.Hash()); err != nil {
+	if err := a.revoke(c, c.Actor().UserID, id, bare.Hash()); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, wire.Done{Status: true})
 	return nil
 }
 
-func (a *auth) revokeSessions(c *gin.Context) error {
+func (a *auth) revokeSessions(c *Request) error {
 	if err := a.revokeAllBut(c, ""); err != nil {
 		return err
 	}
-	a.clearSessionCookies(c)
+	c.ClearSessionCookies()
 	c.JSON(http.StatusOK, wire.Done{Status: true})
 	return nil
 }
 
-func (a *auth) revokeOtherSessions(c *gin.Context) error {
-	if err := a.revokeAllBut(c, mustActor(c).SessionID); err != nil {
+func (a *auth) revokeOtherSessions(c *Request) error {
+	if err := a.revokeAllBut(c, c.Actor().SessionID); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, wire.Done{Status: true})
 	return nil
 }
 
-func (a *auth) revokeAllBut(c *gin.Context, except string) error {
-	if err := noBody(c); err != nil {
+func (a *auth) revokeAllBut(c *Request, except string) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
-	user := mustActor(c).UserID
+	user := c.Actor().UserID
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		return revokeAll(ctx, tx, user, except)
 	})

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
@@ -38,17 +36,20 @@ const (
 
 var errNoAsset = domain.Missing("", "Picture")
 
-// Register implements [Pages].
-func (a Assets) Register(e *Edge, r gin.IRouter) {
-	r.GET("/assets/*key", func(c *gin.Context) {
-		if err := a.serve(c, e); err != nil {
-			e.refuse(c, err)
-		}
-	})
+// Routes declares where pictures are served.
+func (a Assets) Routes(e *Edge) []Route {
+	return []Route{{
+		Method: http.MethodGet,
+		Path:   "/assets/*key",
+		Name:   "getAsset",
+		Params: []Param{TextParam("key", 0)},
+		Page:   true,
+		Handle: func(r *Request) error { return a.serve(r, e) },
+	}}
 }
 
-func (a Assets) serve(c *gin.Context, e *Edge) error {
-	key := strings.TrimPrefix(c.Param("key"), "/")
+func (a Assets) serve(c *Request, e *Edge) error {
+	key := strings.TrimPrefix(c.Text("key"), "/")
 	kind, ok := media.AssetType(key)
 	if !ok {
 		return errNoAsset
@@ -81,7 +82,7 @@ func (a Assets) serve(c *gin.Context, e *Edge) error {
 	h.Set("Content-Length", strconv.FormatInt(object.Size, 10))
 	c.Status(http.StatusOK)
 	if _, err := io.Copy(c.Writer, object.Body); err != nil {
-		e.cfg.Log.WarnContext(c, "picture not sent in full", "request", c.GetString(requestIDKey), "error", err)
+		e.cfg.Log.WarnContext(c, "picture not sent in full", "request", c.ID(), "error", err)
 	}
 	return nil
 }

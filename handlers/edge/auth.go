@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
@@ -45,32 +43,32 @@ func (r AuthRoutes) Routes(e *Edge) []Route {
 		{
 			Method: "POST", Path: "/api/auth/sign-up/email", Name: "signUp", Summary: "Make an account",
 			Notes: "The account can sign in once its address is verified by the link that is mailed to it. `role` is ignored, outside development.",
-			Who:   anyone, Limit: limitAuth, Body: identity.SignUp{}, Keyed: true, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
-			Refusals: []*domain.Error{identity.ErrEmailInUse}, Handle: a.signUp,
+			Auth:  Public, Limit: LimitAuth, Body: identity.SignUp{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.signUp,
 		},
 		{
 			Method: "POST", Path: "/api/auth/sign-in/email", Name: "signIn", Summary: "Start a session",
 			Notes: "Whoever knows the password of a verified account gets a session, as a cookie. Five wrong passwords in 15 minutes close an account to sign-ins " +
 				"for the rest of them. Repeating is harmless: it starts another session.",
-			Who: anyone, Limit: limitAuth, Body: identity.SignIn{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
-			Refusals: []*domain.Error{identity.ErrBadCredentials, identity.ErrNotVerified}, Handle: a.signIn,
+			Auth: Public, Limit: LimitAuth, Body: identity.SignIn{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Errors: []*domain.Error{identity.ErrBadCredentials, identity.ErrNotVerified}, Handle: a.signIn,
 		},
 		{
 			Method: "GET", Path: "/api/auth/verify-email", Name: "verifyEmail", Summary: "Prove an address by the token that was mailed to it",
 			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once. " +
 				"`HEAD`, by which mail programs look at links, leaves it unused.",
-			Who: anyone, Params: []Param{required(textParam("token", 256)), textParam("callbackURL", maxCallback)},
-			Answers:  []Answer{{Status: http.StatusFound, What: "Proven; the callback's address, or /"}},
-			Refusals: []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken}, Handle: a.verifyEmail,
+			Auth: Public, Params: []Param{RequiredParam(TextParam("token", 256)), TextParam("callbackURL", maxCallback)},
+			Responses: []Response{{Status: http.StatusFound, Doc: "Proven; the callback's address, or /"}},
+			Errors:    []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken}, Handle: a.verifyEmail,
 		},
 		{
 			Method: "POST", Path: "/api/auth/send-verification-email", Name: "sendVerificationEmail", Summary: "Mail the link once more",
 			Notes: "The answer does not say whether there is such an account. An address gets five of these mails in 15 minutes; repeating does no more.",
-			Who:   anyone, Body: identity.SendVerification{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: a.sendVerification,
+			Auth:  Public, Body: identity.SendVerification{}, Responses: []Response{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: a.sendVerification,
 		},
 		{
 			Method: "GET", Path: "/api/auth/get-session", Name: "getSession", Summary: "Say who is signed in",
-			Who: maybeSignedIn, Answers: []Answer{{Status: http.StatusOK, Body: (*wire.CurrentSession)(nil), What: "Who is signed in; null for nobody"}},
+			Auth: OptionalSession, Responses: []Response{{Status: http.StatusOK, Body: (*wire.CurrentSession)(nil), Doc: "Who is signed in; null for nobody"}},
 			Handle: a.getSession,
 		},
 	}
@@ -78,7 +76,7 @@ func (r AuthRoutes) Routes(e *Edge) []Route {
 		routes = append(routes, Route{
 			Method: "POST", Path: path, Name: name, Summary: "End the session of the request",
 			Notes: "The cookie's value opens nothing any more. Repeating is harmless.",
-			Who:   maybeSignedIn, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedOut{}}}, Handle: a.signOut,
+			Auth:  OptionalSession, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedOut{}}}, Handle: a.signOut,
 		})
 	}
 	routes = append(routes, a.passwordRoutes()...)
@@ -87,7 +85,7 @@ func (r AuthRoutes) Routes(e *Edge) []Route {
 }
 
 // signUp makes an account. It starts no session: the address has to be proven first.
-func (a *auth) signUp(c *gin.Context) error {
+func (a *auth) signUp(c *Request) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -96,7 +94,7 @@ func (a *auth) signUp(c *gin.Context) error {
 }
 
 // signIn starts a session for whoever knows the password of a verified account.
-func (a *auth) signIn(c *gin.Context) error {
+func (a *auth) signIn(c *Request) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -119,18 +117,18 @@ func (a *auth) signIn(c *gin.Context) error {
 
 // verifyEmail proves an address by the token that was mailed to it and signs the
 // owner of a new account in.
-func (a *auth) verifyEmail(c *gin.Context) error {
-	q := paramsOf(c)
-	callback := q.text("callbackURL")
+func (a *auth) verifyEmail(c *Request) error {
+	q := c
+	callback := q.Text("callbackURL")
 	if err := a.checkCallback("callbackURL", callback); err != nil {
 		return err
 	}
-	token, ok := identity.ParseToken(q.text("token"))
+	token, ok := identity.ParseToken(q.Text("token"))
 	if !ok {
 		return identity.ErrBadToken
 	}
 	use := a.verify
-	if isHead(c) {
+	if c.IsHead() {
 		use = a.look
 	}
 	if err := use(c, token); err != nil {
@@ -147,7 +145,7 @@ func (a *auth) verifyEmail(c *gin.Context) error {
 
 // sendVerification mails the link once more. The answer does not say whether there
 // is such an account.
-func (a *auth) sendVerification(c *gin.Context) error {
+func (a *auth) sendVerification(c *Request) error {
 	var request identity.SendVerification
 	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
 	if err == nil {
@@ -168,10 +166,10 @@ func (a *auth) sendVerification(c *gin.Context) error {
 }
 
 // signOut ends the session, for good: the cookie's value opens nothing any more.
-func (a *auth) signOut(c *gin.Context) error {
-	actor, err := a.actor(c)
+func (a *auth) signOut(c *Request) error {
+	actor, err := c.OptionalActor()
 	if err == nil {
-		err = noBody(c)
+		err = c.NoBody()
 	}
 	if err == nil && actor != nil {
 		err = a.revoke(c, actor.UserID, actor.SessionID, identity.Token("").Hash())
@@ -179,14 +177,14 @@ func (a *auth) signOut(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	a.clearSessionCookies(c)
+	c.ClearSessionCookies()
 	c.JSON(http.StatusOK, wire.SignedOut{Success: true})
 	return nil
 }
 
 // getSession says who is signed in; null stands for nobody.
-func (a *auth) getSession(c *gin.Context) error {
-	actor, err := a.actor(c)
+func (a *auth) getSession(c *Request) error {
+	actor, err := c.OptionalActor()
 	if err != nil {
 		return err
 	}
@@ -208,8 +206,8 @@ func (a *auth) getSession(c *gin.Context) error {
 const maxCallback = 2048
 
 // decodeWithCallback decodes a request and checks the callback address in it.
-func decodeWithCallback[T any](a *auth, c *gin.Context, request *T, callback *string) error {
-	if err := decode(c, request); err != nil {
+func decodeWithCallback[T any](a *auth, c *Request, request *T, callback *string) error {
+	if err := c.Decode(request); err != nil {
 		return err
 	}
 	return a.checkCallback("callbackURL", *callback)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -20,26 +19,26 @@ func (a *auth) testRoutes() []Route {
 	return []Route{
 		{
 			Method: "GET", Path: "/api/test/verification-token/:email", Name: "testVerificationToken", Summary: "Get a token that verifies an address",
-			Who: anyone, Development: true, Params: []Param{textParam("email", 254)}, Answers: []Answer{{Status: http.StatusOK, Body: wire.TestToken{}}},
-			Refusals: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
+			Auth: Public, Development: true, Params: []Param{TextParam("email", 254)}, Responses: []Response{{Status: http.StatusOK, Body: wire.TestToken{}}},
+			Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
 		},
 		{
 			Method: "POST", Path: "/api/test/fast-register", Name: "testFastRegister", Summary: "Make a verified account and sign it in",
-			Who: anyone, Development: true, Body: identity.SignUp{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
-			Refusals: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
+			Auth: Public, Development: true, Body: identity.SignUp{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
 		},
 		{
 			Method: "POST", Path: "/api/test/fast-signin", Name: "testFastSignIn", Summary: "Sign an account in, verified or not",
-			Who: anyone, Development: true, Body: identity.SignIn{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.SignedIn{}}},
-			Refusals: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
+			Auth: Public, Development: true, Body: identity.SignIn{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Errors: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
 		},
 	}
 }
 
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.
-func (a *auth) testVerificationToken(c *gin.Context) error {
-	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(paramsOf(c).text("email")), false)
+func (a *auth) testVerificationToken(c *Request) error {
+	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(c.Text("email")), false)
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func (a *auth) testVerificationToken(c *gin.Context) error {
 }
 
 // fastRegister makes a verified account and signs it in.
-func (a *auth) fastRegister(c *gin.Context) error {
+func (a *auth) fastRegister(c *Request) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -66,9 +65,9 @@ func (a *auth) fastRegister(c *gin.Context) error {
 	}
 	token, now := newToken(), a.now()
 	user, verified := user.VerifyEmail(now)
-	session, started := identity.Start(newID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
+	session, started := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
 	err = a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		if err := postgres.InsertUser(ctx, tx, user, hash, newID()); err != nil {
+		if err := postgres.InsertUser(ctx, tx, user, hash, NewID()); err != nil {
 			return nil, err
 		}
 		return append(user.Facts(append(happened, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
@@ -76,13 +75,13 @@ func (a *auth) fastRegister(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	a.setSessionCookie(c, session, token, now)
+	c.SetSessionCookie(session, token)
 	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
 	return nil
 }
 
 // fastSignIn signs an account in by its password, verified or not.
-func (a *auth) fastSignIn(c *gin.Context) error {
+func (a *auth) fastSignIn(c *Request) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -16,7 +15,7 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// catalogueCache is how long anyone may keep a page of the public catalogue.
+// catalogueCache is how long Public may keep a page of the public catalogue.
 const catalogueCache = "public, max-age=60"
 
 // maxPublicLimit caps a page of the public catalogue, silently.
@@ -32,7 +31,7 @@ type catalogueFilter struct {
 	featured                                                         *bool
 }
 
-var publicSort = oneOfParam("sort", "newest", "oldest", "title")
+var publicSort = ChoiceParam("sort", "newest", "oldest", "title")
 
 // catalogueRoutes are the part of the contract that needs no session.
 func (e *Edge) catalogueRoutes() []Route {
@@ -40,32 +39,32 @@ func (e *Edge) catalogueRoutes() []Route {
 		{
 			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
 			Notes: "Either orgId or slug names the organization.",
-			Params: publicPage(uuidParam("orgId"), textParam("slug", 500), optionalParam("contentType", contentTypes...), categoryParam,
-				textParam("search", 255), userParam("creatorId"), flagParam("featured"), publicSort),
-			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.listPublicContent,
+			Params: publicPage(UUIDParam("orgId"), TextParam("slug", 500), OptionalChoiceParam("contentType", contentTypes...), categoryParam,
+				TextParam("search", 255), userParam("creatorId"), BoolParam("featured"), publicSort),
+			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.listPublicContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
-			Params:  publicPage(optionalParam("contentType", contentTypes...), textParam("search", 255), publicSort),
-			Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.discoverContent,
+			Params:    publicPage(OptionalChoiceParam("contentType", contentTypes...), TextParam("search", 255), publicSort),
+			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.discoverContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/categories", Name: "listPublicCategories", Summary: "List the categories of an organization's published items",
-			Params: []Param{required(uuidParam("orgId"))}, Answers: []Answer{listOf[wire.Category]()}, Handle: e.listPublicCategories,
+			Params: []Param{RequiredParam(UUIDParam("orgId"))}, Responses: []Response{ListOf[wire.Category]()}, Handle: e.listPublicCategories,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
-			Answers: []Answer{single[wire.PublicContent](http.StatusOK)}, Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.getPublicContent,
+			Responses: []Response{Data[wire.PublicContent](http.StatusOK)}, Errors: []*domain.Error{content.ErrNotFound}, Handle: e.getPublicContent,
 		},
 	}
 }
 
 // listPublicContent lists one organization's published items.
-func (e *Edge) listPublicContent(c *gin.Context) error {
-	q := paramsOf(c)
+func (e *Edge) listPublicContent(c *Request) error {
+	q := c
 	f := catalogueFilter{
-		organization: q.uuid("orgId"), slug: q.text("slug"), contentType: q.text("contentType"), category: q.text("category"),
-		creator: q.text("creatorId"), search: q.text("search"), featured: q.flag("featured"), sort: q.text("sort"),
+		organization: q.UUID("orgId"), slug: q.Text("slug"), contentType: q.Text("contentType"), category: q.Text("category"),
+		creator: q.Text("creatorId"), search: q.Text("search"), featured: q.Bool("featured"), sort: q.Text("sort"),
 	}
 	if f.organization == "" && f.slug == "" {
 		return domain.BadFields([]domain.Field{{Path: "orgId", Message: "orgId or slug is required"}})
@@ -74,15 +73,15 @@ func (e *Edge) listPublicContent(c *gin.Context) error {
 }
 
 // discoverContent lists published items of everyone.
-func (e *Edge) discoverContent(c *gin.Context) error {
-	q := paramsOf(c)
+func (e *Edge) discoverContent(c *Request) error {
+	q := c
 	return e.answerCatalogue(c, catalogueFilter{
-		contentType: q.text("contentType"), search: q.text("search"), sort: q.text("sort"),
+		contentType: q.Text("contentType"), search: q.Text("search"), sort: q.Text("sort"),
 	})
 }
 
-func (e *Edge) answerCatalogue(c *gin.Context, f catalogueFilter) error {
-	page := paramsOf(c).paging()
+func (e *Edge) answerCatalogue(c *Request, f catalogueFilter) error {
+	page := c.Page()
 	page.limit = min(page.limit, maxPublicLimit)
 	items, total, err := e.catalogue(c, f, page)
 	if err != nil {
@@ -93,7 +92,7 @@ func (e *Edge) answerCatalogue(c *gin.Context, f catalogueFilter) error {
 	return nil
 }
 
-// published is true for content that anyone may see in the catalogue.
+// published is true for content that Public may see in the catalogue.
 const published = `status = 'published' AND deleted_at IS NULL AND access_type <> 'private'`
 
 func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([]wire.PublicContent, int64, error) {
@@ -143,9 +142,9 @@ func (e *Edge) organizationOf(ctx context.Context, slug string) (id string, err 
 }
 
 // getPublicContent answers with one published item, without what must be paid for.
-func (e *Edge) getPublicContent(c *gin.Context) error {
+func (e *Edge) getPublicContent(c *Request) error {
 	items, err := e.publicContent(c, `content WHERE id = $1 AND `+published,
-		paramsOf(c).uuid("id"))
+		c.UUID("id"))
 	if err == nil && len(items) == 0 {
 		err = content.ErrNotFound
 	}
@@ -153,8 +152,7 @@ func (e *Edge) getPublicContent(c *gin.Context) error {
 		return err
 	}
 	c.Header("Cache-Control", catalogueCache)
-	c.JSON(http.StatusOK, wire.Single{Data: items[0]})
-	return nil
+	return c.OK(items[0])
 }
 
 // publicContent reads published items, each with its creator and organization.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"unicode"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -17,13 +16,13 @@ import (
 // publicPage are page and limit as the public catalogue takes them: a limit above its
 // cap is no mistake.
 func publicPage(more ...Param) []Param {
-	return append([]Param{numberParam("page", 1, maxPage, 1), numberParam("limit", 1, math.MaxInt32, defaultLimit)}, more...)
+	return append([]Param{IntParam("page", 1, maxPage, 1), IntParam("limit", 1, math.MaxInt32, defaultPageSize)}, more...)
 }
 
 // categoryParam is the slug of a category.
 var categoryParam = func() Param {
-	p := textParam("category", content.MaxCategorySlug)
-	p.check = func(v string) string {
+	p := TextParam("category", content.MaxCategorySlug)
+	p.Check = func(v string) string {
 		for _, r := range v {
 			if r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 				return "must be letters, digits and hyphens"
@@ -40,8 +39,8 @@ var categorySpace = uuid.MustParse("c7b1f0b4-7d0e-5f53-8a3c-1a2f0d9e6b55")
 
 // listPublicCategories answers with the categories that an organization's published
 // items are in, by name. Items whose categories differ in writing only are in one.
-func (e *Edge) listPublicCategories(c *gin.Context) error {
-	organization := paramsOf(c).uuid("orgId")
+func (e *Edge) listPublicCategories(c *Request) error {
+	organization := c.UUID("orgId")
 	rows, err := e.cfg.Pool.Query(c, `SELECT min(category), category_slug, count(*) FROM content
 		WHERE organization_id = $1 AND category_slug IS NOT NULL AND `+published+`
 		GROUP BY category_slug ORDER BY lower(min(category)), category_slug`, organization)

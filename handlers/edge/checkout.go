@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -46,54 +45,54 @@ func (r CheckoutRoutes) Routes(e *Edge) []Route {
 		{
 			Method: "POST", Path: "/checkout/create", Name: "createCheckout", Summary: "Start to buy an item",
 			Notes: where + " Who asks again for the same item is sent to the same session.",
-			Who:   withSession(), Limit: limitStrict, Body: purchase.StartCheckout{}, Command: true,
-			Answers: []Answer{single[wire.CheckoutSession](http.StatusOK)},
-			Refusals: []*domain.Error{
+			Auth:  Session(), Limit: LimitStrict, Body: purchase.StartCheckout{}, Command: "checkout.start",
+			Responses: []Response{Data[wire.CheckoutSession](http.StatusOK)},
+			Errors: []*domain.Error{
 				purchase.ErrContentNotFound, purchase.ErrBuyerNotFound, purchase.ErrAlreadyPurchased, purchase.ErrNotPurchasable, purchase.ErrPaymentProcessing,
 			},
-			Handle: func(c *gin.Context) error { return r.create(e, c) },
+			Handle: func(c *Request) error { return r.create(e, c) },
 		},
 		{
 			Method: "POST", Path: "/checkout/portal-session", Name: "openPortal", Summary: "Open the payment provider's page of receipts and cards",
-			Notes: where, Who: withSession(), Limit: limitStrict, Body: purchase.OpenPortal{}, Command: true,
-			Answers:  []Answer{single[wire.Portal](http.StatusOK)},
-			Refusals: []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
-			Handle:   func(c *gin.Context) error { return r.portal(e, c) },
+			Notes: where, Auth: Session(), Limit: LimitStrict, Body: purchase.OpenPortal{}, Command: "checkout.portal",
+			Responses: []Response{Data[wire.Portal](http.StatusOK)},
+			Errors:    []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
+			Handle:    func(c *Request) error { return r.portal(e, c) },
 		},
 		{
 			Method: "GET", Path: "/checkout/verify", Name: "verifyCheckout", Summary: "Say what became of a checkout session",
 			Notes: "purchase and content are absent until the payment has been heard of.",
-			Who:   withSession(), Params: []Param{required(textParam("session_id", 255))},
-			Answers:  []Answer{single[wire.CheckoutState](http.StatusOK)},
-			Refusals: []*domain.Error{purchase.ErrForeignSession, purchase.ErrCheckoutNotFound, purchase.ErrPaymentProcessing},
-			Handle:   func(c *gin.Context) error { return r.verify(e, c) },
+			Auth:  Session(), Params: []Param{RequiredParam(TextParam("session_id", 255))},
+			Responses: []Response{Data[wire.CheckoutState](http.StatusOK)},
+			Errors:    []*domain.Error{purchase.ErrForeignSession, purchase.ErrCheckoutNotFound, purchase.ErrPaymentProcessing},
+			Handle:    func(c *Request) error { return r.verify(e, c) },
 		},
 	}
 }
 
 // create starts a checkout. The command is addressed to the content item.
-func (r CheckoutRoutes) create(e *Edge, c *gin.Context) error {
+func (r CheckoutRoutes) create(e *Edge, c *Request) error {
 	var request purchase.StartCheckout
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	if err := r.leadBack(e, map[string]string{"successUrl": request.SuccessURL, "cancelUrl": request.CancelURL}); err != nil {
 		return err
 	}
 	request.ContentID = strings.ToLower(request.ContentID)
-	return e.apply(c, "checkout.start", request.ContentID, request)
+	return c.Send(request.ContentID, request)
 }
 
 // portal opens the provider's portal. The command is addressed to the buyer.
-func (r CheckoutRoutes) portal(e *Edge, c *gin.Context) error {
+func (r CheckoutRoutes) portal(e *Edge, c *Request) error {
 	var request purchase.OpenPortal
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	if err := r.leadBack(e, map[string]string{"returnUrl": request.ReturnURL}); err != nil {
 		return err
 	}
-	return e.apply(c, "checkout.portal", mustActor(c).UserID, request)
+	return c.Send(c.Actor().UserID, request)
 }
 
 // leadBack refuses addresses that lead anywhere else than back. fields name them.
@@ -118,8 +117,8 @@ type ownCheckout struct {
 
 // verify answers what became of a session. As long as we have not heard, the
 // provider is asked; the purchase itself appears only once it is recorded.
-func (r CheckoutRoutes) verify(e *Edge, c *gin.Context) error {
-	checkout, status, err := r.find(e, c, paramsOf(c).text("session_id"))
+func (r CheckoutRoutes) verify(e *Edge, c *Request) error {
+	checkout, status, err := r.find(e, c, c.Text("session_id"))
 	if err != nil {
 		return err
 	}
@@ -129,12 +128,11 @@ func (r CheckoutRoutes) verify(e *Edge, c *gin.Context) error {
 			return err
 		}
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: view})
-	return nil
+	return c.OK(view)
 }
 
 // find returns the caller's checkout and the state of its session.
-func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownCheckout, string, error) {
+func (r CheckoutRoutes) find(e *Edge, c *Request, sessionID string) (ownCheckout, string, error) {
 	var known ownCheckout
 	err := e.cfg.Pool.QueryRow(c, `SELECT id, customer_id, content_id, status FROM checkouts WHERE stripe_session_id = $1`, sessionID).
 		Scan(&known.id, &known.customerID, &known.contentID, &known.status)
@@ -143,7 +141,7 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 		return known, "", fmt.Errorf("read checkout: %w", err)
 	}
 	if ours {
-		if known.customerID != mustActor(c).UserID {
+		if known.customerID != c.Actor().UserID {
 			return known, "", purchase.ErrForeignSession
 		}
 		switch purchase.CheckoutStatus(known.status) {
@@ -166,10 +164,10 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 	case err != nil:
 		e.cfg.Log.WarnContext(c, "checkout session not read", "error", err)
 		return known, "", purchase.ErrPaymentProcessing
-	case !ours && session.Metadata["customerId"] != mustActor(c).UserID:
+	case !ours && session.Metadata["customerId"] != c.Actor().UserID:
 		return known, "", purchase.ErrForeignSession
 	case !ours:
-		known = ownCheckout{customerID: mustActor(c).UserID, contentID: purchase.KnownID(session.Metadata["contentId"])}
+		known = ownCheckout{customerID: c.Actor().UserID, contentID: purchase.KnownID(session.Metadata["contentId"])}
 	}
 	return known, session.Status, nil
 }
@@ -177,7 +175,7 @@ func (r CheckoutRoutes) find(e *Edge, c *gin.Context, sessionID string) (ownChec
 // bought returns the purchase that a checkout became, and what was bought. Both are
 // nil while the payment has not been recorded. For a payment that turned out to be
 // a duplicate it is the purchase that the buyer had before.
-func (e *Edge) bought(c *gin.Context, checkout ownCheckout) (*wire.VerifiedPurchase, *wire.PurchasedContent, error) {
+func (e *Edge) bought(c *Request, checkout ownCheckout) (*wire.VerifiedPurchase, *wire.PurchasedContent, error) {
 	if checkout.contentID == "" {
 		return nil, nil, nil
 	}

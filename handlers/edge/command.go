@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -21,104 +21,131 @@ import (
 // keySpace is the name space of command ids that come from an Idempotency-Key.
 var keySpace = uuid.MustParse("6f1f2a52-8e0c-5d0e-9b57-0f6e9d2f4c11")
 
-// command builds the command that a request asks for.
-func (e *Edge) command(c *gin.Context, typ, actor, aggregate string, payload any) (events.Command, error) {
+// NewID returns a UUIDv7. It panics only when the system has no randomness.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Send sends the route's command for the signed-in user and writes its outcome.
+func (r *Request) Send(aggregate string, payload any) error {
+	cmd, err := r.NewCommand(r.route.Command, r.Actor().UserID, aggregate, payload)
+	if err != nil {
+		return err
+	}
+	return r.SendCommand(cmd)
+}
+
+// SendForID returns the handler of a route whose command takes no input but the path's
+// id: it sends the route's command with this payload.
+func SendForID(payload any) func(*Request) error {
+	return func(r *Request) error {
+		if err := r.NoBody(); err != nil {
+			return err
+		}
+		return r.Send(r.UUID("id"), payload)
+	}
+}
+
+// SendCommand sends a command and writes its outcome, or 202.
+func (r *Request) SendCommand(cmd events.Command) error {
+	reply, accepted, err := r.Outcome(cmd)
+	if err != nil {
+		return err
+	}
+	r.WriteOutcome(cmd, reply, accepted)
+	return nil
+}
+
+// NewCommand returns a command that the route declares. Its id follows from the
+// Idempotency-Key where the client sent one.
+func (r *Request) NewCommand(name, actor, aggregate string, payload any) (events.Command, error) {
+	if name != r.route.Command && !slices.Contains(r.route.Sends, name) {
+		return events.Command{}, fmt.Errorf("route %s does not declare the command %q", r.route.Name, name)
+	}
 	body, err := json.Marshal(payload)
 	if err != nil {
-		return events.Command{}, fmt.Errorf("marshal %s: %w", typ, err)
+		return events.Command{}, fmt.Errorf("marshal %s: %w", name, err)
 	}
-	if int64(len(body)) > e.cfg.Dispatcher.MaxPayload() {
-		return events.Command{}, errBodyTooLarge // a row of it could never be sent
+	if int64(len(body)) > r.edge.cfg.Dispatcher.MaxPayload() {
+		return events.Command{}, ErrBodyTooLarge // its row could never be sent
 	}
-	id, err := commandID(c, actor)
+	id, err := r.CommandID(actor)
 	if err != nil {
 		return events.Command{}, err
 	}
 	return events.Command{
-		ID: id, Type: typ, ActorID: actor, AggregateID: aggregate, Payload: body,
-		Target: c.Request.Method + " " + c.Request.URL.RequestURI(), IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
+		ID:            id,
+		Type:          name,
+		ActorID:       actor,
+		AggregateID:   aggregate,
+		Payload:       body,
+		Target:        r.Context.Request.Method + " " + r.Context.Request.URL.RequestURI(),
+		IssuedAt:      r.edge.cfg.Now().UTC(),
+		CorrelationID: r.ID(),
+		TraceParent:   bus.TraceParent(r.Context.Request.Context()),
 	}, nil
 }
 
-func commandID(c *gin.Context, actor string) (string, error) {
-	key := c.GetHeader("Idempotency-Key")
+// CommandID returns the id of the request's command: the UUIDv5 of actor and
+// Idempotency-Key, without that header a fresh UUIDv7.
+func (r *Request) CommandID(actor string) (string, error) {
+	key := r.IdempotencyKey()
 	if key == "" {
-		return newID(), nil
+		return NewID(), nil
 	}
-	if len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+	if len(key) > 255 || strings.ContainsFunc(key, func(c rune) bool { return c < 0x21 || c > 0x7e }) {
 		return "", errBadKey
 	}
 	return uuid.NewSHA1(keySpace, []byte(actor+"\x00"+key)).String(), nil
 }
 
-// newID returns a UUIDv7. It panics only when the system has no randomness.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
+// IdempotencyKey returns the header Idempotency-Key.
+func (r *Request) IdempotencyKey() string { return r.GetHeader("Idempotency-Key") }
 
-// apply sends the command that the signed-in user asks for and answers with its
-// outcome.
-func (e *Edge) apply(c *gin.Context, typ, aggregate string, payload any) error {
-	cmd, err := e.command(c, typ, mustActor(c).UserID, aggregate, payload)
-	if err != nil {
-		return err
-	}
-	return e.answer(c, cmd)
-}
-
-// answer sends a command and answers with its outcome, or with 202.
-func (e *Edge) answer(c *gin.Context, cmd events.Command) error {
-	reply, accepted, err := e.outcome(c, cmd)
-	if err != nil {
-		return err
-	}
-	tell(c, cmd, reply, accepted)
-	return nil
-}
-
-// tell answers with an outcome, or with 202.
-func tell(c *gin.Context, cmd events.Command, reply events.Reply, accepted bool) {
+// WriteOutcome writes a command's outcome, or 202 with the operation's address.
+func (r *Request) WriteOutcome(cmd events.Command, reply events.Reply, accepted bool) {
 	if !accepted {
-		writeReply(c, reply)
+		r.WriteReply(reply)
 		return
 	}
-	c.Header("Location", "/api/commands/"+cmd.ID)
-	c.JSON(http.StatusAccepted, wire.Single{Data: wire.Accepted{ID: cmd.ID, Status: "accepted"}})
+	r.Header("Location", "/api/commands/"+cmd.ID)
+	r.JSON(http.StatusAccepted, wire.Single{Data: wire.Accepted{ID: cmd.ID, Status: "accepted"}})
 }
 
-func writeReply(c *gin.Context, reply events.Reply) {
+// WriteReply writes the stored response of a command.
+func (r *Request) WriteReply(reply events.Reply) {
 	if len(reply.Body) == 0 {
-		c.Status(reply.Status)
+		r.Status(reply.Status)
 		return
 	}
-	c.Data(reply.Status, "application/json; charset=utf-8", reply.Body)
+	r.Data(reply.Status, "application/json; charset=utf-8", reply.Body)
 }
 
-// outcome sends a command and returns its outcome. accepted says that the command
-// will be applied, but was not yet: its row is committed.
-func (e *Edge) outcome(c *gin.Context, cmd events.Command) (reply events.Reply, accepted bool, err error) {
-	if c.GetHeader("Idempotency-Key") != "" {
-		if reply, found, err := e.stored(c, cmd); err != nil || found {
+// Outcome sends a command and returns its outcome. accepted says that the command will be
+// applied, but was not yet: its row is committed.
+func (r *Request) Outcome(cmd events.Command) (reply events.Reply, accepted bool, err error) {
+	if r.IdempotencyKey() != "" {
+		if reply, found, err := r.Replay(cmd); err != nil || found {
 			return reply, false, err
 		}
 	}
-	if prefersAsync(c) {
-		return e.accept(c, cmd, true)
+	if r.prefersAsync() {
+		return r.accept(cmd, true)
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), e.cfg.Wait)
+	ctx, cancel := context.WithTimeout(r.Context.Request.Context(), r.edge.cfg.Wait)
 	defer cancel()
-	reply, err = e.cfg.Dispatcher.Send(ctx, cmd)
+	reply, err = r.edge.cfg.Dispatcher.Send(ctx, cmd)
 	switch {
 	case err == nil && reply.PayloadHash != cmd.PayloadHash():
-		return events.Reply{}, false, errKeyReused
+		return events.Reply{}, false, ErrKeyReused
 	case err == nil:
 		return reply, false, nil
 	default:
 		// The client may have gone away; what it asked for is kept all the same.
-		return e.accept(c, cmd, errors.Is(err, bus.ErrNotPublished))
+		return r.accept(cmd, errors.Is(err, bus.ErrNotPublished))
 	}
 }
 
-func prefersAsync(c *gin.Context) bool {
-	for _, header := range c.Request.Header.Values("Prefer") {
+func (r *Request) prefersAsync() bool {
+	for _, header := range r.Context.Request.Header.Values("Prefer") {
 		for part := range strings.SplitSeq(header, ",") {
 			if strings.EqualFold(strings.TrimSpace(part), "respond-async") {
 				return true
@@ -126,6 +153,11 @@ func prefersAsync(c *gin.Context) bool {
 		}
 	}
 	return false
+}
+
+// Replay returns the outcome of a command that was applied before.
+func (r *Request) Replay(cmd events.Command) (reply events.Reply, found bool, err error) {
+	return r.edge.stored(r, cmd)
 }
 
 // stored returns the outcome of a command that was applied before.
@@ -140,27 +172,27 @@ func (e *Edge) stored(ctx context.Context, cmd events.Command) (reply events.Rep
 	case err != nil:
 		return reply, false, fmt.Errorf("look up the command: %w", err)
 	case hash != cmd.PayloadHash():
-		return reply, false, errKeyReused
+		return reply, false, ErrKeyReused
 	}
 	return reply, status != "accepted", nil
 }
 
-// accept commits the command's row and only then says that it is accepted. When
-// the outcome is there already, it returns that. publish says whether the command
-// still has to be sent; if that fails the sweeper sends it.
-func (e *Edge) accept(c *gin.Context, cmd events.Command, publish bool) (events.Reply, bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 5*time.Second)
+// accept commits the command's row and only then says that it is accepted. When the
+// outcome exists already, it returns that. publish says whether the command still has to
+// be sent; if that fails the sweeper sends it.
+func (r *Request) accept(cmd events.Command, publish bool) (events.Reply, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context.Request.Context()), 5*time.Second)
 	defer cancel()
-	if err := acceptCommand(ctx, e.cfg.Pool, cmd); err != nil {
+	if err := acceptCommand(ctx, r.edge.cfg.Pool, cmd); err != nil {
 		return events.Reply{}, false, err
 	}
-	reply, found, err := e.stored(ctx, cmd)
+	reply, found, err := r.edge.stored(ctx, cmd)
 	if err != nil || found {
 		return reply, false, err
 	}
 	if publish {
-		if err := e.cfg.Dispatcher.Publish(ctx, cmd); err != nil {
-			e.cfg.Log.WarnContext(ctx, "accepted command waits for the sweeper", "command", cmd.ID, "error", err)
+		if err := r.edge.cfg.Dispatcher.Publish(ctx, cmd); err != nil {
+			r.Log().WarnContext(ctx, "accepted command waits for the sweeper", "command", cmd.ID, "error", err)
 		}
 	}
 	return events.Reply{}, true, nil

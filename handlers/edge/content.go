@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -22,34 +21,34 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 	return append(e.catalogueRoutes(),
 		Route{
 			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
-			Who: withSession(creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusCreated)},
-			Notes:    accessNotes,
-			Refusals: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: e.createContent,
+			Auth: Session(Creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: "content.create", Responses: []Response{Data[wire.Content](http.StatusCreated)},
+			Notes:  accessNotes,
+			Errors: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: e.createContent,
 		},
 		Route{
 			Method: "GET", Path: "/api/content", Name: "listOwnContent", Summary: "List what the caller made",
-			Who: withSession(), Params: ownContentParams, Answers: []Answer{listOf[wire.Content]()}, Handle: e.listOwnContent,
+			Auth: Session(), Params: ownContentParams, Responses: []Response{ListOf[wire.Content]()}, Handle: e.listOwnContent,
 		},
 		Route{
 			Method: "GET", Path: "/api/content/check-slug/:slug", Name: "checkContentSlug", Summary: "Say whether a slug is free",
-			Who: withSession(), Params: []Param{slugParam("slug", 500), uuidParam("organizationId"), uuidParam("excludeContentId")},
-			Answers: []Answer{single[wire.Availability](http.StatusOK)}, Handle: e.checkContentSlug,
+			Auth: Session(), Params: []Param{slugParam("slug", 500), UUIDParam("organizationId"), UUIDParam("excludeContentId")},
+			Responses: []Response{Data[wire.Availability](http.StatusOK)}, Handle: e.checkContentSlug,
 		},
 		Route{
 			Method: "GET", Path: "/api/content/browse", Name: "browseContent", Summary: "List what all creators of an organization published",
 			Notes: "Everybody sees what the public catalogue shows; private items only their creator and the organization's management.",
-			Who:   withSession(), Params: browseParams, Answers: []Answer{listOf[wire.PublicContent]()}, Handle: e.browseContent,
+			Auth:  Session(), Params: browseParams, Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.browseContent,
 		},
 		Route{
 			Method: "GET", Path: "/api/content/:id", Name: "getContent", Summary: "Read one of the caller's items",
-			Who: withSession(), Answers: []Answer{single[wire.OwnContent](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.getOwnContent,
+			Auth: Session(), Responses: []Response{Data[wire.OwnContent](http.StatusOK)},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: e.getOwnContent,
 		},
 		Route{
 			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
-			Who: withSession(creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
+			Auth: Session(Creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: "content.update", Responses: []Response{Data[wire.Content](http.StatusOK)},
 			Notes: accessNotes,
-			Refusals: []*domain.Error{
+			Errors: []*domain.Error{
 				content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken,
 				content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization,
 			},
@@ -57,19 +56,19 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
-			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
-			Handle:   e.change("content.publish", content.Publish{}),
+			Auth: Session(Creators...), Command: "content.publish", Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Errors: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
+			Handle: SendForID(content.Publish{}),
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/unpublish", Name: "unpublishContent", Summary: "Turn a live item back into a draft",
-			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.unpublish", content.Unpublish{}),
+			Auth: Session(Creators...), Command: "content.unpublish", Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Unpublish{}),
 		},
 		Route{
 			Method: "DELETE", Path: "/api/content/:id", Name: "deleteContent", Summary: "End an item; its buyers keep their purchases",
-			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.delete", content.Delete{}),
+			Auth: Session(Creators...), Limit: LimitStrict, Command: "content.delete", Responses: []Response{NoContent},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Delete{}),
 		},
 	)
 }
@@ -80,51 +79,40 @@ const accessNotes = "Who may see an item is said by accessType, or by the older 
 
 // maxContentBytes is what an item of 500 000 characters needs when each of them is
 // written as an escaped pair, and everything else with it.
-const maxContentBytes = 12*500_000 + maxJSONBytes
+const maxContentBytes = 12*500_000 + MaxJSONBytes
 
-func (e *Edge) createContent(c *gin.Context) error {
+func (e *Edge) createContent(c *Request) error {
 	var request content.Create
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return e.apply(c, "content.create", newID(), request)
+	return c.Send(NewID(), request)
 }
 
-func (e *Edge) updateContent(c *gin.Context) error {
+func (e *Edge) updateContent(c *Request) error {
 	var request content.Update
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return e.apply(c, "content.update", paramsOf(c).uuid("id"), request)
-}
-
-// change serves a command that takes no input but the path's id.
-func (e *Edge) change(typ string, payload any) func(*gin.Context) error {
-	return func(c *gin.Context) error {
-		if err := noBody(c); err != nil {
-			return err
-		}
-		return e.apply(c, typ, paramsOf(c).uuid("id"), payload)
-	}
+	return c.Send(c.UUID("id"), request)
 }
 
 // checkContentSlug says whether the caller could give an item a slug. Of drafts it
 // speaks only to those who publish in the organization.
-func (e *Edge) checkContentSlug(c *gin.Context) error {
-	q := paramsOf(c)
-	scope := content.ScopeOf(mustActor(c).UserID, q.uuid("organizationId"))
+func (e *Edge) checkContentSlug(c *Request) error {
+	q := c
+	scope := content.ScopeOf(c.Actor().UserID, q.UUID("organizationId"))
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1
     AND id IS DISTINCT FROM NULLIF($4, '')::uuid
     AND ($2 = '' OR status = 'published' OR EXISTS (SELECT FROM organization_memberships m
          WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))))`,
-		strings.ToLower(q.text("slug")), scope.OrganizationID, mustActor(c).UserID, q.uuid("excludeContentId")).Scan(&taken)
+		strings.ToLower(q.Text("slug")), scope.OrganizationID, c.Actor().UserID, q.UUID("excludeContentId")).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken}})
-	return nil
+	return c.OK(wire.Availability{Available: !taken})
 }
 
 var (
@@ -134,33 +122,33 @@ var (
 		"createdAt": "created_at", "updatedAt": "updated_at", "publishedAt": "published_at",
 		"title": "title", "viewCount": "view_count", "purchaseCount": "purchase_count",
 	}
-	ownContentParams = pagedWith(
-		optionalParam("status", "draft", "published", "archived"), optionalParam("contentType", contentTypes...),
-		optionalParam("accessType", accessTypes...), uuidParam("organizationId"), userParam("creatorId"), textParam("category", 100), textParam("search", 255),
-		oneOfParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
-		oneOfParam("sortOrder", "desc", "asc"),
+	ownContentParams = PagedParams(
+		OptionalChoiceParam("status", "draft", "published", "archived"), OptionalChoiceParam("contentType", contentTypes...),
+		OptionalChoiceParam("accessType", accessTypes...), UUIDParam("organizationId"), userParam("creatorId"), TextParam("category", 100), TextParam("search", 255),
+		ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
+		ChoiceParam("sortOrder", "desc", "asc"),
 	)
 )
 
 // listOwnContent lists what the caller made.
-func (e *Edge) listOwnContent(c *gin.Context) error {
-	q := paramsOf(c)
-	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
-	owner := mustActor(c).UserID
+func (e *Edge) listOwnContent(c *Request) error {
+	q := c
+	page, column, direction := q.Page(), sortColumns[q.Text("sortBy")], q.Text("sortOrder")
+	owner := c.Actor().UserID
 	w := where{conditions: []string{"deleted_at IS NULL"}}
 	w.and("creator_id = $", owner)
-	w.andIf("status = $", q.text("status"))
-	w.andIf("content_type = $", q.text("contentType"))
+	w.andIf("status = $", q.Text("status"))
+	w.andIf("content_type = $", q.Text("contentType"))
 	of := listed{list: "content", owner: owner}
 	var counted bool
-	of.kind, counted = alone(kind(q.text("status"), q.text("contentType")), q.text("status") != "" || q.text("contentType") != "",
-		filter{"access", q.text("accessType")}, filter{"category", q.text("category")}, filter{"organization", q.uuid("organizationId")})
-	w.andIf("access_type = $", q.text("accessType"))
-	w.andIf("organization_id = $::uuid", q.uuid("organizationId"))
-	w.andIf("category = $", q.text("category"))
-	w.andIf("creator_id = $", q.text("creatorId"))
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
-	if !counted || q.text("creatorId") != "" || q.text("search") != "" {
+	of.kind, counted = alone(kind(q.Text("status"), q.Text("contentType")), q.Text("status") != "" || q.Text("contentType") != "",
+		filter{"access", q.Text("accessType")}, filter{"category", q.Text("category")}, filter{"organization", q.UUID("organizationId")})
+	w.andIf("access_type = $", q.Text("accessType"))
+	w.andIf("organization_id = $::uuid", q.UUID("organizationId"))
+	w.andIf("category = $", q.Text("category"))
+	w.andIf("creator_id = $", q.Text("creatorId"))
+	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.Text("search")))
+	if !counted || q.Text("creatorId") != "" || q.Text("search") != "" {
 		of = listed{}
 	}
 	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/content"
@@ -16,9 +15,9 @@ import (
 
 // getOwnContent answers the creator only, with everything that an item is edited
 // with; to everyone else the item is not there.
-func (e *Edge) getOwnContent(c *gin.Context) error {
+func (e *Edge) getOwnContent(c *Request) error {
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, paramsOf(c).uuid("id"), mustActor(c).UserID)
+		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, c.UUID("id"), c.Actor().UserID)
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
@@ -51,14 +50,13 @@ func (e *Edge) getOwnContent(c *gin.Context) error {
 		}
 		view.Organization = organizations[item.OrganizationID]
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: view})
-	return nil
+	return c.OK(view)
 }
 
 // userParam is a user's id: letters and digits, or a UUID as clients of old have them.
 func userParam(name string) Param {
-	p := textParam(name, 64)
-	p.check = func(v string) string {
+	p := TextParam(name, 64)
+	p.Check = func(v string) string {
 		for _, r := range v {
 			if (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' {
 				return "must be the id of a user"
@@ -71,8 +69,8 @@ func userParam(name string) Param {
 
 // slugParam is a slug, in any case.
 func slugParam(name string, most int) Param {
-	p := textParam(name, most)
-	p.check = func(v string) string {
+	p := TextParam(name, most)
+	p.Check = func(v string) string {
 		order := content.Create{Slug: v}
 		for _, bad := range order.Validate() {
 			if bad.Path == "slug" {
@@ -85,18 +83,18 @@ func slugParam(name string, most int) Param {
 }
 
 // browseParams are those of a creator's own list; an organization must be named.
-var browseParams = pagedWith(
-	required(uuidParam("organizationId")), optionalParam("status", "published"), optionalParam("contentType", contentTypes...),
-	optionalParam("accessType", accessTypes...), userParam("creatorId"), textParam("category", 100), textParam("search", 255),
-	oneOfParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), oneOfParam("sortOrder", "desc", "asc"),
+var browseParams = PagedParams(
+	RequiredParam(UUIDParam("organizationId")), OptionalChoiceParam("status", "published"), OptionalChoiceParam("contentType", contentTypes...),
+	OptionalChoiceParam("accessType", accessTypes...), userParam("creatorId"), TextParam("category", 100), TextParam("search", 255),
+	ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), ChoiceParam("sortOrder", "desc", "asc"),
 )
 
 // browseContent lists what an organization's creators published. Items are shown as
 // the public catalogue shows them, which is less than their creators see; private
 // ones are there for their creator and the organization's management alone.
-func (e *Edge) browseContent(c *gin.Context) error {
-	q, actor := paramsOf(c), mustActor(c)
-	organization := q.uuid("organizationId")
+func (e *Edge) browseContent(c *Request) error {
+	q, actor := c, c.Actor()
+	organization := q.UUID("organizationId")
 	// own: the caller has private items there, which nobody counted for them.
 	var manages, own bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
@@ -117,18 +115,18 @@ func (e *Edge) browseContent(c *gin.Context) error {
 		seen = "open"
 		w.conditions = append(w.conditions, "access_type <> 'private'")
 	}
-	w.andIf("content_type = $", q.text("contentType"))
+	w.andIf("content_type = $", q.Text("contentType"))
 	of := listed{list: "browse", owner: organization}
-	within, counted := alone(kind(q.text("contentType")), q.text("contentType") != "", filter{"access", q.text("accessType")}, filter{"category", q.text("category")})
+	within, counted := alone(kind(q.Text("contentType")), q.Text("contentType") != "", filter{"access", q.Text("accessType")}, filter{"category", q.Text("category")})
 	of.kind = seen + "/" + within
-	w.andIf("access_type = $", q.text("accessType"))
-	w.andIf("category = $", q.text("category"))
-	w.andIf("creator_id = $", q.text("creatorId"))
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
-	if own && !manages || !counted || q.text("creatorId") != "" || q.text("search") != "" {
+	w.andIf("access_type = $", q.Text("accessType"))
+	w.andIf("category = $", q.Text("category"))
+	w.andIf("creator_id = $", q.Text("creatorId"))
+	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.Text("search")))
+	if own && !manages || !counted || q.Text("creatorId") != "" || q.Text("search") != "" {
 		of = listed{}
 	}
-	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
+	page, column, direction := q.Page(), sortColumns[q.Text("sortBy")], q.Text("sortOrder")
 	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
 	if err != nil {
 		return err

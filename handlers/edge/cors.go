@@ -107,7 +107,7 @@ func (e *Edge) crossOrigin(c *gin.Context) {
 		kind, _, _ := strings.Cut(c.GetHeader("Content-Type"), ";")
 		switch strings.ToLower(strings.TrimSpace(kind)) {
 		case "application/x-www-form-urlencoded", "text/plain":
-			e.refuse(c, errCrossOrigin)
+			e.writeError(c, errCrossOrigin)
 		}
 		return
 	}
@@ -115,7 +115,7 @@ func (e *Edge) crossOrigin(c *gin.Context) {
 		return
 	}
 	if (&http.CrossOriginProtection{}).Check(c.Request) != nil {
-		e.refuse(c, errCrossOrigin)
+		e.writeError(c, errCrossOrigin)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
@@ -16,7 +15,7 @@ import (
 )
 
 // register makes an account with a mail that proves its address, and answers.
-func (a *auth) register(c *gin.Context, request identity.SignUp) error {
+func (a *auth) register(c *Request, request identity.SignUp) error {
 	return a.once(c, keyed{typ: "account.sign_up", request: request, passwords: a.passwords}, func() (change, error) {
 		user, hash, happened, err := a.newUser(c, request)
 		if err != nil {
@@ -27,7 +26,7 @@ func (a *auth) register(c *gin.Context, request identity.SignUp) error {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-			if err := postgres.InsertUser(ctx, tx, user, hash, newID()); err != nil {
+			if err := postgres.InsertUser(ctx, tx, user, hash, NewID()); err != nil {
 				return outcome{}, err
 			}
 			done := outcome{userID: user.ID, body: wire.SignedIn{User: wire.UserOf(user)}, facts: user.Facts(happened)}
@@ -39,7 +38,7 @@ func (a *auth) register(c *gin.Context, request identity.SignUp) error {
 // newUser returns the account that a sign-up leads to and the hash of its password.
 // That the address is free is looked up first, because hashing is dear; the unique
 // index decides.
-func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, string, []events.Payload, error) {
+func (a *auth) newUser(c *Request, request identity.SignUp) (identity.User, string, []events.Payload, error) {
 	taken, err := postgres.EmailTaken(c, a.cfg.Pool, request.Email)
 	if err == nil && taken {
 		err = identity.ErrEmailInUse
@@ -51,7 +50,7 @@ func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, 
 	if err != nil {
 		return identity.User{}, "", nil, err
 	}
-	id := strings.ReplaceAll(newID(), "-", "")
+	id := strings.ReplaceAll(NewID(), "-", "")
 	user, happened := identity.Register(id, request, identity.SignUpRole(request.Role, a.cfg.Development), a.now())
 	return user, hash, happened, nil
 }
@@ -60,8 +59,8 @@ func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, 
 // carries its token, and the token.
 func (a *auth) newVerification(user identity.User, callback string) (identity.Verification, identity.Mail, identity.Token, error) {
 	token := newToken()
-	v := identity.NewVerification(newID(), identity.ProveEmail, user.ID, user.Email, token, a.now())
-	mail, err := identity.VerificationMail(newID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
+	v := identity.NewVerification(NewID(), identity.ProveEmail, user.ID, user.Email, token, a.now())
+	mail, err := identity.VerificationMail(NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
 	return v, mail, token, err
 }
 
@@ -78,7 +77,7 @@ func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification,
 }
 
 // mailVerification writes another verification mail and returns its token.
-func (a *auth) mailVerification(c *gin.Context, user identity.User, callback string) (identity.Token, error) {
+func (a *auth) mailVerification(c *Request, user identity.User, callback string) (identity.Token, error) {
 	verification, mail, token, err := a.newVerification(user, callback)
 	if err != nil {
 		return "", err
@@ -91,7 +90,7 @@ func (a *auth) mailVerification(c *gin.Context, user identity.User, callback str
 // mailToAccount writes a proof and its mail for the account that has the address, if there
 // is one that has a use for them. It does the same work if there is none: how long the
 // answer takes must not tell who has an account.
-func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail identity.Mail) error {
+func (a *auth) mailToAccount(c *Request, v identity.Verification, mail identity.Mail) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		return nil, postgres.InsertForAccount(ctx, tx, v, mail)
 	})
@@ -99,7 +98,7 @@ func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail ident
 
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
-func (a *auth) remindToVerify(c *gin.Context, user identity.User, callback string) error {
+func (a *auth) remindToVerify(c *Request, user identity.User, callback string) error {
 	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, a.now())
 	if err != nil || hits > identity.VerificationMails {
 		return err
@@ -118,7 +117,7 @@ type rehash struct{ old, replacement string }
 // An account takes five failures in 15 minutes. The count is read before the hash
 // and again, locked, when a session starts: of many guesses at the same moment all
 // are hashed, but none that comes after the fifth failure is let in.
-func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *rehash, error) {
+func (a *auth) prove(c *Request, request identity.SignIn) (identity.User, *rehash, error) {
 	key := failureKey(request.Email)
 	hits, end, err := postgres.Hits(c, a.cfg.Pool, key, false, a.now())
 	if err == nil && hits >= identity.SignInFailures {
@@ -144,7 +143,7 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 	replacement, err := a.passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
 		// The queue is full, say. There will be another sign-in.
-		a.cfg.Log.InfoContext(c, "hash not strengthened", "request", c.GetString(requestIDKey), "error", err)
+		a.cfg.Log.InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
 		return user, nil, nil
 	}
 	return user, &rehash{old: hash, replacement: replacement}, nil
@@ -153,7 +152,7 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 func failureKey(email string) string { return postgres.LimitKey(postgres.SignInFailures, email) }
 
 // fail counts a failure and returns what to refuse it with.
-func (a *auth) fail(c *gin.Context, key string) error {
+func (a *auth) fail(c *Request, key string) error {
 	hits, end, err := postgres.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, a.now())
 	switch {
 	case err != nil:
@@ -167,9 +166,9 @@ func (a *auth) fail(c *gin.Context, key string) error {
 
 // startSession starts the session of a user who has proven who they are, and gives
 // the browser its key: always a fresh one, whatever cookie the request brought.
-func (a *auth) startSession(c *gin.Context, user identity.User, request identity.SignIn, upgrade *rehash) error {
+func (a *auth) startSession(c *Request, user identity.User, request identity.SignIn, upgrade *rehash) error {
 	token, now := newToken(), a.now()
-	session, facts := identity.Start(newID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
+	session, facts := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		err := admit(ctx, tx, user.Email, now)
 		if err == nil && upgrade != nil {
@@ -183,7 +182,7 @@ func (a *auth) startSession(c *gin.Context, user identity.User, request identity
 	if err != nil {
 		return err
 	}
-	a.setSessionCookie(c, session, token, now)
+	c.SetSessionCookie(session, token)
 	return nil
 }
 
@@ -208,7 +207,7 @@ func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 // verify uses a token up. For a new account it marks the address as proven and signs
 // its owner in. For an address that an account wants instead it makes the change, and
 // signs nobody in: whoever reads that mailbox need not be who knows the password.
-func (a *auth) verify(c *gin.Context, token identity.Token) error {
+func (a *auth) verify(c *Request, token identity.Token) error {
 	key, now := newToken(), a.now()
 	var session *identity.Session
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
@@ -234,13 +233,13 @@ func (a *auth) verify(c *gin.Context, token identity.Token) error {
 		return facts, err
 	})
 	if err == nil && session != nil {
-		a.setSessionCookie(c, *session, key, now)
+		c.SetSessionCookie(*session, key)
 	}
 	return err
 }
 
 // look refuses a token that verify would refuse, and leaves it unused.
-func (a *auth) look(c *gin.Context, token identity.Token) error {
+func (a *auth) look(c *Request, token identity.Token) error {
 	_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, a.now(), identity.ProveEmail, identity.MoveEmail)
 	if err == nil && !found {
 		err = identity.ErrBadToken
@@ -250,11 +249,11 @@ func (a *auth) look(c *gin.Context, token identity.Token) error {
 
 // proven marks an address as proven, greets its owner the first time, and starts a
 // session.
-func (a *auth) proven(ctx context.Context, tx pgx.Tx, c *gin.Context, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
+func (a *auth) proven(ctx context.Context, tx pgx.Tx, c *Request, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
 	user, happened := user.VerifyEmail(now)
-	session, started := identity.Start(newID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
+	session, started := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
 	if len(happened) > 0 {
-		welcome, err := identity.WelcomeMail(newID(), user, a.cfg.PublicURL, now)
+		welcome, err := identity.WelcomeMail(NewID(), user, a.cfg.PublicURL, now)
 		if err == nil {
 			err = postgres.SaveUser(ctx, tx, user)
 		}
@@ -283,7 +282,7 @@ func moveEmail(ctx context.Context, tx pgx.Tx, user identity.User, v identity.Ve
 
 // revoke ends the session of a user that has this id, or the token with this hash. A
 // session that has ended, or is another's, is left alone.
-func (a accounts) revoke(c *gin.Context, userID, id string, hash [32]byte) error {
+func (a accounts) revoke(c *Request, userID, id string, hash [32]byte) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)
 		if err != nil || !found {
@@ -304,7 +303,7 @@ func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.
 }
 
 // limit counts a hit on something of which whom may have only so much in a window.
-func (a accounts) limit(c *gin.Context, what, whom string, most int) error {
+func (a accounts) limit(c *Request, what, whom string, most int) error {
 	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, a.now())
 	if err != nil {
 		return fmt.Errorf("limit %s: %w", what, err)

@@ -68,21 +68,29 @@ type Edge struct {
 	description func() *openapi.Document
 }
 
-// Pages are routes that are not part of the contract: what people look at.
-type Pages interface {
-	Register(e *Edge, r gin.IRouter)
+// Resource declares the routes of one resource.
+type Resource interface {
+	Routes(e *Edge) []Route
 }
 
 // Time limits and sizes of the server. No body is read before its limit is set.
 const (
 	defaultWait       = 10 * time.Second
 	defaultBodyWithin = 10 * time.Second
-	answerWithin      = 60 * time.Second
-	maxJSONBytes      = 256 << 10 // where a route does not say more
+	answerTimeout     = 60 * time.Second
 	maxHeader         = 16 << 10
 )
 
-// New returns an edge that serves the given parts: each is a [Resource] or [Pages].
+const (
+	// MaxJSONBytes bounds a JSON body where its route sets no other limit.
+	MaxJSONBytes = 256 << 10
+	// MinUploadRate is the lowest average rate, in bytes per second, at which a client may
+	// send a body: half a megabit. Without it a byte every now and then would hold a
+	// connection for ever.
+	MinUploadRate = 64 << 10
+)
+
+// New returns an edge that serves the given parts: each is a [Resource] or a list of routes.
 func New(cfg Config, parts ...any) (*Edge, error) {
 	if cfg.Wait == 0 {
 		cfg.Wait = defaultWait
@@ -124,17 +132,17 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 		e.crossOrigin,
 		e.introduce,
 	)
-	router.NoRoute(func(c *gin.Context) { e.refuse(c, errNoRoute) })
+	router.NoRoute(func(c *gin.Context) { e.writeError(c, errNoRoute) })
 	router.NoMethod(e.noMethod)
 	e.declare(e.serviceRoutes())
 	for _, part := range parts {
 		switch part := part.(type) {
 		case Resource:
 			e.declare(part.Routes(e))
-		case Pages:
-			part.Register(e, router.Group("", e.pageHeaders, e.limitPages))
+		case []Route:
+			e.declare(part)
 		default:
-			return nil, fmt.Errorf("edge: %T is neither a resource nor pages", part)
+			return nil, fmt.Errorf("edge: %T declares no routes", part)
 		}
 	}
 	e.description()

@@ -90,7 +90,7 @@ func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
 		return media.ErrUploadChanged
 	default:
 		log.WarnContext(ctx, "object store unavailable", "error", err)
-		return errUnavailable
+		return ErrUnavailable
 	}
 }
 
@@ -106,7 +106,7 @@ func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item,
 		log.InfoContext(ctx, "upload passes unprobed, every slot is taken", "media", item.ID)
 		return nil, nil
 	case <-ctx.Done():
-		return nil, errUnavailable
+		return nil, ErrUnavailable
 	}
 	path, err := x.fetch(ctx, item.ObjectKey, info)
 	if path != "" {

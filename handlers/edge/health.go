@@ -64,10 +64,10 @@ func (h *healthChecks) look(ctx context.Context) (map[string]string, bool) {
 
 // answerHealth says whether everything works: 503 when something does not, although
 // reads need only the database. Whoever takes an edge out of service asks /readyz.
-func (e *Edge) answerHealth(c *gin.Context) error {
+func (e *Edge) answerHealth(c *Request) error {
 	checks, healthy := e.health.look(c.Request.Context())
 	status, answer := http.StatusOK, wire.Health{
-		Status: "healthy", Service: serviceOf(c), Version: Version, Timestamp: e.cfg.Now().UTC(), Checks: checks,
+		Status: "healthy", Service: serviceOf(c.Context), Version: Version, Timestamp: e.cfg.Now().UTC(), Checks: checks,
 	}
 	if !healthy {
 		status, answer.Status = http.StatusServiceUnavailable, "unhealthy"

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -104,34 +103,34 @@ func (m *ImageRoutes) Routes(e *Edge) []Route {
 	return []Route{
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Who: withSession(creators...), Body: thumbnailForm{}, BodyType: formType,
-			Command: true, Answers: []Answer{single[wire.Thumbnail](http.StatusOK)}, Refusals: append(thumbnails, imageRefusals...),
+			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: Session(Creators...), Body: thumbnailForm{}, BodyType: formType,
+			Command: "image.attach", Responses: []Response{Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
 			Handle: m.upload(e, media.Thumbnail, e.ownContent),
 		},
 		{
 			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
-			Who: withSession(creators...), Command: true, Answers: []Answer{noContent}, Refusals: thumbnails,
-			Handle: e.change("image.remove", media.RemoveImage{Kind: media.Thumbnail}),
+			Auth: Session(Creators...), Command: "image.remove", Responses: []Response{NoContent}, Errors: thumbnails,
+			Handle: SendForID(media.RemoveImage{Kind: media.Thumbnail}),
 		},
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Who: withSession(), Body: avatarForm{}, BodyType: formType,
-			Command: true, Answers: []Answer{single[wire.Avatar](http.StatusOK)}, Refusals: imageRefusals,
-			Handle: m.upload(e, media.Avatar, func(c *gin.Context) (imageOwner, error) { return imageOwner{id: mustActor(c).UserID}, nil }),
+			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: Session(), Body: avatarForm{}, BodyType: formType,
+			Command: "image.attach", Responses: []Response{Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
+			Handle: m.upload(e, media.Avatar, func(c *Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
 		},
 		{
 			Method: "DELETE", Path: "/api/user/avatar", Name: "removeAvatar", Summary: "Take the caller's picture away",
-			Who: withSession(), Command: true, Answers: []Answer{noContent}, Handle: e.removeAvatar,
+			Auth: Session(), Command: "image.remove", Responses: []Response{NoContent}, Handle: e.removeAvatar,
 		},
 		{
 			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
 			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
-			Who:   withSession(), Body: logoForm{}, BodyType: formType, Command: true, Answers: []Answer{single[wire.Branding](http.StatusOK)},
-			Refusals: slices.Concat(organizations, imageRefusals), Handle: m.upload(e, media.Logo, e.brandedOrganization),
+			Auth:  Session(), Body: logoForm{}, BodyType: formType, Command: "image.attach", Responses: []Response{Data[wire.Branding](http.StatusOK)},
+			Errors: slices.Concat(organizations, imageRefusals), Handle: m.upload(e, media.Logo, e.brandedOrganization),
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
-			Who: withSession(), Command: true, Answers: []Answer{single[wire.Branding](http.StatusOK)}, Refusals: organizations,
+			Auth: Session(), Command: "image.remove", Responses: []Response{Data[wire.Branding](http.StatusOK)}, Errors: organizations,
 			Handle: e.removeLogo,
 		},
 	}
@@ -142,8 +141,8 @@ type imageOwner struct{ id, creator string }
 
 // ownContent returns the caller's own item, which to everyone else is not there. The
 // consumer looks again; this look spares the work.
-func (e *Edge) ownContent(c *gin.Context) (imageOwner, error) {
-	o := imageOwner{id: paramsOf(c).uuid("id"), creator: mustActor(c).UserID}
+func (e *Edge) ownContent(c *Request) (imageOwner, error) {
+	o := imageOwner{id: c.UUID("id"), creator: c.Actor().UserID}
 	var found bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -156,27 +155,27 @@ func (e *Edge) ownContent(c *gin.Context) (imageOwner, error) {
 }
 
 // brandedOrganization returns an organization that the caller manages.
-func (e *Edge) brandedOrganization(c *gin.Context) (imageOwner, error) {
+func (e *Edge) brandedOrganization(c *Request) (imageOwner, error) {
 	t, err := e.pathTenant(c, true)
 	return imageOwner{id: t.organization.ID}, err
 }
 
-func (e *Edge) removeAvatar(c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (e *Edge) removeAvatar(c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
-	return e.apply(c, "image.remove", mustActor(c).UserID, media.RemoveImage{Kind: media.Avatar})
+	return c.Send(c.Actor().UserID, media.RemoveImage{Kind: media.Avatar})
 }
 
-func (e *Edge) removeLogo(c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (e *Edge) removeLogo(c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
 	owner, err := e.brandedOrganization(c)
 	if err != nil {
 		return err
 	}
-	return e.apply(c, "image.remove", owner.id, media.RemoveImage{Kind: media.Logo})
+	return c.Send(owner.id, media.RemoveImage{Kind: media.Logo})
 }
 
 // imageSpace is the name space of image ids. An id follows from its command's, so a
@@ -184,8 +183,8 @@ func (e *Edge) removeLogo(c *gin.Context) error {
 var imageSpace = uuid.MustParse("b8a7f9d0-52a1-5a5c-9b0e-6c1f6f5b7d21")
 
 // upload serves the upload of a picture of a kind.
-func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*gin.Context) (imageOwner, error)) func(*gin.Context) error {
-	return func(c *gin.Context) error {
+func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*Request) (imageOwner, error)) func(*Request) error {
+	return func(c *Request) error {
 		if m.maker == nil {
 			return media.ErrNoImages
 		}
@@ -197,21 +196,21 @@ func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*gin.Co
 		if err != nil {
 			return err
 		}
-		id, err := commandID(c, mustActor(c).UserID)
+		id, err := c.CommandID(c.Actor().UserID)
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(file.content)
 		order := media.AttachImage{Kind: kind, ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(), Digest: hex.EncodeToString(sum[:])}
-		cmd, err := e.command(c, "image.attach", mustActor(c).UserID, owner.id, order)
+		cmd, err := c.NewCommand("image.attach", c.Actor().UserID, owner.id, order)
 		if err != nil {
 			return err
 		}
 		cmd.ID = id
-		if c.GetHeader("Idempotency-Key") != "" {
-			if reply, found, err := e.stored(c, cmd); err != nil || found {
+		if c.IdempotencyKey() != "" {
+			if reply, found, err := c.Replay(cmd); err != nil || found {
 				if err == nil {
-					writeReply(c, reply)
+					c.WriteReply(reply)
 				}
 				return err
 			}
@@ -219,12 +218,12 @@ func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*gin.Co
 		if err := m.keep(e, c, owner, file, order); err != nil {
 			return err
 		}
-		return e.answer(c, cmd)
+		return c.SendCommand(cmd)
 	}
 }
 
 // keep converts a picture, writes its record, and then its objects.
-func (m *ImageRoutes) keep(e *Edge, c *gin.Context, owner imageOwner, file pictureFile, order media.AttachImage) error {
+func (m *ImageRoutes) keep(e *Edge, c *Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
 	made, err := m.convert(c, file)
 	if err != nil {
 		return err
@@ -277,7 +276,7 @@ func (m *ImageRoutes) convert(ctx context.Context, file pictureFile) (map[string
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
 	case <-slot.C:
-		return nil, errUnavailable
+		return nil, ErrUnavailable
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -287,7 +286,7 @@ func (m *ImageRoutes) convert(ctx context.Context, file pictureFile) (map[string
 	case errors.As(err, &refused) && refused.Code == ffmpeg.TooLarge:
 		return nil, media.ErrImageTooLarge
 	case errors.As(err, &refused) && refused.Code == ffmpeg.TimedOut:
-		return nil, errUnavailable // our machine was too slow
+		return nil, ErrUnavailable // our machine was too slow
 	case errors.As(err, &refused):
 		return nil, media.ErrImageDamaged
 	case err != nil:

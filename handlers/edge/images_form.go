@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/picture"
@@ -29,7 +27,7 @@ type pictureFile struct {
 
 // readPicture reads a form with one file, named like the kind of picture, into
 // memory: nothing is spooled, and no more is read than a picture may have.
-func readPicture(c *gin.Context, kind media.ImageKind) (pictureFile, error) {
+func readPicture(c *Request, kind media.ImageKind) (pictureFile, error) {
 	form, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || form != formType || params["boundary"] == "" {
 		return pictureFile{}, domain.BadFields([]domain.Field{{Path: "Content-Type", Message: "must be multipart/form-data with a boundary"}})
@@ -39,9 +37,8 @@ func readPicture(c *gin.Context, kind media.ImageKind) (pictureFile, error) {
 		c.Header("Connection", "close")
 		return pictureFile{}, media.ErrImageTooLarge
 	}
-	control := http.NewResponseController(c.Writer)
 	until := time.Now().Add(imageWithin)
-	if err := errors.Join(deadline(control.SetReadDeadline, until), deadline(control.SetWriteDeadline, until)); err != nil {
+	if err := c.ExtendDeadlines(until, until); err != nil {
 		return pictureFile{}, err
 	}
 	return readForm(multipart.NewReader(http.MaxBytesReader(c.Writer, c.Request.Body, limit), params["boundary"]), kind)
@@ -102,7 +99,7 @@ func formFailure(err error) error {
 		return media.ErrImageTooLarge
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errBodyTooSlow
+		return ErrBodyTooSlow
 	}
 	return strict.Refuse("", "is not a well-formed form")
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
@@ -30,28 +29,28 @@ func (e *Edge) libraryRoute() Route {
 		Method: "GET", Path: "/api/access/user/library", Name: "listLibrary", Summary: "List what the caller has",
 		Notes: "One list over all sources: every item stands in it once, under the first of purchased, membership, subscription, complimentary, " +
 			"preview and free that holds. Nobody can follow yet: the filter followers finds nothing.",
-		Who: withSession(),
-		Params: pagedWith(
-			uuidParam("organizationId"),
-			oneOfParam("filter", "all", "in_progress", "completed", "not_started"),
-			oneOfParam("sortBy", "recent", "title", "duration"),
-			oneOfParam("contentType", "all", "video", "audio", "written"),
-			oneOfParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
-			textParam("search", 200),
+		Auth: Session(),
+		Params: PagedParams(
+			UUIDParam("organizationId"),
+			ChoiceParam("filter", "all", "in_progress", "completed", "not_started"),
+			ChoiceParam("sortBy", "recent", "title", "duration"),
+			ChoiceParam("contentType", "all", "video", "audio", "written"),
+			ChoiceParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
+			TextParam("search", 200),
 		),
-		Answers: []Answer{listOf[wire.LibraryItem]()}, Handle: e.listLibrary,
+		Responses: []Response{ListOf[wire.LibraryItem]()}, Handle: e.listLibrary,
 	}
 }
 
 // listLibrary lists what the caller has, each item once under its first source.
-func (e *Edge) listLibrary(c *gin.Context) error {
-	p := paramsOf(c)
+func (e *Edge) listLibrary(c *Request) error {
+	p := c
 	f := libraryFilter{
-		organization: p.uuid("organizationId"), progress: p.text("filter"), contentType: p.text("contentType"),
-		source: p.text("accessType"), search: p.text("search"), sort: p.text("sortBy"),
+		organization: p.UUID("organizationId"), progress: p.Text("filter"), contentType: p.Text("contentType"),
+		source: p.Text("accessType"), search: p.Text("search"), sort: p.Text("sortBy"),
 	}
-	page := p.paging()
-	items, total, err := e.library(c, mustActor(c).UserID, f, page)
+	page := p.Page()
+	items, total, err := e.library(c, c.Actor().UserID, f, page)
 	if err != nil {
 		return err
 	}

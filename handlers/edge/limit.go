@@ -48,9 +48,9 @@ func (e *Edge) limitAddress(r Route) gin.HandlerFunc {
 		return func(*gin.Context) {}
 	}
 	return func(c *gin.Context) {
-		if _, claims := sessionToken(c); claims && r.Who.looksUp() {
+		if _, claims := sessionToken(c); claims && r.Auth.looksUp() {
 			shared := r.Limit
-			shared.Most *= sharedAddress
+			shared.Max *= sharedAddress
 			e.count(c, r, shared, countShared, network(c.ClientIP()))
 			return
 		}
@@ -62,7 +62,7 @@ func (e *Edge) limitAddress(r Route) gin.HandlerFunc {
 // limitUser limits how often a signed-in user may, and an address whose claim that
 // somebody is signed in was false.
 func (e *Edge) limitUser(r Route) gin.HandlerFunc {
-	if e.cfg.LimitFactor == NoLimits || !r.Who.looksUp() {
+	if e.cfg.LimitFactor == NoLimits || !r.Auth.looksUp() {
 		return func(*gin.Context) {}
 	}
 	return func(c *gin.Context) {
@@ -77,26 +77,19 @@ func (e *Edge) limitUser(r Route) gin.HandlerFunc {
 	}
 }
 
-// limitPages limits how often an address may look at a page.
-func (e *Edge) limitPages(c *gin.Context) {
-	if e.cfg.LimitFactor != NoLimits {
-		e.count(c, Route{Path: c.FullPath()}, limitWeb, countAddress, network(c.ClientIP()))
-	}
-}
-
 // looksUp reports whether a route asks who is signed in.
-func (w Who) looksUp() bool { return w.kind == whoSession || w.kind == whoOptional }
+func (a Auth) looksUp() bool { return a.kind == authSession || a.kind == authOptional }
 
 // count counts a request and refuses it when that is one too many. Routes of one path
 // under one limit are counted together.
 func (e *Edge) count(c *gin.Context, r Route, limit Limit, kind, whom string) {
 	key := ratelimit.KeyOf(kind+" "+limit.Name+" "+r.Path, whom)
-	verdict, err := e.limiter.Take(c.Request.Context(), key, limit.Most*e.cfg.LimitFactor, limit.Window)
+	verdict, err := e.limiter.Take(c.Request.Context(), key, limit.Max*e.cfg.LimitFactor, limit.Window)
 	if err != nil {
 		if c.Request.Context().Err() == nil {
 			e.cfg.Log.WarnContext(c, "request not counted", "route", r.Path, "request", c.GetString(requestIDKey), "error", err)
 		}
-		e.refuse(c, errUnavailable)
+		e.writeError(c, ErrUnavailable)
 		return
 	}
 	h := c.Writer.Header()
@@ -104,7 +97,7 @@ func (e *Edge) count(c *gin.Context, r Route, limit Limit, kind, whom string) {
 	h.Set("X-Ratelimit-Remaining", strconv.Itoa(verdict.Remaining))
 	h.Set("X-Ratelimit-Reset", strconv.FormatInt(unixUp(verdict.Reset), 10))
 	if !verdict.Allowed {
-		e.refuse(c, tooMany(verdict.Wait))
+		e.writeError(c, tooMany(verdict.Wait))
 	}
 }
 

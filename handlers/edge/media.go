@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -63,50 +62,50 @@ func (m *MediaRoutes) Routes(e *Edge) []Route {
 		Route{
 			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
 			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
-			Who:   withSession(creators...), Body: media.Register{}, Command: true,
-			Answers: []Answer{single[wire.RegisteredMedia](http.StatusCreated)}, Handle: m.on(e, m.register),
+			Auth:  Session(Creators...), Body: media.Register{}, Command: "media.register",
+			Responses: []Response{Data[wire.RegisteredMedia](http.StatusCreated)}, Handle: m.on(e, m.register),
 		},
 		Route{
 			Method: "GET", Path: "/api/media", Name: "listMedia", Summary: "List what the caller uploaded",
-			Who: withSession(), Params: ownMediaParams, Answers: []Answer{listOf[wire.Media]()}, Handle: e.listMedia,
+			Auth: Session(), Params: ownMediaParams, Responses: []Response{ListOf[wire.Media]()}, Handle: e.listMedia,
 		},
 		Route{
 			Method: "GET", Path: "/api/media/:id", Name: "getMedia", Summary: "Read one of the caller's items",
-			Who: withSession(), Answers: []Answer{single[wire.Media](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound}, Handle: e.getMedia,
+			Auth: Session(), Responses: []Response{Data[wire.Media](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.getMedia,
 		},
 		Route{
 			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
 			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
-			Who:   withSession(creators...), Body: media.Update{}, Command: true, Answers: []Answer{single[wire.Media](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound}, Handle: e.updateMedia,
+			Auth:  Session(Creators...), Body: media.Update{}, Command: "media.update", Responses: []Response{Data[wire.Media](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.updateMedia,
 		},
 		Route{
 			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
-			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: e.change("media.delete", media.Delete{}),
+			Auth: Session(Creators...), Limit: LimitStrict, Command: "media.delete", Responses: []Response{NoContent},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: SendForID(media.Delete{}),
 		},
 		Route{
 			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
-			Who: withSession(creators...), Answers: []Answer{single[wire.UploadAddress](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: m.on(e, m.renewUpload),
+			Auth: Session(Creators...), Responses: []Response{Data[wire.UploadAddress](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: m.on(e, m.renewUpload),
 		},
 		Route{
 			Method: "POST", Path: "/api/media/:id/upload", Name: "uploadMedia", Summary: "Send the file through this server",
 			Notes: "1 KiB to 5 GiB, under the declared content type. For clients that cannot reach the store; upload-complete follows.",
-			Who:   withSession(creators...), BodyType: "application/octet-stream", Answers: []Answer{single[wire.Media](http.StatusOK)},
-			Refusals: []*domain.Error{
+			Auth:  Session(Creators...), BodyType: "application/octet-stream", Responses: []Response{Data[wire.Media](http.StatusOK)},
+			Errors: []*domain.Error{
 				media.ErrNotFound, media.ErrUploadOver, media.ErrEmptyBody, media.ErrFileTooSmall, media.ErrFileTooLarge,
-				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, errUnavailable,
+				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, ErrUnavailable,
 			},
 			Handle: m.on(e, m.upload),
 		},
 		Route{
-			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Summary: "Say that the file is uploaded",
+			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{"media.reject"}, Summary: "Say that the file is uploaded",
 			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
 				"one that is not media of the declared type ends the item.",
-			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.UploadCompleted](http.StatusOK)},
-			Refusals: examinationRefusals, Handle: m.on(e, m.completeUpload),
+			Auth: Session(Creators...), Command: "media.complete_upload", Responses: []Response{Data[wire.UploadCompleted](http.StatusOK)},
+			Errors: examinationRefusals, Handle: m.on(e, m.completeUpload),
 		},
 	)
 }
@@ -114,32 +113,32 @@ func (m *MediaRoutes) Routes(e *Edge) []Route {
 // examinationRefusals are those of the routes that end an upload.
 var examinationRefusals = []*domain.Error{
 	media.ErrNotFound, media.ErrUploadOver, media.ErrUploadMissing, media.ErrUploadSize, media.ErrUploadType, media.ErrUploadChanged,
-	media.ErrFileRejected, errUnavailable,
+	media.ErrFileRejected, ErrUnavailable,
 }
 
 // on gives a function of these routes the form of a handler.
-func (m *MediaRoutes) on(e *Edge, f func(e *Edge, c *gin.Context) error) func(*gin.Context) error {
-	return func(c *gin.Context) error { return f(e, c) }
+func (m *MediaRoutes) on(e *Edge, f func(e *Edge, c *Request) error) func(*Request) error {
+	return func(c *Request) error { return f(e, c) }
 }
 
 // register makes an item and answers with the address for its file. The outcome
 // that is stored for the command has no address: it is a credential, and it would
 // have expired when the outcome is asked for again.
-func (m *MediaRoutes) register(e *Edge, c *gin.Context) error {
+func (m *MediaRoutes) register(e *Edge, c *Request) error {
 	var request media.Register
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := e.command(c, "media.register", mustActor(c).UserID, newID(), request)
+	cmd, err := c.NewCommand("media.register", c.Actor().UserID, NewID(), request)
 	if err != nil {
 		return err
 	}
-	reply, accepted, err := e.outcome(c, cmd)
+	reply, accepted, err := c.Outcome(cmd)
 	if err != nil {
 		return err
 	}
 	if accepted || reply.Status != http.StatusCreated {
-		tell(c, cmd, reply, accepted)
+		c.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
 	answer, err := m.withAddress(c, reply)
@@ -150,7 +149,7 @@ func (m *MediaRoutes) register(e *Edge, c *gin.Context) error {
 	return nil
 }
 
-func (m *MediaRoutes) withAddress(c *gin.Context, reply events.Reply) (wire.RegisteredMedia, error) {
+func (m *MediaRoutes) withAddress(c *Request, reply events.Reply) (wire.RegisteredMedia, error) {
 	var stored struct {
 		Data wire.Media `json:"data"`
 	}
@@ -164,8 +163,8 @@ func (m *MediaRoutes) withAddress(c *gin.Context, reply events.Reply) (wire.Regi
 
 // renewUpload answers with a fresh address for an item that still waits for its
 // file: the first one expired, or the registration was answered with 202.
-func (m *MediaRoutes) renewUpload(e *Edge, c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (m *MediaRoutes) renewUpload(e *Edge, c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
 	item, err := e.ownMedia(c)
@@ -179,15 +178,14 @@ func (m *MediaRoutes) renewUpload(e *Edge, c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.UploadAddress{PresignedURL: address}})
-	return nil
+	return c.OK(wire.UploadAddress{PresignedURL: address})
 }
 
 // completeUpload examines the file and only then says that it is there. A file
 // that is missing or of another size leaves the item waiting for it; one that is
 // not what was declared ends the item, and its owner is told why.
-func (m *MediaRoutes) completeUpload(e *Edge, c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (m *MediaRoutes) completeUpload(e *Edge, c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
 	item, err := e.ownMedia(c)
@@ -199,7 +197,7 @@ func (m *MediaRoutes) completeUpload(e *Edge, c *gin.Context) error {
 
 // finish examines an item's file and applies what was found. step tells this command
 // from others that the same Idempotency-Key stands for; "" when there are none.
-func (m *MediaRoutes) finish(e *Edge, c *gin.Context, item media.Item, step string) error {
+func (m *MediaRoutes) finish(e *Edge, c *Request, item media.Item, step string) error {
 	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
 	switch {
 	case item.Status == media.Uploading:
@@ -212,20 +210,20 @@ func (m *MediaRoutes) finish(e *Edge, c *gin.Context, item media.Item, step stri
 		case rejected != nil:
 			return m.reject(e, c, item, *rejected)
 		}
-	case item.FileRejected() && c.GetHeader("Idempotency-Key") != "":
+	case item.FileRejected() && c.IdempotencyKey() != "":
 		// The repetition of a request that ended the item is answered as it was.
 		return media.Rejected(item.ErrorCode, item.Error)
 	}
 	// Of an item in another state the rules say: a repetition succeeds, anything later
 	// is a conflict.
-	cmd, err := e.command(c, "media.complete_upload", mustActor(c).UserID, item.ID, found)
+	cmd, err := c.NewCommand("media.complete_upload", c.Actor().UserID, item.ID, found)
 	if err != nil {
 		return err
 	}
 	if step != "" {
 		cmd.ID = uuid.NewSHA1(uploadStepSpace, []byte(cmd.ID+"\x00"+step)).String()
 	}
-	return e.answer(c, cmd)
+	return c.SendCommand(cmd)
 }
 
 // uploadStepSpace is the name space of a request's second command.
@@ -233,18 +231,18 @@ var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 
 // reject records what is wrong with the file and answers with it. The command's id
 // is never that of the request's Idempotency-Key, which belongs to the completion.
-func (m *MediaRoutes) reject(e *Edge, c *gin.Context, item media.Item, why media.Reject) error {
-	cmd, err := e.command(c, "media.reject", mustActor(c).UserID, item.ID, why)
+func (m *MediaRoutes) reject(e *Edge, c *Request, item media.Item, why media.Reject) error {
+	cmd, err := c.NewCommand("media.reject", c.Actor().UserID, item.ID, why)
 	if err != nil {
 		return err
 	}
-	cmd.ID = newID()
-	reply, accepted, err := e.outcome(c, cmd)
+	cmd.ID = NewID()
+	reply, accepted, err := c.Outcome(cmd)
 	switch {
 	case err != nil:
 		return err
 	case !accepted && reply.Status >= http.StatusBadRequest:
-		writeReply(c, reply)
+		c.WriteReply(reply)
 		return nil
 	}
 	return media.Rejected(why.Code, why.Reason)
@@ -252,31 +250,30 @@ func (m *MediaRoutes) reject(e *Edge, c *gin.Context, item media.Item, why media
 
 // updateMedia passes everything on: which fields a client may set, and where, the
 // rules decide.
-func (e *Edge) updateMedia(c *gin.Context) error {
+func (e *Edge) updateMedia(c *Request) error {
 	var request media.Update
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return e.apply(c, "media.update", paramsOf(c).uuid("id"), request)
+	return c.Send(c.UUID("id"), request)
 }
 
-func (e *Edge) getMedia(c *gin.Context) error {
+func (e *Edge) getMedia(c *Request) error {
 	item, err := e.ownMedia(c)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.MediaOf(item)})
-	return nil
+	return c.OK(wire.MediaOf(item))
 }
 
 // ownMedia returns the item that the path names. To everybody but its owner it is
 // not there.
-func (e *Edge) ownMedia(c *gin.Context) (media.Item, error) {
-	item, found, err := postgres.Find(c, e.cfg.Pool, paramsOf(c).uuid("id"))
+func (e *Edge) ownMedia(c *Request) (media.Item, error) {
+	item, found, err := postgres.Find(c, e.cfg.Pool, c.UUID("id"))
 	if err != nil {
 		return media.Item{}, err
 	}
-	if !found || item.DeletedAt != nil || item.CreatorID != mustActor(c).UserID {
+	if !found || item.DeletedAt != nil || item.CreatorID != c.Actor().UserID {
 		return media.Item{}, media.ErrNotFound
 	}
 	return item, nil
@@ -284,17 +281,17 @@ func (e *Edge) ownMedia(c *gin.Context) (media.Item, error) {
 
 var (
 	mediaSortColumns = map[string]string{"createdAt": "created_at", "uploadedAt": "uploaded_at", "title": "title"}
-	ownMediaParams   = pagedWith(
-		optionalParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), optionalParam("mediaType", "video", "audio"),
-		oneOfParam("sortBy", "createdAt", "uploadedAt", "title"), oneOfParam("sortOrder", "desc", "asc"),
+	ownMediaParams   = PagedParams(
+		OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), OptionalChoiceParam("mediaType", "video", "audio"),
+		ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), ChoiceParam("sortOrder", "desc", "asc"),
 	)
 )
 
 // listMedia lists what the caller uploaded.
-func (e *Edge) listMedia(c *gin.Context) error {
-	q := paramsOf(c)
-	page := q.paging()
-	items, total, err := e.mediaPage(c, mustActor(c).UserID, q.text("status"), q.text("mediaType"), mediaSortColumns[q.text("sortBy")], q.text("sortOrder"), page)
+func (e *Edge) listMedia(c *Request) error {
+	q := c
+	page := q.Page()
+	items, total, err := e.mediaPage(c, c.Actor().UserID, q.Text("status"), q.Text("mediaType"), mediaSortColumns[q.Text("sortBy")], q.Text("sortOrder"), page)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
@@ -23,43 +21,43 @@ func (m *MediaRoutes) partRoutes(e *Edge) []Route {
 		{
 			Method: "POST", Path: "/api/media/:id/multipart", Name: "openMediaUpload", Summary: "Begin an upload in parts",
 			Notes: "All parts have partSize bytes but the last, which has what is left. An upload is open for 7 days.",
-			Who:   withSession(creators...), Command: true, Answers: []Answer{single[wire.MediaUpload](http.StatusCreated)},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
-			Handle:   e.change("upload.open", struct{}{}),
+			Auth:  Session(Creators...), Command: "upload.open", Responses: []Response{Data[wire.MediaUpload](http.StatusCreated)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
+			Handle: SendForID(struct{}{}),
 		},
 		{
 			Method: "GET", Path: "/api/media/:id/multipart", Name: "listMediaUploads", Summary: "List the open uploads of an item",
-			Who: withSession(creators...), Answers: []Answer{single[wire.MediaUploads](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound}, Handle: e.listMediaUploads,
+			Auth: Session(Creators...), Responses: []Response{Data[wire.MediaUploads](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.listMediaUploads,
 		},
 		{
 			Method: "POST", Path: one + "/parts", Name: "signMediaParts", Summary: "Give addresses for parts",
 			Notes: "Each takes a PUT of exactly the part's size, for an hour. The store answers with the part's ETag.",
-			Who:   withSession(creators...), Body: media.SignParts{}, Answers: []Answer{single[wire.SignedParts](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: m.on(e, m.signParts),
+			Auth:  Session(Creators...), Body: media.SignParts{}, Responses: []Response{Data[wire.SignedParts](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: m.on(e, m.signParts),
 		},
 		{
 			Method: "GET", Path: one, Name: "getMediaUpload", Summary: "List the parts that have arrived",
-			Who: withSession(creators...), Answers: []Answer{single[wire.MediaUploadParts](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, errUnavailable}, Handle: m.on(e, m.listParts),
+			Auth: Session(Creators...), Responses: []Response{Data[wire.MediaUploadParts](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, ErrUnavailable}, Handle: m.on(e, m.listParts),
 		},
 		{
-			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Summary: "Put the parts together, and say that the file is uploaded",
+			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Sends: []string{"media.complete_upload", "media.reject"}, Summary: "Put the parts together, and say that the file is uploaded",
 			Notes: "Without parts, those that have arrived are taken. What follows is what follows upload-complete. " +
 				"Answered with 202, it is to be repeated when the operation is over.",
-			Who: withSession(creators...), Body: media.CompleteParts{}, Command: true, Answers: []Answer{single[wire.UploadCompleted](http.StatusOK)},
-			Refusals: append(slices.Clone(examinationRefusals), media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
-			Handle:   m.on(e, m.completeParts),
+			Auth: Session(Creators...), Body: media.CompleteParts{}, Command: "upload.complete", Responses: []Response{Data[wire.UploadCompleted](http.StatusOK)},
+			Errors: append(slices.Clone(examinationRefusals), media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
+			Handle: m.on(e, m.completeParts),
 		},
 		{
 			Method: "DELETE", Path: one, Name: "abortMediaUpload", Summary: "End an upload and remove its parts",
-			Who: withSession(creators...), Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: e.abortParts,
+			Auth: Session(Creators...), Command: "upload.abort", Responses: []Response{NoContent},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: e.abortParts,
 		},
 	}
 }
 
-func (e *Edge) listMediaUploads(c *gin.Context) error {
+func (e *Edge) listMediaUploads(c *Request) error {
 	item, err := e.ownMedia(c)
 	if err != nil {
 		return err
@@ -74,17 +72,16 @@ func (e *Edge) listMediaUploads(c *gin.Context) error {
 			answer.Uploads = append(answer.Uploads, wire.UploadOf(upload))
 		}
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }
 
 // usableParts returns the upload that the path names, if parts may still be sent.
-func (e *Edge) usableParts(c *gin.Context) (media.PartsUpload, error) {
+func (e *Edge) usableParts(c *Request) (media.PartsUpload, error) {
 	item, err := e.ownMedia(c)
 	if err != nil {
 		return media.PartsUpload{}, err
 	}
-	upload, found, err := postgres.FindParts(c, e.cfg.Pool, item.ID, paramsOf(c).uuid("uploadId"))
+	upload, found, err := postgres.FindParts(c, e.cfg.Pool, item.ID, c.UUID("uploadId"))
 	switch {
 	case err != nil:
 		return upload, err
@@ -98,9 +95,9 @@ func (e *Edge) usableParts(c *gin.Context) (media.PartsUpload, error) {
 	return upload, nil
 }
 
-func (m *MediaRoutes) signParts(e *Edge, c *gin.Context) error {
+func (m *MediaRoutes) signParts(e *Edge, c *Request) error {
 	var request media.SignParts
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	upload, err := e.usableParts(c)
@@ -119,11 +116,10 @@ func (m *MediaRoutes) signParts(e *Edge, c *gin.Context) error {
 		}
 		answer.Parts = append(answer.Parts, wire.SignedPart{PartNumber: number, PresignedURL: address, Size: size})
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }
 
-func (m *MediaRoutes) listParts(e *Edge, c *gin.Context) error {
+func (m *MediaRoutes) listParts(e *Edge, c *Request) error {
 	upload, err := e.usableParts(c)
 	if err != nil {
 		return err
@@ -139,29 +135,28 @@ func (m *MediaRoutes) listParts(e *Edge, c *gin.Context) error {
 	for _, p := range stored {
 		answer.Parts = append(answer.Parts, wire.MediaUploadPart{PartNumber: p.Number, ETag: p.ETag, Size: p.Size})
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }
 
 // completeParts is two commands: the store puts the parts together, and then the
 // file is looked into and counts, as after any other upload. An Idempotency-Key
 // stands for both.
-func (m *MediaRoutes) completeParts(e *Edge, c *gin.Context) error {
+func (m *MediaRoutes) completeParts(e *Edge, c *Request) error {
 	var request media.CompleteParts
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	id := paramsOf(c).uuid("id")
-	cmd, err := e.command(c, "upload.complete", mustActor(c).UserID, id, media.EndParts{UploadID: paramsOf(c).uuid("uploadId"), Parts: request.Parts})
+	id := c.UUID("id")
+	cmd, err := c.NewCommand("upload.complete", c.Actor().UserID, id, media.EndParts{UploadID: c.UUID("uploadId"), Parts: request.Parts})
 	if err != nil {
 		return err
 	}
-	reply, accepted, err := e.outcome(c, cmd)
+	reply, accepted, err := c.Outcome(cmd)
 	if err != nil {
 		return err
 	}
 	if accepted || reply.Status >= http.StatusBadRequest {
-		tell(c, cmd, reply, accepted)
+		c.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
 	item, err := e.ownMedia(c)
@@ -171,9 +166,9 @@ func (m *MediaRoutes) completeParts(e *Edge, c *gin.Context) error {
 	return m.finish(e, c, item, "examined")
 }
 
-func (e *Edge) abortParts(c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (e *Edge) abortParts(c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
-	return e.apply(c, "upload.abort", paramsOf(c).uuid("id"), media.EndParts{UploadID: paramsOf(c).uuid("uploadId")})
+	return c.Send(c.UUID("id"), media.EndParts{UploadID: c.UUID("uploadId")})
 }

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -18,10 +16,6 @@ import (
 const (
 	minUploadBytes    = 1 << 10
 	defaultUploadIdle = 30 * time.Second
-	// leastUploadRate is what a client has to keep up on average, in bytes per second:
-	// half a megabit. Without it a byte every now and then would hold a connection for
-	// ever.
-	leastUploadRate = 64 << 10
 	// storeAnswers is how long the store may take to confirm the last byte.
 	storeAnswers = time.Minute
 )
@@ -29,7 +23,7 @@ const (
 // upload streams a file through the edge to the store, for clients that cannot use
 // the presigned address. Of the file no more is held in memory than what is on its
 // way. It changes no state: upload-complete does.
-func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
+func (m *MediaRoutes) upload(e *Edge, c *Request) error {
 	item, err := e.ownMedia(c)
 	if err != nil {
 		return err
@@ -62,10 +56,9 @@ func (m *MediaRoutes) upload(e *Edge, c *gin.Context) error {
 	}
 	now, found, err := postgres.Find(c, e.cfg.Pool, item.ID)
 	if err != nil || !found {
-		return errors.Join(err, errUnavailable)
+		return errors.Join(err, ErrUnavailable)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.MediaOf(now)})
-	return nil
+	return c.OK(wire.MediaOf(now))
 }
 
 // acceptable checks everything that can be known before the first byte is read.
@@ -109,7 +102,7 @@ type patient struct {
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
 	deadline := time.Now().Add(p.idle)
-	if slow := p.began.Add(2*p.idle + time.Duration(p.received/leastUploadRate)*time.Second); slow.Before(deadline) {
+	if slow := p.began.Add(2*p.idle + time.Duration(p.received/MinUploadRate)*time.Second); slow.Before(deadline) {
 		deadline = slow
 	}
 	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(storeAnswers)))

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -19,7 +18,7 @@ import (
 var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
 
 // userIDParam is a user's id in the path: they are no UUIDs.
-var userIDParam = Param{Name: "userId", Kind: paramText, check: func(v string) string {
+var userIDParam = Param{Name: "userId", Check: func(v string) string {
 	if !userIDPattern.MatchString(v) {
 		return "must have 1 to 64 letters and digits"
 	}
@@ -31,105 +30,105 @@ var userIDParam = Param{Name: "userId", Kind: paramText, check: func(v string) s
 func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 	const members = "/api/organizations/:id/members"
 	lead := append([]*domain.Error{identity.ErrNotOwner, identity.ErrMemberNotFound, identity.ErrLastOwner}, managed...)
-	member := []Answer{single[wire.Member](http.StatusOK)}
-	own := []Answer{single[wire.OwnMembership](http.StatusOK)}
+	member := []Response{Data[wire.Member](http.StatusOK)}
+	own := []Response{Data[wire.OwnMembership](http.StatusOK)}
 	return []Route{
 		{
 			Method: "GET", Path: members, Name: "listMembers", Summary: "List the members of an organization",
-			Notes:   "For members. Owners and admins see addresses, invitations and former members; the others see active members only.",
-			Who:     withSession(),
-			Params:  pagedWith(optionalParam("role", memberRoles...), optionalParam("status", "active", "inactive", "invited")),
-			Answers: []Answer{listOf[wire.Member]()}, Refusals: tenantRefusals, Handle: e.listMembers,
+			Notes:     "For members. Owners and admins see addresses, invitations and former members; the others see active members only.",
+			Auth:      Session(),
+			Params:    PagedParams(OptionalChoiceParam("role", memberRoles...), OptionalChoiceParam("status", "active", "inactive", "invited")),
+			Responses: []Response{ListOf[wire.Member]()}, Errors: tenantRefusals, Handle: e.listMembers,
 		},
 		{
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Who: withSession(), Body: identity.InviteMember{}, Command: true, Answers: []Answer{single[wire.Member](http.StatusCreated)},
-			Refusals: append([]*domain.Error{
+			Auth: Session(), Body: identity.InviteMember{}, Command: "organization.invite", Responses: []Response{Data[wire.Member](http.StatusCreated)},
+			Errors: append([]*domain.Error{
 				identity.ErrNotOwner, identity.ErrUserNotFound, identity.ErrAlreadyMember, identity.ErrAlreadyInvited,
 			}, managed...),
 			Handle: e.inviteMember,
 		},
 		{
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
-			Notes: "Accepting again changes nothing.", Who: withSession(), Command: true, Answers: member,
-			Refusals: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
-			Handle:   e.change("organization.accept", identity.AcceptInvitation{}),
+			Notes: "Accepting again changes nothing.", Auth: Session(), Command: "organization.accept", Responses: member,
+			Errors: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
+			Handle: SendForID(identity.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
-			Who: withSession(), Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{identity.ErrInvitationNotFound},
-			Handle:   e.change("organization.decline", identity.DeclineInvitation{}),
+			Auth: Session(), Command: "organization.decline", Responses: []Response{NoContent},
+			Errors: []*domain.Error{identity.ErrInvitationNotFound},
+			Handle: SendForID(identity.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
 			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
-			Who:   withSession(), Params: []Param{userIDParam}, Body: identity.ChangeRole{}, Command: true, Answers: member,
-			Refusals: append([]*domain.Error{identity.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
+			Auth:  Session(), Params: []Param{userIDParam}, Body: identity.ChangeRole{}, Command: "organization.change_role", Responses: member,
+			Errors: append([]*domain.Error{identity.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
 		},
 		{
 			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
 			Notes: "For owners and admins; only owners remove owners and admins. Members may remove themselves. It takes effect at once.",
-			Who:   withSession(), Params: []Param{userIDParam}, Command: true, Answers: []Answer{noContent},
-			Refusals: lead, Handle: e.removeMember,
+			Auth:  Session(), Params: []Param{userIDParam}, Command: "organization.remove_member", Responses: []Response{NoContent},
+			Errors: lead, Handle: e.removeMember,
 		},
 		{
 			Method: "GET", Path: members + "/my-membership", Name: "getMyMembership", Summary: "Read the caller's place in an organization",
-			Notes: "All null without one.", Who: withSession(), Answers: own, Handle: e.getOwnMembership,
+			Notes: "All null without one.", Auth: Session(), Responses: own, Handle: e.getOwnMembership,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id/my-membership", Name: "getOwnMembership",
 			Summary: "Read the caller's place in an organization", Notes: "All null without one.",
-			Who: withSession(), Answers: own, Handle: e.getOwnMembership,
+			Auth: Session(), Responses: own, Handle: e.getOwnMembership,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id/membership/:userId", Name: "getMembership",
 			Summary: "Tell another program a user's active place in an organization", Notes: "All null without one.",
-			Who: signedWorker, Params: []Param{userIDParam}, Answers: []Answer{single[wire.ActiveMembership](http.StatusOK)},
-			Refusals: workersig.Refusals, Handle: e.getMembership,
+			Auth: WorkerSignature, Params: []Param{userIDParam}, Responses: []Response{Data[wire.ActiveMembership](http.StatusOK)},
+			Errors: workersig.Refusals, Handle: e.getMembership,
 		},
 	}
 }
 
-func (e *Edge) inviteMember(c *gin.Context) error {
+func (e *Edge) inviteMember(c *Request) error {
 	var request identity.InviteMember
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	invitee, _, err := postgres.UserByEmail(c, e.cfg.Pool, request.Email, false)
 	if err != nil {
 		return err
 	}
-	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
+	return c.Send(c.UUID("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
-func (e *Edge) changeMemberRole(c *gin.Context) error {
+func (e *Edge) changeMemberRole(c *Request) error {
 	var request identity.ChangeRole
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	q := paramsOf(c)
-	return e.apply(c, "organization.change_role", q.uuid("id"), identity.ChangeMember{UserID: q.text("userId"), Role: request.Role})
+	q := c
+	return c.Send(q.UUID("id"), identity.ChangeMember{UserID: q.Text("userId"), Role: request.Role})
 }
 
-func (e *Edge) removeMember(c *gin.Context) error {
-	if err := noBody(c); err != nil {
+func (e *Edge) removeMember(c *Request) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
-	q := paramsOf(c)
-	return e.apply(c, "organization.remove_member", q.uuid("id"), identity.RemoveMember{UserID: q.text("userId")})
+	q := c
+	return c.Send(q.UUID("id"), identity.RemoveMember{UserID: q.Text("userId")})
 }
 
-func (e *Edge) listMembers(c *gin.Context) error {
+func (e *Edge) listMembers(c *Request) error {
 	t, err := e.pathTenant(c, false)
 	if err != nil {
 		return err
 	}
-	q := paramsOf(c)
-	page, managed := q.paging(), t.authority.Manages()
-	role, status := q.text("role"), q.text("status")
+	q := c
+	page, managed := q.Page(), t.authority.Manages()
+	role, status := q.Text("role"), q.Text("status")
 	if !managed {
 		if status != "" && status != "active" {
 			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.page, page.limit, 0))
@@ -167,7 +166,7 @@ WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+`
 
 // membership reads a user's place in a live organization, the zero Membership when
 // there is none.
-func (e *Edge) membership(c *gin.Context, organizationID, userID string) (identity.Membership, error) {
+func (e *Edge) membership(c *Request, organizationID, userID string) (identity.Membership, error) {
 	m, err := postgres.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.MemberColumns+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
@@ -183,18 +182,17 @@ WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID))
 
 // getOwnMembership answers everybody: a foreign organization and one that does not
 // exist look the same.
-func (e *Edge) getOwnMembership(c *gin.Context) error {
-	m, err := e.membership(c, paramsOf(c).uuid("id"), mustActor(c).UserID)
+func (e *Edge) getOwnMembership(c *Request) error {
+	m, err := e.membership(c, c.UUID("id"), c.Actor().UserID)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.OwnMembershipOf(m)})
-	return nil
+	return c.OK(wire.OwnMembershipOf(m))
 }
 
-func (e *Edge) getMembership(c *gin.Context) error {
-	q := paramsOf(c)
-	m, err := e.membership(c, q.uuid("id"), q.text("userId"))
+func (e *Edge) getMembership(c *Request) error {
+	q := c
+	m, err := e.membership(c, q.UUID("id"), q.Text("userId"))
 	if err != nil {
 		return err
 	}
@@ -202,6 +200,5 @@ func (e *Edge) getMembership(c *gin.Context) error {
 	if m.Status == identity.ActiveMember {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: view})
-	return nil
+	return c.OK(view)
 }

@@ -125,5 +125,5 @@ func (e *Edge) noMethod(c *gin.Context) {
 		c.AbortWithStatus(http.StatusNoContent)
 		return
 	}
-	e.refuse(c, errNoMethod)
+	e.writeError(c, errNoMethod)
 }

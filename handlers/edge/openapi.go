@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -35,6 +33,9 @@ func (e *Edge) describe() *openapi.Document {
 	}
 	used := map[string]bool{}
 	for _, r := range e.routes {
+		if r.Page {
+			continue
+		}
 		section := sectionOf(r.Path)
 		used[section.name] = true
 		path := braced(r.Path)
@@ -75,24 +76,24 @@ type describer struct {
 func (d *describer) operation(r Route, tag string) *openapi.Operation {
 	o := &openapi.Operation{
 		ID: r.Name, Summary: r.Summary, Description: r.Notes, Tags: []string{tag}, Development: r.Development,
-		Security: r.Who.security(), Who: r.Who.String(), Roles: r.Who.roles,
+		Security: r.Auth.security(), Who: r.Auth.String(), Roles: r.Auth.roles,
 		Parameters: d.parameters(r), RequestBody: d.requestBody(r),
 	}
-	if r.Limit.Most > 0 {
-		o.Limit = &openapi.Limit{Name: r.Limit.Name, Requests: r.Limit.Most, WindowSeconds: int(r.Limit.Window.Seconds())}
+	if r.Limit.Max > 0 {
+		o.Limit = &openapi.Limit{Name: r.Limit.Name, Requests: r.Limit.Max, WindowSeconds: int(r.Limit.Window.Seconds())}
 	}
-	for _, a := range r.Answers {
+	for _, a := range r.Responses {
 		o.Responses.Set(strconv.Itoa(a.Status), d.answer(a))
 	}
-	if r.Command {
-		accepted := d.answer(Answer{Status: http.StatusAccepted, Body: dataOf[wire.Accepted]{}, What: "The command is kept and will be applied; its address tells when"})
+	if r.Command != "" {
+		accepted := d.answer(Response{Status: http.StatusAccepted, Body: dataOf[wire.Accepted]{}, Doc: "The command is kept and will be applied; its address tells when"})
 		accepted.Headers = append(openapi.Ordered[openapi.Header]{{Name: "Location", Value: openapi.Header{Ref: "#/components/headers/Location"}}}, accepted.Headers...)
 		o.Responses.Set(strconv.Itoa(http.StatusAccepted), accepted)
 	}
 	d.refusals(o, r)
-	if r.Who.kind == whoToken { // players read no JSON
-		o.Responses.Set("403", d.answer(Answer{Status: http.StatusForbidden, Type: "text/plain", What: "The token is bad or over, or access ended"}))
-		o.Responses.Set("404", d.answer(Answer{Status: http.StatusNotFound, Type: "text/plain", What: "There is no such playlist"}))
+	if r.Auth.kind == authToken { // players read no JSON
+		o.Responses.Set("403", d.answer(Response{Status: http.StatusForbidden, Type: "text/plain", Doc: "The token is bad or over, or access ended"}))
+		o.Responses.Set("404", d.answer(Response{Status: http.StatusNotFound, Type: "text/plain", Doc: "There is no such playlist"}))
 	}
 	slices.SortStableFunc(o.Responses, func(a, b openapi.Member[*openapi.Response]) int { return cmp.Compare(a.Name, b.Name) })
 	return o
@@ -102,11 +103,11 @@ func (d *describer) parameters(r Route) []openapi.Parameter {
 	var list []openapi.Parameter
 	inPath := pathNames(r.Path)
 	for _, name := range inPath {
-		p := uuidParam(name)
+		p := UUIDParam(name)
 		if i := slices.IndexFunc(r.Params, func(p Param) bool { return p.Name == name }); i >= 0 {
 			p = r.Params[i]
 		}
-		list = append(list, d.parameter(required(p), "path"))
+		list = append(list, d.parameter(RequiredParam(p), "path"))
 	}
 	for _, p := range r.Params {
 		if !slices.Contains(inPath, p.Name) {
@@ -114,7 +115,7 @@ func (d *describer) parameters(r Route) []openapi.Parameter {
 		}
 	}
 	for _, p := range commandParameters {
-		if r.Command || r.Keyed && p.Name == "Idempotency-Key" {
+		if r.Command != "" || r.Idempotent && p.Name == "Idempotency-Key" {
 			list = append(list, openapi.Parameter{Ref: "#/components/parameters/" + p.Name})
 		}
 	}
@@ -133,29 +134,29 @@ func (d *describer) parameter(p Param, in string) openapi.Parameter {
 // schema returns what a parameter may be.
 func (d Param) schema() *openapi.Schema {
 	s := &openapi.Schema{Type: openapi.Types{"string"}}
-	switch d.Kind {
+	switch d.kind {
 	case paramText:
-		if d.Max > 0 {
-			s.MaxLength = &d.Max
+		if d.maxLength > 0 {
+			s.MaxLength = &d.maxLength
 		}
 	case paramUUID:
 		s.Format = "uuid"
-	case paramFlag:
+	case paramBool:
 		s.Type = openapi.Types{"boolean"}
-	case paramNumber:
+	case paramInt:
 		s.Type = openapi.Types{"integer"}
-		s.Minimum, s.Maximum = &d.Low, &d.High
+		s.Minimum, s.Maximum = &d.min, &d.max
 		if !d.Required {
-			s.Default = d.Fallback
+			s.Default = d.fallback
 		}
 	case paramChoice:
-		for _, v := range d.Values {
+		for _, v := range d.values {
 			if v != "" {
 				s.Enum = append(s.Enum, v)
 			}
 		}
-		if d.Values[0] != "" && !d.Required {
-			s.Default = d.Values[0]
+		if d.values[0] != "" && !d.Required {
+			s.Default = d.values[0]
 		}
 	}
 	return s
@@ -168,7 +169,7 @@ func (d *describer) requestBody(r Route) *openapi.RequestBody {
 	body := openapi.MediaType{Schema: &openapi.Schema{Type: openapi.Types{"string"}, Format: "binary"}}
 	if r.Body != nil {
 		body.Schema = d.schemas.Request(reflect.TypeOf(r.Body))
-		if r.Who.kind == whoStripe || r.Who.kind == whoTranscoder {
+		if r.Auth.kind == authStripe || r.Auth.kind == authTranscoder {
 			body.Schema = d.schemas.Foreign(reflect.TypeOf(r.Body))
 		}
 		body.Example = d.schemas.RequestExample(body.Schema)
@@ -181,8 +182,8 @@ func (d *describer) requestBody(r Route) *openapi.RequestBody {
 
 const jsonType = "application/json"
 
-func (d *describer) answer(a Answer) *openapi.Response {
-	response := &openapi.Response{Description: cmp.Or(a.What, http.StatusText(a.Status)), Headers: usualHeaders}
+func (d *describer) answer(a Response) *openapi.Response {
+	response := &openapi.Response{Description: cmp.Or(a.Doc, http.StatusText(a.Status)), Headers: usualHeaders}
 	if a.Status == http.StatusFound {
 		response.Headers = append(slices.Clone(usualHeaders), openapi.Member[openapi.Header]{Name: "Location", Value: openapi.Header{Ref: "#/components/headers/Location"}})
 	}
@@ -202,7 +203,7 @@ func (d *describer) answer(a Answer) *openapi.Response {
 // refusals adds what an operation may be refused with: what follows from its
 // declaration, and its own.
 func (d *describer) refusals(o *openapi.Operation, r Route) {
-	for _, err := range append(r.follows(), r.Refusals...) {
+	for _, err := range append(r.follows(), r.Errors...) {
 		status, body := refusal(err)
 		d.refuse(o, status, cmp.Or(err.Reason, body.Error.Code), body)
 	}
@@ -229,7 +230,7 @@ func (d *describer) refuse(o *openapi.Operation, status int, name string, body w
 }
 
 var (
-	errBadSignature = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
+	ErrBadSignature = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
 	errExampleField = &domain.Error{Class: domain.Invalid, Message: "Invalid request data", Fields: []domain.Field{{Path: "title", Message: "is required"}}}
 )
 
@@ -240,34 +241,34 @@ func (r Route) follows() []*domain.Error {
 	if len(r.Params) > 0 || len(pathNames(r.Path)) > 0 || writes {
 		list = append(list, errExampleField)
 	}
-	switch r.Who.kind {
-	case whoSession:
-		list = append(list, errSignedOut)
-		if len(r.Who.roles) > 0 {
+	switch r.Auth.kind {
+	case authSession:
+		list = append(list, ErrSignedOut)
+		if len(r.Auth.roles) > 0 {
 			list = append(list, errRole)
 		}
-	case whoWorker, whoStripe, whoTranscoder:
-		list = append(list, errBadSignature)
-	case whoAnyone, whoOptional, whoToken: // nobody is sent away before the handler
+	case authWorker, authStripe, authTranscoder:
+		list = append(list, ErrBadSignature)
+	case authPublic, authOptional, authToken: // nobody is sent away before the handler
 	}
 	if writes {
-		list = append(list, errCrossOrigin, errBodyTooLarge, errBodyTooSlow)
+		list = append(list, errCrossOrigin, ErrBodyTooLarge, ErrBodyTooSlow)
 	}
-	if r.Command || r.Keyed {
-		list = append(list, errKeyReused)
+	if r.Command != "" || r.Idempotent {
+		list = append(list, ErrKeyReused)
 	}
-	if r.Limit.Most > 0 {
+	if r.Limit.Max > 0 {
 		list = append(list, tooMany(time.Minute))
 	}
-	return append(list, errUnavailable)
+	return append(list, ErrUnavailable)
 }
 
-// Served lists what the router serves: the routes of the contract, and pages.
-func (e *Edge) Served() gin.RoutesInfo { return e.router.Routes() }
+// Routes lists everything that is served: the routes of the contract, and pages.
+func (e *Edge) Routes() []Route { return e.routes }
 
 // serveDescription answers with the document, which a client may keep for a while
 // and then ask whether it is still the same.
-func (e *Edge) serveDescription(c *gin.Context) error {
+func (e *Edge) serveDescription(c *Request) error {
 	body, err := openapi.Marshal(e.description())
 	if err != nil {
 		return fmt.Errorf("marshal the description: %w", err)

@@ -94,39 +94,39 @@ func inWords(topics []openapi.Topic) string {
 }
 
 // String says in words who may.
-func (w Who) String() string {
-	switch w.kind {
-	case whoOptional:
-		return "anyone; who is signed in sees more"
-	case whoSession:
-		if len(w.roles) > 0 {
-			return "signed in as " + strings.Join(w.roles, ", ")
+func (a Auth) String() string {
+	switch a.kind {
+	case authOptional:
+		return "Public; who is signed in sees more"
+	case authSession:
+		if len(a.roles) > 0 {
+			return "signed in as " + strings.Join(a.roles, ", ")
 		}
 		return "signed in"
-	case whoWorker:
+	case authWorker:
 		return "a program of the platform, by its signature"
-	case whoStripe:
+	case authStripe:
 		return "Stripe, by its signature"
-	case whoTranscoder:
+	case authTranscoder:
 		return "a transcoder, by its signature"
-	case whoToken:
+	case authToken:
 		return "whoever holds the token"
 	default:
-		return "anyone"
+		return "Public"
 	}
 }
 
 // security returns the ways to say who asks; one that is empty says that nobody has to.
-func (w Who) security() []map[string][]string {
-	scheme, known := map[whoKind]string{
-		whoOptional: "session", whoSession: "session", whoWorker: "workerSignature",
-		whoStripe: "stripeSignature", whoTranscoder: "transcoderSignature", whoToken: "playbackToken",
-	}[w.kind]
+func (a Auth) security() []map[string][]string {
+	scheme, known := map[authKind]string{
+		authOptional: "session", authSession: "session", authWorker: "workerSignature",
+		authStripe: "stripeSignature", authTranscoder: "transcoderSignature", authToken: "playbackToken",
+	}[a.kind]
 	list := []map[string][]string{}
 	if known {
 		list = append(list, map[string][]string{scheme: {}})
 	}
-	if w.kind == whoOptional {
+	if a.kind == authOptional {
 		list = append(list, map[string][]string{})
 	}
 	return list

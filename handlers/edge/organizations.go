@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -19,7 +18,7 @@ import (
 type OrganizationRoutes struct{}
 
 // organizationSlug is an organization's slug in the path.
-var organizationSlug = Param{Name: "slug", Kind: paramText, check: identity.MalformedSlug}
+var organizationSlug = Param{Name: "slug", Check: identity.MalformedSlug}
 
 // Routes implements [Resource].
 func (OrganizationRoutes) Routes(e *Edge) []Route {
@@ -32,67 +31,67 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 	routes := []Route{
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Who: withSession(founders...), Body: identity.CreateOrganization{}, Command: true,
-			Answers:  []Answer{single[wire.Organization](http.StatusCreated)},
-			Refusals: []*domain.Error{identity.ErrSlugTaken, identity.ErrMayNotFound}, Handle: e.createOrganization,
+			Auth: Session(founders...), Body: identity.CreateOrganization{}, Command: "organization.create",
+			Responses: []Response{Data[wire.Organization](http.StatusCreated)},
+			Errors:    []*domain.Error{identity.ErrSlugTaken, identity.ErrMayNotFound}, Handle: e.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
-			Notes: "The platform's owner sees all.", Who: withSession(),
-			Params:  pagedWith(textParam("search", 255), oneOfParam("sortBy", "createdAt", "name"), oneOfParam("sortOrder", "desc", "asc")),
-			Answers: []Answer{listOf[wire.Organization]()}, Handle: e.listOrganizations,
+			Notes: "The platform's owner sees all.", Auth: Session(),
+			Params:    PagedParams(TextParam("search", 255), ChoiceParam("sortBy", "createdAt", "name"), ChoiceParam("sortOrder", "desc", "asc")),
+			Responses: []Response{ListOf[wire.Organization]()}, Handle: e.listOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
-			Summary: "Say whether a new organization could have a slug", Who: withSession(), Params: []Param{organizationSlug},
-			Answers: []Answer{single[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
+			Summary: "Say whether a new organization could have a slug", Auth: Session(), Params: []Param{organizationSlug},
+			Responses: []Response{Data[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
-			Who: withSession(), Params: []Param{organizationSlug}, Answers: []Answer{single[wire.Organization](http.StatusOK)},
-			Refusals: notFound, Handle: e.getOrganizationBySlug,
+			Auth: Session(), Params: []Param{organizationSlug}, Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Errors: notFound, Handle: e.getOrganizationBySlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
-			Summary: "List the organizations that the caller is an active member of, with the role in each", Who: withSession(),
-			Answers: []Answer{single[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
+			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: Session(),
+			Responses: []Response{Data[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
-			Notes: "It shows what the public page shows.", Who: withSession(), Answers: []Answer{single[wire.Organization](http.StatusOK)},
-			Refusals: notFound, Handle: e.getOrganization,
+			Notes: "It shows what the public page shows.", Auth: Session(), Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Errors: notFound, Handle: e.getOrganization,
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Who: withSession(), Body: identity.UpdateOrganization{}, Command: true,
-			Answers:  []Answer{single[wire.Organization](http.StatusOK)},
-			Refusals: append([]*domain.Error{identity.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
+			Notes: "For owners and admins.", Auth: Session(), Body: identity.UpdateOrganization{}, Command: "organization.update",
+			Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Errors:    append([]*domain.Error{identity.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
-			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: managed, Handle: e.change("organization.delete", identity.DeleteOrganization{}),
+			Auth: Session(), Limit: LimitStrict, Command: "organization.delete", Responses: []Response{NoContent},
+			Errors: managed, Handle: SendForID(identity.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
 }
 
-func (e *Edge) createOrganization(c *gin.Context) error {
+func (e *Edge) createOrganization(c *Request) error {
 	var request identity.CreateOrganization
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return e.apply(c, "organization.create", newID(), request)
+	return c.Send(NewID(), request)
 }
 
-func (e *Edge) updateOrganization(c *gin.Context) error {
+func (e *Edge) updateOrganization(c *Request) error {
 	var request identity.UpdateOrganization
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return e.apply(c, "organization.update", paramsOf(c).uuid("id"), request)
+	return c.Send(c.UUID("id"), request)
 }
 
 // seesAll says that the actor looks after the whole platform.
@@ -100,54 +99,52 @@ func (a *Actor) seesAll() bool { return a.Role == string(identity.PlatformOwner)
 
 // getOrganization answers everybody who is signed in: what it shows is what the
 // organization's public page shows.
-func (e *Edge) getOrganization(c *gin.Context) error {
+func (e *Edge) getOrganization(c *Request) error {
 	o, err := postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
-FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, paramsOf(c).uuid("id")))
+FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, c.UUID("id")))
 	return answerOrganization(c, o, err)
 }
 
 // getOrganizationBySlug answers the same people with the same.
-func (e *Edge) getOrganizationBySlug(c *gin.Context) error {
+func (e *Edge) getOrganizationBySlug(c *Request) error {
 	o, err := e.organizationBySlug(c)
 	return answerOrganization(c, o, err)
 }
 
 // organizationBySlug reads the live organization whose slug is in the path, or
 // [pgx.ErrNoRows].
-func (e *Edge) organizationBySlug(c *gin.Context) (identity.Organization, error) {
+func (e *Edge) organizationBySlug(c *Request) (identity.Organization, error) {
 	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
-FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, paramsOf(c).text("slug")))
+FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, c.Text("slug")))
 }
 
-func answerOrganization(c *gin.Context, o identity.Organization, err error) error {
+func answerOrganization(c *Request, o identity.Organization, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return identity.ErrOrganizationNotFound
 	case err != nil:
 		return fmt.Errorf("read the organization: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationOf(o)})
-	return nil
+	return c.OK(wire.OrganizationOf(o))
 }
 
 // checkOrganizationSlug says whether a new organization could have a slug.
-func (e *Edge) checkOrganizationSlug(c *gin.Context) error {
-	slug := paramsOf(c).text("slug")
+func (e *Edge) checkOrganizationSlug(c *Request) error {
+	slug := c.Text("slug")
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken && !identity.ReservedSlug(slug)}})
-	return nil
+	return c.OK(wire.Availability{Available: !taken && !identity.ReservedSlug(slug)})
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.
-func (e *Edge) listOwnOrganizations(c *gin.Context) error {
+func (e *Edge) listOwnOrganizations(c *Request) error {
 	rows, err := e.cfg.Pool.Query(c, `
 SELECT o.id, o.name, o.slug, o.logo_url, m.role
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o.name, o.id`, mustActor(c).UserID)
+WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o.name, o.id`, c.Actor().UserID)
 	if err != nil {
 		return fmt.Errorf("list own organizations: %w", err)
 	}
@@ -155,8 +152,7 @@ WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o
 	if err != nil {
 		return fmt.Errorf("list own organizations: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: own})
-	return nil
+	return c.OK(own)
 }
 
 // organizationOrder are the orders that a list may be asked for.
@@ -167,9 +163,9 @@ var organizationOrder = map[string]string{
 
 // listOrganizations answers with one page of the caller's own organizations, never
 // with those of others; the platform's owner sees all.
-func (e *Edge) listOrganizations(c *gin.Context) error {
-	q := paramsOf(c)
-	page := q.paging()
+func (e *Edge) listOrganizations(c *Request) error {
+	q := c
+	page := q.Page()
 	// Whose own they are leads the way: what others have costs nothing.
 	const (
 		own = ` FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
@@ -178,16 +174,16 @@ WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL`
 		search = ` AND ($2 = '' OR strpos(lower(o.name), lower($2)) > 0 OR strpos(o.slug, lower($2)) > 0)`
 	)
 	where := own + search
-	if mustActor(c).seesAll() {
+	if c.Actor().seesAll() {
 		where = every + search
 	}
-	args := []any{mustActor(c).UserID, q.text("search")}
+	args := []any{c.Actor().UserID, q.Text("search")}
 	var total int64
 	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
 		return fmt.Errorf("count organizations: %w", err)
 	}
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+where+
-		` ORDER BY `+organizationOrder[q.text("sortBy")+" "+q.text("sortOrder")]+` LIMIT $3 OFFSET $4`, append(args, page.limit, page.offset())...)
+		` ORDER BY `+organizationOrder[q.Text("sortBy")+" "+q.Text("sortOrder")]+` LIMIT $3 OFFSET $4`, append(args, page.limit, page.offset())...)
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -16,38 +15,36 @@ import (
 // publicOrganizationRoutes are what everyone may know of an organization. They look
 // at no session, so that anything between us and the reader may keep the answers.
 func (e *Edge) publicOrganizationRoutes() []Route {
-	route := func(path, name, summary string, params []Param, answer Answer, show func(*gin.Context, identity.Organization) error) Route {
+	route := func(path, name, summary string, params []Param, answer Response, show func(*Request, identity.Organization) error) Route {
 		return Route{
 			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
-			Params: append([]Param{organizationSlug}, params...), Answers: []Answer{answer},
-			Refusals: []*domain.Error{identity.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
+			Params: append([]Param{organizationSlug}, params...), Responses: []Response{answer},
+			Errors: []*domain.Error{identity.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
 		}
 	}
 	return []Route{
-		route("", "getOrganizationBranding", "Read how an organization looks", nil, single[wire.Branding](http.StatusOK),
-			func(c *gin.Context, o identity.Organization) error {
-				c.JSON(http.StatusOK, wire.Single{Data: wire.BrandingOf(o.LogoURL)})
-				return nil
+		route("", "getOrganizationBranding", "Read how an organization looks", nil, Data[wire.Branding](http.StatusOK),
+			func(c *Request, o identity.Organization) error {
+				return c.OK(wire.BrandingOf(o.LogoURL))
 			}),
-		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, single[wire.OrganizationInfo](http.StatusOK),
-			func(c *gin.Context, o identity.Organization) error {
-				c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationInfoOf(o)})
-				return nil
+		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, Data[wire.OrganizationInfo](http.StatusOK),
+			func(c *Request, o identity.Organization) error {
+				return c.OK(wire.OrganizationInfoOf(o))
 			}),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
-			single[wire.OrganizationStats](http.StatusOK), e.showStats),
-		route("/creators", "listOrganizationCreators", "List who publishes in an organization", pagedWith(),
-			listOf[wire.OrganizationCreator](), e.showCreators),
-		route("/members", "listPublicMembers", "List an organization's members", pagedWith(optionalParam("role", memberRoles...)),
-			listOf[wire.PublicMember](), e.showMembers),
+			Data[wire.OrganizationStats](http.StatusOK), e.showStats),
+		route("/creators", "listOrganizationCreators", "List who publishes in an organization", PagedParams(),
+			ListOf[wire.OrganizationCreator](), e.showCreators),
+		route("/members", "listPublicMembers", "List an organization's members", PagedParams(OptionalChoiceParam("role", memberRoles...)),
+			ListOf[wire.PublicMember](), e.showMembers),
 	}
 }
 
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (e *Edge) showOrganization(show func(*gin.Context, identity.Organization) error) func(*gin.Context) error {
-	return func(c *gin.Context) error {
+func (e *Edge) showOrganization(show func(*Request, identity.Organization) error) func(*Request) error {
+	return func(c *Request) error {
 		o, err := e.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return identity.ErrOrganizationNotFound
@@ -66,7 +63,7 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 // publishers are the roles of members who publish.
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
-func (e *Edge) showStats(c *gin.Context, o identity.Organization) error {
+func (e *Edge) showStats(c *Request, o identity.Organization) error {
 	var s wire.OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
@@ -85,8 +82,7 @@ FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id WHERE `+publish
 	if err != nil {
 		return fmt.Errorf("count categories: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: s})
-	return nil
+	return c.OK(s)
 }
 
 // standing ranks members: who may do most comes first, and then who joined first.
@@ -109,8 +105,8 @@ func activeMembers(organizationID string) *where {
 
 // showCreators lists those members who may publish. They are counted one by one: of an
 // organization's members they are few.
-func (e *Edge) showCreators(c *gin.Context, o identity.Organization) error {
-	page := paramsOf(c).paging()
+func (e *Edge) showCreators(c *Request, o identity.Organization) error {
+	page := c.Page()
 	w := activeMembers(o.ID)
 	w.and(standing+" <= $", 3)
 	at, err := e.placeBy(c, listed{}, "", "", "", w, memberships, page)
@@ -144,8 +140,8 @@ WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	return nil
 }
 
-func (e *Edge) showMembers(c *gin.Context, o identity.Organization) error {
-	page, role := paramsOf(c).paging(), paramsOf(c).text("role")
+func (e *Edge) showMembers(c *Request, o identity.Organization) error {
+	page, role := c.Page(), c.Text("role")
 	total, err := e.total(c, listed{"members", o.ID, kind(role, "active")})
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain"
@@ -16,20 +15,21 @@ import (
 // Param declares a query parameter, or a path parameter that is not a UUID.
 type Param struct {
 	Name string
-	Kind paramKind
-	// Required parameters must be there. Path parameters always are.
-	Required bool
-	// Max is the most characters of a text.
-	Max int
-	// Values are what a choice may be; the first is taken when it is absent. "" among
-	// them stands for no choice.
-	Values []string
-	// Low, High and Fallback are the limits and the default of a number.
-	Low, High, Fallback int
 	// Doc says what it means.
 	Doc string
-	// check says what is wrong with a text, or "".
-	check func(string) string
+	// Required parameters must be present. Path parameters always are.
+	Required bool
+	// Check says what is wrong with a text, or "".
+	Check func(string) string
+
+	kind paramKind
+	// maxLength is the longest text, in characters; 0 for no limit.
+	maxLength int
+	// values are what a choice may be; the first is the default. "" among them stands
+	// for no choice.
+	values []string
+	// min, max and fallback are the limits and the default of a number.
+	min, max, fallback int
 }
 
 type paramKind int
@@ -38,38 +38,45 @@ const (
 	paramText paramKind = iota
 	paramChoice
 	paramUUID
-	paramNumber
-	paramFlag
+	paramInt
+	paramBool
 )
 
-func textParam(name string, most int) Param { return Param{Name: name, Kind: paramText, Max: most} }
-func uuidParam(name string) Param           { return Param{Name: name, Kind: paramUUID} }
-func flagParam(name string) Param           { return Param{Name: name, Kind: paramFlag} }
-
-// numberParam is a whole number from low to high; absent is fallback.
-func numberParam(name string, low, high, fallback int) Param {
-	return Param{Name: name, Kind: paramNumber, Low: low, High: high, Fallback: fallback}
+// TextParam is a text of at most maxLength characters; 0 is no limit.
+func TextParam(name string, maxLength int) Param {
+	return Param{Name: name, kind: paramText, maxLength: maxLength}
 }
 
-// oneOfParam is one of values; absent is the first.
-func oneOfParam(name string, values ...string) Param {
-	return Param{Name: name, Kind: paramChoice, Values: values}
+// UUIDParam is a UUID in its usual form of 36 characters.
+func UUIDParam(name string) Param { return Param{Name: name, kind: paramUUID} }
+
+// BoolParam is true or false.
+func BoolParam(name string) Param { return Param{Name: name, kind: paramBool} }
+
+// IntParam is a whole number from min to max; absent is fallback.
+func IntParam(name string, low, high, fallback int) Param {
+	return Param{Name: name, kind: paramInt, min: low, max: high, fallback: fallback}
 }
 
-// optionalParam is one of values, or absent.
-func optionalParam(name string, values ...string) Param {
-	return oneOfParam(name, append([]string{""}, values...)...)
+// ChoiceParam is one of values; absent is the first.
+func ChoiceParam(name string, values ...string) Param {
+	return Param{Name: name, kind: paramChoice, values: values}
 }
 
-// pagedWith are page (1–1000, default 1) and limit (1–100, default 20), and more.
-func pagedWith(more ...Param) []Param {
-	return append([]Param{numberParam("page", 1, maxPage, 1), numberParam("limit", 1, maxLimit, defaultLimit)}, more...)
+// OptionalChoiceParam is one of values, or absent.
+func OptionalChoiceParam(name string, values ...string) Param {
+	return ChoiceParam(name, append([]string{""}, values...)...)
 }
 
-// required makes a parameter one that must be there.
-func required(p Param) Param {
+// RequiredParam is a parameter that must be present.
+func RequiredParam(p Param) Param {
 	p.Required = true
 	return p
+}
+
+// PagedParams are page (1–1000, default 1) and limit (1–100, default 20), and more.
+func PagedParams(more ...Param) []Param {
+	return append([]Param{IntParam("page", 1, maxPage, 1), IntParam("limit", 1, maxLimit, defaultPageSize)}, more...)
 }
 
 // paging is a request for one page of a list.
@@ -80,81 +87,72 @@ type paging struct {
 func (p paging) offset() int { return (p.page - 1) * p.limit }
 
 const (
-	maxPage      = 1000
-	maxLimit     = 100
-	defaultLimit = 20
+	maxPage         = 1000
+	maxLimit        = 100
+	defaultPageSize = 20
 )
 
-// params are the parameters of a request, as its route declares them and already
-// checked. Asking for one that is not declared, or as another kind, panics.
-type params map[string]any
+// Text returns a text or a choice. Asking for a parameter that the route does not
+// declare, or as another type, panics.
+func (r *Request) Text(name string) string { return r.params[name].(string) }
 
-const paramsKey = "params"
+// UUID returns a UUID in lower case, "" when it is absent.
+func (r *Request) UUID(name string) string { return r.params[name].(string) }
 
-// paramsOf returns the request's parameters.
-func paramsOf(c *gin.Context) params { return c.MustGet(paramsKey).(params) }
+// Int returns a whole number.
+func (r *Request) Int(name string) int { return r.params[name].(int) }
 
-func (p params) text(name string) string { return p[name].(string) }
-func (p params) uuid(name string) string { return p[name].(string) }
-func (p params) number(name string) int  { return p[name].(int) }
+// Bool returns a parameter that is true or false, nil when it is absent.
+func (r *Request) Bool(name string) *bool { return r.params[name].(*bool) }
 
-// flag returns a parameter that is true or false, nil when it is absent.
-func (p params) flag(name string) *bool { return p[name].(*bool) }
+// Page returns which page of a list is requested.
+func (r *Request) Page() paging { return paging{page: r.Int("page"), limit: r.Int("limit")} }
 
-func (p params) paging() paging { return paging{page: p.number("page"), limit: p.number("limit")} }
-
-// readParams reads and checks declared parameters before the handler runs. All that
-// is wrong is refused at once; a parameter given twice is wrong whatever it says.
-// Path parameters that are not declared are UUIDs.
-func (e *Edge) readParams(declared []Param) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		var bad []domain.Field
-		values := params{}
-		query := c.Request.URL.Query()
-		for _, path := range c.Params {
-			if !slices.ContainsFunc(declared, func(p Param) bool { return p.Name == path.Key }) {
-				values.read(uuidParam(path.Key), path.Value, &bad)
-			}
+// readParams reads and checks the declared parameters. All that is wrong is reported at
+// once; a parameter given twice is wrong whatever it says. Path parameters that are not
+// declared are UUIDs.
+func (r *Request) readParams() error {
+	var invalid []domain.Field
+	r.params = map[string]any{}
+	query := r.Context.Request.URL.Query()
+	for _, path := range r.Params {
+		if !slices.ContainsFunc(r.route.Params, func(p Param) bool { return p.Name == path.Key }) {
+			r.readParam(UUIDParam(path.Key), path.Value, &invalid)
 		}
-		for _, p := range declared {
-			if v, inPath := c.Params.Get(p.Name); inPath {
-				values.read(required(p), v, &bad)
-				continue
-			}
-			if len(query[p.Name]) > 1 {
-				bad = append(bad, domain.Field{Path: p.Name, Message: "must be given once"})
-			}
-			values.read(p, query.Get(p.Name), &bad)
-		}
-		if len(bad) > 0 {
-			e.refuse(c, domain.BadFields(bad))
-			return
-		}
-		c.Set(paramsKey, values)
 	}
+	for _, p := range r.route.Params {
+		if v, inPath := r.Params.Get(p.Name); inPath {
+			r.readParam(RequiredParam(p), v, &invalid)
+			continue
+		}
+		if len(query[p.Name]) > 1 {
+			invalid = append(invalid, domain.Field{Path: p.Name, Message: "must be given once"})
+		}
+		r.readParam(p, query.Get(p.Name), &invalid)
+	}
+	return domain.BadFields(invalid)
 }
 
-// read reads one parameter.
-func (p params) read(d Param, v string, bad *[]domain.Field) {
-	value, message := d.parse(v)
-	if v == "" && d.Required {
+func (r *Request) readParam(p Param, v string, invalid *[]domain.Field) {
+	value, message := p.parse(v)
+	if v == "" && p.Required {
 		message = "is required"
 	}
 	if message != "" {
-		*bad = append(*bad, domain.Field{Path: d.Name, Message: message})
+		*invalid = append(*invalid, domain.Field{Path: p.Name, Message: message})
 	}
-	p[d.Name] = value
+	r.params[p.Name] = value
 }
 
 // parse returns a parameter's value, and what is wrong with it.
-func (d Param) parse(v string) (any, string) {
-	switch d.Kind {
+func (p Param) parse(v string) (any, string) {
+	switch p.kind {
 	case paramChoice:
 		if v == "" {
-			return d.Values[0], ""
+			return p.values[0], ""
 		}
-		if !slices.Contains(d.Values, v) {
-			return d.Values[0], "must be one of " + strings.Trim(strings.Join(d.Values, ", "), ", ")
+		if !slices.Contains(p.values, v) {
+			return p.values[0], "must be one of " + strings.Trim(strings.Join(p.values, ", "), ", ")
 		}
 		return v, ""
 	case paramUUID:
@@ -166,23 +164,23 @@ func (d Param) parse(v string) (any, string) {
 			return "", "must be a UUID"
 		}
 		return id.String(), ""
-	case paramNumber:
+	case paramInt:
 		if v == "" {
-			return d.Fallback, ""
+			return p.fallback, ""
 		}
 		n, err := strconv.Atoi(v)
-		if err != nil || n < d.Low || n > d.High {
-			return d.Fallback, fmt.Sprintf("must be a whole number from %d to %d", d.Low, d.High)
+		if err != nil || n < p.min || n > p.max {
+			return p.fallback, fmt.Sprintf("must be a whole number from %d to %d", p.min, p.max)
 		}
 		return n, ""
-	case paramFlag:
-		return parseFlag(v)
+	case paramBool:
+		return parseBool(v)
 	default:
-		return v, d.badText(v)
+		return v, p.checkText(v)
 	}
 }
 
-func parseFlag(v string) (any, string) {
+func parseBool(v string) (any, string) {
 	switch v {
 	case "":
 		return (*bool)(nil), ""
@@ -194,15 +192,15 @@ func parseFlag(v string) (any, string) {
 	}
 }
 
-func (d Param) badText(v string) string {
+func (p Param) checkText(v string) string {
 	if message := strict.BadText(v); message != "" {
 		return message
 	}
-	if d.Max > 0 && len([]rune(v)) > d.Max {
-		return fmt.Sprintf("must have at most %d characters", d.Max)
+	if p.maxLength > 0 && len([]rune(v)) > p.maxLength {
+		return fmt.Sprintf("must have at most %d characters", p.maxLength)
 	}
-	if d.check != nil && v != "" {
-		return d.check(v)
+	if p.Check != nil && v != "" {
+		return p.Check(v)
 	}
 	return ""
 }

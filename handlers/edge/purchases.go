@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -22,17 +21,17 @@ func (PurchaseRoutes) Routes(e *Edge) []Route {
 	return []Route{
 		{
 			Method: "GET", Path: "/purchases", Name: "listPurchases", Summary: "List what the caller has bought, the newest first",
-			Who: withSession(), Params: pagedWith(
-				optionalParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
+			Auth: Session(), Params: PagedParams(
+				OptionalChoiceParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
 					string(purchase.Refunded), string(purchase.Failed)),
-				uuidParam("contentId"),
+				UUIDParam("contentId"),
 			),
-			Answers: []Answer{listOf[wire.Purchase]()}, Handle: e.listPurchases,
+			Responses: []Response{ListOf[wire.Purchase]()}, Handle: e.listPurchases,
 		},
 		{
 			Method: "GET", Path: "/purchases/:id", Name: "getPurchase", Summary: "Read one of the caller's purchases",
-			Who: withSession(), Answers: []Answer{single[wire.PurchaseDetail](http.StatusOK)},
-			Refusals: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: e.getPurchase,
+			Auth: Session(), Responses: []Response{Data[wire.PurchaseDetail](http.StatusOK)},
+			Errors: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: e.getPurchase,
 		},
 	}
 }
@@ -51,10 +50,10 @@ func purchaseFields(p *wire.Purchase) []any {
 }
 
 // listPurchases answers one page of the caller's purchases.
-func (e *Edge) listPurchases(c *gin.Context) error {
-	p := paramsOf(c)
-	page := p.paging()
-	items, total, err := e.purchases(c, mustActor(c).UserID, p.text("status"), p.uuid("contentId"), page)
+func (e *Edge) listPurchases(c *Request) error {
+	p := c
+	page := p.Page()
+	items, total, err := e.purchases(c, c.Actor().UserID, p.Text("status"), p.UUID("contentId"), page)
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ ORDER BY p.created_at DESC, p.id`
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
-func (e *Edge) getPurchase(c *gin.Context) error {
+func (e *Edge) getPurchase(c *Request) error {
 	var p wire.PurchaseDetail
 	fields := append(purchaseFields(&p.Purchase), &p.PlatformFeeCents, &p.OrganizationFeeCents, &p.CreatorPayoutCents,
 		&p.StripePaymentIntentID, &p.RefundedAt, &p.RefundAmountCents, &p.RefundReason, &p.StripeRefundID,
@@ -122,13 +121,12 @@ func (e *Edge) getPurchase(c *gin.Context) error {
 		p.stripe_payment_intent_id, p.refunded_at, p.refund_amount_cents, p.refund_reason, p.stripe_refund_id,
 		p.disputed_at, p.dispute_reason, p.updated_at
 		FROM purchases p JOIN content c ON c.id = p.content_id WHERE p.id = $1 AND p.customer_id = $2`,
-		paramsOf(c).uuid("id"), mustActor(c).UserID).Scan(fields...)
+		c.UUID("id"), c.Actor().UserID).Scan(fields...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return purchase.ErrPurchaseNotFound
 	}
 	if err != nil {
 		return fmt.Errorf("read purchase: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: p})
-	return nil
+	return c.OK(p)
 }

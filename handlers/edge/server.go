@@ -36,7 +36,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.H
 		Handler:           handler,
 		ReadHeaderTimeout: cmp.Or(s.Headers, 5*time.Second),
 		ReadTimeout:       cmp.Or(s.Request, 30*time.Second),
-		WriteTimeout:      cmp.Or(s.Answer, answerWithin),
+		WriteTimeout:      cmp.Or(s.Answer, answerTimeout),
 		IdleTimeout:       cmp.Or(s.Idle, 60*time.Second),
 		MaxHeaderBytes:    maxHeader,
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -18,39 +17,39 @@ var errNoOperation = domain.Missing("COMMAND_NOT_FOUND", "Command")
 func (e *Edge) serviceRoutes() []Route {
 	return []Route{
 		{
-			Method: "GET", Path: "/health", Name: "getHealth", Summary: "Say whether everything works", Limit: limitNone,
-			Answers: []Answer{
+			Method: "GET", Path: "/health", Name: "getHealth", Summary: "Say whether everything works", Limit: LimitNone,
+			Responses: []Response{
 				{Status: http.StatusOK, Body: wire.Health{}},
-				{Status: http.StatusServiceUnavailable, Body: wire.Health{}, What: "A part cannot be reached"},
+				{Status: http.StatusServiceUnavailable, Body: wire.Health{}, Doc: "A part cannot be reached"},
 			},
 			Handle: e.answerHealth,
 		},
 		{
 			Method: "GET", Path: "/openapi.json", Name: "getDescription", Summary: "This description, as OpenAPI 3.1",
-			Answers: []Answer{
+			Responses: []Response{
 				{Status: http.StatusOK, Body: map[string]any{}},
-				{Status: http.StatusNotModified, What: "It is still the one that If-None-Match names"},
+				{Status: http.StatusNotModified, Doc: "It is still the one that If-None-Match names"},
 			},
 			Handle: e.serveDescription,
 		},
 		{
 			Method: "GET", Path: "/api/commands/:id", Name: "getOperation", Summary: "Say what became of one of the caller's commands",
-			Notes: "Operations are kept for seven days.", Who: withSession(),
-			Answers: []Answer{single[wire.Operation](http.StatusOK)}, Refusals: []*domain.Error{errNoOperation}, Handle: e.getOperation,
+			Notes: "Operations are kept for seven days.", Auth: Session(),
+			Responses: []Response{Data[wire.Operation](http.StatusOK)}, Errors: []*domain.Error{errNoOperation}, Handle: e.getOperation,
 		},
 	}
 }
 
 // getOperation answers with the state of one of the caller's own commands.
-func (e *Edge) getOperation(c *gin.Context) error {
+func (e *Edge) getOperation(r *Request) error {
 	var (
 		view     wire.Operation
 		response wire.OperationResponse
 		status   *int
 	)
-	err := e.cfg.Pool.QueryRow(c, `
+	err := e.cfg.Pool.QueryRow(r, `
 SELECT id, type, status, created_at, finished_at, response_status, response_body FROM commands WHERE id = $1 AND actor_id = $2`,
-		paramsOf(c).uuid("id"), mustActor(c).UserID).
+		r.UUID("id"), r.Actor().UserID).
 		Scan(&view.ID, &view.Type, &view.Status, &view.CreatedAt, &view.FinishedAt, &status, &response.Body)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return errNoOperation
@@ -62,6 +61,5 @@ SELECT id, type, status, created_at, finished_at, response_status, response_body
 		response.Status = *status
 		view.Response = &response
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: view})
-	return nil
+	return r.OK(view)
 }

@@ -119,26 +119,21 @@ func (e *Edge) sessionCookie(name, value string) *http.Cookie {
 	}
 }
 
-// signedIn is the middleware of routes that need a session and, when roles are
+// requireSession is the middleware of routes that need a session and, when roles are
 // named, one of these platform roles.
-func (e *Edge) signedIn(roles ...string) gin.HandlerFunc {
+func (e *Edge) requireSession(roles ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		a, err := e.actor(c)
 		switch {
 		case err != nil:
-			e.refuse(c, err)
+			e.writeError(c, err)
 		case a == nil:
-			e.refuse(c, errSignedOut)
+			e.writeError(c, ErrSignedOut)
 		case len(roles) > 0 && !slices.Contains(roles, a.Role):
-			e.refuse(c, errRole)
+			e.writeError(c, errRole)
 		}
 	}
 }
 
-// creators are the platform roles that may make content.
-var creators = []string{"creator", "admin"}
-
-// mustActor returns the actor of a route behind signedIn.
-func mustActor(c *gin.Context) *Actor {
-	return c.MustGet(actorKey).(*Actor)
-}
+// Creators are the platform roles that may create content.
+var Creators = []string{"creator", "admin"}

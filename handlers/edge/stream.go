@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -81,14 +80,14 @@ func (p played) ready() bool {
 
 // routes declares the stream and its playlists.
 func (s streams) routes() []Route {
-	playlist := func(path, name, summary string, handle func(*gin.Context), more ...Param) Route {
+	playlist := func(path, name, summary string, handle func(*Request), more ...Param) Route {
 		return Route{
 			Method: "GET", Path: "/api/access/content/:id/hls/" + path, Name: name, Summary: summary,
 			Notes: "Takes the token that the stream's address carries, and decides about access again. Refusals are plain text: " +
 				"403 for a token that is bad or over and for access that ended, 404 for a playlist that is not there.",
-			Who: withToken, Limit: limitStreaming, Params: append(more, tokenParam),
-			Answers: []Answer{{Status: http.StatusOK, Body: "", Type: hls.ContentType, What: "The playlist, for this viewer"}},
-			Handle: func(c *gin.Context) error {
+			Auth: PlaybackToken, Limit: LimitStreaming, Params: append(more, tokenParam),
+			Responses: []Response{{Status: http.StatusOK, Body: "", Type: hls.ContentType, Doc: "The playlist, for this viewer"}},
+			Handle: func(c *Request) error {
 				handle(c)
 				return nil
 			},
@@ -99,11 +98,11 @@ func (s streams) routes() []Route {
 			Method: "GET", Path: "/api/access/content/:id/stream", Name: "getStream", Summary: "Get what a player needs to play an item",
 			Notes: "The address opens the item for the caller and nothing else, as long as they may see it and their session lasts, until expiresAt. " +
 				"Written content has no addresses; its text is in the answer.",
-			Who: withSession(), Limit: limitStreaming,
-			Params:   []Param{numberParam("expirySeconds", minStream, maxStream, defaultStream)},
-			Answers:  []Answer{single[wire.Stream](http.StatusOK)},
-			Refusals: []*domain.Error{access.ErrContentNotFound, access.ErrDenied, access.ErrMediaNotReady, access.ErrSigning},
-			Handle:   s.stream,
+			Auth: Session(), Limit: LimitStreaming,
+			Params:    []Param{IntParam("expirySeconds", minStream, maxStream, defaultStream)},
+			Responses: []Response{Data[wire.Stream](http.StatusOK)},
+			Errors:    []*domain.Error{access.ErrContentNotFound, access.ErrDenied, access.ErrMediaNotReady, access.ErrSigning},
+			Handle:    s.stream,
 		},
 		playlist("master.m3u8", "getMasterPlaylist", "The renditions of an item", s.master),
 		playlist(":variant/index.m3u8", "getVariantPlaylist", "The segments of one rendition", s.variant, variantParam),
@@ -114,22 +113,21 @@ func (s streams) routes() []Route {
 // A text that cannot be a token or a variant gets the plain answer of one that is
 // wrong, so these have no limits here.
 var (
-	tokenParam   = Param{Name: "token", Kind: paramText, Doc: "the token of the stream's address"}
-	variantParam = Param{Name: "variant", Kind: paramText, Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
+	tokenParam   = Param{Name: "token", Doc: "the token of the stream's address"}
+	variantParam = Param{Name: "variant", Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
 )
 
 // stream answers with the address of an item's master playlist.
-func (s streams) stream(c *gin.Context) error {
-	life := time.Duration(paramsOf(c).number("expirySeconds")) * time.Second
-	answer, err := s.address(c, mustActor(c), paramsOf(c).uuid("id"), life)
+func (s streams) stream(c *Request) error {
+	life := time.Duration(c.Int("expirySeconds")) * time.Second
+	answer, err := s.address(c, c.Actor(), c.UUID("id"), life)
 	if errors.Is(err, access.ErrSigning) {
 		s.log(c, err)
 	}
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }
 
 func (s streams) address(ctx context.Context, actor *Actor, contentID string, life time.Duration) (wire.Stream, error) {
@@ -175,7 +173,7 @@ func (s streams) proxy(contentID, playlist, text string) string {
 }
 
 // master serves the master playlist, its renditions pointing back here.
-func (s streams) master(c *gin.Context) {
+func (s streams) master(c *Request) {
 	s.playlist(c, "", func(p play, text string) (string, error) {
 		return hls.Master(text, func(variant string) (string, error) {
 			return s.proxy(p.claims.ContentID, hls.VariantPlaylist(variant), p.token), nil
@@ -184,8 +182,8 @@ func (s streams) master(c *gin.Context) {
 }
 
 // variant serves the playlist of one rendition, its segments pointing to the store.
-func (s streams) variant(c *gin.Context) {
-	variant := paramsOf(c).text("variant")
+func (s streams) variant(c *Request) {
+	variant := c.Text("variant")
 	if !hls.IsVariant(variant) {
 		s.fail(c, http.StatusNotFound, "playlist not found")
 		return
@@ -194,9 +192,9 @@ func (s streams) variant(c *gin.Context) {
 }
 
 // preview serves the playlist of the preview.
-func (s streams) preview(c *gin.Context) { s.media(c, hls.PreviewPlaylist) }
+func (s streams) preview(c *Request) { s.media(c, hls.PreviewPlaylist) }
 
-func (s streams) media(c *gin.Context, playlist string) {
+func (s streams) media(c *Request, playlist string) {
 	s.playlist(c, playlist, func(p play, text string) (string, error) {
 		folder := path.Dir(p.key)
 		return hls.Media(text, func(name string) (string, error) {
@@ -219,7 +217,7 @@ type play struct {
 // access, reads what the transcoder wrote, and lets rewrite make it the viewer's.
 // name is the playlist's path from the master's folder, empty for the master.
 // Players show no error bodies; they are plain text.
-func (s streams) playlist(c *gin.Context, name string, rewrite func(p play, text string) (string, error)) {
+func (s streams) playlist(c *Request, name string, rewrite func(p play, text string) (string, error)) {
 	p, err := s.admit(c, name)
 	var written []byte
 	if err == nil {
@@ -259,10 +257,10 @@ var errNoAdmission = errors.New("no access")
 // token for other media than the item has now, for another item, or of a session that
 // is over, is a bad one: errNoAdmission. Media that cannot be played is as good as
 // none: s3.ErrNotFound.
-func (s streams) admit(c *gin.Context, name string) (play, error) {
-	now, text := s.edge.cfg.Now(), paramsOf(c).text("token")
+func (s streams) admit(c *Request, name string) (play, error) {
+	now, text := s.edge.cfg.Now(), c.Text("token")
 	claims, err := s.tokens.Open(text, now)
-	if err != nil || claims.ContentID != paramsOf(c).uuid("id") {
+	if err != nil || claims.ContentID != c.UUID("id") {
 		return play{}, errNoAdmission
 	}
 	var m played
@@ -285,15 +283,15 @@ func (s streams) admit(c *gin.Context, name string) (play, error) {
 	return play{claims: claims, token: text, key: key, life: max(claims.Left(now), minAddress)}, nil
 }
 
-func (s streams) log(c *gin.Context, err error) {
+func (s streams) log(c *Request, err error) {
 	s.edge.cfg.Log.WarnContext(c, "stream not served", "route", c.FullPath(), "content", c.Param("id"),
-		"request", c.GetString(requestIDKey), "error", err)
+		"request", c.ID(), "error", err)
 }
 
-func (s streams) fail(c *gin.Context, status int, text string) {
+func (s streams) fail(c *Request, status int, text string) {
 	noStore(c)
 	c.Data(status, "text/plain; charset=utf-8", []byte(text+"\n"))
 	c.Abort()
 }
 
-func noStore(c *gin.Context) { c.Header("Cache-Control", "private, no-store") }
+func noStore(c *Request) { c.Header("Cache-Control", "private, no-store") }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -27,13 +26,13 @@ var tenantRefusals = []*domain.Error{identity.ErrNotMember, identity.ErrOrganiza
 // belongs to it and, with manage, manages it. The platform's owner always does. It is
 // read with the user's place in it as they are now: who was removed a moment ago is
 // refused.
-func (e *Edge) pathTenant(c *gin.Context, manage bool) (tenant, error) {
-	actor := mustActor(c)
+func (e *Edge) pathTenant(c *Request, manage bool) (tenant, error) {
+	actor := c.Actor()
 	t := tenant{authority: identity.Authority{UserID: actor.UserID, Platform: identity.Role(actor.Role)}}
 	var err error
 	t.organization, err = postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`, COALESCE(m.role, '')
 FROM organizations o LEFT JOIN organization_memberships m ON m.organization_id = o.id AND m.user_id = $2 AND m.status = 'active'
-WHERE o.id = $1`, paramsOf(c).uuid("id"), actor.UserID), &t.authority.Member)
+WHERE o.id = $1`, c.UUID("id"), actor.UserID), &t.authority.Member)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return tenant{}, fmt.Errorf("read the organization: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
@@ -39,21 +38,21 @@ var callbackSpace = uuid.MustParse("e2f8b0de-51a5-5d33-9a0c-0d1f0a2ab6c4")
 func (t TranscodingRoutes) Routes(e *Edge) []Route {
 	return append(t.internalRoutes(e),
 		Route{
-			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Summary: "Take a transcoder's report",
+			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Sends: []string{"media.record_progress", "media.record_result", "media.record_failure"}, Summary: "Take a transcoder's report",
 			Notes: "Not enveloped. 200 says that the report needs not be sent again: it is recorded for good, or it is nothing that could be; error then says why.",
-			Who:   signedTranscoder, Limit: limitWebhook, Body: media.Callback{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
-			Refusals: []*domain.Error{errBodyTooLarge, errUnavailable}, Handle: func(c *gin.Context) error { return t.callback(e, c) },
+			Auth:  TranscoderSignature, Limit: LimitWebhook, Body: media.Callback{}, Responses: []Response{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
+			Errors: []*domain.Error{ErrBodyTooLarge, ErrUnavailable}, Handle: func(c *Request) error { return t.callback(e, c) },
 		},
 		Route{
 			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
-			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{single[wire.TranscodingAsked](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
-			Handle:   e.change("media.retry", media.Retry{}),
+			Auth: Session(), Limit: LimitStrict, Command: "media.retry", Responses: []Response{Data[wire.TranscodingAsked](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
+			Handle: SendForID(media.Retry{}),
 		},
 		Route{
 			Method: "GET", Path: "/api/transcoding/status/:id", Name: "getTranscodingStatus", Summary: "Say how far an item is",
-			Who: withSession(), Answers: []Answer{single[wire.TranscodingStatus](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: e.getTranscodingStatus,
+			Auth: Session(), Responses: []Response{Data[wire.TranscodingStatus](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: e.getTranscodingStatus,
 		},
 	)
 }
@@ -61,8 +60,8 @@ func (t TranscodingRoutes) Routes(e *Edge) []Route {
 // callback takes what a transcoder reports. It answers 200 when the report is
 // recorded for good, or can never be: an unknown job, a body that is no report. It
 // answers 5xx when the report should be sent again.
-func (t TranscodingRoutes) callback(e *Edge, c *gin.Context) error {
-	body, err := readBody(c, maxCallbackBytes)
+func (t TranscodingRoutes) callback(e *Edge, c *Request) error {
+	body, err := c.ReadBody(maxCallbackBytes)
 	if err == nil {
 		err = media.Verify(t.Secrets, c.GetHeader(media.SignatureHeader), c.GetHeader(media.TimestampHeader), body, e.cfg.Now())
 	}
@@ -83,7 +82,7 @@ func (t TranscodingRoutes) callback(e *Edge, c *gin.Context) error {
 }
 
 // record applies a report. A report on a job that no item has is nothing to apply.
-func (e *Edge) record(c *gin.Context, report media.Callback, body []byte) error {
+func (e *Edge) record(c *Request, report media.Callback, body []byte) error {
 	item, found, err := postgres.FindByJob(c, e.cfg.Pool, report.JobID)
 	if err != nil {
 		return err
@@ -97,7 +96,7 @@ func (e *Edge) record(c *gin.Context, report media.Callback, body []byte) error 
 		return err
 	}
 	// Accepted means that the row is committed: the report cannot get lost.
-	reply, accepted, err := e.outcome(c, cmd)
+	reply, accepted, err := c.Outcome(cmd)
 	if err == nil && !accepted && reply.Status >= http.StatusInternalServerError {
 		err = fmt.Errorf("the report on job %s was answered with %d", report.JobID, reply.Status)
 	}
@@ -135,7 +134,7 @@ func callbackError(err error) error {
 
 // callbackCommand turns a report into a command. Its id follows from job and body,
 // so a report that is delivered twice is one command.
-func callbackCommand(e *Edge, c *gin.Context, report media.Callback, mediaID string, body []byte) (events.Command, error) {
+func callbackCommand(e *Edge, c *Request, report media.Callback, mediaID string, body []byte) (events.Command, error) {
 	var typ string
 	var payload any
 	switch {
@@ -156,21 +155,20 @@ func callbackCommand(e *Edge, c *gin.Context, report media.Callback, mediaID str
 	return events.Command{
 		ID: uuid.NewSHA1(callbackSpace, append([]byte(report.JobID+"\x00"), hash[:]...)).String(), Type: typ,
 		ActorID: media.ActorTranscoder, AggregateID: mediaID, Payload: encoded,
-		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.GetString(requestIDKey), TraceParent: bus.TraceParent(c.Request.Context()),
+		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.ID(), TraceParent: bus.TraceParent(c.Request.Context()),
 	}, nil
 }
 
 // getTranscodingStatus tells the owner how far an item is.
-func (e *Edge) getTranscodingStatus(c *gin.Context) error {
-	item, found, err := postgres.Find(c, e.cfg.Pool, paramsOf(c).uuid("id"))
+func (e *Edge) getTranscodingStatus(c *Request) error {
+	item, found, err := postgres.Find(c, e.cfg.Pool, c.UUID("id"))
 	switch {
 	case err != nil:
 		return err
 	case !found || item.DeletedAt != nil:
 		return media.ErrTranscodingNotFound
-	case item.CreatorID != mustActor(c).UserID:
+	case item.CreatorID != c.Actor().UserID:
 		return media.ErrNotOwner
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.TranscodingStatusOf(item)})
-	return nil
+	return c.OK(wire.TranscodingStatusOf(item))
 }

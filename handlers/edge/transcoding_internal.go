@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 
 	"github.com/codex-platform/codex/domain"
@@ -30,30 +29,30 @@ func (t TranscodingRoutes) internalRoutes(e *Edge) []Route {
 		{
 			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
 			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
-			Who:   signedWorker, Body: media.Transcode{}, Command: true, Answers: []Answer{single[wire.TranscodingAsked](http.StatusOK)},
-			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.dispatchTranscoding,
+			Auth:  WorkerSignature, Body: media.Transcode{}, Command: "media.transcode", Responses: []Response{Data[wire.TranscodingAsked](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.dispatchTranscoding,
 		},
 		{
-			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Summary: "Stand in for an external transcoder",
+			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{"media.record_result"}, Summary: "Stand in for an external transcoder",
 			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
-			Who:   anyone, Body: mockJob{}, Answers: []Answer{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
-			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.mockTranscoder,
+			Auth:  Public, Body: mockJob{}, Responses: []Response{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.mockTranscoder,
 		},
 		{
 			Method: "GET", Path: "/internal/orphan-cleanup/status", Name: "getOrphanCleanup", Summary: "Say when objects without an item were last looked for",
-			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
+			Auth: WorkerSignature, Responses: []Response{Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *Request) error {
 				return answerWorker(c, t.Orphans.Status)
 			},
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/trigger", Name: "runOrphanCleanup", Summary: "Look for objects without an item now, and remove them",
 			Notes: "The run ends when the answer is due; one that is not complete is continued by the next.",
-			Who:   signedWorker, Answers: []Answer{single[wire.OrphanRun](http.StatusOK)}, Refusals: []*domain.Error{errUnavailable},
-			Handle: func(c *gin.Context) error { return answerWorker(c, t.Orphans.Trigger) },
+			Auth:  WorkerSignature, Responses: []Response{Data[wire.OrphanRun](http.StatusOK)}, Errors: []*domain.Error{ErrUnavailable},
+			Handle: func(c *Request) error { return answerWorker(c, t.Orphans.Trigger) },
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/schedule", Name: "scheduleOrphanCleanup", Summary: "Ask for a run soon",
-			Who: signedWorker, Answers: []Answer{single[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *gin.Context) error {
+			Auth: WorkerSignature, Responses: []Response{Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *Request) error {
 				return answerWorker(c, t.Orphans.Schedule)
 			},
 		},
@@ -61,28 +60,27 @@ func (t TranscodingRoutes) internalRoutes(e *Edge) []Route {
 }
 
 // answerWorker answers a signed request that has no input.
-func answerWorker[T any](c *gin.Context, ask func(context.Context) (T, error)) error {
-	if err := noBody(c); err != nil {
+func answerWorker[T any](c *Request, ask func(context.Context) (T, error)) error {
+	if err := c.NoBody(); err != nil {
 		return err
 	}
 	answer, err := ask(c)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: answer})
-	return nil
+	return c.OK(answer)
 }
 
-func (e *Edge) dispatchTranscoding(c *gin.Context) error {
+func (e *Edge) dispatchTranscoding(c *Request) error {
 	var request media.Transcode
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := e.command(c, "media.transcode", media.ActorSystem, paramsOf(c).uuid("id"), request)
+	cmd, err := c.NewCommand("media.transcode", media.ActorSystem, c.UUID("id"), request)
 	if err != nil {
 		return err
 	}
-	return e.answer(c, cmd)
+	return c.SendCommand(cmd)
 }
 
 // mockJob is a job as an external transcoder is given it. Only the item counts: the
@@ -104,9 +102,9 @@ type mockInput struct {
 func (m mockJob) Validate() []domain.Field { return domain.Check(m) }
 
 // mockTranscoder reports on the item's current job as a transcoder would.
-func (e *Edge) mockTranscoder(c *gin.Context) error {
+func (e *Edge) mockTranscoder(c *Request) error {
 	var request mockJob
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	item, found, err := postgres.Find(c, e.cfg.Pool, request.Input.MediaID)

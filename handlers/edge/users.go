@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -28,70 +27,69 @@ type users struct{ accounts }
 // Routes implements [Resource].
 func (r UserRoutes) Routes(e *Edge) []Route {
 	u := &users{accounts{Edge: e, committed: r.Committed}}
-	profile, preferences := []Answer{single[wire.Profile](http.StatusOK)}, []Answer{single[wire.Preferences](http.StatusOK)}
+	profile, preferences := []Response{Data[wire.Profile](http.StatusOK)}, []Response{Data[wire.Preferences](http.StatusOK)}
 	return []Route{
 		{
 			Method: "GET", Path: "/api/user/profile", Name: "getProfile", Summary: "Read the caller's profile",
-			Who: withSession(), Answers: profile, Refusals: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getProfile,
+			Auth: Session(), Responses: profile, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getProfile,
 		},
 		{
 			Method: "PATCH", Path: "/api/user/profile", Name: "updateProfile", Summary: "Change the fields that are given",
 			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
 				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
-			Who: withSession(), Body: identity.UpdateProfile{}, Keyed: true, Answers: profile,
-			Refusals: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: u.updateProfile,
+			Auth: Session(), Body: identity.UpdateProfile{}, Idempotent: true, Responses: profile,
+			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: u.updateProfile,
 		},
 		{
 			Method: "POST", Path: "/api/auth/update-user", Name: "updateUser", Summary: "Change the account's name or image",
-			Who: withSession(), Body: identity.UpdateUser{}, Keyed: true, Answers: []Answer{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: u.updateUser,
+			Auth: Session(), Body: identity.UpdateUser{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: u.updateUser,
 		},
 		{
 			Method: "POST", Path: "/api/user/upgrade-to-creator", Name: "upgradeToCreator", Summary: "Become a creator",
-			Who: withSession(), Limit: limitStrict, Body: identity.BecomeCreator{}, Keyed: true, Answers: profile,
-			Refusals: []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator}, Handle: u.becomeCreator,
+			Auth: Session(), Limit: LimitStrict, Body: identity.BecomeCreator{}, Idempotent: true, Responses: profile,
+			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator}, Handle: u.becomeCreator,
 		},
 		{
 			Method: "GET", Path: "/api/user/notification-preferences", Name: "getNotificationPreferences", Summary: "Read which mails the caller gets",
-			Who: withSession(), Answers: preferences, Refusals: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getPreferences,
+			Auth: Session(), Responses: preferences, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getPreferences,
 		},
 		{
 			Method: "PUT", Path: "/api/user/notification-preferences", Name: "setNotificationPreferences", Summary: "Choose which mails to get",
 			Notes: "What is absent stays as it is. Transactional mails cannot be switched off.",
-			Who:   withSession(), Body: identity.SetPreferences{}, Command: true, Answers: preferences, Handle: u.setPreferences,
+			Auth:  Session(), Body: identity.SetPreferences{}, Command: "user.set_preferences", Responses: preferences, Handle: u.setPreferences,
 		},
 		{
 			Method: "DELETE", Path: "/api/user/account", Name: "deleteAccount", Summary: "Delete the caller's account and everything personal with it",
 			Notes: "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
-			Who:   withSession(), Limit: limitStrict, Body: identity.DeleteAccount{}, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: u.deleteAccount,
+			Auth:  Session(), Limit: LimitStrict, Body: identity.DeleteAccount{}, Command: "user.delete", Responses: []Response{NoContent},
+			Errors: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: u.deleteAccount,
 		},
 	}
 }
 
 // self returns the caller's account.
-func (u *users) self(c *gin.Context) (identity.User, error) {
-	user, found, err := postgres.UserByID(c, u.cfg.Pool, mustActor(c).UserID, false)
+func (u *users) self(c *Request) (identity.User, error) {
+	user, found, err := postgres.UserByID(c, u.cfg.Pool, c.Actor().UserID, false)
 	if err == nil && !found {
 		err = identity.ErrUserNotFound
 	}
 	return user, err
 }
 
-func (u *users) getProfile(c *gin.Context) error {
+func (u *users) getProfile(c *Request) error {
 	user, err := u.self(c)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.ProfileOf(user)})
-	return nil
+	return c.OK(wire.ProfileOf(user))
 }
 
-func (u *users) updateProfile(c *gin.Context) error {
+func (u *users) updateProfile(c *Request) error {
 	var request identity.UpdateProfile
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.update_profile", actor: mustActor(c).UserID, request: request}, func() (change, error) {
+	return u.once(c, keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request}, func() (change, error) {
 		if err := u.limitChanges(c, request); err != nil {
 			return nil, err
 		}
@@ -111,7 +109,7 @@ func (u *users) updateProfile(c *gin.Context) error {
 
 // limitChanges counts a request that would write to an address, for that address and
 // for who asks.
-func (u *users) limitChanges(c *gin.Context, request identity.UpdateProfile) error {
+func (u *users) limitChanges(c *Request, request identity.UpdateProfile) error {
 	if !request.Email.Set {
 		return nil
 	}
@@ -144,12 +142,12 @@ func (u *users) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, n
 		return err
 	}
 	token := newToken()
-	v := identity.NewVerification(newID(), identity.MoveEmail, user.ID, *user.PendingEmail, token, u.now())
-	proof, err := identity.ChangeEmailMail(newID(), v, identity.VerificationLink(u.cfg.PublicURL, token, ""))
+	v := identity.NewVerification(NewID(), identity.MoveEmail, user.ID, *user.PendingEmail, token, u.now())
+	proof, err := identity.ChangeEmailMail(NewID(), v, identity.VerificationLink(u.cfg.PublicURL, token, ""))
 	if err != nil {
 		return err
 	}
-	notice, err := identity.EmailChangingMail(newID(), user, v)
+	notice, err := identity.EmailChangingMail(NewID(), user, v)
 	if err != nil {
 		return err
 	}
@@ -158,8 +156,8 @@ func (u *users) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, n
 
 // changed returns the change that decide makes to the caller's account; its answer is
 // the profile.
-func (u *users) changed(c *gin.Context, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error)) change {
-	id := mustActor(c).UserID
+func (u *users) changed(c *Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error)) change {
+	id := c.Actor().UserID
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 		user, found, err := postgres.UserByID(ctx, tx, id, true)
 		if err == nil && !found {
@@ -176,12 +174,12 @@ func (u *users) changed(c *gin.Context, decide func(context.Context, pgx.Tx, ide
 	}
 }
 
-func (u *users) updateUser(c *gin.Context) error {
+func (u *users) updateUser(c *Request) error {
 	var request identity.UpdateUser
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.update_user", actor: mustActor(c).UserID, request: request}, func() (change, error) {
+	return u.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
 		run := u.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			next, happened := user.UpdateUser(request, u.now())
 			return next, happened, nil
@@ -194,12 +192,12 @@ func (u *users) updateUser(c *gin.Context) error {
 	})
 }
 
-func (u *users) becomeCreator(c *gin.Context) error {
+func (u *users) becomeCreator(c *Request) error {
 	var request identity.BecomeCreator
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.become_creator", actor: mustActor(c).UserID, request: request}, func() (change, error) {
+	return u.once(c, keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request}, func() (change, error) {
 		return u.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			taken, err := postgres.UsernameTaken(ctx, tx, request.Username, user.ID)
 			if err != nil {
@@ -210,40 +208,39 @@ func (u *users) becomeCreator(c *gin.Context) error {
 	})
 }
 
-func (u *users) getPreferences(c *gin.Context) error {
+func (u *users) getPreferences(c *Request) error {
 	user, err := u.self(c)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.PreferencesOf(user)})
-	return nil
+	return c.OK(wire.PreferencesOf(user))
 }
 
-func (u *users) setPreferences(c *gin.Context) error {
+func (u *users) setPreferences(c *Request) error {
 	var request identity.SetPreferences
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.apply(c, "user.set_preferences", mustActor(c).UserID, request)
+	return c.Send(c.Actor().UserID, request)
 }
 
-func (u *users) deleteAccount(c *gin.Context) error {
+func (u *users) deleteAccount(c *Request) error {
 	var request identity.DeleteAccount
-	if err := decode(c, &request); err != nil {
+	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	id := mustActor(c).UserID
-	cmd, err := u.command(c, "user.delete", id, id, request)
+	id := c.Actor().UserID
+	cmd, err := c.NewCommand("user.delete", id, id, request)
 	if err != nil {
 		return err
 	}
-	reply, accepted, err := u.outcome(c, cmd)
+	reply, accepted, err := c.Outcome(cmd)
 	if err != nil {
 		return err
 	}
 	if !accepted && reply.Status == http.StatusNoContent {
-		u.clearSessionCookies(c)
+		c.ClearSessionCookies()
 	}
-	tell(c, cmd, reply, accepted)
+	c.WriteOutcome(cmd, reply, accepted)
 	return nil
 }

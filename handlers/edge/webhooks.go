@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
@@ -63,12 +61,12 @@ func (w *WebhookRoutes) Routes(e *Edge) []Route {
 	w.slots = make(chan struct{}, webhookSlots)
 	route := func(path, name, summary string, secrets []string) Route {
 		return Route{
-			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary,
+			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{"purchase.record_event"},
 			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
 				"What it does depends on its type and not on the endpoint.",
-			Who: signedStripe, Limit: limitWebhook, Body: wire.StripeEvent{},
-			Answers: []Answer{{Status: http.StatusOK, Body: wire.Received{}}}, Refusals: deliveryRefusals,
-			Handle: func(c *gin.Context) error { return w.receive(e, c, secrets) },
+			Auth: StripeSignature, Limit: LimitWebhook, Body: wire.StripeEvent{},
+			Responses: []Response{{Status: http.StatusOK, Body: wire.Received{}}}, Errors: deliveryRefusals,
+			Handle: func(c *Request) error { return w.receive(e, c, secrets) },
 		}
 	}
 	var routes []Route
@@ -83,11 +81,11 @@ func (w *WebhookRoutes) Routes(e *Edge) []Route {
 // receive answers 200 once the event is stored, and not before: what follows from
 // it is then certain, and is waited for only so that a client that asks right after
 // finds it done. Whatever went wrong on our side is 500, for which Stripe comes again.
-func (w *WebhookRoutes) receive(e *Edge, c *gin.Context, secrets []string) error {
+func (w *WebhookRoutes) receive(e *Edge, c *Request, secrets []string) error {
 	if !slices.ContainsFunc(secrets, func(s string) bool { return s != "" }) {
 		return errNoSecret
 	}
-	payload, err := readBody(c, stripe.MaxPayload)
+	payload, err := c.ReadBody(stripe.MaxPayload)
 	if err != nil {
 		return err
 	}
@@ -120,9 +118,9 @@ func deliveryRefusal(err error) *domain.Error {
 	case errors.Is(err, stripe.ErrMissingSignature):
 		return errUnsigned
 	case errors.Is(err, stripe.ErrBadSignature), errors.Is(err, stripe.ErrStale):
-		return errBadSignature
+		return ErrBadSignature
 	case errors.Is(err, stripe.ErrTooLarge):
-		return errBodyTooLarge
+		return ErrBodyTooLarge
 	case errors.Is(err, stripe.ErrMalformed):
 		return errNotAnEvent
 	default:

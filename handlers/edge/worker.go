@@ -17,7 +17,7 @@ func (e *Edge) verifyWorker(c *gin.Context) error {
 	if e.cfg.Workers == nil {
 		return workersig.ErrNoSecret
 	}
-	body, err := readBody(c, maxJSONBytes)
+	body, err := readBody(c, MaxJSONBytes, e.cfg.BodyWithin)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func TestASignedChangeIsTakenOnce(t *testing.T) {
 		if err := e.verifyWorker(c); err != nil {
 			return "", err
 		}
-		read, err := readBody(c, maxJSONBytes)
+		read, err := readBody(c, MaxJSONBytes, time.Second)
 		return string(read), err
 	}
 	if read, err := send("0123456789abcdef", `{"a":1}`); err != nil || read != `{"a":1}` {

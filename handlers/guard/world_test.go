@@ -8,8 +8,6 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -64,7 +62,7 @@ func (w *world) newEdge(o options) http.Handler {
 		if o.change != nil {
 			o.change(cfg)
 		}
-	}, edge.AuthRoutes{Passwords: worldtest.Passwords(w)}, edge.ContentRoutes{}, edge.OrganizationRoutes{}, pages{}).Handler()
+	}, edge.AuthRoutes{Passwords: worldtest.Passwords(w)}, edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
 }
 
 // user makes a user with a session and returns the cookie.
@@ -83,22 +81,28 @@ func (w *world) sendTo(n int, method, path string, body any, headers ...string) 
 	return w.Send(worldtest.Request{Method: method, Path: w.edges[n] + path, Body: body, Header: worldtest.Pairs(headers...)})
 }
 
-// pages are a page, one that does not end, and handlers that fail.
-type pages struct{}
-
-func (pages) Register(_ *edge.Edge, r gin.IRouter) {
-	r.GET("/page", func(c *gin.Context) { c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<p>A page.")) })
-	r.GET("/panic", func(*gin.Context) { panic("a secret of ours") })
-	r.GET("/endless", func(c *gin.Context) {
-		for piece := make([]byte, 64<<10); ; {
-			if _, err := c.Writer.Write(piece); err != nil {
-				return
+// testPages are a page, one that does not end, and handlers that fail.
+func testPages() []edge.Route {
+	page := func(path string, handle func(*edge.Request) error) edge.Route {
+		return edge.Route{Method: http.MethodGet, Path: path, Name: path, Page: true, Handle: handle}
+	}
+	return []edge.Route{
+		page("/page", func(r *edge.Request) error {
+			r.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<p>A page."))
+			return nil
+		}),
+		page("/panic", func(*edge.Request) error { panic("a secret of ours") }),
+		page("/endless", func(r *edge.Request) error {
+			for piece := make([]byte, 64<<10); ; {
+				if _, err := r.Writer.Write(piece); err != nil {
+					return nil //nolint:nilerr // the client is gone, which ends it
+				}
 			}
-		}
-	})
-	r.GET("/half", func(c *gin.Context) {
-		_, _ = c.Writer.WriteString("the first half")
-		c.Writer.Flush()
-		panic("in the middle")
-	})
+		}),
+		page("/half", func(r *edge.Request) error {
+			_, _ = r.Writer.WriteString("the first half")
+			r.Writer.Flush()
+			panic("in the middle")
+		}),
+	}
 }

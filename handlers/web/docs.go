@@ -7,10 +7,10 @@ import (
 	"html/template"
 	"net/http"
 	"sync"
-
-	"github.com/gin-gonic/gin"
+	"time"
 
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/edge/openapi"
 )
 
 //go:embed docs
@@ -23,33 +23,33 @@ var docsPage = template.Must(template.New("docs.html").Funcs(template.FuncMap{"p
 // finds everything.
 type Docs struct{}
 
-// Register implements edge.Pages.
-func (Docs) Register(e *edge.Edge, r gin.IRouter) {
-	// The routes are complete only when every part has declared its own.
-	page := sync.OnceValues(func() ([]byte, error) {
-		var body bytes.Buffer
-		if err := docsPage.Execute(&body, reference(e.Description())); err != nil {
-			return nil, fmt.Errorf("render the reference: %w", err)
-		}
-		return body.Bytes(), nil
-	})
-	r.GET("/docs", func(c *gin.Context) {
-		body, err := page()
-		if err != nil {
-			_ = c.AbortWithError(http.StatusInternalServerError, err)
-			return
-		}
-		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		c.Header("Cache-Control", "public, max-age=300")
-		c.Data(http.StatusOK, "text/html; charset=utf-8", body)
-	})
-	r.GET("/docs.css", func(c *gin.Context) {
-		body, err := docsFiles.ReadFile("docs/docs.css")
-		if err != nil {
-			_ = c.AbortWithError(http.StatusInternalServerError, err)
-			return
-		}
-		c.Header("Cache-Control", "public, max-age=300")
-		c.Data(http.StatusOK, "text/css; charset=utf-8", body)
-	})
+// Routes declares the page and its style sheet.
+func (Docs) Routes() []edge.Route {
+	var (
+		once sync.Once
+		body []byte
+		err  error
+	)
+	return []edge.Route{
+		page("/docs", "docsPage", func(r *edge.Request) error {
+			// The description is complete only when every module has declared its routes.
+			once.Do(func() { body, err = renderDocs(r.Description()) })
+			if err != nil {
+				return err
+			}
+			r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+			r.Header("Cache-Control", "public, max-age=300")
+			r.Data(http.StatusOK, "text/html; charset=utf-8", body)
+			return nil
+		}),
+		page("/docs.css", "docsStyle", asset(docsFiles, "docs/docs.css", 5*time.Minute)),
+	}
+}
+
+func renderDocs(description *openapi.Document) ([]byte, error) {
+	var body bytes.Buffer
+	if err := docsPage.Execute(&body, reference(description)); err != nil {
+		return nil, fmt.Errorf("render the reference: %w", err)
+	}
+	return body.Bytes(), nil
 }

@@ -1,12 +1,9 @@
 package web
 
 import (
-	"bytes"
 	"embed"
 	"html/template"
-	"net/http"
-
-	"github.com/gin-gonic/gin"
+	"time"
 
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -25,28 +22,15 @@ type Home struct {
 	Payments string
 }
 
-// Register implements edge.Pages.
-func (h Home) Register(_ *edge.Edge, r gin.IRouter) {
-	r.GET("/", h.page)
-	r.GET("/home.css", style)
+// Routes declares the page and its style sheet.
+func (h Home) Routes() []edge.Route {
+	return []edge.Route{
+		page("/", "homePage", h.page),
+		page("/home.css", "homeStyle", asset(homeFiles, "home/home.css", time.Hour)),
+	}
 }
 
-func (h Home) page(c *gin.Context) {
-	var body bytes.Buffer
-	if err := homePage.Execute(&body, h); err != nil {
-		_ = c.AbortWithError(http.StatusInternalServerError, err)
-		return
-	}
-	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	c.Data(http.StatusOK, "text/html; charset=utf-8", body.Bytes())
-}
-
-func style(c *gin.Context) {
-	body, err := homeFiles.ReadFile("home/home.css")
-	if err != nil {
-		_ = c.AbortWithError(http.StatusInternalServerError, err)
-		return
-	}
-	c.Header("Cache-Control", "public, max-age=3600")
-	c.Data(http.StatusOK, "text/css; charset=utf-8", body)
+func (h Home) page(r *edge.Request) error {
+	r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	return render(r, homePage, h)
 }

@@ -5,13 +5,9 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"log/slog"
-	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -29,20 +25,21 @@ import (
 type Mailbox struct {
 	Pool        *pgxpool.Pool
 	Development bool
-	Log         *slog.Logger
 }
 
 // mailboxSize is how many mails are shown, newest first.
 const mailboxSize = 100
 
-// Register implements edge.Pages.
-func (m Mailbox) Register(_ *edge.Edge, r gin.IRouter) {
+// Routes declares the page, its style sheet and the list for programs.
+func (m Mailbox) Routes() []edge.Route {
 	if !m.Development {
-		return
+		return nil
 	}
-	r.GET("/mailbox", m.page)
-	r.GET("/mailbox.css", m.style)
-	r.GET("/mailbox.json", m.list)
+	return []edge.Route{
+		page("/mailbox", "mailboxPage", m.page),
+		page("/mailbox.css", "mailboxStyle", asset(mailboxFiles, "mailbox/mailbox.css", 0)),
+		page("/mailbox.json", "mailboxList", m.list),
+	}
 }
 
 // mail is a mail as the mailbox shows it.
@@ -86,7 +83,7 @@ FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIM
 	return mails, total, nil
 }
 
-func recipient(c *gin.Context) string {
+func recipient(c *edge.Request) string {
 	to := identity.NormalEmail(c.Query("to"))
 	if !identity.ValidEmail(to) {
 		return ""
@@ -94,49 +91,27 @@ func recipient(c *gin.Context) string {
 	return to
 }
 
-func (m Mailbox) list(c *gin.Context) {
-	to := recipient(c)
-	if to == "" && c.Query("to") != "" {
-		c.JSON(http.StatusOK, wire.Page[mail](nil, 1, mailboxSize, 0)) // nobody has this address
-		return
+func (m Mailbox) list(r *edge.Request) error {
+	to := recipient(r)
+	if to == "" && r.Query("to") != "" {
+		return r.WriteBare(wire.Page[mail](nil, 1, mailboxSize, 0)) // no account has this address
 	}
-	mails, total, err := m.newest(c.Request.Context(), to)
+	mails, total, err := m.newest(r, to)
 	if err != nil {
-		m.fail(c, err)
-		return
+		return err
 	}
-	c.JSON(http.StatusOK, wire.Page(mails, 1, mailboxSize, total))
+	return r.WriteBare(wire.Page(mails, 1, mailboxSize, total))
 }
 
-func (m Mailbox) page(c *gin.Context) {
-	to := recipient(c)
-	mails, total, err := m.newest(c.Request.Context(), to)
+func (m Mailbox) page(r *edge.Request) error {
+	to := recipient(r)
+	mails, total, err := m.newest(r, to)
 	if err != nil {
-		m.fail(c, err)
-		return
+		return err
 	}
-	var body strings.Builder
-	if err := mailboxPage.Execute(&body, map[string]any{"Mails": mails, "Total": total, "To": to}); err != nil {
-		m.fail(c, err)
-		return
-	}
-	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	c.Header("Referrer-Policy", "no-referrer") // the links hold tokens
-	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(body.String()))
-}
-
-func (m Mailbox) style(c *gin.Context) {
-	body, err := mailboxFiles.ReadFile("mailbox/mailbox.css")
-	if err != nil {
-		m.fail(c, err)
-		return
-	}
-	c.Data(http.StatusOK, "text/css; charset=utf-8", body)
-}
-
-func (m Mailbox) fail(c *gin.Context, err error) {
-	m.Log.ErrorContext(c, "mailbox failed", "error", err)
-	c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(c.Writer.Header().Get("X-Request-Id")))
+	r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	r.Header("Referrer-Policy", "no-referrer") // the links hold tokens
+	return render(r, mailboxPage, map[string]any{"Mails": mails, "Total": total, "To": to})
 }
 
 // address finds http(s) addresses in a text. Punctuation that ends a sentence does

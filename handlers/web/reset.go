@@ -2,9 +2,7 @@ package web
 
 import (
 	"embed"
-	"net/http"
-
-	"github.com/gin-gonic/gin"
+	"time"
 
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -18,22 +16,17 @@ var resetFiles embed.FS
 // writes it into the page.
 type ResetPassword struct{}
 
-// Register implements edge.Pages.
-func (ResetPassword) Register(_ *edge.Edge, r gin.IRouter) {
-	r.GET("/reset-password", func(c *gin.Context) {
-		body, err := resetFiles.ReadFile("reset/reset.html")
-		if err != nil {
-			_ = c.AbortWithError(http.StatusInternalServerError, err)
-			return
-		}
-		// Without the script the form must go nowhere: the policy lets it send nothing.
-		c.Header("Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		c.Header("Referrer-Policy", "no-referrer") // the address holds the token
-		c.Data(http.StatusOK, "text/html; charset=utf-8", body)
-	})
-	r.GET("/reset-password.js", func(c *gin.Context) {
-		c.Header("Cache-Control", "public, max-age=3600")
-		c.FileFromFS("reset/reset.js", http.FS(resetFiles))
-	})
+// Routes declares the page and its script.
+func (ResetPassword) Routes() []edge.Route {
+	form := asset(resetFiles, "reset/reset.html", 0)
+	return []edge.Route{
+		page("/reset-password", "resetPasswordPage", func(r *edge.Request) error {
+			// Without the script the form must go nowhere: the policy lets it send nothing.
+			r.Header("Content-Security-Policy",
+				"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+			r.Header("Referrer-Policy", "no-referrer") // the address holds the token
+			return form(r)
+		}),
+		page("/reset-password.js", "resetPasswordScript", asset(resetFiles, "reset/reset.js", time.Hour)),
+	}
 }
