@@ -21,6 +21,7 @@ import (
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
@@ -120,8 +121,9 @@ func (p *platform) routes(dispatcher *bus.Dispatcher) ([]any, error) {
 	mediaBucket, assets := store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
 	prober, pictures := p.lookers()
 	return []any{
-		edge.AuthRoutes{Passwords: passwords, Committed: p.wakeMailer},
-		edge.UserRoutes{Committed: p.wakeMailer},
+		accounts.Routes(accounts.Config{
+			Pool: p.pool, Passwords: passwords, PublicURL: p.cfg.PublicURL, Development: p.cfg.development(), Committed: p.wakeMailer,
+		}),
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
 		edge.NewMediaRoutes(edge.MediaConfig{Store: mediaBucket, Prober: prober}),

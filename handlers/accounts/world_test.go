@@ -25,6 +25,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
@@ -127,7 +128,9 @@ func newWorld(t *testing.T, o options) *world {
 		if o.limited {
 			cfg.LimitFactor = 1
 		}
-	}, edge.AuthRoutes{Passwords: w.hasher, Committed: committed}, edge.UserRoutes{Committed: committed},
+	}, accounts.Routes(accounts.Config{
+		Pool: w.Pool, Passwords: w.hasher, PublicURL: w.URL, Development: !o.production, Committed: committed,
+	}),
 		edge.OrganizationRoutes{}, edge.AccessRoutes{Tokens: tokens},
 		web.Home{}.Routes(), web.Invitations{}.Routes(), web.ResetPassword{}.Routes(),
 		web.Mailbox{Pool: w.Pool, Development: !o.production}.Routes()).Handler())

@@ -19,6 +19,7 @@ import (
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/objects"
@@ -88,8 +89,9 @@ func (w *world) parts(passwords *argon2id.Hasher) []any {
 		secrets[name] = []string{webhookSecret}
 	}
 	return []any{
-		edge.AuthRoutes{Passwords: passwords, Committed: wake},
-		edge.UserRoutes{Committed: wake},
+		accounts.Routes(accounts.Config{
+			Pool: w.Pool, Passwords: passwords, PublicURL: w.URL, Development: true, Committed: wake,
+		}),
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
 		edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: worldtest.Must(ffmpeg.New(ffmpeg.Config{Logger: w.Logger}))(w)}),

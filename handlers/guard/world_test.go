@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/worldtest"
@@ -62,7 +63,7 @@ func (w *world) newEdge(o options) http.Handler {
 		if o.change != nil {
 			o.change(cfg)
 		}
-	}, edge.AuthRoutes{Passwords: worldtest.Passwords(w)}, edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
+	}, accounts.Routes(accounts.Config{Pool: w.Pool, Passwords: worldtest.Passwords(w), PublicURL: publicURL}), edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
 }
 
 // user makes a user with a session and returns the cookie.

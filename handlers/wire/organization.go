@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/codex-platform/codex/domain/identity"
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain/identity"
+)
 
 // OrganizationInfo is an organization's public page.
 type OrganizationInfo struct {
@@ -74,4 +78,33 @@ type ContentCounts struct {
 type CategoryCount struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
+}
+
+// Organization is a tenant as its members see it.
+type Organization struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Slug        string    `json:"slug"`
+	Description *string   `json:"description"`
+	LogoURL     *string   `json:"logoUrl"`
+	WebsiteURL  *string   `json:"websiteUrl"`
+	CreatedAt   time.Time `json:"createdAt"`
+	UpdatedAt   time.Time `json:"updatedAt"`
+}
+
+// OrganizationOf returns a tenant's representation for its members.
+func OrganizationOf(o identity.Organization) Organization {
+	return Organization{
+		ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
+		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+	}
+}
+
+// OwnOrganization is a tenant in the list of those that the caller belongs to.
+type OwnOrganization struct {
+	ID      string              `json:"id"`
+	Name    string              `json:"name"`
+	Slug    string              `json:"slug"`
+	LogoURL *string             `json:"logoUrl"`
+	Role    identity.MemberRole `json:"role"`
 }

@@ -1,4 +1,4 @@
-package wire
+package accounts
 
 import (
 	"time"
@@ -45,19 +45,6 @@ func ProfileOf(u identity.User) Profile {
 		User: UserOf(u), DisplayName: u.Name, PendingEmail: u.PendingEmail, AvatarURL: u.Picture(),
 		Username: u.Username, Bio: u.Bio, SocialLinks: u.Links,
 	}
-}
-
-// Preferences are the kinds of mail that a user gets.
-type Preferences struct {
-	EmailMarketing bool `json:"emailMarketing"`
-	// EmailTransactional is always true: an account cannot do without those mails.
-	EmailTransactional bool `json:"emailTransactional"`
-	EmailDigest        bool `json:"emailDigest"`
-}
-
-// PreferencesOf returns what a user chose.
-func PreferencesOf(u identity.User) Preferences {
-	return Preferences{EmailMarketing: u.Preferences.Marketing, EmailTransactional: true, EmailDigest: u.Preferences.Digest}
 }
 
 // Session is a sign-in as its owner sees it; its token is in the cookie only.
@@ -131,33 +118,4 @@ type SignedOut struct {
 // TestToken is what test clients get in place of a mail, in development only.
 type TestToken struct {
 	Token identity.Token `json:"token"`
-}
-
-// Organization is a tenant as its members see it.
-type Organization struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Slug        string    `json:"slug"`
-	Description *string   `json:"description"`
-	LogoURL     *string   `json:"logoUrl"`
-	WebsiteURL  *string   `json:"websiteUrl"`
-	CreatedAt   time.Time `json:"createdAt"`
-	UpdatedAt   time.Time `json:"updatedAt"`
-}
-
-// OrganizationOf returns a tenant's representation for its members.
-func OrganizationOf(o identity.Organization) Organization {
-	return Organization{
-		ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
-		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
-	}
-}
-
-// OwnOrganization is a tenant in the list of those that the caller belongs to.
-type OwnOrganization struct {
-	ID      string              `json:"id"`
-	Name    string              `json:"name"`
-	Slug    string              `json:"slug"`
-	LogoURL *string             `json:"logoUrl"`
-	Role    identity.MemberRole `json:"role"`
 }

@@ -1,8 +1,9 @@
-package edge
+package accounts
 
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,97 +11,87 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// UserRoutes serves /api/user: the caller's own account. What tells who somebody is
-// does not travel on the bus: see account_once.go.
-type UserRoutes struct {
-	// Committed is called after a commit that left events or mails behind, to wake
-	// the relay and the mailer. It must not block. Nil: they poll.
-	Committed func()
-}
-
-// users is UserRoutes at work.
-type users struct{ accounts }
-
-// Routes implements [Resource].
-func (r UserRoutes) Routes(e *Edge) []Route {
-	u := &users{accounts{Edge: e, committed: r.Committed}}
-	profile, preferences := []Response{Data[wire.Profile](http.StatusOK)}, []Response{Data[wire.Preferences](http.StatusOK)}
-	return []Route{
+// profileRoutes are the caller's own account. Personal data does not travel on the bus:
+// see idempotent.go.
+func (a *accounts) profileRoutes() []edge.Route {
+	profile, preferences := []edge.Response{edge.Data[Profile](http.StatusOK)}, []edge.Response{edge.Data[wire.Preferences](http.StatusOK)}
+	return []edge.Route{
 		{
 			Method: "GET", Path: "/api/user/profile", Name: "getProfile", Summary: "Read the caller's profile",
-			Auth: Session(), Responses: profile, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getProfile,
+			Auth: edge.Session(), Responses: profile, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.getProfile,
 		},
 		{
 			Method: "PATCH", Path: "/api/user/profile", Name: "updateProfile", Summary: "Change the fields that are given",
 			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
 				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
-			Auth: Session(), Body: identity.UpdateProfile{}, Idempotent: true, Responses: profile,
-			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: u.updateProfile,
+			Auth: edge.Session(), Body: identity.UpdateProfile{}, Idempotent: true, Responses: profile,
+			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: a.updateProfile,
 		},
 		{
 			Method: "POST", Path: "/api/auth/update-user", Name: "updateUser", Summary: "Change the account's name or image",
-			Auth: Session(), Body: identity.UpdateUser{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: u.updateUser,
+			Auth: edge.Session(), Body: identity.UpdateUser{}, Idempotent: true, Responses: []edge.Response{{Status: http.StatusOK, Body: Done{}}}, Handle: a.updateUser,
 		},
 		{
 			Method: "POST", Path: "/api/user/upgrade-to-creator", Name: "upgradeToCreator", Summary: "Become a creator",
-			Auth: Session(), Limit: LimitStrict, Body: identity.BecomeCreator{}, Idempotent: true, Responses: profile,
-			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator}, Handle: u.becomeCreator,
+			Auth: edge.Session(), Limit: edge.LimitStrict, Body: identity.BecomeCreator{}, Idempotent: true, Responses: profile,
+			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator}, Handle: a.becomeCreator,
 		},
 		{
 			Method: "GET", Path: "/api/user/notification-preferences", Name: "getNotificationPreferences", Summary: "Read which mails the caller gets",
-			Auth: Session(), Responses: preferences, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: u.getPreferences,
+			Auth: edge.Session(), Responses: preferences, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.getPreferences,
 		},
 		{
 			Method: "PUT", Path: "/api/user/notification-preferences", Name: "setNotificationPreferences", Summary: "Choose which mails to get",
 			Notes: "What is absent stays as it is. Transactional mails cannot be switched off.",
-			Auth:  Session(), Body: identity.SetPreferences{}, Command: "user.set_preferences", Responses: preferences, Handle: u.setPreferences,
+			Auth:  edge.Session(), Body: identity.SetPreferences{}, Command: "user.set_preferences", Responses: preferences, Handle: a.setPreferences,
 		},
 		{
 			Method: "DELETE", Path: "/api/user/account", Name: "deleteAccount", Summary: "Delete the caller's account and everything personal with it",
 			Notes: "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
-			Auth:  Session(), Limit: LimitStrict, Body: identity.DeleteAccount{}, Command: "user.delete", Responses: []Response{NoContent},
-			Errors: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: u.deleteAccount,
+			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: identity.DeleteAccount{}, Command: "user.delete", Responses: []edge.Response{edge.NoContent},
+			Errors: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: a.deleteAccount,
 		},
 	}
 }
 
 // self returns the caller's account.
-func (u *users) self(c *Request) (identity.User, error) {
-	user, found, err := postgres.UserByID(c, u.cfg.Pool, c.Actor().UserID, false)
+func (a *accounts) self(c *edge.Request) (identity.User, error) {
+	user, found, err := postgres.UserByID(c, a.cfg.Pool, c.Actor().UserID, false)
 	if err == nil && !found {
 		err = identity.ErrUserNotFound
 	}
 	return user, err
 }
 
-func (u *users) getProfile(c *Request) error {
-	user, err := u.self(c)
+func (a *accounts) getProfile(c *edge.Request) error {
+	user, err := a.self(c)
 	if err != nil {
 		return err
 	}
-	return c.OK(wire.ProfileOf(user))
+	return c.OK(ProfileOf(user))
 }
 
-func (u *users) updateProfile(c *Request) error {
+func (a *accounts) updateProfile(c *edge.Request) error {
 	var request identity.UpdateProfile
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request}, func() (change, error) {
-		if err := u.limitChanges(c, request); err != nil {
+	return a.once(c, keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request}, func() (change, error) {
+		if err := a.limitChanges(c, request); err != nil {
 			return nil, err
 		}
-		return u.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+		return a.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			facts, err := profileFacts(ctx, tx, user, request)
 			if err != nil {
 				return identity.User{}, nil, err
 			}
-			next, proof, happened, err := user.UpdateProfile(request, facts, u.now())
+			next, proof, happened, err := user.UpdateProfile(request, facts, c.Now())
 			if err == nil && (proof || next.PendingEmail == nil && user.PendingEmail != nil) {
-				err = u.awaitProof(ctx, tx, next, proof)
+				err = a.awaitProof(ctx, tx, next, proof, c.Now())
 			}
 			return next, happened, err
 		}), nil
@@ -109,18 +100,18 @@ func (u *users) updateProfile(c *Request) error {
 
 // limitChanges counts a request that would write to an address, for that address and
 // for who asks.
-func (u *users) limitChanges(c *Request, request identity.UpdateProfile) error {
+func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile) error {
 	if !request.Email.Set {
 		return nil
 	}
-	user, err := u.self(c)
+	user, err := a.self(c)
 	if err != nil || !request.Wants(user.Email) {
 		return err
 	}
-	if err := u.limit(c, "email-change", user.ID, identity.EmailChanges); err != nil {
+	if err := a.limit(c, "email-change", user.ID, identity.EmailChanges); err != nil {
 		return err
 	}
-	return u.limit(c, postgres.VerificationMails, *request.Email.Value, identity.VerificationMails)
+	return a.limit(c, postgres.VerificationMails, *request.Email.Value, identity.VerificationMails)
 }
 
 // profileFacts looks up what the decision over a profile rests on. What another
@@ -137,17 +128,17 @@ func profileFacts(ctx context.Context, tx pgx.Tx, user identity.User, request id
 
 // awaitProof makes earlier proofs of a pending address useless and, when one is
 // needed, mails another one to it and a notice to the address that it is to replace.
-func (u *users) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, needed bool) error {
+func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, needed bool, now time.Time) error {
 	if err := postgres.DropVerifications(ctx, tx, user.ID, identity.MoveEmail); err != nil || !needed {
 		return err
 	}
 	token := newToken()
-	v := identity.NewVerification(NewID(), identity.MoveEmail, user.ID, *user.PendingEmail, token, u.now())
-	proof, err := identity.ChangeEmailMail(NewID(), v, identity.VerificationLink(u.cfg.PublicURL, token, ""))
+	v := identity.NewVerification(edge.NewID(), identity.MoveEmail, user.ID, *user.PendingEmail, token, now)
+	proof, err := identity.ChangeEmailMail(edge.NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, ""))
 	if err != nil {
 		return err
 	}
-	notice, err := identity.EmailChangingMail(NewID(), user, v)
+	notice, err := identity.EmailChangingMail(edge.NewID(), user, v)
 	if err != nil {
 		return err
 	}
@@ -156,7 +147,7 @@ func (u *users) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, n
 
 // changed returns the change that decide makes to the caller's account; its answer is
 // the profile.
-func (u *users) changed(c *Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error)) change {
+func (a *accounts) changed(c *edge.Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error)) change {
 	id := c.Actor().UserID
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 		user, found, err := postgres.UserByID(ctx, tx, id, true)
@@ -170,53 +161,53 @@ func (u *users) changed(c *Request, decide func(context.Context, pgx.Tx, identit
 		if err == nil && len(happened) > 0 {
 			err = postgres.SaveUser(ctx, tx, next)
 		}
-		return outcome{userID: id, body: wire.Single{Data: wire.ProfileOf(next)}, facts: next.Facts(happened)}, err
+		return outcome{userID: id, body: wire.Single{Data: ProfileOf(next)}, facts: next.Facts(happened)}, err
 	}
 }
 
-func (u *users) updateUser(c *Request) error {
+func (a *accounts) updateUser(c *edge.Request) error {
 	var request identity.UpdateUser
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
-		run := u.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-			next, happened := user.UpdateUser(request, u.now())
+	return a.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
+		run := a.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+			next, happened := user.UpdateUser(request, c.Now())
 			return next, happened, nil
 		})
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			done, err := run(ctx, tx)
-			done.body = wire.Done{Status: true}
+			done.body = Done{Status: true}
 			return done, err
 		}, nil
 	})
 }
 
-func (u *users) becomeCreator(c *Request) error {
+func (a *accounts) becomeCreator(c *edge.Request) error {
 	var request identity.BecomeCreator
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return u.once(c, keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request}, func() (change, error) {
-		return u.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+	return a.once(c, keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request}, func() (change, error) {
+		return a.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			taken, err := postgres.UsernameTaken(ctx, tx, request.Username, user.ID)
 			if err != nil {
 				return identity.User{}, nil, err
 			}
-			return user.BecomeCreator(request, identity.CreatorFacts{UsernameTaken: taken}, u.now())
+			return user.BecomeCreator(request, identity.CreatorFacts{UsernameTaken: taken}, c.Now())
 		}), nil
 	})
 }
 
-func (u *users) getPreferences(c *Request) error {
-	user, err := u.self(c)
+func (a *accounts) getPreferences(c *edge.Request) error {
+	user, err := a.self(c)
 	if err != nil {
 		return err
 	}
 	return c.OK(wire.PreferencesOf(user))
 }
 
-func (u *users) setPreferences(c *Request) error {
+func (a *accounts) setPreferences(c *edge.Request) error {
 	var request identity.SetPreferences
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -224,7 +215,7 @@ func (u *users) setPreferences(c *Request) error {
 	return c.Send(c.Actor().UserID, request)
 }
 
-func (u *users) deleteAccount(c *Request) error {
+func (a *accounts) deleteAccount(c *edge.Request) error {
 	var request identity.DeleteAccount
 	if err := c.Decode(&request); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package edge
+package accounts
 
 import (
 	"context"
@@ -12,30 +12,30 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
-func (a *auth) passwordRoutes() []Route {
-	done := []Response{{Status: http.StatusOK, Body: wire.Done{}}}
-	return []Route{
+func (a *accounts) passwordRoutes() []edge.Route {
+	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
+	return []edge.Route{
 		{
 			Method: "POST", Path: "/api/auth/request-password-reset", Name: "requestPasswordReset", Summary: "Mail a link by which a forgotten password is replaced",
 			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
 				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
-			Auth: Public, Limit: LimitAuth, Body: identity.RequestReset{}, Responses: done, Handle: a.requestReset,
+			Auth: edge.Public, Limit: edge.LimitAuth, Body: identity.RequestReset{}, Responses: done, Handle: a.requestReset,
 		},
 		{
 			Method: "POST", Path: "/api/auth/reset-password", Name: "resetPassword", Summary: "Replace a forgotten password by the token that was mailed",
 			Notes: "All sessions of the account end.",
-			Auth:  Public, Limit: LimitAuth, Body: identity.ResetPassword{}, Idempotent: true, Responses: done,
+			Auth:  edge.Public, Limit: edge.LimitAuth, Body: identity.ResetPassword{}, Idempotent: true, Responses: done,
 			Errors: []*domain.Error{identity.ErrBadResetToken}, Handle: a.resetPassword,
 		},
 		{
 			Method: "POST", Path: "/api/auth/change-password", Name: "changePassword", Summary: "Replace the password by who knows it",
 			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
 				"The account is told by mail.",
-			Auth: Session(), Body: identity.ChangePassword{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.PasswordChanged{}}},
+			Auth: edge.Session(), Body: identity.ChangePassword{}, Idempotent: true, Responses: []edge.Response{{Status: http.StatusOK, Body: PasswordChanged{}}},
 			Errors: []*domain.Error{identity.ErrWrongPassword}, Handle: a.changePassword,
 		},
 	}
@@ -43,45 +43,45 @@ func (a *auth) passwordRoutes() []Route {
 
 // requestReset mails a link, unless the address had enough of them for now. Whatever
 // happens, the answer is the same.
-func (a *auth) requestReset(c *Request) error {
+func (a *accounts) requestReset(c *edge.Request) error {
 	var request identity.RequestReset
 	err := c.Decode(&request)
 	if err == nil {
-		err = a.checkCallback("redirectTo", request.RedirectTo)
+		err = a.checkCallback(c, "redirectTo", request.RedirectTo)
 	}
 	if err != nil {
 		return err
 	}
-	now := a.now()
+	now := c.Now()
 	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
-		v := identity.NewVerification(NewID(), identity.ResetForgotten, "", request.Email, token, now)
+		v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, now)
 		var mail identity.Mail
-		if mail, err = identity.ResetMail(NewID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
+		if mail, err = identity.ResetMail(edge.NewID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
 			err = a.mailToAccount(c, v, mail)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Done{Status: true})
+	c.JSON(http.StatusOK, Done{Status: true})
 	return nil
 }
 
 // resetPassword replaces a forgotten password. The token is looked up before the dear
 // hash and used up after it, in the transaction.
-func (a *auth) resetPassword(c *Request) error {
+func (a *accounts) resetPassword(c *edge.Request) error {
 	var request identity.ResetPassword
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(c, keyed{typ: "account.reset_password", request: request, passwords: a.passwords}, func() (change, error) {
+	return a.once(c, keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords}, func() (change, error) {
 		token, ok := identity.ParseToken(request.Token)
 		if !ok {
 			return nil, identity.ErrBadResetToken
 		}
-		now := a.now()
+		now := c.Now()
 		v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
 		if err != nil {
 			return nil, err
@@ -120,7 +120,7 @@ func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash stri
 		return outcome{}, err
 	}
 	ended, err := revokeAll(ctx, tx, user.ID, "")
-	return outcome{userID: user.ID, body: wire.Done{Status: true}, facts: append(facts, ended...)}, err
+	return outcome{userID: user.ID, body: Done{Status: true}, facts: append(facts, ended...)}, err
 }
 
 // replacePassword stores another hash. What waits in mails to change the account is
@@ -141,28 +141,28 @@ func replacePassword(ctx context.Context, tx pgx.Tx, user identity.User, hash st
 }
 
 // hashNew hashes a new password of the account with this address.
-func (a *auth) hashNew(c *Request, password, email string) (string, error) {
+func (a *accounts) hashNew(c *edge.Request, password, email string) (string, error) {
 	if message := identity.BadPassword(password, email); message != "" {
 		return "", domain.BadFields([]domain.Field{{Path: "newPassword", Message: message}})
 	}
-	return a.passwords.Hash(c.Request.Context(), password)
+	return a.cfg.Passwords.Hash(c.Request.Context(), password)
 }
 
 // changePassword replaces the password of who is signed in and knows it.
-func (a *auth) changePassword(c *Request) error {
+func (a *accounts) changePassword(c *edge.Request) error {
 	var request identity.ChangePassword
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	actor := c.Actor()
-	k := keyed{typ: "account.change_password", actor: actor.UserID, request: request, passwords: a.passwords}
+	k := keyed{typ: "account.change_password", actor: actor.UserID, request: request, passwords: a.cfg.Passwords}
 	return a.once(c, k, func() (change, error) {
 		user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
 		if err != nil {
 			return nil, err
 		}
 		if !found {
-			return nil, ErrSignedOut
+			return nil, edge.ErrSignedOut
 		}
 		_, _, err = a.prove(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
 		if errors.Is(err, identity.ErrBadCredentials) {
@@ -184,8 +184,8 @@ func (a *auth) changePassword(c *Request) error {
 
 // replaceKnown replaces a password in a transaction; alone ends all other sessions and
 // gives this one another key.
-func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *Request, actor *Actor, hash string, alone bool) (outcome, error) {
-	now, source := a.now(), NewID()
+func (a *accounts) replaceKnown(ctx context.Context, tx pgx.Tx, c *edge.Request, actor *edge.Actor, hash string, alone bool) (outcome, error) {
+	now, source := c.Now(), edge.NewID()
 	user, found, err := postgres.UserByID(ctx, tx, actor.UserID, true)
 	if err != nil {
 		return outcome{}, err
@@ -195,20 +195,20 @@ func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *Request, actor *A
 		return outcome{}, err
 	}
 	if !found || !alive { // signed out or deleted meanwhile
-		return outcome{}, ErrSignedOut
+		return outcome{}, edge.ErrSignedOut
 	}
 	facts, user, err := replacePassword(ctx, tx, user, hash, false, now)
 	if err != nil {
 		return outcome{}, err
 	}
-	mail, err := identity.PasswordChangedMail(NewID(), user, source, now)
+	mail, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
 	if err == nil {
 		err = postgres.InsertMail(ctx, tx, mail)
 	}
 	if err != nil {
 		return outcome{}, err
 	}
-	done := outcome{userID: user.ID, body: wire.PasswordChanged{User: wire.UserOf(user)}, facts: facts}
+	done := outcome{userID: user.ID, body: PasswordChanged{User: UserOf(user)}, facts: facts}
 	if !alone {
 		return done, nil
 	}

@@ -1,4 +1,4 @@
-package edge
+package accounts
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -24,25 +25,18 @@ import (
 // record of a request with a password holds the slow hash of that request, so that it
 // says no more about the password than the account does.
 
-// accounts is what the routes of people share.
-type accounts struct {
-	*Edge
-	// committed is called after a commit that left events or mails behind.
-	committed func()
-}
-
 // commitTimeout bounds one of these transactions.
 const commitTimeout = 10 * time.Second
 
 // commit runs change in a transaction, appends the facts it returns to the outbox
 // and, after the commit, wakes those who live from it. An account is its own tenant,
 // and the one who acts.
-func (a accounts) commit(c *Request, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
+func (a *accounts) commit(c *edge.Request, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
 	defer cancel()
 	cause := events.Cause{
-		ID: NewID(), CorrelationID: c.ID(),
-		TraceParent: bus.TraceParent(c.Request.Context()), At: a.now(),
+		ID: edge.NewID(), CorrelationID: c.ID(),
+		TraceParent: bus.TraceParent(c.Request.Context()), At: c.Now(),
 	}
 	err := pgx.BeginFunc(ctx, a.cfg.Pool, func(tx pgx.Tx) error {
 		facts, err := change(ctx, tx)
@@ -52,14 +46,14 @@ func (a accounts) commit(c *Request, change func(ctx context.Context, tx pgx.Tx)
 		journal := make([]events.Event, len(facts))
 		for i, fact := range facts {
 			cause.ActorID = fact.Tenant
-			if journal[i], err = fact.Event(NewID(), cause); err != nil {
+			if journal[i], err = fact.Event(edge.NewID(), cause); err != nil {
 				return err
 			}
 		}
 		return outbox.Append(ctx, tx, journal...)
 	})
-	if err == nil && a.committed != nil {
-		a.committed()
+	if err == nil && a.cfg.Committed != nil {
+		a.cfg.Committed()
 	}
 	return err
 }
@@ -94,7 +88,7 @@ var errClaimed = errors.New("done by another request")
 // once answers with what a request leads to, and with the same again when its key
 // comes again: for seven days, as for commands. prepare does what is dear or slow; it
 // is not called for a request that was done before.
-func (a accounts) once(c *Request, k keyed, prepare func() (change, error)) error {
+func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)) error {
 	if c.IdempotencyKey() == "" {
 		run, err := prepare()
 		if err != nil {
@@ -138,7 +132,7 @@ func (a accounts) once(c *Request, k keyed, prepare func() (change, error)) erro
 }
 
 // asCommand returns a keyed request as the command whose row it gets.
-func (a accounts) asCommand(c *Request, k keyed) (events.Command, error) {
+func (a *accounts) asCommand(c *edge.Request, k keyed) (events.Command, error) {
 	id, err := c.CommandID(k.actor)
 	if err != nil {
 		return events.Command{}, err
@@ -147,11 +141,11 @@ func (a accounts) asCommand(c *Request, k keyed) (events.Command, error) {
 	if err != nil {
 		return events.Command{}, fmt.Errorf("marshal %s: %w", k.typ, err)
 	}
-	return events.Command{ID: id, Type: k.typ, ActorID: k.actor, Payload: payload, IssuedAt: a.now()}, nil
+	return events.Command{ID: id, Type: k.typ, ActorID: k.actor, Payload: payload, IssuedAt: c.Now()}, nil
 }
 
 // perform runs a change, lets keep record its answer, and answers.
-func (a accounts) perform(c *Request, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
+func (a *accounts) perform(c *edge.Request, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
 	var done outcome
 	var body []byte
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
@@ -193,7 +187,7 @@ VALUES ($1, $2, $3, $4, 'applied', $5, $6, $6) ON CONFLICT (id) DO NOTHING`,
 }
 
 // replay answers a request that was done before. It reports whether it did.
-func (a accounts) replay(c *Request, k keyed, cmd events.Command) (bool, error) {
+func (a *accounts) replay(c *edge.Request, k keyed, cmd events.Command) (bool, error) {
 	var (
 		typ, status, fingerprint string
 		reply                    events.Reply
@@ -217,7 +211,7 @@ func (a accounts) replay(c *Request, k keyed, cmd events.Command) (bool, error) 
 		}
 	}
 	if !same {
-		return false, ErrKeyReused
+		return false, edge.ErrKeyReused
 	}
 	c.WriteReply(reply)
 	return true, nil
@@ -225,7 +219,7 @@ func (a accounts) replay(c *Request, k keyed, cmd events.Command) (bool, error) 
 
 // keepRefusal records a refusal that says something about the request and not about
 // the moment. That it could not be recorded is no reason to answer otherwise.
-func (a accounts) keepRefusal(c *Request, cmd events.Command, fingerprint string, refusal *domain.Error) {
+func (a *accounts) keepRefusal(c *edge.Request, cmd events.Command, fingerprint string, refusal *domain.Error) {
 	switch refusal.Class {
 	case domain.Conflict, domain.Rule, domain.NotFound:
 	default:
@@ -240,6 +234,6 @@ VALUES ($1, $2, $3, $4, 'rejected', $5, $6::json, $7, $7) ON CONFLICT (id) DO NO
 			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, status, string(body), cmd.IssuedAt)
 	}
 	if err != nil {
-		a.cfg.Log.WarnContext(c, "refusal not recorded", "request", c.ID(), "error", err)
+		c.Log().WarnContext(c, "refusal not recorded", "request", c.ID(), "error", err)
 	}
 }

@@ -1,4 +1,4 @@
-package edge
+package accounts
 
 import (
 	"context"
@@ -7,10 +7,12 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // Passwords hashes and checks passwords. A hash of "" stands for an account that
@@ -21,62 +23,68 @@ type Passwords interface {
 	Check(ctx context.Context, password, hash string) (match, weak bool, err error)
 }
 
-// AuthRoutes serves /api/auth, and in development /api/test: everything that takes
-// or gives credentials. None of it travels on the bus: see account_once.go.
-type AuthRoutes struct {
+// Config is what the routes of accounts need.
+type Config struct {
+	Pool      *pgxpool.Pool
 	Passwords Passwords
+	// PublicURL is how clients reach the platform, without a trailing slash; links in
+	// mails begin with it.
+	PublicURL string
+	// Development adds the short cuts of test clients.
+	Development bool
 	// Committed is called after a commit that left events or mails behind, to wake
 	// the relay and the mailer. It must not block. Nil: they poll.
 	Committed func()
 }
 
-// auth is AuthRoutes at work.
-type auth struct {
-	accounts
-	passwords Passwords
+// accounts handles the requests.
+type accounts struct{ cfg Config }
+
+// Routes declares /api/auth and /api/user and, in development, /api/test.
+func Routes(cfg Config) []edge.Route {
+	a := &accounts{cfg}
+	return append(a.authRoutes(), a.profileRoutes()...)
 }
 
-// Routes implements [Resource].
-func (r AuthRoutes) Routes(e *Edge) []Route {
-	a := &auth{accounts: accounts{Edge: e, committed: r.Committed}, passwords: r.Passwords}
-	routes := []Route{
+func (a *accounts) authRoutes() []edge.Route {
+	routes := []edge.Route{
 		{
 			Method: "POST", Path: "/api/auth/sign-up/email", Name: "signUp", Summary: "Make an account",
 			Notes: "The account can sign in once its address is verified by the link that is mailed to it. `role` is ignored, outside development.",
-			Auth:  Public, Limit: LimitAuth, Body: identity.SignUp{}, Idempotent: true, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Auth:  edge.Public, Limit: edge.LimitAuth, Body: identity.SignUp{}, Idempotent: true, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
 			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.signUp,
 		},
 		{
 			Method: "POST", Path: "/api/auth/sign-in/email", Name: "signIn", Summary: "Start a session",
 			Notes: "Whoever knows the password of a verified account gets a session, as a cookie. Five wrong passwords in 15 minutes close an account to sign-ins " +
 				"for the rest of them. Repeating is harmless: it starts another session.",
-			Auth: Public, Limit: LimitAuth, Body: identity.SignIn{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Auth: edge.Public, Limit: edge.LimitAuth, Body: identity.SignIn{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
 			Errors: []*domain.Error{identity.ErrBadCredentials, identity.ErrNotVerified}, Handle: a.signIn,
 		},
 		{
 			Method: "GET", Path: "/api/auth/verify-email", Name: "verifyEmail", Summary: "Prove an address by the token that was mailed to it",
 			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once. " +
 				"`HEAD`, by which mail programs look at links, leaves it unused.",
-			Auth: Public, Params: []Param{RequiredParam(TextParam("token", 256)), TextParam("callbackURL", maxCallback)},
-			Responses: []Response{{Status: http.StatusFound, Doc: "Proven; the callback's address, or /"}},
+			Auth: edge.Public, Params: []edge.Param{edge.RequiredParam(edge.TextParam("token", 256)), edge.TextParam("callbackURL", maxCallback)},
+			Responses: []edge.Response{{Status: http.StatusFound, Doc: "Proven; the callback's address, or /"}},
 			Errors:    []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken}, Handle: a.verifyEmail,
 		},
 		{
 			Method: "POST", Path: "/api/auth/send-verification-email", Name: "sendVerificationEmail", Summary: "Mail the link once more",
 			Notes: "The answer does not say whether there is such an account. An address gets five of these mails in 15 minutes; repeating does no more.",
-			Auth:  Public, Body: identity.SendVerification{}, Responses: []Response{{Status: http.StatusOK, Body: wire.Done{}}}, Handle: a.sendVerification,
+			Auth:  edge.Public, Body: identity.SendVerification{}, Responses: []edge.Response{{Status: http.StatusOK, Body: Done{}}}, Handle: a.sendVerification,
 		},
 		{
 			Method: "GET", Path: "/api/auth/get-session", Name: "getSession", Summary: "Say who is signed in",
-			Auth: OptionalSession, Responses: []Response{{Status: http.StatusOK, Body: (*wire.CurrentSession)(nil), Doc: "Who is signed in; null for nobody"}},
+			Auth: edge.OptionalSession, Responses: []edge.Response{{Status: http.StatusOK, Body: (*CurrentSession)(nil), Doc: "Who is signed in; null for nobody"}},
 			Handle: a.getSession,
 		},
 	}
 	for path, name := range map[string]string{"/api/auth/sign-out": "signOut", "/api/auth/signout": "signOutShort"} {
-		routes = append(routes, Route{
+		routes = append(routes, edge.Route{
 			Method: "POST", Path: path, Name: name, Summary: "End the session of the request",
 			Notes: "The cookie's value opens nothing any more. Repeating is harmless.",
-			Auth:  OptionalSession, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedOut{}}}, Handle: a.signOut,
+			Auth:  edge.OptionalSession, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedOut{}}}, Handle: a.signOut,
 		})
 	}
 	routes = append(routes, a.passwordRoutes()...)
@@ -85,7 +93,7 @@ func (r AuthRoutes) Routes(e *Edge) []Route {
 }
 
 // signUp makes an account. It starts no session: the address has to be proven first.
-func (a *auth) signUp(c *Request) error {
+func (a *accounts) signUp(c *edge.Request) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -94,7 +102,7 @@ func (a *auth) signUp(c *Request) error {
 }
 
 // signIn starts a session for whoever knows the password of a verified account.
-func (a *auth) signIn(c *Request) error {
+func (a *accounts) signIn(c *edge.Request) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -111,16 +119,16 @@ func (a *auth) signIn(c *Request) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	c.JSON(http.StatusOK, SignedIn{User: UserOf(user)})
 	return nil
 }
 
 // verifyEmail proves an address by the token that was mailed to it and signs the
 // owner of a new account in.
-func (a *auth) verifyEmail(c *Request) error {
+func (a *accounts) verifyEmail(c *edge.Request) error {
 	q := c
 	callback := q.Text("callbackURL")
-	if err := a.checkCallback("callbackURL", callback); err != nil {
+	if err := a.checkCallback(c, "callbackURL", callback); err != nil {
 		return err
 	}
 	token, ok := identity.ParseToken(q.Text("token"))
@@ -145,7 +153,7 @@ func (a *auth) verifyEmail(c *Request) error {
 
 // sendVerification mails the link once more. The answer does not say whether there
 // is such an account.
-func (a *auth) sendVerification(c *Request) error {
+func (a *accounts) sendVerification(c *edge.Request) error {
 	var request identity.SendVerification
 	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
 	if err == nil {
@@ -154,19 +162,19 @@ func (a *auth) sendVerification(c *Request) error {
 	if err != nil {
 		return err
 	}
-	verification, mail, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL)
+	verification, mail, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL, c.Now())
 	if err == nil {
 		err = a.mailToAccount(c, verification, mail)
 	}
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Done{Status: true})
+	c.JSON(http.StatusOK, Done{Status: true})
 	return nil
 }
 
 // signOut ends the session, for good: the cookie's value opens nothing any more.
-func (a *auth) signOut(c *Request) error {
+func (a *accounts) signOut(c *edge.Request) error {
 	actor, err := c.OptionalActor()
 	if err == nil {
 		err = c.NoBody()
@@ -178,24 +186,24 @@ func (a *auth) signOut(c *Request) error {
 		return err
 	}
 	c.ClearSessionCookies()
-	c.JSON(http.StatusOK, wire.SignedOut{Success: true})
+	c.JSON(http.StatusOK, SignedOut{Success: true})
 	return nil
 }
 
 // getSession says who is signed in; null stands for nobody.
-func (a *auth) getSession(c *Request) error {
+func (a *accounts) getSession(c *edge.Request) error {
 	actor, err := c.OptionalActor()
 	if err != nil {
 		return err
 	}
-	var current *wire.CurrentSession
+	var current *CurrentSession
 	if actor != nil {
 		session, user, found, err := postgres.Session(c, a.cfg.Pool, actor.SessionID)
 		if err != nil {
 			return err
 		}
 		if found {
-			current = &wire.CurrentSession{User: wire.UserOf(user), Session: wire.SessionOf(session)}
+			current = &CurrentSession{User: UserOf(user), Session: SessionOf(session)}
 		}
 	}
 	c.JSON(http.StatusOK, current)
@@ -206,11 +214,11 @@ func (a *auth) getSession(c *Request) error {
 const maxCallback = 2048
 
 // decodeWithCallback decodes a request and checks the callback address in it.
-func decodeWithCallback[T any](a *auth, c *Request, request *T, callback *string) error {
+func decodeWithCallback[T any](a *accounts, c *edge.Request, request *T, callback *string) error {
 	if err := c.Decode(request); err != nil {
 		return err
 	}
-	return a.checkCallback("callbackURL", *callback)
+	return a.checkCallback(c, "callbackURL", *callback)
 }
 
 // checkCallback accepts where a browser may be sent after a verification or a reset: a
@@ -219,16 +227,16 @@ func decodeWithCallback[T any](a *auth, c *Request, request *T, callback *string
 // Everything else would make us an open redirect, or hand a token to another site.
 // What the request calls its host does not count: who asks chooses that, and a reset
 // is mailed to somebody else.
-func (a accounts) checkCallback(name, callback string) error {
-	if callback == "" || a.ownAddress(callback) {
+func (a *accounts) checkCallback(c *edge.Request, name, callback string) error {
+	if callback == "" || a.ownAddress(c, callback) {
 		return nil
 	}
 	return domain.BadFields([]domain.Field{{Path: name, Message: "must be a path or an address of this site"}})
 }
 
-func (a accounts) ownAddress(address string) bool {
+func (a *accounts) ownAddress(c *edge.Request, address string) bool {
 	origin, ok := identity.CallbackOrigin(address)
-	if !ok || origin == "" || a.origins.allows(origin) {
+	if !ok || origin == "" || c.OwnOrigin(origin) {
 		return ok
 	}
 	u, err := url.Parse(origin)

@@ -1,4 +1,4 @@
-package edge
+package accounts
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // testRoutes are the short cuts of test clients. They exist in development only;
 // elsewhere the paths are not known.
-func (a *auth) testRoutes() []Route {
-	return []Route{
+func (a *accounts) testRoutes() []edge.Route {
+	return []edge.Route{
 		{
 			Method: "GET", Path: "/api/test/verification-token/:email", Name: "testVerificationToken", Summary: "Get a token that verifies an address",
-			Auth: Public, Development: true, Params: []Param{TextParam("email", 254)}, Responses: []Response{{Status: http.StatusOK, Body: wire.TestToken{}}},
+			Auth: edge.Public, Development: true, Params: []edge.Param{edge.TextParam("email", 254)}, Responses: []edge.Response{{Status: http.StatusOK, Body: TestToken{}}},
 			Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
 		},
 		{
 			Method: "POST", Path: "/api/test/fast-register", Name: "testFastRegister", Summary: "Make a verified account and sign it in",
-			Auth: Public, Development: true, Body: identity.SignUp{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Auth: edge.Public, Development: true, Body: identity.SignUp{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
 			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
 		},
 		{
 			Method: "POST", Path: "/api/test/fast-signin", Name: "testFastSignIn", Summary: "Sign an account in, verified or not",
-			Auth: Public, Development: true, Body: identity.SignIn{}, Responses: []Response{{Status: http.StatusOK, Body: wire.SignedIn{}}},
+			Auth: edge.Public, Development: true, Body: identity.SignIn{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
 			Errors: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
 		},
 	}
@@ -37,7 +37,7 @@ func (a *auth) testRoutes() []Route {
 
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.
-func (a *auth) testVerificationToken(c *Request) error {
+func (a *accounts) testVerificationToken(c *edge.Request) error {
 	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(c.Text("email")), false)
 	if err != nil {
 		return err
@@ -49,12 +49,12 @@ func (a *auth) testVerificationToken(c *Request) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.TestToken{Token: token})
+	c.JSON(http.StatusOK, TestToken{Token: token})
 	return nil
 }
 
 // fastRegister makes a verified account and signs it in.
-func (a *auth) fastRegister(c *Request) error {
+func (a *accounts) fastRegister(c *edge.Request) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -63,11 +63,11 @@ func (a *auth) fastRegister(c *Request) error {
 	if err != nil {
 		return err
 	}
-	token, now := newToken(), a.now()
+	token, now := newToken(), c.Now()
 	user, verified := user.VerifyEmail(now)
-	session, started := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
+	session, started := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
 	err = a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		if err := postgres.InsertUser(ctx, tx, user, hash, NewID()); err != nil {
+		if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 			return nil, err
 		}
 		return append(user.Facts(append(happened, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
@@ -76,12 +76,12 @@ func (a *auth) fastRegister(c *Request) error {
 		return err
 	}
 	c.SetSessionCookie(session, token)
-	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	c.JSON(http.StatusOK, SignedIn{User: UserOf(user)})
 	return nil
 }
 
 // fastSignIn signs an account in by its password, verified or not.
-func (a *auth) fastSignIn(c *Request) error {
+func (a *accounts) fastSignIn(c *edge.Request) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
@@ -93,6 +93,6 @@ func (a *auth) fastSignIn(c *Request) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.SignedIn{User: wire.UserOf(user)})
+	c.JSON(http.StatusOK, SignedIn{User: UserOf(user)})
 	return nil
 }

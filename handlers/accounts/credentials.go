@@ -1,4 +1,4 @@
-package edge
+package accounts
 
 import (
 	"context"
@@ -11,25 +11,25 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // register makes an account with a mail that proves its address, and answers.
-func (a *auth) register(c *Request, request identity.SignUp) error {
-	return a.once(c, keyed{typ: "account.sign_up", request: request, passwords: a.passwords}, func() (change, error) {
+func (a *accounts) register(c *edge.Request, request identity.SignUp) error {
+	return a.once(c, keyed{typ: "account.sign_up", request: request, passwords: a.cfg.Passwords}, func() (change, error) {
 		user, hash, happened, err := a.newUser(c, request)
 		if err != nil {
 			return nil, err
 		}
-		verification, mail, _, err := a.newVerification(user, request.CallbackURL)
+		verification, mail, _, err := a.newVerification(user, request.CallbackURL, c.Now())
 		if err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-			if err := postgres.InsertUser(ctx, tx, user, hash, NewID()); err != nil {
+			if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 				return outcome{}, err
 			}
-			done := outcome{userID: user.ID, body: wire.SignedIn{User: wire.UserOf(user)}, facts: user.Facts(happened)}
+			done := outcome{userID: user.ID, body: SignedIn{User: UserOf(user)}, facts: user.Facts(happened)}
 			return done, insertVerification(ctx, tx, verification, mail)
 		}, nil
 	})
@@ -38,7 +38,7 @@ func (a *auth) register(c *Request, request identity.SignUp) error {
 // newUser returns the account that a sign-up leads to and the hash of its password.
 // That the address is free is looked up first, because hashing is dear; the unique
 // index decides.
-func (a *auth) newUser(c *Request, request identity.SignUp) (identity.User, string, []events.Payload, error) {
+func (a *accounts) newUser(c *edge.Request, request identity.SignUp) (identity.User, string, []events.Payload, error) {
 	taken, err := postgres.EmailTaken(c, a.cfg.Pool, request.Email)
 	if err == nil && taken {
 		err = identity.ErrEmailInUse
@@ -46,21 +46,21 @@ func (a *auth) newUser(c *Request, request identity.SignUp) (identity.User, stri
 	if err != nil {
 		return identity.User{}, "", nil, err
 	}
-	hash, err := a.passwords.Hash(c.Request.Context(), request.Password)
+	hash, err := a.cfg.Passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
 		return identity.User{}, "", nil, err
 	}
-	id := strings.ReplaceAll(NewID(), "-", "")
-	user, happened := identity.Register(id, request, identity.SignUpRole(request.Role, a.cfg.Development), a.now())
+	id := strings.ReplaceAll(edge.NewID(), "-", "")
+	user, happened := identity.Register(id, request, identity.SignUpRole(request.Role, a.cfg.Development), c.Now())
 	return user, hash, happened, nil
 }
 
 // newVerification returns a fresh proof for a user's address, the mail that
 // carries its token, and the token.
-func (a *auth) newVerification(user identity.User, callback string) (identity.Verification, identity.Mail, identity.Token, error) {
+func (a *accounts) newVerification(user identity.User, callback string, now time.Time) (identity.Verification, identity.Mail, identity.Token, error) {
 	token := newToken()
-	v := identity.NewVerification(NewID(), identity.ProveEmail, user.ID, user.Email, token, a.now())
-	mail, err := identity.VerificationMail(NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
+	v := identity.NewVerification(edge.NewID(), identity.ProveEmail, user.ID, user.Email, token, now)
+	mail, err := identity.VerificationMail(edge.NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
 	return v, mail, token, err
 }
 
@@ -77,8 +77,8 @@ func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification,
 }
 
 // mailVerification writes another verification mail and returns its token.
-func (a *auth) mailVerification(c *Request, user identity.User, callback string) (identity.Token, error) {
-	verification, mail, token, err := a.newVerification(user, callback)
+func (a *accounts) mailVerification(c *edge.Request, user identity.User, callback string) (identity.Token, error) {
+	verification, mail, token, err := a.newVerification(user, callback, c.Now())
 	if err != nil {
 		return "", err
 	}
@@ -90,7 +90,7 @@ func (a *auth) mailVerification(c *Request, user identity.User, callback string)
 // mailToAccount writes a proof and its mail for the account that has the address, if there
 // is one that has a use for them. It does the same work if there is none: how long the
 // answer takes must not tell who has an account.
-func (a *auth) mailToAccount(c *Request, v identity.Verification, mail identity.Mail) error {
+func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, mail identity.Mail) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		return nil, postgres.InsertForAccount(ctx, tx, v, mail)
 	})
@@ -98,8 +98,8 @@ func (a *auth) mailToAccount(c *Request, v identity.Verification, mail identity.
 
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
-func (a *auth) remindToVerify(c *Request, user identity.User, callback string) error {
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, a.now())
+func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback string) error {
+	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, c.Now())
 	if err != nil || hits > identity.VerificationMails {
 		return err
 	}
@@ -117,11 +117,11 @@ type rehash struct{ old, replacement string }
 // An account takes five failures in 15 minutes. The count is read before the hash
 // and again, locked, when a session starts: of many guesses at the same moment all
 // are hashed, but none that comes after the fifth failure is let in.
-func (a *auth) prove(c *Request, request identity.SignIn) (identity.User, *rehash, error) {
+func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
 	key := failureKey(request.Email)
-	hits, end, err := postgres.Hits(c, a.cfg.Pool, key, false, a.now())
+	hits, end, err := postgres.Hits(c, a.cfg.Pool, key, false, c.Now())
 	if err == nil && hits >= identity.SignInFailures {
-		err = identity.Throttled(end.Sub(a.now()))
+		err = identity.Throttled(end.Sub(c.Now()))
 	}
 	if err != nil {
 		return identity.User{}, nil, err
@@ -130,7 +130,7 @@ func (a *auth) prove(c *Request, request identity.SignIn) (identity.User, *rehas
 	if err != nil {
 		return identity.User{}, nil, err
 	}
-	match, weak, err := a.passwords.Check(c.Request.Context(), request.Password, hash)
+	match, weak, err := a.cfg.Passwords.Check(c.Request.Context(), request.Password, hash)
 	if err != nil {
 		return identity.User{}, nil, err
 	}
@@ -140,10 +140,10 @@ func (a *auth) prove(c *Request, request identity.SignIn) (identity.User, *rehas
 	if !weak {
 		return user, nil, nil
 	}
-	replacement, err := a.passwords.Hash(c.Request.Context(), request.Password)
+	replacement, err := a.cfg.Passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
 		// The queue is full, say. There will be another sign-in.
-		a.cfg.Log.InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
+		c.Log().InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
 		return user, nil, nil
 	}
 	return user, &rehash{old: hash, replacement: replacement}, nil
@@ -152,13 +152,13 @@ func (a *auth) prove(c *Request, request identity.SignIn) (identity.User, *rehas
 func failureKey(email string) string { return postgres.LimitKey(postgres.SignInFailures, email) }
 
 // fail counts a failure and returns what to refuse it with.
-func (a *auth) fail(c *Request, key string) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, a.now())
+func (a *accounts) fail(c *edge.Request, key string) error {
+	hits, end, err := postgres.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
 	switch {
 	case err != nil:
 		return err
 	case hits > identity.SignInFailures:
-		return identity.Throttled(end.Sub(a.now()))
+		return identity.Throttled(end.Sub(c.Now()))
 	default:
 		return identity.ErrBadCredentials
 	}
@@ -166,9 +166,9 @@ func (a *auth) fail(c *Request, key string) error {
 
 // startSession starts the session of a user who has proven who they are, and gives
 // the browser its key: always a fresh one, whatever cookie the request brought.
-func (a *auth) startSession(c *Request, user identity.User, request identity.SignIn, upgrade *rehash) error {
-	token, now := newToken(), a.now()
-	session, facts := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
+func (a *accounts) startSession(c *edge.Request, user identity.User, request identity.SignIn, upgrade *rehash) error {
+	token, now := newToken(), c.Now()
+	session, facts := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		err := admit(ctx, tx, user.Email, now)
 		if err == nil && upgrade != nil {
@@ -207,8 +207,8 @@ func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 // verify uses a token up. For a new account it marks the address as proven and signs
 // its owner in. For an address that an account wants instead it makes the change, and
 // signs nobody in: whoever reads that mailbox need not be who knows the password.
-func (a *auth) verify(c *Request, token identity.Token) error {
-	key, now := newToken(), a.now()
+func (a *accounts) verify(c *edge.Request, token identity.Token) error {
+	key, now := newToken(), c.Now()
 	var session *identity.Session
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		v, found, err := postgres.TakeVerification(ctx, tx, token, now, identity.ProveEmail, identity.MoveEmail)
@@ -239,8 +239,8 @@ func (a *auth) verify(c *Request, token identity.Token) error {
 }
 
 // look refuses a token that verify would refuse, and leaves it unused.
-func (a *auth) look(c *Request, token identity.Token) error {
-	_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, a.now(), identity.ProveEmail, identity.MoveEmail)
+func (a *accounts) look(c *edge.Request, token identity.Token) error {
+	_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, c.Now(), identity.ProveEmail, identity.MoveEmail)
 	if err == nil && !found {
 		err = identity.ErrBadToken
 	}
@@ -249,11 +249,11 @@ func (a *auth) look(c *Request, token identity.Token) error {
 
 // proven marks an address as proven, greets its owner the first time, and starts a
 // session.
-func (a *auth) proven(ctx context.Context, tx pgx.Tx, c *Request, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
+func (a *accounts) proven(ctx context.Context, tx pgx.Tx, c *edge.Request, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
 	user, happened := user.VerifyEmail(now)
-	session, started := identity.Start(NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
+	session, started := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
 	if len(happened) > 0 {
-		welcome, err := identity.WelcomeMail(NewID(), user, a.cfg.PublicURL, now)
+		welcome, err := identity.WelcomeMail(edge.NewID(), user, a.cfg.PublicURL, now)
 		if err == nil {
 			err = postgres.SaveUser(ctx, tx, user)
 		}
@@ -282,7 +282,7 @@ func moveEmail(ctx context.Context, tx pgx.Tx, user identity.User, v identity.Ve
 
 // revoke ends the session of a user that has this id, or the token with this hash. A
 // session that has ended, or is another's, is left alone.
-func (a accounts) revoke(c *Request, userID, id string, hash [32]byte) error {
+func (a *accounts) revoke(c *edge.Request, userID, id string, hash [32]byte) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)
 		if err != nil || !found {
@@ -303,13 +303,13 @@ func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.
 }
 
 // limit counts a hit on something of which whom may have only so much in a window.
-func (a accounts) limit(c *Request, what, whom string, most int) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, a.now())
+func (a *accounts) limit(c *edge.Request, what, whom string, most int) error {
+	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, c.Now())
 	if err != nil {
 		return fmt.Errorf("limit %s: %w", what, err)
 	}
 	if hits > most {
-		return identity.Throttled(end.Sub(a.now()))
+		return identity.Throttled(end.Sub(c.Now()))
 	}
 	return nil
 }
