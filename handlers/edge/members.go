@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,15 +14,8 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-
-// userIDParam is a user's id in the path: they are no UUIDs.
-var userIDParam = Param{Name: "userId", Check: func(v string) string {
-	if !userIDPattern.MatchString(v) {
-		return "must have 1 to 64 letters and digits"
-	}
-	return ""
-}}
+// userIDParam is a user in the path.
+var userIDParam = UserIDParam("userId", "")
 
 // memberRoutes are about who belongs to an organization. managed are the refusals of
 // what its owners and admins do.

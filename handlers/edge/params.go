@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,20 @@ func ChoiceParam(name string, values ...string) Param {
 // OptionalChoiceParam is one of values, or absent.
 func OptionalChoiceParam(name string, values ...string) Param {
 	return ChoiceParam(name, append([]string{""}, values...)...)
+}
+
+var userID = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+
+// UserIDParam is the id of a user: 1 to 64 letters and digits, no UUID.
+func UserIDParam(name, doc string) Param {
+	p := TextParam(name, 64)
+	p.Doc, p.Check = doc, func(v string) string {
+		if !userID.MatchString(v) {
+			return "must have 1 to 64 letters and digits"
+		}
+		return ""
+	}
+	return p
 }
 
 // RequiredParam is a parameter that must be present.

@@ -94,7 +94,7 @@ func (e *Edge) extend(c *gin.Context, s identity.Session, token identity.Token, 
 func (e *Edge) setSessionCookie(c *gin.Context, s identity.Session, token identity.Token, now time.Time) {
 	cookie := e.sessionCookie(cookieNames[0], string(token))
 	if s.Persistent {
-		cookie.MaxAge = int(s.ExpiresAt.Sub(now) / time.Second)
+		cookie.MaxAge = int(s.ExpiresAt.Sub(now).Round(time.Second) / time.Second)
 	}
 	http.SetCookie(c.Writer, cookie)
 }

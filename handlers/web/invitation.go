@@ -3,7 +3,10 @@ package web
 import (
 	"embed"
 	"html/template"
+	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -21,13 +24,18 @@ type Invitations struct{}
 // Routes declares the page and its script.
 func (i Invitations) Routes() []edge.Route {
 	return []edge.Route{
-		page("/invitations/:id", "invitationPage", i.page),
+		page("/invitations/:id", "invitationPage", i.page, edge.TextParam("id", 0)),
 		page("/invitation.js", "invitationScript", asset(invitationFiles, "invitation/invitation.js", time.Hour)),
 	}
 }
 
 func (Invitations) page(r *edge.Request) error {
+	id, err := uuid.Parse(r.Text("id"))
+	if err != nil || id.String() != r.Text("id") {
+		r.AbortWithStatus(http.StatusNotFound)
+		return nil
+	}
 	r.Header("Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	return render(r, invitationPage, r.UUID("id"))
+	return render(r, invitationPage, id.String())
 }

@@ -1,4 +1,4 @@
-package edge
+package ingest
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -24,43 +25,43 @@ type OrphanCleanup interface {
 }
 
 // internalRoutes are for other programs of the same installation.
-func (t TranscodingRoutes) internalRoutes(e *Edge) []Route {
-	return []Route{
+func (i *ingest) internalRoutes() []edge.Route {
+	return []edge.Route{
 		{
 			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
 			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
-			Auth:  WorkerSignature, Body: media.Transcode{}, Command: "media.transcode", Responses: []Response{Data[wire.TranscodingAsked](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.dispatchTranscoding,
+			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: "media.transcode", Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.dispatchTranscoding,
 		},
 		{
 			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{"media.record_result"}, Summary: "Stand in for an external transcoder",
 			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
-			Auth:  Public, Body: mockJob{}, Responses: []Response{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
-			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: e.mockTranscoder,
+			Auth:  edge.Public, Body: mockJob{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.mockTranscoder,
 		},
 		{
 			Method: "GET", Path: "/internal/orphan-cleanup/status", Name: "getOrphanCleanup", Summary: "Say when objects without an item were last looked for",
-			Auth: WorkerSignature, Responses: []Response{Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *Request) error {
-				return answerWorker(c, t.Orphans.Status)
+			Auth: edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *edge.Request) error {
+				return answerWorker(c, i.cfg.Orphans.Status)
 			},
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/trigger", Name: "runOrphanCleanup", Summary: "Look for objects without an item now, and remove them",
 			Notes: "The run ends when the answer is due; one that is not complete is continued by the next.",
-			Auth:  WorkerSignature, Responses: []Response{Data[wire.OrphanRun](http.StatusOK)}, Errors: []*domain.Error{ErrUnavailable},
-			Handle: func(c *Request) error { return answerWorker(c, t.Orphans.Trigger) },
+			Auth:  edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanRun](http.StatusOK)}, Errors: []*domain.Error{edge.ErrUnavailable},
+			Handle: func(c *edge.Request) error { return answerWorker(c, i.cfg.Orphans.Trigger) },
 		},
 		{
 			Method: "POST", Path: "/internal/orphan-cleanup/schedule", Name: "scheduleOrphanCleanup", Summary: "Ask for a run soon",
-			Auth: WorkerSignature, Responses: []Response{Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *Request) error {
-				return answerWorker(c, t.Orphans.Schedule)
+			Auth: edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *edge.Request) error {
+				return answerWorker(c, i.cfg.Orphans.Schedule)
 			},
 		},
 	}
 }
 
 // answerWorker answers a signed request that has no input.
-func answerWorker[T any](c *Request, ask func(context.Context) (T, error)) error {
+func answerWorker[T any](c *edge.Request, ask func(context.Context) (T, error)) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func answerWorker[T any](c *Request, ask func(context.Context) (T, error)) error
 	return c.OK(answer)
 }
 
-func (e *Edge) dispatchTranscoding(c *Request) error {
+func (i *ingest) dispatchTranscoding(c *edge.Request) error {
 	var request media.Transcode
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -102,12 +103,12 @@ type mockInput struct {
 func (m mockJob) Validate() []domain.Field { return domain.Check(m) }
 
 // mockTranscoder reports on the item's current job as a transcoder would.
-func (e *Edge) mockTranscoder(c *Request) error {
+func (i *ingest) mockTranscoder(c *edge.Request) error {
 	var request mockJob
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	item, found, err := postgres.Find(c, e.cfg.Pool, request.Input.MediaID)
+	item, found, err := postgres.Find(c, i.cfg.Pool, request.Input.MediaID)
 	switch {
 	case err != nil:
 		return err
@@ -121,7 +122,7 @@ func (e *Edge) mockTranscoder(c *Request) error {
 	if err != nil {
 		return err
 	}
-	if err := e.record(c, report, body); err != nil {
+	if err := i.record(c, report, body); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, wire.MockJob{ID: item.JobID, Status: "COMPLETED"})

@@ -1,4 +1,4 @@
-package edge
+package payments
 
 import (
 	"context"
@@ -13,21 +13,10 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
-
-// WebhookRoutes serves /webhooks/stripe: one endpoint per purpose, each with its own
-// signing secrets.
-type WebhookRoutes struct {
-	Intake *StripeIntake
-	// Secrets are the signing secrets by endpoint name (booking, payment, dispute,
-	// subscription, connect, customer); two during a rotation. An endpoint without
-	// any answers 501. The development endpoint uses booking's.
-	Secrets map[string][]string
-	// slots bound the deliveries that hold a database connection.
-	slots chan struct{}
-}
 
 const (
 	// webhookSlots is how many deliveries are in hand at once; beyond it Stripe is
@@ -56,24 +45,24 @@ var (
 	deliveryRefusals = []*domain.Error{errUnsigned, errNotTaken, errNoSecret}
 )
 
-// Routes implements [Resource].
-func (w *WebhookRoutes) Routes(e *Edge) []Route {
-	w.slots = make(chan struct{}, webhookSlots)
-	route := func(path, name, summary string, secrets []string) Route {
-		return Route{
+// webhookRoutes declare one endpoint per purpose, each with its own signing secrets.
+func (p *payments) webhookRoutes() []edge.Route {
+	route := func(path, name, summary string, secrets []string) edge.Route {
+		return edge.Route{
 			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{"purchase.record_event"},
 			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
 				"What it does depends on its type and not on the endpoint.",
-			Auth: StripeSignature, Limit: LimitWebhook, Body: wire.StripeEvent{},
-			Responses: []Response{{Status: http.StatusOK, Body: wire.Received{}}}, Errors: deliveryRefusals,
-			Handle: func(c *Request) error { return w.receive(e, c, secrets) },
+			Auth: edge.StripeSignature, Limit: edge.LimitWebhook, Body: wire.StripeEvent{},
+			Responses: []edge.Response{{Status: http.StatusOK, Body: wire.Received{}}}, Errors: deliveryRefusals,
+			Handle: func(c *edge.Request) error { return p.receive(c, secrets) },
 		}
 	}
-	var routes []Route
-	for _, p := range webhookEndpoints {
-		routes = append(routes, route(p.name, "stripe"+strings.ToUpper(p.name[:1])+p.name[1:], p.summary, w.Secrets[p.name]))
+	var routes []edge.Route
+	for _, endpoint := range webhookEndpoints {
+		routes = append(routes, route(endpoint.name, "stripe"+strings.ToUpper(endpoint.name[:1])+endpoint.name[1:], endpoint.summary,
+			p.cfg.WebhookSecrets[endpoint.name]))
 	}
-	development := route("dev", "stripeDevelopment", "Take in any event", w.Secrets["booking"])
+	development := route("dev", "stripeDevelopment", "Take in any event", p.cfg.WebhookSecrets["booking"])
 	development.Development = true
 	return append(routes, development)
 }
@@ -81,7 +70,7 @@ func (w *WebhookRoutes) Routes(e *Edge) []Route {
 // receive answers 200 once the event is stored, and not before: what follows from
 // it is then certain, and is waited for only so that a client that asks right after
 // finds it done. Whatever went wrong on our side is 500, for which Stripe comes again.
-func (w *WebhookRoutes) receive(e *Edge, c *Request, secrets []string) error {
+func (p *payments) receive(c *edge.Request, secrets []string) error {
 	if !slices.ContainsFunc(secrets, func(s string) bool { return s != "" }) {
 		return errNoSecret
 	}
@@ -89,25 +78,25 @@ func (w *WebhookRoutes) receive(e *Edge, c *Request, secrets []string) error {
 	if err != nil {
 		return err
 	}
-	event, err := stripe.VerifyWebhook(payload, c.GetHeader("Stripe-Signature"), secrets, e.cfg.Now())
+	event, err := stripe.VerifyWebhook(payload, c.GetHeader("Stripe-Signature"), secrets, p.cfg.Now())
 	if err != nil {
-		e.cfg.Log.WarnContext(c, "webhook refused", "route", c.FullPath(), "error", err)
+		p.cfg.Log.WarnContext(c, "webhook refused", "route", c.FullPath(), "error", err)
 		return deliveryRefusal(err)
 	}
 	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
 	default:
 		return errNotTaken
 	}
 	// Whoever sent it may go away; what is signed is taken all the same.
-	cmd, pending, err := w.Intake.Accept(context.WithoutCancel(c.Request.Context()), event)
+	cmd, pending, err := p.cfg.Ingester.Accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
-		e.cfg.Log.ErrorContext(c, "event not stored", "event", event.ID, "type", event.Type, "error", err)
+		p.cfg.Log.ErrorContext(c, "event not stored", "event", event.ID, "type", event.Type, "error", err)
 		return deliveryRefusal(err)
 	}
 	if pending {
-		w.finish(c.Request.Context(), e, cmd)
+		p.finish(c.Request.Context(), cmd)
 	}
 	c.JSON(http.StatusOK, wire.Received{Received: true})
 	return nil
@@ -118,9 +107,9 @@ func deliveryRefusal(err error) *domain.Error {
 	case errors.Is(err, stripe.ErrMissingSignature):
 		return errUnsigned
 	case errors.Is(err, stripe.ErrBadSignature), errors.Is(err, stripe.ErrStale):
-		return ErrBadSignature
+		return edge.ErrBadSignature
 	case errors.Is(err, stripe.ErrTooLarge):
-		return ErrBodyTooLarge
+		return edge.ErrBodyTooLarge
 	case errors.Is(err, stripe.ErrMalformed):
 		return errNotAnEvent
 	default:
@@ -131,14 +120,14 @@ func deliveryRefusal(err error) *domain.Error {
 // finish sends the command and waits until it is applied and, if it opens or closes
 // access, until that has happened. When the time is over the sweeper and the relay
 // finish the work.
-func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command) {
-	handled, done := e.cfg.Dispatcher.Watch("access", cmd.ID)
+func (p *payments) finish(ctx context.Context, cmd events.Command) {
+	handled, done := p.cfg.Dispatcher.Watch("access", cmd.ID)
 	defer func() { done() }()
-	sending, cancel := context.WithTimeout(ctx, e.cfg.Wait)
+	sending, cancel := context.WithTimeout(ctx, p.cfg.Wait)
 	defer cancel()
-	reply, err := e.cfg.Dispatcher.Send(sending, cmd)
+	reply, err := p.cfg.Dispatcher.Send(sending, cmd)
 	if err != nil {
-		e.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
+		p.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
 		return
 	}
 	var outcome struct {
@@ -152,24 +141,24 @@ func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command)
 	// One report of the reaction may be of the first of several events: the marks
 	// decide, the reports only say when to look.
 	for {
-		n, err := w.handled(waiting, cmd.ID)
+		n, err := p.handled(waiting, cmd.ID)
 		if err != nil || n >= outcome.Data.AccessEvents {
 			return
 		}
 		select {
 		case <-waiting.Done():
-			e.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID)
+			p.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID)
 			return
 		case <-handled:
 			done()
-			handled, done = e.cfg.Dispatcher.Watch("access", cmd.ID)
+			handled, done = p.cfg.Dispatcher.Watch("access", cmd.ID)
 		}
 	}
 }
 
 // handled counts the events of a command that the access reaction has handled.
-func (w *WebhookRoutes) handled(ctx context.Context, cause string) (n int, err error) {
-	err = w.Intake.Pool.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = 'access'`, cause).Scan(&n)
+func (p *payments) handled(ctx context.Context, cause string) (n int, err error) {
+	err = p.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = 'access'`, cause).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("look for the reaction's marks: %w", err)
 	}

@@ -1,4 +1,4 @@
-package transcoder
+package ingest
 
 import (
 	"bytes"
@@ -29,11 +29,11 @@ const (
 
 // courier posts signed callbacks.
 type courier struct {
-	cfg    Config
+	cfg    WorkerConfig
 	client *http.Client
 }
 
-func newCourier(cfg Config) *courier {
+func newCourier(cfg WorkerConfig) *courier {
 	transport := cfg.Transport
 	if transport == nil {
 		transport = &http.Transport{

@@ -1,27 +1,31 @@
-package edge
+package ingest
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// MediaConfig is what the media routes need beyond the edge's own configuration.
-type MediaConfig struct {
-	// Store is the bucket of originals and renditions.
-	Store *s3.Bucket
+// Config is what the routes of media need.
+type Config struct {
+	Pool *pgxpool.Pool
+	// Media is the bucket of originals and renditions.
+	Media *s3.Bucket
 	// Prober looks into files that are small enough; nil leaves all of that to the
 	// transcoder.
 	Prober Prober
@@ -36,100 +40,101 @@ type MediaConfig struct {
 	UploadIdle time.Duration
 	// TempDir holds files while they are probed; default the system's.
 	TempDir string
+	// CallbackSecrets sign the transcoder's callbacks. More than one is accepted while one
+	// replaces another.
+	CallbackSecrets [][]byte
+	// Orphans looks for objects that belong to no item.
+	Orphans OrphanCleanup
 }
 
-// MediaRoutes serves /api/media: what creators upload.
-type MediaRoutes struct {
+// ingest handles the requests.
+type ingest struct {
+	cfg      Config
 	examiner *examiner
-	store    *s3.Bucket
-	idle     time.Duration
 }
 
 // uploadLife is how long an address for an upload is good.
 const uploadLife = time.Hour
 
-// NewMediaRoutes returns the routes of /api/media.
-func NewMediaRoutes(cfg MediaConfig) *MediaRoutes {
+// Routes declares /api/media: what creators upload; /api/transcoding: the transcoder's
+// callbacks, and how far jobs are; and /internal: what other programs of the installation
+// ask about media.
+func Routes(cfg Config) []edge.Route {
 	if cfg.UploadIdle <= 0 {
 		cfg.UploadIdle = defaultUploadIdle
 	}
-	return &MediaRoutes{examiner: newExaminer(cfg), store: cfg.Store, idle: cfg.UploadIdle}
+	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
+	return slices.Concat(i.mediaRoutes(), i.partRoutes(), i.transcodingRoutes(), i.internalRoutes())
 }
 
-// Routes implements [Resource].
-func (m *MediaRoutes) Routes(e *Edge) []Route {
-	return append(m.partRoutes(e),
-		Route{
+func (i *ingest) mediaRoutes() []edge.Route {
+	return []edge.Route{
+		{
 			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
 			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
-			Auth:  Session(Creators...), Body: media.Register{}, Command: "media.register",
-			Responses: []Response{Data[wire.RegisteredMedia](http.StatusCreated)}, Handle: m.on(e, m.register),
+			Auth:  edge.Session(edge.Creators...), Body: media.Register{}, Command: "media.register",
+			Responses: []edge.Response{edge.Data[wire.RegisteredMedia](http.StatusCreated)}, Handle: i.register,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/media", Name: "listMedia", Summary: "List what the caller uploaded",
-			Auth: Session(), Params: ownMediaParams, Responses: []Response{ListOf[wire.Media]()}, Handle: e.listMedia,
+			Auth: edge.Session(), Params: ownMediaParams, Responses: []edge.Response{edge.ListOf[wire.Media]()}, Handle: i.listMedia,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/media/:id", Name: "getMedia", Summary: "Read one of the caller's items",
-			Auth: Session(), Responses: []Response{Data[wire.Media](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.getMedia,
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.getMedia,
 		},
-		Route{
+		{
 			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
 			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
-			Auth:  Session(Creators...), Body: media.Update{}, Command: "media.update", Responses: []Response{Data[wire.Media](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.updateMedia,
+			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: "media.update", Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.updateMedia,
 		},
-		Route{
+		{
 			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
-			Auth: Session(Creators...), Limit: LimitStrict, Command: "media.delete", Responses: []Response{NoContent},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: SendForID(media.Delete{}),
+			Auth: edge.Session(edge.Creators...), Limit: edge.LimitStrict, Command: "media.delete", Responses: []edge.Response{edge.NoContent},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: edge.SendForID(media.Delete{}),
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
-			Auth: Session(Creators...), Responses: []Response{Data[wire.UploadAddress](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: m.on(e, m.renewUpload),
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.UploadAddress](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: i.renewUpload,
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/media/:id/upload", Name: "uploadMedia", Summary: "Send the file through this server",
 			Notes: "1 KiB to 5 GiB, under the declared content type. For clients that cannot reach the store; upload-complete follows.",
-			Auth:  Session(Creators...), BodyType: "application/octet-stream", Responses: []Response{Data[wire.Media](http.StatusOK)},
+			Auth:  edge.Session(edge.Creators...), BodyType: "application/octet-stream", Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
 			Errors: []*domain.Error{
 				media.ErrNotFound, media.ErrUploadOver, media.ErrEmptyBody, media.ErrFileTooSmall, media.ErrFileTooLarge,
-				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, ErrUnavailable,
+				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, edge.ErrUnavailable,
 			},
-			Handle: m.on(e, m.upload),
+			Handle: i.upload,
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{"media.reject"}, Summary: "Say that the file is uploaded",
 			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
 				"one that is not media of the declared type ends the item.",
-			Auth: Session(Creators...), Command: "media.complete_upload", Responses: []Response{Data[wire.UploadCompleted](http.StatusOK)},
-			Errors: examinationRefusals, Handle: m.on(e, m.completeUpload),
+			Auth: edge.Session(edge.Creators...), Command: "media.complete_upload", Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
+			Errors: examinationRefusals, Handle: i.completeUpload,
 		},
-	)
+	}
 }
 
 // examinationRefusals are those of the routes that end an upload.
 var examinationRefusals = []*domain.Error{
 	media.ErrNotFound, media.ErrUploadOver, media.ErrUploadMissing, media.ErrUploadSize, media.ErrUploadType, media.ErrUploadChanged,
-	media.ErrFileRejected, ErrUnavailable,
-}
-
-// on gives a function of these routes the form of a handler.
-func (m *MediaRoutes) on(e *Edge, f func(e *Edge, c *Request) error) func(*Request) error {
-	return func(c *Request) error { return f(e, c) }
+	media.ErrFileRejected, edge.ErrUnavailable,
 }
 
 // register makes an item and answers with the address for its file. The outcome
 // that is stored for the command has no address: it is a credential, and it would
 // have expired when the outcome is asked for again.
-func (m *MediaRoutes) register(e *Edge, c *Request) error {
+func (i *ingest) register(c *edge.Request) error {
 	var request media.Register
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := c.NewCommand("media.register", c.Actor().UserID, NewID(), request)
+	cmd, err := c.NewCommand("media.register", c.Actor().UserID, edge.NewID(), request)
 	if err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func (m *MediaRoutes) register(e *Edge, c *Request) error {
 		c.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
-	answer, err := m.withAddress(c, reply)
+	answer, err := i.withAddress(c, reply)
 	if err != nil {
 		return err
 	}
@@ -149,7 +154,7 @@ func (m *MediaRoutes) register(e *Edge, c *Request) error {
 	return nil
 }
 
-func (m *MediaRoutes) withAddress(c *Request, reply events.Reply) (wire.RegisteredMedia, error) {
+func (i *ingest) withAddress(c *edge.Request, reply events.Reply) (wire.RegisteredMedia, error) {
 	var stored struct {
 		Data wire.Media `json:"data"`
 	}
@@ -157,24 +162,24 @@ func (m *MediaRoutes) withAddress(c *Request, reply events.Reply) (wire.Register
 		return wire.RegisteredMedia{}, fmt.Errorf("read the outcome of a registration: %w", err)
 	}
 	item := stored.Data
-	address, err := m.store.PresignPut(c, item.R2Key, item.MimeType, item.FileSizeBytes, uploadLife)
+	address, err := i.cfg.Media.PresignPut(c, item.R2Key, item.MimeType, item.FileSizeBytes, uploadLife)
 	return wire.RegisteredMedia{Media: item, PresignedURL: address}, err
 }
 
 // renewUpload answers with a fresh address for an item that still waits for its
 // file: the first one expired, or the registration was answered with 202.
-func (m *MediaRoutes) renewUpload(e *Edge, c *Request) error {
+func (i *ingest) renewUpload(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
-	item, err := e.ownMedia(c)
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
 	if item.Status != media.Uploading {
 		return media.ErrUploadOver
 	}
-	address, err := m.store.PresignPut(c, item.ObjectKey, item.MimeType, item.SizeBytes, uploadLife)
+	address, err := i.cfg.Media.PresignPut(c, item.ObjectKey, item.MimeType, item.SizeBytes, uploadLife)
 	if err != nil {
 		return err
 	}
@@ -184,31 +189,31 @@ func (m *MediaRoutes) renewUpload(e *Edge, c *Request) error {
 // completeUpload examines the file and only then says that it is there. A file
 // that is missing or of another size leaves the item waiting for it; one that is
 // not what was declared ends the item, and its owner is told why.
-func (m *MediaRoutes) completeUpload(e *Edge, c *Request) error {
+func (i *ingest) completeUpload(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
-	item, err := e.ownMedia(c)
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
-	return m.finish(e, c, item, "")
+	return i.finish(c, item, "")
 }
 
 // finish examines an item's file and applies what was found. step tells this command
 // from others that the same Idempotency-Key stands for; "" when there are none.
-func (m *MediaRoutes) finish(e *Edge, c *Request, item media.Item, step string) error {
+func (i *ingest) finish(c *edge.Request, item media.Item, step string) error {
 	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
 	switch {
 	case item.Status == media.Uploading:
 		var rejected *media.Reject
 		var err error
-		found, rejected, err = m.examiner.examine(c.Request.Context(), e.cfg.Log, item)
+		found, rejected, err = i.examiner.examine(c.Request.Context(), c.Log(), item)
 		switch {
 		case err != nil:
 			return err
 		case rejected != nil:
-			return m.reject(e, c, item, *rejected)
+			return i.reject(c, item, *rejected)
 		}
 	case item.FileRejected() && c.IdempotencyKey() != "":
 		// The repetition of a request that ended the item is answered as it was.
@@ -231,12 +236,12 @@ var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 
 // reject records what is wrong with the file and answers with it. The command's id
 // is never that of the request's Idempotency-Key, which belongs to the completion.
-func (m *MediaRoutes) reject(e *Edge, c *Request, item media.Item, why media.Reject) error {
+func (i *ingest) reject(c *edge.Request, item media.Item, why media.Reject) error {
 	cmd, err := c.NewCommand("media.reject", c.Actor().UserID, item.ID, why)
 	if err != nil {
 		return err
 	}
-	cmd.ID = NewID()
+	cmd.ID = edge.NewID()
 	reply, accepted, err := c.Outcome(cmd)
 	switch {
 	case err != nil:
@@ -250,7 +255,7 @@ func (m *MediaRoutes) reject(e *Edge, c *Request, item media.Item, why media.Rej
 
 // updateMedia passes everything on: which fields a client may set, and where, the
 // rules decide.
-func (e *Edge) updateMedia(c *Request) error {
+func (i *ingest) updateMedia(c *edge.Request) error {
 	var request media.Update
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -258,8 +263,8 @@ func (e *Edge) updateMedia(c *Request) error {
 	return c.Send(c.UUID("id"), request)
 }
 
-func (e *Edge) getMedia(c *Request) error {
-	item, err := e.ownMedia(c)
+func (i *ingest) getMedia(c *edge.Request) error {
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
@@ -268,8 +273,8 @@ func (e *Edge) getMedia(c *Request) error {
 
 // ownMedia returns the item that the path names. To everybody but its owner it is
 // not there.
-func (e *Edge) ownMedia(c *Request) (media.Item, error) {
-	item, found, err := postgres.Find(c, e.cfg.Pool, c.UUID("id"))
+func (i *ingest) ownMedia(c *edge.Request) (media.Item, error) {
+	item, found, err := postgres.Find(c, i.cfg.Pool, c.UUID("id"))
 	if err != nil {
 		return media.Item{}, err
 	}
@@ -281,17 +286,17 @@ func (e *Edge) ownMedia(c *Request) (media.Item, error) {
 
 var (
 	mediaSortColumns = map[string]string{"createdAt": "created_at", "uploadedAt": "uploaded_at", "title": "title"}
-	ownMediaParams   = PagedParams(
-		OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), OptionalChoiceParam("mediaType", "video", "audio"),
-		ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), ChoiceParam("sortOrder", "desc", "asc"),
+	ownMediaParams   = edge.PagedParams(
+		edge.OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), edge.OptionalChoiceParam("mediaType", "video", "audio"),
+		edge.ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), edge.ChoiceParam("sortOrder", "desc", "asc"),
 	)
 )
 
 // listMedia lists what the caller uploaded.
-func (e *Edge) listMedia(c *Request) error {
+func (i *ingest) listMedia(c *edge.Request) error {
 	q := c
 	page := q.Page()
-	items, total, err := e.mediaPage(c, c.Actor().UserID, q.Text("status"), q.Text("mediaType"), mediaSortColumns[q.Text("sortBy")], q.Text("sortOrder"), page)
+	items, total, err := i.mediaPage(c, c.Actor().UserID, q.Text("status"), q.Text("mediaType"), mediaSortColumns[q.Text("sortBy")], q.Text("sortOrder"), page)
 	if err != nil {
 		return err
 	}
@@ -301,7 +306,7 @@ func (e *Edge) listMedia(c *Request) error {
 
 // mediaPage reads one page of a creator's items and how many there are in all. column
 // and direction are SQL, from a list of ours.
-func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column, direction string, page paging) ([]wire.Media, int64, error) {
+func (i *ingest) mediaPage(ctx context.Context, creator, status, mediaType, column, direction string, page paging) ([]wire.Media, int64, error) {
 	w := where{conditions: []string{"deleted_at IS NULL"}}
 	w.and("creator_id = $", creator)
 	w.andIf("status = $", status)
@@ -316,7 +321,7 @@ func (e *Edge) mediaPage(ctx context.Context, creator, status, mediaType, column
 		by = orderBySome(column, direction)
 	}
 	from, args := w.page("media_items", by, at)
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
+	rows, err := i.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list media: %w", err)
 	}

@@ -1,4 +1,4 @@
-package transcoder_test
+package ingest_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package edge
+package images
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
@@ -24,6 +25,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/media/svg"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -33,40 +35,40 @@ type PictureMaker interface {
 	Picture(ctx context.Context, content []byte) (map[string][]byte, error)
 }
 
-// ImageConfig is what the pictures need beyond the edge's own configuration.
-type ImageConfig struct {
+// Config is what pictures need.
+type Config struct {
+	Pool *pgxpool.Pool
 	// Store is the bucket of assets.
 	Store *s3.Bucket
-	// Maker converts pictures; without one, uploads are refused with 503.
+	// Maker converts pictures; without one, uploads are answered with 503.
 	Maker PictureMaker
 	// AssetsURL is where clients find the bucket, without a trailing slash: a CDN.
-	// Default: this edge, which serves it under /assets.
+	// Default: the platform itself, which serves it under /assets.
 	AssetsURL string
+	// PublicURL is how clients reach the platform, without a trailing slash.
+	PublicURL string
 	// Conversions is how many pictures are converted at once; default 2.
 	Conversions int
 }
 
-// ImageRoutes serves the pictures of users, organizations and content.
+// images handles the requests.
 //
-// An upload goes: who may → read → convert → record → put → command. What fails on
-// the way leaves at most objects with a record and nobody who refers to them, which
-// the sweep removes. The names of objects are never used twice, so what is cached
-// under one is what it always was.
-type ImageRoutes struct {
-	store  *s3.Bucket
-	maker  PictureMaker
-	assets string
-	slots  chan struct{}
+// An upload goes: authorise → read → convert → record → put → command. What fails on the
+// way leaves at most objects with a record that nothing refers to, which the sweep
+// removes. Object names are never used twice, so what is cached under one never changes.
+type images struct {
+	cfg   Config
+	slots chan struct{}
 }
 
-// NewImageRoutes returns the routes of pictures.
-func NewImageRoutes(cfg ImageConfig) *ImageRoutes {
+// Routes declares the pictures of users, organizations and content, and /assets.
+func Routes(cfg Config) []edge.Route {
 	if cfg.Conversions <= 0 {
 		cfg.Conversions = 2
 	}
-	return &ImageRoutes{
-		store: cfg.Store, maker: cfg.Maker, assets: strings.TrimSuffix(cfg.AssetsURL, "/"), slots: make(chan struct{}, cfg.Conversions),
-	}
+	cfg.AssetsURL = strings.TrimSuffix(cfg.AssetsURL, "/")
+	i := &images{cfg: cfg, slots: make(chan struct{}, cfg.Conversions)}
+	return append(i.routes(), i.assetRoute())
 }
 
 const (
@@ -97,41 +99,40 @@ var imageRefusals = []*domain.Error{
 const imageNotes = "The picture is stored as WebP, 200, 400 and 800 pixels wide (sm, md and lg; the address names lg) and never wider than it came; " +
 	"what it says about where and how it was taken is removed."
 
-// Routes implements [Resource].
-func (m *ImageRoutes) Routes(e *Edge) []Route {
+func (i *images) routes() []edge.Route {
 	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
-	return []Route{
+	return []edge.Route{
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: Session(Creators...), Body: thumbnailForm{}, BodyType: formType,
-			Command: "image.attach", Responses: []Response{Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
-			Handle: m.upload(e, media.Thumbnail, e.ownContent),
+			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(edge.Creators...), Body: thumbnailForm{}, BodyType: formType,
+			Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
+			Handle: i.upload(media.Thumbnail, i.ownContent),
 		},
 		{
 			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
-			Auth: Session(Creators...), Command: "image.remove", Responses: []Response{NoContent}, Errors: thumbnails,
-			Handle: SendForID(media.RemoveImage{Kind: media.Thumbnail}),
+			Auth: edge.Session(edge.Creators...), Command: "image.remove", Responses: []edge.Response{edge.NoContent}, Errors: thumbnails,
+			Handle: edge.SendForID(media.RemoveImage{Kind: media.Thumbnail}),
 		},
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: Session(), Body: avatarForm{}, BodyType: formType,
-			Command: "image.attach", Responses: []Response{Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
-			Handle: m.upload(e, media.Avatar, func(c *Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
+			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(), Body: avatarForm{}, BodyType: formType,
+			Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
+			Handle: i.upload(media.Avatar, func(c *edge.Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
 		},
 		{
 			Method: "DELETE", Path: "/api/user/avatar", Name: "removeAvatar", Summary: "Take the caller's picture away",
-			Auth: Session(), Command: "image.remove", Responses: []Response{NoContent}, Handle: e.removeAvatar,
+			Auth: edge.Session(), Command: "image.remove", Responses: []edge.Response{edge.NoContent}, Handle: i.removeAvatar,
 		},
 		{
 			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
 			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
-			Auth:  Session(), Body: logoForm{}, BodyType: formType, Command: "image.attach", Responses: []Response{Data[wire.Branding](http.StatusOK)},
-			Errors: slices.Concat(organizations, imageRefusals), Handle: m.upload(e, media.Logo, e.brandedOrganization),
+			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)},
+			Errors: slices.Concat(organizations, imageRefusals), Handle: i.upload(media.Logo, i.brandedOrganization),
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
-			Auth: Session(), Command: "image.remove", Responses: []Response{Data[wire.Branding](http.StatusOK)}, Errors: organizations,
-			Handle: e.removeLogo,
+			Auth: edge.Session(), Command: "image.remove", Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)}, Errors: organizations,
+			Handle: i.removeLogo,
 		},
 	}
 }
@@ -141,10 +142,10 @@ type imageOwner struct{ id, creator string }
 
 // ownContent returns the caller's own item, which to everyone else is not there. The
 // consumer looks again; this look spares the work.
-func (e *Edge) ownContent(c *Request) (imageOwner, error) {
+func (i *images) ownContent(c *edge.Request) (imageOwner, error) {
 	o := imageOwner{id: c.UUID("id"), creator: c.Actor().UserID}
 	var found bool
-	err := e.cfg.Pool.QueryRow(c, `SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
+	err := i.cfg.Pool.QueryRow(c, `SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, content.ErrNotFound
 	}
@@ -155,23 +156,23 @@ func (e *Edge) ownContent(c *Request) (imageOwner, error) {
 }
 
 // brandedOrganization returns an organization that the caller manages.
-func (e *Edge) brandedOrganization(c *Request) (imageOwner, error) {
-	t, err := e.pathTenant(c, true)
+func (i *images) brandedOrganization(c *edge.Request) (imageOwner, error) {
+	t, err := organizations.PathTenant(c, i.cfg.Pool, true)
 	return imageOwner{id: t.organization.ID}, err
 }
 
-func (e *Edge) removeAvatar(c *Request) error {
+func (i *images) removeAvatar(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
 	return c.Send(c.Actor().UserID, media.RemoveImage{Kind: media.Avatar})
 }
 
-func (e *Edge) removeLogo(c *Request) error {
+func (i *images) removeLogo(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
-	owner, err := e.brandedOrganization(c)
+	owner, err := i.brandedOrganization(c)
 	if err != nil {
 		return err
 	}
@@ -183,9 +184,9 @@ func (e *Edge) removeLogo(c *Request) error {
 var imageSpace = uuid.MustParse("b8a7f9d0-52a1-5a5c-9b0e-6c1f6f5b7d21")
 
 // upload serves the upload of a picture of a kind.
-func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*Request) (imageOwner, error)) func(*Request) error {
-	return func(c *Request) error {
-		if m.maker == nil {
+func (i *images) upload(kind media.ImageKind, ownerOf func(*edge.Request) (imageOwner, error)) func(*edge.Request) error {
+	return func(c *edge.Request) error {
+		if i.cfg.Maker == nil {
 			return media.ErrNoImages
 		}
 		owner, err := ownerOf(c)
@@ -215,7 +216,7 @@ func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*Reques
 				return err
 			}
 		}
-		if err := m.keep(e, c, owner, file, order); err != nil {
+		if err := i.keep(c, owner, file, order); err != nil {
 			return err
 		}
 		return c.SendCommand(cmd)
@@ -223,8 +224,8 @@ func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*Reques
 }
 
 // keep converts a picture, writes its record, and then its objects.
-func (m *ImageRoutes) keep(e *Edge, c *Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
-	made, err := m.convert(c, file)
+func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
+	made, err := i.convert(c, file)
 	if err != nil {
 		return err
 	}
@@ -236,9 +237,9 @@ func (m *ImageRoutes) keep(e *Edge, c *Request, owner imageOwner, file pictureFi
 	if file.mime == media.SVG {
 		shown, image.MIME = "logo.svg", media.SVG
 	}
-	image.Size, image.Address = int64(len(made[shown])), m.base(e)+"/"+image.Prefix+shown
-	now := e.now()
-	recorded, err := postgres.RecordImage(c, e.cfg.Pool, image, now, now.Add(media.ImageAbandoned))
+	image.Size, image.Address = int64(len(made[shown])), i.base()+"/"+image.Prefix+shown
+	now := c.Now()
+	recorded, err := postgres.RecordImage(c, i.cfg.Pool, image, now, now.Add(media.ImageAbandoned))
 	if err != nil {
 		return err
 	}
@@ -246,23 +247,23 @@ func (m *ImageRoutes) keep(e *Edge, c *Request, owner imageOwner, file pictureFi
 		return media.ErrImageGone
 	}
 	for name, object := range made {
-		if _, err := m.store.Put(c, image.Prefix+name, bytes.NewReader(object), int64(len(object)), image.MIME); err != nil {
-			return storeRefusal(c, e.cfg.Log, err)
+		if _, err := i.cfg.Store.Put(c, image.Prefix+name, bytes.NewReader(object), int64(len(object)), image.MIME); err != nil {
+			return unavailable(c, err)
 		}
 	}
 	return nil
 }
 
 // base is where the bucket of assets is found.
-func (m *ImageRoutes) base(e *Edge) string {
-	if m.assets != "" {
-		return m.assets
+func (i *images) base() string {
+	if i.cfg.AssetsURL != "" {
+		return i.cfg.AssetsURL
 	}
-	return e.cfg.PublicURL + "/assets"
+	return i.cfg.PublicURL + "/assets"
 }
 
 // convert returns the objects of a picture by their names.
-func (m *ImageRoutes) convert(ctx context.Context, file pictureFile) (map[string][]byte, error) {
+func (i *images) convert(ctx context.Context, file pictureFile) (map[string][]byte, error) {
 	if file.mime == media.SVG {
 		clean, err := svg.Sanitize(file.content)
 		if err != nil {
@@ -273,20 +274,20 @@ func (m *ImageRoutes) convert(ctx context.Context, file pictureFile) (map[string
 	slot := time.NewTimer(imageSlotWithin)
 	defer slot.Stop()
 	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
+	case i.slots <- struct{}{}:
+		defer func() { <-i.slots }()
 	case <-slot.C:
-		return nil, ErrUnavailable
+		return nil, edge.ErrUnavailable
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	made, err := m.maker.Picture(ctx, file.content)
+	made, err := i.cfg.Maker.Picture(ctx, file.content)
 	var refused *ffmpeg.RejectError
 	switch {
 	case errors.As(err, &refused) && refused.Code == ffmpeg.TooLarge:
 		return nil, media.ErrImageTooLarge
 	case errors.As(err, &refused) && refused.Code == ffmpeg.TimedOut:
-		return nil, ErrUnavailable // our machine was too slow
+		return nil, edge.ErrUnavailable // our machine was too slow
 	case errors.As(err, &refused):
 		return nil, media.ErrImageDamaged
 	case err != nil:
@@ -318,4 +319,10 @@ func (f pictureFile) fits(kind media.ImageKind) error {
 		return nil
 	}
 	return media.ErrImageType
+}
+
+// unavailable reports that the store does not work now.
+func unavailable(r *edge.Request, err error) error {
+	r.Log().WarnContext(r, "object store unavailable", "error", err)
+	return edge.ErrUnavailable
 }

@@ -1,4 +1,4 @@
-package edge
+package streaming
 
 import (
 	"context"
@@ -8,22 +8,32 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// AccessRoutes serves /api/access: streams, progress and the library.
-type AccessRoutes struct {
+// Config is what streaming needs.
+type Config struct {
+	Pool *pgxpool.Pool
 	// Objects is the bucket that renditions are in.
 	Objects StreamObjects
 	// Tokens signs and opens stream tokens.
 	Tokens *token.Keys
+	// PublicURL is how clients reach the platform, without a trailing slash.
+	PublicURL string
+	// Now is the clock.
+	Now func() time.Time
 }
+
+// streaming handles the requests.
+type streaming struct{ cfg Config }
 
 // StreamObjects is what streaming needs of an object store.
 type StreamObjects interface {
@@ -34,61 +44,52 @@ type StreamObjects interface {
 	PresignGet(ctx context.Context, key string, life time.Duration) (string, error)
 }
 
-// Routes implements [Resource].
-func (a AccessRoutes) Routes(e *Edge) []Route {
-	s := streams{edge: e, objects: a.Objects, tokens: a.Tokens}
+// Routes declares /api/access: streams, progress and decisions.
+func Routes(cfg Config) []edge.Route {
+	s := &streaming{cfg}
 	return append(s.routes(),
-		Route{
+		edge.Route{
 			Method: "POST", Path: "/api/access/content/:id/progress", Name: "saveProgress", Summary: "Say how far a player got",
 			Notes: "Only the furthest position counts; from 95 % on, or with completed, the item is completed for good.",
-			Auth:  Session(), Body: access.Progress{}, Command: "playback.record", Responses: []Response{NoContent},
-			Errors: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: e.saveProgress,
+			Auth:  edge.Session(), Body: access.Progress{}, Command: "playback.record", Responses: []edge.Response{edge.NoContent},
+			Errors: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: s.saveProgress,
 		},
-		Route{
+		edge.Route{
 			Method: "GET", Path: "/api/access/content/:id/progress", Name: "getProgress", Summary: "Read the caller's progress in an item",
-			Auth: Session(), Responses: []Response{Data[wire.ProgressAnswer](http.StatusOK)}, Handle: e.getProgress,
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[ProgressAnswer](http.StatusOK)}, Handle: s.getProgress,
 		},
-		Route{
+		edge.Route{
 			Method: "GET", Path: "/api/access/content/:id/decision", Name: "explainAccess", Summary: "Explain whether somebody may see an item",
 			Notes: "About the caller, or, for the item's creator and the owners and admins of its organization, about the user that userId names. " +
 				"To everybody else the question about another is answered as if the item did not exist.",
-			Auth: Session(), Params: []Param{otherUserParam}, Responses: []Response{Data[wire.Decision](http.StatusOK)},
-			Errors: []*domain.Error{access.ErrContentNotFound, errUserNotFound}, Handle: e.getDecision,
+			Auth: edge.Session(), Params: []edge.Param{edge.UserIDParam("userId", "whom to explain it for; the caller when absent")}, Responses: []edge.Response{edge.Data[Decision](http.StatusOK)},
+			Errors: []*domain.Error{access.ErrContentNotFound, errUserNotFound}, Handle: s.getDecision,
 		},
-		e.libraryRoute(),
 	)
 }
 
 // decide reads what the decision on a question rests on and decides. queue adds
 // further reads to the round trip.
-func (e *Edge) decide(ctx context.Context, q postgres.Question, queue ...func(*pgx.Batch)) (access.Verdict, error) {
+func (s *streaming) decide(ctx context.Context, q postgres.Question, queue ...func(*pgx.Batch)) (access.Verdict, error) {
 	found := map[postgres.Question]postgres.Facts{}
 	b := &pgx.Batch{}
 	postgres.QueueFacts(b, []postgres.Question{q}, found)
 	for _, f := range queue {
 		f(b)
 	}
-	if err := e.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := s.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
 		return access.Verdict{}, fmt.Errorf("read the grounds of access: %w", err)
 	}
 	facts := found[q]
-	return access.Decide(facts.Content, facts.Viewer, e.cfg.Now()), nil
+	return access.Decide(facts.Content, facts.Viewer, s.cfg.Now()), nil
 }
-
-// otherUserParam names a user. User ids are not UUIDs.
-var otherUserParam = Param{Name: "userId", maxLength: 64, Doc: "whom to explain it for; the caller when absent", Check: func(v string) string {
-	if !userID.MatchString(v) {
-		return "must be a user's id"
-	}
-	return ""
-}}
 
 var errUserNotFound = domain.Missing("USER_NOT_FOUND", "User")
 
 // getDecision explains whether and why somebody may see an item: to the caller about
 // themselves, to the item's management about others. What is not published exists for
 // the management only, what is deleted for nobody.
-func (e *Edge) getDecision(c *Request) error {
+func (s *streaming) getDecision(c *edge.Request) error {
 	caller := postgres.Question{UserID: c.Actor().UserID, ContentID: c.UUID("id")}
 	asked := caller
 	if other := c.Text("userId"); other != "" {
@@ -97,10 +98,10 @@ func (e *Edge) getDecision(c *Request) error {
 	found := map[postgres.Question]postgres.Facts{}
 	b := &pgx.Batch{}
 	postgres.QueueFacts(b, []postgres.Question{caller, asked}, found)
-	if err := e.cfg.Pool.SendBatch(c, b).Close(); err != nil {
+	if err := s.cfg.Pool.SendBatch(c, b).Close(); err != nil {
 		return fmt.Errorf("read the grounds of access: %w", err)
 	}
-	facts, now := found[asked], e.cfg.Now()
+	facts, now := found[asked], s.cfg.Now()
 	managed := found[caller].Content.ManagedBy(found[caller].Viewer)
 	verdict := access.Decide(facts.Content, facts.Viewer, now)
 	switch {
@@ -109,11 +110,11 @@ func (e *Edge) getDecision(c *Request) error {
 	case facts.Viewer.UserID == "":
 		return errUserNotFound
 	}
-	return c.OK(wire.DecisionOf(asked.ContentID, facts.Viewer, verdict, now))
+	return c.OK(DecisionOf(asked.ContentID, facts.Viewer, verdict, now))
 }
 
 // saveProgress sends what a player reports. Access is decided where it is applied.
-func (e *Edge) saveProgress(c *Request) error {
+func (s *streaming) saveProgress(c *edge.Request) error {
 	var request access.Progress
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -124,14 +125,14 @@ func (e *Edge) saveProgress(c *Request) error {
 
 // getProgress answers with the caller's own progress, whether or not they still
 // have access.
-func (e *Edge) getProgress(c *Request) error {
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.PlaybackColumns+` FROM video_playback p WHERE p.user_id = $1 AND p.content_id = $2`,
+func (s *streaming) getProgress(c *edge.Request) error {
+	rows, err := s.cfg.Pool.Query(c, `SELECT `+postgres.PlaybackColumns+` FROM video_playback p WHERE p.user_id = $1 AND p.content_id = $2`,
 		c.Actor().UserID, c.UUID("id"))
 	if err != nil {
 		return fmt.Errorf("read progress: %w", err)
 	}
 	playback, err := pgx.CollectOneRow(rows, postgres.ScanPlayback)
-	answer := wire.ProgressAnswer{}
+	answer := ProgressAnswer{}
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 	case err != nil:

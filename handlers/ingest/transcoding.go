@@ -1,4 +1,4 @@
-package edge
+package ingest
 
 import (
 	"crypto/sha256"
@@ -14,19 +14,10 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
-
-// TranscodingRoutes serves /api/transcoding: the transcoder's callbacks, and what
-// owners ask about their jobs; and /internal, what other programs of the
-// installation ask about media.
-type TranscodingRoutes struct {
-	// Secrets sign callbacks. More than one is accepted while one replaces another.
-	Secrets [][]byte
-	// Orphans looks for objects that belong to nothing.
-	Orphans OrphanCleanup
-}
 
 // maxCallbackBytes bounds a callback's body.
 const maxCallbackBytes = 64 << 10
@@ -34,47 +25,46 @@ const maxCallbackBytes = 64 << 10
 // callbackSpace is the name space of the commands that callbacks become.
 var callbackSpace = uuid.MustParse("e2f8b0de-51a5-5d33-9a0c-0d1f0a2ab6c4")
 
-// Routes implements [Resource].
-func (t TranscodingRoutes) Routes(e *Edge) []Route {
-	return append(t.internalRoutes(e),
-		Route{
+func (i *ingest) transcodingRoutes() []edge.Route {
+	return []edge.Route{
+		{
 			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Sends: []string{"media.record_progress", "media.record_result", "media.record_failure"}, Summary: "Take a transcoder's report",
 			Notes: "Not enveloped. 200 says that the report needs not be sent again: it is recorded for good, or it is nothing that could be; error then says why.",
-			Auth:  TranscoderSignature, Limit: LimitWebhook, Body: media.Callback{}, Responses: []Response{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
-			Errors: []*domain.Error{ErrBodyTooLarge, ErrUnavailable}, Handle: func(c *Request) error { return t.callback(e, c) },
+			Auth:  edge.TranscoderSignature, Limit: edge.LimitWebhook, Body: media.Callback{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
+			Errors: []*domain.Error{edge.ErrBodyTooLarge, edge.ErrUnavailable}, Handle: i.callback,
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
-			Auth: Session(), Limit: LimitStrict, Command: "media.retry", Responses: []Response{Data[wire.TranscodingAsked](http.StatusOK)},
+			Auth: edge.Session(), Limit: edge.LimitStrict, Command: "media.retry", Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
-			Handle: SendForID(media.Retry{}),
+			Handle: edge.SendForID(media.Retry{}),
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/transcoding/status/:id", Name: "getTranscodingStatus", Summary: "Say how far an item is",
-			Auth: Session(), Responses: []Response{Data[wire.TranscodingStatus](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: e.getTranscodingStatus,
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.TranscodingStatus](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: i.getTranscodingStatus,
 		},
-	)
+	}
 }
 
 // callback takes what a transcoder reports. It answers 200 when the report is
 // recorded for good, or can never be: an unknown job, a body that is no report. It
 // answers 5xx when the report should be sent again.
-func (t TranscodingRoutes) callback(e *Edge, c *Request) error {
+func (i *ingest) callback(c *edge.Request) error {
 	body, err := c.ReadBody(maxCallbackBytes)
 	if err == nil {
-		err = media.Verify(t.Secrets, c.GetHeader(media.SignatureHeader), c.GetHeader(media.TimestampHeader), body, e.cfg.Now())
+		err = media.Verify(i.cfg.CallbackSecrets, c.GetHeader(media.SignatureHeader), c.GetHeader(media.TimestampHeader), body, c.Now())
 	}
 	if err != nil {
 		return err
 	}
 	report, err := parseCallback(body)
 	if err != nil {
-		e.cfg.Log.WarnContext(c, "callback refused", "error", err)
+		c.Log().WarnContext(c, "callback refused", "error", err)
 		c.JSON(http.StatusOK, wire.ReportReceived{Received: true, Error: err.Error()})
 		return nil
 	}
-	if err := e.record(c, report, body); err != nil {
+	if err := i.record(c, report, body); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, wire.ReportReceived{Received: true})
@@ -82,16 +72,16 @@ func (t TranscodingRoutes) callback(e *Edge, c *Request) error {
 }
 
 // record applies a report. A report on a job that no item has is nothing to apply.
-func (e *Edge) record(c *Request, report media.Callback, body []byte) error {
-	item, found, err := postgres.FindByJob(c, e.cfg.Pool, report.JobID)
+func (i *ingest) record(c *edge.Request, report media.Callback, body []byte) error {
+	item, found, err := postgres.FindByJob(c, i.cfg.Pool, report.JobID)
 	if err != nil {
 		return err
 	}
 	if !found {
-		e.cfg.Log.InfoContext(c, "callback for a job that is not current", "job", report.JobID)
+		c.Log().InfoContext(c, "callback for a job that is not current", "job", report.JobID)
 		return nil
 	}
-	cmd, err := callbackCommand(e, c, report, item.ID, body)
+	cmd, err := callbackCommand(c, report, item.ID, body)
 	if err != nil {
 		return err
 	}
@@ -134,7 +124,7 @@ func callbackError(err error) error {
 
 // callbackCommand turns a report into a command. Its id follows from job and body,
 // so a report that is delivered twice is one command.
-func callbackCommand(e *Edge, c *Request, report media.Callback, mediaID string, body []byte) (events.Command, error) {
+func callbackCommand(c *edge.Request, report media.Callback, mediaID string, body []byte) (events.Command, error) {
 	var typ string
 	var payload any
 	switch {
@@ -155,13 +145,13 @@ func callbackCommand(e *Edge, c *Request, report media.Callback, mediaID string,
 	return events.Command{
 		ID: uuid.NewSHA1(callbackSpace, append([]byte(report.JobID+"\x00"), hash[:]...)).String(), Type: typ,
 		ActorID: media.ActorTranscoder, AggregateID: mediaID, Payload: encoded,
-		IssuedAt: e.cfg.Now().UTC(), CorrelationID: c.ID(), TraceParent: bus.TraceParent(c.Request.Context()),
+		IssuedAt: c.Now(), CorrelationID: c.ID(), TraceParent: bus.TraceParent(c.Request.Context()),
 	}, nil
 }
 
 // getTranscodingStatus tells the owner how far an item is.
-func (e *Edge) getTranscodingStatus(c *Request) error {
-	item, found, err := postgres.Find(c, e.cfg.Pool, c.UUID("id"))
+func (i *ingest) getTranscodingStatus(c *edge.Request) error {
+	item, found, err := postgres.Find(c, i.cfg.Pool, c.UUID("id"))
 	switch {
 	case err != nil:
 		return err

@@ -1,7 +1,6 @@
-package edge
+package images
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,18 +10,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/edge"
 )
-
-// AssetObjects is the bucket of pictures.
-type AssetObjects interface {
-	Get(ctx context.Context, key string, part s3.Range, etag string) (s3.Object, error)
-}
-
-// Assets serves pictures from their bucket where no CDN does. Only the names of
-// pictures for the public are looked up at all.
-type Assets struct {
-	Objects AssetObjects
-}
 
 const (
 	// drawingPolicy lets a drawing style itself and nothing else: it is a document when
@@ -36,30 +25,31 @@ const (
 
 var errNoAsset = domain.Missing("", "Picture")
 
-// Routes declares where pictures are served.
-func (a Assets) Routes(e *Edge) []Route {
-	return []Route{{
+// assetRoute serves pictures from their bucket where no CDN does. Only the names of
+// pictures for the public are looked up at all.
+func (i *images) assetRoute() edge.Route {
+	return edge.Route{
 		Method: http.MethodGet,
 		Path:   "/assets/*key",
 		Name:   "getAsset",
-		Params: []Param{TextParam("key", 0)},
+		Params: []edge.Param{edge.TextParam("key", 0)},
 		Page:   true,
-		Handle: func(r *Request) error { return a.serve(r, e) },
-	}}
+		Handle: i.serveAsset,
+	}
 }
 
-func (a Assets) serve(c *Request, e *Edge) error {
+func (i *images) serveAsset(c *edge.Request) error {
 	key := strings.TrimPrefix(c.Text("key"), "/")
 	kind, ok := media.AssetType(key)
 	if !ok {
 		return errNoAsset
 	}
-	object, err := a.Objects.Get(c, key, s3.Range{}, "")
+	object, err := i.cfg.Store.Get(c, key, s3.Range{}, "")
 	switch {
 	case errors.Is(err, s3.ErrNotFound):
 		return errNoAsset
 	case err != nil:
-		return storeRefusal(c, e.cfg.Log, err)
+		return unavailable(c, err)
 	}
 	defer func() { _ = object.Body.Close() }()
 	h := c.Writer.Header()
@@ -82,7 +72,7 @@ func (a Assets) serve(c *Request, e *Edge) error {
 	h.Set("Content-Length", strconv.FormatInt(object.Size, 10))
 	c.Status(http.StatusOK)
 	if _, err := io.Copy(c.Writer, object.Body); err != nil {
-		e.cfg.Log.WarnContext(c, "picture not sent in full", "request", c.ID(), "error", err)
+		c.Log().WarnContext(c, "picture not sent in full", "request", c.ID(), "error", err)
 	}
 	return nil
 }

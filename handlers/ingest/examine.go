@@ -1,4 +1,4 @@
-package edge
+package ingest
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 // Prober looks into a local media file.
@@ -39,7 +40,7 @@ type examiner struct {
 	slots  chan struct{}
 }
 
-func newExaminer(cfg MediaConfig) *examiner {
+func newExaminer(cfg Config) *examiner {
 	if cfg.ProbeBytes <= 0 {
 		cfg.ProbeBytes = defaultProbeBytes
 	}
@@ -47,7 +48,7 @@ func newExaminer(cfg MediaConfig) *examiner {
 		cfg.Probes = defaultProbes
 	}
 	return &examiner{
-		store: cfg.Store, prober: cfg.Prober, limit: cfg.ProbeBytes, dir: cfg.TempDir, slots: make(chan struct{}, cfg.Probes),
+		store: cfg.Media, prober: cfg.Prober, limit: cfg.ProbeBytes, dir: cfg.TempDir, slots: make(chan struct{}, cfg.Probes),
 	}
 }
 
@@ -90,7 +91,7 @@ func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
 		return media.ErrUploadChanged
 	default:
 		log.WarnContext(ctx, "object store unavailable", "error", err)
-		return ErrUnavailable
+		return edge.ErrUnavailable
 	}
 }
 
@@ -106,7 +107,7 @@ func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item,
 		log.InfoContext(ctx, "upload passes unprobed, every slot is taken", "media", item.ID)
 		return nil, nil
 	case <-ctx.Done():
-		return nil, ErrUnavailable
+		return nil, edge.ErrUnavailable
 	}
 	path, err := x.fetch(ctx, item.ObjectKey, info)
 	if path != "" {

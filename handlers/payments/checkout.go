@@ -1,9 +1,11 @@
-package edge
+package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,10 +13,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -23,60 +28,91 @@ type SessionReader interface {
 	RetrieveCheckout(ctx context.Context, id string) (stripe.Session, error)
 }
 
-// CheckoutRoutes serves /checkout: where a buyer is sent to pay, and what became of it.
-type CheckoutRoutes struct {
+// Config is what payments need.
+type Config struct {
+	Pool       *pgxpool.Pool
+	Dispatcher *bus.Dispatcher
+	// Sessions reads checkout sessions at the payment provider.
 	Sessions SessionReader
 	// ReturnHosts are the names of sites that a buyer may be sent back to, themselves
-	// and everything below them; this edge's own address, and in development this
+	// and everything below them; the platform's own address, and in development this
 	// machine, need not be among them. Nil is DefaultReturnHosts.
 	ReturnHosts []string
+	// PublicURL is how clients reach the platform, without a trailing slash.
+	PublicURL string
+	// Development allows this machine as a return host, and adds an endpoint for any event.
+	Development bool
+	// Ingester stores the provider's events.
+	Ingester *EventIngester
+	// WebhookSecrets are the signing secrets by endpoint name (booking, payment, dispute,
+	// subscription, connect, customer); two during a rotation. An endpoint without any
+	// answers 501. The development endpoint uses booking's.
+	WebhookSecrets map[string][]string
+	// Wait is how long a delivery waits for its command; default 10 s.
+	Wait time.Duration
+	// Now is the clock.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// payments handles the requests.
+type payments struct {
+	cfg Config
+	// slots bound the deliveries that hold a database connection.
+	slots chan struct{}
+}
+
+// Routes declares /checkout and /webhooks/stripe.
+func Routes(cfg Config) []edge.Route {
+	if cfg.ReturnHosts == nil {
+		cfg.ReturnHosts = DefaultReturnHosts
+	}
+	cfg.Wait = cmp.Or(cfg.Wait, 10*time.Second)
+	p := &payments{cfg: cfg, slots: make(chan struct{}, webhookSlots)}
+	return append(p.checkoutRoutes(), p.webhookRoutes()...)
 }
 
 // DefaultReturnHosts is where the pages of the original are.
 var DefaultReturnHosts = []string{"revelations.studio"}
 
-// Routes implements [Resource].
-func (r CheckoutRoutes) Routes(e *Edge) []Route {
-	if r.ReturnHosts == nil {
-		r.ReturnHosts = DefaultReturnHosts
-	}
+func (p *payments) checkoutRoutes() []edge.Route {
 	const where = "The addresses must lead back to this platform's own sites."
-	return []Route{
+	return []edge.Route{
 		{
 			Method: "POST", Path: "/checkout/create", Name: "createCheckout", Summary: "Start to buy an item",
 			Notes: where + " Who asks again for the same item is sent to the same session.",
-			Auth:  Session(), Limit: LimitStrict, Body: purchase.StartCheckout{}, Command: "checkout.start",
-			Responses: []Response{Data[wire.CheckoutSession](http.StatusOK)},
+			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: purchase.StartCheckout{}, Command: "checkout.start",
+			Responses: []edge.Response{edge.Data[wire.CheckoutSession](http.StatusOK)},
 			Errors: []*domain.Error{
 				purchase.ErrContentNotFound, purchase.ErrBuyerNotFound, purchase.ErrAlreadyPurchased, purchase.ErrNotPurchasable, purchase.ErrPaymentProcessing,
 			},
-			Handle: func(c *Request) error { return r.create(e, c) },
+			Handle: p.create,
 		},
 		{
 			Method: "POST", Path: "/checkout/portal-session", Name: "openPortal", Summary: "Open the payment provider's page of receipts and cards",
-			Notes: where, Auth: Session(), Limit: LimitStrict, Body: purchase.OpenPortal{}, Command: "checkout.portal",
-			Responses: []Response{Data[wire.Portal](http.StatusOK)},
+			Notes: where, Auth: edge.Session(), Limit: edge.LimitStrict, Body: purchase.OpenPortal{}, Command: "checkout.portal",
+			Responses: []edge.Response{edge.Data[wire.Portal](http.StatusOK)},
 			Errors:    []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
-			Handle:    func(c *Request) error { return r.portal(e, c) },
+			Handle:    p.portal,
 		},
 		{
 			Method: "GET", Path: "/checkout/verify", Name: "verifyCheckout", Summary: "Say what became of a checkout session",
 			Notes: "purchase and content are absent until the payment has been heard of.",
-			Auth:  Session(), Params: []Param{RequiredParam(TextParam("session_id", 255))},
-			Responses: []Response{Data[wire.CheckoutState](http.StatusOK)},
+			Auth:  edge.Session(), Params: []edge.Param{edge.RequiredParam(edge.TextParam("session_id", 255))},
+			Responses: []edge.Response{edge.Data[wire.CheckoutState](http.StatusOK)},
 			Errors:    []*domain.Error{purchase.ErrForeignSession, purchase.ErrCheckoutNotFound, purchase.ErrPaymentProcessing},
-			Handle:    func(c *Request) error { return r.verify(e, c) },
+			Handle:    p.verify,
 		},
 	}
 }
 
 // create starts a checkout. The command is addressed to the content item.
-func (r CheckoutRoutes) create(e *Edge, c *Request) error {
+func (p *payments) create(c *edge.Request) error {
 	var request purchase.StartCheckout
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	if err := r.leadBack(e, map[string]string{"successUrl": request.SuccessURL, "cancelUrl": request.CancelURL}); err != nil {
+	if err := p.leadBack(map[string]string{"successUrl": request.SuccessURL, "cancelUrl": request.CancelURL}); err != nil {
 		return err
 	}
 	request.ContentID = strings.ToLower(request.ContentID)
@@ -84,20 +120,20 @@ func (r CheckoutRoutes) create(e *Edge, c *Request) error {
 }
 
 // portal opens the provider's portal. The command is addressed to the buyer.
-func (r CheckoutRoutes) portal(e *Edge, c *Request) error {
+func (p *payments) portal(c *edge.Request) error {
 	var request purchase.OpenPortal
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	if err := r.leadBack(e, map[string]string{"returnUrl": request.ReturnURL}); err != nil {
+	if err := p.leadBack(map[string]string{"returnUrl": request.ReturnURL}); err != nil {
 		return err
 	}
 	return c.Send(c.Actor().UserID, request)
 }
 
 // leadBack refuses addresses that lead anywhere else than back. fields name them.
-func (r CheckoutRoutes) leadBack(e *Edge, fields map[string]string) error {
-	returns := purchase.Returns{Own: e.cfg.PublicURL, Hosts: r.ReturnHosts, Local: e.cfg.Development}
+func (p *payments) leadBack(fields map[string]string) error {
+	returns := purchase.Returns{Own: p.cfg.PublicURL, Hosts: p.cfg.ReturnHosts, Local: p.cfg.Development}
 	var bad []domain.Field
 	for _, path := range slices.Sorted(maps.Keys(fields)) {
 		if !returns.Allow(fields[path]) {
@@ -117,14 +153,14 @@ type ownCheckout struct {
 
 // verify answers what became of a session. As long as we have not heard, the
 // provider is asked; the purchase itself appears only once it is recorded.
-func (r CheckoutRoutes) verify(e *Edge, c *Request) error {
-	checkout, status, err := r.find(e, c, c.Text("session_id"))
+func (p *payments) verify(c *edge.Request) error {
+	checkout, status, err := p.find(c, c.Text("session_id"))
 	if err != nil {
 		return err
 	}
 	view := wire.CheckoutState{SessionStatus: status}
 	if status == stripe.SessionComplete {
-		if view.Purchase, view.Content, err = e.bought(c, checkout); err != nil {
+		if view.Purchase, view.Content, err = p.bought(c, checkout); err != nil {
 			return err
 		}
 	}
@@ -132,9 +168,9 @@ func (r CheckoutRoutes) verify(e *Edge, c *Request) error {
 }
 
 // find returns the caller's checkout and the state of its session.
-func (r CheckoutRoutes) find(e *Edge, c *Request, sessionID string) (ownCheckout, string, error) {
+func (p *payments) find(c *edge.Request, sessionID string) (ownCheckout, string, error) {
 	var known ownCheckout
-	err := e.cfg.Pool.QueryRow(c, `SELECT id, customer_id, content_id, status FROM checkouts WHERE stripe_session_id = $1`, sessionID).
+	err := p.cfg.Pool.QueryRow(c, `SELECT id, customer_id, content_id, status FROM checkouts WHERE stripe_session_id = $1`, sessionID).
 		Scan(&known.id, &known.customerID, &known.contentID, &known.status)
 	ours := err == nil
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -154,15 +190,15 @@ func (r CheckoutRoutes) find(e *Edge, c *Request, sessionID string) (ownCheckout
 	}
 	ctx, cancel := context.WithTimeout(c, retrieveWait)
 	defer cancel()
-	session, err := r.Sessions.RetrieveCheckout(ctx, sessionID)
+	session, err := p.cfg.Sessions.RetrieveCheckout(ctx, sessionID)
 	switch {
 	case err != nil && ours:
-		e.cfg.Log.WarnContext(c, "checkout session not read", "checkout", known.id, "error", err)
+		p.cfg.Log.WarnContext(c, "checkout session not read", "checkout", known.id, "error", err)
 		return known, stripe.SessionOpen, nil
 	case errors.Is(err, stripe.ErrNotFound):
 		return known, "", purchase.ErrCheckoutNotFound
 	case err != nil:
-		e.cfg.Log.WarnContext(c, "checkout session not read", "error", err)
+		p.cfg.Log.WarnContext(c, "checkout session not read", "error", err)
 		return known, "", purchase.ErrPaymentProcessing
 	case !ours && session.Metadata["customerId"] != c.Actor().UserID:
 		return known, "", purchase.ErrForeignSession
@@ -175,23 +211,23 @@ func (r CheckoutRoutes) find(e *Edge, c *Request, sessionID string) (ownCheckout
 // bought returns the purchase that a checkout became, and what was bought. Both are
 // nil while the payment has not been recorded. For a payment that turned out to be
 // a duplicate it is the purchase that the buyer had before.
-func (e *Edge) bought(c *Request, checkout ownCheckout) (*wire.VerifiedPurchase, *wire.PurchasedContent, error) {
+func (p *payments) bought(c *edge.Request, checkout ownCheckout) (*wire.VerifiedPurchase, *wire.PurchasedContent, error) {
 	if checkout.contentID == "" {
 		return nil, nil, nil
 	}
-	var p wire.VerifiedPurchase
+	var bought wire.VerifiedPurchase
 	var item wire.PurchasedContent
-	err := e.cfg.Pool.QueryRow(c, `
+	err := p.cfg.Pool.QueryRow(c, `
 SELECT p.id, p.content_id, p.status, p.amount_paid_cents, p.purchased_at, c.id, c.title, c.slug, c.content_type, c.thumbnail_url
 FROM purchases p JOIN content c ON c.id = p.content_id
 WHERE p.customer_id = $1 AND p.content_id = $2
 ORDER BY p.checkout_id = NULLIF($3, '')::uuid DESC NULLS LAST, p.created_at DESC LIMIT 1`, checkout.customerID, checkout.contentID, checkout.id).
-		Scan(&p.ID, &p.ContentID, &p.Status, &p.AmountPaidCents, &p.PurchasedAt, &item.ID, &item.Title, &item.Slug, &item.ContentType, &item.ThumbnailURL)
+		Scan(&bought.ID, &bought.ContentID, &bought.Status, &bought.AmountPaidCents, &bought.PurchasedAt, &item.ID, &item.Title, &item.Slug, &item.ContentType, &item.ThumbnailURL)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read purchase: %w", err)
 	}
-	return &p, &item, nil
+	return &bought, &item, nil
 }

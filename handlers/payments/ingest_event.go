@@ -1,4 +1,4 @@
-package edge
+package payments
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 	"github.com/codex-platform/codex/handlers/deadletter"
 )
 
-// StripeIntake takes in what Stripe reports, from a webhook or from its list of
+// EventIngester takes in what Stripe reports, from a webhook or from its list of
 // events: the event as it came and the command it leads to are stored in one
 // transaction, once per event id. The command is purchase.record_event; its id
 // follows from the event's, so however often an event comes, it is applied once.
@@ -30,7 +30,7 @@ import (
 // What an event does depends on its type and not on the endpoint it came through.
 // Stripe sends one event, under one id, to every endpoint that asks for its type:
 // were it passed over at the first, its copy at the right one would be a duplicate.
-type StripeIntake struct {
+type EventIngester struct {
 	Pool       *pgxpool.Pool
 	Dispatcher *bus.Dispatcher
 	// Livemode says which events count: those of live keys, or those of test keys.
@@ -56,7 +56,7 @@ const (
 // Accept stores an event and its command. pending says that the command is still
 // to be applied: send it, or leave it to the sweeper. An error says that nothing is
 // stored.
-func (in *StripeIntake) Accept(ctx context.Context, event stripe.Event) (cmd events.Command, pending bool, err error) {
+func (in *EventIngester) Accept(ctx context.Context, event stripe.Event) (cmd events.Command, pending bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if !visible.MatchString(event.ID) || !visible.MatchString(event.Type) {
@@ -97,7 +97,7 @@ func (in *StripeIntake) Accept(ctx context.Context, event stripe.Event) (cmd eve
 }
 
 // store writes the event's row; fresh is false when it was there.
-func (in *StripeIntake) store(ctx context.Context, tx pgx.Tx, event stripe.Event, verdict string) (fresh bool, err error) {
+func (in *EventIngester) store(ctx context.Context, tx pgx.Tx, event stripe.Event, verdict string) (fresh bool, err error) {
 	now := in.Now().UTC()
 	created := event.Created
 	if created.IsZero() {
@@ -120,7 +120,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (event_id) DO NOTHING`,
 
 // storedBefore returns the command of an event that was stored before, made from
 // the payload that was stored: a later copy may be written in other words.
-func (in *StripeIntake) storedBefore(ctx context.Context, tx pgx.Tx, eventID string) (cmd events.Command, pending bool, err error) {
+func (in *EventIngester) storedBefore(ctx context.Context, tx pgx.Tx, eventID string) (cmd events.Command, pending bool, err error) {
 	var processed bool
 	var payload []byte
 	err = tx.QueryRow(ctx, `SELECT processed_at IS NOT NULL, payload FROM stripe_events WHERE event_id = $1`, eventID).Scan(&processed, &payload)
@@ -144,7 +144,7 @@ func (in *StripeIntake) storedBefore(ctx context.Context, tx pgx.Tx, eventID str
 
 // Take accepts an event and sends its command without waiting. It reports whether
 // the command was still to be applied.
-func (in *StripeIntake) Take(ctx context.Context, event stripe.Event) (pending bool, err error) {
+func (in *EventIngester) Take(ctx context.Context, event stripe.Event) (pending bool, err error) {
 	cmd, pending, err := in.Accept(ctx, event)
 	if err != nil || !pending {
 		return false, err
@@ -156,7 +156,7 @@ func (in *StripeIntake) Take(ctx context.Context, event stripe.Event) (pending b
 // Settle records what asking for a checkout's session has shown, when the event
 // that should have told was lost: it was paid, or it ended unpaid. A checkout that
 // the provider knows no session of is settled with the zero session.
-func (in *StripeIntake) Settle(ctx context.Context, checkoutID string, session stripe.Session) error {
+func (in *EventIngester) Settle(ctx context.Context, checkoutID string, session stripe.Session) error {
 	paid := session.PaymentStatus == stripe.PaymentPaid
 	// No time is given: the same finding must be the same command.
 	report := purchase.RecordEvent{
@@ -176,7 +176,7 @@ func (in *StripeIntake) Settle(ctx context.Context, checkoutID string, session s
 	return nil
 }
 
-func (in *StripeIntake) send(ctx context.Context, cmd events.Command) {
+func (in *EventIngester) send(ctx context.Context, cmd events.Command) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := in.Dispatcher.Publish(ctx, cmd); err != nil {
@@ -186,7 +186,7 @@ func (in *StripeIntake) send(ctx context.Context, cmd events.Command) {
 
 // command returns the command that records a report. All reports of one payment go
 // to one partition.
-func (in *StripeIntake) command(report purchase.RecordEvent) (events.Command, error) {
+func (in *EventIngester) command(report purchase.RecordEvent) (events.Command, error) {
 	payload, err := json.Marshal(report)
 	if err != nil {
 		return events.Command{}, fmt.Errorf("marshal report: %w", err)
@@ -207,7 +207,7 @@ func (in *StripeIntake) command(report purchase.RecordEvent) (events.Command, er
 
 // report reads what an event says, in our words. A verdict says that nothing
 // follows from it.
-func (in *StripeIntake) report(event stripe.Event) (r purchase.RecordEvent, verdict string, cause error) {
+func (in *EventIngester) report(event stripe.Event) (r purchase.RecordEvent, verdict string, cause error) {
 	switch {
 	case event.Livemode != in.Livemode:
 		return r, wrongMode, errors.New("the event is of the other mode")

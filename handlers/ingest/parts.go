@@ -1,4 +1,4 @@
-package edge
+package ingest
 
 import (
 	"errors"
@@ -9,62 +9,63 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // partRoutes are uploads in parts, straight to the store: a client that was cut off
 // lists the parts that have arrived and goes on with the others.
-func (m *MediaRoutes) partRoutes(e *Edge) []Route {
+func (i *ingest) partRoutes() []edge.Route {
 	const one = "/api/media/:id/multipart/:uploadId"
-	return []Route{
+	return []edge.Route{
 		{
 			Method: "POST", Path: "/api/media/:id/multipart", Name: "openMediaUpload", Summary: "Begin an upload in parts",
 			Notes: "All parts have partSize bytes but the last, which has what is left. An upload is open for 7 days.",
-			Auth:  Session(Creators...), Command: "upload.open", Responses: []Response{Data[wire.MediaUpload](http.StatusCreated)},
+			Auth:  edge.Session(edge.Creators...), Command: "upload.open", Responses: []edge.Response{edge.Data[wire.MediaUpload](http.StatusCreated)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
-			Handle: SendForID(struct{}{}),
+			Handle: edge.SendForID(struct{}{}),
 		},
 		{
 			Method: "GET", Path: "/api/media/:id/multipart", Name: "listMediaUploads", Summary: "List the open uploads of an item",
-			Auth: Session(Creators...), Responses: []Response{Data[wire.MediaUploads](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound}, Handle: e.listMediaUploads,
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.MediaUploads](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.listMediaUploads,
 		},
 		{
 			Method: "POST", Path: one + "/parts", Name: "signMediaParts", Summary: "Give addresses for parts",
 			Notes: "Each takes a PUT of exactly the part's size, for an hour. The store answers with the part's ETag.",
-			Auth:  Session(Creators...), Body: media.SignParts{}, Responses: []Response{Data[wire.SignedParts](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: m.on(e, m.signParts),
+			Auth:  edge.Session(edge.Creators...), Body: media.SignParts{}, Responses: []edge.Response{edge.Data[wire.SignedParts](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: i.signParts,
 		},
 		{
 			Method: "GET", Path: one, Name: "getMediaUpload", Summary: "List the parts that have arrived",
-			Auth: Session(Creators...), Responses: []Response{Data[wire.MediaUploadParts](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, ErrUnavailable}, Handle: m.on(e, m.listParts),
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.MediaUploadParts](http.StatusOK)},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, edge.ErrUnavailable}, Handle: i.listParts,
 		},
 		{
 			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Sends: []string{"media.complete_upload", "media.reject"}, Summary: "Put the parts together, and say that the file is uploaded",
 			Notes: "Without parts, those that have arrived are taken. What follows is what follows upload-complete. " +
 				"Answered with 202, it is to be repeated when the operation is over.",
-			Auth: Session(Creators...), Body: media.CompleteParts{}, Command: "upload.complete", Responses: []Response{Data[wire.UploadCompleted](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Body: media.CompleteParts{}, Command: "upload.complete", Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
 			Errors: append(slices.Clone(examinationRefusals), media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
-			Handle: m.on(e, m.completeParts),
+			Handle: i.completeParts,
 		},
 		{
 			Method: "DELETE", Path: one, Name: "abortMediaUpload", Summary: "End an upload and remove its parts",
-			Auth: Session(Creators...), Command: "upload.abort", Responses: []Response{NoContent},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: e.abortParts,
+			Auth: edge.Session(edge.Creators...), Command: "upload.abort", Responses: []edge.Response{edge.NoContent},
+			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: i.abortParts,
 		},
 	}
 }
 
-func (e *Edge) listMediaUploads(c *Request) error {
-	item, err := e.ownMedia(c)
+func (i *ingest) listMediaUploads(c *edge.Request) error {
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
 	answer := wire.MediaUploads{Uploads: []wire.MediaUpload{}}
 	if item.Status == media.Uploading {
-		open, err := postgres.OpenParts(c, e.cfg.Pool, item.ID, e.now())
+		open, err := postgres.OpenParts(c, i.cfg.Pool, item.ID, c.Now())
 		if err != nil {
 			return err
 		}
@@ -76,12 +77,12 @@ func (e *Edge) listMediaUploads(c *Request) error {
 }
 
 // usableParts returns the upload that the path names, if parts may still be sent.
-func (e *Edge) usableParts(c *Request) (media.PartsUpload, error) {
-	item, err := e.ownMedia(c)
+func (i *ingest) usableParts(c *edge.Request) (media.PartsUpload, error) {
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return media.PartsUpload{}, err
 	}
-	upload, found, err := postgres.FindParts(c, e.cfg.Pool, item.ID, c.UUID("uploadId"))
+	upload, found, err := postgres.FindParts(c, i.cfg.Pool, item.ID, c.UUID("uploadId"))
 	switch {
 	case err != nil:
 		return upload, err
@@ -89,28 +90,28 @@ func (e *Edge) usableParts(c *Request) (media.PartsUpload, error) {
 		return upload, media.ErrPartsNotFound
 	case item.Status != media.Uploading:
 		return upload, media.ErrUploadOver
-	case !upload.Usable(e.now()):
+	case !upload.Usable(c.Now()):
 		return upload, media.ErrPartsNotFound
 	}
 	return upload, nil
 }
 
-func (m *MediaRoutes) signParts(e *Edge, c *Request) error {
+func (i *ingest) signParts(c *edge.Request) error {
 	var request media.SignParts
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	upload, err := e.usableParts(c)
+	upload, err := i.usableParts(c)
 	if err != nil {
 		return err
 	}
-	answer := wire.SignedParts{Parts: []wire.SignedPart{}, ExpiresAt: e.now().Add(uploadLife)}
+	answer := wire.SignedParts{Parts: []wire.SignedPart{}, ExpiresAt: c.Now().Add(uploadLife)}
 	for _, number := range request.PartNumbers {
 		size := upload.Length(number)
 		if size == 0 {
 			return strict.Refuse("partNumbers", "must be among the upload's parts")
 		}
-		address, err := m.store.PresignPart(c, upload.ObjectKey, upload.StoreID, number, size, uploadLife)
+		address, err := i.cfg.Media.PresignPart(c, upload.ObjectKey, upload.StoreID, number, size, uploadLife)
 		if err != nil {
 			return err
 		}
@@ -119,17 +120,17 @@ func (m *MediaRoutes) signParts(e *Edge, c *Request) error {
 	return c.OK(answer)
 }
 
-func (m *MediaRoutes) listParts(e *Edge, c *Request) error {
-	upload, err := e.usableParts(c)
+func (i *ingest) listParts(c *edge.Request) error {
+	upload, err := i.usableParts(c)
 	if err != nil {
 		return err
 	}
-	stored, err := m.store.ListParts(c, upload.ObjectKey, upload.StoreID)
+	stored, err := i.cfg.Media.ListParts(c, upload.ObjectKey, upload.StoreID)
 	switch {
 	case errors.Is(err, s3.ErrNotFound):
 		return media.ErrPartsNotFound
 	case err != nil:
-		return storeRefusal(c, e.cfg.Log, err)
+		return storeRefusal(c, c.Log(), err)
 	}
 	answer := wire.MediaUploadParts{MediaUpload: wire.UploadOf(upload), Parts: []wire.MediaUploadPart{}}
 	for _, p := range stored {
@@ -141,7 +142,7 @@ func (m *MediaRoutes) listParts(e *Edge, c *Request) error {
 // completeParts is two commands: the store puts the parts together, and then the
 // file is looked into and counts, as after any other upload. An Idempotency-Key
 // stands for both.
-func (m *MediaRoutes) completeParts(e *Edge, c *Request) error {
+func (i *ingest) completeParts(c *edge.Request) error {
 	var request media.CompleteParts
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -159,14 +160,14 @@ func (m *MediaRoutes) completeParts(e *Edge, c *Request) error {
 		c.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
-	item, err := e.ownMedia(c)
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
-	return m.finish(e, c, item, "examined")
+	return i.finish(c, item, "examined")
 }
 
-func (e *Edge) abortParts(c *Request) error {
+func (i *ingest) abortParts(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}

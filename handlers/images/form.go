@@ -1,4 +1,4 @@
-package edge
+package images
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/picture"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 )
 
@@ -27,7 +28,7 @@ type pictureFile struct {
 
 // readPicture reads a form with one file, named like the kind of picture, into
 // memory: nothing is spooled, and no more is read than a picture may have.
-func readPicture(c *Request, kind media.ImageKind) (pictureFile, error) {
+func readPicture(c *edge.Request, kind media.ImageKind) (pictureFile, error) {
 	form, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || form != formType || params["boundary"] == "" {
 		return pictureFile{}, domain.BadFields([]domain.Field{{Path: "Content-Type", Message: "must be multipart/form-data with a boundary"}})
@@ -99,7 +100,7 @@ func formFailure(err error) error {
 		return media.ErrImageTooLarge
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return ErrBodyTooSlow
+		return edge.ErrBodyTooSlow
 	}
 	return strict.Refuse("", "is not a well-formed form")
 }

@@ -1,4 +1,4 @@
-package edge
+package ingest
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -23,8 +24,8 @@ const (
 // upload streams a file through the edge to the store, for clients that cannot use
 // the presigned address. Of the file no more is held in memory than what is on its
 // way. It changes no state: upload-complete does.
-func (m *MediaRoutes) upload(e *Edge, c *Request) error {
-	item, err := e.ownMedia(c)
+func (i *ingest) upload(c *edge.Request) error {
+	item, err := i.ownMedia(c)
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (m *MediaRoutes) upload(e *Edge, c *Request) error {
 	}
 	body := &patient{
 		control: http.NewResponseController(c.Writer), body: http.MaxBytesReader(c.Writer, c.Request.Body, item.SizeBytes),
-		declared: item.SizeBytes, idle: m.idle, began: time.Now(),
+		declared: item.SizeBytes, idle: i.cfg.UploadIdle, began: time.Now(),
 	}
 	content := io.Reader(body)
 	if c.Request.ContentLength < 0 {
@@ -47,16 +48,16 @@ func (m *MediaRoutes) upload(e *Edge, c *Request) error {
 		}
 		content = io.MultiReader(bytes.NewReader(first[:]), body)
 	}
-	_, err = m.store.PutStream(c, item.ObjectKey, content, item.SizeBytes, item.MimeType)
+	_, err = i.cfg.Media.PutStream(c, item.ObjectKey, content, item.SizeBytes, item.MimeType)
 	if refused := body.refusal(); refused != nil {
 		return refused
 	}
 	if err != nil {
-		return storeRefusal(c, e.cfg.Log, err)
+		return storeRefusal(c, c.Log(), err)
 	}
-	now, found, err := postgres.Find(c, e.cfg.Pool, item.ID)
+	now, found, err := postgres.Find(c, i.cfg.Pool, item.ID)
 	if err != nil || !found {
-		return errors.Join(err, ErrUnavailable)
+		return errors.Join(err, edge.ErrUnavailable)
 	}
 	return c.OK(wire.MediaOf(now))
 }
@@ -102,7 +103,7 @@ type patient struct {
 // Read implements io.Reader.
 func (p *patient) Read(b []byte) (int, error) {
 	deadline := time.Now().Add(p.idle)
-	if slow := p.began.Add(2*p.idle + time.Duration(p.received/MinUploadRate)*time.Second); slow.Before(deadline) {
+	if slow := p.began.Add(2*p.idle + time.Duration(p.received/edge.MinUploadRate)*time.Second); slow.Before(deadline) {
 		deadline = slow
 	}
 	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(storeAnswers)))

@@ -1,4 +1,4 @@
-package edge
+package streaming
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 	minAddress = time.Minute
 )
 
-// streams issues stream addresses and serves the playlists behind them.
+// Streams are addresses and the playlists behind them.
 //
 // The address carries a token that says who plays which media until when. It opens
 // nothing by itself: access is decided again whenever a playlist is fetched, so a
@@ -38,11 +38,6 @@ const (
 // playlist. What was given out before are addresses of single files, and they end
 // with the token: players read the playlist of a finished recording only once, so
 // one that ends earlier would stop the film.
-type streams struct {
-	edge    *Edge
-	objects StreamObjects
-	tokens  *token.Keys
-}
 
 // played is what streaming needs to know of the media behind an item.
 type played struct {
@@ -79,28 +74,28 @@ func (p played) ready() bool {
 }
 
 // routes declares the stream and its playlists.
-func (s streams) routes() []Route {
-	playlist := func(path, name, summary string, handle func(*Request), more ...Param) Route {
-		return Route{
+func (s *streaming) routes() []edge.Route {
+	playlist := func(path, name, summary string, handle func(*edge.Request), more ...edge.Param) edge.Route {
+		return edge.Route{
 			Method: "GET", Path: "/api/access/content/:id/hls/" + path, Name: name, Summary: summary,
 			Notes: "Takes the token that the stream's address carries, and decides about access again. Refusals are plain text: " +
 				"403 for a token that is bad or over and for access that ended, 404 for a playlist that is not there.",
-			Auth: PlaybackToken, Limit: LimitStreaming, Params: append(more, tokenParam),
-			Responses: []Response{{Status: http.StatusOK, Body: "", Type: hls.ContentType, Doc: "The playlist, for this viewer"}},
-			Handle: func(c *Request) error {
+			Auth: edge.PlaybackToken, Limit: edge.LimitStreaming, Params: append(more, tokenParam),
+			Responses: []edge.Response{{Status: http.StatusOK, Body: "", Type: hls.ContentType, Doc: "The playlist, for this viewer"}},
+			Handle: func(c *edge.Request) error {
 				handle(c)
 				return nil
 			},
 		}
 	}
-	return []Route{
+	return []edge.Route{
 		{
 			Method: "GET", Path: "/api/access/content/:id/stream", Name: "getStream", Summary: "Get what a player needs to play an item",
 			Notes: "The address opens the item for the caller and nothing else, as long as they may see it and their session lasts, until expiresAt. " +
 				"Written content has no addresses; its text is in the answer.",
-			Auth: Session(), Limit: LimitStreaming,
-			Params:    []Param{IntParam("expirySeconds", minStream, maxStream, defaultStream)},
-			Responses: []Response{Data[wire.Stream](http.StatusOK)},
+			Auth: edge.Session(), Limit: edge.LimitStreaming,
+			Params:    []edge.Param{edge.IntParam("expirySeconds", minStream, maxStream, defaultStream)},
+			Responses: []edge.Response{edge.Data[Stream](http.StatusOK)},
 			Errors:    []*domain.Error{access.ErrContentNotFound, access.ErrDenied, access.ErrMediaNotReady, access.ErrSigning},
 			Handle:    s.stream,
 		},
@@ -113,12 +108,12 @@ func (s streams) routes() []Route {
 // A text that cannot be a token or a variant gets the plain answer of one that is
 // wrong, so these have no limits here.
 var (
-	tokenParam   = Param{Name: "token", Doc: "the token of the stream's address"}
-	variantParam = Param{Name: "variant", Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
+	tokenParam   = edge.Param{Name: "token", Doc: "the token of the stream's address"}
+	variantParam = edge.Param{Name: "variant", Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
 )
 
 // stream answers with the address of an item's master playlist.
-func (s streams) stream(c *Request) error {
+func (s *streaming) stream(c *edge.Request) error {
 	life := time.Duration(c.Int("expirySeconds")) * time.Second
 	answer, err := s.address(c, c.Actor(), c.UUID("id"), life)
 	if errors.Is(err, access.ErrSigning) {
@@ -130,37 +125,37 @@ func (s streams) stream(c *Request) error {
 	return c.OK(answer)
 }
 
-func (s streams) address(ctx context.Context, actor *Actor, contentID string, life time.Duration) (wire.Stream, error) {
+func (s *streaming) address(ctx context.Context, actor *edge.Actor, contentID string, life time.Duration) (Stream, error) {
 	var p played
-	verdict, err := s.edge.decide(ctx, postgres.Question{UserID: actor.UserID, ContentID: contentID}, queuePlayed(contentID, &p))
+	verdict, err := s.decide(ctx, postgres.Question{UserID: actor.UserID, ContentID: contentID}, queuePlayed(contentID, &p))
 	if err == nil {
 		err = verdict.Err()
 	}
 	if err != nil {
-		return wire.Stream{}, err
+		return Stream{}, err
 	}
-	expires := s.edge.cfg.Now().UTC().Add(life).Truncate(time.Second)
-	answer := wire.Stream{ExpiresAt: expires, ContentType: p.contentType}
+	expires := s.cfg.Now().UTC().Add(life).Truncate(time.Second)
+	answer := Stream{ExpiresAt: expires, ContentType: p.contentType}
 	if p.contentType == "written" {
 		answer.ContentBody = p.text
 		return answer, nil
 	}
 	if !p.ready() {
-		return wire.Stream{}, access.ErrMediaNotReady
+		return Stream{}, access.ErrMediaNotReady
 	}
-	text, err := s.tokens.Sign(token.Claims{
+	text, err := s.cfg.Tokens.Sign(token.Claims{
 		UserID: actor.UserID, ContentID: contentID, SessionID: actor.SessionID, CreatorID: p.creatorID, MediaID: p.mediaID, Expires: expires.Unix(),
 	})
 	if err != nil {
-		return wire.Stream{}, err
+		return Stream{}, err
 	}
 	master := s.proxy(contentID, "master.m3u8", text)
 	answer.StreamingURL = &master
 	answer.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
 	if media.SafeKey(p.waveform) {
-		waveform, err := s.objects.PresignGet(ctx, p.waveform, life)
+		waveform, err := s.cfg.Objects.PresignGet(ctx, p.waveform, life)
 		if err != nil {
-			return wire.Stream{}, fmt.Errorf("%w: %w", access.ErrSigning, err)
+			return Stream{}, fmt.Errorf("%w: %w", access.ErrSigning, err)
 		}
 		answer.WaveformURL = &waveform
 	}
@@ -168,12 +163,12 @@ func (s streams) address(ctx context.Context, actor *Actor, contentID string, li
 }
 
 // proxy returns the address of a playlist.
-func (s streams) proxy(contentID, playlist, text string) string {
-	return s.edge.cfg.PublicURL + "/api/access/content/" + contentID + "/hls/" + playlist + "?token=" + url.QueryEscape(text)
+func (s *streaming) proxy(contentID, playlist, text string) string {
+	return s.cfg.PublicURL + "/api/access/content/" + contentID + "/hls/" + playlist + "?token=" + url.QueryEscape(text)
 }
 
 // master serves the master playlist, its renditions pointing back here.
-func (s streams) master(c *Request) {
+func (s *streaming) master(c *edge.Request) {
 	s.playlist(c, "", func(p play, text string) (string, error) {
 		return hls.Master(text, func(variant string) (string, error) {
 			return s.proxy(p.claims.ContentID, hls.VariantPlaylist(variant), p.token), nil
@@ -182,7 +177,7 @@ func (s streams) master(c *Request) {
 }
 
 // variant serves the playlist of one rendition, its segments pointing to the store.
-func (s streams) variant(c *Request) {
+func (s *streaming) variant(c *edge.Request) {
 	variant := c.Text("variant")
 	if !hls.IsVariant(variant) {
 		s.fail(c, http.StatusNotFound, "playlist not found")
@@ -192,13 +187,13 @@ func (s streams) variant(c *Request) {
 }
 
 // preview serves the playlist of the preview.
-func (s streams) preview(c *Request) { s.media(c, hls.PreviewPlaylist) }
+func (s *streaming) preview(c *edge.Request) { s.media(c, hls.PreviewPlaylist) }
 
-func (s streams) media(c *Request, playlist string) {
+func (s *streaming) media(c *edge.Request, playlist string) {
 	s.playlist(c, playlist, func(p play, text string) (string, error) {
 		folder := path.Dir(p.key)
 		return hls.Media(text, func(name string) (string, error) {
-			return s.objects.PresignGet(c, path.Join(folder, name), p.life)
+			return s.cfg.Objects.PresignGet(c, path.Join(folder, name), p.life)
 		})
 	})
 }
@@ -217,11 +212,11 @@ type play struct {
 // access, reads what the transcoder wrote, and lets rewrite make it the viewer's.
 // name is the playlist's path from the master's folder, empty for the master.
 // Players show no error bodies; they are plain text.
-func (s streams) playlist(c *Request, name string, rewrite func(p play, text string) (string, error)) {
+func (s *streaming) playlist(c *edge.Request, name string, rewrite func(p play, text string) (string, error)) {
 	p, err := s.admit(c, name)
 	var written []byte
 	if err == nil {
-		written, err = s.objects.Read(c, p.key, s3.Range{}, "", hls.MaxBytes)
+		written, err = s.cfg.Objects.Read(c, p.key, s3.Range{}, "", hls.MaxBytes)
 	}
 	switch {
 	case errors.Is(err, errNoAdmission):
@@ -257,15 +252,15 @@ var errNoAdmission = errors.New("no access")
 // token for other media than the item has now, for another item, or of a session that
 // is over, is a bad one: errNoAdmission. Media that cannot be played is as good as
 // none: s3.ErrNotFound.
-func (s streams) admit(c *Request, name string) (play, error) {
-	now, text := s.edge.cfg.Now(), c.Text("token")
-	claims, err := s.tokens.Open(text, now)
+func (s *streaming) admit(c *edge.Request, name string) (play, error) {
+	now, text := s.cfg.Now(), c.Text("token")
+	claims, err := s.cfg.Tokens.Open(text, now)
 	if err != nil || claims.ContentID != c.UUID("id") {
 		return play{}, errNoAdmission
 	}
 	var m played
 	var signedIn bool
-	verdict, err := s.edge.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID},
+	verdict, err := s.decide(c, postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID},
 		queuePlayed(claims.ContentID, &m),
 		func(b *pgx.Batch) { postgres.QueueSession(b, claims.SessionID, claims.UserID, now.UTC(), &signedIn) })
 	switch {
@@ -283,15 +278,15 @@ func (s streams) admit(c *Request, name string) (play, error) {
 	return play{claims: claims, token: text, key: key, life: max(claims.Left(now), minAddress)}, nil
 }
 
-func (s streams) log(c *Request, err error) {
-	s.edge.cfg.Log.WarnContext(c, "stream not served", "route", c.FullPath(), "content", c.Param("id"),
+func (s *streaming) log(c *edge.Request, err error) {
+	c.Log().WarnContext(c, "stream not served", "route", c.FullPath(), "content", c.Param("id"),
 		"request", c.ID(), "error", err)
 }
 
-func (s streams) fail(c *Request, status int, text string) {
+func (s *streaming) fail(c *edge.Request, status int, text string) {
 	noStore(c)
 	c.Data(status, "text/plain; charset=utf-8", []byte(text+"\n"))
 	c.Abort()
 }
 
-func noStore(c *Request) { c.Header("Cache-Control", "private, no-store") }
+func noStore(c *edge.Request) { c.Header("Cache-Control", "private, no-store") }
