@@ -13,7 +13,7 @@ type DeleteAccount struct {
 }
 
 // Validate wants the word that nobody sends by mistake.
-func (d *DeleteAccount) Validate() []domain.Field { return limits(d).bad }
+func (d *DeleteAccount) Validate() []domain.Field { return domain.Check(d) }
 
 // Holdings are what a user has to give away or end before the account can end.
 type Holdings struct {

@@ -1,18 +1,21 @@
-package identity
+package organization
 
-import "github.com/codex-platform/codex/domain"
+import (
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/mail"
+)
 
 // InviteMember invites the account that has an address.
 type InviteMember struct {
-	Email string     `json:"email" jsonschema:"required,format=email,maxLength=254,example=grace@example.org"`
-	Role  MemberRole `json:"role" jsonschema:"required,enum=admin,enum=creator,enum=member,example=creator"`
+	Email string `json:"email" jsonschema:"required,format=email,maxLength=254,example=grace@example.org"`
+	Role  Role   `json:"role" jsonschema:"required,enum=admin,enum=creator,enum=member,example=creator"`
 }
 
 // Invite is the command that [InviteMember] becomes: it names the account, "" when
 // there is none with that address. An address would lie in the stream.
 type Invite struct {
-	UserID string     `json:"userId"`
-	Role   MemberRole `json:"role"`
+	UserID string `json:"userId"`
+	Role   Role   `json:"role"`
 }
 
 // AcceptInvitation makes the invited caller a member.
@@ -23,13 +26,13 @@ type DeclineInvitation struct{}
 
 // ChangeRole gives a member another role.
 type ChangeRole struct {
-	Role MemberRole `json:"role" jsonschema:"required,enum=owner,enum=admin,enum=creator,enum=member,example=admin"`
+	Role Role `json:"role" jsonschema:"required,enum=owner,enum=admin,enum=creator,enum=member,example=admin"`
 }
 
 // ChangeMember is the command that [ChangeRole] becomes: it names the member.
 type ChangeMember struct {
-	UserID string     `json:"userId"`
-	Role   MemberRole `json:"role"`
+	UserID string `json:"userId"`
+	Role   Role   `json:"role"`
 }
 
 // RemoveMember ends a membership, or an invitation, whose user is named.
@@ -39,10 +42,12 @@ type RemoveMember struct {
 
 // Validate normalises the address.
 func (i *InviteMember) Validate() []domain.Field {
-	i.Email = NormalEmail(i.Email)
-	v := limits(i)
-	v.address(i.Email)
-	return v.bad
+	i.Email = mail.NormalAddress(i.Email)
+	v := domain.Validate(i)
+	if !mail.ValidAddress(i.Email) {
+		v.Refuse("email", "must be an e-mail address")
+	}
+	return v.Fields
 }
 
 // Validate returns the fields that break a limit.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // MemberColumns are the columns that ScanMember reads, from a table or alias named
@@ -17,8 +17,8 @@ const MemberColumns = `m.id, m.organization_id, m.user_id, m.role, m.status, m.i
 	CASE WHEN m.status = 'invited' THEN m.joined_at ELSE COALESCE(m.joined_at, m.created_at) END, m.created_at, m.updated_at`
 
 // ScanMember reads MemberColumns, and after them the columns that more points to.
-func ScanMember(row pgx.Row, more ...any) (identity.Membership, error) {
-	var m identity.Membership
+func ScanMember(row pgx.Row, more ...any) (organization.Membership, error) {
+	var m organization.Membership
 	err := row.Scan(append([]any{
 		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, &m.Status, &m.InvitedBy, &m.InvitedAt, &m.ExpiresAt, &m.JoinedAt,
 		&m.CreatedAt, &m.UpdatedAt,
@@ -26,53 +26,53 @@ func ScanMember(row pgx.Row, more ...any) (identity.Membership, error) {
 	return m, err
 }
 
-// Place names one user's place in one organization.
-type Place struct{ OrganizationID, UserID string }
-
 // QueuePeople queues the read of live accounts. The lock makes their deletion wait: what
 // is written about a person is committed before the erasure looks for it, or the account
 // is not found.
-func QueuePeople(b *pgx.Batch, ids []string, found map[string]identity.User) {
-	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR KEY SHARE`, ids).Query(func(rows pgx.Rows) error {
-		users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
-		for _, u := range users {
-			found[u.ID] = u
-		}
+func QueuePeople(b *pgx.Batch, ids []string, found map[string]organization.Person) {
+	b.Queue(`
+SELECT u.id, u.name, u.email, COALESCE(u.avatar_url, u.image), u.role FROM users u
+WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR KEY SHARE`, ids).Query(func(rows pgx.Rows) error {
+		var p organization.Person
+		_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &p.Email, &p.AvatarURL, &p.Role}, func() error {
+			found[p.ID] = p
+			return nil
+		})
 		return err
 	})
 }
 
-// QueueMembers queues the read of users' places in organizations, and of all their
-// active owners. The organizations must be locked before: that locks the places too.
-func QueueMembers(b *pgx.Batch, organizations, users []string, found map[Place]identity.Membership) {
+// QueueMembers queues the read of users' memberships in organizations, and of all their
+// active owners. The organizations must be locked before: that locks the memberships too.
+func QueueMembers(b *pgx.Batch, organizations, users []string, found map[organization.MembershipKey]organization.Membership) {
 	b.Queue(`SELECT `+MemberColumns+` FROM organization_memberships m
 WHERE m.organization_id = ANY($1::uuid[])
   AND (m.user_id = ANY($2::text[]) OR (m.role = 'owner' AND m.status = 'active'))`, organizations, users).Query(func(rows pgx.Rows) error {
-		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.Membership, error) { return ScanMember(row) })
+		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Membership, error) { return ScanMember(row) })
 		for _, m := range members {
-			found[Place{m.OrganizationID, m.UserID}] = m
+			found[m.Key()] = m
 		}
 		return err
 	})
 }
 
 type memberRow struct {
-	ID             string                `json:"id,omitempty"`
-	OrganizationID string                `json:"organization_id"`
-	UserID         string                `json:"user_id"`
-	Role           identity.MemberRole   `json:"role"`
-	Status         identity.MemberStatus `json:"status"`
-	InvitedBy      *string               `json:"invited_by"`
-	InvitedAt      *time.Time            `json:"invited_at"`
-	ExpiresAt      *time.Time            `json:"invitation_expires_at"`
-	JoinedAt       *time.Time            `json:"joined_at"`
-	CreatedAt      time.Time             `json:"created_at"`
-	UpdatedAt      time.Time             `json:"updated_at"`
+	ID             string              `json:"id,omitempty"`
+	OrganizationID string              `json:"organization_id"`
+	UserID         string              `json:"user_id"`
+	Role           organization.Role   `json:"role"`
+	Status         organization.Status `json:"status"`
+	InvitedBy      *string             `json:"invited_by"`
+	InvitedAt      *time.Time          `json:"invited_at"`
+	ExpiresAt      *time.Time          `json:"invitation_expires_at"`
+	JoinedAt       *time.Time          `json:"joined_at"`
+	CreatedAt      time.Time           `json:"created_at"`
+	UpdatedAt      time.Time           `json:"updated_at"`
 }
 
-// QueueSaveMembers queues one statement that writes places, new ones and changed
+// QueueSaveMembers queues one statement that writes memberships, new ones and changed
 // ones. A new one without an id gets one.
-func QueueSaveMembers(b *pgx.Batch, members []identity.Membership) error {
+func QueueSaveMembers(b *pgx.Batch, members []organization.Membership) error {
 	if len(members) == 0 {
 		return nil
 	}
@@ -95,12 +95,4 @@ ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, statu
     invited_by = excluded.invited_by, invited_at = excluded.invited_at, invitation_expires_at = excluded.invitation_expires_at,
     joined_at = excluded.joined_at, updated_at = excluded.updated_at`, string(body))
 	return nil
-}
-
-// QueueMails queues the writes of mails for the mailer to deliver. A mail of the
-// same template to the same recipient about the same source exists only once.
-func QueueMails(b *pgx.Batch, mails []identity.Mail) {
-	for _, m := range mails {
-		b.Queue(insertMail, m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created)
-	}
 }

@@ -1,3 +1,7 @@
+// Package postgres keeps organizations and memberships in Postgres.
+//
+// Its functions queue statements on a batch: a unit of commands loads with one batch and
+// saves with another.
 package postgres
 
 import (
@@ -7,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // OrganizationColumns are the columns that ScanOrganization reads, from a table or
@@ -16,8 +20,8 @@ const OrganizationColumns = `o.id, o.name, o.slug, o.description, o.logo_url, o.
 
 // ScanOrganization reads OrganizationColumns, and after them the columns that more
 // points to.
-func ScanOrganization(row pgx.Row, more ...any) (identity.Organization, error) {
-	var o identity.Organization
+func ScanOrganization(row pgx.Row, more ...any) (organization.Organization, error) {
+	var o organization.Organization
 	err := row.Scan(append([]any{
 		&o.ID, &o.Name, &o.Slug, &o.Description, &o.LogoURL, &o.WebsiteURL, &o.Version, &o.CreatedAt, &o.UpdatedAt, &o.DeletedAt,
 	}, more...)...)
@@ -27,16 +31,23 @@ func ScanOrganization(row pgx.Row, more ...any) (identity.Organization, error) {
 // QueueOrganizationSlugs queues the look-up of which live organizations have these
 // slugs: slug → organization id.
 func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]string) {
-	queueOwners(b, `SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs, found)
+	b.Queue(`SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).Query(func(rows pgx.Rows) error {
+		var slug, id string
+		_, err := pgx.ForEachRow(rows, []any{&slug, &id}, func() error {
+			found[slug] = id
+			return nil
+		})
+		return err
+	})
 }
 
 // QueueLockOrganizations queues the read of organizations by id, deleted ones too,
 // locked in the order of their ids. Whoever holds the lock decides alone about the
 // organization and its members.
-func QueueLockOrganizations(b *pgx.Batch, ids []string, found map[string]identity.Organization) {
+func QueueLockOrganizations(b *pgx.Batch, ids []string, found map[string]organization.Organization) {
 	b.Queue(`SELECT `+OrganizationColumns+` FROM organizations o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id FOR NO KEY UPDATE`, ids).
 		Query(func(rows pgx.Rows) error {
-			list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.Organization, error) { return ScanOrganization(row) })
+			list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Organization, error) { return ScanOrganization(row) })
 			for _, o := range list {
 				found[o.ID] = o
 			}
@@ -59,7 +70,7 @@ type organizationRow struct {
 
 // QueueSaveOrganizations queues one statement that writes organizations, new ones
 // and changed ones.
-func QueueSaveOrganizations(b *pgx.Batch, organizations []identity.Organization) error {
+func QueueSaveOrganizations(b *pgx.Batch, organizations []organization.Organization) error {
 	if len(organizations) == 0 {
 		return nil
 	}

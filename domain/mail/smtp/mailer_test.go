@@ -7,17 +7,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // postOffice is a Sender that remembers, and fails when told to.
 type postOffice struct {
 	mu   sync.Mutex
 	fail error
-	got  []identity.Mail
+	got  []mail.Mail
 }
 
-func (p *postOffice) Send(_ context.Context, m identity.Mail) error {
+func (p *postOffice) Send(_ context.Context, m mail.Mail) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail == nil {
@@ -29,7 +29,7 @@ func (p *postOffice) Send(_ context.Context, m identity.Mail) error {
 func TestWithoutAServerMailsAreKeptForTheMailbox(t *testing.T) {
 	t.Parallel()
 	pool, at := newPool(t), &clock{noon}
-	m := addMail(t, pool, identity.VerifyEmail)
+	m := addMail(t, pool, mail.VerifyEmail)
 	deliver(t, newMailer(pool, nil, at))
 	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Text != m.Text || r.HTML != m.HTML || r.SentAt == nil {
 		t.Fatalf("%+v", r)
@@ -39,7 +39,7 @@ func TestWithoutAServerMailsAreKeptForTheMailbox(t *testing.T) {
 func TestADeliveredSecretIsForgottenAndOtherMailsAreKept(t *testing.T) {
 	t.Parallel()
 	pool, at, office := newPool(t), &clock{noon}, &postOffice{}
-	secret, plain := addMail(t, pool, identity.VerifyEmail), addMail(t, pool, "welcome")
+	secret, plain := addMail(t, pool, mail.VerifyEmail), addMail(t, pool, "welcome")
 	if n := deliver(t, newMailer(pool, office, at)); n != 2 || len(office.got) != 2 {
 		t.Fatalf("%d claimed, %d sent", n, len(office.got))
 	}
@@ -57,7 +57,7 @@ func TestADeliveredSecretIsForgottenAndOtherMailsAreKept(t *testing.T) {
 func TestARefusedMailIsTriedAgainLaterAndLaterAndAtLastGivenUp(t *testing.T) {
 	t.Parallel()
 	pool, at, office := newPool(t), &clock{noon}, &postOffice{fail: errors.New("450 mailbox busy")}
-	m := addMail(t, pool, identity.VerifyEmail)
+	m := addMail(t, pool, mail.VerifyEmail)
 	mailer := newMailer(pool, office, at)
 	deliver(t, mailer)
 	r := readMail(t, pool, m.ID)
@@ -89,7 +89,7 @@ func TestARefusedMailIsTriedAgainLaterAndLaterAndAtLastGivenUp(t *testing.T) {
 func TestAMailIsSentAfterItsServerRecovered(t *testing.T) {
 	t.Parallel()
 	pool, at, office := newPool(t), &clock{noon}, &postOffice{fail: errors.New("connection refused")}
-	m := addMail(t, pool, identity.VerifyEmail)
+	m := addMail(t, pool, mail.VerifyEmail)
 	mailer := newMailer(pool, office, at)
 	deliver(t, mailer)
 	office.fail, at.at = nil, noon.Add(time.Minute)
@@ -137,7 +137,7 @@ func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 func TestTheMailOfADeadMailerIsDueAgainWhenItsLeaseIsOver(t *testing.T) {
 	t.Parallel()
 	pool, at := newPool(t), &clock{noon}
-	m := addMail(t, pool, identity.VerifyEmail)
+	m := addMail(t, pool, mail.VerifyEmail)
 	// A mailer that claims and dies before it settles: its Send panics.
 	func() {
 		defer func() { _ = recover() }()
@@ -155,7 +155,7 @@ func TestTheMailOfADeadMailerIsDueAgainWhenItsLeaseIsOver(t *testing.T) {
 
 type dying struct{}
 
-func (dying) Send(context.Context, identity.Mail) error { panic("killed") }
+func (dying) Send(context.Context, mail.Mail) error { panic("killed") }
 
 func TestAWokenMailerDeliversAtOnceAndStopsWhenTold(t *testing.T) {
 	t.Parallel()

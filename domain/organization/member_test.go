@@ -1,4 +1,4 @@
-package identity_test
+package organization_test
 
 import (
 	"errors"
@@ -7,12 +7,12 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
-func facts(actor string, role identity.MemberRole, owners int) identity.MemberFacts {
-	return identity.MemberFacts{
-		Organization: identity.Organization{ID: "o1"}, Actor: identity.Authority{UserID: actor, Member: role}, Owners: owners,
+func facts(actor string, role organization.Role, owners int) organization.MemberFacts {
+	return organization.MemberFacts{
+		Organization: organization.Organization{ID: "o1"}, Actor: organization.Authority{UserID: actor, Member: role}, Owners: owners,
 	}
 }
 
@@ -20,15 +20,15 @@ func facts(actor string, role identity.MemberRole, owners int) identity.MemberFa
 // change: y is yes, o is left to owners, m is left to owners and admins.
 func TestOnlyWhatTheTableSaysChangesARole(t *testing.T) {
 	t.Parallel()
-	changes := []struct{ from, to identity.MemberRole }{
+	changes := []struct{ from, to organization.Role }{
 		{"owner", "admin"}, {"admin", "owner"}, {"admin", "creator"}, {"creator", "admin"}, {"creator", "member"}, {"member", "creator"}, {"subscriber", "owner"},
 	}
-	for actor, row := range map[identity.MemberRole]string{
+	for actor, row := range map[organization.Role]string{
 		"owner": "yyyyyyy", "admin": "ooooyyo", "creator": "mmmmmmm", "subscriber": "mmmmmmm", "member": "mmmmmmm",
 	} {
-		want := map[byte]error{'y': nil, 'o': identity.ErrNotOwner, 'm': identity.ErrNotManager}
+		want := map[byte]error{'y': nil, 'o': organization.ErrNotOwner, 'm': organization.ErrNotManager}
 		for i, c := range changes {
-			m := identity.Membership{UserID: "u2", Role: c.from, Status: identity.ActiveMember}
+			m := organization.Membership{UserID: "u2", Role: c.from, Status: organization.Active}
 			next, happened, err := m.ChangeRole(c.to, facts("u1", actor, 2), noon)
 			if !errors.Is(err, want[row[i]]) || (err == nil) != (next.Role == c.to) || (err == nil) != (len(happened) == 1) {
 				t.Errorf("%s makes a %s %s: %s, %v", actor, c.from, c.to, next.Role, err)
@@ -39,21 +39,21 @@ func TestOnlyWhatTheTableSaysChangesARole(t *testing.T) {
 
 func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 	t.Parallel()
-	invite := identity.Invite{UserID: "u2", Role: identity.CreatorMember}
-	m, _, err := identity.Membership{}.Invite(invite, "m1", facts("u1", identity.AdminMember, 1), noon)
-	if err != nil || m.Status != identity.InvitedMember || m.ID != "m1" {
+	invite := organization.Invite{UserID: "u2", Role: organization.Creator}
+	m, _, err := organization.Membership{}.Invite(invite, "m1", facts("u1", organization.Admin, 1), noon)
+	if err != nil || m.Status != organization.Invited || m.ID != "m1" {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	for after, want := range map[time.Duration]error{0: nil, 7*24*time.Hour - time.Second: nil, 7 * 24 * time.Hour: identity.ErrInvitationExpired} {
+	for after, want := range map[time.Duration]error{0: nil, 7*24*time.Hour - time.Second: nil, 7 * 24 * time.Hour: organization.ErrInvitationExpired} {
 		if _, _, err := m.Accept(facts("u2", "", 1), noon.Add(after)); !errors.Is(err, want) {
 			t.Errorf("after %s: %v", after, err)
 		}
 	}
-	if _, _, err := m.Accept(facts("u3", "", 1), noon); !errors.Is(err, identity.ErrInvitationNotFound) {
+	if _, _, err := m.Accept(facts("u3", "", 1), noon); !errors.Is(err, organization.ErrInvitationNotFound) {
 		t.Errorf("somebody else: %v", err)
 	}
 	m.ExpiresAt = nil
-	if _, _, err := m.Accept(facts("u2", "", 1), noon); !errors.Is(err, identity.ErrInvitationExpired) {
+	if _, _, err := m.Accept(facts("u2", "", 1), noon); !errors.Is(err, organization.ErrInvitationExpired) {
 		t.Errorf("without an end: %v", err)
 	}
 }
@@ -62,12 +62,12 @@ func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 // themselves, and what a member was before counts for nothing.
 func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
 	t.Parallel()
-	rank := map[identity.MemberRole]int{"owner": 3, "admin": 2, "creator": 1}
+	rank := map[organization.Role]int{"owner": 3, "admin": 2, "creator": 1}
 	people := []string{"u1", "u2", "u3", "u4"}
-	roles := []identity.MemberRole{"owner", "admin", "creator", "member"}
+	roles := []organization.Role{"owner", "admin", "creator", "member"}
 	rapid.Check(t, func(t *rapid.T) {
-		members := map[string]identity.Membership{"u1": {ID: "m", UserID: "u1", Role: "owner", Status: identity.ActiveMember}}
-		offered := map[string]identity.MemberRole{}
+		members := map[string]organization.Membership{"u1": {ID: "m", UserID: "u1", Role: "owner", Status: organization.Active}}
+		offered := map[string]organization.Role{}
 		now := noon
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 72).Draw(t, "hours")) * time.Hour)
@@ -75,18 +75,18 @@ func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
 			role := rapid.SampledFrom(roles).Draw(t, "role")
 			f := facts(actor, "", 0)
 			for _, m := range members {
-				if m.Status == identity.ActiveMember && m.Role == identity.OwnerMember {
+				if m.Status == organization.Active && m.Role == organization.Owner {
 					f.Owners++
 				}
 			}
-			if m := members[actor]; m.Status == identity.ActiveMember {
+			if m := members[actor]; m.Status == organization.Active {
 				f.Actor.Member = m.Role
 			}
 			before := members[target]
 			next, err := before, error(nil)
 			switch rapid.SampledFrom([]string{"invite", "accept", "decline", "role", "remove"}).Draw(t, "what") {
 			case "invite":
-				if next, _, err = before.Invite(identity.Invite{UserID: target, Role: role}, "m", f, now); err == nil {
+				if next, _, err = before.Invite(organization.Invite{UserID: target, Role: role}, "m", f, now); err == nil {
 					offered[target] = role
 				}
 			case "accept":
@@ -106,16 +106,16 @@ func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
 				continue
 			}
 			members[target] = next
-			joined := before.Status != identity.ActiveMember && next.Status == identity.ActiveMember
+			joined := before.Status != organization.Active && next.Status == organization.Active
 			if joined && next.Role != offered[target] {
 				t.Fatalf("%s joined as %s, and was offered %s", target, next.Role, offered[target])
 			}
-			if actor == target && before.Status == identity.ActiveMember && rank[next.Role] > rank[before.Role] {
+			if actor == target && before.Status == organization.Active && rank[next.Role] > rank[before.Role] {
 				t.Fatalf("%s rose from %s to %s", actor, before.Role, next.Role)
 			}
 			owners := 0
 			for _, m := range members {
-				if m.Status == identity.ActiveMember && m.Role == identity.OwnerMember {
+				if m.Status == organization.Active && m.Role == organization.Owner {
 					owners++
 				}
 			}

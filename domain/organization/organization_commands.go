@@ -1,4 +1,4 @@
-package identity
+package organization
 
 import (
 	"strings"
@@ -30,11 +30,11 @@ type DeleteOrganization struct{}
 // Validate trims the texts; an empty optional text counts as absent.
 func (c *CreateOrganization) Validate() []domain.Field {
 	c.Name, c.Slug = strings.TrimSpace(c.Name), strings.TrimSpace(c.Slug)
-	c.Description, c.LogoURL, c.WebsiteURL = present(c.Description), present(c.LogoURL), present(c.WebsiteURL)
-	v := limits(c)
-	v.singleLine("name", c.Name)
-	v.slug("slug", c.Slug)
-	return v.bad
+	c.Description, c.LogoURL, c.WebsiteURL = domain.NonEmpty(c.Description), domain.NonEmpty(c.LogoURL), domain.NonEmpty(c.WebsiteURL)
+	v := domain.Validate(c)
+	v.SingleLine("name", c.Name)
+	checkSlug(v, c.Slug)
+	return v.Fields
 }
 
 // Validate trims the texts; an empty optional text counts as null.
@@ -45,23 +45,23 @@ func (u *UpdateOrganization) Validate() []domain.Field {
 		}
 	}
 	for _, optional := range []*domain.Optional[string]{&u.Description, &u.LogoURL, &u.WebsiteURL} {
-		optional.Value = present(optional.Value)
+		optional.Value = domain.NonEmpty(optional.Value)
 	}
-	v := limits(u)
-	given(v, "name", u.Name)
-	given(v, "slug", u.Slug)
+	v := domain.Validate(u)
+	domain.NotNull(v, "name", u.Name)
+	domain.NotNull(v, "slug", u.Slug)
 	if u.Name.Value != nil {
-		v.singleLine("name", *u.Name.Value)
+		v.SingleLine("name", *u.Name.Value)
 	}
 	if u.Slug.Value != nil {
-		v.slug("slug", *u.Slug.Value)
+		checkSlug(v, *u.Slug.Value)
 	}
-	return v.bad
+	return v.Fields
 }
 
-// slug is one that an organization may have.
-func (v *check) slug(path, slug string) {
+// checkSlug refuses a slug that an organization cannot have.
+func checkSlug(v *domain.Validation, slug string) {
 	if message := BadSlug(slug); message != "" {
-		v.refuse(path, message)
+		v.Refuse("slug", message)
 	}
 }

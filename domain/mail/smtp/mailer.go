@@ -16,13 +16,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/mail/postgres"
 )
 
 // Sender hands a mail to a server.
 type Sender interface {
-	Send(ctx context.Context, mail identity.Mail) error
+	Send(ctx context.Context, mail mail.Mail) error
 }
 
 // Mailer delivers mails. Zero durations take the defaults.

@@ -1,4 +1,4 @@
-package identity
+package organization
 
 import (
 	"regexp"
@@ -14,7 +14,7 @@ import (
 var (
 	ErrSlugTaken            = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another organization has this slug")
 	ErrOrganizationNotFound = domain.Missing("ORGANIZATION_NOT_FOUND", "Organization")
-	ErrMayNotFound          = domain.Refuse(domain.Forbidden, "", "Only creators may create an organization")
+	ErrMayNotCreate         = domain.Refuse(domain.Forbidden, "", "Only creators may create an organization")
 )
 
 // Organization is a tenant.
@@ -35,23 +35,23 @@ type Organization struct {
 // Live says that the organization exists and was not deleted.
 func (o Organization) Live() bool { return o.ID != "" && o.DeletedAt == nil }
 
-// Founders are the platform roles that may create an organization.
-var Founders = []Role{Creator, Admin, PlatformOwner}
+// CreatorRoles are the platform roles that may create an organization.
+var CreatorRoles = []PlatformRole{PlatformCreator, PlatformAdmin, PlatformOwner}
 
-// FoundingFacts are what the decision to create an organization rests on.
-type FoundingFacts struct {
+// CreateFacts are what the decision to create an organization rests on.
+type CreateFacts struct {
 	ActorID   string
-	ActorRole Role
+	ActorRole PlatformRole
 	// SlugTaken says that another live organization has the slug.
 	SlugTaken bool
 }
 
-// Found returns a new organization and its first member, who is its owner: an
+// Create returns a new organization and its first member, who is its owner: an
 // organization never exists without one.
-func Found(id string, cmd CreateOrganization, facts FoundingFacts, now time.Time) (Organization, Membership, []events.Fact, error) {
+func Create(id string, cmd CreateOrganization, facts CreateFacts, now time.Time) (Organization, Membership, []events.Fact, error) {
 	switch {
-	case !slices.Contains(Founders, facts.ActorRole):
-		return Organization{}, Membership{}, nil, ErrMayNotFound
+	case !slices.Contains(CreatorRoles, facts.ActorRole):
+		return Organization{}, Membership{}, nil, ErrMayNotCreate
 	case facts.SlugTaken:
 		return Organization{}, Membership{}, nil, ErrSlugTaken
 	}
@@ -60,7 +60,7 @@ func Found(id string, cmd CreateOrganization, facts FoundingFacts, now time.Time
 		Version: 2, CreatedAt: now, UpdatedAt: now,
 	}
 	m := Membership{
-		OrganizationID: id, UserID: facts.ActorID, Role: OwnerMember, Status: ActiveMember, JoinedAt: &now, CreatedAt: now, UpdatedAt: now,
+		OrganizationID: id, UserID: facts.ActorID, Role: Owner, Status: Active, JoinedAt: &now, CreatedAt: now, UpdatedAt: now,
 	}
 	return o, m, []events.Fact{
 		{Tenant: id, AggregateID: id, Version: 1, Payload: events.OrganizationCreated{
@@ -164,14 +164,12 @@ func BadSlug(slug string) string {
 }
 
 // MalformedSlug says what a slug must look like when this one does not, or "".
-func MalformedSlug(slug string) string { return badSlug(slug, maxSlug) }
-
-// ReservedSlug reports whether a slug is one of the platform's own names.
-func ReservedSlug(slug string) bool { return slices.Contains(reserved, slug) }
-
-func badSlug(slug string, limit int) string {
-	if len(slug) > limit || !slugPattern.MatchString(slug) {
-		return "must have 1 to " + strconv.Itoa(limit) + " lower-case letters, digits and single hyphens between them"
+func MalformedSlug(slug string) string {
+	if len(slug) > maxSlug || !slugPattern.MatchString(slug) {
+		return "must have 1 to " + strconv.Itoa(maxSlug) + " lower-case letters, digits and single hyphens between them"
 	}
 	return ""
 }
+
+// ReservedSlug reports whether a slug is one of the platform's own names.
+func ReservedSlug(slug string) bool { return slices.Contains(reserved, slug) }

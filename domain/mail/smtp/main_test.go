@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
-	"github.com/codex-platform/codex/domain/identity/smtp"
+	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/mail/postgres"
+	"github.com/codex-platform/codex/domain/mail/smtp"
 	"github.com/codex-platform/codex/migrations"
 )
 
@@ -46,9 +46,9 @@ func newMailer(pool *pgxpool.Pool, sender smtp.Sender, at *clock) *smtp.Mailer {
 }
 
 // addMail stores a mail that is due at noon.
-func addMail(t *testing.T, pool *pgxpool.Pool, template identity.Template) identity.Mail {
+func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail {
 	t.Helper()
-	m := identity.Mail{
+	m := mail.Mail{
 		ID: uuid.NewString(), Template: template, Recipient: "ada@example.org", SourceID: uuid.NewString(),
 		Subject: "Grüße", Text: "the text\n", HTML: "<p>the page</p>", Created: noon,
 	}

@@ -8,14 +8,14 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
-	"net/mail"
+	netmail "net/mail"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/smtp"
+	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/mail/smtp"
 )
 
 // letterBox is somebody else's SMTP server, as little of it as a delivery needs.
@@ -99,14 +99,14 @@ func (b *letterBox) server(t *testing.T, encryption smtp.Encryption) *smtp.Serve
 func TestAMailArrivesWithBothBodies(t *testing.T) {
 	t.Parallel()
 	box := newLetterBox(t)
-	sent := identity.Mail{
+	sent := mail.Mail{
 		ID: "0190f5d2-0000-7000-8000-000000000001", Recipient: "ada@example.org", Subject: "Grüße",
 		Text: "the täxt: https://codex.example/?a=1\n", HTML: "<p>the päge</p>", Created: noon,
 	}
 	if err := box.server(t, smtp.None).Send(t.Context(), sent); err != nil {
 		t.Fatal(err)
 	}
-	letter, err := mail.ReadMessage(strings.NewReader(<-box.letters))
+	letter, err := netmail.ReadMessage(strings.NewReader(<-box.letters))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestAMailArrivesWithBothBodies(t *testing.T) {
 
 func TestARefusedRecipientIsAnError(t *testing.T) {
 	t.Parallel()
-	err := newLetterBox(t).server(t, smtp.None).Send(t.Context(), identity.Mail{ID: "x", Recipient: "ada@refused.example", Text: "x", HTML: "x", Created: noon})
+	err := newLetterBox(t).server(t, smtp.None).Send(t.Context(), mail.Mail{ID: "x", Recipient: "ada@refused.example", Text: "x", HTML: "x", Created: noon})
 	if err == nil || !strings.Contains(err.Error(), "no such mailbox") {
 		t.Fatalf("%v", err)
 	}
@@ -150,7 +150,7 @@ func TestARefusedRecipientIsAnError(t *testing.T) {
 func TestAServerWithoutEncryptionGetsNoMailWhenItIsRequired(t *testing.T) {
 	t.Parallel()
 	box := newLetterBox(t)
-	if err := box.server(t, smtp.StartTLS).Send(t.Context(), identity.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
+	if err := box.server(t, smtp.StartTLS).Send(t.Context(), mail.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
 		t.Fatal("sent in clear text")
 	}
 	if len(box.letters) != 0 {
@@ -162,7 +162,7 @@ func TestSendingStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newLetterBox(t).server(t, smtp.None).Send(ctx, identity.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
+	if err := newLetterBox(t).server(t, smtp.None).Send(ctx, mail.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
 		t.Fatal("sent")
 	}
 }

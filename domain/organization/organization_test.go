@@ -1,22 +1,23 @@
-package identity_test
+package organization_test
 
 import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 )
 
 func TestAnOrganizationBeginsWithItsOwner(t *testing.T) {
 	t.Parallel()
-	cmd := identity.CreateOrganization{Name: "Trains", Slug: "trains"}
-	o, owner, facts, err := identity.Found("o1", cmd, identity.FoundingFacts{ActorID: "u1", ActorRole: identity.Creator}, noon)
-	if err != nil || o.Version != 2 || owner.Role != identity.OwnerMember || owner.UserID != "u1" || owner.OrganizationID != "o1" {
+	cmd := organization.CreateOrganization{Name: "Trains", Slug: "trains"}
+	o, owner, facts, err := organization.Create("o1", cmd, organization.CreateFacts{ActorID: "u1", ActorRole: organization.PlatformCreator}, noon)
+	if err != nil || o.Version != 2 || owner.Role != organization.Owner || owner.UserID != "u1" || owner.OrganizationID != "o1" {
 		t.Fatalf("%+v, %+v, %v", o, owner, err)
 	}
 	want := []events.Fact{
@@ -28,22 +29,24 @@ func TestAnOrganizationBeginsWithItsOwner(t *testing.T) {
 	}
 }
 
-func TestWhoMayFoundAnOrganization(t *testing.T) {
+func TestOnlyCreatorsAndAdminsCreateAnOrganization(t *testing.T) {
 	t.Parallel()
-	for role, allowed := range map[identity.Role]bool{
-		identity.Customer: false, identity.System: false, "": false, "owner": false,
-		identity.Creator: true, identity.Admin: true, identity.PlatformOwner: true,
+	for role, allowed := range map[organization.PlatformRole]bool{
+		"customer": false, "system": false, "": false, "owner": false,
+		organization.PlatformCreator: true, organization.PlatformAdmin: true, organization.PlatformOwner: true,
 	} {
-		_, _, facts, err := identity.Found("o1", identity.CreateOrganization{}, identity.FoundingFacts{ActorID: "u1", ActorRole: role}, noon)
+		_, _, facts, err := organization.Create("o1", organization.CreateOrganization{}, organization.CreateFacts{ActorID: "u1", ActorRole: role}, noon)
 		if allowed != (err == nil) || (!allowed && (!domain.IsClass(err, domain.Forbidden) || facts != nil)) {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
-	_, _, _, err := identity.Found("o1", identity.CreateOrganization{}, identity.FoundingFacts{ActorRole: identity.Creator, SlugTaken: true}, noon)
+	_, _, _, err := organization.Create("o1", organization.CreateOrganization{}, organization.CreateFacts{ActorRole: organization.PlatformCreator, SlugTaken: true}, noon)
 	if !domain.IsClass(err, domain.Conflict) {
 		t.Errorf("taken slug: %v", err)
 	}
 }
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // reservedNames is the contract's list (rules 3.2), written down a second time.
 const reservedNames = `cdn cdn-dev cdn-staging api api-staging auth auth-staging content-api content-api-staging
@@ -59,17 +62,17 @@ func TestThePlatformsOwnNamesAreReserved(t *testing.T) {
 		t.Fatalf("the contract reserves 44 names, this list has %d", len(names))
 	}
 	for _, name := range names {
-		if identity.BadSlug(name) == "" || !identity.ReservedSlug(name) {
+		if organization.BadSlug(name) == "" || !organization.ReservedSlug(name) {
 			t.Errorf("%q is accepted", name)
 		}
 	}
 	for _, name := range []string{"trains", "apis", "my-api", "codex-2", "a", "0", strings.Repeat("a", 255)} {
-		if message := identity.BadSlug(name); message != "" {
+		if message := organization.BadSlug(name); message != "" {
 			t.Errorf("%q %s", name, message)
 		}
 	}
 	for _, name := range []string{"", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a.b", "a/b", "é", "a\n", strings.Repeat("a", 256)} {
-		if identity.BadSlug(name) == "" {
+		if organization.BadSlug(name) == "" {
 			t.Errorf("%q is accepted", name)
 		}
 	}
@@ -80,10 +83,10 @@ func TestJoinedWordsMakeASlug(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.StringMatching(`[a-z0-9]{1,8}`), 1, 12).Draw(t, "words")
 		slug := strings.Join(words, "-")
-		if identity.MalformedSlug(slug) != "" {
+		if organization.MalformedSlug(slug) != "" {
 			t.Fatalf("%q is malformed", slug)
 		}
-		if identity.MalformedSlug(slug+"-") == "" || identity.MalformedSlug("-"+slug) == "" || identity.MalformedSlug(slug+"--x") == "" {
+		if organization.MalformedSlug(slug+"-") == "" || organization.MalformedSlug("-"+slug) == "" || organization.MalformedSlug(slug+"--x") == "" {
 			t.Fatalf("%q with stray hyphens is accepted", slug)
 		}
 	})
@@ -99,7 +102,7 @@ func FuzzSlug(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, slug string) {
-		if identity.BadSlug(slug) != "" {
+		if organization.BadSlug(slug) != "" {
 			return
 		}
 		if len(slug) == 0 || len(slug) > 255 || !inDatabase.MatchString(slug) || slug != strings.ToLower(slug) {
@@ -114,11 +117,11 @@ func FuzzSlug(f *testing.F) {
 func TestCreateOrganizationChecksEveryField(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
-	request := identity.CreateOrganization{Name: " Trains ", Slug: " trains ", Description: text(""), LogoURL: text("https://a.test/l.png")}
+	request := organization.CreateOrganization{Name: " Trains ", Slug: " trains ", Description: text(""), LogoURL: text("https://a.test/l.png")}
 	if bad := request.Validate(); len(bad) != 0 || request.Name != "Trains" || request.Slug != "trains" || request.Description != nil {
 		t.Fatalf("%v, %+v", bad, request)
 	}
-	for path, request := range map[string]identity.CreateOrganization{
+	for path, request := range map[string]organization.CreateOrganization{
 		"name":        {Slug: "trains"},
 		"slug":        {Name: "Trains", Slug: "admin"},
 		"description": {Name: "Trains", Slug: "trains", Description: text(strings.Repeat("é", 5001))},

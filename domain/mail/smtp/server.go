@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
+	netmail "net/mail"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // Encryption says how the connection to the server is protected.
@@ -41,13 +41,13 @@ type ServerConfig struct {
 // Server is a Sender that speaks SMTP.
 type Server struct {
 	client *gomail.Client
-	from   *mail.Address
+	from   *netmail.Address
 	domain string
 }
 
 // NewServer checks a configuration; it does not connect.
 func NewServer(cfg ServerConfig) (*Server, error) {
-	from, err := mail.ParseAddress(cfg.From)
+	from, err := netmail.ParseAddress(cfg.From)
 	if err != nil {
 		return nil, fmt.Errorf("smtp: sender %q: %w", cfg.From, err)
 	}
@@ -82,7 +82,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 }
 
 // Send hands one mail to the server.
-func (s *Server) Send(ctx context.Context, m identity.Mail) error {
+func (s *Server) Send(ctx context.Context, m mail.Mail) error {
 	msg := gomail.NewMsg()
 	msg.FromMailAddress(s.from)
 	if err := msg.To(m.Recipient); err != nil {
