@@ -1,7 +1,7 @@
-// Package sandbox stands in for Stripe, which is another company and cannot run on a
-// laptop. It is an HTTP server with its own state: stripe-go v76 talks to it through its
-// backend URL, buyers pay on its hosted pages, and it delivers signed webhooks. The program
-// uses it in development, tests use it to make Stripe's bad days happen on purpose.
+// Package stripe is a sandbox in place of Stripe, which cannot run on a laptop. It is an
+// HTTP server with its own state: stripe-go v76 talks to it through its backend URL, buyers
+// pay on its hosted pages, and it delivers signed webhooks. The program uses it in
+// development; tests use it to provoke Stripe's failures on purpose.
 //
 // # What it promises
 //
@@ -12,8 +12,8 @@
 //     kept for 24 hours, 500s included; other parameters under the same key are 400
 //     (idempotency_error); a second request meanwhile is 409 (idempotency_key_in_use).
 //   - With a state file, an answer is on disk before it is sent, in the same transaction as
-//     its events and the deliveries they owe. kill -9 at any moment loses nothing that was
-//     answered; undelivered webhooks are sent after the restart.
+//     its events and their deliveries. kill -9 at any moment loses nothing that was answered;
+//     pending webhooks are sent after the restart.
 //   - Webhooks arrive at least once, in no promised order, each endpoint on its own, with
 //     exponential back-off. The buyer's redirect does not wait for them.
 //
@@ -48,4 +48,4 @@
 //	GET    /sandbox/faults
 //	PUT    /sandbox/faults                            a Faults object; replaces all
 //	DELETE /sandbox/faults                            heals
-package sandbox
+package stripe

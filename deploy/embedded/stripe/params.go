@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"fmt"
@@ -128,7 +128,7 @@ func (p *params) ignore(names ...string) {
 	}
 }
 
-// done answers the first error, or one about a field nobody asked for.
+// done answers the first error, or one about an unknown parameter.
 func (p *params) done() error {
 	if p.fault != nil {
 		return p.fault

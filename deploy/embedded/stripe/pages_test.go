@@ -1,4 +1,4 @@
-package sandbox_test
+package stripe_test
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 
 	stripego "github.com/stripe/stripe-go/v76"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
 func TestThePageShowsTheSaleEscapedAndRunsNoScript(t *testing.T) {
@@ -31,7 +31,7 @@ func TestThePageShowsTheSaleEscapedAndRunsNoScript(t *testing.T) {
 	}
 }
 
-func TestPayingRedirectsAndTellsTheEndpoint(t *testing.T) {
+func TestPayingRedirectsAndSendsTheWebhook(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
@@ -76,7 +76,7 @@ func TestADoubleClickPaysOnce(t *testing.T) {
 	waitFor(t, "the completion", func() bool { return b.inbox.count("checkout.session.completed") == 1 })
 }
 
-func TestADeclineIsShownAndTheBuyerMayTryAgain(t *testing.T) {
+func TestADeclineIsShownAndTheBuyerCanRetry(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
@@ -102,7 +102,7 @@ func TestADeclineIsShownAndTheBuyerMayTryAgain(t *testing.T) {
 	}
 }
 
-func TestCancellingLeadsBackAndLeavesTheSessionOpen(t *testing.T) {
+func TestCancellingRedirectsBackAndLeavesTheSessionOpen(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
@@ -153,7 +153,7 @@ func TestTheHomePageRefundsAndDisputes(t *testing.T) {
 	}
 }
 
-func TestTheControlsAreClosedToOtherSitesAndNames(t *testing.T) {
+func TestTheControlsRefuseOtherSitesAndHosts(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.paid()

@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// emit records an event and owes it to every endpoint that wants it, in the transaction
+// emit stores an event and its deliveries to all endpoints that want it, in the transaction
 // that caused it.
 func (t *tx) emit(eventType string, object, previous obj, accountID string) error {
 	e := event{ID: newID("evt_1", 23), Type: eventType, Account: accountID, Created: t.stamp}
@@ -23,7 +23,7 @@ func (t *tx) emit(eventType string, object, previous obj, accountID string) erro
 	if t.req != nil {
 		e.RequestID, e.Key = t.req.id, t.req.key
 	}
-	for _, c := range t.server.couriers {
+	for _, c := range t.server.senders {
 		if c.endpoint.wants(eventType) {
 			e.Endpoints = append(e.Endpoints, c.endpoint.Name)
 		}
@@ -31,11 +31,11 @@ func (t *tx) emit(eventType string, object, previous obj, accountID string) erro
 	if err := put(t, t.events, e.ID, e); err != nil {
 		return err
 	}
-	for _, c := range t.server.couriers {
+	for _, c := range t.server.senders {
 		if !slices.Contains(e.Endpoints, c.endpoint.Name) {
 			continue
 		}
-		d := c.owe(e)
+		d := c.newDelivery(e)
 		if err := put(t, t.deliveries, d.ID, d); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func ofType(eventType string, types []string) bool {
 	})
 }
 
-// delivered reports whether every endpoint that is owed the event has taken it.
+// delivered reports whether all endpoints of the event have accepted it.
 func (t *tx) delivered(e event) bool {
 	for _, name := range e.Endpoints {
 		if t.deliveries.rows[deliveryID(e.ID, name)].Status != statusDelivered {

@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"crypto/sha256"
@@ -70,12 +70,12 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, data any
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if err := templates.ExecuteTemplate(w, name, data); err != nil {
-		s.cfg.Logger.Error("a sandbox page cannot be written", "page", name, "error", err)
+		s.cfg.Logger.Error("sandbox page not rendered", "page", name, "error", err)
 	}
 }
 
-// refuse shows an error to a person.
-func (s *Server) refuse(w http.ResponseWriter, err error) {
+// renderError shows an error as a page.
+func (s *Server) renderError(w http.ResponseWriter, err error) {
 	var fault *apiError
 	if !errors.As(err, &fault) {
 		s.cfg.Logger.Error("the payments sandbox failed", "error", err)
@@ -86,7 +86,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 
 func (s *Server) payPage(w http.ResponseWriter, r *http.Request) {
 	if err := s.expireDue(); err != nil {
-		s.refuse(w, err)
+		s.renderError(w, err)
 		return
 	}
 	s.showPay(w, r.PathValue("session"))
@@ -104,7 +104,7 @@ func (s *Server) showPay(w http.ResponseWriter, id string) {
 		return nil
 	})
 	if err != nil {
-		s.refuse(w, err)
+		s.renderError(w, err)
 		return
 	}
 	status := http.StatusOK
@@ -150,7 +150,7 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) {
 	case err != nil && sess.Status == "expired":
 		s.showPay(w, id)
 	case err != nil:
-		s.refuse(w, err)
+		s.renderError(w, err)
 	case r.PathValue("choice") == "cancel" && sess.CancelURL != "":
 		http.Redirect(w, r, sess.CancelURL, http.StatusSeeOther)
 	case sess.Status == "complete" && r.PathValue("choice") != "cancel":
@@ -164,7 +164,7 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) {
 func (s *Server) setupPage(w http.ResponseWriter, r *http.Request) {
 	l, a, err := s.setupLink(r)
 	if err != nil {
-		s.refuse(w, err)
+		s.renderError(w, err)
 		return
 	}
 	s.render(w, http.StatusOK, "setup.html", map[string]any{"Link": l, "Account": a}, l.ReturnURL)
@@ -189,7 +189,7 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil:
-		s.refuse(w, err)
+		s.renderError(w, err)
 	case l.ReturnURL == "":
 		http.Redirect(w, r, "/setup/"+l.ID, http.StatusSeeOther)
 	default:
@@ -210,7 +210,7 @@ func (s *Server) portalPage(w http.ResponseWriter, r *http.Request) {
 		return nil
 	})
 	if err != nil {
-		s.refuse(w, err)
+		s.renderError(w, err)
 		return
 	}
 	s.render(w, http.StatusOK, "portal.html", map[string]any{"Portal": p, "Charges": charges})
@@ -251,7 +251,7 @@ func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	if err != nil {
-		s.refuse(w, err)
+		s.renderError(w, err)
 		return
 	}
 	s.render(w, http.StatusOK, "home.html", map[string]any{

@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"crypto/subtle"
@@ -123,7 +123,7 @@ func (s *Server) control(run func(*tx, *http.Request, controls) (any, error)) ht
 			}
 			writeJSON(w, http.StatusOK, body)
 		case err != nil:
-			s.refuse(w, err)
+			s.renderError(w, err)
 		default:
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		}
@@ -173,19 +173,19 @@ func (c controls) amount() (int64, error) {
 	return amount, nil
 }
 
-// resend owes an event once more to every endpoint that wants it.
+// resend delivers an event once more to all endpoints that want it.
 func (t *tx) resend(id string) (any, error) {
 	e, known := t.events.get(id)
 	if !known {
 		return nil, unknown(http.StatusNotFound, "event", id, "id")
 	}
 	e.Endpoints = nil
-	for _, c := range t.server.couriers {
+	for _, c := range t.server.senders {
 		if !c.endpoint.wants(e.Type) {
 			continue
 		}
 		e.Endpoints = append(e.Endpoints, c.endpoint.Name)
-		d := c.owe(e)
+		d := c.newDelivery(e)
 		d.Created = t.stamp
 		if err := put(t, t.deliveries, d.ID, d); err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package sandbox_test
+package stripe_test
 
 import (
 	"net/http"
@@ -10,10 +10,10 @@ import (
 
 	stripego "github.com/stripe/stripe-go/v76"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
-func TestASessionIsMadeAsStripeMakesIt(t *testing.T) {
+func TestASessionHasStripesShape(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()

@@ -1,4 +1,4 @@
-package sandbox_test
+package stripe_test
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ import (
 	"github.com/stripe/stripe-go/v76/webhook"
 	"go.uber.org/goleak"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
 const (

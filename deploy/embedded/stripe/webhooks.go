@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// courier delivers what one endpoint is owed. Endpoints do not wait for one another: each
-// has its own queue and its own workers. The queue holds ids; what is owed stands in the
-// store, so a restart finds it again.
-type courier struct {
+// webhookSender delivers the events of one endpoint. Endpoints do not wait for one another:
+// each has its own queue and its own workers. The queue holds ids of deliveries; these are
+// in the store, so a restart finds the pending ones again.
+type webhookSender struct {
 	server   *Server
 	endpoint Endpoint
 	client   *http.Client
@@ -48,10 +48,12 @@ func (q *dueQueue) Pop() any {
 	return last
 }
 
-func newCourier(s *Server, e Endpoint) *courier {
-	return &courier{
-		server: s, endpoint: e, wake: make(chan struct{}, 1),
-		workers: make(chan struct{}, s.cfg.Retry.Workers),
+func newWebhookSender(s *Server, e Endpoint) *webhookSender {
+	return &webhookSender{
+		server:   s,
+		endpoint: e,
+		wake:     make(chan struct{}, 1),
+		workers:  make(chan struct{}, s.cfg.Retry.Workers),
 		client: &http.Client{
 			Timeout:   s.cfg.Retry.Timeout,
 			Transport: &http.Transport{MaxIdleConnsPerHost: s.cfg.Retry.Workers},
@@ -63,12 +65,18 @@ func newCourier(s *Server, e Endpoint) *courier {
 
 func deliveryID(eventID, endpoint string) string { return eventID + " " + endpoint }
 
-// owe makes the delivery of a new event, bent by the faults that are set.
-func (c *courier) owe(e event) delivery {
+// newDelivery returns the delivery of an event, subject to the faults that are set.
+func (c *webhookSender) newDelivery(e event) delivery {
 	d := delivery{
-		ID: deliveryID(e.ID, c.endpoint.Name), Event: e.ID, Type: e.Type, Endpoint: c.endpoint.Name,
-		Status: statusPending, Created: e.Created, NextMS: time.Now().UnixMilli(),
+		ID:       deliveryID(e.ID, c.endpoint.Name),
+		Event:    e.ID,
+		Type:     e.Type,
+		Endpoint: c.endpoint.Name,
+		Status:   statusPending,
+		Created:  e.Created,
+		NextMS:   time.Now().UnixMilli(),
 	}
+
 	f := c.server.faults.get()
 	d.NextMS += int64(f.DelayMS)
 	if f.ReorderWindowMS > 0 {
@@ -80,7 +88,7 @@ func (c *courier) owe(e event) delivery {
 	return d
 }
 
-func (c *courier) schedule(id string, atMS int64) {
+func (c *webhookSender) schedule(id string, atMS int64) {
 	c.mu.Lock()
 	heap.Push(&c.queue, due{atMS, id})
 	c.mu.Unlock()
@@ -90,8 +98,9 @@ func (c *courier) schedule(id string, atMS int64) {
 	}
 }
 
-// next takes what is due, or says how long nothing is.
-func (c *courier) next() (id string, wait time.Duration) {
+// next removes the first due delivery from the queue and returns its id, or "" and how long
+// to wait for one.
+func (c *webhookSender) next() (id string, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
@@ -103,11 +112,11 @@ func (c *courier) next() (id string, wait time.Duration) {
 	return heap.Pop(&c.queue).(due).id, 0
 }
 
-// run delivers until ctx ends, and returns when the last attempt has.
-func (c *courier) run(ctx context.Context) {
-	var under sync.WaitGroup
+// run delivers until ctx ends, and returns after the last attempt.
+func (c *webhookSender) run(ctx context.Context) {
+	var attempts sync.WaitGroup
 	defer c.client.CloseIdleConnections()
-	defer under.Wait()
+	defer attempts.Wait()
 	for {
 		id, wait := c.next()
 		if id == "" {
@@ -127,19 +136,19 @@ func (c *courier) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		under.Go(func() {
+		attempts.Go(func() {
 			defer func() { <-c.workers }()
 			c.attempt(ctx, id)
 		})
 	}
 }
 
-// attempt sends one delivery, with its duplicates, and notes how it went.
-func (c *courier) attempt(ctx context.Context, id string) {
+// attempt sends one delivery, with its duplicates, and records the result.
+func (c *webhookSender) attempt(ctx context.Context, id string) {
 	f := c.server.faults.get()
 	payload, err := c.payload(id, f.APIVersion)
 	if err != nil {
-		c.server.cfg.Logger.Error("a sandbox webhook cannot be made", "delivery", id, "error", err)
+		c.server.cfg.Logger.Error("sandbox webhook not composed", "delivery", id, "error", err)
 		return
 	}
 	var copies sync.WaitGroup
@@ -151,19 +160,19 @@ func (c *courier) attempt(ctx context.Context, id string) {
 	if ctx.Err() != nil && err != nil {
 		return // stopped, not failed: the next start tries again
 	}
-	if err := c.note(id, status, err); err != nil {
-		c.server.cfg.Logger.Error("a sandbox delivery cannot be noted", "delivery", id, "error", err)
+	if err := c.record(id, status, err); err != nil {
+		c.server.cfg.Logger.Error("sandbox delivery not recorded", "delivery", id, "error", err)
 	}
 }
 
-func (c *courier) payload(id, version string) (body []byte, _ error) {
+func (c *webhookSender) payload(id, version string) (body []byte, _ error) {
 	if version == "" {
 		version = apiVersion
 	}
 	return body, c.server.view(nil, func(t *tx) (err error) {
 		e, known := t.events.get(t.deliveries.rows[id].Event)
 		if !known {
-			return errors.New("its event is gone")
+			return errors.New("the event of the delivery is missing")
 		}
 		body, err = json.MarshalIndent(t.showEvent(e, version), "", "  ")
 		return err
@@ -171,7 +180,7 @@ func (c *courier) payload(id, version string) (body []byte, _ error) {
 }
 
 // send posts the payload under a fresh signature. The status is 0 without an answer.
-func (c *courier) send(ctx context.Context, payload []byte) (int, error) {
+func (c *webhookSender) send(ctx context.Context, payload []byte) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint.URL, bytes.NewReader(payload))
 	if err != nil {
 		return 0, err
@@ -199,9 +208,9 @@ func sign(payload []byte, secret string, at time.Time) string {
 	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
 }
 
-// note records an attempt and plans the next one when it failed. It need not be on disk at
-// once: what is lost with it is sent once more.
-func (c *courier) note(id string, status int, failure error) error {
+// record stores the result of an attempt and schedules the next one after a failure. It is
+// not synced to disk: after a crash the delivery is sent once more.
+func (c *webhookSender) record(id string, status int, failure error) error {
 	retry := c.server.cfg.Retry
 	return c.server.update(nil, func(t *tx) error {
 		t.lazy = true
@@ -225,8 +234,9 @@ func (c *courier) note(id string, status int, failure error) error {
 	})
 }
 
-// resume queues what was owed before a restart, at the latest after one longest pause.
-func (c *courier) resume() {
+// resume queues the deliveries that were pending before a restart. None waits longer than
+// the longest pause between two attempts.
+func (c *webhookSender) resume() {
 	latest := time.Now().Add(c.server.cfg.Retry.Max).UnixMilli()
 	for _, id := range c.server.store.deliveries.order {
 		d := c.server.store.deliveries.rows[id]

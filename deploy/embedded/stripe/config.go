@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"errors"
@@ -50,7 +50,7 @@ type Retry struct {
 	Max     time.Duration // default 1 min
 	For     time.Duration // default 72 h, counted from the event's creation
 	Timeout time.Duration // of one attempt, default 10 s
-	Workers int           // attempts under way per endpoint, default 8
+	Workers int           // concurrent attempts per endpoint, default 8
 }
 
 func (c Config) withDefaults() (Config, error) {

@@ -1,4 +1,4 @@
-package sandbox_test
+package stripe_test
 
 import (
 	"encoding/json"
@@ -13,10 +13,10 @@ import (
 
 	stripego "github.com/stripe/stripe-go/v76"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
-func TestARefusedWebhookIsRetriedUntilItIsTaken(t *testing.T) {
+func TestARefusedWebhookIsRetriedUntilItIsAccepted(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.inbox.mu.Lock()
@@ -60,7 +60,7 @@ func TestOneEndpointDoesNotHoldUpAnother(t *testing.T) {
 	}
 }
 
-func TestARestartKeepsTheStateAndSendsWhatIsOwed(t *testing.T) {
+func TestARestartKeepsTheStateAndSendsPendingWebhooks(t *testing.T) {
 	t.Parallel()
 	b := start(t, onDisk(t))
 	b.inbox.mu.Lock()
@@ -96,7 +96,7 @@ func TestARestartKeepsTheStateAndSendsWhatIsOwed(t *testing.T) {
 	b.inbox.mu.Unlock()
 	b.open()
 	// At least once: an attempt that the stop cut off may have arrived as well.
-	waitFor(t, "the events owed", func() bool {
+	waitFor(t, "the pending webhooks", func() bool {
 		return b.inbox.count("checkout.session.completed") >= 1 && b.inbox.count("charge.refunded") >= 1
 	})
 	again, err := b.api.CheckoutSessions.New(p)
@@ -112,7 +112,7 @@ func TestARestartKeepsTheStateAndSendsWhatIsOwed(t *testing.T) {
 	}
 }
 
-func TestADamagedStateFileIsRefusedNotForgotten(t *testing.T) {
+func TestADamagedStateFileIsRefused(t *testing.T) {
 	t.Parallel()
 	b := start(t, onDisk(t))
 	b.session()

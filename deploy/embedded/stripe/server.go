@@ -1,4 +1,4 @@
-package sandbox
+package stripe
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // Server is a running sandbox.
@@ -17,7 +15,7 @@ type Server struct {
 	cfg      Config
 	store    *store
 	faults   faultBox
-	couriers []*courier
+	senders  []*webhookSender
 	handler  http.Handler
 	http     *http.Server
 	listener net.Listener
@@ -32,7 +30,7 @@ type Server struct {
 	unwatch  func() bool
 }
 
-// Start opens the state, listens and delivers what is still owed. The server runs until
+// Start opens the state, listens and sends pending webhooks. The server runs until
 // Stop, or until ctx ends.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
@@ -54,15 +52,20 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.handler = s.routes()
 	s.http = &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 	}
+
 	var working context.Context
 	working, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range cfg.Webhooks {
-		s.couriers = append(s.couriers, newCourier(s, e))
+		s.senders = append(s.senders, newWebhookSender(s, e))
 	}
-	for _, c := range s.couriers {
+	for _, c := range s.senders {
 		c.resume()
 		s.work.Go(func() { c.run(working) })
 	}
@@ -72,6 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			cfg.Logger.Error("the payments sandbox stopped serving", "error", err)
 		}
 	})
+
 	s.unwatch = context.AfterFunc(ctx, func() {
 		grace, done := context.WithTimeout(context.Background(), 5*time.Second)
 		defer done()
@@ -80,13 +84,20 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// sweep expires sessions while nobody asks for them.
+// sweep expires sessions on time, also without requests.
 func (s *Server) sweep(ctx context.Context) {
-	periodic.Run(ctx, time.Second, func() {
-		if err := s.expireDue(); err != nil {
-			s.cfg.Logger.Error("sandbox sessions cannot be expired", "error", err)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.expireDue(); err != nil {
+				s.cfg.Logger.Error("sandbox sessions not expired", "error", err)
+			}
 		}
-	})
+	}
 }
 
 // URL is the address the API listens on.
@@ -103,7 +114,7 @@ func (s *Server) PublicURL() string {
 // Handler serves API, pages and control, for tests without a socket.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Stop ends calls and deliveries and closes the state. What is still owed is delivered
+// Stop ends calls and deliveries and closes the state. Pending webhooks are sent
 // after the next start. When ctx ends first, open connections are cut.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {

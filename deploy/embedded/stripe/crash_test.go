@@ -1,4 +1,4 @@
-package sandbox_test
+package stripe_test
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 	stripego "github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/client"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
 // TestSandboxProcess is not a test: it is the program that the crash test kills.
