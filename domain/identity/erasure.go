@@ -33,8 +33,14 @@ func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, err
 		return User{}, nil, ErrHasContent
 	}
 	return User{
-		ID: u.ID, Name: "Deleted User", Email: "deleted-" + u.ID + "@deleted.invalid", Role: Customer,
-		Version: u.Version + 1, CreatedAt: u.CreatedAt, UpdatedAt: now, DeletedAt: &now,
+		ID:        u.ID,
+		Name:      "Deleted User",
+		Email:     "deleted-" + u.ID + "@deleted.invalid",
+		Role:      Customer,
+		Version:   u.Version + 1,
+		CreatedAt: u.CreatedAt,
+		UpdatedAt: now,
+		DeletedAt: &now,
 	}, []events.Payload{events.UserDeleted{UserID: u.ID}}, nil
 }
 

@@ -28,7 +28,15 @@ func update(t *testing.T, body string) identity.UpdateProfile {
 func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
 	t.Parallel()
 	name, pending := "ada", "next@example.org"
-	ada := identity.User{ID: "u1", Name: "Ada", Email: "ada@example.org", EmailVerified: true, Username: &name, PendingEmail: &pending, Version: 4}
+	ada := identity.User{
+		ID:            "u1",
+		Name:          "Ada",
+		Email:         "ada@example.org",
+		EmailVerified: true,
+		Username:      &name,
+		PendingEmail:  &pending,
+		Version:       4,
+	}
 	for body, c := range map[string]struct {
 		facts  identity.ProfileFacts
 		fields []string
@@ -77,7 +85,12 @@ func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
 func TestOnlyThePendingAddressIsConfirmed(t *testing.T) {
 	t.Parallel()
 	pending := "next@example.org"
-	ada := identity.User{ID: "u1", Email: "ada@example.org", PendingEmail: &pending, Version: 4}
+	ada := identity.User{
+		ID:           "u1",
+		Email:        "ada@example.org",
+		PendingEmail: &pending,
+		Version:      4,
+	}
 	if _, _, ok := ada.ConfirmEmail("other@example.org", noon); ok {
 		t.Error("confirmed another one")
 	}
@@ -94,8 +107,19 @@ func TestADeletedAccountKeepsItsIDAndNothingElse(t *testing.T) {
 	t.Parallel()
 	text := "personal"
 	ada := identity.User{
-		ID: "u1", Name: text, Email: "personal@example.org", EmailVerified: true, PendingEmail: &text, Image: &text, AvatarURL: &text, Role: identity.Admin,
-		Username: &text, Bio: &text, Links: &identity.SocialLinks{Website: &text}, Version: 7, CreatedAt: noon.Add(-time.Hour),
+		ID:            "u1",
+		Name:          text,
+		Email:         "personal@example.org",
+		EmailVerified: true,
+		PendingEmail:  &text,
+		Image:         &text,
+		AvatarURL:     &text,
+		Role:          identity.Admin,
+		Username:      &text,
+		Bio:           &text,
+		Links:         &identity.SocialLinks{Website: &text},
+		Version:       7,
+		CreatedAt:     noon.Add(-time.Hour),
 	}
 	for _, c := range []struct {
 		holds identity.Holdings
@@ -164,7 +188,12 @@ func TestMailsWithATokenAreSecretAndTheOthersSayWhatHappened(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	pending := "next@example.org"
-	ada := identity.User{ID: "u1", Name: "Win at https://evil.test", Email: "ada@example.org", PendingEmail: &pending}
+	ada := identity.User{
+		ID:           "u1",
+		Name:         "Win at https://evil.test",
+		Email:        "ada@example.org",
+		PendingEmail: &pending,
+	}
 	v := identity.NewVerification("v1", identity.MoveEmail, ada.ID, pending, token, noon)
 	reset := identity.NewVerification("v2", identity.ResetForgotten, ada.ID, ada.Email, token, noon)
 	if !reset.ExpiresAt.Equal(noon.Add(time.Hour)) || !v.ExpiresAt.Equal(noon.Add(24*time.Hour)) {
@@ -209,7 +238,12 @@ func FuzzProfile(f *testing.F) {
 		if again := cmd.Validate(); len(again) > 0 {
 			t.Fatalf("accepted once, then refused: %v", again)
 		}
-		u := identity.User{ID: "u1", Name: "Ada", Email: "ada@example.org", Version: 1}
+		u := identity.User{
+			ID:      "u1",
+			Name:    "Ada",
+			Email:   "ada@example.org",
+			Version: 1,
+		}
 		next, _, happened, err := u.UpdateProfile(cmd, identity.ProfileFacts{}, noon)
 		if err != nil {
 			t.Fatal(err)

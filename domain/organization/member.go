@@ -146,13 +146,21 @@ func (m Membership) Invite(cmd Invite, id string, f MemberFacts, now time.Time) 
 		return m, nil, ErrAlreadyInvited
 	}
 	if m.ID == "" {
-		m = Membership{ID: id, OrganizationID: f.Organization.ID, UserID: cmd.UserID, CreatedAt: now}
+		m = Membership{
+			ID:             id,
+			OrganizationID: f.Organization.ID,
+			UserID:         cmd.UserID,
+			CreatedAt:      now,
+		}
 	}
 	end := now.Add(InvitationLifetime)
 	m.Role, m.Status, m.InvitedBy, m.InvitedAt, m.ExpiresAt = cmd.Role, Invited, &f.Actor.UserID, &now, &end
 	m.JoinedAt, m.UpdatedAt = nil, now
 	return m, []events.Payload{events.MemberInvited{
-		OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role), ExpiresAt: end,
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		Role:           string(m.Role),
+		ExpiresAt:      end,
 	}}, nil
 }
 
@@ -205,7 +213,12 @@ func (m Membership) ChangeRole(role Role, f MemberFacts, now time.Time) (Members
 	case m.Role == Owner && f.Owners <= 1:
 		return m, nil, ErrLastOwner
 	}
-	changed := events.MemberRoleChanged{OrganizationID: m.OrganizationID, UserID: m.UserID, OldRole: string(m.Role), Role: string(role)}
+	changed := events.MemberRoleChanged{
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		OldRole:        string(m.Role),
+		Role:           string(role),
+	}
 	m.Role, m.UpdatedAt = role, now
 	return m, []events.Payload{changed}, nil
 }
@@ -249,6 +262,9 @@ func (m Membership) end(own bool, now time.Time) (Membership, []events.Payload) 
 	}
 	m.Status, m.UpdatedAt = Inactive, now
 	return m, []events.Payload{events.MemberRemoved{
-		OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role), Reason: reason,
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		Role:           string(m.Role),
+		Reason:         reason,
 	}}
 }

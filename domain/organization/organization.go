@@ -56,19 +56,42 @@ func Create(id string, cmd CreateOrganization, facts CreateFacts, now time.Time)
 		return Organization{}, Membership{}, nil, ErrSlugTaken
 	}
 	o := Organization{
-		ID: id, Name: cmd.Name, Slug: cmd.Slug, Description: cmd.Description, LogoURL: cmd.LogoURL, WebsiteURL: cmd.WebsiteURL,
-		Version: 2, CreatedAt: now, UpdatedAt: now,
+		ID:          id,
+		Name:        cmd.Name,
+		Slug:        cmd.Slug,
+		Description: cmd.Description,
+		LogoURL:     cmd.LogoURL,
+		WebsiteURL:  cmd.WebsiteURL,
+		Version:     2,
+		CreatedAt:   now,
+		UpdatedAt:   now,
 	}
 	m := Membership{
-		OrganizationID: id, UserID: facts.ActorID, Role: Owner, Status: Active, JoinedAt: &now, CreatedAt: now, UpdatedAt: now,
+		OrganizationID: id,
+		UserID:         facts.ActorID,
+		Role:           Owner,
+		Status:         Active,
+		JoinedAt:       &now,
+		CreatedAt:      now,
+		UpdatedAt:      now,
 	}
 	return o, m, []events.Fact{
-		{Tenant: id, AggregateID: id, Version: 1, Payload: events.OrganizationCreated{
-			OrganizationID: id, OwnerID: facts.ActorID, Slug: o.Slug,
-		}},
-		{Tenant: id, AggregateID: id, Version: 2, Payload: events.MemberJoined{
-			OrganizationID: id, UserID: facts.ActorID, Role: string(m.Role),
-		}},
+		{
+			Tenant:      id,
+			AggregateID: id,
+			Version:     1,
+			Payload: events.OrganizationCreated{
+				OrganizationID: id, OwnerID: facts.ActorID, Slug: o.Slug,
+			},
+		},
+		{
+			Tenant:      id,
+			AggregateID: id,
+			Version:     2,
+			Payload: events.MemberJoined{
+				OrganizationID: id, UserID: facts.ActorID, Role: string(m.Role),
+			},
+		},
 	}, nil
 }
 
@@ -130,7 +153,12 @@ func (o Organization) After(happened []events.Payload) (Organization, []events.F
 	facts := make([]events.Fact, len(happened))
 	for i, p := range happened {
 		o.Version++
-		facts[i] = events.Fact{Tenant: o.ID, AggregateID: o.ID, Version: o.Version, Payload: p}
+		facts[i] = events.Fact{
+			Tenant:      o.ID,
+			AggregateID: o.ID,
+			Version:     o.Version,
+			Payload:     p,
+		}
 	}
 	return o, facts
 }

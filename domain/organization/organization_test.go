@@ -117,7 +117,12 @@ func FuzzSlug(f *testing.F) {
 func TestCreateOrganizationChecksEveryField(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
-	request := organization.CreateOrganization{Name: " Trains ", Slug: " trains ", Description: text(""), LogoURL: text("https://a.test/l.png")}
+	request := organization.CreateOrganization{
+		Name:        " Trains ",
+		Slug:        " trains ",
+		Description: text(""),
+		LogoURL:     text("https://a.test/l.png"),
+	}
 	if bad := request.Validate(); len(bad) != 0 || request.Name != "Trains" || request.Slug != "trains" || request.Description != nil {
 		t.Fatalf("%v, %+v", bad, request)
 	}

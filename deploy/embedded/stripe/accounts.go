@@ -10,8 +10,12 @@ const accountLinkLife = 5 * 60 // seconds
 
 func createAccount(t *tx, r *request) (any, error) {
 	a := account{
-		ID: newID("acct_1", 15), Type: r.text("type"), Country: strings.ToUpper(r.text("country")),
-		Email: r.limited("email", 512), Created: t.stamp, Metadata: r.metadata("metadata"),
+		ID:       newID("acct_1", 15),
+		Type:     r.text("type"),
+		Country:  strings.ToUpper(r.text("country")),
+		Email:    r.limited("email", 512),
+		Created:  t.stamp,
+		Metadata: r.metadata("metadata"),
 	}
 	if a.Type == "" {
 		a.Type = "express"
@@ -50,7 +54,9 @@ func (t *tx) account(id string) (account, error) {
 	a, known := t.accounts.get(id)
 	if !known || a.Deauthorized {
 		return a, &apiError{
-			Status: http.StatusForbidden, Type: "invalid_request_error", Code: "account_invalid",
+			Status:  http.StatusForbidden,
+			Type:    "invalid_request_error",
+			Code:    "account_invalid",
 			Message: "The provided key does not have access to account '" + id + "' (or that account does not exist).",
 		}
 	}
@@ -59,8 +65,11 @@ func (t *tx) account(id string) (account, error) {
 
 func createAccountLink(t *tx, r *request) (any, error) {
 	l := accountLink{
-		ID: newID("", 24), Account: r.required("account"), ReturnURL: r.text("return_url"),
-		Created: t.stamp, ExpiresAt: t.stamp + accountLinkLife,
+		ID:        newID("", 24),
+		Account:   r.required("account"),
+		ReturnURL: r.text("return_url"),
+		Created:   t.stamp,
+		ExpiresAt: t.stamp + accountLinkLife,
 	}
 	r.checkURL("return_url", l.ReturnURL)
 	r.checkURL("refresh_url", r.text("refresh_url"))

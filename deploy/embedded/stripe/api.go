@@ -254,7 +254,9 @@ func (s *Server) claim(key string) *apiError {
 	defer s.mu.Unlock()
 	if s.running[key] {
 		return &apiError{
-			Status: http.StatusConflict, Type: "idempotency_error", Code: "idempotency_key_in_use",
+			Status:  http.StatusConflict,
+			Type:    "idempotency_error",
+			Code:    "idempotency_key_in_use",
 			Message: "Another request with this idempotency key is in progress.",
 		}
 	}

@@ -247,7 +247,10 @@ func TestConnectAccountsAreOnboardedPaidAndReversed(t *testing.T) {
 	}
 	pay := func(amount int64) (*stripego.Transfer, error) {
 		return b.api.Transfers.New(&stripego.TransferParams{
-			Amount: &amount, Currency: stripego.String("gbp"), Destination: &acct.ID, SourceTransaction: &intent.LatestCharge.ID,
+			Amount:            &amount,
+			Currency:          stripego.String("gbp"),
+			Destination:       &acct.ID,
+			SourceTransaction: &intent.LatestCharge.ID,
 		})
 	}
 	_, err = pay(100)
@@ -255,8 +258,10 @@ func TestConnectAccountsAreOnboardedPaidAndReversed(t *testing.T) {
 		t.Fatalf("a transfer before onboarding: %+v", e)
 	}
 	link, err := b.api.AccountLinks.New(&stripego.AccountLinkParams{
-		Account: &acct.ID, Type: stripego.String("account_onboarding"),
-		ReturnURL: stripego.String("https://shop.example.test/payouts"), RefreshURL: stripego.String("https://shop.example.test/again"),
+		Account:    &acct.ID,
+		Type:       stripego.String("account_onboarding"),
+		ReturnURL:  stripego.String("https://shop.example.test/payouts"),
+		RefreshURL: stripego.String("https://shop.example.test/again"),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,12 @@ func dashes(code string) string {
 }
 
 func invalid(param, message string) *apiError {
-	return &apiError{Status: http.StatusBadRequest, Type: "invalid_request_error", Param: param, Message: message}
+	return &apiError{
+		Status:  http.StatusBadRequest,
+		Type:    "invalid_request_error",
+		Param:   param,
+		Message: message,
+	}
 }
 
 func missing(param string) *apiError {
@@ -59,7 +64,10 @@ func missing(param string) *apiError {
 // it, 400 where a parameter does.
 func unknown(status int, kind, id, param string) *apiError {
 	return &apiError{
-		Status: status, Type: "invalid_request_error", Code: "resource_missing", Param: param,
+		Status:  status,
+		Type:    "invalid_request_error",
+		Code:    "resource_missing",
+		Param:   param,
 		Message: "No such " + kind + ": '" + id + "'",
 	}
 }
@@ -67,21 +75,29 @@ func unknown(status int, kind, id, param string) *apiError {
 // refused is an error found while executing: the idempotency key keeps it.
 func refused(code, param, message string) *apiError {
 	return &apiError{
-		Status: http.StatusBadRequest, Type: "invalid_request_error", Code: code, Param: param,
-		Message: message, kept: true,
+		Status:  http.StatusBadRequest,
+		Type:    "invalid_request_error",
+		Code:    code,
+		Param:   param,
+		Message: message,
+		kept:    true,
 	}
 }
 
 func internalError() *apiError {
 	return &apiError{
-		Status: http.StatusInternalServerError, Type: "api_error", kept: true,
+		Status:  http.StatusInternalServerError,
+		Type:    "api_error",
+		kept:    true,
 		Message: "An unknown error occurred.",
 	}
 }
 
 func rateLimited() *apiError {
 	return &apiError{
-		Status: http.StatusTooManyRequests, Type: "invalid_request_error", Code: "rate_limit",
+		Status:  http.StatusTooManyRequests,
+		Type:    "invalid_request_error",
+		Code:    "rate_limit",
 		Message: "Request rate limit exceeded.",
 	}
 }

@@ -173,8 +173,10 @@ func (b *bench) open() {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	backend := stripego.GetBackendWithConfig(stripego.APIBackend, &stripego.BackendConfig{
-		URL: stripego.String(server.URL()), HTTPClient: b.http, MaxNetworkRetries: stripego.Int64(0),
-		LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull},
+		URL:               stripego.String(server.URL()),
+		HTTPClient:        b.http,
+		MaxNetworkRetries: stripego.Int64(0),
+		LeveledLogger:     &stripego.LeveledLogger{Level: stripego.LevelNull},
 	})
 	b.api = client.New(secretKey, &stripego.Backends{API: backend})
 }

@@ -22,16 +22,23 @@ var (
 
 func createSession(t *tx, r *request) (any, error) {
 	s := session{
-		ID: newID("cs_test_a1", 56), Created: t.stamp, Status: "open", PaymentStatus: "unpaid",
-		Customer: r.text("customer"), Email: r.limited("customer_email", 800),
-		Reference: r.limited("client_reference_id", 200), Metadata: r.metadata("metadata"),
-		SuccessURL: r.required("success_url"), CancelURL: r.text("cancel_url"),
+		ID:                newID("cs_test_a1", 56),
+		Created:           t.stamp,
+		Status:            "open",
+		PaymentStatus:     "unpaid",
+		Customer:          r.text("customer"),
+		Email:             r.limited("customer_email", 800),
+		Reference:         r.limited("client_reference_id", 200),
+		Metadata:          r.metadata("metadata"),
+		SuccessURL:        r.required("success_url"),
+		CancelURL:         r.text("cancel_url"),
 		IntentMetadata:    r.metadata("payment_intent_data[metadata]"),
 		IntentDescription: r.text("payment_intent_data[description]"),
 		TransferGroup:     r.text("payment_intent_data[transfer_group]"),
 		MethodTypes:       r.list("payment_method_types"),
-		Locale:            r.text("locale"), SubmitType: r.text("submit_type"),
-		ExpiresAt: r.integer("expires_at", t.stamp+maxSession),
+		Locale:            r.text("locale"),
+		SubmitType:        r.text("submit_type"),
+		ExpiresAt:         r.integer("expires_at", t.stamp+maxSession),
 	}
 	if mode := r.required("mode"); mode != "" && mode != "payment" {
 		r.fail(invalid("mode", "This sandbox knows mode payment only."))
@@ -47,7 +54,13 @@ func createSession(t *tx, r *request) (any, error) {
 	r.checkURL("success_url", s.SuccessURL)
 	r.checkURL("cancel_url", s.CancelURL)
 	if s.Customer != "" && s.Email != "" {
-		r.fail(&apiError{Status: 400, Type: "invalid_request_error", Code: "parameters_exclusive", Param: "customer", Message: "You may only specify one of these parameters: customer, customer_email."})
+		r.fail(&apiError{
+			Status:  400,
+			Type:    "invalid_request_error",
+			Code:    "parameters_exclusive",
+			Param:   "customer",
+			Message: "You may only specify one of these parameters: customer, customer_email.",
+		})
 	}
 	if _, known := t.liveCustomer(s.Customer); s.Customer != "" && !known {
 		r.fail(unknown(http.StatusBadRequest, "customer", s.Customer, "customer"))

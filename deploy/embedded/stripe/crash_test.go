@@ -92,8 +92,10 @@ func payUntilKilled(t *testing.T, cmd *exec.Cmd, address string) []string {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	backend := stripego.GetBackendWithConfig(stripego.APIBackend, &stripego.BackendConfig{
-		URL: &address, HTTPClient: web, MaxNetworkRetries: stripego.Int64(0),
-		LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull},
+		URL:               &address,
+		HTTPClient:        web,
+		MaxNetworkRetries: stripego.Int64(0),
+		LeveledLogger:     &stripego.LeveledLogger{Level: stripego.LevelNull},
 	})
 	api := client.New(secretKey, &stripego.Backends{API: backend})
 	var mu sync.Mutex

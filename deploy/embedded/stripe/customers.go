@@ -7,8 +7,11 @@ import (
 
 func createCustomer(t *tx, r *request) (any, error) {
 	c := customer{
-		ID: newID("cus_", 14), Email: r.limited("email", 512), Name: r.limited("name", 256),
-		Created: t.stamp, Metadata: r.metadata("metadata"),
+		ID:       newID("cus_", 14),
+		Email:    r.limited("email", 512),
+		Name:     r.limited("name", 256),
+		Created:  t.stamp,
+		Metadata: r.metadata("metadata"),
 	}
 	r.ignore("description", "phone", "address", "shipping", "preferred_locales")
 	if err := r.done(); err != nil {
@@ -57,7 +60,12 @@ func (t *tx) liveCustomer(id string) (customer, bool) {
 }
 
 func createPortal(t *tx, r *request) (any, error) {
-	p := portal{ID: newID("bps_1", 23), Customer: r.required("customer"), ReturnURL: r.text("return_url"), Created: t.stamp}
+	p := portal{
+		ID:        newID("bps_1", 23),
+		Customer:  r.required("customer"),
+		ReturnURL: r.text("return_url"),
+		Created:   t.stamp,
+	}
 	r.checkURL("return_url", p.ReturnURL)
 	r.ignore("configuration", "locale", "flow_data", "on_behalf_of")
 	if _, known := t.liveCustomer(p.Customer); !known && p.Customer != "" {
@@ -78,8 +86,11 @@ func createPortal(t *tx, r *request) (any, error) {
 
 func createProduct(t *tx, r *request) (any, error) {
 	p := product{
-		ID: newID("prod_", 14), Name: r.required("name"), Description: r.text("description"),
-		Created: t.stamp, Metadata: r.metadata("metadata"),
+		ID:          newID("prod_", 14),
+		Name:        r.required("name"),
+		Description: r.text("description"),
+		Created:     t.stamp,
+		Metadata:    r.metadata("metadata"),
 	}
 	if err := r.done(); err != nil {
 		return nil, err
@@ -96,8 +107,12 @@ func createProduct(t *tx, r *request) (any, error) {
 
 func createPrice(t *tx, r *request) (any, error) {
 	p := price{
-		ID: newID("price_1", 23), Product: r.required("product"), Currency: strings.ToLower(r.required("currency")),
-		Amount: r.integer("unit_amount", -1), Created: t.stamp, Metadata: r.metadata("metadata"),
+		ID:       newID("price_1", 23),
+		Product:  r.required("product"),
+		Currency: strings.ToLower(r.required("currency")),
+		Amount:   r.integer("unit_amount", -1),
+		Created:  t.stamp,
+		Metadata: r.metadata("metadata"),
 	}
 	if _, known := t.products.get(p.Product); !known && p.Product != "" {
 		r.fail(unknown(http.StatusBadRequest, "product", p.Product, "product"))

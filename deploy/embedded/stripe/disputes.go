@@ -35,8 +35,14 @@ func (t *tx) openDispute(intentID, reason string) (dispute, error) {
 		return dispute{}, invalid("payment_intent", "The payment has been refunded.")
 	}
 	d := dispute{
-		ID: newID("dp_1", 23), Charge: c.ID, Intent: i.ID, Created: t.stamp, Amount: left,
-		Currency: c.Currency, Reason: reason, Status: "needs_response",
+		ID:       newID("dp_1", 23),
+		Charge:   c.ID,
+		Intent:   i.ID,
+		Created:  t.stamp,
+		Amount:   left,
+		Currency: c.Currency,
+		Reason:   reason,
+		Status:   "needs_response",
 	}
 	c.Disputed, c.Dispute = true, d.ID
 	for _, err := range []error{put(t, t.disputes, d.ID, d), put(t, t.charges, c.ID, c), t.book(c.Currency, -d.Amount)} {

@@ -10,7 +10,12 @@ import (
 // emit stores an event and its deliveries to all endpoints that want it, in the transaction
 // that caused it.
 func (t *tx) emit(eventType string, object, previous obj, accountID string) error {
-	e := event{ID: newID("evt_1", 23), Type: eventType, Account: accountID, Created: t.stamp}
+	e := event{
+		ID:      newID("evt_1", 23),
+		Type:    eventType,
+		Account: accountID,
+		Created: t.stamp,
+	}
 	var err error
 	if e.Object, err = json.Marshal(object); err != nil {
 		return err

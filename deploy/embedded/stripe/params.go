@@ -144,7 +144,10 @@ func (p *params) done() error {
 	}
 	sort.Strings(unknown)
 	return &apiError{
-		Status: 400, Type: "invalid_request_error", Code: "parameter_unknown", Param: unknown[0],
+		Status:  400,
+		Type:    "invalid_request_error",
+		Code:    "parameter_unknown",
+		Param:   unknown[0],
 		Message: "Received unknown parameter: " + unknown[0],
 	}
 }

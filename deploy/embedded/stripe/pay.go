@@ -76,9 +76,16 @@ func (t *tx) attempt(s *session) (intent, error) {
 		return i, nil
 	}
 	i := intent{
-		ID: newID("pi_3", 23), Created: t.stamp, Amount: s.Amount, Currency: s.Currency,
-		Status: "requires_payment_method", Customer: s.Customer, Description: s.IntentDescription,
-		Metadata: s.IntentMetadata, TransferGroup: s.TransferGroup, Session: s.ID,
+		ID:            newID("pi_3", 23),
+		Created:       t.stamp,
+		Amount:        s.Amount,
+		Currency:      s.Currency,
+		Status:        "requires_payment_method",
+		Customer:      s.Customer,
+		Description:   s.IntentDescription,
+		Metadata:      s.IntentMetadata,
+		TransferGroup: s.TransferGroup,
+		Session:       s.ID,
 	}
 	i.Secret = i.ID + "_secret_" + newID("", 25)
 	s.Intent = i.ID
@@ -90,8 +97,15 @@ func (t *tx) attempt(s *session) (intent, error) {
 
 func (t *tx) newCharge(s session, i intent) charge {
 	return charge{
-		ID: newID("ch_3", 23), Intent: i.ID, Customer: i.Customer, Created: t.stamp, Amount: i.Amount,
-		Currency: i.Currency, Email: t.emailOf(s), Description: i.Description, Metadata: i.Metadata,
+		ID:            newID("ch_3", 23),
+		Intent:        i.ID,
+		Customer:      i.Customer,
+		Created:       t.stamp,
+		Amount:        i.Amount,
+		Currency:      i.Currency,
+		Email:         t.emailOf(s),
+		Description:   i.Description,
+		Metadata:      i.Metadata,
 		TransferGroup: i.TransferGroup,
 	}
 }

@@ -62,8 +62,16 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 		amount = left
 	}
 	re := refund{
-		ID: newID("re_3", 23), Charge: c.ID, Intent: c.Intent, Created: t.stamp, Amount: amount,
-		Currency: c.Currency, Reason: reason, Status: "succeeded", Transaction: newID("txn_3", 23), Metadata: metadata,
+		ID:          newID("re_3", 23),
+		Charge:      c.ID,
+		Intent:      c.Intent,
+		Created:     t.stamp,
+		Amount:      amount,
+		Currency:    c.Currency,
+		Reason:      reason,
+		Status:      "succeeded",
+		Transaction: newID("txn_3", 23),
+		Metadata:    metadata,
 	}
 	before := obj{"amount_refunded": c.RefundedAmount}
 	if amount == left {

@@ -170,7 +170,12 @@ func put[T any](t *tx, in *table[T], id string, row T) error {
 func (s *Server) update(req *request, change func(*tx) error) error {
 	st := s.store
 	st.mu.Lock()
-	t := &tx{store: st, server: s, stamp: st.now().Unix(), req: req}
+	t := &tx{
+		store:  st,
+		server: s,
+		stamp:  st.now().Unix(),
+		req:    req,
+	}
 	err := change(t)
 	if err == nil && len(t.log) > 0 && st.journal != nil {
 		err = st.journal.append(t.log, !t.lazy)
@@ -198,7 +203,12 @@ func (s *Server) update(req *request, change func(*tx) error) error {
 func (s *Server) view(req *request, read func(*tx) error) error {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
-	return read(&tx{store: s.store, server: s, stamp: s.store.now().Unix(), req: req})
+	return read(&tx{
+		store:  s.store,
+		server: s,
+		stamp:  s.store.now().Unix(),
+		req:    req,
+	})
 }
 
 // watch keeps the set of open sessions, so that expiring them does not scan all sessions.

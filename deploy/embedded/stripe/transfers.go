@@ -12,10 +12,17 @@ func insufficient(message string) *apiError { return refused("balance_insufficie
 // may not exceed it; without one our balance must cover the amount.
 func createTransfer(t *tx, r *request) (any, error) {
 	tr := transfer{
-		ID: newID("tr_1", 23), Destination: r.required("destination"), Source: r.text("source_transaction"),
-		Created: t.stamp, Amount: r.integer("amount", 0), Currency: strings.ToLower(r.required("currency")),
-		Group: r.text("transfer_group"), Description: r.text("description"), Metadata: r.metadata("metadata"),
-		Payment: newID("py_1", 23), Transaction: newID("txn_1", 23),
+		ID:          newID("tr_1", 23),
+		Destination: r.required("destination"),
+		Source:      r.text("source_transaction"),
+		Created:     t.stamp,
+		Amount:      r.integer("amount", 0),
+		Currency:    strings.ToLower(r.required("currency")),
+		Group:       r.text("transfer_group"),
+		Description: r.text("description"),
+		Metadata:    r.metadata("metadata"),
+		Payment:     newID("py_1", 23),
+		Transaction: newID("txn_1", 23),
 	}
 	r.ignore("source_type")
 	if tr.Amount <= 0 {
@@ -78,8 +85,13 @@ func createReversal(t *tx, r *request) (any, error) {
 	}
 	left := tr.Amount - tr.Reversed
 	re := reversal{
-		ID: newID("trr_1", 23), Transfer: tr.ID, Created: t.stamp, Amount: r.integer("amount", left),
-		Currency: tr.Currency, Metadata: r.metadata("metadata"), Transaction: newID("txn_1", 23),
+		ID:          newID("trr_1", 23),
+		Transfer:    tr.ID,
+		Created:     t.stamp,
+		Amount:      r.integer("amount", left),
+		Currency:    tr.Currency,
+		Metadata:    r.metadata("metadata"),
+		Transaction: newID("txn_1", 23),
 	}
 	r.ignore("description", "refund_application_fee")
 	if r.has("amount") && re.Amount <= 0 {

@@ -49,7 +49,13 @@ func QueueSavePreferences(b *pgx.Batch, users []identity.User) error {
 	}
 	rows := make([]preferenceRow, len(users))
 	for i, u := range users {
-		rows[i] = preferenceRow{ID: u.ID, Marketing: u.Preferences.Marketing, Digest: u.Preferences.Digest, Version: u.Version, UpdatedAt: u.UpdatedAt}
+		rows[i] = preferenceRow{
+			ID:        u.ID,
+			Marketing: u.Preferences.Marketing,
+			Digest:    u.Preferences.Digest,
+			Version:   u.Version,
+			UpdatedAt: u.UpdatedAt,
+		}
 	}
 	body, err := json.Marshal(rows)
 	if err != nil {

@@ -42,15 +42,26 @@ func newPool(t *testing.T) *pgxpool.Pool {
 }
 
 func newMailer(pool *pgxpool.Pool, sender smtp.Sender, at *clock) *smtp.Mailer {
-	return &smtp.Mailer{Pool: pool, Sender: sender, Now: at.now, Log: slog.New(slog.DiscardHandler)}
+	return &smtp.Mailer{
+		Pool:   pool,
+		Sender: sender,
+		Now:    at.now,
+		Log:    slog.New(slog.DiscardHandler),
+	}
 }
 
 // addMail stores a mail that is due at noon.
 func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail {
 	t.Helper()
 	m := mail.Mail{
-		ID: uuid.NewString(), Template: template, Recipient: "ada@example.org", SourceID: uuid.NewString(),
-		Subject: "Grüße", Text: "the text\n", HTML: "<p>the page</p>", Created: noon,
+		ID:        uuid.NewString(),
+		Template:  template,
+		Recipient: "ada@example.org",
+		SourceID:  uuid.NewString(),
+		Subject:   "Grüße",
+		Text:      "the text\n",
+		HTML:      "<p>the page</p>",
+		Created:   noon,
 	}
 	if err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return postgres.InsertMail(t.Context(), tx, m) }); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,10 @@ func (b *letterBox) serve(conn net.Conn) {
 func (b *letterBox) server(t *testing.T, encryption smtp.Encryption) *smtp.Server {
 	t.Helper()
 	server, err := smtp.NewServer(smtp.ServerConfig{
-		Host: "127.0.0.1", Port: b.port, Encryption: encryption, From: "Codex <no-reply@codex.example>",
+		Host:       "127.0.0.1",
+		Port:       b.port,
+		Encryption: encryption,
+		From:       "Codex <no-reply@codex.example>",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,8 +103,12 @@ func TestAMailArrivesWithBothBodies(t *testing.T) {
 	t.Parallel()
 	box := newLetterBox(t)
 	sent := mail.Mail{
-		ID: "0190f5d2-0000-7000-8000-000000000001", Recipient: "ada@example.org", Subject: "Grüße",
-		Text: "the täxt: https://codex.example/?a=1\n", HTML: "<p>the päge</p>", Created: noon,
+		ID:        "0190f5d2-0000-7000-8000-000000000001",
+		Recipient: "ada@example.org",
+		Subject:   "Grüße",
+		Text:      "the täxt: https://codex.example/?a=1\n",
+		HTML:      "<p>the päge</p>",
+		Created:   noon,
 	}
 	if err := box.server(t, smtp.None).Send(t.Context(), sent); err != nil {
 		t.Fatal(err)
@@ -141,7 +148,13 @@ func TestAMailArrivesWithBothBodies(t *testing.T) {
 
 func TestARefusedRecipientIsAnError(t *testing.T) {
 	t.Parallel()
-	err := newLetterBox(t).server(t, smtp.None).Send(t.Context(), mail.Mail{ID: "x", Recipient: "ada@refused.example", Text: "x", HTML: "x", Created: noon})
+	err := newLetterBox(t).server(t, smtp.None).Send(t.Context(), mail.Mail{
+		ID:        "x",
+		Recipient: "ada@refused.example",
+		Text:      "x",
+		HTML:      "x",
+		Created:   noon,
+	})
 	if err == nil || !strings.Contains(err.Error(), "no such mailbox") {
 		t.Fatalf("%v", err)
 	}
@@ -150,7 +163,13 @@ func TestARefusedRecipientIsAnError(t *testing.T) {
 func TestAServerWithoutEncryptionGetsNoMailWhenItIsRequired(t *testing.T) {
 	t.Parallel()
 	box := newLetterBox(t)
-	if err := box.server(t, smtp.StartTLS).Send(t.Context(), mail.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
+	if err := box.server(t, smtp.StartTLS).Send(t.Context(), mail.Mail{
+		ID:        "x",
+		Recipient: "ada@example.org",
+		Text:      "x",
+		HTML:      "x",
+		Created:   noon,
+	}); err == nil {
 		t.Fatal("sent in clear text")
 	}
 	if len(box.letters) != 0 {
@@ -162,7 +181,13 @@ func TestSendingStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newLetterBox(t).server(t, smtp.None).Send(ctx, mail.Mail{ID: "x", Recipient: "ada@example.org", Text: "x", HTML: "x", Created: noon}); err == nil {
+	if err := newLetterBox(t).server(t, smtp.None).Send(ctx, mail.Mail{
+		ID:        "x",
+		Recipient: "ada@example.org",
+		Text:      "x",
+		HTML:      "x",
+		Created:   noon,
+	}); err == nil {
 		t.Fatal("sent")
 	}
 }

@@ -77,8 +77,16 @@ func QueueSaveOrganizations(b *pgx.Batch, organizations []organization.Organizat
 	rows := make([]organizationRow, len(organizations))
 	for i, o := range organizations {
 		rows[i] = organizationRow{
-			ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
-			Version: o.Version, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, DeletedAt: o.DeletedAt,
+			ID:          o.ID,
+			Name:        o.Name,
+			Slug:        o.Slug,
+			Description: o.Description,
+			LogoURL:     o.LogoURL,
+			WebsiteURL:  o.WebsiteURL,
+			Version:     o.Version,
+			CreatedAt:   o.CreatedAt,
+			UpdatedAt:   o.UpdatedAt,
+			DeletedAt:   o.DeletedAt,
 		}
 	}
 	body, err := json.Marshal(rows)
