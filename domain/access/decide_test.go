@@ -37,7 +37,7 @@ func grant(source access.Source, change func(*access.Grant)) access.Grant {
 	return g
 }
 
-func TestWhoSeesWhat(t *testing.T) {
+func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 	t.Parallel()
 	price := pointer(int64(2999))
 	bought := []access.Grant{grant(access.Purchased, nil)}
@@ -51,7 +51,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		grants  []access.Grant
 		want    access.Reason
 	}{
-		{"free for anybody", item(access.Free, nil), "", none, access.ByFree},
+		{"free for any user", item(access.Free, nil), "", none, access.ByFree},
 		{"free with the price 0", item(access.Free, pointer(int64(0))), "", none, access.ByFree},
 		{"for sale at 0 is free", item(access.Paid, pointer(int64(0))), "", none, access.ByFree},
 		{"for sale without a price is not free", item(access.Paid, nil), "", none, access.PaymentRequired},
@@ -79,7 +79,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"followers, an admin", item(access.Followers, nil), "admin", none, access.ByManagement},
 		{"subscribers, a stranger", item(access.Subscribers, nil), "", none, access.NotEntitled},
 		{"subscribers, with a grant", item(access.Subscribers, nil), "", bought, access.ByGrant},
-		{"an unknown rule", item("whoever", nil), "owner", bought, access.NotEntitled},
+		{"an unknown rule", item("unknown", nil), "owner", bought, access.NotEntitled},
 	} {
 		got := access.Decide(c.content, access.Viewer{UserID: "viewer", Role: c.role, Grants: c.grants}, now)
 		if got.Reason != c.want {
@@ -94,7 +94,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotLiveDoesNotExistForAnybody(t *testing.T) {
+func TestUnpublishedItemsDoNotExist(t *testing.T) {
 	t.Parallel()
 	draft, deleted := item(access.Free, nil), item(access.Free, nil)
 	draft.Published, deleted.Deleted = false, true
@@ -108,7 +108,7 @@ func TestWhatIsNotLiveDoesNotExistForAnybody(t *testing.T) {
 	}
 }
 
-func TestItsCreatorSeesALiveItemWhateverTheRule(t *testing.T) {
+func TestTheCreatorSeesALiveItemUnderEveryRule(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []access.Rule{access.Paid, access.Members, access.Private, access.Team, access.Followers, access.Subscribers, "unknown"} {
 		if got := access.Decide(item(rule, nil), access.Viewer{UserID: "maker"}, now); got.Reason != access.ByCreator {
@@ -117,10 +117,10 @@ func TestItsCreatorSeesALiveItemWhateverTheRule(t *testing.T) {
 	}
 }
 
-func TestNobodySignedInSeesNothing(t *testing.T) {
+func TestAnonymousViewersSeeNothing(t *testing.T) {
 	t.Parallel()
 	c := item(access.Free, nil)
-	c.CreatorID = "" // an account that is gone must not match nobody
+	c.CreatorID = "" // an account that is gone must not match an anonymous viewer
 	if got := access.Decide(c, access.Viewer{}, now); got.Allowed || !domain.IsClass(got.Err(), domain.Unauthorized) {
 		t.Errorf("%+v", got)
 	}

@@ -20,7 +20,7 @@ type circumstances struct {
 	accessType string
 	price      int // in cents; -1 for none
 	personal   bool
-	asking     string // "somebody", "creator" or "nobody"
+	asking     string // "user", "creator" or "anonymous"
 	role       string // active role in the item's organization; "" for none
 	grants     []given
 }
@@ -38,7 +38,7 @@ func reference(w circumstances) (status int, reason string) {
 	if w.status != "published" || w.deleted {
 		return 404, "not_found"
 	}
-	if w.asking == "nobody" {
+	if w.asking == "anonymous" {
 		return 401, "signed_out"
 	}
 	sells := w.accessType == "paid" || w.accessType == "free"
@@ -55,7 +55,7 @@ func reference(w circumstances) (status int, reason string) {
 		role = ""
 	}
 	management := role == "owner" || role == "admin" || role == "creator"
-	// Team and private: the management, and nobody else, whatever they have.
+	// Team and private: the management only, whatever grants there are.
 	if w.accessType == "team" || w.accessType == "private" {
 		if management {
 			return 200, "management"
@@ -64,7 +64,7 @@ func reference(w circumstances) (status int, reason string) {
 	}
 	limited := w.accessType == "followers" || w.accessType == "subscribers"
 	if !sells && !limited && w.accessType != "members" {
-		return 403, "" // nobody knows what it means
+		return 403, "" // an unknown access type
 	}
 	// Purchased: an active grant.
 	for _, g := range w.grants {
@@ -79,7 +79,7 @@ func reference(w circumstances) (status int, reason string) {
 	if role != "" && !limited {
 		return 200, "membership"
 	}
-	// Denied; who had access is told how they lost it.
+	// Denied; a viewer who had access learns how it ended.
 	for _, g := range w.grants {
 		if g.revoked {
 			return 403, "revoked"
@@ -111,7 +111,7 @@ func decided(w circumstances) (status int, reason string) {
 		c.PriceCents = pointer(int64(w.price))
 	}
 	v := access.Viewer{UserID: w.asking, Role: w.role}
-	if w.asking == "nobody" {
+	if w.asking == "anonymous" {
 		v.UserID = ""
 	}
 	for i, g := range w.grants {
@@ -152,7 +152,7 @@ func anyCircumstances(r *rand.Rand) circumstances {
 		accessType: pick(r, "free", "paid", "paid", "members", "followers", "subscribers", "team", "private", "odd"),
 		price:      []int{-1, 0, 1, 2999}[r.IntN(4)],
 		personal:   r.IntN(3) == 0,
-		asking:     pick(r, "somebody", "somebody", "somebody", "somebody", "somebody", "creator", "nobody"),
+		asking:     pick(r, "user", "user", "user", "user", "user", "creator", "anonymous"),
 		role:       pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
 	}
 	for range max(0, r.IntN(6)-2) {
@@ -194,7 +194,7 @@ func simplifications(w circumstances) []circumstances {
 	}
 	try(func(w *circumstances) { w.status = "published" })
 	try(func(w *circumstances) { w.deleted = false })
-	try(func(w *circumstances) { w.asking = "somebody" })
+	try(func(w *circumstances) { w.asking = "user" })
 	try(func(w *circumstances) { w.role = "" })
 	try(func(w *circumstances) { w.personal = true })
 	try(func(w *circumstances) { w.price = -1 })
@@ -243,7 +243,7 @@ func TestAFailingWorldIsShrunkToItsReason(t *testing.T) {
 		deleted:    true,
 		accessType: "team",
 		price:      2999,
-		asking:     "nobody",
+		asking:     "anonymous",
 		role:       "guest",
 		grants:     []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
 	}
@@ -255,7 +255,7 @@ func TestAFailingWorldIsShrunkToItsReason(t *testing.T) {
 		accessType: "paid",
 		price:      -1,
 		personal:   true,
-		asking:     "somebody",
+		asking:     "user",
 		role:       "guest",
 		grants:     []given{{"preview", true, "never"}},
 	}

@@ -78,8 +78,8 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 
 func isCreator(role string) bool { return role == "creator" || role == "admin" }
 
-// mayBelong refuses an organization in which the actor may not publish. Whether
-// that organization exists is not told apart.
+// mayBelong refuses an organization in which the actor may not publish, whether it
+// exists or not.
 func (c Content) mayBelong(facts Facts) error {
 	if c.OrganizationID != "" && !slices.Contains(publishingRoles, facts.OrganizationRole) {
 		return ErrOrganization
@@ -128,9 +128,8 @@ func (c Content) owned(facts Facts) error {
 }
 
 // Update decides on a change. A live item must stay fit to be live: making it paid
-// or giving it other media passes the same gate as publishing. Who left an
-// organization may change nothing of what is published under its name but take it
-// out of it.
+// or giving it other media passes the same gate as publishing. A creator who left an
+// organization can only take the item out of it.
 func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
@@ -155,12 +154,12 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			return c, nil, err
 		}
 	}
-	var happened []events.Payload
+	var payloads []events.Payload
 	if len(fields) > 0 {
-		happened = append(happened, events.ContentRevised{ContentID: c.ID, Fields: fields})
+		payloads = append(payloads, events.ContentRevised{ContentID: c.ID, Fields: fields})
 	}
 	if next.Access != c.Access || next.Price() != c.Price() {
-		happened = append(happened, events.ContentPriceChanged{
+		payloads = append(payloads, events.ContentPriceChanged{
 			ContentID:     c.ID,
 			AccessType:    string(next.Access),
 			PriceCents:    next.Price(),
@@ -168,11 +167,11 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			OldPriceCents: c.Price(),
 		})
 	}
-	if len(happened) > 0 {
+	if len(payloads) > 0 {
 		next.UpdatedAt = now
-		next.Version += int64(len(happened))
+		next.Version += int64(len(payloads))
 	}
-	return next, happened, nil
+	return next, payloads, nil
 }
 
 // Publish decides on going live. Repeating it is a success without an effect.

@@ -96,18 +96,18 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 			facts.PayoutsRequired, facts.PayoutsReady = rapid.Bool().Draw(t, "payouts required"), rapid.Bool().Draw(t, "payouts ready")
 			facts.OrganizationRole = rapid.SampledFrom([]string{"", "creator"}).Draw(t, "role")
 			var next content.Content
-			var happened []events.Payload
+			var payloads []events.Payload
 			passedGate := false
 			switch rapid.IntRange(0, 9).Draw(t, "command") {
 			case 0, 1:
-				next, happened, err = item.Publish(facts, at)
+				next, payloads, err = item.Publish(facts, at)
 				passedGate = item.Status != content.Published
 			case 2:
-				next, happened, err = item.Unpublish(facts, at)
+				next, payloads, err = item.Unpublish(facts, at)
 			case 3:
-				next, happened, err = item.ShowThumbnail(rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture"), facts, at)
+				next, payloads, err = item.ShowThumbnail(rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture"), facts, at)
 			case 4:
-				next, happened, err = item.Delete(facts, at)
+				next, payloads, err = item.Delete(facts, at)
 			default:
 				update := anyUpdate(t)
 				if bad := update.Validate(); len(bad) > 0 {
@@ -116,17 +116,17 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 				if update.MediaItemID.Set && update.MediaItemID.Value == nil {
 					facts.Media = nil
 				}
-				next, happened, err = item.Update(update, facts, at)
+				next, payloads, err = item.Update(update, facts, at)
 				passedGate = item.Status == content.Published
 			}
 			if err != nil {
-				if !reflect.DeepEqual(next, item) || len(happened) > 0 {
+				if !reflect.DeepEqual(next, item) || len(payloads) > 0 {
 					t.Fatal("a refusal changed the state")
 				}
 				continue
 			}
-			if next.Version != item.Version+int64(len(happened)) {
-				t.Fatalf("version %d after %d events on %d", next.Version, len(happened), item.Version)
+			if next.Version != item.Version+int64(len(payloads)) {
+				t.Fatalf("version %d after %d events on %d", next.Version, len(payloads), item.Version)
 			}
 			offered(t, next)
 			if passedGate && next.Status == content.Published {

@@ -7,24 +7,23 @@ import (
 	"github.com/codex-platform/codex/domain/mail"
 )
 
-// SignUp asks for an account. It carries a password: it never travels on the bus
-// and is never logged.
+// SignUp registers an account. It carries a password: it never travels on the bus and is
+// never logged.
 type SignUp struct {
 	Name     string `json:"name" jsonschema:"required,minLength=1,maxLength=255,example=Ada Lovelace"`
 	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	Password string `json:"password" jsonschema:"required,minLength=8,maxLength=128,example=a quiet winter river"`
-	// Role is a wish; see SignUpRole.
+	// Role is the requested role; see SignUpRole.
 	Role string `json:"role,omitempty" jsonschema:"maxLength=50"`
-	// Image is where a picture of the user is.
+	// Image is the address of a picture of the user.
 	Image *string `json:"image,omitempty" jsonschema:"format=uri,maxLength=2048"`
-	// CallbackURL is where the link in the mail leads in the end.
+	// CallbackURL is where the link in the mail redirects to.
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
-	// RememberMe is accepted for the sake of clients that send it; a sign-up starts
-	// no session.
+	// RememberMe is accepted for clients that send it; a sign-up starts no session.
 	RememberMe *bool `json:"rememberMe,omitempty"`
 }
 
-// SignIn asks for a session. Like SignUp it stays in the process.
+// SignIn starts a session. Like SignUp it stays in the process.
 type SignIn struct {
 	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	Password string `json:"password" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
@@ -34,29 +33,29 @@ type SignIn struct {
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
-// Remembered says whether the browser keeps the session when it closes.
+// Remembered reports whether the browser keeps the session when it closes.
 func (s SignIn) Remembered() bool { return s.RememberMe == nil || *s.RememberMe }
 
-// SendVerification asks for another verification mail.
+// SendVerification requests another verification mail.
 type SendVerification struct {
 	Email       string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
-// RequestReset asks for a mail by which a forgotten password can be replaced.
+// RequestReset requests the mail by which a forgotten password can be replaced.
 type RequestReset struct {
 	Email string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	// RedirectTo is the page that the link in the mail leads to, with the token.
 	RedirectTo string `json:"redirectTo,omitempty" jsonschema:"maxLength=2048,example=/reset-password"`
 }
 
-// ResetPassword replaces a forgotten password by the proof from the mail.
+// ResetPassword replaces a forgotten password with the token from the mail.
 type ResetPassword struct {
 	Token       string `json:"token" jsonschema:"required,maxLength=256,example=n3r4Bq0Yc2l1V0m9x8w7u6t5s4r3q2p1o0n9m8l7k6j"`
 	NewPassword string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
 }
 
-// ChangePassword replaces a password by who knows it.
+// ChangePassword replaces a password that the user knows.
 type ChangePassword struct {
 	CurrentPassword string `json:"currentPassword" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
 	NewPassword     string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
@@ -64,7 +63,7 @@ type ChangePassword struct {
 	RevokeOtherSessions *bool `json:"revokeOtherSessions,omitempty"`
 }
 
-// RevokeSession names one session of the user's own, by id or by token.
+// RevokeSession ends one of the user's own sessions, named by id or by token.
 type RevokeSession struct {
 	ID    string `json:"id,omitempty" jsonschema:"maxLength=64"`
 	Token string `json:"token,omitempty" jsonschema:"maxLength=256,example=0198f3a0-1c1d-7a2b-8f3e-2f1d0c9b8a76"`
@@ -120,7 +119,7 @@ func (c *ChangePassword) Validate() []domain.Field {
 	return v.Fields
 }
 
-// Validate wants one name of the session, and one only.
+// Validate requires exactly one of id and token.
 func (r *RevokeSession) Validate() []domain.Field {
 	v := newCheck(r)
 	if (r.ID == "") == (r.Token == "") {

@@ -41,51 +41,55 @@ func ResetLink(base string, token Token, page string) string {
 	return page
 }
 
-// VerificationMail returns the mail that brings a verification's link to a user.
+// VerificationMail returns the mail that carries the link of a verification to a user.
 func VerificationMail(id string, v Verification, link string) (mail.Mail, error) {
 	return mail.Compose(v.envelope(id), mail.Content{
 		Template: mail.VerifyEmail,
 		Title:    "Confirm your e-mail address",
-		Text:     fmt.Sprintf("Welcome to Codex. The link below confirms this e-mail address. It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
-		Action:   "Confirm this address",
-		Link:     link,
-		Footer:   "If you did not sign up, ignore this mail: nothing happens without the link.",
+		Text: fmt.Sprintf("Welcome to Codex. The link below confirms this e-mail address. "+
+			"It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
+		Action: "Confirm this address",
+		Link:   link,
+		Footer: "If you did not sign up, ignore this mail: nothing happens without the link.",
 	})
 }
 
-// ChangeEmailMail returns the mail that brings a verification's link to the address
-// that an account wants instead of its own.
+// ChangeEmailMail returns the mail that carries the link of a verification to the address
+// that is to replace an account's own.
 func ChangeEmailMail(id string, v Verification, link string) (mail.Mail, error) {
 	return mail.Compose(v.envelope(id), mail.Content{
 		Template: mail.ChangeEmail,
 		Title:    "Confirm your new e-mail address",
-		Text:     fmt.Sprintf("The link below makes this the e-mail address of your Codex account. It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
-		Action:   "Use this address",
-		Link:     link,
-		Footer:   "If you have no account at Codex, ignore this mail: nothing happens without the link.",
+		Text: fmt.Sprintf("The link below makes this the e-mail address of your Codex account. "+
+			"It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
+		Action: "Use this address",
+		Link:   link,
+		Footer: "If you have no account at Codex, ignore this mail: nothing happens without the link.",
 	})
 }
 
-// EmailChangingMail returns the notice to the address that a change is about to
-// replace. It does not say by what: whoever reads this mailbox need not know.
+// EmailChangingMail returns the notice to the address that a change is about to replace.
+// It does not contain the new address.
 func EmailChangingMail(id string, u User, v Verification) (mail.Mail, error) {
 	return mail.Compose(u.envelope(id, v.ID, v.CreatedAt), mail.Content{
 		Template: mail.EmailChanging,
 		Title:    "Your e-mail address is about to change",
-		Text:     "Somebody who is signed in to your Codex account asked for another e-mail address. This one stays in use until the new one is confirmed.",
-		Footer:   "If that was not you, change your password now and sign out everywhere else: that cancels the change.",
+		Text: "Somebody who is signed in to your Codex account asked for another e-mail address. " +
+			"This one stays in use until the new one is confirmed.",
+		Footer: "If that was not you, change your password now and sign out everywhere else: that cancels the change.",
 	})
 }
 
-// ResetMail returns the mail that brings the link for another password.
+// ResetMail returns the mail with the link to choose another password.
 func ResetMail(id string, v Verification, link string) (mail.Mail, error) {
 	return mail.Compose(v.envelope(id), mail.Content{
 		Template: mail.PasswordReset,
 		Title:    "Choose another password",
-		Text:     fmt.Sprintf("The link below lets you choose another password for your Codex account. It works once, for %d minutes.", int(v.Purpose.Lifetime().Minutes())),
-		Action:   "Choose another password",
-		Link:     link,
-		Footer:   "If you did not ask for it, ignore this mail: your password stays as it is.",
+		Text: fmt.Sprintf("The link below lets you choose another password for your Codex account. "+
+			"It works once, for %d minutes.", int(v.Purpose.Lifetime().Minutes())),
+		Action: "Choose another password",
+		Link:   link,
+		Footer: "If you did not ask for it, ignore this mail: your password stays as it is.",
 	})
 }
 

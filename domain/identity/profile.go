@@ -20,11 +20,14 @@ type SocialLinks struct {
 // normalise makes empty addresses absent.
 func (l *SocialLinks) normalise() {
 	if l != nil {
-		l.Website, l.Twitter, l.YouTube, l.Instagram = domain.NonEmpty(l.Website), domain.NonEmpty(l.Twitter), domain.NonEmpty(l.YouTube), domain.NonEmpty(l.Instagram)
+		l.Website = domain.NonEmpty(l.Website)
+		l.Twitter = domain.NonEmpty(l.Twitter)
+		l.YouTube = domain.NonEmpty(l.YouTube)
+		l.Instagram = domain.NonEmpty(l.Instagram)
 	}
 }
 
-// BecomeCreator asks for role creator.
+// BecomeCreator requests the role creator.
 type BecomeCreator struct {
 	Username    string       `json:"username" jsonschema:"required,minLength=1,maxLength=50,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=ada-lovelace" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
 	Bio         *string      `json:"bio,omitempty" jsonschema:"maxLength=500,example=Films about trains"`
@@ -38,8 +41,8 @@ func (b *BecomeCreator) Validate() []domain.Field {
 	return domain.Check(b)
 }
 
-// UpdateProfile changes the fields that are set. Another e-mail address takes effect
-// only when it is proven; null gives one up that waits for it.
+// UpdateProfile changes the fields that are set. Another e-mail address takes effect only
+// when it is verified; null cancels a pending one.
 type UpdateProfile struct {
 	DisplayName domain.Optional[string]      `json:"displayName,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
 	Email       domain.Optional[string]      `json:"email,omitzero" jsonschema:"format=email,maxLength=254"`
@@ -98,7 +101,7 @@ type SetPreferences struct {
 	EmailTransactional *bool `json:"emailTransactional,omitempty"`
 }
 
-// Validate refuses to switch off what an account cannot do without.
+// Validate refuses to switch transactional mail off.
 func (p *SetPreferences) Validate() []domain.Field {
 	v := newCheck(p)
 	if p.EmailTransactional != nil && !*p.EmailTransactional {
@@ -135,7 +138,9 @@ type ProfileFacts struct {
 // UpdateProfile changes what a command sets. Another address becomes the pending one;
 // the account's own changes nothing, because clients send what they show. proof says
 // that the pending address has to be proven: it is new, or asked for again.
-func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time) (next User, proof bool, happened []events.Payload, err error) {
+func (u User) UpdateProfile(
+	cmd UpdateProfile, facts ProfileFacts, now time.Time,
+) (next User, proof bool, payloads []events.Payload, err error) {
 	var changed []string
 	set(&changed, "name", &u.Name, cmd.DisplayName.Value)
 	if name := cmd.Username.Value; name != nil && (u.Username == nil || *u.Username != *name) {
@@ -157,8 +162,8 @@ func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time
 	if proof || cmd.Email.Value == nil {
 		setOptional(&changed, "pending_email", &u.PendingEmail, cmd.Email)
 	}
-	next, happened = u.updated(changed, now)
-	return next, proof, happened, nil
+	next, payloads = u.updated(changed, now)
+	return next, proof, payloads, nil
 }
 
 // UpdateUser changes what a command sets.
@@ -169,8 +174,8 @@ func (u User) UpdateUser(cmd UpdateUser, now time.Time) (User, []events.Payload)
 	return u.updated(changed, now)
 }
 
-// ConfirmEmail makes the pending address the account's. It reports false when it is
-// another one by now.
+// ConfirmEmail makes the pending address the account's own. It reports false when the
+// pending address is a different one.
 func (u User) ConfirmEmail(address string, now time.Time) (User, []events.Payload, bool) {
 	if u.PendingEmail == nil || *u.PendingEmail != address {
 		return u, nil, false
@@ -230,7 +235,8 @@ func sameLinks(a, b *SocialLinks) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) && same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
+	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) &&
+		same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
 }
 
 func trim(s *string) {

@@ -25,7 +25,7 @@ func update(t *testing.T, body string) identity.UpdateProfile {
 	return cmd
 }
 
-func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
+func TestAProfileEventNamesFieldsWithoutTheirValues(t *testing.T) {
 	t.Parallel()
 	name, pending := "ada", "next@example.org"
 	ada := identity.User{
@@ -59,7 +59,7 @@ func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
 		`{"email":"used@example.org"}`:       {facts: identity.ProfileFacts{EmailTaken: true}, err: identity.ErrEmailTaken},
 		`{"email":null}`:                     {fields: []string{"pending_email"}},
 	} {
-		next, proof, happened, err := ada.UpdateProfile(update(t, body), c.facts, noon)
+		next, proof, payloads, err := ada.UpdateProfile(update(t, body), c.facts, noon)
 		if !errors.Is(err, c.err) {
 			t.Errorf("%s: %v, want %v", body, err, c.err)
 			continue
@@ -71,13 +71,13 @@ func TestAProfileTellsWhatChangedAndNotWhatItSays(t *testing.T) {
 			t.Errorf("%s: %+v, proof %v", body, next, proof)
 		}
 		if len(c.fields) == 0 {
-			if len(happened) != 0 || next.Version != 4 {
-				t.Errorf("%s: %v, version %d", body, happened, next.Version)
+			if len(payloads) != 0 || next.Version != 4 {
+				t.Errorf("%s: %v, version %d", body, payloads, next.Version)
 			}
 			continue
 		}
-		if len(happened) != 1 || next.Version != 5 || !slices.Equal(happened[0].(events.UserProfileUpdated).Fields, c.fields) {
-			t.Errorf("%s: %v, version %d", body, happened, next.Version)
+		if len(payloads) != 1 || next.Version != 5 || !slices.Equal(payloads[0].(events.UserProfileUpdated).Fields, c.fields) {
+			t.Errorf("%s: %v, version %d", body, payloads, next.Version)
 		}
 	}
 }
@@ -97,13 +97,13 @@ func TestOnlyThePendingAddressIsConfirmed(t *testing.T) {
 	if _, _, ok := (identity.User{ID: "u1", Email: "ada@example.org"}).ConfirmEmail("", noon); ok {
 		t.Error("confirmed nothing")
 	}
-	next, happened, ok := ada.ConfirmEmail(pending, noon)
-	if !ok || next.Email != pending || !next.EmailVerified || next.PendingEmail != nil || next.Version != 5 || len(happened) != 1 {
-		t.Errorf("%+v, %v", next, happened)
+	next, payloads, ok := ada.ConfirmEmail(pending, noon)
+	if !ok || next.Email != pending || !next.EmailVerified || next.PendingEmail != nil || next.Version != 5 || len(payloads) != 1 {
+		t.Errorf("%+v, %v", next, payloads)
 	}
 }
 
-func TestADeletedAccountKeepsItsIDAndNothingElse(t *testing.T) {
+func TestADeletedAccountKeepsItsIDOnly(t *testing.T) {
 	t.Parallel()
 	text := "personal"
 	ada := identity.User{
@@ -129,13 +129,13 @@ func TestADeletedAccountKeepsItsIDAndNothingElse(t *testing.T) {
 		{identity.Holdings{Content: true}, identity.ErrHasContent},
 		{identity.Holdings{Organization: true, Content: true}, identity.ErrOwnsOrganization},
 	} {
-		if _, happened, err := ada.Delete(c.holds, noon); !errors.Is(err, c.want) || happened != nil {
-			t.Errorf("%+v: %v, %v", c.holds, happened, err)
+		if _, payloads, err := ada.Delete(c.holds, noon); !errors.Is(err, c.want) || payloads != nil {
+			t.Errorf("%+v: %v, %v", c.holds, payloads, err)
 		}
 	}
-	gone, happened, err := ada.Delete(identity.Holdings{}, noon)
-	if err != nil || len(happened) != 1 || gone.Version != 8 || gone.DeletedAt == nil || gone.Role != identity.Customer {
-		t.Fatalf("%+v, %v, %v", gone, happened, err)
+	gone, payloads, err := ada.Delete(identity.Holdings{}, noon)
+	if err != nil || len(payloads) != 1 || gone.Version != 8 || gone.DeletedAt == nil || gone.Role != identity.Customer {
+		t.Fatalf("%+v, %v, %v", gone, payloads, err)
 	}
 	left, err := json.Marshal(gone)
 	if err != nil || strings.Contains(string(left), text) || gone.Email != "deleted-u1@deleted.invalid" || gone.Name != "Deleted User" {
@@ -156,16 +156,16 @@ func TestTransactionalMailCannotBeSwitchedOff(t *testing.T) {
 		t.Errorf("%v", bad)
 	}
 	ada := identity.User{ID: "u1", Preferences: identity.Preferences{Marketing: true, Digest: true}, Version: 1}
-	next, happened := ada.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon)
-	if next.Preferences != (identity.Preferences{Marketing: true}) || len(happened) != 1 || next.Version != 2 {
-		t.Errorf("%+v, %v", next, happened)
+	next, payloads := ada.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon)
+	if next.Preferences != (identity.Preferences{Marketing: true}) || len(payloads) != 1 || next.Version != 2 {
+		t.Errorf("%+v, %v", next, payloads)
 	}
-	if same, happened := next.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon); same.Version != 2 || happened != nil {
-		t.Errorf("%+v, %v", same, happened)
+	if same, payloads := next.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon); same.Version != 2 || payloads != nil {
+		t.Errorf("%+v, %v", same, payloads)
 	}
 }
 
-func TestTheResetLinkLeadsToTheAskedPage(t *testing.T) {
+func TestTheResetLinkLeadsToTheRequestedPage(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	for page, want := range map[string]string{
@@ -184,7 +184,7 @@ func TestTheResetLinkLeadsToTheAskedPage(t *testing.T) {
 	}
 }
 
-func TestMailsWithATokenAreSecretAndTheOthersSayWhatHappened(t *testing.T) {
+func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	pending := "next@example.org"
@@ -244,15 +244,15 @@ func FuzzProfile(f *testing.F) {
 			Email:   "ada@example.org",
 			Version: 1,
 		}
-		next, _, happened, err := u.UpdateProfile(cmd, identity.ProfileFacts{}, noon)
+		next, _, payloads, err := u.UpdateProfile(cmd, identity.ProfileFacts{}, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if next.Email != u.Email || next.Role != u.Role || next.ID != u.ID || next.EmailVerified != u.EmailVerified || int(next.Version) != 1+len(happened) {
+		if next.Email != u.Email || next.Role != u.Role || next.ID != u.ID || next.EmailVerified != u.EmailVerified || int(next.Version) != 1+len(payloads) {
 			t.Fatalf("changed to %+v", next)
 		}
-		if again, _, happened, err := next.UpdateProfile(cmd, identity.ProfileFacts{}, noon); err != nil || len(happened) != 0 || again.Version != next.Version {
-			t.Fatalf("the same change again leads to %v, %v", happened, err)
+		if again, _, payloads, err := next.UpdateProfile(cmd, identity.ProfileFacts{}, noon); err != nil || len(payloads) != 0 || again.Version != next.Version {
+			t.Fatalf("the same change again leads to %v, %v", payloads, err)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// SessionLifetime is how long a session lives that nobody uses.
+	// SessionLifetime is how long an unused session lives.
 	SessionLifetime = 24 * time.Hour
 	// SessionLimit is how long a session lives at most, however much it is used.
 	SessionLimit = 30 * 24 * time.Hour
@@ -135,8 +135,8 @@ func (p Purpose) Lifetime() time.Duration {
 	return VerificationLifetime
 }
 
-// Verification is the proof that waits in a mail: whoever returns its token can
-// read the mail of that address.
+// Verification is a token sent by mail: returning it proves access to the mailbox of that
+// address.
 type Verification struct {
 	ID      string
 	Purpose Purpose

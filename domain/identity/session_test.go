@@ -55,7 +55,7 @@ func TestASessionIsRenewedInTheSecondHalfOfItsLifeUpToItsLimit(t *testing.T) {
 	}
 }
 
-func TestHoweverItIsUsedASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
+func TestASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s, _ := identity.Start("s1", identity.User{ID: "u1"}, "", "", true, noon)
@@ -73,7 +73,7 @@ func TestHoweverItIsUsedASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
 	})
 }
 
-func TestATokenIsReadBackAndNothingElseIsOne(t *testing.T) {
+func TestOnlyTokensParseAsTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var random [32]byte
@@ -90,7 +90,7 @@ func TestATokenIsReadBackAndNothingElseIsOne(t *testing.T) {
 	})
 }
 
-func TestTheVerificationMailBringsTheLinkAndNoWordOfWhoSignedUp(t *testing.T) {
+func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	user := identity.User{ID: "u1", Name: "Win money at https://evil.test", Email: "ada@example.org"}
@@ -117,7 +117,7 @@ func TestTheVerificationMailBringsTheLinkAndNoWordOfWhoSignedUp(t *testing.T) {
 	}
 }
 
-func TestThrottledSaysHowLongToWaitInWholeSeconds(t *testing.T) {
+func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1, 1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
 		err := identity.Throttled(wait)

@@ -7,7 +7,7 @@ import (
 	"github.com/codex-platform/codex/domain/mail"
 )
 
-func TestAddressesThatMailCanBeSentTo(t *testing.T) {
+func TestValidAddresses(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"a@b.co", "ada.lovelace+films@mail.example.org", "o'neill@example.org", "x_1-2@xn--bcher-kva.example"} {
 		if !mail.ValidAddress(address) {

@@ -18,14 +18,17 @@ func InvitationLink(base, organizationID string) string {
 	return base + "/invitations/" + organizationID
 }
 
-// InvitationMail returns the mail that tells a user of an invitation. The link says no
-// secret; only the invited user, signed in, can accept. sourceID names the invitation:
-// there is one mail of each.
-func InvitationMail(id string, p Person, o Organization, m Membership, link, sourceID string, now time.Time) (mail.Mail, error) {
+// InvitationMail returns the mail about an invitation. The link holds no secret: only the
+// invited user, signed in, can accept. sourceID identifies the invitation: there is one
+// mail of each.
+func InvitationMail(
+	id string, p Person, o Organization, m Membership, link, sourceID string, now time.Time,
+) (mail.Mail, error) {
 	return mail.Compose(p.envelope(id, sourceID, now), mail.Content{
 		Template: mail.Invitation,
 		Title:    "You are invited to " + o.Slug,
-		Text: fmt.Sprintf("You are invited to join the organization “%s” with the role %s. Sign in and answer the invitation; it is good for %d days.",
+		Text: fmt.Sprintf("You are invited to join the organization “%s” with the role %s. "+
+			"Sign in and answer the invitation; it is good for %d days.",
 			o.Slug, m.Role, int(InvitationLifetime.Hours()/24)),
 		Action: "See the invitation",
 		Link:   link,
@@ -33,25 +36,29 @@ func InvitationMail(id string, p Person, o Organization, m Membership, link, sou
 	})
 }
 
-// RoleChangedMail returns the mail that tells a member of another role. sourceID names
-// the change: there is one mail of each.
-func RoleChangedMail(id string, p Person, o Organization, changed events.MemberRoleChanged, sourceID string, now time.Time) (mail.Mail, error) {
+// RoleChangedMail returns the mail about another role. sourceID identifies the change:
+// there is one mail of each.
+func RoleChangedMail(
+	id string, p Person, o Organization, changed events.MemberRoleChanged, sourceID string, now time.Time,
+) (mail.Mail, error) {
 	return mail.Compose(p.envelope(id, sourceID, now), mail.Content{
 		Template: mail.RoleChanged,
 		Title:    "Your role in " + o.Slug + " changed",
-		Text:     fmt.Sprintf("Your role in the organization “%s” was %s and is %s now. It takes effect at once.", o.Slug, changed.OldRole, changed.Role),
-		Footer:   "If you did not expect this, ask the owners of the organization.",
+		Text: fmt.Sprintf("Your role in the organization “%s” was %s and is %s now. It takes effect at once.",
+			o.Slug, changed.OldRole, changed.Role),
+		Footer: "If you did not expect this, ask the owners of the organization.",
 	})
 }
 
-// RemovedMail returns the mail that tells a user who is no member any more. sourceID
-// names the removal: there is one mail of each.
+// RemovedMail returns the mail about the end of a membership. sourceID identifies the
+// removal: there is one mail of each.
 func RemovedMail(id string, p Person, o Organization, sourceID string, now time.Time) (mail.Mail, error) {
 	return mail.Compose(p.envelope(id, sourceID, now), mail.Content{
 		Template: mail.MemberRemoved,
 		Title:    "You are no member of " + o.Slug + " any more",
-		Text:     fmt.Sprintf("You were removed from the organization “%s”. What it publishes for its members is closed to you; what you bought stays yours.", o.Slug),
-		Footer:   "If you did not expect this, ask the owners of the organization.",
+		Text: fmt.Sprintf("You were removed from the organization “%s”. "+
+			"What it publishes for its members is closed to you; what you bought stays yours.", o.Slug),
+		Footer: "If you did not expect this, ask the owners of the organization.",
 	})
 }
 

@@ -23,21 +23,22 @@ const (
 // rank orders the roles by what they may do.
 var rank = map[Role]int{Owner: 3, Admin: 2, Creator: 1}
 
-// leads says that a role can only be given, changed or taken by an owner.
-func (r Role) leads() bool { return r == Owner || r == Admin }
+// manages reports whether a role manages the organization. Only an owner gives, changes or
+// takes such a role.
+func (r Role) manages() bool { return r == Owner || r == Admin }
 
-// Status says whether a membership is one. Only an active one gives rights.
+// Status is the status of a membership. Only an active one gives rights.
 type Status string
 
-// The statuses. An invited one waits for the consent of who is invited; an inactive
-// one is over, and its role with it.
+// The statuses. An invited one waits for the consent of the invited user; an inactive
+// one has ended, and its role with it.
 const (
 	Active   Status = "active"
 	Inactive Status = "inactive"
 	Invited  Status = "invited"
 )
 
-// Why a user has no place any more, as member.removed says it.
+// The reasons for the end of a membership, as the event member.removed has them.
 const (
 	ReasonRemoved   = "removed"
 	ReasonLeft      = "left"
@@ -54,7 +55,7 @@ var (
 	ErrNotOwner   = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED", "Only an owner may make or change an owner or an admin")
 	ErrOwnRole    = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Nobody may raise their own role")
 	ErrLastOwner  = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
-	// ErrUserNotFound refuses to invite somebody who has no account.
+	// ErrUserNotFound refuses to invite an address without an account.
 	ErrUserNotFound       = domain.Missing("USER_NOT_FOUND", "User")
 	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")
 	ErrAlreadyMember      = domain.Refuse(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
@@ -76,12 +77,12 @@ type Membership struct {
 	UserID         string
 	Role           Role
 	Status         Status
-	// InvitedBy, InvitedAt and ExpiresAt belong to the latest invitation; nil for who
-	// was never invited. An invitation without an end is over.
+	// InvitedBy, InvitedAt and ExpiresAt belong to the latest invitation; nil without
+	// one. An invitation without ExpiresAt has expired.
 	InvitedBy *string
 	InvitedAt *time.Time
 	ExpiresAt *time.Time
-	// JoinedAt is when the present membership began; nil when there was none yet.
+	// JoinedAt is when the current membership began; nil before the first.
 	JoinedAt  *time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -92,7 +93,7 @@ func (m Membership) Key() MembershipKey {
 	return MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}
 }
 
-// Authority is what somebody may do in one organization.
+// Authority is what a user may do in one organization.
 type Authority struct {
 	UserID   string
 	Platform PlatformRole
@@ -102,12 +103,12 @@ type Authority struct {
 
 func (a Authority) owns() bool { return a.Platform == PlatformOwner || a.Member == Owner }
 
-// Manages says that the organization's own matters may be seen and changed.
+// Manages reports whether the user may see and change the settings of the organization.
 func (a Authority) Manages() bool { return a.owns() || a.Member == Admin }
 
-// Admit refuses who does not belong to the organization or, with manage, does not
-// manage it. The zero Organization is one that does not exist: to who is no member
-// that, a deleted one and a foreign one look the same.
+// Admit refuses a user who is no member of the organization or, with manage, does not
+// manage it. The zero Organization is one that does not exist. To a user who is no member,
+// a missing, a deleted and a foreign organization look the same.
 func (a Authority) Admit(o Organization, manage bool) error {
 	switch {
 	case a.Platform != PlatformOwner && a.Member == "":
@@ -128,15 +129,15 @@ type MemberFacts struct {
 	Owners int
 }
 
-// Invite offers a place. It gives no right until it is accepted, and what the user
-// was before counts for nothing. invitee is "" when no account has the address; id
+// Invite invites a user. It gives no rights until it is accepted, and an earlier
+// membership counts for nothing. cmd.UserID is "" when no account has the address; id
 // becomes the id of a first membership.
 func (m Membership) Invite(cmd Invite, id string, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
 	if err := f.Actor.Admit(f.Organization, true); err != nil {
 		return m, nil, err
 	}
 	switch {
-	case cmd.Role.leads() && !f.Actor.owns():
+	case cmd.Role.manages() && !f.Actor.owns():
 		return m, nil, ErrNotOwner
 	case cmd.UserID == "":
 		return m, nil, ErrUserNotFound
@@ -154,8 +155,14 @@ func (m Membership) Invite(cmd Invite, id string, f MemberFacts, now time.Time) 
 		}
 	}
 	end := now.Add(InvitationLifetime)
-	m.Role, m.Status, m.InvitedBy, m.InvitedAt, m.ExpiresAt = cmd.Role, Invited, &f.Actor.UserID, &now, &end
-	m.JoinedAt, m.UpdatedAt = nil, now
+	m.Role = cmd.Role
+	m.Status = Invited
+	m.InvitedBy = &f.Actor.UserID
+	m.InvitedAt = &now
+	m.ExpiresAt = &end
+	m.JoinedAt = nil
+	m.UpdatedAt = now
+
 	return m, []events.Payload{events.MemberInvited{
 		OrganizationID: m.OrganizationID,
 		UserID:         m.UserID,
@@ -181,21 +188,29 @@ func (m Membership) Accept(f MemberFacts, now time.Time) (Membership, []events.P
 	case m.expired(now):
 		return m, nil, ErrInvitationExpired
 	}
-	m.Status, m.JoinedAt, m.UpdatedAt = Active, &now, now
-	return m, []events.Payload{events.MemberJoined{OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role)}}, nil
+
+	m.Status = Active
+	m.JoinedAt = &now
+	m.UpdatedAt = now
+	return m, []events.Payload{events.MemberJoined{
+		OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role),
+	}}, nil
 }
 
-// Decline ends an invitation of the actor's.
+// Decline ends the actor's invitation.
 func (m Membership) Decline(f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
 	if !f.Organization.Live() || m.UserID != f.Actor.UserID || m.Status != Invited {
 		return m, nil, ErrInvitationNotFound
 	}
+
 	m.Status, m.UpdatedAt = Inactive, now
-	return m, []events.Payload{events.MemberDeclined{OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role)}}, nil
+	return m, []events.Payload{events.MemberDeclined{
+		OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role),
+	}}, nil
 }
 
-// ChangeRole gives an active member another role. Nobody raises their own; only an
-// owner makes, changes or unmakes an owner or an admin, but everybody may step down.
+// ChangeRole gives an active member another role. Members never raise their own; only an
+// owner makes, changes or unmakes an owner or an admin, but every member may step down.
 func (m Membership) ChangeRole(role Role, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
 	if err := f.Actor.Admit(f.Organization, true); err != nil {
 		return m, nil, err
@@ -208,7 +223,7 @@ func (m Membership) ChangeRole(role Role, f MemberFacts, now time.Time) (Members
 		return m, nil, nil
 	case own && !lower:
 		return m, nil, ErrOwnRole
-	case (role.leads() || m.Role.leads()) && !f.Actor.owns() && !own:
+	case (role.manages() || m.Role.manages()) && !f.Actor.owns() && !own:
 		return m, nil, ErrNotOwner
 	case m.Role == Owner && f.Owners <= 1:
 		return m, nil, ErrLastOwner
@@ -233,17 +248,17 @@ func (m Membership) Remove(f MemberFacts, now time.Time) (Membership, []events.P
 	switch {
 	case m.Status != Active && m.Status != Invited:
 		return m, nil, ErrMemberNotFound
-	case m.Role.leads() && !f.Actor.owns() && !own:
+	case m.Role.manages() && !f.Actor.owns() && !own:
 		return m, nil, ErrNotOwner
 	case m.Status == Active && m.Role == Owner && f.Owners <= 1:
 		return m, nil, ErrLastOwner
 	}
-	m, happened := m.end(own, now)
-	return m, happened, nil
+	m, payloads := m.end(own, now)
+	return m, payloads, nil
 }
 
-// Leave ends the place of a user whose account is gone. Nobody is asked any more; the
-// account's end was refused while it owned the organization.
+// Leave ends the membership of a user whose account was deleted. It asks for no authority:
+// an account is not deleted while it owns the organization.
 func (m Membership) Leave(now time.Time) (Membership, []events.Payload) {
 	if m.Status != Active && m.Status != Invited {
 		return m, nil
@@ -251,7 +266,7 @@ func (m Membership) Leave(now time.Time) (Membership, []events.Payload) {
 	return m.end(true, now)
 }
 
-// end ends a membership or an invitation; own says that the member wanted it.
+// end ends a membership or an invitation; own says that the member asked for it.
 func (m Membership) end(own bool, now time.Time) (Membership, []events.Payload) {
 	reason := ReasonRemoved
 	switch {

@@ -11,8 +11,8 @@ type InviteMember struct {
 	Role  Role   `json:"role" jsonschema:"required,enum=admin,enum=creator,enum=member,example=creator"`
 }
 
-// Invite is the command that [InviteMember] becomes: it names the account, "" when
-// there is none with that address. An address would lie in the stream.
+// Invite is the command that [InviteMember] becomes: it has the id of the account, "" when
+// there is none with that address. An address would stay in the stream.
 type Invite struct {
 	UserID string `json:"userId"`
 	Role   Role   `json:"role"`
@@ -29,13 +29,13 @@ type ChangeRole struct {
 	Role Role `json:"role" jsonschema:"required,enum=owner,enum=admin,enum=creator,enum=member,example=admin"`
 }
 
-// ChangeMember is the command that [ChangeRole] becomes: it names the member.
+// ChangeMember is the command that [ChangeRole] becomes: it has the id of the member.
 type ChangeMember struct {
 	UserID string `json:"userId"`
 	Role   Role   `json:"role"`
 }
 
-// RemoveMember ends a membership, or an invitation, whose user is named.
+// RemoveMember ends the membership, or the invitation, of a user.
 type RemoveMember struct {
 	UserID string `json:"userId"`
 }

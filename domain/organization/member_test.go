@@ -16,9 +16,9 @@ func facts(actor string, role organization.Role, owners int) organization.Member
 	}
 }
 
-// TestOnlyWhatTheTableSaysChangesARole has a row for who asks and a letter for each
+// TestRoleChangesFollowTheTable has a row for the role of the actor and a letter for each
 // change: y is yes, o is left to owners, m is left to owners and admins.
-func TestOnlyWhatTheTableSaysChangesARole(t *testing.T) {
+func TestRoleChangesFollowTheTable(t *testing.T) {
 	t.Parallel()
 	changes := []struct{ from, to organization.Role }{
 		{"owner", "admin"}, {"admin", "owner"}, {"admin", "creator"}, {"creator", "admin"}, {"creator", "member"}, {"member", "creator"}, {"subscriber", "owner"},
@@ -29,8 +29,8 @@ func TestOnlyWhatTheTableSaysChangesARole(t *testing.T) {
 		want := map[byte]error{'y': nil, 'o': organization.ErrNotOwner, 'm': organization.ErrNotManager}
 		for i, c := range changes {
 			m := organization.Membership{UserID: "u2", Role: c.from, Status: organization.Active}
-			next, happened, err := m.ChangeRole(c.to, facts("u1", actor, 2), noon)
-			if !errors.Is(err, want[row[i]]) || (err == nil) != (next.Role == c.to) || (err == nil) != (len(happened) == 1) {
+			next, payloads, err := m.ChangeRole(c.to, facts("u1", actor, 2), noon)
+			if !errors.Is(err, want[row[i]]) || (err == nil) != (next.Role == c.to) || (err == nil) != (len(payloads) == 1) {
 				t.Errorf("%s makes a %s %s: %s, %v", actor, c.from, c.to, next.Role, err)
 			}
 		}
@@ -50,7 +50,7 @@ func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 		}
 	}
 	if _, _, err := m.Accept(facts("u3", "", 1), noon); !errors.Is(err, organization.ErrInvitationNotFound) {
-		t.Errorf("somebody else: %v", err)
+		t.Errorf("another user: %v", err)
 	}
 	m.ExpiresAt = nil
 	if _, _, err := m.Accept(facts("u2", "", 1), noon); !errors.Is(err, organization.ErrInvitationExpired) {
@@ -58,9 +58,9 @@ func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 	}
 }
 
-// Whatever is asked of an organization and by whom: an owner stays, nobody rises by
-// themselves, and what a member was before counts for nothing.
-func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
+// After any sequence of commands by any actors an owner is left, no member raised their own
+// role, and an earlier membership counts for nothing.
+func TestAnOwnerRemainsAndNoMemberRaisesTheirOwnRole(t *testing.T) {
 	t.Parallel()
 	rank := map[organization.Role]int{"owner": 3, "admin": 2, "creator": 1}
 	people := []string{"u1", "u2", "u3", "u4"}
@@ -120,7 +120,7 @@ func TestWhateverIsAskedAnOwnerStaysAndNobodyRisesAlone(t *testing.T) {
 				}
 			}
 			if owners == 0 {
-				t.Fatal("nobody owns it")
+				t.Fatal("no owner is left")
 			}
 		}
 	})

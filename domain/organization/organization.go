@@ -10,7 +10,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// ErrSlugTaken and its kin are refusals that clients may switch on.
+// Refusals that clients may switch on.
 var (
 	ErrSlugTaken            = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another organization has this slug")
 	ErrOrganizationNotFound = domain.Missing("ORGANIZATION_NOT_FOUND", "Organization")
@@ -28,11 +28,11 @@ type Organization struct {
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	// DeletedAt is when it ended; its slug is free again since.
+	// DeletedAt is when it was deleted; its slug has been free since.
 	DeletedAt *time.Time
 }
 
-// Live says that the organization exists and was not deleted.
+// Live reports whether the organization exists and was not deleted.
 func (o Organization) Live() bool { return o.ID != "" && o.DeletedAt == nil }
 
 // CreatorRoles are the platform roles that may create an organization.
@@ -48,7 +48,9 @@ type CreateFacts struct {
 
 // Create returns a new organization and its first member, who is its owner: an
 // organization never exists without one.
-func Create(id string, cmd CreateOrganization, facts CreateFacts, now time.Time) (Organization, Membership, []events.Fact, error) {
+func Create(
+	id string, cmd CreateOrganization, facts CreateFacts, now time.Time,
+) (Organization, Membership, []events.Fact, error) {
 	switch {
 	case !slices.Contains(CreatorRoles, facts.ActorRole):
 		return Organization{}, Membership{}, nil, ErrMayNotCreate
@@ -96,8 +98,10 @@ func Create(id string, cmd CreateOrganization, facts CreateFacts, now time.Time)
 }
 
 // Update changes the fields that are set. slugTaken says that another live
-// organization has the new slug. What stays as it was changes nothing.
-func (o Organization) Update(cmd UpdateOrganization, a Authority, slugTaken bool, now time.Time) (Organization, []events.Payload, error) {
+// organization has the new slug. Fields with equal values count as unchanged.
+func (o Organization) Update(
+	cmd UpdateOrganization, a Authority, slugTaken bool, now time.Time,
+) (Organization, []events.Payload, error) {
 	if err := a.Admit(o, true); err != nil {
 		return o, nil, err
 	}
@@ -136,8 +140,8 @@ func equal(a, b *string) bool {
 	return a == b || (a != nil && b != nil && *a == *b)
 }
 
-// Delete ends the organization: nobody is a member any more, and another one may
-// take its slug. What was published in it stays with who made and who bought it.
+// Delete ends the organization and all its memberships; another one may take its slug.
+// Its content stays with its creators and buyers.
 func (o Organization) Delete(a Authority, now time.Time) (Organization, []events.Payload, error) {
 	if err := a.Admit(o, true); err != nil {
 		return o, nil, err
@@ -146,12 +150,12 @@ func (o Organization) Delete(a Authority, now time.Time) (Organization, []events
 	return o, []events.Payload{events.OrganizationDeleted{OrganizationID: o.ID}}, nil
 }
 
-// After returns the organization with the version it has after what happened to it
-// and to its members, and the facts to tell. Its members are part of it: so two
-// changes of who owns it never cross.
-func (o Organization) After(happened []events.Payload) (Organization, []events.Fact) {
-	facts := make([]events.Fact, len(happened))
-	for i, p := range happened {
+// After returns the organization with its version after these events, which are its own
+// or its members', and the facts to publish. Members are part of the aggregate, so two
+// changes of its owners never cross.
+func (o Organization) After(payloads []events.Payload) (Organization, []events.Fact) {
+	facts := make([]events.Fact, len(payloads))
+	for i, p := range payloads {
 		o.Version++
 		facts[i] = events.Fact{
 			Tenant:      o.ID,
@@ -167,7 +171,7 @@ const maxSlug = 255
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// reserved are the slugs that would be taken for a host or a path of the platform.
+// reserved are the slugs that could be mistaken for a host or a path of the platform.
 var reserved = []string{
 	"cdn", "cdn-dev", "cdn-staging",
 	"api", "api-staging", "auth", "auth-staging",
@@ -180,7 +184,7 @@ var reserved = []string{
 	"support", "staging", "test", "localhost",
 }
 
-// BadSlug says why an organization cannot have a slug, or "".
+// BadSlug returns why an organization cannot have a slug, or "".
 func BadSlug(slug string) string {
 	if message := MalformedSlug(slug); message != "" {
 		return message
@@ -191,7 +195,7 @@ func BadSlug(slug string) string {
 	return ""
 }
 
-// MalformedSlug says what a slug must look like when this one does not, or "".
+// MalformedSlug returns what a slug must look like when this one does not, or "".
 func MalformedSlug(slug string) string {
 	if len(slug) > maxSlug || !slugPattern.MatchString(slug) {
 		return "must have 1 to " + strconv.Itoa(maxSlug) + " lower-case letters, digits and single hyphens between them"

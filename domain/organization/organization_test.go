@@ -13,7 +13,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-func TestAnOrganizationBeginsWithItsOwner(t *testing.T) {
+func TestCreatingAnOrganizationMakesTheActorItsOwner(t *testing.T) {
 	t.Parallel()
 	cmd := organization.CreateOrganization{Name: "Trains", Slug: "trains"}
 	o, owner, facts, err := organization.Create("o1", cmd, organization.CreateFacts{ActorID: "u1", ActorRole: organization.PlatformCreator}, noon)
@@ -55,7 +55,7 @@ admin-api admin-api-staging media-api media-api-staging notifications-api notifi
 app codex codex-staging creators platform www admin assets blog dashboard dev docs ftp help mail smtp ssh static
 status support staging test localhost`
 
-func TestThePlatformsOwnNamesAreReserved(t *testing.T) {
+func TestPlatformNamesAreReservedSlugs(t *testing.T) {
 	t.Parallel()
 	names := strings.Fields(reservedNames)
 	if len(names) != 44 {
@@ -78,7 +78,7 @@ func TestThePlatformsOwnNamesAreReserved(t *testing.T) {
 	}
 }
 
-func TestJoinedWordsMakeASlug(t *testing.T) {
+func TestWordsJoinedByHyphensAreASlug(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.StringMatching(`[a-z0-9]{1,8}`), 1, 12).Draw(t, "words")

@@ -77,7 +77,7 @@ func TestATokenEndsInItsSecond(t *testing.T) {
 	}
 }
 
-func TestATokenOfTheOldSecretRunsOutInPeace(t *testing.T) {
+func TestTokensOfARotatedSecretStayValidUntilExpiry(t *testing.T) {
 	t.Parallel()
 	old := sign(t, keys(t, oldSecret), claims())
 	both := keys(t, newSecret, oldSecret)

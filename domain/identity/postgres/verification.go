@@ -62,7 +62,7 @@ func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now 
 	if err != nil {
 		return v, false, fmt.Errorf("take the verification: %w", err)
 	}
-	if tag.RowsAffected() == 0 { // used by another request meanwhile
+	if tag.RowsAffected() == 0 { // used by a concurrent request
 		return identity.Verification{}, false, nil
 	}
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
@@ -79,7 +79,7 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 // InsertForAccount writes a proof and the mail that carries it for the live account that
 // has the proof's address; one that proves an address only where that is not proven yet.
 // Where there is no such account the same two rows are written, without the address, and
-// removed again before the commit: whoever waits for it must not learn which it was.
+// removed again before the commit: the time taken must not reveal which accounts exist.
 func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
 	b := &pgx.Batch{}
 	b.Queue(`

@@ -30,10 +30,10 @@ type Mailer struct {
 	Pool *pgxpool.Pool
 	// Sender is nil when no server is configured.
 	Sender Sender
-	// Poll is how often the table is looked at when nobody wakes the mailer;
+	// Poll is how often the table is polled when the mailer is not woken;
 	// default 1 s.
 	Poll time.Duration
-	// Wake tells that there may be a mail; nil when nobody does.
+	// Wake signals that there may be a mail; nil for polling only.
 	Wake <-chan struct{}
 	Now  func() time.Time
 	Log  *slog.Logger

@@ -10,14 +10,14 @@ import (
 	"github.com/codex-platform/codex/domain/mail"
 )
 
-// postOffice is a Sender that remembers, and fails when told to.
-type postOffice struct {
+// recordingSender is a Sender that records mails, or fails with an error.
+type recordingSender struct {
 	mu   sync.Mutex
 	fail error
 	got  []mail.Mail
 }
 
-func (p *postOffice) Send(_ context.Context, m mail.Mail) error {
+func (p *recordingSender) Send(_ context.Context, m mail.Mail) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail == nil {
@@ -36,12 +36,12 @@ func TestWithoutAServerMailsAreKeptForTheMailbox(t *testing.T) {
 	}
 }
 
-func TestADeliveredSecretIsForgottenAndOtherMailsAreKept(t *testing.T) {
+func TestADeliveredSecretIsErasedAndOtherMailsAreKept(t *testing.T) {
 	t.Parallel()
-	pool, at, office := newPool(t), &clock{noon}, &postOffice{}
+	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
 	secret, plain := addMail(t, pool, mail.VerifyEmail), addMail(t, pool, "welcome")
-	if n := deliver(t, newMailer(pool, office, at)); n != 2 || len(office.got) != 2 {
-		t.Fatalf("%d claimed, %d sent", n, len(office.got))
+	if n := deliver(t, newMailer(pool, sender, at)); n != 2 || len(sender.got) != 2 {
+		t.Fatalf("%d claimed, %d sent", n, len(sender.got))
 	}
 	if r := readMail(t, pool, secret.ID); r.Status != "sent" || r.Text != "" || r.HTML != "" {
 		t.Errorf("secret: %+v", r)
@@ -49,16 +49,16 @@ func TestADeliveredSecretIsForgottenAndOtherMailsAreKept(t *testing.T) {
 	if r := readMail(t, pool, plain.ID); r.Status != "sent" || r.Text != plain.Text || r.HTML != plain.HTML {
 		t.Errorf("plain: %+v", r)
 	}
-	if n := deliver(t, newMailer(pool, office, at)); n != 0 {
+	if n := deliver(t, newMailer(pool, sender, at)); n != 0 {
 		t.Errorf("%d mails are sent again", n)
 	}
 }
 
-func TestARefusedMailIsTriedAgainLaterAndLaterAndAtLastGivenUp(t *testing.T) {
+func TestARefusedMailIsRetriedWithBackoffThenGivenUp(t *testing.T) {
 	t.Parallel()
-	pool, at, office := newPool(t), &clock{noon}, &postOffice{fail: errors.New("450 mailbox busy")}
+	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{fail: errors.New("450 mailbox busy")}
 	m := addMail(t, pool, mail.VerifyEmail)
-	mailer := newMailer(pool, office, at)
+	mailer := newMailer(pool, sender, at)
 	deliver(t, mailer)
 	r := readMail(t, pool, m.ID)
 	if r.Status != "pending" || r.Attempts != 1 || r.Error != "450 mailbox busy" || !r.Next.Equal(noon.Add(30*time.Second)) {
@@ -88,20 +88,20 @@ func TestARefusedMailIsTriedAgainLaterAndLaterAndAtLastGivenUp(t *testing.T) {
 
 func TestAMailIsSentAfterItsServerRecovered(t *testing.T) {
 	t.Parallel()
-	pool, at, office := newPool(t), &clock{noon}, &postOffice{fail: errors.New("connection refused")}
+	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{fail: errors.New("connection refused")}
 	m := addMail(t, pool, mail.VerifyEmail)
-	mailer := newMailer(pool, office, at)
+	mailer := newMailer(pool, sender, at)
 	deliver(t, mailer)
-	office.fail, at.at = nil, noon.Add(time.Minute)
+	sender.fail, at.at = nil, noon.Add(time.Minute)
 	deliver(t, mailer)
-	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(office.got) != 1 || office.got[0].Text != m.Text {
-		t.Fatalf("%+v, %+v", r, office.got)
+	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 || sender.got[0].Text != m.Text {
+		t.Fatalf("%+v, %+v", r, sender.got)
 	}
 }
 
 func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 	t.Parallel()
-	pool, at, office := newPool(t), &clock{noon}, &postOffice{}
+	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
 	const mails = 30
 	for range mails {
 		addMail(t, pool, "welcome")
@@ -109,7 +109,7 @@ func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			mailer := newMailer(pool, office, at)
+			mailer := newMailer(pool, sender, at)
 			for {
 				n, err := mailer.Deliver(t.Context())
 				if err != nil {
@@ -123,7 +123,7 @@ func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 	}
 	wg.Wait()
 	seen := map[string]bool{}
-	for _, m := range office.got {
+	for _, m := range sender.got {
 		if seen[m.ID] {
 			t.Fatalf("mail %s was sent twice", m.ID)
 		}
@@ -134,7 +134,7 @@ func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 	}
 }
 
-func TestTheMailOfADeadMailerIsDueAgainWhenItsLeaseIsOver(t *testing.T) {
+func TestTheMailOfADeadMailerIsRetriedAfterItsLease(t *testing.T) {
 	t.Parallel()
 	pool, at := newPool(t), &clock{noon}
 	m := addMail(t, pool, mail.VerifyEmail)
@@ -143,13 +143,13 @@ func TestTheMailOfADeadMailerIsDueAgainWhenItsLeaseIsOver(t *testing.T) {
 		defer func() { _ = recover() }()
 		_, _ = newMailer(pool, dying{}, at).Deliver(t.Context())
 	}()
-	office := &postOffice{}
-	if n := deliver(t, newMailer(pool, office, at)); n != 0 {
+	sender := &recordingSender{}
+	if n := deliver(t, newMailer(pool, sender, at)); n != 0 {
 		t.Fatal("the lease is not respected")
 	}
 	at.at = readMail(t, pool, m.ID).Next
-	if n := deliver(t, newMailer(pool, office, at)); n != 1 || len(office.got) != 1 || office.got[0].ID != m.ID {
-		t.Fatalf("%d claimed, %+v sent", n, office.got)
+	if n := deliver(t, newMailer(pool, sender, at)); n != 1 || len(sender.got) != 1 || sender.got[0].ID != m.ID {
+		t.Fatalf("%d claimed, %+v sent", n, sender.got)
 	}
 }
 
@@ -157,11 +157,11 @@ type dying struct{}
 
 func (dying) Send(context.Context, mail.Mail) error { panic("killed") }
 
-func TestAWokenMailerDeliversAtOnceAndStopsWhenTold(t *testing.T) {
+func TestAWokenMailerDeliversAtOnceAndStopsOnCancel(t *testing.T) {
 	t.Parallel()
-	pool, at, office := newPool(t), &clock{noon}, &postOffice{}
+	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
 	wake := make(chan struct{}, 1)
-	mailer := newMailer(pool, office, at)
+	mailer := newMailer(pool, sender, at)
 	mailer.Poll, mailer.Wake = time.Hour, wake
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)

@@ -69,7 +69,7 @@ func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail
 	return m
 }
 
-// row is what became of a mail.
+// row is the stored state of a mail.
 type row struct {
 	Status   string
 	Text     string

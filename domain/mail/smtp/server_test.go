@@ -18,14 +18,13 @@ import (
 	"github.com/codex-platform/codex/domain/mail/smtp"
 )
 
-// letterBox is somebody else's SMTP server, as little of it as a delivery needs.
-// It refuses recipients of refused.example.
-type letterBox struct {
+// testServer is a minimal SMTP server. It refuses recipients of refused.example.
+type testServer struct {
 	port    int
 	letters chan string
 }
 
-func newLetterBox(t *testing.T) *letterBox {
+func newTestServer(t *testing.T) *testServer {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +32,7 @@ func newLetterBox(t *testing.T) *letterBox {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	box := &letterBox{letters: make(chan string, 8)}
+	box := &testServer{letters: make(chan string, 8)}
 	box.port, _ = strconv.Atoi(port)
 	go func() {
 		for {
@@ -47,7 +46,7 @@ func newLetterBox(t *testing.T) *letterBox {
 	return box
 }
 
-func (b *letterBox) serve(conn net.Conn) {
+func (b *testServer) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	in := bufio.NewReader(conn)
@@ -85,7 +84,7 @@ func (b *letterBox) serve(conn net.Conn) {
 	}
 }
 
-func (b *letterBox) server(t *testing.T, encryption smtp.Encryption) *smtp.Server {
+func (b *testServer) server(t *testing.T, encryption smtp.Encryption) *smtp.Server {
 	t.Helper()
 	server, err := smtp.NewServer(smtp.ServerConfig{
 		Host:       "127.0.0.1",
@@ -101,7 +100,7 @@ func (b *letterBox) server(t *testing.T, encryption smtp.Encryption) *smtp.Serve
 
 func TestAMailArrivesWithBothBodies(t *testing.T) {
 	t.Parallel()
-	box := newLetterBox(t)
+	box := newTestServer(t)
 	sent := mail.Mail{
 		ID:        "0190f5d2-0000-7000-8000-000000000001",
 		Recipient: "ada@example.org",
@@ -148,7 +147,7 @@ func TestAMailArrivesWithBothBodies(t *testing.T) {
 
 func TestARefusedRecipientIsAnError(t *testing.T) {
 	t.Parallel()
-	err := newLetterBox(t).server(t, smtp.None).Send(t.Context(), mail.Mail{
+	err := newTestServer(t).server(t, smtp.None).Send(t.Context(), mail.Mail{
 		ID:        "x",
 		Recipient: "ada@refused.example",
 		Text:      "x",
@@ -160,9 +159,9 @@ func TestARefusedRecipientIsAnError(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutEncryptionGetsNoMailWhenItIsRequired(t *testing.T) {
+func TestRequiredEncryptionRefusesAPlainServer(t *testing.T) {
 	t.Parallel()
-	box := newLetterBox(t)
+	box := newTestServer(t)
 	if err := box.server(t, smtp.StartTLS).Send(t.Context(), mail.Mail{
 		ID:        "x",
 		Recipient: "ada@example.org",
@@ -181,7 +180,7 @@ func TestSendingStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := newLetterBox(t).server(t, smtp.None).Send(ctx, mail.Mail{
+	if err := newTestServer(t).server(t, smtp.None).Send(ctx, mail.Mail{
 		ID:        "x",
 		Recipient: "ada@example.org",
 		Text:      "x",
@@ -192,7 +191,7 @@ func TestSendingStopsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+func TestAnInvalidConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]smtp.ServerConfig{
 		"no sender":           {Host: "mail.example"},

@@ -42,8 +42,8 @@ func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]strin
 }
 
 // QueueLockOrganizations queues the read of organizations by id, deleted ones too,
-// locked in the order of their ids. Whoever holds the lock decides alone about the
-// organization and its members.
+// locked in the order of their ids. The lock covers the members, too: changes of an
+// organization and of its memberships are serialized by it.
 func QueueLockOrganizations(b *pgx.Batch, ids []string, found map[string]organization.Organization) {
 	b.Queue(`SELECT `+OrganizationColumns+` FROM organizations o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id FOR NO KEY UPDATE`, ids).
 		Query(func(rows pgx.Rows) error {

@@ -6,7 +6,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// CreateOrganization asks for a new tenant, owned by who asks.
+// CreateOrganization creates a tenant, owned by the caller.
 type CreateOrganization struct {
 	Name        string  `json:"name" jsonschema:"required,minLength=1,maxLength=255,example=Trains & Co"`
 	Slug        string  `json:"slug" jsonschema:"required,minLength=1,maxLength=255,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=trains" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
@@ -30,7 +30,10 @@ type DeleteOrganization struct{}
 // Validate trims the texts; an empty optional text counts as absent.
 func (c *CreateOrganization) Validate() []domain.Field {
 	c.Name, c.Slug = strings.TrimSpace(c.Name), strings.TrimSpace(c.Slug)
-	c.Description, c.LogoURL, c.WebsiteURL = domain.NonEmpty(c.Description), domain.NonEmpty(c.LogoURL), domain.NonEmpty(c.WebsiteURL)
+	c.Description = domain.NonEmpty(c.Description)
+	c.LogoURL = domain.NonEmpty(c.LogoURL)
+	c.WebsiteURL = domain.NonEmpty(c.WebsiteURL)
+
 	v := domain.Validate(c)
 	v.SingleLine("name", c.Name)
 	checkSlug(v, c.Slug)
