@@ -69,19 +69,24 @@ func (u User) Picture() *string {
 	return u.Image
 }
 
-// Facts gives the last of the payloads the user's version, and those before it
+// Facts gives the last payload the version of the user, and those before it the
 // the versions before. An account is its own tenant.
-func (u User) Facts(happened []events.Payload) []events.Fact {
-	facts := make([]events.Fact, len(happened))
-	for i, p := range happened {
-		facts[i] = events.Fact{Tenant: u.ID, AggregateID: u.ID, Version: u.Version - int64(len(happened)-1-i), Payload: p}
+func (u User) Facts(payloads []events.Payload) []events.Fact {
+	facts := make([]events.Fact, len(payloads))
+	for i, p := range payloads {
+		facts[i] = events.Fact{
+			Tenant:      u.ID,
+			AggregateID: u.ID,
+			Version:     u.Version - int64(len(payloads)-1-i),
+			Payload:     p,
+		}
 	}
 	return facts
 }
 
 // SignUpRole returns the role a sign-up leads to. The role is the client's wish
-// only in development, where test clients need creators; nobody becomes more
-// than a creator that way.
+// only in development, where test clients need creators; it never gives more than
+// that role.
 func SignUpRole(wish string, development bool) Role {
 	if development && Role(wish) == Creator {
 		return Creator
@@ -92,8 +97,15 @@ func SignUpRole(wish string, development bool) Role {
 // Register returns the account that a sign-up creates; its address is not verified.
 func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.Payload) {
 	u := User{
-		ID: id, Name: cmd.Name, Email: cmd.Email, Image: cmd.Image, Role: role, Preferences: Preferences{Marketing: true, Digest: true},
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID:          id,
+		Name:        cmd.Name,
+		Email:       cmd.Email,
+		Image:       cmd.Image,
+		Role:        role,
+		Preferences: Preferences{Marketing: true, Digest: true},
+		Version:     1,
+		CreatedAt:   now,
+		UpdatedAt:   now,
 	}
 	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
 }
@@ -109,7 +121,7 @@ func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
 
 // ChangePassword notes that the account has another password; byMail says that its
 // owner proved the address instead of knowing the old one. An address that waits to
-// be proven is dropped: whoever asked for it may have been the reason.
+// be proven is dropped: it may be an attacker's.
 func (u User) ChangePassword(byMail bool, now time.Time) (User, []events.Payload) {
 	u.PendingEmail, u.UpdatedAt, u.Version = nil, now, u.Version+1
 	return u, []events.Payload{events.UserPasswordChanged{UserID: u.ID, ByMail: byMail}}

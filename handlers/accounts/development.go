@@ -9,6 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -38,7 +39,7 @@ func (a *accounts) testRoutes() []edge.Route {
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.
 func (a *accounts) testVerificationToken(c *edge.Request) error {
-	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(c.Text("email")), false)
+	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, mail.NormalAddress(c.Text("email")), false)
 	if err != nil {
 		return err
 	}

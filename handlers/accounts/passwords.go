@@ -11,6 +11,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -57,7 +59,7 @@ func (a *accounts) requestReset(c *edge.Request) error {
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
 		v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, now)
-		var mail identity.Mail
+		var mail mail.Mail
 		if mail, err = identity.ResetMail(edge.NewID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
 			err = a.mailToAccount(c, v, mail)
 		}
@@ -203,7 +205,7 @@ func (a *accounts) replaceKnown(ctx context.Context, tx pgx.Tx, c *edge.Request,
 	}
 	mail, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
 	if err == nil {
-		err = postgres.InsertMail(ctx, tx, mail)
+		err = mailstore.InsertMail(ctx, tx, mail)
 	}
 	if err != nil {
 		return outcome{}, err

@@ -8,9 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/identity/workersig"
+	"github.com/codex-platform/codex/domain/organization"
+	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -21,7 +22,7 @@ var userIDParam = UserIDParam("userId", "")
 // what its owners and admins do.
 func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 	const members = "/api/organizations/:id/members"
-	lead := append([]*domain.Error{identity.ErrNotOwner, identity.ErrMemberNotFound, identity.ErrLastOwner}, managed...)
+	lead := append([]*domain.Error{organization.ErrNotOwner, organization.ErrMemberNotFound, organization.ErrLastOwner}, managed...)
 	member := []Response{Data[wire.Member](http.StatusOK)}
 	own := []Response{Data[wire.OwnMembership](http.StatusOK)}
 	return []Route{
@@ -36,29 +37,29 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Auth: Session(), Body: identity.InviteMember{}, Command: "organization.invite", Responses: []Response{Data[wire.Member](http.StatusCreated)},
+			Auth: Session(), Body: organization.InviteMember{}, Command: "organization.invite", Responses: []Response{Data[wire.Member](http.StatusCreated)},
 			Errors: append([]*domain.Error{
-				identity.ErrNotOwner, identity.ErrUserNotFound, identity.ErrAlreadyMember, identity.ErrAlreadyInvited,
+				organization.ErrNotOwner, organization.ErrUserNotFound, organization.ErrAlreadyMember, organization.ErrAlreadyInvited,
 			}, managed...),
 			Handle: e.inviteMember,
 		},
 		{
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
 			Notes: "Accepting again changes nothing.", Auth: Session(), Command: "organization.accept", Responses: member,
-			Errors: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
-			Handle: SendForID(identity.AcceptInvitation{}),
+			Errors: []*domain.Error{organization.ErrInvitationNotFound, organization.ErrInvitationExpired},
+			Handle: SendForID(organization.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
 			Auth: Session(), Command: "organization.decline", Responses: []Response{NoContent},
-			Errors: []*domain.Error{identity.ErrInvitationNotFound},
-			Handle: SendForID(identity.DeclineInvitation{}),
+			Errors: []*domain.Error{organization.ErrInvitationNotFound},
+			Handle: SendForID(organization.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
 			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
-			Auth:  Session(), Params: []Param{userIDParam}, Body: identity.ChangeRole{}, Command: "organization.change_role", Responses: member,
-			Errors: append([]*domain.Error{identity.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
+			Auth:  Session(), Params: []Param{userIDParam}, Body: organization.ChangeRole{}, Command: "organization.change_role", Responses: member,
+			Errors: append([]*domain.Error{organization.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
 		},
 		{
 			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
@@ -85,7 +86,7 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 }
 
 func (e *Edge) inviteMember(c *Request) error {
-	var request identity.InviteMember
+	var request organization.InviteMember
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
@@ -93,16 +94,16 @@ func (e *Edge) inviteMember(c *Request) error {
 	if err != nil {
 		return err
 	}
-	return c.Send(c.UUID("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
+	return c.Send(c.UUID("id"), organization.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
 func (e *Edge) changeMemberRole(c *Request) error {
-	var request identity.ChangeRole
+	var request organization.ChangeRole
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	q := c
-	return c.Send(q.UUID("id"), identity.ChangeMember{UserID: q.Text("userId"), Role: request.Role})
+	return c.Send(q.UUID("id"), organization.ChangeMember{UserID: q.Text("userId"), Role: request.Role})
 }
 
 func (e *Edge) removeMember(c *Request) error {
@@ -110,7 +111,7 @@ func (e *Edge) removeMember(c *Request) error {
 		return err
 	}
 	q := c
-	return c.Send(q.UUID("id"), identity.RemoveMember{UserID: q.Text("userId")})
+	return c.Send(q.UUID("id"), organization.RemoveMember{UserID: q.Text("userId")})
 }
 
 func (e *Edge) listMembers(c *Request) error {
@@ -119,7 +120,7 @@ func (e *Edge) listMembers(c *Request) error {
 		return err
 	}
 	q := c
-	page, managed := q.Page(), t.authority.Manages()
+	page, managed := q.Page(), t.Authority.Manages()
 	role, status := q.Text("role"), q.Text("status")
 	if !managed {
 		if status != "" && status != "active" {
@@ -128,16 +129,16 @@ func (e *Edge) listMembers(c *Request) error {
 		}
 		status = "active"
 	}
-	at, err := e.placeByDay(c, listed{"members", t.organization.ID, kind(role, status)}, "asc", page)
+	at, err := e.placeByDay(c, listed{"members", t.Organization.ID, kind(role, status)}, "asc", page)
 	if err != nil {
 		return err
 	}
 	w := where{}
-	w.and("organization_id = $", t.organization.ID)
+	w.and("organization_id = $", t.Organization.ID)
 	w.andIf("role = $", role)
 	w.andIf("status = $", status)
 	w.from("created_at", "asc", at)
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+organizationstore.MemberColumns+`, u.name, u.email, COALESCE(u.avatar_url, u.image)
 FROM organization_memberships m JOIN users u ON u.id = m.user_id
 WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+` ORDER BY created_at, id
 `+fmt.Sprintf("LIMIT $%d OFFSET $%d", len(w.args)+1, len(w.args)+2)+`)) ORDER BY m.created_at, m.id`, append(w.args, at.limit, at.skip)...)
@@ -145,9 +146,9 @@ WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+`
 		return fmt.Errorf("list members: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Member, error) {
-		var u identity.User
-		m, err := postgres.ScanMember(row, &u.Name, &u.Email, &u.Image, &u.AvatarURL)
-		return wire.MemberOf(m, u, managed), err
+		var p organization.Person
+		m, err := organizationstore.ScanMember(row, &p.Name, &p.Email, &p.AvatarURL)
+		return wire.MemberOf(m, p, managed), err
 	})
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
@@ -158,13 +159,13 @@ WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+`
 
 // membership reads a user's place in a live organization, the zero Membership when
 // there is none.
-func (e *Edge) membership(c *Request, organizationID, userID string) (identity.Membership, error) {
-	m, err := postgres.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.MemberColumns+`
+func (e *Edge) membership(c *Request, organizationID, userID string) (organization.Membership, error) {
+	m, err := organizationstore.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+organizationstore.MemberColumns+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
 WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return identity.Membership{}, nil
+		return organization.Membership{}, nil
 	}
 	if err != nil {
 		return m, fmt.Errorf("read the membership: %w", err)
@@ -189,7 +190,7 @@ func (e *Edge) getMembership(c *Request) error {
 		return err
 	}
 	var view wire.ActiveMembership
-	if m.Status == identity.ActiveMember {
+	if m.Status == organization.Active {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	}
 	return c.OK(view)

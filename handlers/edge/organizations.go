@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -18,22 +18,22 @@ import (
 type OrganizationRoutes struct{}
 
 // organizationSlug is an organization's slug in the path.
-var organizationSlug = Param{Name: "slug", Check: identity.MalformedSlug}
+var organizationSlug = Param{Name: "slug", Check: organization.MalformedSlug}
 
 // Routes implements [Resource].
 func (OrganizationRoutes) Routes(e *Edge) []Route {
-	founders := make([]string, len(identity.Founders))
-	for i, role := range identity.Founders {
+	founders := make([]string, len(organization.CreatorRoles))
+	for i, role := range organization.CreatorRoles {
 		founders[i] = string(role)
 	}
-	notFound := []*domain.Error{identity.ErrOrganizationNotFound}
-	managed := append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
+	notFound := []*domain.Error{organization.ErrOrganizationNotFound}
+	managed := append([]*domain.Error{organization.ErrNotManager}, tenantRefusals...)
 	routes := []Route{
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Auth: Session(founders...), Body: identity.CreateOrganization{}, Command: "organization.create",
+			Auth: Session(founders...), Body: organization.CreateOrganization{}, Command: "organization.create",
 			Responses: []Response{Data[wire.Organization](http.StatusCreated)},
-			Errors:    []*domain.Error{identity.ErrSlugTaken, identity.ErrMayNotFound}, Handle: e.createOrganization,
+			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
@@ -63,23 +63,23 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Auth: Session(), Body: identity.UpdateOrganization{}, Command: "organization.update",
+			Notes: "For owners and admins.", Auth: Session(), Body: organization.UpdateOrganization{}, Command: "organization.update",
 			Responses: []Response{Data[wire.Organization](http.StatusOK)},
-			Errors:    append([]*domain.Error{identity.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
+			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
 			Auth: Session(), Limit: LimitStrict, Command: "organization.delete", Responses: []Response{NoContent},
-			Errors: managed, Handle: SendForID(identity.DeleteOrganization{}),
+			Errors: managed, Handle: SendForID(organization.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
 }
 
 func (e *Edge) createOrganization(c *Request) error {
-	var request identity.CreateOrganization
+	var request organization.CreateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (e *Edge) createOrganization(c *Request) error {
 }
 
 func (e *Edge) updateOrganization(c *Request) error {
-	var request identity.UpdateOrganization
+	var request organization.UpdateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (e *Edge) updateOrganization(c *Request) error {
 }
 
 // seesAll says that the actor looks after the whole platform.
-func (a *Actor) seesAll() bool { return a.Role == string(identity.PlatformOwner) }
+func (a *Actor) seesAll() bool { return a.Role == string(organization.PlatformOwner) }
 
 // getOrganization answers everybody who is signed in: what it shows is what the
 // organization's public page shows.
@@ -113,15 +113,15 @@ func (e *Edge) getOrganizationBySlug(c *Request) error {
 
 // organizationBySlug reads the live organization whose slug is in the path, or
 // [pgx.ErrNoRows].
-func (e *Edge) organizationBySlug(c *Request) (identity.Organization, error) {
+func (e *Edge) organizationBySlug(c *Request) (organization.Organization, error) {
 	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, c.Text("slug")))
 }
 
-func answerOrganization(c *Request, o identity.Organization, err error) error {
+func answerOrganization(c *Request, o organization.Organization, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return identity.ErrOrganizationNotFound
+		return organization.ErrOrganizationNotFound
 	case err != nil:
 		return fmt.Errorf("read the organization: %w", err)
 	}
@@ -136,7 +136,7 @@ func (e *Edge) checkOrganizationSlug(c *Request) error {
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
-	return c.OK(wire.Availability{Available: !taken && !identity.ReservedSlug(slug)})
+	return c.OK(wire.Availability{Available: !taken && !organization.ReservedSlug(slug)})
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.

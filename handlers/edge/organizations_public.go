@@ -8,27 +8,27 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // publicOrganizationRoutes are what everyone may know of an organization. They look
 // at no session, so that anything between us and the reader may keep the answers.
 func (e *Edge) publicOrganizationRoutes() []Route {
-	route := func(path, name, summary string, params []Param, answer Response, show func(*Request, identity.Organization) error) Route {
+	route := func(path, name, summary string, params []Param, answer Response, show func(*Request, organization.Organization) error) Route {
 		return Route{
 			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
 			Params: append([]Param{organizationSlug}, params...), Responses: []Response{answer},
-			Errors: []*domain.Error{identity.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
+			Errors: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
 		}
 	}
 	return []Route{
 		route("", "getOrganizationBranding", "Read how an organization looks", nil, Data[wire.Branding](http.StatusOK),
-			func(c *Request, o identity.Organization) error {
+			func(c *Request, o organization.Organization) error {
 				return c.OK(wire.BrandingOf(o.LogoURL))
 			}),
 		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, Data[wire.OrganizationInfo](http.StatusOK),
-			func(c *Request, o identity.Organization) error {
+			func(c *Request, o organization.Organization) error {
 				return c.OK(wire.OrganizationInfoOf(o))
 			}),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
@@ -43,11 +43,11 @@ func (e *Edge) publicOrganizationRoutes() []Route {
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (e *Edge) showOrganization(show func(*Request, identity.Organization) error) func(*Request) error {
+func (e *Edge) showOrganization(show func(*Request, organization.Organization) error) func(*Request) error {
 	return func(c *Request) error {
 		o, err := e.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return identity.ErrOrganizationNotFound
+			return organization.ErrOrganizationNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("read the organization: %w", err)
@@ -63,7 +63,7 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 // publishers are the roles of members who publish.
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
-func (e *Edge) showStats(c *Request, o identity.Organization) error {
+func (e *Edge) showStats(c *Request, o organization.Organization) error {
 	var s wire.OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
@@ -105,7 +105,7 @@ func activeMembers(organizationID string) *where {
 
 // showCreators lists those members who may publish. They are counted one by one: of an
 // organization's members they are few.
-func (e *Edge) showCreators(c *Request, o identity.Organization) error {
+func (e *Edge) showCreators(c *Request, o organization.Organization) error {
 	page := c.Page()
 	w := activeMembers(o.ID)
 	w.and(standing+" <= $", 3)
@@ -140,7 +140,7 @@ WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	return nil
 }
 
-func (e *Edge) showMembers(c *Request, o identity.Organization) error {
+func (e *Edge) showMembers(c *Request, o organization.Organization) error {
 	page, role := c.Page(), c.Text("role")
 	total, err := e.total(c, listed{"members", o.ID, kind(role, "active")})
 	if err != nil {

@@ -18,13 +18,14 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
-	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/media/svg"
+	"github.com/codex-platform/codex/domain/organization"
+	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -100,7 +101,9 @@ const imageNotes = "The picture is stored as WebP, 200, 400 and 800 pixels wide 
 	"what it says about where and how it was taken is removed."
 
 func (i *images) routes() []edge.Route {
-	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
+	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, []*domain.Error{
+		organization.ErrNotManager, organization.ErrNotMember, organization.ErrOrganizationNotFound,
+	}
 	return []edge.Route{
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
@@ -157,8 +160,11 @@ func (i *images) ownContent(c *edge.Request) (imageOwner, error) {
 
 // brandedOrganization returns an organization that the caller manages.
 func (i *images) brandedOrganization(c *edge.Request) (imageOwner, error) {
-	t, err := organizations.PathTenant(c, i.cfg.Pool, true)
-	return imageOwner{id: t.organization.ID}, err
+	actor := c.Actor()
+	t, err := organizationstore.Admit(c, i.cfg.Pool, c.UUID("id"), organization.Authority{
+		UserID: actor.UserID, Platform: organization.PlatformRole(actor.Role),
+	}, true)
+	return imageOwner{id: t.Organization.ID}, err
 }
 
 func (i *images) removeAvatar(c *edge.Request) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -42,8 +42,8 @@ func (m Mailbox) Routes() []edge.Route {
 	}
 }
 
-// mail is a mail as the mailbox shows it.
-type mail struct {
+// message is a mail as the mailbox shows it.
+type message struct {
 	ID        string     `json:"id"`
 	Template  string     `json:"template"`
 	To        string     `json:"to"`
@@ -59,7 +59,7 @@ type mail struct {
 
 // newest returns the newest mails, of one recipient or, with "", of all; and how
 // many there are.
-func (m Mailbox) newest(ctx context.Context, to string) ([]mail, int64, error) {
+func (m Mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var total int64
@@ -73,7 +73,7 @@ FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIM
 	if err != nil {
 		return nil, 0, fmt.Errorf("read mails: %w", err)
 	}
-	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[mail])
+	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[message])
 	if err != nil {
 		return nil, 0, fmt.Errorf("read mails: %w", err)
 	}
@@ -84,8 +84,8 @@ FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIM
 }
 
 func recipient(c *edge.Request) string {
-	to := identity.NormalEmail(c.Query("to"))
-	if !identity.ValidEmail(to) {
+	to := mail.NormalAddress(c.Query("to"))
+	if !mail.ValidAddress(to) {
 		return ""
 	}
 	return to
@@ -94,7 +94,7 @@ func recipient(c *edge.Request) string {
 func (m Mailbox) list(r *edge.Request) error {
 	to := recipient(r)
 	if to == "" && r.Query("to") != "" {
-		return r.WriteBare(wire.Page[mail](nil, 1, mailboxSize, 0)) // no account has this address
+		return r.WriteBare(wire.Page[message](nil, 1, mailboxSize, 0)) // no account has this address
 	}
 	mails, total, err := m.newest(r, to)
 	if err != nil {
@@ -140,6 +140,6 @@ var mailboxFiles embed.FS
 
 var mailboxPage = template.Must(template.New("mailbox.html").Funcs(template.FuncMap{
 	"pieces": pieces,
-	"count":  func(m []mail) int64 { return int64(len(m)) },
+	"count":  func(m []message) int64 { return int64(len(m)) },
 	"utc":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 }).ParseFS(mailboxFiles, "mailbox/mailbox.html"))

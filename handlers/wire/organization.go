@@ -3,7 +3,7 @@ package wire
 import (
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // OrganizationInfo is an organization's public page.
@@ -45,7 +45,7 @@ type BrandFineTune struct {
 }
 
 // OrganizationInfoOf returns an organization's public page.
-func OrganizationInfoOf(o identity.Organization) OrganizationInfo {
+func OrganizationInfoOf(o organization.Organization) OrganizationInfo {
 	b := BrandingOf(o.LogoURL)
 	return OrganizationInfo{
 		ID: o.ID, Slug: o.Slug, Name: o.Name, Description: o.Description, LogoURL: b.LogoURL,
@@ -93,7 +93,7 @@ type Organization struct {
 }
 
 // OrganizationOf returns a tenant's representation for its members.
-func OrganizationOf(o identity.Organization) Organization {
+func OrganizationOf(o organization.Organization) Organization {
 	return Organization{
 		ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
 		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
@@ -102,9 +102,9 @@ func OrganizationOf(o identity.Organization) Organization {
 
 // OwnOrganization is a tenant in the list of those that the caller belongs to.
 type OwnOrganization struct {
-	ID      string              `json:"id"`
-	Name    string              `json:"name"`
-	Slug    string              `json:"slug"`
-	LogoURL *string             `json:"logoUrl"`
-	Role    identity.MemberRole `json:"role"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Slug    string            `json:"slug"`
+	LogoURL *string           `json:"logoUrl"`
+	Role    organization.Role `json:"role"`
 }

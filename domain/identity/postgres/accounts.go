@@ -1,10 +1,9 @@
-// Package postgres keeps users, sessions, verifications, limits, mails and
-// organizations in Postgres.
+// Package postgres keeps users, sessions, verifications and limits in Postgres.
 //
 // What carries credentials is written by functions that take a transaction: the
 // edge composes them with the outbox rows into one commit (accounts.go,
-// sessions.go, limits.go, mails.go). What is asked for by a command is read and
-// written by functions that queue on a batch (users.go, organizations.go).
+// sessions.go, limits.go). What is asked for by a command is read and written by
+// functions that queue on a batch (users.go, erasure.go).
 package postgres
 
 import (
@@ -97,7 +96,7 @@ WHERE u.email = $1 AND u.deleted_at IS NULL AND a.password IS NOT NULL`, email),
 }
 
 // ReplaceHash stores a stronger hash of the same password, unless the password was
-// changed meanwhile.
+// changed concurrently.
 func ReplaceHash(ctx context.Context, tx pgx.Tx, userID, old, replacement string, now time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE accounts SET password = $3, updated_at = $4
 WHERE user_id = $1 AND provider_id = 'credential' AND password = $2`, userID, old, replacement, now)
@@ -156,7 +155,7 @@ func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bo
 }
 
 // SaveUser writes what an account says about its owner. A username or address that
-// another account took meanwhile is refused; the transaction is lost then.
+// another account took concurrently is refused; the transaction is lost then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(ctx, `
 UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7, username = $8, bio = $9,

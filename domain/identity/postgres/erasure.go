@@ -10,7 +10,7 @@ import (
 var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
-// everything that could tell who it was is overwritten or removed. Its sessions,
+// everything that could identify its owner is overwritten or removed. Its sessions,
 // credentials, proofs and mails go with it, sent or not, and the answers to what it
 // asked for under an Idempotency-Key. That the payment provider has to forget the
 // customer, too, is noted in customer_erasures.

@@ -79,7 +79,7 @@ func collectSessions(rows pgx.Rows) ([]identity.Session, error) {
 	return list, nil
 }
 
-// RotateSession gives a session another token; the old one opens nothing any more.
+// RotateSession gives a session another token; the old one is invalid.
 func RotateSession(ctx context.Context, tx pgx.Tx, id string, token identity.Token, now time.Time) error {
 	hash := token.Hash()
 	if _, err := tx.Exec(ctx, `UPDATE sessions SET token_hash = $2, updated_at = $3 WHERE id = $1`, id, hash[:], now); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // InsertVerification writes a proof that waits in a mail.
@@ -61,7 +62,7 @@ func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now 
 	if err != nil {
 		return v, false, fmt.Errorf("take the verification: %w", err)
 	}
-	if tag.RowsAffected() == 0 { // used by another request meanwhile
+	if tag.RowsAffected() == 0 { // used by a concurrent request
 		return identity.Verification{}, false, nil
 	}
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
@@ -78,8 +79,8 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 // InsertForAccount writes a proof and the mail that carries it for the live account that
 // has the proof's address; one that proves an address only where that is not proven yet.
 // Where there is no such account the same two rows are written, without the address, and
-// removed again before the commit: whoever waits for it must not learn which it was.
-func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m identity.Mail) error {
+// removed again before the commit: the time taken must not reveal which accounts exist.
+func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
 	b := &pgx.Batch{}
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
