@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/codex-platform/codex/domain/identity"
@@ -11,61 +9,102 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// decideMember applies a command about one place in an organization. It counts as a
-// change of the organization, whose lock it holds.
-func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organization, payload any, now time.Time) (Outcome, error) {
-	var (
-		next     identity.Membership
-		happened []events.Payload
-		err      error
-		status   = http.StatusOK
-	)
-	facts := identity.MemberFacts{Organization: o, Actor: u.authority(cmd), Owners: u.owners(o.ID)}
-	switch p := payload.(type) {
-	case *identity.Invite:
-		status = http.StatusCreated
-		if _, alive := u.people[p.UserID]; !alive {
-			p.UserID = ""
-		}
-		next, happened, err = u.member(o, p.UserID).Invite(*p, cmd.ID, facts, now)
-	case *identity.AcceptInvitation:
-		next, happened, err = u.member(o, cmd.ActorID).Accept(facts, now)
-	case *identity.DeclineInvitation:
-		status = http.StatusNoContent
-		next, happened, err = u.member(o, cmd.ActorID).Decline(facts, now)
-	case *identity.ChangeMember:
-		next, happened, err = u.member(o, p.UserID).ChangeRole(p.Role, facts, now)
-	case *identity.RemoveMember:
-		status = http.StatusNoContent
-		next, happened, err = u.member(o, p.UserID).Remove(facts, now)
-	default:
-		err = fmt.Errorf("unexpected payload %T", p)
+// A change of a membership counts as a change of its organization, whose lock it holds.
+
+func (b *organizationBatch) wantInvite(cmd events.Command, p *identity.Invite) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) wantChangeMember(cmd events.Command, p *identity.ChangeMember) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *identity.RemoveMember) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) invite(cmd events.Command, p *identity.Invite, now time.Time) (Outcome, error) {
+	invite := *p
+	if _, exists := b.people[invite.UserID]; !exists {
+		invite.UserID = ""
 	}
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, invite.UserID).Invite(invite, cmd.ID, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := u.mail(cmd, o, next, happened, now); err != nil {
-		return Outcome{}, err
-	}
-	outcome := Outcome{Status: status, Facts: u.keep(o, o, happened)}
-	if len(happened) > 0 {
-		u.place(next)
-	}
-	if status != http.StatusNoContent {
-		person := u.people[next.UserID]
-		outcome.Body = wire.Single{Data: wire.MemberOf(next, person, facts.Actor.Manages())}
-	}
-	return outcome, nil
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return Created(b.memberView(facts, next), changes...), err
 }
 
-func (u *organizationUnit) member(o identity.Organization, userID string) identity.Membership {
-	return u.members[postgres.Place{OrganizationID: o.ID, UserID: userID}]
+func (b *organizationBatch) accept(cmd events.Command, _ *identity.AcceptInvitation, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return OK(b.memberView(facts, next), changes...), err
+}
+
+func (b *organizationBatch) decline(cmd events.Command, _ *identity.DeclineInvitation, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return NoContent(changes...), err
+}
+
+func (b *organizationBatch) changeMember(cmd events.Command, p *identity.ChangeMember, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return OK(b.memberView(facts, next), changes...), err
+}
+
+func (b *organizationBatch) removeMember(cmd events.Command, p *identity.RemoveMember, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return NoContent(changes...), err
+}
+
+// memberFacts returns what the decision on a membership rests on.
+func (b *organizationBatch) memberFacts(cmd events.Command) identity.MemberFacts {
+	return identity.MemberFacts{
+		Organization: b.organizations.Rows[cmd.AggregateID],
+		Actor:        b.authority(cmd),
+		Owners:       b.owners(cmd.AggregateID),
+	}
+}
+
+func (b *organizationBatch) memberView(facts identity.MemberFacts, m identity.Membership) wire.Member {
+	return wire.MemberOf(m, b.people[m.UserID], facts.Actor.Manages())
+}
+
+func (b *organizationBatch) member(organizationID, userID string) identity.Membership {
+	return b.members.Rows[postgres.Place{OrganizationID: organizationID, UserID: userID}]
+}
+
+func (b *organizationBatch) putMember(m identity.Membership) {
+	b.members.Put(postgres.Place{OrganizationID: m.OrganizationID, UserID: m.UserID}, m)
 }
 
 // owners counts the active owners of an organization.
-func (u *organizationUnit) owners(organizationID string) int {
+func (b *organizationBatch) owners(organizationID string) int {
 	n := 0
-	for at, m := range u.members {
+	for at, m := range b.members.Rows {
 		if at.OrganizationID == organizationID && m.Role == identity.OwnerMember && m.Status == identity.ActiveMember {
 			n++
 		}
@@ -73,18 +112,36 @@ func (u *organizationUnit) owners(organizationID string) int {
 	return n
 }
 
-// mail tells a user who was invited, has another role or was removed. It is delivered
-// only when the change is committed.
-func (u *organizationUnit) mail(cmd events.Command, o identity.Organization, m identity.Membership, happened []events.Payload, now time.Time) error {
-	person, alive := u.people[m.UserID]
-	if !alive || len(happened) == 0 {
+// keepMember keeps a changed membership and the mail about it, and returns the facts of
+// its organization.
+func (b *organizationBatch) keepMember(
+	cmd events.Command, facts identity.MemberFacts, next identity.Membership, payloads []events.Payload, now time.Time,
+) ([]events.Fact, error) {
+	if len(payloads) == 0 {
+		return nil, nil
+	}
+	o := facts.Organization
+	if err := b.mail(cmd, o, next, payloads[0], now); err != nil {
+		return nil, err
+	}
+	b.putMember(next)
+	return b.keep(o, o, payloads), nil
+}
+
+// mail queues the mail to a user who was invited, has another role or was removed. It is
+// delivered only when the change is committed.
+func (b *organizationBatch) mail(
+	cmd events.Command, o identity.Organization, m identity.Membership, payload events.Payload, now time.Time,
+) error {
+	person, exists := b.people[m.UserID]
+	if !exists {
 		return nil
 	}
 	var mail identity.Mail
 	var err error
-	switch p := happened[0].(type) {
+	switch p := payload.(type) {
 	case events.MemberInvited:
-		mail, err = identity.InvitationMail(cmd.ID, person, o, m, identity.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
+		mail, err = identity.InvitationMail(cmd.ID, person, o, m, identity.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
 	case events.MemberRoleChanged:
 		mail, err = identity.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:
@@ -98,6 +155,6 @@ func (u *organizationUnit) mail(cmd events.Command, o identity.Organization, m i
 	if err != nil {
 		return err
 	}
-	u.mails = append(u.mails, mail)
+	b.mails = append(b.mails, mail)
 	return nil
 }

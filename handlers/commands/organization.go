@@ -19,142 +19,126 @@ type Organization struct {
 	PublicURL string
 }
 
-// Name implements Context.
-func (Organization) Name() string { return "organization" }
-
-// Open implements Context.
-func (o Organization) Open(batch []events.Command) Unit {
-	return &organizationUnit{
-		cmds: batch, payloads: decode(batch, organizationPayload), publicURL: o.PublicURL,
-		organizations: map[string]identity.Organization{}, slugs: map[string]string{}, members: map[postgres.Place]identity.Membership{},
-		people:  map[string]identity.User{},
-		changed: map[string]bool{}, moved: map[postgres.Place]bool{},
-	}
+// Commands returns the context.
+func (o Organization) Commands() Context {
+	return NewContext("organization", o.open,
+		Handle(identity.CommandCreateOrganization, (*organizationBatch).wantCreate, (*organizationBatch).create),
+		Handle(identity.CommandUpdateOrganization, (*organizationBatch).wantUpdate, (*organizationBatch).update),
+		Handle(identity.CommandDeleteOrganization, wantOrganization[identity.DeleteOrganization], (*organizationBatch).remove),
+		Handle(identity.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
+		Handle(identity.CommandAcceptInvitation, wantOrganization[identity.AcceptInvitation], (*organizationBatch).accept),
+		Handle(identity.CommandDeclineInvitation, wantOrganization[identity.DeclineInvitation], (*organizationBatch).decline),
+		Handle(identity.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
+		Handle(identity.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
+	)
 }
 
-// organizationPayload returns the struct of a command, nil for one that is unknown.
-func organizationPayload(command string) any {
-	switch command {
-	case "organization.create":
-		return &identity.CreateOrganization{}
-	case "organization.update":
-		return &identity.UpdateOrganization{}
-	case "organization.delete":
-		return &identity.DeleteOrganization{}
-	case "organization.invite":
-		return &identity.Invite{}
-	case "organization.accept":
-		return &identity.AcceptInvitation{}
-	case "organization.decline":
-		return &identity.DeclineInvitation{}
-	case "organization.change_role":
-		return &identity.ChangeMember{}
-	case "organization.remove_member":
-		return &identity.RemoveMember{}
-	default:
-		return nil
-	}
-}
-
-type organizationUnit struct {
-	cmds      []events.Command
-	payloads  []any
+// organizationBatch is what a batch of the context loads and changes.
+type organizationBatch struct {
 	publicURL string
 
-	organizations map[string]identity.Organization
+	organizations *State[string, identity.Organization]
 	slugs         map[string]string // of live organizations → organization
-	members       map[postgres.Place]identity.Membership
-	people        map[string]identity.User // who asks and who is asked about, by id
+	members       *State[postgres.Place, identity.Membership]
+	people        map[string]identity.User // actors and members, by id
+	mails         []identity.Mail
 
-	order   []string // changed organizations
-	changed map[string]bool
-	places  []postgres.Place // changed memberships
-	moved   map[postgres.Place]bool
-	mails   []identity.Mail
+	wanted struct{ organizations, slugs, users []string }
 }
 
-// Load implements Unit. People are locked before organizations, as for pictures. The lock
-// on the organizations comes before their members: what is read after it holds until the
-// commit.
-func (u *organizationUnit) Load(b *pgx.Batch) {
-	var ids, slugs, users []string
-	for i, cmd := range u.cmds {
-		users = append(users, cmd.ActorID)
-		switch p := u.payloads[i].(type) {
-		case *identity.CreateOrganization:
-			slugs = append(slugs, p.Slug)
-			continue
-		case *identity.UpdateOrganization:
-			slugs = appendSet(slugs, p.Slug.Value)
-		case *identity.Invite:
-			users = append(users, p.UserID)
-		case *identity.ChangeMember:
-			users = append(users, p.UserID)
-		case *identity.RemoveMember:
-			users = append(users, p.UserID)
-		}
-		ids = append(ids, cmd.AggregateID)
-	}
-	postgres.QueuePeople(b, users, u.people)
-	if len(ids) > 0 {
-		postgres.QueueLockOrganizations(b, ids, u.organizations)
-		postgres.QueueMembers(b, ids, users, u.members)
-	}
-	if len(slugs) > 0 {
-		postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
+func (o Organization) open() *organizationBatch {
+	return &organizationBatch{
+		publicURL:     o.PublicURL,
+		organizations: NewState[string, identity.Organization](),
+		slugs:         map[string]string{},
+		members:       NewState[postgres.Place, identity.Membership](),
+		people:        map[string]identity.User{},
 	}
 }
 
-// Decide implements Unit. A slug that another transaction takes meanwhile is
-// refused by the unique index; the batch is then applied again, one by one.
-func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	before := u.organizations[cmd.AggregateID]
-	switch p := u.payloads[i].(type) {
-	case *identity.CreateOrganization:
-		return u.found(cmd, *p, now)
-	case *identity.UpdateOrganization:
-		taken := false
-		if p.Slug.Value != nil {
-			owner, found := u.slugs[*p.Slug.Value]
-			taken = found && owner != before.ID
-		}
-		next, happened, err := before.Update(*p, u.authority(cmd), taken, now)
-		if err != nil {
-			return Outcome{}, err
-		}
-		facts := u.keep(before, next, happened)
-		return Changed(wire.OrganizationOf(next), facts...), nil
-	case *identity.DeleteOrganization:
-		next, happened, err := before.Delete(u.authority(cmd), now)
-		if err != nil {
-			return Outcome{}, err
-		}
-		return Done(u.keep(before, next, happened)...), nil
-	case error:
-		return Outcome{}, p
-	default:
-		return u.decideMember(cmd, before, p, now)
+func wantOrganization[P any](b *organizationBatch, cmd events.Command, _ *P) {
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
+	b.wanted.organizations = append(b.wanted.organizations, cmd.AggregateID)
+}
+
+func (b *organizationBatch) wantCreate(cmd events.Command, p *identity.CreateOrganization) {
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
+	b.wanted.slugs = append(b.wanted.slugs, p.Slug)
+}
+
+func (b *organizationBatch) wantUpdate(cmd events.Command, p *identity.UpdateOrganization) {
+	wantOrganization(b, cmd, p)
+	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
+}
+
+// Load implements [Batch]. People are locked before organizations, as for pictures. The
+// lock on the organizations comes before their members: what is read after it holds until
+// the commit.
+func (b *organizationBatch) Load(load *pgx.Batch) {
+	want := &b.wanted
+	postgres.QueuePeople(load, want.users, b.people)
+	if len(want.organizations) > 0 {
+		postgres.QueueLockOrganizations(load, want.organizations, b.organizations.Rows)
+		postgres.QueueMembers(load, want.organizations, want.users, b.members.Rows)
+	}
+	if len(want.slugs) > 0 {
+		postgres.QueueOrganizationSlugs(load, want.slugs, b.slugs)
 	}
 }
 
-func (u *organizationUnit) found(cmd events.Command, p identity.CreateOrganization, now time.Time) (Outcome, error) {
-	facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: u.people[cmd.ActorID].Role}
-	_, facts.SlugTaken = u.slugs[p.Slug]
-	o, owner, happened, err := identity.Found(cmd.AggregateID, p, facts, now)
+// Save implements [Batch]. A slug that another transaction takes meanwhile is refused by
+// the unique index; the batch is then applied again, one by one.
+func (b *organizationBatch) Save(save *pgx.Batch) error {
+	if err := postgres.QueueSaveOrganizations(save, b.organizations.Changed()); err != nil {
+		return err
+	}
+	if err := postgres.QueueSaveMembers(save, b.members.Changed()); err != nil {
+		return err
+	}
+	postgres.QueueMails(save, b.mails)
+	return nil
+}
+
+func (b *organizationBatch) create(cmd events.Command, p *identity.CreateOrganization, now time.Time) (Outcome, error) {
+	facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
+	_, facts.SlugTaken = b.slugs[p.Slug]
+	o, owner, created, err := identity.Found(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.slugs[o.Slug] = o.ID
-	u.write(o)
-	u.place(owner)
-	return Created(wire.OrganizationOf(o), happened...), nil
+	b.slugs[o.Slug] = o.ID
+	b.organizations.Put(o.ID, o)
+	b.putMember(owner)
+	return Created(wire.OrganizationOf(o), created...), nil
+}
+
+func (b *organizationBatch) update(cmd events.Command, p *identity.UpdateOrganization, now time.Time) (Outcome, error) {
+	before := b.organizations.Rows[cmd.AggregateID]
+	taken := false
+	if p.Slug.Value != nil {
+		owner, found := b.slugs[*p.Slug.Value]
+		taken = found && owner != before.ID
+	}
+	next, payloads, err := before.Update(*p, b.authority(cmd), taken, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
+}
+
+func (b *organizationBatch) remove(cmd events.Command, _ *identity.DeleteOrganization, now time.Time) (Outcome, error) {
+	before := b.organizations.Rows[cmd.AggregateID]
+	next, payloads, err := before.Delete(b.authority(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return NoContent(b.keep(before, next, payloads)...), nil
 }
 
 // authority is what the actor of a command may do in its organization.
-func (u *organizationUnit) authority(cmd events.Command) identity.Authority {
-	a := identity.Authority{UserID: cmd.ActorID, Platform: u.people[cmd.ActorID].Role}
-	m := u.members[postgres.Place{OrganizationID: cmd.AggregateID, UserID: cmd.ActorID}]
+func (b *organizationBatch) authority(cmd events.Command) identity.Authority {
+	a := identity.Authority{UserID: cmd.ActorID, Platform: b.people[cmd.ActorID].Role}
+	m := b.member(cmd.AggregateID, cmd.ActorID)
 	if m.Status == identity.ActiveMember {
 		a.Member = m.Role
 	}
@@ -162,53 +146,16 @@ func (u *organizationUnit) authority(cmd events.Command) identity.Authority {
 }
 
 // keep makes the next state visible to the commands that follow in the batch, and
-// returns the facts of what happened.
-func (u *organizationUnit) keep(before, next identity.Organization, happened []events.Payload) []events.Fact {
-	if len(happened) == 0 {
+// returns the facts that led to it.
+func (b *organizationBatch) keep(before, next identity.Organization, payloads []events.Payload) []events.Fact {
+	if len(payloads) == 0 {
 		return nil
 	}
-	delete(u.slugs, before.Slug)
+	delete(b.slugs, before.Slug)
 	if next.Live() {
-		u.slugs[next.Slug] = next.ID
+		b.slugs[next.Slug] = next.ID
 	}
-	next, facts := next.After(happened)
-	u.write(next)
+	next, facts := next.After(payloads)
+	b.organizations.Put(next.ID, next)
 	return facts
-}
-
-func (u *organizationUnit) write(o identity.Organization) {
-	u.organizations[o.ID] = o
-	if !u.changed[o.ID] {
-		u.changed[o.ID] = true
-		u.order = append(u.order, o.ID)
-	}
-}
-
-func (u *organizationUnit) place(m identity.Membership) {
-	at := postgres.Place{OrganizationID: m.OrganizationID, UserID: m.UserID}
-	u.members[at] = m
-	if !u.moved[at] {
-		u.moved[at] = true
-		u.places = append(u.places, at)
-	}
-}
-
-// Save implements Unit.
-func (u *organizationUnit) Save(b *pgx.Batch) error {
-	organizations := make([]identity.Organization, len(u.order))
-	for i, id := range u.order {
-		organizations[i] = u.organizations[id]
-	}
-	members := make([]identity.Membership, len(u.places))
-	for i, at := range u.places {
-		members[i] = u.members[at]
-	}
-	if err := postgres.QueueSaveOrganizations(b, organizations); err != nil {
-		return err
-	}
-	if err := postgres.QueueSaveMembers(b, members); err != nil {
-		return err
-	}
-	postgres.QueueMails(b, u.mails)
-	return nil
 }

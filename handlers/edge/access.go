@@ -121,7 +121,7 @@ func (e *Edge) saveProgress(c *gin.Context) error {
 		return err
 	}
 	id := paramsOf(c).uuid("id")
-	return e.apply(c, "playback.record", postgres.PlaybackID(mustActor(c).UserID, id), access.Record{ContentID: id, Progress: request})
+	return e.apply(c, access.CommandRecordPlayback, postgres.PlaybackID(mustActor(c).UserID, id), access.Record{ContentID: id, Progress: request})
 }
 
 // getProgress answers with the caller's own progress, whether or not they still

@@ -81,7 +81,7 @@ func (r CheckoutRoutes) create(e *Edge, c *gin.Context) error {
 		return err
 	}
 	request.ContentID = strings.ToLower(request.ContentID)
-	return e.apply(c, "checkout.start", request.ContentID, request)
+	return e.apply(c, purchase.CommandStartCheckout, request.ContentID, request)
 }
 
 // portal opens the provider's portal. The command is addressed to the buyer.
@@ -93,7 +93,7 @@ func (r CheckoutRoutes) portal(e *Edge, c *gin.Context) error {
 	if err := r.leadBack(e, map[string]string{"returnUrl": request.ReturnURL}); err != nil {
 		return err
 	}
-	return e.apply(c, "checkout.portal", mustActor(c).UserID, request)
+	return e.apply(c, purchase.CommandOpenPortal, mustActor(c).UserID, request)
 }
 
 // leadBack refuses addresses that lead anywhere else than back. fields name them.

@@ -59,17 +59,17 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
 			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
 			Refusals: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
-			Handle:   e.change("content.publish", content.Publish{}),
+			Handle:   e.change(content.CommandPublish, content.Publish{}),
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/unpublish", Name: "unpublishContent", Summary: "Turn a live item back into a draft",
 			Who: withSession(creators...), Command: true, Answers: []Answer{single[wire.Content](http.StatusOK)},
-			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.unpublish", content.Unpublish{}),
+			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change(content.CommandUnpublish, content.Unpublish{}),
 		},
 		Route{
 			Method: "DELETE", Path: "/api/content/:id", Name: "deleteContent", Summary: "End an item; its buyers keep their purchases",
 			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change("content.delete", content.Delete{}),
+			Refusals: []*domain.Error{content.ErrNotFound}, Handle: e.change(content.CommandDelete, content.Delete{}),
 		},
 	)
 }
@@ -87,7 +87,7 @@ func (e *Edge) createContent(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "content.create", newID(), request)
+	return e.apply(c, content.CommandCreate, newID(), request)
 }
 
 func (e *Edge) updateContent(c *gin.Context) error {
@@ -95,7 +95,7 @@ func (e *Edge) updateContent(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "content.update", paramsOf(c).uuid("id"), request)
+	return e.apply(c, content.CommandUpdate, paramsOf(c).uuid("id"), request)
 }
 
 // change serves a command that takes no input but the path's id.

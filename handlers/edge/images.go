@@ -111,7 +111,7 @@ func (m *ImageRoutes) Routes(e *Edge) []Route {
 		{
 			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
 			Who: withSession(creators...), Command: true, Answers: []Answer{noContent}, Refusals: thumbnails,
-			Handle: e.change("image.remove", media.RemoveImage{Kind: media.Thumbnail}),
+			Handle: e.change(media.CommandRemoveImage, media.RemoveImage{Kind: media.Thumbnail}),
 		},
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
@@ -165,7 +165,7 @@ func (e *Edge) removeAvatar(c *gin.Context) error {
 	if err := noBody(c); err != nil {
 		return err
 	}
-	return e.apply(c, "image.remove", mustActor(c).UserID, media.RemoveImage{Kind: media.Avatar})
+	return e.apply(c, media.CommandRemoveImage, mustActor(c).UserID, media.RemoveImage{Kind: media.Avatar})
 }
 
 func (e *Edge) removeLogo(c *gin.Context) error {
@@ -176,7 +176,7 @@ func (e *Edge) removeLogo(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.apply(c, "image.remove", owner.id, media.RemoveImage{Kind: media.Logo})
+	return e.apply(c, media.CommandRemoveImage, owner.id, media.RemoveImage{Kind: media.Logo})
 }
 
 // imageSpace is the name space of image ids. An id follows from its command's, so a
@@ -203,7 +203,7 @@ func (m *ImageRoutes) upload(e *Edge, kind media.ImageKind, ownerOf func(*gin.Co
 		}
 		sum := sha256.Sum256(file.content)
 		order := media.AttachImage{Kind: kind, ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(), Digest: hex.EncodeToString(sum[:])}
-		cmd, err := e.command(c, "image.attach", mustActor(c).UserID, owner.id, order)
+		cmd, err := e.command(c, media.CommandAttachImage, mustActor(c).UserID, owner.id, order)
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func (m *MediaRoutes) Routes(e *Edge) []Route {
 		Route{
 			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
 			Who: withSession(creators...), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: e.change("media.delete", media.Delete{}),
+			Refusals: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: e.change(media.CommandDelete, media.Delete{}),
 		},
 		Route{
 			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
@@ -130,7 +130,7 @@ func (m *MediaRoutes) register(e *Edge, c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	cmd, err := e.command(c, "media.register", mustActor(c).UserID, newID(), request)
+	cmd, err := e.command(c, media.CommandRegister, mustActor(c).UserID, newID(), request)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (m *MediaRoutes) finish(e *Edge, c *gin.Context, item media.Item, step stri
 	}
 	// Of an item in another state the rules say: a repetition succeeds, anything later
 	// is a conflict.
-	cmd, err := e.command(c, "media.complete_upload", mustActor(c).UserID, item.ID, found)
+	cmd, err := e.command(c, media.CommandCompleteUpload, mustActor(c).UserID, item.ID, found)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 // reject records what is wrong with the file and answers with it. The command's id
 // is never that of the request's Idempotency-Key, which belongs to the completion.
 func (m *MediaRoutes) reject(e *Edge, c *gin.Context, item media.Item, why media.Reject) error {
-	cmd, err := e.command(c, "media.reject", mustActor(c).UserID, item.ID, why)
+	cmd, err := e.command(c, media.CommandReject, mustActor(c).UserID, item.ID, why)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (e *Edge) updateMedia(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "media.update", paramsOf(c).uuid("id"), request)
+	return e.apply(c, media.CommandUpdate, paramsOf(c).uuid("id"), request)
 }
 
 func (e *Edge) getMedia(c *gin.Context) error {

@@ -25,7 +25,7 @@ func (m *MediaRoutes) partRoutes(e *Edge) []Route {
 			Notes: "All parts have partSize bytes but the last, which has what is left. An upload is open for 7 days.",
 			Who:   withSession(creators...), Command: true, Answers: []Answer{single[wire.MediaUpload](http.StatusCreated)},
 			Refusals: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
-			Handle:   e.change("upload.open", struct{}{}),
+			Handle:   e.change(media.CommandOpenParts, struct{}{}),
 		},
 		{
 			Method: "GET", Path: "/api/media/:id/multipart", Name: "listMediaUploads", Summary: "List the open uploads of an item",
@@ -152,7 +152,7 @@ func (m *MediaRoutes) completeParts(e *Edge, c *gin.Context) error {
 		return err
 	}
 	id := paramsOf(c).uuid("id")
-	cmd, err := e.command(c, "upload.complete", mustActor(c).UserID, id, media.EndParts{UploadID: paramsOf(c).uuid("uploadId"), Parts: request.Parts})
+	cmd, err := e.command(c, media.CommandCompleteParts, mustActor(c).UserID, id, media.EndParts{UploadID: paramsOf(c).uuid("uploadId"), Parts: request.Parts})
 	if err != nil {
 		return err
 	}
@@ -175,5 +175,5 @@ func (e *Edge) abortParts(c *gin.Context) error {
 	if err := noBody(c); err != nil {
 		return err
 	}
-	return e.apply(c, "upload.abort", paramsOf(c).uuid("id"), media.EndParts{UploadID: paramsOf(c).uuid("uploadId")})
+	return e.apply(c, media.CommandAbortParts, paramsOf(c).uuid("id"), media.EndParts{UploadID: paramsOf(c).uuid("uploadId")})
 }

@@ -55,13 +55,13 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
 			Notes: "Accepting again changes nothing.", Who: withSession(), Command: true, Answers: member,
 			Refusals: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
-			Handle:   e.change("organization.accept", identity.AcceptInvitation{}),
+			Handle:   e.change(identity.CommandAcceptInvitation, identity.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
 			Who: withSession(), Command: true, Answers: []Answer{noContent},
 			Refusals: []*domain.Error{identity.ErrInvitationNotFound},
-			Handle:   e.change("organization.decline", identity.DeclineInvitation{}),
+			Handle:   e.change(identity.CommandDeclineInvitation, identity.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
@@ -102,7 +102,7 @@ func (e *Edge) inviteMember(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
+	return e.apply(c, identity.CommandInvite, paramsOf(c).uuid("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
 func (e *Edge) changeMemberRole(c *gin.Context) error {
@@ -111,7 +111,7 @@ func (e *Edge) changeMemberRole(c *gin.Context) error {
 		return err
 	}
 	q := paramsOf(c)
-	return e.apply(c, "organization.change_role", q.uuid("id"), identity.ChangeMember{UserID: q.text("userId"), Role: request.Role})
+	return e.apply(c, identity.CommandChangeMember, q.uuid("id"), identity.ChangeMember{UserID: q.text("userId"), Role: request.Role})
 }
 
 func (e *Edge) removeMember(c *gin.Context) error {
@@ -119,7 +119,7 @@ func (e *Edge) removeMember(c *gin.Context) error {
 		return err
 	}
 	q := paramsOf(c)
-	return e.apply(c, "organization.remove_member", q.uuid("id"), identity.RemoveMember{UserID: q.text("userId")})
+	return e.apply(c, identity.CommandRemoveMember, q.uuid("id"), identity.RemoveMember{UserID: q.text("userId")})
 }
 
 func (e *Edge) listMembers(c *gin.Context) error {

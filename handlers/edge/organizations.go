@@ -73,7 +73,7 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
 			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: managed, Handle: e.change("organization.delete", identity.DeleteOrganization{}),
+			Refusals: managed, Handle: e.change(identity.CommandDeleteOrganization, identity.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
@@ -84,7 +84,7 @@ func (e *Edge) createOrganization(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "organization.create", newID(), request)
+	return e.apply(c, identity.CommandCreateOrganization, newID(), request)
 }
 
 func (e *Edge) updateOrganization(c *gin.Context) error {
@@ -92,7 +92,7 @@ func (e *Edge) updateOrganization(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return e.apply(c, "organization.update", paramsOf(c).uuid("id"), request)
+	return e.apply(c, identity.CommandUpdateOrganization, paramsOf(c).uuid("id"), request)
 }
 
 // seesAll says that the actor looks after the whole platform.

@@ -48,7 +48,7 @@ func (t TranscodingRoutes) Routes(e *Edge) []Route {
 			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
 			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{single[wire.TranscodingAsked](http.StatusOK)},
 			Refusals: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
-			Handle:   e.change("media.retry", media.Retry{}),
+			Handle:   e.change(media.CommandRetry, media.Retry{}),
 		},
 		Route{
 			Method: "GET", Path: "/api/transcoding/status/:id", Name: "getTranscodingStatus", Summary: "Say how far an item is",
@@ -140,13 +140,13 @@ func callbackCommand(e *Edge, c *gin.Context, report media.Callback, mediaID str
 	var payload any
 	switch {
 	case report.Status == media.CallbackProgress:
-		typ, payload = "media.record_progress", media.RecordProgress{JobID: report.JobID, Percent: *report.Progress, Step: report.Step}
+		typ, payload = media.CommandRecordProgress, media.RecordProgress{JobID: report.JobID, Percent: *report.Progress, Step: report.Step}
 	case report.Status == media.CallbackFailed:
-		typ, payload = "media.record_failure", media.RecordFailure{JobID: report.JobID, Error: report.Error}
+		typ, payload = media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: report.Error}
 	case report.Output == nil:
-		typ, payload = "media.record_failure", media.RecordFailure{JobID: report.JobID, Error: media.CodeBadResult + ": The transcoder delivered no output."}
+		typ, payload = media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: media.CodeBadResult + ": The transcoder delivered no output."}
 	default:
-		typ, payload = "media.record_result", media.RecordResult{JobID: report.JobID, Output: *report.Output}
+		typ, payload = media.CommandRecordResult, media.RecordResult{JobID: report.JobID, Output: *report.Output}
 	}
 	encoded, err := json.Marshal(payload, json.Deterministic(true))
 	if err != nil {

@@ -78,7 +78,7 @@ func (e *Edge) dispatchTranscoding(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	cmd, err := e.command(c, "media.transcode", media.ActorSystem, paramsOf(c).uuid("id"), request)
+	cmd, err := e.command(c, media.CommandTranscode, media.ActorSystem, paramsOf(c).uuid("id"), request)
 	if err != nil {
 		return err
 	}

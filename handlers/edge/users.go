@@ -224,7 +224,7 @@ func (u *users) setPreferences(c *gin.Context) error {
 	if err := decode(c, &request); err != nil {
 		return err
 	}
-	return u.apply(c, "user.set_preferences", mustActor(c).UserID, request)
+	return u.apply(c, identity.CommandSetPreferences, mustActor(c).UserID, request)
 }
 
 func (u *users) deleteAccount(c *gin.Context) error {
@@ -233,7 +233,7 @@ func (u *users) deleteAccount(c *gin.Context) error {
 		return err
 	}
 	id := mustActor(c).UserID
-	cmd, err := u.command(c, "user.delete", id, id, request)
+	cmd, err := u.command(c, identity.CommandDeleteAccount, id, id, request)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -136,7 +137,7 @@ func (m Mailbox) style(c *gin.Context) {
 
 func (m Mailbox) fail(c *gin.Context, err error) {
 	m.Log.ErrorContext(c, "mailbox failed", "error", err)
-	c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(c.Writer.Header().Get("X-Request-Id")))
+	c.AbortWithStatusJSON(http.StatusInternalServerError, commands.InternalError(c.Writer.Header().Get("X-Request-Id")))
 }
 
 // address finds http(s) addresses in a text. Punctuation that ends a sentence does
