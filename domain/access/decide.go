@@ -212,15 +212,24 @@ var (
 	// ErrDenied : 403. The context of one that was decided says why: reason, rule and,
 	// when a grant was taken back, revokedReason.
 	ErrDenied = &domain.Error{
-		Class: domain.Forbidden, Code: "ACCESS_DENIED", Reason: "ACCESS_DENIED", Message: "You do not have access to this content",
+		Class:   domain.Forbidden,
+		Code:    "ACCESS_DENIED",
+		Reason:  "ACCESS_DENIED",
+		Message: "You do not have access to this content",
 	}
 	// ErrMediaNotReady : 422, there is nothing to play yet.
 	ErrMediaNotReady = &domain.Error{
-		Class: domain.Rule, Code: "MEDIA_NOT_READY", Reason: "MEDIA_NOT_READY", Message: "The media item is not ready to be played",
+		Class:   domain.Rule,
+		Code:    "MEDIA_NOT_READY",
+		Reason:  "MEDIA_NOT_READY",
+		Message: "The media item is not ready to be played",
 	}
 	// ErrSigning : 500, the object store's address could not be signed.
 	ErrSigning = &domain.Error{
-		Class: domain.Internal, Code: "R2_SIGNING_ERROR", Reason: "R2_SIGNING_ERROR", Message: "The address could not be made; try again",
+		Class:   domain.Internal,
+		Code:    "R2_SIGNING_ERROR",
+		Reason:  "R2_SIGNING_ERROR",
+		Message: "The address could not be made; try again",
 	}
 )
 

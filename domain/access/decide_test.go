@@ -13,11 +13,24 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func pointer[T any](v T) *T { return &v }
 
 func item(rule access.Rule, price *int64) access.Content {
-	return access.Content{ID: "c", CreatorID: "maker", OrganizationID: "org", Access: rule, PriceCents: price, Published: true}
+	return access.Content{
+		ID:             "c",
+		CreatorID:      "maker",
+		OrganizationID: "org",
+		Access:         rule,
+		PriceCents:     price,
+		Published:      true,
+	}
 }
 
 func grant(source access.Source, change func(*access.Grant)) access.Grant {
-	g := access.Grant{ID: "g", UserID: "viewer", ContentID: "c", Source: source, SourceID: "s"}
+	g := access.Grant{
+		ID:        "g",
+		UserID:    "viewer",
+		ContentID: "c",
+		Source:    source,
+		SourceID:  "s",
+	}
 	if change != nil {
 		change(&g)
 	}

@@ -197,14 +197,22 @@ func (g Grant) announce(next Grant, now time.Time) (Grant, []events.Payload) {
 	case is && !was:
 		next.Version++
 		return next, []events.Payload{events.AccessGranted{
-			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID, OrganizationID: g.OrganizationID,
-			SourceType: string(g.Source), SourceID: g.SourceID,
+			GrantID:        g.ID,
+			UserID:         g.UserID,
+			ContentID:      g.ContentID,
+			OrganizationID: g.OrganizationID,
+			SourceType:     string(g.Source),
+			SourceID:       g.SourceID,
 		}}
 	case was && !is:
 		next.Version++
 		return next, []events.Payload{events.AccessRevoked{
-			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID,
-			SourceType: string(g.Source), SourceID: g.SourceID, Reason: next.RevokedReason,
+			GrantID:    g.ID,
+			UserID:     g.UserID,
+			ContentID:  g.ContentID,
+			SourceType: string(g.Source),
+			SourceID:   g.SourceID,
+			Reason:     next.RevokedReason,
 		}}
 	default:
 		return next, nil

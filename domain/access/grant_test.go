@@ -31,7 +31,15 @@ func refund(full bool) events.Payload {
 // unknown is a grant as the store makes it before the first event: not in force,
 // never announced.
 func unknown() access.Grant {
-	return access.Grant{ID: "g", UserID: "u", ContentID: "c", CreatorID: "k", Source: access.Purchased, SourceID: "p", RevokedAt: &now}
+	return access.Grant{
+		ID:        "g",
+		UserID:    "u",
+		ContentID: "c",
+		CreatorID: "k",
+		Source:    access.Purchased,
+		SourceID:  "p",
+		RevokedAt: &now,
+	}
 }
 
 // follow tells a grant several events and returns what was announced.
@@ -120,11 +128,25 @@ func TestTheEventsOfAGrantNameIt(t *testing.T) {
 	g := unknown()
 	g.OrganizationID = "o"
 	g, payloads := g.Follow(completed(), "e", 1, now)
-	if want := (events.AccessGranted{GrantID: "g", UserID: "u", ContentID: "c", OrganizationID: "o", SourceType: "purchased", SourceID: "p"}); payloads[0] != want {
+	if want := (events.AccessGranted{
+		GrantID:        "g",
+		UserID:         "u",
+		ContentID:      "c",
+		OrganizationID: "o",
+		SourceType:     "purchased",
+		SourceID:       "p",
+	}); payloads[0] != want {
 		t.Errorf("granted %+v", payloads[0])
 	}
 	_, payloads = g.Follow(disputed(), "e", 2, now)
-	if want := (events.AccessRevoked{GrantID: "g", UserID: "u", ContentID: "c", SourceType: "purchased", SourceID: "p", Reason: "dispute"}); payloads[0] != want {
+	if want := (events.AccessRevoked{
+		GrantID:    "g",
+		UserID:     "u",
+		ContentID:  "c",
+		SourceType: "purchased",
+		SourceID:   "p",
+		Reason:     "dispute",
+	}); payloads[0] != want {
 		t.Errorf("revoked %+v", payloads[0])
 	}
 	if g.Tenant() != "o" || unknown().Tenant() != "k" {

@@ -83,7 +83,10 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 	}
 	if next.PositionSeconds > p.PositionSeconds {
 		happened = append(happened, events.PlaybackProgressed{
-			UserID: p.UserID, ContentID: p.ContentID, PositionSeconds: next.PositionSeconds, DurationSeconds: next.DurationSeconds,
+			UserID:          p.UserID,
+			ContentID:       p.ContentID,
+			PositionSeconds: next.PositionSeconds,
+			DurationSeconds: next.DurationSeconds,
 		})
 	}
 	if next.Completed && !p.Completed {

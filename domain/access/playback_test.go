@@ -78,7 +78,13 @@ func TestOnlyTheBeginningAndAMoveForwardAreTold(t *testing.T) {
 
 func TestWithoutAccessNothingIsRecorded(t *testing.T) {
 	t.Parallel()
-	before := access.Playback{UserID: "u", ContentID: "c", PositionSeconds: 5, DurationSeconds: 10, Version: 1}
+	before := access.Playback{
+		UserID:          "u",
+		ContentID:       "c",
+		PositionSeconds: 5,
+		DurationSeconds: 10,
+		Version:         1,
+	}
 	after, happened, err := before.Record(report(9, 10, false), access.Verdict{Reason: access.PaymentRequired}, now)
 	if !domain.IsClass(err, domain.Forbidden) || happened != nil || after != before {
 		t.Errorf("%+v, %v, %v", after, happened, err)

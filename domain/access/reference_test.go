@@ -97,8 +97,12 @@ func reference(w circumstances) (status int, reason string) {
 // decided is what the decision says in the same words.
 func decided(w circumstances) (status int, reason string) {
 	c := access.Content{
-		ID: "item", CreatorID: "creator", OrganizationID: "organization", Access: access.Rule(w.accessType),
-		Published: w.status == "published", Deleted: w.deleted,
+		ID:             "item",
+		CreatorID:      "creator",
+		OrganizationID: "organization",
+		Access:         access.Rule(w.accessType),
+		Published:      w.status == "published",
+		Deleted:        w.deleted,
 	}
 	if w.personal {
 		c.OrganizationID = ""
@@ -143,11 +147,13 @@ func disagree(w circumstances) bool {
 
 func anyCircumstances(r *rand.Rand) circumstances {
 	w := circumstances{
-		status: pick(r, "published", "published", "published", "published", "published", "published", "draft", "archived"), deleted: r.IntN(12) == 0,
+		status:     pick(r, "published", "published", "published", "published", "published", "published", "draft", "archived"),
+		deleted:    r.IntN(12) == 0,
 		accessType: pick(r, "free", "paid", "paid", "members", "followers", "subscribers", "team", "private", "odd"),
-		price:      []int{-1, 0, 1, 2999}[r.IntN(4)], personal: r.IntN(3) == 0,
-		asking: pick(r, "somebody", "somebody", "somebody", "somebody", "somebody", "creator", "nobody"),
-		role:   pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
+		price:      []int{-1, 0, 1, 2999}[r.IntN(4)],
+		personal:   r.IntN(3) == 0,
+		asking:     pick(r, "somebody", "somebody", "somebody", "somebody", "somebody", "creator", "nobody"),
+		role:       pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
 	}
 	for range max(0, r.IntN(6)-2) {
 		w.grants = append(w.grants, given{
@@ -233,15 +239,25 @@ func TestTheDecisionAgreesWithTheReferenceInRandomWorlds(t *testing.T) {
 func TestAFailingWorldIsShrunkToItsReason(t *testing.T) {
 	t.Parallel()
 	w := circumstances{
-		status: "draft", deleted: true, accessType: "team", price: 2999, asking: "nobody", role: "guest",
-		grants: []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
+		status:     "draft",
+		deleted:    true,
+		accessType: "team",
+		price:      2999,
+		asking:     "nobody",
+		role:       "guest",
+		grants:     []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
 	}
 	got := shrink(w, func(w circumstances) bool {
 		return w.role == "guest" && slices.ContainsFunc(w.grants, func(g given) bool { return g.source == "preview" && g.revoked })
 	})
 	want := circumstances{
-		status: "published", accessType: "paid", price: -1, personal: true, asking: "somebody", role: "guest",
-		grants: []given{{"preview", true, "never"}},
+		status:     "published",
+		accessType: "paid",
+		price:      -1,
+		personal:   true,
+		asking:     "somebody",
+		role:       "guest",
+		grants:     []given{{"preview", true, "never"}},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("shrunk to %+v", got)

@@ -29,16 +29,28 @@ func null[T any]() domain.Optional[T] { return domain.Optional[T]{Set: true} }
 // video is the order for a video draft in an organization.
 func video() content.Create {
 	return content.Create{
-		Title: "A film", Slug: "a-film", ContentType: content.Video, MediaItemID: ptr(mediaID),
-		OrganizationID: ptr(organization), AccessType: content.Paid, PriceCents: ptr(int64(2999)),
+		Title:          "A film",
+		Slug:           "a-film",
+		ContentType:    content.Video,
+		MediaItemID:    ptr(mediaID),
+		OrganizationID: ptr(organization),
+		AccessType:     content.Paid,
+		PriceCents:     ptr(int64(2999)),
 	}
 }
 
 // able are facts under which video is accepted and can be published.
 func able() content.Facts {
 	return content.Facts{
-		ActorID: creator, ActorRole: "creator", OrganizationRole: "owner",
-		Media: &content.Media{ID: mediaID, CreatorID: creator, Type: "video", Status: "ready"},
+		ActorID:          creator,
+		ActorRole:        "creator",
+		OrganizationRole: "owner",
+		Media: &content.Media{
+			ID:        mediaID,
+			CreatorID: creator,
+			Type:      "video",
+			Status:    "ready",
+		},
 	}
 }
 
@@ -179,14 +191,27 @@ func TestAnUpdateTellsWhatChangedAndOnlyThat(t *testing.T) {
 		{"the same again", content.Update{Title: set("A film")}, nil},
 		{"a title", content.Update{Title: set("Another")}, []events.Payload{events.ContentRevised{ContentID: contentID, Fields: []string{"title"}}}},
 		{"a price", content.Update{PriceCents: set(int64(500))}, []events.Payload{events.ContentPriceChanged{
-			ContentID: contentID, AccessType: "paid", PriceCents: 500, OldAccessType: "paid", OldPriceCents: 2999,
+			ContentID:     contentID,
+			AccessType:    "paid",
+			PriceCents:    500,
+			OldAccessType: "paid",
+			OldPriceCents: 2999,
 		}}},
 		{"given away", content.Update{AccessType: set(content.Free), PriceCents: null[int64]()}, []events.Payload{events.ContentPriceChanged{
-			ContentID: contentID, AccessType: "free", OldAccessType: "paid", OldPriceCents: 2999,
+			ContentID:     contentID,
+			AccessType:    "free",
+			OldAccessType: "paid",
+			OldPriceCents: 2999,
 		}}},
 		{"both", content.Update{Featured: set(true), PriceCents: set(int64(1))}, []events.Payload{
 			events.ContentRevised{ContentID: contentID, Fields: []string{"featured"}},
-			events.ContentPriceChanged{ContentID: contentID, AccessType: "paid", PriceCents: 1, OldAccessType: "paid", OldPriceCents: 2999},
+			events.ContentPriceChanged{
+				ContentID:     contentID,
+				AccessType:    "paid",
+				PriceCents:    1,
+				OldAccessType: "paid",
+				OldPriceCents: 2999,
+			},
 		}},
 	} {
 		item := draft(t)

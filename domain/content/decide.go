@@ -32,13 +32,28 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 		return Content{}, nil, ErrNotCreator
 	}
 	c := Content{
-		ID: id, CreatorID: facts.ActorID,
-		OrganizationID: text(cmd.OrganizationID), MediaItemID: text(cmd.MediaItemID), MinimumTierID: text(cmd.MinimumTierID),
-		Title: cmd.Title, Slug: cmd.Slug, Description: cmd.Description, ThumbnailURL: cmd.ThumbnailURL, Body: cmd.ContentBody,
-		Type: cmd.ContentType, Category: cmd.Category, Tags: cmd.Tags,
-		Access: cmd.access(), Visibility: cmd.Visibility, PriceCents: cmd.PriceCents,
-		ShaderPreset: cmd.ShaderPreset, ShaderConfig: cmd.ShaderConfig, Featured: cmd.Featured,
-		Status: Draft, CreatedAt: now, UpdatedAt: now,
+		ID:             id,
+		CreatorID:      facts.ActorID,
+		OrganizationID: text(cmd.OrganizationID),
+		MediaItemID:    text(cmd.MediaItemID),
+		MinimumTierID:  text(cmd.MinimumTierID),
+		Title:          cmd.Title,
+		Slug:           cmd.Slug,
+		Description:    cmd.Description,
+		ThumbnailURL:   cmd.ThumbnailURL,
+		Body:           cmd.ContentBody,
+		Type:           cmd.ContentType,
+		Category:       cmd.Category,
+		Tags:           cmd.Tags,
+		Access:         cmd.access(),
+		Visibility:     cmd.Visibility,
+		PriceCents:     cmd.PriceCents,
+		ShaderPreset:   cmd.ShaderPreset,
+		ShaderConfig:   cmd.ShaderConfig,
+		Featured:       cmd.Featured,
+		Status:         Draft,
+		CreatedAt:      now,
+		UpdatedAt:      now,
 	}
 	if err := c.mayBelong(facts); err != nil {
 		return Content{}, nil, err
@@ -51,8 +66,13 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	}
 	c.Version = 1
 	return c, []events.Payload{events.ContentCreated{
-		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, MediaItemID: c.MediaItemID,
-		ContentType: string(c.Type), AccessType: string(c.Access), PriceCents: c.Price(),
+		ContentID:      c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: c.OrganizationID,
+		MediaItemID:    c.MediaItemID,
+		ContentType:    string(c.Type),
+		AccessType:     string(c.Access),
+		PriceCents:     c.Price(),
 	}}, nil
 }
 
@@ -141,8 +161,11 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 	}
 	if next.Access != c.Access || next.Price() != c.Price() {
 		happened = append(happened, events.ContentPriceChanged{
-			ContentID: c.ID, AccessType: string(next.Access), PriceCents: next.Price(),
-			OldAccessType: string(c.Access), OldPriceCents: c.Price(),
+			ContentID:     c.ID,
+			AccessType:    string(next.Access),
+			PriceCents:    next.Price(),
+			OldAccessType: string(c.Access),
+			OldPriceCents: c.Price(),
 		})
 	}
 	if len(happened) > 0 {
@@ -169,7 +192,10 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	c.Status, c.PublishedAt, c.UpdatedAt = Published, &now, now
 	c.Version++
 	return c, []events.Payload{events.ContentPublished{
-		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, PublishedAt: now,
+		ContentID:      c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: c.OrganizationID,
+		PublishedAt:    now,
 	}}, nil
 }
 

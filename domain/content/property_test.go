@@ -31,12 +31,16 @@ var (
 
 func anyUpdate(t *rapid.T) content.Update {
 	return content.Update{
-		AccessType: maybe(t, "access", false, allAccess...), Visibility: maybe(t, "visibility", false, allVisibility...),
-		PriceCents: maybe(t, "price", true, int64(0), 1, 2999), OrganizationID: maybe(t, "organization", true, organization),
-		MinimumTierID: maybe(t, "tier", true, mediaID), MediaItemID: maybe(t, "media", true, mediaID),
-		ContentType: maybe(t, "type", false, content.Video, content.Audio, content.Written),
-		ContentBody: maybe(t, "body", true, "words", ""), CategoryIDs: maybe(t, "categories", true, []string{}, []string{contentID}),
-		Title: maybe(t, "title", false, "A film", "Another"),
+		AccessType:     maybe(t, "access", false, allAccess...),
+		Visibility:     maybe(t, "visibility", false, allVisibility...),
+		PriceCents:     maybe(t, "price", true, int64(0), 1, 2999),
+		OrganizationID: maybe(t, "organization", true, organization),
+		MinimumTierID:  maybe(t, "tier", true, mediaID),
+		MediaItemID:    maybe(t, "media", true, mediaID),
+		ContentType:    maybe(t, "type", false, content.Video, content.Audio, content.Written),
+		ContentBody:    maybe(t, "body", true, "words", ""),
+		CategoryIDs:    maybe(t, "categories", true, []string{}, []string{contentID}),
+		Title:          maybe(t, "title", false, "A film", "Another"),
 	}
 }
 
@@ -142,8 +146,11 @@ func TestAnUpdateOfOtherFieldsLeavesTheOffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		update := content.Update{
-			Title: maybe(t, "title", false, "A", "B"), Tags: maybe(t, "tags", true, []string{"a"}), Featured: maybe(t, "featured", true, true, false),
-			Description: maybe(t, "description", true, "words"), Category: maybe(t, "category", true, "Films"),
+			Title:       maybe(t, "title", false, "A", "B"),
+			Tags:        maybe(t, "tags", true, []string{"a"}),
+			Featured:    maybe(t, "featured", true, true, false),
+			Description: maybe(t, "description", true, "words"),
+			Category:    maybe(t, "category", true, "Films"),
 		}
 		after, _, err := before.Update(update, able(), at)
 		if err != nil {

@@ -1,16 +1,10 @@
 package identity
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/codex-platform/codex/domain"
-)
-
-// Limits of the contract, in characters.
-const (
-	maxEmail     = 254 // RFC 5321, a path without its brackets
-	maxLocalPart = 64
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // SignUp asks for an account. It carries a password: it never travels on the bus
@@ -79,87 +73,58 @@ type RevokeSession struct {
 // Validate normalises the request (trims the name, lower-cases the address) and
 // returns the fields that break a rule.
 func (s *SignUp) Validate() []domain.Field {
-	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), NormalEmail(s.Email), present(s.Image)
-	v := limits(s)
-	v.singleLine("name", s.Name)
+	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), mail.NormalAddress(s.Email), domain.NonEmpty(s.Image)
+	v := newCheck(s)
+	v.SingleLine("name", s.Name)
 	v.address(s.Email)
 	v.password("password", s.Password, s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address. The rules for new passwords do not matter
 // here: an old password may be worse. Its length bounds the work.
 func (s *SignIn) Validate() []domain.Field {
-	s.Email = NormalEmail(s.Email)
-	v := limits(s)
+	s.Email = mail.NormalAddress(s.Email)
+	v := newCheck(s)
 	v.address(s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address.
 func (s *SendVerification) Validate() []domain.Field {
-	s.Email = NormalEmail(s.Email)
-	v := limits(s)
+	s.Email = mail.NormalAddress(s.Email)
+	v := newCheck(s)
 	v.address(s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address.
 func (r *RequestReset) Validate() []domain.Field {
-	r.Email = NormalEmail(r.Email)
-	v := limits(r)
+	r.Email = mail.NormalAddress(r.Email)
+	v := newCheck(r)
 	v.address(r.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate checks the new password as far as is possible without its account.
 func (r *ResetPassword) Validate() []domain.Field {
-	v := limits(r)
+	v := newCheck(r)
 	v.password("newPassword", r.NewPassword, "")
-	return v.bad
+	return v.Fields
 }
 
 // Validate checks the new password as far as is possible without its account.
 func (c *ChangePassword) Validate() []domain.Field {
-	v := limits(c)
+	v := newCheck(c)
 	v.password("newPassword", c.NewPassword, "")
-	return v.bad
+	return v.Fields
 }
 
 // Validate wants one name of the session, and one only.
 func (r *RevokeSession) Validate() []domain.Field {
-	v := limits(r)
+	v := newCheck(r)
 	if (r.ID == "") == (r.Token == "") {
-		v.refuse("token", "is required, or id in its place")
+		v.Refuse("token", "is required, or id in its place")
 	}
-	return v.bad
-}
-
-// present trims a text and returns nil when nothing is left.
-func present(s *string) *string {
-	if s == nil {
-		return nil
-	}
-	trimmed := strings.TrimSpace(*s)
-	if trimmed == "" {
-		return nil
-	}
-	return &trimmed
-}
-
-// NormalEmail returns an address as it is stored and compared.
-func NormalEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
-
-var (
-	localPart = regexp.MustCompile(`^[a-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+(\.[a-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+)*$`)
-	hostName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
-
-// ValidEmail reports whether a normal address is one that mail can be sent to: a
-// dot-atom of ASCII and a host name with at least one dot. Quoted local parts and
-// address literals are not accepted, so an address is safe in a header.
-func ValidEmail(address string) bool {
-	local, host, found := strings.Cut(address, "@")
-	return found && len(address) <= maxEmail && len(local) <= maxLocalPart &&
-		localPart.MatchString(local) && hostName.MatchString(host)
+	return v.Fields
 }

@@ -13,7 +13,7 @@ type DeleteAccount struct {
 }
 
 // Validate wants the word that nobody sends by mistake.
-func (d *DeleteAccount) Validate() []domain.Field { return limits(d).bad }
+func (d *DeleteAccount) Validate() []domain.Field { return domain.Check(d) }
 
 // Holdings are what a user has to give away or end before the account can end.
 type Holdings struct {
@@ -33,8 +33,14 @@ func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, err
 		return User{}, nil, ErrHasContent
 	}
 	return User{
-		ID: u.ID, Name: "Deleted User", Email: "deleted-" + u.ID + "@deleted.invalid", Role: Customer,
-		Version: u.Version + 1, CreatedAt: u.CreatedAt, UpdatedAt: now, DeletedAt: &now,
+		ID:        u.ID,
+		Name:      "Deleted User",
+		Email:     "deleted-" + u.ID + "@deleted.invalid",
+		Role:      Customer,
+		Version:   u.Version + 1,
+		CreatedAt: u.CreatedAt,
+		UpdatedAt: now,
+		DeletedAt: &now,
 	}, []events.Payload{events.UserDeleted{UserID: u.ID}}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -19,7 +20,7 @@ type SocialLinks struct {
 // normalise makes empty addresses absent.
 func (l *SocialLinks) normalise() {
 	if l != nil {
-		l.Website, l.Twitter, l.YouTube, l.Instagram = present(l.Website), present(l.Twitter), present(l.YouTube), present(l.Instagram)
+		l.Website, l.Twitter, l.YouTube, l.Instagram = domain.NonEmpty(l.Website), domain.NonEmpty(l.Twitter), domain.NonEmpty(l.YouTube), domain.NonEmpty(l.Instagram)
 	}
 }
 
@@ -32,9 +33,9 @@ type BecomeCreator struct {
 
 // Validate trims the texts; an empty optional text counts as absent.
 func (b *BecomeCreator) Validate() []domain.Field {
-	b.Username, b.Bio = strings.TrimSpace(b.Username), present(b.Bio)
+	b.Username, b.Bio = strings.TrimSpace(b.Username), domain.NonEmpty(b.Bio)
 	b.SocialLinks.normalise()
-	return limits(b).bad
+	return domain.Check(b)
 }
 
 // UpdateProfile changes the fields that are set. Another e-mail address takes effect
@@ -51,21 +52,21 @@ type UpdateProfile struct {
 func (p *UpdateProfile) Validate() []domain.Field {
 	trim(p.DisplayName.Value)
 	trim(p.Username.Value)
-	p.Bio.Value = present(p.Bio.Value)
+	p.Bio.Value = domain.NonEmpty(p.Bio.Value)
 	p.SocialLinks.Value.normalise()
 	if p.Email.Value != nil {
-		*p.Email.Value = NormalEmail(*p.Email.Value)
+		*p.Email.Value = mail.NormalAddress(*p.Email.Value)
 	}
-	v := limits(p)
-	given(v, "displayName", p.DisplayName)
-	given(v, "username", p.Username)
+	v := newCheck(p)
+	domain.NotNull(&v.Validation, "displayName", p.DisplayName)
+	domain.NotNull(&v.Validation, "username", p.Username)
 	if p.DisplayName.Value != nil {
-		v.singleLine("displayName", *p.DisplayName.Value)
+		v.SingleLine("displayName", *p.DisplayName.Value)
 	}
 	if p.Email.Value != nil {
 		v.address(*p.Email.Value)
 	}
-	return v.bad
+	return v.Fields
 }
 
 // Wants reports whether the command asks for another address than an account has.
@@ -80,13 +81,13 @@ type UpdateUser struct {
 // Validate trims the texts. An empty image is none.
 func (p *UpdateUser) Validate() []domain.Field {
 	trim(p.Name.Value)
-	p.Image.Value = present(p.Image.Value)
-	v := limits(p)
-	given(v, "name", p.Name)
+	p.Image.Value = domain.NonEmpty(p.Image.Value)
+	v := newCheck(p)
+	domain.NotNull(&v.Validation, "name", p.Name)
 	if p.Name.Value != nil {
-		v.singleLine("name", *p.Name.Value)
+		v.SingleLine("name", *p.Name.Value)
 	}
-	return v.bad
+	return v.Fields
 }
 
 // SetPreferences chooses which mails to get; what is absent stays as it is.
@@ -99,11 +100,11 @@ type SetPreferences struct {
 
 // Validate refuses to switch off what an account cannot do without.
 func (p *SetPreferences) Validate() []domain.Field {
-	v := limits(p)
+	v := newCheck(p)
 	if p.EmailTransactional != nil && !*p.EmailTransactional {
-		v.refuse("emailTransactional", "cannot be switched off")
+		v.Refuse("emailTransactional", "cannot be switched off")
 	}
-	return v.bad
+	return v.Fields
 }
 
 // CreatorFacts are what the decision to become a creator rests on.

@@ -74,8 +74,14 @@ func Start(id string, user User, address, userAgent string, persistent bool, now
 		userAgent = string(runes[:maxUserAgent])
 	}
 	s := Session{
-		ID: id, UserID: user.ID, Address: address, UserAgent: userAgent, Persistent: persistent,
-		ExpiresAt: now.Add(SessionLifetime), CreatedAt: now, UpdatedAt: now,
+		ID:         id,
+		UserID:     user.ID,
+		Address:    address,
+		UserAgent:  userAgent,
+		Persistent: persistent,
+		ExpiresAt:  now.Add(SessionLifetime),
+		CreatedAt:  now,
+		UpdatedAt:  now,
 	}
 	return s, []events.Fact{s.fact(1, events.SessionStarted{UserID: s.UserID, SessionID: s.ID})}
 }
@@ -86,7 +92,12 @@ func (s Session) Revoked() events.Fact {
 }
 
 func (s Session) fact(version int64, payload events.Payload) events.Fact {
-	return events.Fact{Tenant: s.UserID, AggregateID: s.ID, Version: version, Payload: payload}
+	return events.Fact{
+		Tenant:      s.UserID,
+		AggregateID: s.ID,
+		Version:     version,
+		Payload:     payload,
+	}
 }
 
 // Extended returns when the session ends now that it has been used, and whether
@@ -140,7 +151,12 @@ type Verification struct {
 // NewVerification returns a proof of an address by a token, for a user.
 func NewVerification(id string, purpose Purpose, userID, email string, token Token, now time.Time) Verification {
 	return Verification{
-		ID: id, Purpose: purpose, UserID: userID, Email: email, Hash: token.Hash(),
-		ExpiresAt: now.Add(purpose.Lifetime()), CreatedAt: now,
+		ID:        id,
+		Purpose:   purpose,
+		UserID:    userID,
+		Email:     email,
+		Hash:      token.Hash(),
+		ExpiresAt: now.Add(purpose.Lifetime()),
+		CreatedAt: now,
 	}
 }

@@ -15,10 +15,20 @@ import (
 func TestASessionIsItsOwnAggregate(t *testing.T) {
 	t.Parallel()
 	s, facts := identity.Start("s1", identity.User{ID: "u1", Version: 7}, "192.0.2.1", strings.Repeat("ü", 300), true, noon)
-	if len(facts) != 1 || facts[0] != (events.Fact{Tenant: "u1", AggregateID: "s1", Version: 1, Payload: events.SessionStarted{UserID: "u1", SessionID: "s1"}}) {
+	if len(facts) != 1 || facts[0] != (events.Fact{
+		Tenant:      "u1",
+		AggregateID: "s1",
+		Version:     1,
+		Payload:     events.SessionStarted{UserID: "u1", SessionID: "s1"},
+	}) {
 		t.Fatalf("facts %+v", facts)
 	}
-	if want := (events.Fact{Tenant: "u1", AggregateID: "s1", Version: 2, Payload: events.SessionRevoked{UserID: "u1", SessionID: "s1"}}); s.Revoked() != want {
+	if want := (events.Fact{
+		Tenant:      "u1",
+		AggregateID: "s1",
+		Version:     2,
+		Payload:     events.SessionRevoked{UserID: "u1", SessionID: "s1"},
+	}); s.Revoked() != want {
 		t.Fatalf("revoked %+v", s.Revoked())
 	}
 	if len([]rune(s.UserAgent)) != 255 || !s.ExpiresAt.Equal(noon.Add(24*time.Hour)) {

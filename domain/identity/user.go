@@ -74,7 +74,12 @@ func (u User) Picture() *string {
 func (u User) Facts(happened []events.Payload) []events.Fact {
 	facts := make([]events.Fact, len(happened))
 	for i, p := range happened {
-		facts[i] = events.Fact{Tenant: u.ID, AggregateID: u.ID, Version: u.Version - int64(len(happened)-1-i), Payload: p}
+		facts[i] = events.Fact{
+			Tenant:      u.ID,
+			AggregateID: u.ID,
+			Version:     u.Version - int64(len(happened)-1-i),
+			Payload:     p,
+		}
 	}
 	return facts
 }
@@ -92,8 +97,15 @@ func SignUpRole(wish string, development bool) Role {
 // Register returns the account that a sign-up creates; its address is not verified.
 func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.Payload) {
 	u := User{
-		ID: id, Name: cmd.Name, Email: cmd.Email, Image: cmd.Image, Role: role, Preferences: Preferences{Marketing: true, Digest: true},
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID:          id,
+		Name:        cmd.Name,
+		Email:       cmd.Email,
+		Image:       cmd.Image,
+		Role:        role,
+		Preferences: Preferences{Marketing: true, Digest: true},
+		Version:     1,
+		CreatedAt:   now,
+		UpdatedAt:   now,
 	}
 	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
 }

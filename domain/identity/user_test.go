@@ -141,25 +141,6 @@ func TestSignUpNamesEveryBadField(t *testing.T) {
 	}
 }
 
-func TestAddressesThatMailCanBeSentTo(t *testing.T) {
-	t.Parallel()
-	for _, address := range []string{"a@b.co", "ada.lovelace+films@mail.example.org", "o'neill@example.org", "x_1-2@xn--bcher-kva.example"} {
-		if !identity.ValidEmail(address) {
-			t.Errorf("%q is refused", address)
-		}
-	}
-	for _, address := range []string{
-		"", "ada", "@example.org", "ada@", "ada@localhost", "ada@@example.org", "a b@example.org", ".ada@example.org", "ada.@example.org",
-		"a..b@example.org", "ada@-example.org", "ada@example-.org", "ada@example..org", "ada@example.org.", "ada@[127.0.0.1]",
-		`"ada"@example.org`, "ada@example.org\n", "ada\r\nbcc:x@example.org", "ADA@example.org", "ada,bob@example.org", "<ada@example.org>",
-		strings.Repeat("a", 65) + "@example.org", "a@" + strings.Repeat("b.", 126) + "org", "ädа@example.org",
-	} {
-		if identity.ValidEmail(address) {
-			t.Errorf("%q is accepted", address)
-		}
-	}
-}
-
 func TestBecomeCreatorChecksEveryField(t *testing.T) {
 	t.Parallel()
 	link := func(s string) *string { return &s }

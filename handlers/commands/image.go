@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -79,11 +80,11 @@ func (b *imageBatch) wantRemove(cmd events.Command, p *media.RemoveImage) { b.wa
 
 func (b *imageBatch) wantOwner(cmd events.Command, kind media.ImageKind) {
 	b.wanted.owners[kind] = append(b.wanted.owners[kind], cmd.AggregateID)
-	organization := ""
+	organizationID := ""
 	if kind == media.Logo {
-		organization = cmd.AggregateID
+		organizationID = cmd.AggregateID
 	}
-	b.actors.Want(cmd.ActorID, organization)
+	b.actors.Want(cmd.ActorID, organizationID)
 }
 
 // Load implements [Batch].
@@ -196,14 +197,14 @@ var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organizatio
 
 // mayBrand lets the organization's management, and the platform's owner. To everyone
 // else it makes no difference whether the organization exists.
-func (b *imageBatch) mayBrand(actor, organization string, exists bool) error {
+func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
 	role := b.actors.Role(actor)
 	switch {
-	case role == string(identity.PlatformOwner) && !exists:
-		return identity.ErrOrganizationNotFound
-	case role == string(identity.PlatformOwner):
+	case role == string(organization.PlatformOwner) && !exists:
+		return organization.ErrOrganizationNotFound
+	case role == string(organization.PlatformOwner):
 		return nil
-	case role == "" || !slices.Contains(brandingRoles, b.actors.OrganizationRole(organization, actor)):
+	case role == "" || !slices.Contains(brandingRoles, b.actors.OrganizationRole(organizationID, actor)):
 		return errNotManagement
 	default:
 		return nil

@@ -3,30 +3,30 @@ package commands
 import (
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // A change of a membership counts as a change of its organization, whose lock it holds.
 
-func (b *organizationBatch) wantInvite(cmd events.Command, p *identity.Invite) {
+func (b *organizationBatch) wantInvite(cmd events.Command, p *organization.Invite) {
 	wantOrganization(b, cmd, p)
 	b.wanted.users = append(b.wanted.users, p.UserID)
 }
 
-func (b *organizationBatch) wantChangeMember(cmd events.Command, p *identity.ChangeMember) {
+func (b *organizationBatch) wantChangeMember(cmd events.Command, p *organization.ChangeMember) {
 	wantOrganization(b, cmd, p)
 	b.wanted.users = append(b.wanted.users, p.UserID)
 }
 
-func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *identity.RemoveMember) {
+func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *organization.RemoveMember) {
 	wantOrganization(b, cmd, p)
 	b.wanted.users = append(b.wanted.users, p.UserID)
 }
 
-func (b *organizationBatch) invite(cmd events.Command, p *identity.Invite, now time.Time) (Outcome, error) {
+func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, now time.Time) (Outcome, error) {
 	invite := *p
 	if _, exists := b.people[invite.UserID]; !exists {
 		invite.UserID = ""
@@ -40,7 +40,7 @@ func (b *organizationBatch) invite(cmd events.Command, p *identity.Invite, now t
 	return Created(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) accept(cmd events.Command, _ *identity.AcceptInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *organizationBatch) accept(cmd events.Command, _ *identity.AcceptInvitat
 	return OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) decline(cmd events.Command, _ *identity.DeclineInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
 	if err != nil {
@@ -60,7 +60,7 @@ func (b *organizationBatch) decline(cmd events.Command, _ *identity.DeclineInvit
 	return NoContent(changes...), err
 }
 
-func (b *organizationBatch) changeMember(cmd events.Command, p *identity.ChangeMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *organizationBatch) changeMember(cmd events.Command, p *identity.ChangeM
 	return OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) removeMember(cmd events.Command, p *identity.RemoveMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
 	if err != nil {
@@ -81,31 +81,31 @@ func (b *organizationBatch) removeMember(cmd events.Command, p *identity.RemoveM
 }
 
 // memberFacts returns what the decision on a membership rests on.
-func (b *organizationBatch) memberFacts(cmd events.Command) identity.MemberFacts {
-	return identity.MemberFacts{
+func (b *organizationBatch) memberFacts(cmd events.Command) organization.MemberFacts {
+	return organization.MemberFacts{
 		Organization: b.organizations.Rows[cmd.AggregateID],
 		Actor:        b.authority(cmd),
 		Owners:       b.owners(cmd.AggregateID),
 	}
 }
 
-func (b *organizationBatch) memberView(facts identity.MemberFacts, m identity.Membership) wire.Member {
+func (b *organizationBatch) memberView(facts organization.MemberFacts, m organization.Membership) wire.Member {
 	return wire.MemberOf(m, b.people[m.UserID], facts.Actor.Manages())
 }
 
-func (b *organizationBatch) member(organizationID, userID string) identity.Membership {
-	return b.members.Rows[postgres.Place{OrganizationID: organizationID, UserID: userID}]
+func (b *organizationBatch) member(organizationID, userID string) organization.Membership {
+	return b.members.Rows[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}]
 }
 
-func (b *organizationBatch) putMember(m identity.Membership) {
-	b.members.Put(postgres.Place{OrganizationID: m.OrganizationID, UserID: m.UserID}, m)
+func (b *organizationBatch) putMember(m organization.Membership) {
+	b.members.Put(organization.MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}, m)
 }
 
 // owners counts the active owners of an organization.
 func (b *organizationBatch) owners(organizationID string) int {
 	n := 0
 	for at, m := range b.members.Rows {
-		if at.OrganizationID == organizationID && m.Role == identity.OwnerMember && m.Status == identity.ActiveMember {
+		if at.OrganizationID == organizationID && m.Role == organization.Owner && m.Status == organization.Active {
 			n++
 		}
 	}
@@ -115,46 +115,46 @@ func (b *organizationBatch) owners(organizationID string) int {
 // keepMember keeps a changed membership and the mail about it, and returns the facts of
 // its organization.
 func (b *organizationBatch) keepMember(
-	cmd events.Command, facts identity.MemberFacts, next identity.Membership, payloads []events.Payload, now time.Time,
+	cmd events.Command, facts organization.MemberFacts, next organization.Membership, payloads []events.Payload, now time.Time,
 ) ([]events.Fact, error) {
 	if len(payloads) == 0 {
 		return nil, nil
 	}
 	o := facts.Organization
-	if err := b.mail(cmd, o, next, payloads[0], now); err != nil {
+	if err := b.queueMail(cmd, o, next, payloads[0], now); err != nil {
 		return nil, err
 	}
 	b.putMember(next)
 	return b.keep(o, o, payloads), nil
 }
 
-// mail queues the mail to a user who was invited, has another role or was removed. It is
+// queueMail queues the mail to a user who was invited, has another role or was removed. It is
 // delivered only when the change is committed.
-func (b *organizationBatch) mail(
-	cmd events.Command, o identity.Organization, m identity.Membership, payload events.Payload, now time.Time,
+func (b *organizationBatch) queueMail(
+	cmd events.Command, o organization.Organization, m organization.Membership, payload events.Payload, now time.Time,
 ) error {
 	person, exists := b.people[m.UserID]
 	if !exists {
 		return nil
 	}
-	var mail identity.Mail
+	var letter mail.Mail
 	var err error
 	switch p := payload.(type) {
 	case events.MemberInvited:
-		mail, err = identity.InvitationMail(cmd.ID, person, o, m, identity.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
+		letter, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
 	case events.MemberRoleChanged:
-		mail, err = identity.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
+		letter, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:
-		if p.Reason != identity.ReasonRemoved {
+		if p.Reason != organization.ReasonRemoved {
 			return nil
 		}
-		mail, err = identity.RemovedMail(cmd.ID, person, o, cmd.ID, now)
+		letter, err = organization.RemovedMail(cmd.ID, person, o, cmd.ID, now)
 	default:
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	b.mails = append(b.mails, mail)
+	b.mails = append(b.mails, letter)
 	return nil
 }

@@ -5,8 +5,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -22,14 +24,14 @@ type Organization struct {
 // Commands returns the context.
 func (o Organization) Commands() Context {
 	return NewContext("organization", o.open,
-		Handle(identity.CommandCreateOrganization, (*organizationBatch).wantCreate, (*organizationBatch).create),
-		Handle(identity.CommandUpdateOrganization, (*organizationBatch).wantUpdate, (*organizationBatch).update),
-		Handle(identity.CommandDeleteOrganization, wantOrganization[identity.DeleteOrganization], (*organizationBatch).remove),
-		Handle(identity.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
-		Handle(identity.CommandAcceptInvitation, wantOrganization[identity.AcceptInvitation], (*organizationBatch).accept),
-		Handle(identity.CommandDeclineInvitation, wantOrganization[identity.DeclineInvitation], (*organizationBatch).decline),
-		Handle(identity.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
-		Handle(identity.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
+		Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
+		Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
+		Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
+		Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
+		Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
+		Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
+		Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
+		Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
 	)
 }
 
@@ -37,11 +39,11 @@ func (o Organization) Commands() Context {
 type organizationBatch struct {
 	publicURL string
 
-	organizations *State[string, identity.Organization]
+	organizations *State[string, organization.Organization]
 	slugs         map[string]string // of live organizations → organization
-	members       *State[postgres.Place, identity.Membership]
-	people        map[string]identity.User // actors and members, by id
-	mails         []identity.Mail
+	members       *State[organization.MembershipKey, organization.Membership]
+	people        map[string]organization.Person // actors and members, by id
+	mails         []mail.Mail
 
 	wanted struct{ organizations, slugs, users []string }
 }
@@ -49,10 +51,10 @@ type organizationBatch struct {
 func (o Organization) open() *organizationBatch {
 	return &organizationBatch{
 		publicURL:     o.PublicURL,
-		organizations: NewState[string, identity.Organization](),
+		organizations: NewState[string, organization.Organization](),
 		slugs:         map[string]string{},
-		members:       NewState[postgres.Place, identity.Membership](),
-		people:        map[string]identity.User{},
+		members:       NewState[organization.MembershipKey, organization.Membership](),
+		people:        map[string]organization.Person{},
 	}
 }
 
@@ -61,12 +63,12 @@ func wantOrganization[P any](b *organizationBatch, cmd events.Command, _ *P) {
 	b.wanted.organizations = append(b.wanted.organizations, cmd.AggregateID)
 }
 
-func (b *organizationBatch) wantCreate(cmd events.Command, p *identity.CreateOrganization) {
+func (b *organizationBatch) wantCreate(cmd events.Command, p *organization.CreateOrganization) {
 	b.wanted.users = append(b.wanted.users, cmd.ActorID)
 	b.wanted.slugs = append(b.wanted.slugs, p.Slug)
 }
 
-func (b *organizationBatch) wantUpdate(cmd events.Command, p *identity.UpdateOrganization) {
+func (b *organizationBatch) wantUpdate(cmd events.Command, p *organization.UpdateOrganization) {
 	wantOrganization(b, cmd, p)
 	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
 }
@@ -95,14 +97,14 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveMembers(save, b.members.Changed()); err != nil {
 		return err
 	}
-	postgres.QueueMails(save, b.mails)
+	mailstore.QueueMails(save, b.mails)
 	return nil
 }
 
-func (b *organizationBatch) create(cmd events.Command, p *identity.CreateOrganization, now time.Time) (Outcome, error) {
-	facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
+func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (Outcome, error) {
+	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = b.slugs[p.Slug]
-	o, owner, created, err := identity.Found(cmd.AggregateID, *p, facts, now)
+	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -112,7 +114,7 @@ func (b *organizationBatch) create(cmd events.Command, p *identity.CreateOrganiz
 	return Created(wire.OrganizationOf(o), created...), nil
 }
 
-func (b *organizationBatch) update(cmd events.Command, p *identity.UpdateOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
 	if p.Slug.Value != nil {
@@ -126,7 +128,7 @@ func (b *organizationBatch) update(cmd events.Command, p *identity.UpdateOrganiz
 	return OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *organizationBatch) remove(cmd events.Command, _ *identity.DeleteOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.authority(cmd), now)
 	if err != nil {
@@ -136,10 +138,10 @@ func (b *organizationBatch) remove(cmd events.Command, _ *identity.DeleteOrganiz
 }
 
 // authority is what the actor of a command may do in its organization.
-func (b *organizationBatch) authority(cmd events.Command) identity.Authority {
-	a := identity.Authority{UserID: cmd.ActorID, Platform: b.people[cmd.ActorID].Role}
+func (b *organizationBatch) authority(cmd events.Command) organization.Authority {
+	a := organization.Authority{UserID: cmd.ActorID, Platform: b.people[cmd.ActorID].Role}
 	m := b.member(cmd.AggregateID, cmd.ActorID)
-	if m.Status == identity.ActiveMember {
+	if m.Status == organization.Active {
 		a.Member = m.Role
 	}
 	return a
@@ -147,7 +149,7 @@ func (b *organizationBatch) authority(cmd events.Command) identity.Authority {
 
 // keep makes the next state visible to the commands that follow in the batch, and
 // returns the facts that led to it.
-func (b *organizationBatch) keep(before, next identity.Organization, payloads []events.Payload) []events.Fact {
+func (b *organizationBatch) keep(before, next organization.Organization, payloads []events.Payload) []events.Fact {
 	if len(payloads) == 0 {
 		return nil
 	}

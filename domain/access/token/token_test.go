@@ -26,7 +26,13 @@ func keys(t testing.TB, secrets ...string) *token.Keys {
 }
 
 func claims() token.Claims {
-	return token.Claims{UserID: "u", ContentID: "c", CreatorID: "k", MediaID: "m", Expires: now.Add(10 * time.Minute).Unix()}
+	return token.Claims{
+		UserID:    "u",
+		ContentID: "c",
+		CreatorID: "k",
+		MediaID:   "m",
+		Expires:   now.Add(10 * time.Minute).Unix(),
+	}
 }
 
 func sign(t testing.TB, k *token.Keys, c token.Claims) string {

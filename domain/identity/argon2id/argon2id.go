@@ -55,7 +55,9 @@ type Hasher struct {
 }
 
 var errBusy = &domain.Error{
-	Class: domain.Limited, Reason: "BUSY", Message: "Too many people are signing in; try again in a moment",
+	Class:   domain.Limited,
+	Reason:  "BUSY",
+	Message: "Too many people are signing in; try again in a moment",
 	Context: map[string]any{"retryAfter": int64(1)},
 }
 
@@ -78,8 +80,11 @@ func New(cfg Config) (*Hasher, error) {
 	}
 	h := &Hasher{
 		params: phc.Params{
-			Memory: cfg.Memory, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
-			SaltLength: saltLength, KeyLength: keyLength,
+			Memory:      cfg.Memory,
+			Iterations:  cfg.Iterations,
+			Parallelism: cfg.Parallelism,
+			SaltLength:  saltLength,
+			KeyLength:   keyLength,
 		},
 		admitted:  make(chan struct{}, cfg.Cores+cfg.Queue),
 		computing: make(chan struct{}, cfg.Cores),

@@ -141,7 +141,12 @@ func TestAHashThatCannotBeReadIsAnError(t *testing.T) {
 // with more than it can take: some are served, the others are told to come back.
 func TestWhoComesWhenTheQueueIsFullIsRefused(t *testing.T) {
 	t.Parallel()
-	h := newHasher(t, argon2id.Config{Memory: 4 << 10, Iterations: 2, Cores: 1, Queue: 2})
+	h := newHasher(t, argon2id.Config{
+		Memory:     4 << 10,
+		Iterations: 2,
+		Cores:      1,
+		Queue:      2,
+	})
 	const crowd = 24
 	errs := make(chan error, crowd)
 	start := make(chan struct{})
@@ -177,7 +182,12 @@ func TestWhoComesWhenTheQueueIsFullIsRefused(t *testing.T) {
 
 func TestWhoGivesUpWaitingLeavesTheirPlace(t *testing.T) {
 	t.Parallel()
-	h := newHasher(t, argon2id.Config{Memory: 8 << 10, Iterations: 2, Cores: 1, Queue: 1})
+	h := newHasher(t, argon2id.Config{
+		Memory:     8 << 10,
+		Iterations: 2,
+		Cores:      1,
+		Queue:      1,
+	})
 	busy := make(chan error, 1)
 	go func() {
 		_, err := h.Hash(context.Background(), "slow")

@@ -1,10 +1,9 @@
-// Package postgres keeps users, sessions, verifications, limits, mails and
-// organizations in Postgres.
+// Package postgres keeps users, sessions, verifications and limits in Postgres.
 //
 // What carries credentials is written by functions that take a transaction: the
 // edge composes them with the outbox rows into one commit (accounts.go,
-// sessions.go, limits.go, mails.go). What is asked for by a command is read and
-// written by functions that queue on a batch (users.go, organizations.go).
+// sessions.go, limits.go). What is asked for by a command is read and written by
+// functions that queue on a batch (users.go, erasure.go).
 package postgres
 
 import (

@@ -22,17 +22,6 @@ func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
 		})
 }
 
-func queueOwners(b *pgx.Batch, sql string, names []string, found map[string]string) {
-	b.Queue(sql, names).Query(func(rows pgx.Rows) error {
-		var name, id string
-		_, err := pgx.ForEachRow(rows, []any{&name, &id}, func() error {
-			found[name] = id
-			return nil
-		})
-		return err
-	})
-}
-
 // QueueSessions queues the read of users' sessions: user id → sessions.
 func QueueSessions(b *pgx.Batch, userIDs []string, found map[string][]identity.Session) {
 	b.Queue(`SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
@@ -60,7 +49,13 @@ func QueueSavePreferences(b *pgx.Batch, users []identity.User) error {
 	}
 	rows := make([]preferenceRow, len(users))
 	for i, u := range users {
-		rows[i] = preferenceRow{ID: u.ID, Marketing: u.Preferences.Marketing, Digest: u.Preferences.Digest, Version: u.Version, UpdatedAt: u.UpdatedAt}
+		rows[i] = preferenceRow{
+			ID:        u.ID,
+			Marketing: u.Preferences.Marketing,
+			Digest:    u.Preferences.Digest,
+			Version:   u.Version,
+			UpdatedAt: u.UpdatedAt,
+		}
 	}
 	body, err := json.Marshal(rows)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // InsertVerification writes a proof that waits in a mail.
@@ -79,7 +80,7 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 // has the proof's address; one that proves an address only where that is not proven yet.
 // Where there is no such account the same two rows are written, without the address, and
 // removed again before the commit: whoever waits for it must not learn which it was.
-func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m identity.Mail) error {
+func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
 	b := &pgx.Batch{}
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)

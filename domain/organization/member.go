@@ -1,0 +1,270 @@
+package organization
+
+import (
+	"time"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// Role is what a member may do in an organization.
+type Role string
+
+// The organization roles. Owners and admins manage it; they and creators publish
+// in it; subscribers and members see what is meant for members.
+const (
+	Owner      Role = "owner"
+	Admin      Role = "admin"
+	Creator    Role = "creator"
+	Subscriber Role = "subscriber"
+	Member     Role = "member"
+)
+
+// rank orders the roles by what they may do.
+var rank = map[Role]int{Owner: 3, Admin: 2, Creator: 1}
+
+// leads says that a role can only be given, changed or taken by an owner.
+func (r Role) leads() bool { return r == Owner || r == Admin }
+
+// Status says whether a membership is one. Only an active one gives rights.
+type Status string
+
+// The statuses. An invited one waits for the consent of who is invited; an inactive
+// one is over, and its role with it.
+const (
+	Active   Status = "active"
+	Inactive Status = "inactive"
+	Invited  Status = "invited"
+)
+
+// Why a user has no place any more, as member.removed says it.
+const (
+	ReasonRemoved   = "removed"
+	ReasonLeft      = "left"
+	ReasonWithdrawn = "withdrawn"
+)
+
+// InvitationLifetime is how long an invitation can be accepted.
+const InvitationLifetime = 7 * 24 * time.Hour
+
+// Refusals about members.
+var (
+	ErrNotMember  = domain.Refuse(domain.Forbidden, "NOT_A_MEMBER", "You are not a member of this organization")
+	ErrNotManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER", "Only owners and admins of the organization may do this")
+	ErrNotOwner   = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED", "Only an owner may make or change an owner or an admin")
+	ErrOwnRole    = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Nobody may raise their own role")
+	ErrLastOwner  = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
+	// ErrUserNotFound refuses to invite somebody who has no account.
+	ErrUserNotFound       = domain.Missing("USER_NOT_FOUND", "User")
+	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")
+	ErrAlreadyMember      = domain.Refuse(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
+	ErrAlreadyInvited     = domain.Refuse(domain.Conflict, "ALREADY_INVITED", "This user is invited already")
+	ErrInvitationNotFound = domain.Missing("INVITATION_NOT_FOUND", "Invitation")
+	ErrInvitationExpired  = domain.Refuse(domain.Rule, "INVITATION_EXPIRED", "This invitation is too old; ask for another")
+)
+
+// MembershipKey identifies the membership of a user in an organization.
+type MembershipKey struct {
+	OrganizationID string
+	UserID         string
+}
+
+// Membership says what a user is in an organization; the zero value stands for none.
+type Membership struct {
+	ID             string
+	OrganizationID string
+	UserID         string
+	Role           Role
+	Status         Status
+	// InvitedBy, InvitedAt and ExpiresAt belong to the latest invitation; nil for who
+	// was never invited. An invitation without an end is over.
+	InvitedBy *string
+	InvitedAt *time.Time
+	ExpiresAt *time.Time
+	// JoinedAt is when the present membership began; nil when there was none yet.
+	JoinedAt  *time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Key returns what identifies the membership.
+func (m Membership) Key() MembershipKey {
+	return MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}
+}
+
+// Authority is what somebody may do in one organization.
+type Authority struct {
+	UserID   string
+	Platform PlatformRole
+	// Member is the role of an active membership, "" without one.
+	Member Role
+}
+
+func (a Authority) owns() bool { return a.Platform == PlatformOwner || a.Member == Owner }
+
+// Manages says that the organization's own matters may be seen and changed.
+func (a Authority) Manages() bool { return a.owns() || a.Member == Admin }
+
+// Admit refuses who does not belong to the organization or, with manage, does not
+// manage it. The zero Organization is one that does not exist: to who is no member
+// that, a deleted one and a foreign one look the same.
+func (a Authority) Admit(o Organization, manage bool) error {
+	switch {
+	case a.Platform != PlatformOwner && a.Member == "":
+		return ErrNotMember
+	case !o.Live():
+		return ErrOrganizationNotFound
+	case manage && !a.Manages():
+		return ErrNotManager
+	}
+	return nil
+}
+
+// MemberFacts are what a decision about a membership rests on.
+type MemberFacts struct {
+	Organization Organization
+	Actor        Authority
+	// Owners is how many active owners the organization has.
+	Owners int
+}
+
+// Invite offers a place. It gives no right until it is accepted, and what the user
+// was before counts for nothing. invitee is "" when no account has the address; id
+// becomes the id of a first membership.
+func (m Membership) Invite(cmd Invite, id string, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+	if err := f.Actor.Admit(f.Organization, true); err != nil {
+		return m, nil, err
+	}
+	switch {
+	case cmd.Role.leads() && !f.Actor.owns():
+		return m, nil, ErrNotOwner
+	case cmd.UserID == "":
+		return m, nil, ErrUserNotFound
+	case m.Status == Active:
+		return m, nil, ErrAlreadyMember
+	case m.Status == Invited && !m.expired(now):
+		return m, nil, ErrAlreadyInvited
+	}
+	if m.ID == "" {
+		m = Membership{
+			ID:             id,
+			OrganizationID: f.Organization.ID,
+			UserID:         cmd.UserID,
+			CreatedAt:      now,
+		}
+	}
+	end := now.Add(InvitationLifetime)
+	m.Role, m.Status, m.InvitedBy, m.InvitedAt, m.ExpiresAt = cmd.Role, Invited, &f.Actor.UserID, &now, &end
+	m.JoinedAt, m.UpdatedAt = nil, now
+	return m, []events.Payload{events.MemberInvited{
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		Role:           string(m.Role),
+		ExpiresAt:      end,
+	}}, nil
+}
+
+func (m Membership) expired(now time.Time) bool {
+	return m.ExpiresAt == nil || !now.Before(*m.ExpiresAt)
+}
+
+// Accept makes the invited user, who must be the actor, a member. Accepting again
+// changes nothing.
+func (m Membership) Accept(f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+	switch {
+	case !f.Organization.Live() || m.UserID != f.Actor.UserID:
+		return m, nil, ErrInvitationNotFound
+	case m.Status == Active:
+		return m, nil, nil
+	case m.Status != Invited:
+		return m, nil, ErrInvitationNotFound
+	case m.expired(now):
+		return m, nil, ErrInvitationExpired
+	}
+	m.Status, m.JoinedAt, m.UpdatedAt = Active, &now, now
+	return m, []events.Payload{events.MemberJoined{OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role)}}, nil
+}
+
+// Decline ends an invitation of the actor's.
+func (m Membership) Decline(f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+	if !f.Organization.Live() || m.UserID != f.Actor.UserID || m.Status != Invited {
+		return m, nil, ErrInvitationNotFound
+	}
+	m.Status, m.UpdatedAt = Inactive, now
+	return m, []events.Payload{events.MemberDeclined{OrganizationID: m.OrganizationID, UserID: m.UserID, Role: string(m.Role)}}, nil
+}
+
+// ChangeRole gives an active member another role. Nobody raises their own; only an
+// owner makes, changes or unmakes an owner or an admin, but everybody may step down.
+func (m Membership) ChangeRole(role Role, f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+	if err := f.Actor.Admit(f.Organization, true); err != nil {
+		return m, nil, err
+	}
+	own, lower := m.UserID == f.Actor.UserID, rank[role] < rank[m.Role]
+	switch {
+	case m.Status != Active:
+		return m, nil, ErrMemberNotFound
+	case role == m.Role:
+		return m, nil, nil
+	case own && !lower:
+		return m, nil, ErrOwnRole
+	case (role.leads() || m.Role.leads()) && !f.Actor.owns() && !own:
+		return m, nil, ErrNotOwner
+	case m.Role == Owner && f.Owners <= 1:
+		return m, nil, ErrLastOwner
+	}
+	changed := events.MemberRoleChanged{
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		OldRole:        string(m.Role),
+		Role:           string(role),
+	}
+	m.Role, m.UpdatedAt = role, now
+	return m, []events.Payload{changed}, nil
+}
+
+// Remove ends a membership or withdraws an invitation. Members may always remove
+// themselves; only an owner removes an owner or an admin.
+func (m Membership) Remove(f MemberFacts, now time.Time) (Membership, []events.Payload, error) {
+	own := m.UserID != "" && m.UserID == f.Actor.UserID
+	if err := f.Actor.Admit(f.Organization, !own); err != nil {
+		return m, nil, err
+	}
+	switch {
+	case m.Status != Active && m.Status != Invited:
+		return m, nil, ErrMemberNotFound
+	case m.Role.leads() && !f.Actor.owns() && !own:
+		return m, nil, ErrNotOwner
+	case m.Status == Active && m.Role == Owner && f.Owners <= 1:
+		return m, nil, ErrLastOwner
+	}
+	m, happened := m.end(own, now)
+	return m, happened, nil
+}
+
+// Leave ends the place of a user whose account is gone. Nobody is asked any more; the
+// account's end was refused while it owned the organization.
+func (m Membership) Leave(now time.Time) (Membership, []events.Payload) {
+	if m.Status != Active && m.Status != Invited {
+		return m, nil
+	}
+	return m.end(true, now)
+}
+
+// end ends a membership or an invitation; own says that the member wanted it.
+func (m Membership) end(own bool, now time.Time) (Membership, []events.Payload) {
+	reason := ReasonRemoved
+	switch {
+	case m.Status == Invited:
+		reason = ReasonWithdrawn
+	case own:
+		reason = ReasonLeft
+	}
+	m.Status, m.UpdatedAt = Inactive, now
+	return m, []events.Payload{events.MemberRemoved{
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		Role:           string(m.Role),
+		Reason:         reason,
+	}}
+}
