@@ -28,7 +28,7 @@ import (
 	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/transcoder"
+	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/web"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -218,16 +218,16 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	runner := commands.NewRunner(commands.Config{
 		Pool: p.batchPool, Conn: p.conn, Partitions: p.cfg.Partitions, Limits: p.limits, Log: p.log,
 	}, []commands.Context{
-		commands.User{},
-		commands.Organization{PublicURL: p.cfg.PublicURL},
-		commands.Content{PayoutsRequired: p.cfg.RequirePayouts},
-		commands.Media{Development: p.cfg.development()},
-		commands.Image{},
-		commands.Purchase{Rates: rates},
-		commands.Playback{},
+		commands.User{}.Commands(),
+		commands.Organization{PublicURL: p.cfg.PublicURL}.Commands(),
+		commands.Content{PayoutsRequired: p.cfg.RequirePayouts}.Commands(),
+		commands.Media{Development: p.cfg.development()}.Commands(),
+		commands.Image{}.Commands(),
+		commands.Purchase{Rates: rates}.Commands(),
+		commands.Playback{}.Commands(),
 	}, []commands.External{
-		&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log},
-		&commands.Uploads{Store: mediaBucket},
+		(&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log}).Commands(),
+		(&commands.Uploads{Store: mediaBucket}).Commands(),
 	})
 	folder := &lists.Folder{Pool: p.pool, Log: p.log}
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
@@ -236,13 +236,13 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	orphans := p.orphans(store)
 	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
 	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
-	obligations := &commands.Obligations{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
+	refunds := &commands.RefundQueue{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	reconciler := &commands.Reconciler{
-		Pool: p.pool, Events: payments, Sessions: payments, Intake: p.intake(dispatcher), Now: time.Now, Log: p.log,
+		Pool: p.pool, Events: payments, Sessions: payments, Ingester: p.intake(dispatcher), Now: time.Now, Log: p.log,
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, refunds.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 

@@ -22,6 +22,9 @@ type Progress struct {
 // fine: durations are estimates.
 func (p Progress) Validate() []domain.Field { return domain.Check(p) }
 
+// CommandRecordPlayback is the name of the command whose payload is [Record].
+const CommandRecordPlayback = "playback.record"
+
 // Record is the command playback.record. Its aggregate is the playback of the
 // actor and the content.
 type Record struct {

@@ -6,6 +6,15 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
+// The names of the commands. Their payloads are the structs of the same names.
+const (
+	CommandCreate    = "content.create"
+	CommandUpdate    = "content.update"
+	CommandPublish   = "content.publish"
+	CommandUnpublish = "content.unpublish"
+	CommandDelete    = "content.delete"
+)
+
 // Create asks for a new draft.
 type Create struct {
 	Title          string         `json:"title" jsonschema:"required,minLength=1,maxLength=500,example=Falling water"`

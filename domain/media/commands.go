@@ -7,6 +7,21 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
+// The names of the commands. Their payloads are the structs of the same names.
+const (
+	CommandRegister       = "media.register"
+	CommandCompleteUpload = "media.complete_upload"
+	CommandReject         = "media.reject"
+	CommandUpdate         = "media.update"
+	CommandRetry          = "media.retry"
+	CommandDelete         = "media.delete"
+	CommandTranscode      = "media.transcode"
+	CommandRecordProgress = "media.record_progress"
+	CommandRecordResult   = "media.record_result"
+	CommandRecordFailure  = "media.record_failure"
+	CommandFailStuck      = "media.fail_stuck"
+)
+
 // Limits of what is checked by hand; those of fields stand in the fields' tags.
 const maxErrorText = 2000
 

@@ -8,6 +8,13 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
+// The names of the commands about pictures. Their payloads are the structs of the same
+// names.
+const (
+	CommandAttachImage = "image.attach"
+	CommandRemoveImage = "image.remove"
+)
+
 // ImageKind says whose picture an image is.
 type ImageKind string
 

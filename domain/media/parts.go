@@ -8,6 +8,14 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
+// The names of the commands about uploads in parts. The first has no payload, the others
+// have EndParts.
+const (
+	CommandOpenParts     = "upload.open"
+	CommandCompleteParts = "upload.complete"
+	CommandAbortParts    = "upload.abort"
+)
+
 // Uploads in parts. A large file goes to the store in parts, each with an address of its own, so that a broken connection
 // costs one part and who comes back goes on with what is missing: the store knows which parts it has.
 const (

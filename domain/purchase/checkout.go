@@ -8,6 +8,12 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
+// The names of the commands of buyers. Their payloads are the structs of the same names.
+const (
+	CommandStartCheckout = "checkout.start"
+	CommandOpenPortal    = "checkout.portal"
+)
+
 // StartCheckout is the command checkout.start.
 type StartCheckout struct {
 	ContentID  string `json:"contentId" jsonschema:"required,format=uuid,example=0197a3c4-5d6e-7f80-9a1b-2c3d4e5f6071"`

@@ -4,6 +4,9 @@ import (
 	"time"
 )
 
+// CommandRecordEvent is the name of the command whose payload is [RecordEvent].
+const CommandRecordEvent = "purchase.record_event"
+
 // RecordEvent is the command purchase.record_event: one thing that the payment
 // provider said. At most one of Session, Refund and Dispute is set.
 type RecordEvent struct {

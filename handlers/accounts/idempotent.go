@@ -13,8 +13,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -112,8 +112,7 @@ func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)
 	run, err := prepare()
 	if err == nil {
 		err = a.perform(c, claimed(run, cmd, fingerprint), func(ctx context.Context, tx pgx.Tx, done outcome, body []byte) error {
-			_, err := tx.Exec(ctx, `UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, cmd.ID, done.userID, string(body))
-			return err
+			return commands.Ledger{DB: tx}.Finish(ctx, cmd.ID, done.userID, body)
 		})
 	}
 	refusal, refused := domain.AsError(err)
@@ -172,14 +171,11 @@ func (a *accounts) perform(c *edge.Request, run change, keep func(context.Contex
 // moment the second waits for the first and then finds it.
 func claimed(run change, cmd events.Command, fingerprint string) change {
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-		tag, err := tx.Exec(ctx, `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, created_at, finished_at)
-VALUES ($1, $2, $3, $4, 'applied', $5, $6, $6) ON CONFLICT (id) DO NOTHING`,
-			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, http.StatusOK, cmd.IssuedAt)
+		claimed, err := commands.Ledger{DB: tx}.Claim(ctx, cmd, fingerprint)
 		if err != nil {
-			return outcome{}, fmt.Errorf("claim the key: %w", err)
+			return outcome{}, err
 		}
-		if tag.RowsAffected() == 0 {
+		if !claimed {
 			return outcome{}, errClaimed
 		}
 		return run(ctx, tx)
@@ -188,33 +184,21 @@ VALUES ($1, $2, $3, $4, 'applied', $5, $6, $6) ON CONFLICT (id) DO NOTHING`,
 
 // replay answers a request that was done before. It reports whether it did.
 func (a *accounts) replay(c *edge.Request, k keyed, cmd events.Command) (bool, error) {
-	var (
-		typ, status, fingerprint string
-		reply                    events.Reply
-	)
-	err := a.cfg.Pool.QueryRow(c, `SELECT type, status, payload_hash, COALESCE(response_status, 0), response_body FROM commands WHERE id = $1`, cmd.ID).
-		Scan(&typ, &status, &fingerprint, &reply.Status, &reply.Body)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look up the key: %w", err)
-	}
-	same := typ == k.typ && status != "accepted"
-	switch {
-	case !same:
-	case k.passwords == nil:
-		same = fingerprint == cmd.PayloadHash()
-	default:
-		if same, _, err = k.passwords.Check(c.Request.Context(), cmd.PayloadHash(), fingerprint); err != nil {
-			return false, err
-		}
-	}
-	if !same {
-		return false, edge.ErrKeyReused
+	reply, found, err := commands.Ledger{DB: a.cfg.Pool}.Replay(c, cmd, k.same)
+	if err != nil || !found {
+		return false, err
 	}
 	c.WriteReply(reply)
 	return true, nil
+}
+
+// same compares the hash of a request with the one in its record.
+func (k keyed) same(ctx context.Context, payloadHash, stored string) (bool, error) {
+	if k.passwords == nil {
+		return commands.SamePayload(ctx, payloadHash, stored)
+	}
+	same, _, err := k.passwords.Check(ctx, payloadHash, stored)
+	return same, err
 }
 
 // keepRefusal records a refusal that says something about the request and not about
@@ -225,15 +209,7 @@ func (a *accounts) keepRefusal(c *edge.Request, cmd events.Command, fingerprint 
 	default:
 		return
 	}
-	status, answer := wire.Refusal(refusal)
-	body, err := json.Marshal(answer)
-	if err == nil {
-		_, err = a.cfg.Pool.Exec(c, `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-VALUES ($1, $2, $3, $4, 'rejected', $5, $6::json, $7, $7) ON CONFLICT (id) DO NOTHING`,
-			cmd.ID, cmd.ActorID, cmd.Type, fingerprint, status, string(body), cmd.IssuedAt)
-	}
-	if err != nil {
+	if err := (commands.Ledger{DB: a.cfg.Pool}).Reject(c, cmd, fingerprint, refusal); err != nil {
 		c.Log().WarnContext(c, "refusal not recorded", "request", c.ID(), "error", err)
 	}
 }

@@ -47,12 +47,12 @@ func (a *accounts) profileRoutes() []edge.Route {
 		{
 			Method: "PUT", Path: "/api/user/notification-preferences", Name: "setNotificationPreferences", Summary: "Choose which mails to get",
 			Notes: "What is absent stays as it is. Transactional mails cannot be switched off.",
-			Auth:  edge.Session(), Body: identity.SetPreferences{}, Command: "user.set_preferences", Responses: preferences, Handle: a.setPreferences,
+			Auth:  edge.Session(), Body: identity.SetPreferences{}, Command: identity.CommandSetPreferences, Responses: preferences, Handle: a.setPreferences,
 		},
 		{
 			Method: "DELETE", Path: "/api/user/account", Name: "deleteAccount", Summary: "Delete the caller's account and everything personal with it",
 			Notes: "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
-			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: identity.DeleteAccount{}, Command: "user.delete", Responses: []edge.Response{edge.NoContent},
+			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: identity.DeleteAccount{}, Command: identity.CommandDeleteAccount, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: a.deleteAccount,
 		},
 	}
@@ -221,7 +221,7 @@ func (a *accounts) deleteAccount(c *edge.Request) error {
 		return err
 	}
 	id := c.Actor().UserID
-	cmd, err := c.NewCommand("user.delete", id, id, request)
+	cmd, err := c.NewCommand(identity.CommandDeleteAccount, id, id, request)
 	if err != nil {
 		return err
 	}

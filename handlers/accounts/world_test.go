@@ -119,7 +119,7 @@ func newWorld(t *testing.T, o options) *world {
 		w.StartReactions(reactions.Erasure(w.Now))
 		w.StartSandbox(sandbox.Config{})
 		w.Start((&reactions.CustomerErasure{Pool: w.Pool, Stripe: w.Stripe, Every: 20 * time.Millisecond, Now: w.Now, Log: w.Logger}).Run)
-		w.StartCommands([]commands.Context{commands.Organization{PublicURL: w.URL}, commands.User{}})
+		w.StartCommands([]commands.Context{commands.Organization{PublicURL: w.URL}.Commands(), commands.User{}.Commands()})
 	}
 	tokens := worldtest.Must(token.NewKeys([]byte("a secret of stream tokens")))(t)
 	committed := func() { w.woken.Add(1) }

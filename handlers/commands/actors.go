@@ -4,49 +4,69 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// actors are the rights of those who ask, as they are inside the transaction.
-type actors struct {
-	roles        map[string]string     // user → platform role
-	payouts      map[string]bool       // user → payout account can receive money
-	memberships  map[membership]string // active membership → role
-	users        []string
-	organization []string
+// Actors are the rights of those who sent the commands of a batch, as they are inside its
+// transaction.
+type Actors struct {
+	roles       map[string]string
+	payouts     map[string]bool
+	memberships map[membership]string
+
+	users         []string
+	organizations []string
 }
 
 type membership struct{ organization, user string }
 
-func newActors() *actors {
-	return &actors{roles: map[string]string{}, payouts: map[string]bool{}, memberships: map[membership]string{}}
+// NewActors returns the rights of no one; Want says whose to load.
+func NewActors() *Actors {
+	return &Actors{roles: map[string]string{}, payouts: map[string]bool{}, memberships: map[membership]string{}}
 }
 
-// want asks for a user's rights, and for their role in an organization ("" for none).
-func (a *actors) want(user, organization string) {
+// Want asks for a user's rights, and for their role in an organization ("" for none).
+func (a *Actors) Want(user, organization string) {
 	a.users = append(a.users, user)
 	if organization != "" {
-		a.organization = append(a.organization, organization)
+		a.organizations = append(a.organizations, organization)
 	}
 }
 
-// load queues the reads.
-func (a *actors) load(b *pgx.Batch) {
-	b.Queue(`SELECT u.id, u.role, COALESCE(s.charges_enabled AND s.payouts_enabled, false)
-		FROM users u LEFT JOIN stripe_connect_accounts s ON s.user_id = u.id
-		WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL`, a.users).Query(func(rows pgx.Rows) error {
+// Role returns a user's platform role, "" for a user that does not exist or is deleted.
+func (a *Actors) Role(user string) string { return a.roles[user] }
+
+// PayoutsReady reports whether a user's payout account can receive money.
+func (a *Actors) PayoutsReady(user string) bool { return a.payouts[user] }
+
+// OrganizationRole returns the role of a user's active membership, "" without one.
+func (a *Actors) OrganizationRole(organization, user string) string {
+	return a.memberships[membership{organization, user}]
+}
+
+// Load queues the reads, if there are any.
+func (a *Actors) Load(b *pgx.Batch) {
+	if len(a.users) == 0 {
+		return
+	}
+	b.Queue(`
+SELECT u.id, u.role, COALESCE(s.charges_enabled AND s.payouts_enabled, false)
+FROM users u LEFT JOIN stripe_connect_accounts s ON s.user_id = u.id
+WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL`, a.users).Query(func(rows pgx.Rows) error {
 		var id, role string
 		var payouts bool
 		_, err := pgx.ForEachRow(rows, []any{&id, &role, &payouts}, func() error {
-			a.roles[id], a.payouts[id] = role, payouts
+			a.roles[id] = role
+			a.payouts[id] = payouts
 			return nil
 		})
 		return err
 	})
-	if len(a.organization) == 0 {
+	if len(a.organizations) == 0 {
 		return
 	}
-	b.Queue(`SELECT m.organization_id, m.user_id, m.role
-		FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-		WHERE m.organization_id = ANY($1::uuid[]) AND m.user_id = ANY($2::text[])
-		  AND m.status = 'active' AND o.deleted_at IS NULL`, a.organization, a.users).Query(func(rows pgx.Rows) error {
+	b.Queue(`
+SELECT m.organization_id, m.user_id, m.role
+FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
+WHERE m.organization_id = ANY($1::uuid[]) AND m.user_id = ANY($2::text[])
+  AND m.status = 'active' AND o.deleted_at IS NULL`, a.organizations, a.users).Query(func(rows pgx.Rows) error {
 		var m membership
 		var role string
 		_, err := pgx.ForEachRow(rows, []any{&m.organization, &m.user, &role}, func() error {

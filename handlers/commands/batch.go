@@ -2,18 +2,15 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/handlers/wire"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -27,11 +24,11 @@ type result struct {
 	emitted bool
 }
 
-// record is a row of the commands table.
-type record struct {
-	status string
-	hash   string
-	reply  events.Reply
+// decided is what a batch led to, before it is written.
+type decided struct {
+	results  []result
+	outcomes outcomes
+	events   []events.Event
 }
 
 // apply applies a batch in one transaction. The work is finished even when ctx is
@@ -47,62 +44,46 @@ func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command, lo
 		return nil, fmt.Errorf("acquire: %w", err)
 	}
 	defer conn.Release()
+	defer func() {
+		if err != nil {
+			rollback(ctx, conn.Conn())
+		}
+	}()
 
-	unit := c.Open(cmds)
-	known := map[string]record{}
+	unit := c.open(cmds)
+	known := map[string]Record{}
 	if err := load(ctx, conn.Conn(), unit, cmds, lookUp, known); err != nil {
-		rollback(ctx, conn.Conn())
 		return nil, fmt.Errorf("load: %w", err)
 	}
-	results, ledger, journal, err := r.decide(unit, cmds, known)
+
+	d, err := r.decide(unit, cmds, known)
 	if err != nil {
-		rollback(ctx, conn.Conn())
 		return nil, err
 	}
+
 	save := &pgx.Batch{}
-	if err := unit.Save(save); err != nil {
-		rollback(ctx, conn.Conn())
+	if err := unit.save(save); err != nil {
 		return nil, err
 	}
-	outbox.Queue(save, journal)
-	ledger.queue(save)
+	outbox.Queue(save, d.events)
+	d.outcomes.queue(save)
 	save.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, save).Close(); err != nil {
-		rollback(ctx, conn.Conn())
 		return nil, fmt.Errorf("save: %w", err)
 	}
-	return results, nil
+	return d.results, nil
 }
 
 // load reads everything the batch needs in one round trip, which also begins the
 // transaction.
-func load(ctx context.Context, conn *pgx.Conn, unit Unit, cmds []events.Command, lookUp bool, known map[string]record) error {
+func load(ctx context.Context, conn *pgx.Conn, unit unit, cmds []events.Command, lookUp bool, known map[string]Record) error {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	if lookUp {
-		queueLookUp(b, cmds, known)
+		queueFind(b, cmds, known)
 	}
-	unit.Load(b)
+	unit.load(b)
 	return conn.SendBatch(ctx, b).Close()
-}
-
-// queueLookUp queues the read of the rows that these commands have already.
-func queueLookUp(b *pgx.Batch, cmds []events.Command, known map[string]record) {
-	ids := make([]string, len(cmds))
-	for i, cmd := range cmds {
-		ids[i] = cmd.ID
-	}
-	b.Queue(`SELECT id, status, payload_hash, COALESCE(response_status, 0), response_body
-		FROM commands WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`, ids).Query(func(rows pgx.Rows) error {
-		var rec record
-		var body []byte
-		_, err := pgx.ForEachRow(rows, []any{&rec.reply.CommandID, &rec.status, &rec.hash, &rec.reply.Status, &body}, func() error {
-			rec.reply.Body, rec.reply.PayloadHash = append(json.RawMessage(nil), body...), rec.hash
-			known[rec.reply.CommandID] = rec
-			return nil
-		})
-		return err
-	})
 }
 
 func rollback(ctx context.Context, conn *pgx.Conn) {
@@ -113,72 +94,77 @@ func rollback(ctx context.Context, conn *pgx.Conn) {
 	}
 }
 
-// decide runs the context over the batch, in order.
-func (r *Runner) decide(unit Unit, cmds []events.Command, known map[string]record) ([]result, *ledger, []events.Event, error) {
+// decide runs the context over the batch, in order. A command that has an outcome gets
+// that one.
+func (r *Runner) decide(unit unit, cmds []events.Command, known map[string]Record) (decided, error) {
 	now := r.now()
-	rows := &ledger{}
-	var journal []events.Event
-	results := make([]result, 0, len(cmds))
+	d := decided{results: make([]result, 0, len(cmds))}
 	for i, cmd := range cmds {
-		hash := cmd.PayloadHash()
-		rec, seen := known[cmd.ID]
-		if seen && (rec.status != "accepted" || rec.hash != hash) {
-			rec.reply.CommandID = cmd.ID
-			results = append(results, result{cmd: cmd, reply: rec.reply})
+		rec, accepted := known[cmd.ID]
+		if accepted && rec.holds(cmd) {
+			d.results = append(d.results, result{cmd: cmd, reply: rec.Reply()})
 			continue
 		}
+
 		reply, facts, err := decideOne(unit, i, cmd, now)
 		if err != nil {
-			return nil, nil, nil, err
+			return decided{}, err
 		}
-		reply.PayloadHash = hash
-		for _, fact := range facts {
-			event, err := newEvent(fact, events.CauseOf(cmd, now))
-			if err != nil {
-				return nil, nil, nil, err
-			}
-			journal = append(journal, event)
+		journal, err := newEvents(facts, events.CauseOf(cmd, now))
+		if err != nil {
+			return decided{}, err
 		}
-		rows.add(cmd, reply, seen, now)
-		known[cmd.ID] = record{status: statusOf(reply.Status), hash: hash, reply: reply}
-		results = append(results, result{cmd: cmd, reply: reply, emitted: len(facts) > 0})
+
+		d.events = append(d.events, journal...)
+		d.outcomes.add(cmd, reply, accepted, now)
+		d.results = append(d.results, result{cmd: cmd, reply: reply, emitted: len(journal) > 0})
+		known[cmd.ID] = Record{
+			ID:             cmd.ID,
+			Status:         statusOf(reply.Status),
+			Hash:           reply.PayloadHash,
+			ResponseStatus: reply.Status,
+			ResponseBody:   reply.Body,
+		}
 	}
-	return results, rows, journal, nil
+	return d, nil
 }
 
 // decideOne decides one command. A rejection is a reply; a panic is an error.
-func decideOne(unit Unit, i int, cmd events.Command, now time.Time) (reply events.Reply, facts []events.Fact, err error) {
+func decideOne(unit unit, i int, cmd events.Command, now time.Time) (reply events.Reply, facts []events.Fact, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &decisionError{fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	outcome, err := unit.Decide(i, now)
+	outcome, err := unit.decide(i, now)
 	if err != nil {
-		refusal, ok := domain.AsError(err)
+		rejection, ok := domain.AsError(err)
 		if !ok {
 			return events.Reply{}, nil, &decisionError{fmt.Errorf("decide %s: %w", cmd.Type, err)}
 		}
-		status, body := wire.Refusal(refusal)
-		outcome = Outcome{Status: status, Body: body}
+		outcome = Rejected(rejection)
 	}
-	body, err := wire.Marshal(outcome.Body)
-	if err != nil {
-		return events.Reply{}, nil, err
-	}
-	return events.Reply{CommandID: cmd.ID, Status: outcome.Status, Body: body}, outcome.Facts, nil
+	reply, err = outcome.reply(cmd, cmd.PayloadHash())
+	return reply, outcome.Facts, err
 }
 
-func newEvent(fact events.Fact, cause events.Cause) (events.Event, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return events.Event{}, fmt.Errorf("new event id: %w", err)
+// newEvents puts facts into their envelopes.
+func newEvents(facts []events.Fact, cause events.Cause) ([]events.Event, error) {
+	list := make([]events.Event, len(facts))
+	for i, fact := range facts {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, fmt.Errorf("new event id: %w", err)
+		}
+		if list[i], err = fact.Event(id.String(), cause); err != nil {
+			return nil, err
+		}
 	}
-	return fact.Event(id.String(), cause)
+	return list, nil
 }
 
 // seenBefore reports whether a command may have a row already: it was delivered
-// before, an edge accepted it (nobody waits for it then), or its id is not a fresh
+// before, an edge accepted it (no request waits for it then), or its id is not a fresh
 // one but follows from a key that the client may use again.
 func seenBefore(d bus.Delivery) bool {
 	if d.Command.ReplyTo == "" || d.Deliveries() > 1 {
@@ -205,27 +191,10 @@ func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Deli
 			continue
 		}
 		for attempt := 0; ; attempt++ {
-			if r.unreadable(ctx, consumer, d, err) == nil || !backoff(ctx, attempt) {
+			if r.deadLetter(ctx, consumer, d, err) == nil || !backoff(ctx, attempt) {
 				break
 			}
 		}
 	}
 	return cmds
-}
-
-// startSpans opens one span for the batch, linked to the request of every command
-// in it.
-func startSpans(ctx context.Context, cmds []events.Command) (context.Context, *batchSpan) {
-	links := make([]trace.Link, 0, len(cmds))
-	for _, cmd := range cmds {
-		if cmd.TraceParent != "" {
-			links = append(links, trace.LinkFromContext(bus.WithTraceParent(ctx, cmd.TraceParent)))
-		}
-	}
-	if len(links) == 0 {
-		return ctx, nil
-	}
-	ctx, span := tracer.Start(bus.WithTraceParent(ctx, cmds[0].TraceParent), "apply "+cmds[0].Context(),
-		trace.WithLinks(links...), trace.WithSpanKind(trace.SpanKindConsumer))
-	return ctx, &batchSpan{span}
 }

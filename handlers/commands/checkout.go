@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,26 +70,18 @@ const (
 
 var errClosedMeanwhile = errors.New("the checkout was closed meanwhile")
 
-// Name implements External.
-func (*Checkout) Name() string { return "checkout" }
-
-// Prepare implements External.
-func (x *Checkout) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
-	switch cmd.Type {
-	case "checkout.start":
-		return x.prepareStart(ctx, tx, cmd, now)
-	case "checkout.portal":
-		return x.preparePortal(ctx, tx, cmd)
-	default:
-		return nil, Outcome{}, fmt.Errorf("unknown command %q", cmd.Type)
-	}
+// Commands returns the external context.
+func (x *Checkout) Commands() External {
+	return NewExternal("checkout", 0,
+		HandleExternal(purchase.CommandStartCheckout, x.start),
+		HandleExternal(purchase.CommandOpenPortal, x.openPortal),
+	)
 }
 
-func (x *Checkout) prepareStart(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
-	var start purchase.StartCheckout
-	if err := json.Unmarshal(cmd.Payload, &start); err != nil {
-		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
+// start is the first transaction of checkout.start.
+func (x *Checkout) start(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, start *purchase.StartCheckout, now time.Time,
+) (Call, Outcome, error) {
 	offer, found, err := postgres.Offer(ctx, tx, start.ContentID)
 	if err != nil {
 		return nil, Outcome{}, err
@@ -113,7 +104,7 @@ func (x *Checkout) prepareStart(ctx context.Context, tx pgx.Tx, cmd events.Comma
 	if err != nil {
 		return nil, Outcome{}, fmt.Errorf("new checkout id: %w", err)
 	}
-	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.Rates, start, now)
+	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.Rates, *start, now)
 	if err != nil {
 		return nil, Outcome{}, err
 	}
@@ -158,10 +149,7 @@ func (x *Checkout) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, f
 }
 
 func sessionOutcome(c purchase.Checkout, facts ...events.Fact) Outcome {
-	return Outcome{
-		Status: http.StatusOK, Facts: facts,
-		Body: wire.Single{Data: wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}},
-	}
+	return OK(wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
 }
 
 // call closes what must be closed and opens the session.
@@ -177,7 +165,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 			}
 			if paid {
 				// The webhook is on its way; nothing is opened beside it.
-				return giveUp(checkout, refused(purchase.ErrAlreadyPurchased)), nil
+				return abandon(checkout, Rejected(purchase.ErrAlreadyPurchased)), nil
 			}
 		}
 		session, err := x.create(ctx, checkout, buyer)
@@ -186,7 +174,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 			return opened(checkout.ID, session, closing), nil
 		case errors.Is(err, stripe.ErrRejected), errors.Is(err, stripe.ErrDeclined):
 			x.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
-			return giveUp(checkout, refused(purchase.ErrPaymentProcessing)), nil
+			return abandon(checkout, Rejected(purchase.ErrPaymentProcessing)), nil
 		default:
 			x.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing
@@ -194,8 +182,8 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 	}
 }
 
-// giveUp ends a checkout that will have no session.
-func giveUp(checkout purchase.Checkout, outcome Outcome) Finish {
+// abandon ends a checkout that will have no session.
+func abandon(checkout purchase.Checkout, outcome Outcome) Finish {
 	return func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error) {
 		current, found, err := postgres.Checkout(ctx, tx, checkout.ID)
 		if err != nil || !found || current.Status != purchase.Creating {
@@ -215,34 +203,32 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) Finis
 			if err != nil {
 				return Outcome{}, err
 			}
-			next, happened := current.Expire()
-			if !found || len(happened) == 0 {
+			next, payloads := current.Expire()
+			if !found || len(payloads) == 0 {
 				continue // the provider's own report came first
 			}
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return Outcome{}, err
 			}
-			facts = append(facts, numbered(next.Tenant(), next.ID, next.Version, happened)...)
+			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
 		}
 		current, found, err := postgres.Checkout(ctx, tx, id)
 		if err != nil || !found {
 			return Outcome{}, errors.Join(err, errClosedMeanwhile)
 		}
-		next, happened := current.Start(session.ID, session.URL)
+		next, payloads := current.Start(session.ID, session.URL)
 		switch next.Status {
 		case purchase.Open:
 		case purchase.CheckoutCompleted:
-			outcome := refused(purchase.ErrAlreadyPurchased)
-			outcome.Facts = facts
-			return outcome, nil
+			return Rejected(purchase.ErrAlreadyPurchased, facts...), nil
 		default:
 			return Outcome{}, errClosedMeanwhile // from the start: there is another one now
 		}
-		if len(happened) > 0 {
+		if len(payloads) > 0 {
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return Outcome{}, err
 			}
-			facts = append(facts, numbered(next.Tenant(), next.ID, next.Version, happened)...)
+			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
 		}
 		return sessionOutcome(next, facts...), nil
 	}

@@ -18,86 +18,82 @@ type Content struct {
 	PayoutsRequired bool
 }
 
-// Name implements Context.
-func (Content) Name() string { return "content" }
-
-// Open implements Context.
-func (c Content) Open(batch []events.Command) Unit {
-	return &contentUnit{
-		cmds: batch, payloads: decode(batch, contentPayload), payoutsRequired: c.PayoutsRequired,
-		items: map[string]content.Content{}, media: map[string]content.Media{}, slugs: postgres.Slugs{},
-		actors: newActors(), seats: map[postgres.Seat]string{}, changed: map[string]bool{},
-	}
+// Commands returns the context.
+func (c Content) Commands() Context {
+	return NewContext("content", c.open,
+		Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
+		Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
+		Handle(content.CommandPublish, wantContent[content.Publish], (*contentBatch).publish),
+		Handle(content.CommandUnpublish, wantContent[content.Unpublish], (*contentBatch).unpublish),
+		Handle(content.CommandDelete, wantContent[content.Delete], (*contentBatch).remove),
+	)
 }
 
-// contentPayload returns the struct of a command, nil for one that is unknown.
-func contentPayload(command string) any {
-	switch command {
-	case "content.create":
-		return &content.Create{}
-	case "content.update":
-		return &content.Update{}
-	case "content.publish":
-		return &content.Publish{}
-	case "content.unpublish":
-		return &content.Unpublish{}
-	case "content.delete":
-		return &content.Delete{}
-	default:
-		return nil
-	}
-}
-
-type contentUnit struct {
-	cmds            []events.Command
-	payloads        []any
+// contentBatch is what a batch of the context loads and changes.
+type contentBatch struct {
 	payoutsRequired bool
 
-	items   map[string]content.Content
-	media   map[string]content.Media
-	slugs   postgres.Slugs
-	actors  *actors
-	seats   map[postgres.Seat]string
-	order   []string
-	changed map[string]bool
+	items  *State[string, content.Content]
+	media  map[string]content.Media
+	slugs  postgres.Slugs
+	actors *Actors
+	seats  map[postgres.Seat]string
+
+	wanted struct {
+		items         []string
+		media         []string
+		organizations []string
+		users         []string
+		slugs         []postgres.SlugWish
+	}
 }
 
-// Load implements Unit.
-func (u *contentUnit) Load(b *pgx.Batch) {
-	ids, users, organizations := []string{}, []string{}, []string{}
-	var media []string
-	var slugs []postgres.SlugWish
-	for i, cmd := range u.cmds {
-		switch p := u.payloads[i].(type) {
-		case *content.Create:
-			organizations = appendSet(organizations, p.OrganizationID)
-			slugs = append(slugs, postgres.SlugWish{Slug: &p.Slug, Scope: content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID))})
-			media = appendSet(media, p.MediaItemID)
-		case *content.Update:
-			organizations = appendSet(organizations, p.OrganizationID.Value)
-			media = appendSet(media, p.MediaItemID.Value)
-			ids = append(ids, cmd.AggregateID)
-			if p.Slug.Value != nil || p.OrganizationID.Set {
-				slugs = append(slugs, postgres.SlugWish{
-					ContentID: cmd.AggregateID, Slug: p.Slug.Value,
-					Moves: p.OrganizationID.Set, Scope: content.Scope{OrganizationID: orEmpty(p.OrganizationID.Value)},
-				})
-			}
-		default:
-			ids = append(ids, cmd.AggregateID)
-		}
-		u.actors.want(cmd.ActorID, "")
-		users = append(users, cmd.ActorID)
+func (c Content) open() *contentBatch {
+	b := &contentBatch{
+		payoutsRequired: c.PayoutsRequired,
+		items:           NewState[string, content.Content](),
+		media:           map[string]content.Media{},
+		slugs:           postgres.Slugs{},
+		actors:          NewActors(),
+		seats:           map[postgres.Seat]string{},
 	}
-	u.actors.load(b)
-	if len(ids) > 0 {
-		postgres.QueueLock(b, ids, u.items)
+	b.wanted.items = []string{} // empty arrays, not NULL
+	b.wanted.organizations = []string{}
+	return b
+}
+
+func (b *contentBatch) wantActor(cmd events.Command) {
+	b.actors.Want(cmd.ActorID, "")
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
+}
+
+func wantContent[P any](b *contentBatch, cmd events.Command, _ *P) {
+	b.wantActor(cmd)
+	b.wanted.items = append(b.wanted.items, cmd.AggregateID)
+}
+
+func (b *contentBatch) wantCreate(cmd events.Command, p *content.Create) {
+	b.wantActor(cmd)
+	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID)
+	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID)
+	b.wanted.slugs = append(b.wanted.slugs, postgres.SlugWish{
+		Slug:  &p.Slug,
+		Scope: content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID)),
+	})
+}
+
+func (b *contentBatch) wantUpdate(cmd events.Command, p *content.Update) {
+	wantContent(b, cmd, p)
+	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID.Value)
+	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID.Value)
+	if p.Slug.Value != nil || p.OrganizationID.Set {
+		b.wanted.slugs = append(b.wanted.slugs, postgres.SlugWish{
+			ContentID: cmd.AggregateID,
+			Slug:      p.Slug.Value,
+			Moves:     p.OrganizationID.Set,
+			Scope:     content.Scope{OrganizationID: orEmpty(p.OrganizationID.Value)},
+		})
 	}
-	postgres.QueueSeats(b, organizations, users, ids, u.seats) // behind the lock, which nothing can move meanwhile
-	if len(media) > 0 || len(ids) > 0 {
-		postgres.QueueMedia(b, media, ids, u.media)
-	}
-	postgres.QueueSlugs(b, slugs, u.slugs)
 }
 
 func appendSet(list []string, s *string) []string {
@@ -114,47 +110,39 @@ func orEmpty(s *string) string {
 	return *s
 }
 
-// Decide implements Unit.
-func (u *contentUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	before := u.items[cmd.AggregateID]
-	var (
-		next     content.Content
-		happened []events.Payload
-		err      error
-	)
-	switch p := u.payloads[i].(type) {
-	case error:
-		return Outcome{}, p
-	case *content.Create:
-		facts := u.facts(cmd, p.MediaItemID, orEmpty(p.OrganizationID))
-		facts.SlugTaken = u.slugTaken("", content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID)), p.Slug)
-		next, happened, err = content.New(cmd.AggregateID, *p, facts, now)
-	case *content.Update:
-		next, happened, err = u.update(cmd, before, *p, now)
-	case *content.Publish:
-		next, happened, err = before.Publish(u.facts(cmd, &before.MediaItemID, before.OrganizationID), now)
-	case *content.Unpublish:
-		next, happened, err = before.Unpublish(u.facts(cmd, nil, ""), now)
-	case *content.Delete:
-		next, happened, err = before.Delete(u.facts(cmd, nil, ""), now)
+// Load implements [Batch].
+func (b *contentBatch) Load(load *pgx.Batch) {
+	want := &b.wanted
+	b.actors.Load(load)
+	if len(want.items) > 0 {
+		postgres.QueueLock(load, want.items, b.items.Rows)
 	}
+	// Memberships are read behind the lock, under which no item changes its organization.
+	postgres.QueueSeats(load, want.organizations, want.users, want.items, b.seats)
+	if len(want.media) > 0 || len(want.items) > 0 {
+		postgres.QueueMedia(load, want.media, want.items, b.media)
+	}
+	postgres.QueueSlugs(load, want.slugs, b.slugs)
+}
+
+// Save implements [Batch].
+func (b *contentBatch) Save(save *pgx.Batch) error {
+	return postgres.QueueSave(save, b.items.Changed())
+}
+
+func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (Outcome, error) {
+	organization := orEmpty(p.OrganizationID)
+	facts := b.facts(cmd, p.MediaItemID, organization)
+	facts.SlugTaken = b.slugTaken("", content.ScopeOf(cmd.ActorID, organization), p.Slug)
+	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.apply(before, next, len(happened) > 0)
-	facts := numbered(next.Tenant(), next.ID, next.Version, happened)
-	switch u.payloads[i].(type) {
-	case *content.Create:
-		return Created(wire.ContentOf(next), facts...), nil
-	case *content.Delete:
-		return Done(facts...), nil
-	default:
-		return Changed(wire.ContentOf(next), facts...), nil
-	}
+	return Created(wire.ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
 }
 
-func (u *contentUnit) update(cmd events.Command, before content.Content, p content.Update, now time.Time) (content.Content, []events.Payload, error) {
+func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (Outcome, error) {
+	before := b.items.Rows[cmd.AggregateID]
 	media, organization, slug := before.MediaItemID, before.OrganizationID, before.Slug
 	if p.MediaItemID.Set {
 		media = orEmpty(p.MediaItemID.Value)
@@ -165,20 +153,54 @@ func (u *contentUnit) update(cmd events.Command, before content.Content, p conte
 	if p.Slug.Value != nil {
 		slug = *p.Slug.Value
 	}
-	facts := u.facts(cmd, &media, organization)
-	facts.SlugTaken = u.slugTaken(before.ID, content.ScopeOf(before.CreatorID, organization), slug)
-	return before.Update(p, facts, now)
+
+	facts := b.facts(cmd, &media, organization)
+	facts.SlugTaken = b.slugTaken(before.ID, content.ScopeOf(before.CreatorID, organization), slug)
+	next, payloads, err := before.Update(*p, facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+}
+
+func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (Outcome, error) {
+	before := b.items.Rows[cmd.AggregateID]
+	next, payloads, err := before.Publish(b.facts(cmd, &before.MediaItemID, before.OrganizationID), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+}
+
+func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (Outcome, error) {
+	before := b.items.Rows[cmd.AggregateID]
+	next, payloads, err := before.Unpublish(b.facts(cmd, nil, ""), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+}
+
+func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (Outcome, error) {
+	before := b.items.Rows[cmd.AggregateID]
+	next, payloads, err := before.Delete(b.facts(cmd, nil, ""), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return NoContent(b.keep(before, next, payloads)...), nil
 }
 
 // facts returns what the decision on one command rests on.
-func (u *contentUnit) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
+func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
 	f := content.Facts{
-		ActorID: cmd.ActorID, ActorRole: u.actors.roles[cmd.ActorID],
-		OrganizationRole: u.seats[postgres.Seat{OrganizationID: organization, UserID: cmd.ActorID}],
-		PayoutsReady:     u.actors.payouts[cmd.ActorID], PayoutsRequired: u.payoutsRequired,
+		ActorID:          cmd.ActorID,
+		ActorRole:        b.actors.Role(cmd.ActorID),
+		OrganizationRole: b.seats[postgres.Seat{OrganizationID: organization, UserID: cmd.ActorID}],
+		PayoutsReady:     b.actors.PayoutsReady(cmd.ActorID),
+		PayoutsRequired:  b.payoutsRequired,
 	}
 	if mediaID != nil {
-		if m, ok := u.media[*mediaID]; ok {
+		if m, ok := b.media[*mediaID]; ok {
 			f.Media = &m
 		}
 	}
@@ -187,44 +209,27 @@ func (u *contentUnit) facts(cmd events.Command, mediaID *string, organization st
 
 // slugTaken looks at the database's slugs and at those of this batch. What another
 // transaction takes meanwhile, the unique index refuses.
-func (u *contentUnit) slugTaken(id string, scope content.Scope, slug string) bool {
-	owner, taken := u.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
+func (b *contentBatch) slugTaken(id string, scope content.Scope, slug string) bool {
+	owner, taken := b.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
 	return taken && owner != id
 }
 
-// apply makes the next state visible to the commands that follow in the batch.
-func (u *contentUnit) apply(before, next content.Content, changed bool) {
-	if !changed {
-		return
+// keep makes the next state visible to the commands that follow in the batch, and
+// returns the facts that led to it.
+func (b *contentBatch) keep(before, next content.Content, payloads []events.Payload) []events.Fact {
+	if len(payloads) == 0 {
+		return nil
 	}
 	if before.ID != "" {
-		delete(u.slugs, postgres.SlugKey{Scope: content.ScopeOf(before.CreatorID, before.OrganizationID), Slug: before.Slug})
+		delete(b.slugs, slugKey(before))
 	}
 	if next.DeletedAt == nil {
-		u.slugs[postgres.SlugKey{Scope: content.ScopeOf(next.CreatorID, next.OrganizationID), Slug: next.Slug}] = next.ID
+		b.slugs[slugKey(next)] = next.ID
 	}
-	u.items[next.ID] = next
-	if !u.changed[next.ID] {
-		u.changed[next.ID] = true
-		u.order = append(u.order, next.ID)
-	}
+	b.items.Put(next.ID, next)
+	return Facts(next.Tenant(), next.ID, next.Version, payloads)
 }
 
-// Save implements Unit.
-func (u *contentUnit) Save(b *pgx.Batch) error {
-	items := make([]content.Content, len(u.order))
-	for i, id := range u.order {
-		items[i] = u.items[id]
-	}
-	return postgres.QueueSave(b, items)
-}
-
-// numbered gives the last of the payloads the version last, and those before it
-// the ones before.
-func numbered(tenant, id string, last int64, payloads []events.Payload) []events.Fact {
-	facts := make([]events.Fact, len(payloads))
-	for i, p := range payloads {
-		facts[i] = events.Fact{Tenant: tenant, AggregateID: id, Version: last - int64(len(payloads)-1-i), Payload: p}
-	}
-	return facts
+func slugKey(c content.Content) postgres.SlugKey {
+	return postgres.SlugKey{Scope: content.ScopeOf(c.CreatorID, c.OrganizationID), Slug: c.Slug}
 }

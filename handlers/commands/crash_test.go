@@ -52,13 +52,13 @@ func runChild(role string) int {
 	case "runner":
 		err = commands.NewRunner(commands.Config{
 			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(), AfterCommit: die,
-		}, []commands.Context{commands.Content{}}, nil).Run(ctx)
+		}, []commands.Context{commands.Content{}.Commands()}, nil).Run(ctx)
 	case "uploads: not put together", "uploads: put together":
 		var store *s3.Bucket
 		if store, err = openStore(os.Getenv(childStore)); err == nil {
 			err = commands.NewRunner(commands.Config{
 				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(),
-			}, nil, []commands.External{&commands.Uploads{Store: dyingStore{store, role, die}}}).Run(ctx)
+			}, nil, []commands.External{(&commands.Uploads{Store: dyingStore{store, role, die}}).Commands()}).Run(ctx)
 		}
 	case "relay":
 		var relay *outbox.Relay
@@ -178,10 +178,10 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
 				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`, item, w.creator, len(file), key)
 			runner := func() (stop func()) {
-				return w.Start(commands.NewRunner(w.config(), nil, []commands.External{&commands.Uploads{Store: store}}).Run)
+				return w.Start(commands.NewRunner(w.config(), nil, []commands.External{(&commands.Uploads{Store: store}).Commands()}).Run)
 			}
 			stop := runner()
-			if reply := w.send(newCommand("upload.open", w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
+			if reply := w.send(newCommand(media.CommandOpenParts, w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
 				t.Fatalf("open = %d %s", reply.Status, reply.Body)
 			}
 			stop()
@@ -192,7 +192,7 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			w.sendPart(store, key, storeID, file)
 
 			killed := w.startChild(c.role, childStore+"="+endpoint)
-			cmd := newCommand("upload.complete", w.creator, item, media.EndParts{UploadID: upload})
+			cmd := newCommand(media.CommandCompleteParts, w.creator, item, media.EndParts{UploadID: upload})
 			answered := make(chan events.Reply, 1)
 			go func() {
 				defer close(answered)

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,7 +37,7 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 	if stale != "" {
 		key += ":" + stale
 	}
-	err := insist(ctx, key, func(ctx context.Context, key string) (err error) {
+	err := retry(ctx, key, func(ctx context.Context, key string) (err error) {
 		made, err = x.Stripe.CreateCustomer(ctx, email, b.UserID, key)
 		var failure *stripe.Error
 		if errors.As(err, &failure) && failure.Param == "email" {
@@ -52,10 +51,10 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 	return postgres.KeepCustomer(ctx, x.Pool, b.UserID, stale, made)
 }
 
-// insist makes a call that may happen more than once without harm: it is repeated with
+// retry makes a call that may happen more than once without harm: it is repeated with
 // the same key while its outcome is unknown, and with the next one after an answer that
 // the provider may have kept under the key.
-func insist(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
+func retry(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
 	number := 1
 	for try := range callTries {
 		numbered := key
@@ -80,12 +79,10 @@ func insist(ctx context.Context, key string, call func(ctx context.Context, key 
 	return nil
 }
 
-// preparePortal is the first transaction of checkout.portal.
-func (x *Checkout) preparePortal(ctx context.Context, tx pgx.Tx, cmd events.Command) (Call, Outcome, error) {
-	var open purchase.OpenPortal
-	if err := json.Unmarshal(cmd.Payload, &open); err != nil {
-		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
+// openPortal is the first transaction of checkout.portal.
+func (x *Checkout) openPortal(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, open *purchase.OpenPortal, _ time.Time,
+) (Call, Outcome, error) {
 	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
 	if err != nil {
 		return nil, Outcome{}, err
@@ -102,7 +99,7 @@ func (x *Checkout) preparePortal(ctx context.Context, tx pgx.Tx, cmd events.Comm
 			return nil, purchase.ErrPaymentProcessing
 		}
 		return func(context.Context, pgx.Tx, time.Time) (Outcome, error) {
-			return Outcome{Status: http.StatusOK, Body: wire.Single{Data: wire.Portal{URL: url}}}, nil
+			return OK(wire.Portal{URL: url}), nil
 		}, nil
 	}, Outcome{}, nil
 }
@@ -115,7 +112,7 @@ func (x *Checkout) portal(ctx context.Context, b postgres.Customer, returnURL, k
 		if err != nil {
 			return "", err
 		}
-		err = insist(ctx, key+":"+customer, func(ctx context.Context, key string) (err error) {
+		err = retry(ctx, key+":"+customer, func(ctx context.Context, key string) (err error) {
 			url, err = x.Stripe.PortalURL(ctx, customer, returnURL, key)
 			return err
 		})

@@ -9,32 +9,35 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// slow is an external context whose calls say that they began, and last until they are
-// let go.
-type slow struct{ began, end chan struct{} }
+// slowCalls reports that a call began, and makes it last until end is closed.
+type slowCalls struct{ began, end chan struct{} }
 
-func (slow) Name() string { return "upload" }
+func (s slowCalls) commands() commands.External {
+	prepare := func(context.Context, pgx.Tx, events.Command, *struct{}, time.Time) (commands.Call, commands.Outcome, error) {
+		return s.call, commands.Outcome{}, nil
+	}
+	return commands.NewExternal("upload", 0, commands.HandleExternal(media.CommandCompleteParts, prepare))
+}
 
-func (s slow) Prepare(context.Context, pgx.Tx, events.Command, time.Time) (commands.Call, commands.Outcome, error) {
-	return func(context.Context) (commands.Finish, error) {
-		s.began <- struct{}{}
-		<-s.end
-		return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
-			return commands.Outcome{Status: http.StatusOK, Body: struct{}{}}, nil
-		}, nil
-	}, commands.Outcome{}, nil
+func (s slowCalls) call(context.Context) (commands.Finish, error) {
+	s.began <- struct{}{}
+	<-s.end
+	return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
+		return commands.OK(struct{}{}), nil
+	}, nil
 }
 
 func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	calls := slow{began: make(chan struct{}, 9), end: make(chan struct{})}
-	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls}).Run)
-	cmd := newCommand("upload.complete", w.creator, uuid.NewString(), struct{}{})
+	calls := slowCalls{began: make(chan struct{}, 9), end: make(chan struct{})}
+	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls.commands()}).Run)
+	cmd := newCommand(media.CommandCompleteParts, w.creator, uuid.NewString(), struct{}{})
 	w.accept(cmd)
 	sweep(t, w)
 	<-calls.began
@@ -51,4 +54,19 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	}
 	close(calls.end)
 	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID)
+}
+
+func TestAnExternalCommandThatCannotBeReadIsGivenUpAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	calls := slowCalls{}
+	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls.commands()}).Run)
+	unknown := newCommand("upload.explode", w.creator, uuid.NewString(), struct{}{})
+	garbled := newCommand(media.CommandCompleteParts, w.creator, uuid.NewString(), "no object")
+	for _, cmd := range []events.Command{unknown, garbled} {
+		if reply := w.send(cmd); reply.Status != http.StatusInternalServerError {
+			t.Errorf("%s = %d %s", cmd.Type, reply.Status, reply.Body)
+		}
+	}
+	w.Eventually(2, `SELECT count(*) FROM dead_letters WHERE consumer = 'upload' AND attempts = 1`)
 }

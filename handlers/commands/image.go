@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -24,168 +23,152 @@ import (
 // objects are in the store by then, under the record that the command names.
 type Image struct{}
 
-// Name implements Context.
-func (Image) Name() string { return "image" }
-
-// Open implements Context.
-func (Image) Open(batch []events.Command) Unit {
-	u := &imageUnit{
-		cmds: batch, wanted: make([]wantedImage, len(batch)), images: map[string]media.Image{}, actors: newActors(),
-		owners: map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
-		items:  map[string]content.Content{}, changed: map[imageOf]bool{},
-	}
-	for i, cmd := range batch {
-		u.wanted[i] = decodeImage(cmd)
-	}
-	return u
+// Commands returns the context.
+func (Image) Commands() Context {
+	return NewContext("image", openImages,
+		Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
+		Handle(media.CommandRemoveImage, (*imageBatch).wantRemove, (*imageBatch).remove),
+	)
 }
 
-// wantedImage is what one command asks for: an image, or none when id is empty.
-type wantedImage struct {
-	kind media.ImageKind
-	id   string
-	err  error
-}
-
-func decodeImage(cmd events.Command) wantedImage {
-	var attach media.AttachImage
-	var remove media.RemoveImage
-	var err error
-	switch cmd.Type {
-	case "image.attach":
-		err = json.Unmarshal(cmd.Payload, &attach)
-	case "image.remove":
-		err = json.Unmarshal(cmd.Payload, &remove)
-		attach.Kind = remove.Kind
-	default:
-		return wantedImage{err: fmt.Errorf("unknown command %q", cmd.Type)}
-	}
-	if known := media.ImageTypes(attach.Kind) != nil; err == nil && !known {
-		err = fmt.Errorf("unknown kind %q", attach.Kind)
-	}
-	if err != nil {
-		return wantedImage{err: fmt.Errorf("decode %s: %w", cmd.Type, err)}
-	}
-	return wantedImage{kind: attach.Kind, id: attach.ImageID}
-}
-
-// imageOf is the place of a picture.
+// imageOf is what shows a picture.
 type imageOf struct {
 	kind  media.ImageKind
 	owner string
 }
 
-type imageUnit struct {
-	cmds   []events.Command
-	wanted []wantedImage
+// imageBatch is what a batch of the context loads and changes.
+type imageBatch struct {
+	images map[string]media.Image
+	owners map[media.ImageKind]map[string]postgres.ImageOwner
+	items  map[string]content.Content
+	actors *Actors
+	now    time.Time
+	// attached are the ids of the images that are shown after the batch, "" for none.
+	attached *State[imageOf, attachedImage]
 
-	images  map[string]media.Image
-	owners  map[media.ImageKind]map[string]postgres.ImageOwner
-	items   map[string]content.Content
-	actors  *actors
-	now     time.Time
-	order   []imageOf
-	changed map[imageOf]bool
-	// attached are the images that are in use after the batch.
-	attached map[imageOf]string
-}
-
-// Load implements Unit.
-func (u *imageUnit) Load(b *pgx.Batch) {
-	owners := map[media.ImageKind][]string{}
-	var images []string
-	for i, cmd := range u.cmds {
-		w := u.wanted[i]
-		if w.err != nil {
-			continue
-		}
-		owners[w.kind] = append(owners[w.kind], cmd.AggregateID)
-		if w.id != "" {
-			images = append(images, w.id)
-		}
-		organization := ""
-		if w.kind == media.Logo {
-			organization = cmd.AggregateID
-		}
-		u.actors.want(cmd.ActorID, organization)
-	}
-	if len(u.actors.users) > 0 {
-		u.actors.load(b)
-	}
-	if ids := owners[media.Avatar]; len(ids) > 0 {
-		postgres.QueueUserPictures(b, ids, u.owners[media.Avatar])
-	}
-	if ids := owners[media.Logo]; len(ids) > 0 {
-		postgres.QueueOrganizationLogos(b, ids, u.owners[media.Logo])
-	}
-	if ids := owners[media.Thumbnail]; len(ids) > 0 {
-		contentstore.QueueLock(b, ids, u.items)
-	}
-	if len(images) > 0 {
-		postgres.QueueImages(b, images, u.images)
+	wanted struct {
+		owners map[media.ImageKind][]string
+		images []string
 	}
 }
 
-// Decide implements Unit.
-func (u *imageUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd, w := u.cmds[i], u.wanted[i]
-	if w.err != nil {
-		return Outcome{}, w.err
+// attachedImage is the image that an owner shows, or none when the id is empty.
+type attachedImage struct {
+	of imageOf
+	id string
+}
+
+func openImages() *imageBatch {
+	b := &imageBatch{
+		images:   map[string]media.Image{},
+		owners:   map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
+		items:    map[string]content.Content{},
+		actors:   NewActors(),
+		attached: NewState[imageOf, attachedImage](),
 	}
-	u.now = now
-	var address *string
-	var image media.Image
-	if w.id != "" {
-		var found bool
-		image, found = u.images[w.id]
-		if !found || image.Kind != w.kind || image.OwnerID != cmd.AggregateID {
-			return Outcome{}, media.ErrImageGone
-		}
-		address = &image.Address
+	b.wanted.owners = map[media.ImageKind][]string{}
+	return b
+}
+
+func (b *imageBatch) wantAttach(cmd events.Command, p *media.AttachImage) {
+	b.wantOwner(cmd, p.Kind)
+	b.wanted.images = append(b.wanted.images, p.ImageID)
+}
+
+func (b *imageBatch) wantRemove(cmd events.Command, p *media.RemoveImage) { b.wantOwner(cmd, p.Kind) }
+
+func (b *imageBatch) wantOwner(cmd events.Command, kind media.ImageKind) {
+	b.wanted.owners[kind] = append(b.wanted.owners[kind], cmd.AggregateID)
+	organizationID := ""
+	if kind == media.Logo {
+		organizationID = cmd.AggregateID
 	}
-	facts, err := u.show(cmd, w.kind, address, now)
+	b.actors.Want(cmd.ActorID, organizationID)
+}
+
+// Load implements [Batch].
+func (b *imageBatch) Load(load *pgx.Batch) {
+	b.actors.Load(load)
+	if ids := b.wanted.owners[media.Avatar]; len(ids) > 0 {
+		postgres.QueueUserPictures(load, ids, b.owners[media.Avatar])
+	}
+	if ids := b.wanted.owners[media.Logo]; len(ids) > 0 {
+		postgres.QueueOrganizationLogos(load, ids, b.owners[media.Logo])
+	}
+	if ids := b.wanted.owners[media.Thumbnail]; len(ids) > 0 {
+		contentstore.QueueLock(load, ids, b.items)
+	}
+	if len(b.wanted.images) > 0 {
+		postgres.QueueImages(load, b.wanted.images, b.images)
+	}
+}
+
+func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.Time) (Outcome, error) {
+	image, found := b.images[p.ImageID]
+	if !found || image.Kind != p.Kind || image.OwnerID != cmd.AggregateID {
+		return Outcome{}, media.ErrImageGone
+	}
+	facts, err := b.show(cmd, p.Kind, p.ImageID, &image.Address, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if len(facts) > 0 {
-		u.settle(imageOf{w.kind, cmd.AggregateID}, w.id)
-	}
-	switch {
-	case w.kind == media.Logo:
-		return Changed(wire.BrandingOf(address), facts...), nil
-	case address == nil:
-		return Done(facts...), nil
-	case w.kind == media.Avatar:
-		return Changed(wire.Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+	switch p.Kind {
+	case media.Logo:
+		return OK(wire.BrandingOf(&image.Address), facts...), nil
+	case media.Avatar:
+		return OK(wire.Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	default:
-		return Changed(wire.Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+		return OK(wire.Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	}
 }
 
-func (u *imageUnit) settle(place imageOf, id string) {
-	if !u.changed[place] {
-		u.changed[place] = true
-		u.order = append(u.order, place)
+func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.Time) (Outcome, error) {
+	facts, err := b.show(cmd, p.Kind, "", nil, now)
+	if err != nil {
+		return Outcome{}, err
 	}
-	if u.attached == nil {
-		u.attached = map[imageOf]string{}
+	if p.Kind == media.Logo {
+		return OK(wire.BrandingOf(nil), facts...), nil
 	}
-	u.attached[place] = id
+	return NoContent(facts...), nil
 }
 
-// show makes a picture, or none, the one of its owner. Who may is decided here.
-func (u *imageUnit) show(cmd events.Command, kind media.ImageKind, address *string, now time.Time) ([]events.Fact, error) {
+// show makes an image, or none, the picture of its owner.
+func (b *imageBatch) show(
+	cmd events.Command, kind media.ImageKind, imageID string, address *string, now time.Time,
+) (facts []events.Fact, err error) {
+	b.now = now
+	switch kind {
+	case media.Thumbnail:
+		facts, err = b.showThumbnail(cmd, address, now)
+	case media.Avatar, media.Logo:
+		facts, err = b.showOf(cmd, kind, address)
+	default:
+		err = fmt.Errorf("unknown kind of image %q", kind)
+	}
+	if err == nil && len(facts) > 0 {
+		of := imageOf{kind, cmd.AggregateID}
+		b.attached.Put(of, attachedImage{of: of, id: imageID})
+	}
+	return facts, err
+}
+
+func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {
 	id := cmd.AggregateID
-	if kind == media.Thumbnail {
-		facts := content.Facts{ActorID: cmd.ActorID, ActorRole: u.actors.roles[cmd.ActorID]}
-		next, happened, err := u.items[id].ShowThumbnail(address, facts, now)
-		if err != nil {
-			return nil, err
-		}
-		u.items[id] = next
-		return numbered(next.Tenant(), id, next.Version, happened), nil
+	facts := content.Facts{ActorID: cmd.ActorID, ActorRole: b.actors.Role(cmd.ActorID)}
+	next, payloads, err := b.items[id].ShowThumbnail(address, facts, now)
+	if err != nil {
+		return nil, err
 	}
-	owner, found := u.owners[kind][id]
+	b.items[id] = next
+	return Facts(next.Tenant(), id, next.Version, payloads), nil
+}
+
+// showOf is show for the picture of a user or an organization.
+func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *string) ([]events.Fact, error) {
+	id := cmd.AggregateID
+	owner, found := b.owners[kind][id]
 	var payload events.Payload
 	switch {
 	case kind == media.Avatar && (!found || cmd.ActorID != id):
@@ -193,7 +176,7 @@ func (u *imageUnit) show(cmd events.Command, kind media.ImageKind, address *stri
 	case kind == media.Avatar:
 		payload = events.UserProfileUpdated{UserID: id, Fields: []string{"avatarUrl"}}
 	default:
-		if err := u.mayBrand(cmd.ActorID, id, found); err != nil {
+		if err := b.mayBrand(cmd.ActorID, id, found); err != nil {
 			return nil, err
 		}
 		payload = events.OrganizationBrandingChanged{OrganizationID: id, Fields: []string{"logoUrl"}}
@@ -203,8 +186,8 @@ func (u *imageUnit) show(cmd events.Command, kind media.ImageKind, address *stri
 	}
 	owner.Address = address
 	owner.Version++
-	u.owners[kind][id] = owner
-	return numbered(id, id, owner.Version, []events.Payload{payload}), nil
+	b.owners[kind][id] = owner
+	return Facts(id, id, owner.Version, []events.Payload{payload}), nil
 }
 
 // brandingRoles are the organization roles that decide what it looks like.
@@ -214,45 +197,50 @@ var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organizatio
 
 // mayBrand lets the organization's management, and the platform's owner. To everyone
 // else it makes no difference whether the organization exists.
-func (u *imageUnit) mayBrand(actor, organizationID string, exists bool) error {
+func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
+	role := b.actors.Role(actor)
 	switch {
-	case u.actors.roles[actor] == string(organization.PlatformOwner) && !exists:
+	case role == string(organization.PlatformOwner) && !exists:
 		return organization.ErrOrganizationNotFound
-	case u.actors.roles[actor] == string(organization.PlatformOwner):
+	case role == string(organization.PlatformOwner):
 		return nil
-	case u.actors.roles[actor] == "" || !slices.Contains(brandingRoles, u.actors.memberships[membership{organizationID, actor}]):
+	case role == "" || !slices.Contains(brandingRoles, b.actors.OrganizationRole(organizationID, actor)):
 		return errNotManagement
 	default:
 		return nil
 	}
 }
 
-// Save implements Unit.
-func (u *imageUnit) Save(b *pgx.Batch) error {
+// Save implements [Batch].
+func (b *imageBatch) Save(save *pgx.Batch) error {
+	changed := b.attached.Changed()
+	if len(changed) == 0 {
+		return nil
+	}
 	var items []content.Content
 	owners := map[media.ImageKind][]postgres.ImageOwner{}
 	var ids, kinds []string
 	attached := []string{}
-	for _, place := range u.order {
-		ids, kinds = append(ids, place.owner), append(kinds, string(place.kind))
-		if id := u.attached[place]; id != "" {
-			attached = append(attached, id)
+	for _, image := range changed {
+		kind, owner := image.of.kind, image.of.owner
+		ids = append(ids, owner)
+		kinds = append(kinds, string(kind))
+		if image.id != "" {
+			attached = append(attached, image.id)
 		}
-		if place.kind == media.Thumbnail {
-			items = append(items, u.items[place.owner])
+		if kind == media.Thumbnail {
+			items = append(items, b.items[owner])
 		} else {
-			owners[place.kind] = append(owners[place.kind], u.owners[place.kind][place.owner])
+			owners[kind] = append(owners[kind], b.owners[kind][owner])
 		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
-	postgres.QueueSettleImages(b, attached, ids, kinds, u.now)
-	if err := postgres.QueueSaveUserPictures(b, owners[media.Avatar], u.now); err != nil {
+
+	postgres.QueueSettleImages(save, attached, ids, kinds, b.now)
+	if err := postgres.QueueSaveUserPictures(save, owners[media.Avatar], b.now); err != nil {
 		return err
 	}
-	if err := postgres.QueueSaveOrganizationLogos(b, owners[media.Logo], u.now); err != nil {
+	if err := postgres.QueueSaveOrganizationLogos(save, owners[media.Logo], b.now); err != nil {
 		return err
 	}
-	return contentstore.QueueSave(b, items)
+	return contentstore.QueueSave(save, items)
 }

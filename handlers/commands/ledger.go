@@ -3,132 +3,282 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/handlers/deadletter"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
-var tracer = otel.Tracer("github.com/codex-platform/codex/handlers/commands")
-
-type batchSpan struct{ trace.Span }
-
-func (s *batchSpan) end(err error) {
-	if s == nil {
-		return
-	}
-	if err != nil {
-		s.SetStatus(codes.Error, err.Error())
-	}
-	s.End()
+// Ledger is the table commands: a row per command, which is inbox mark, idempotency
+// record and operation resource in one. All SQL on the table stands in this file and in
+// ledger_batch.go.
+//
+// A row is accepted while its command waits to be applied, and then applied or rejected
+// for good. Rows of commands that were published without being accepted first appear with
+// their outcome.
+type Ledger struct {
+	// DB is a pool, or the transaction that the change belongs to.
+	DB Database
 }
 
-// ledger collects the commands-table rows of one batch. Commands that had no row
-// are inserted, and the insert fails when another transaction was quicker; those
-// that an edge had accepted are updated, under the lock that the load took.
-type ledger struct {
-	inserts, updates rows
+// Database is a pool or a transaction.
+type Database interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-type rows struct {
-	ids, actors, types, hashes, statuses, bodies []string
-	codes                                        []int32
-	created, finished                            []time.Time
-}
+// Status is how far a command is.
+type Status string
 
-func statusOf(httpStatus int) string {
-	if httpStatus < 400 {
-		return "applied"
-	}
-	return "rejected"
-}
-
-func (l *ledger) add(cmd events.Command, reply events.Reply, accepted bool, now time.Time) {
-	to := &l.inserts
-	if accepted {
-		to = &l.updates
-	}
-	to.ids, to.actors, to.types = append(to.ids, cmd.ID), append(to.actors, cmd.ActorID), append(to.types, cmd.Type)
-	to.hashes, to.statuses = append(to.hashes, reply.PayloadHash), append(to.statuses, statusOf(reply.Status))
-	body := string(reply.Body)
-	if body == "" {
-		body = "null"
-	}
-	to.codes, to.bodies = append(to.codes, int32(reply.Status)), append(to.bodies, body)
-	to.created, to.finished = append(to.created, cmd.IssuedAt), append(to.finished, now)
-}
-
+// The statuses.
 const (
-	insertLedgerSQL = `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-SELECT id, actor, type, hash, status, code, NULLIF(body, 'null')::json, created, finished
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-     AS c (id, actor, type, hash, status, code, body, created, finished)`
-	updateLedgerSQL = `
-UPDATE commands t SET status = c.status, response_status = c.code, response_body = NULLIF(c.body, 'null')::json,
-       finished_at = c.finished, envelope = NULL
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[]) AS c (id, status, code, body, finished)
-WHERE t.id = c.id AND t.status = 'accepted'`
+	StatusAccepted Status = "accepted" // kept, and not applied yet
+	StatusApplied  Status = "applied"
+	StatusRejected Status = "rejected"
 )
 
-func (l *ledger) queue(b *pgx.Batch) {
-	if n := &l.inserts; len(n.ids) > 0 {
-		b.Queue(insertLedgerSQL, n.ids, n.actors, n.types, n.hashes, n.statuses, n.codes, n.bodies, n.created, n.finished)
+func statusOf(httpStatus int) Status {
+	if httpStatus < http.StatusBadRequest {
+		return StatusApplied
 	}
-	if u := &l.updates; len(u.ids) > 0 {
-		b.Queue(updateLedgerSQL, u.ids, u.statuses, u.codes, u.bodies, u.finished)
-	}
+	return StatusRejected
 }
 
-// bury gives a command up: a dead letter for the operator and, in the same
-// transaction, a rejected row for the client, who is then told.
-func (r *Runner) bury(ctx context.Context, consumer string, cmd events.Command, cause error, attempts int) error {
-	r.cfg.Log.Error("command given up", "type", cmd.Type, "command", cmd.ID, "attempts", attempts, "error", cause)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
-	defer cancel()
-	raw, err := json.Marshal(cmd)
+// Record is a row of the ledger.
+type Record struct {
+	ID      string
+	ActorID string
+	Type    string
+	Status  Status
+	// Hash identifies what was asked for: the command's payload hash, or what stands for
+	// it where a request carried a password.
+	Hash      string
+	CreatedAt time.Time
+	// FinishedAt is nil while the command is accepted.
+	FinishedAt *time.Time
+	// ResponseStatus is the HTTP status of the outcome, 0 while there is none.
+	ResponseStatus int
+	// ResponseBody is nil for an outcome without a body.
+	ResponseBody json.RawMessage
+}
+
+// Finished reports whether the command has its outcome.
+func (r Record) Finished() bool { return r.Status != StatusAccepted }
+
+// Reply returns the outcome.
+func (r Record) Reply() events.Reply {
+	return events.Reply{CommandID: r.ID, Status: r.ResponseStatus, Body: r.ResponseBody, PayloadHash: r.Hash}
+}
+
+// holds reports whether the record decides a command's outcome: it is finished, or it
+// belongs to another payload under the same id.
+func (r Record) holds(cmd events.Command) bool { return r.Finished() || r.Hash != cmd.PayloadHash() }
+
+const findSQL = `
+SELECT id, actor_id, type, status, payload_hash, created_at, finished_at, COALESCE(response_status, 0), response_body
+FROM commands WHERE id = ANY($1::uuid[])`
+
+func scanRecord(row pgx.CollectableRow) (r Record, err error) {
+	err = row.Scan(&r.ID, &r.ActorID, &r.Type, &r.Status, &r.Hash, &r.CreatedAt, &r.FinishedAt, &r.ResponseStatus, &r.ResponseBody)
+	return r, err
+}
+
+// Find returns a command's record; found is false when it has none.
+func (l Ledger) Find(ctx context.Context, id string) (rec Record, found bool, err error) {
+	return l.find(ctx, findSQL, id)
+}
+
+// findForUpdate is Find with a lock on the record.
+func (l Ledger) findForUpdate(ctx context.Context, id string) (rec Record, found bool, err error) {
+	return l.find(ctx, findSQL+" FOR UPDATE", id)
+}
+
+func (l Ledger) find(ctx context.Context, sql, id string) (rec Record, found bool, err error) {
+	rows, err := l.DB.Query(ctx, sql, []string{id})
 	if err != nil {
-		return fmt.Errorf("bury: %w", err)
+		return Record{}, false, fmt.Errorf("find command: %w", err)
 	}
-	body, err := wire.Marshal(wire.Internal(cmd.ID))
+	rec, err = pgx.CollectOneRow(rows, scanRecord)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Record{}, false, nil
+	}
 	if err != nil {
-		return err
+		return Record{}, false, fmt.Errorf("find command: %w", err)
 	}
-	reply := events.Reply{CommandID: cmd.ID, Status: 500, Body: body, PayloadHash: cmd.PayloadHash()}
-	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) error {
-		letter := deadletter.Letter{Consumer: consumer, MessageID: cmd.ID, Type: cmd.Type, Body: raw, Cause: cause, Attempts: attempts}
-		if err := letter.Write(ctx, tx); err != nil {
-			return err
+	return rec, true, nil
+}
+
+// Same reports whether a stored hash is that of a payload hash.
+type Same func(ctx context.Context, payloadHash, stored string) (bool, error)
+
+// SamePayload compares payload hashes as they are.
+func SamePayload(_ context.Context, payloadHash, stored string) (bool, error) {
+	return payloadHash == stored, nil
+}
+
+// Replay returns the outcome of a command that was applied before; found is false when
+// there is none yet. It fails with [ErrKeyReused] when the id belongs to another request.
+func (l Ledger) Replay(ctx context.Context, cmd events.Command, same Same) (reply events.Reply, found bool, err error) {
+	rec, found, err := l.Find(ctx, cmd.ID)
+	if err != nil || !found {
+		return events.Reply{}, false, err
+	}
+	equal := rec.Type == cmd.Type
+	if equal {
+		if equal, err = same(ctx, cmd.PayloadHash(), rec.Hash); err != nil {
+			return events.Reply{}, false, err
 		}
-		_, err := tx.Exec(ctx, `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-VALUES ($1, $2, $3, $4, 'rejected', 500, $5::json, $6, $7)
-ON CONFLICT (id) DO UPDATE SET status = 'rejected', response_status = 500, response_body = excluded.response_body,
-       finished_at = excluded.finished_at, envelope = NULL
-WHERE commands.status = 'accepted'`,
-			cmd.ID, cmd.ActorID, cmd.Type, reply.PayloadHash, string(body), cmd.IssuedAt, r.cfg.Now())
-		return err
-	})
-	if err != nil {
-		r.cfg.Log.Error("dead letter not written", "command", cmd.ID, "error", err)
-		return fmt.Errorf("bury: %w", err)
 	}
-	r.finish(ctx, []result{{cmd: cmd, reply: reply}})
+	if !equal {
+		return events.Reply{}, false, ErrKeyReused
+	}
+	return rec.Reply(), rec.Finished(), nil
+}
+
+// Accept keeps a command that will be applied, once: from now on the sweeper publishes it
+// until it has an outcome.
+func (l Ledger) Accept(ctx context.Context, cmd events.Command) error {
+	cmd.ReplyTo = ""
+	envelope, err := json.Marshal(cmd)
+	if err != nil {
+		return fmt.Errorf("marshal command: %w", err)
+	}
+	_, err = l.DB.Exec(ctx, `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
+VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING`,
+		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), string(envelope), cmd.IssuedAt)
+	if err != nil {
+		return fmt.Errorf("accept command: %w", err)
+	}
 	return nil
 }
 
-// unreadable gives a message up that is no command of ours.
-func (r *Runner) unreadable(ctx context.Context, consumer string, d bus.Delivery, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
-	defer cancel()
-	r.cfg.Log.Error("message given up", "consumer", consumer, "message", d.MessageID(), "error", cause)
-	return deadletter.Letter{Consumer: consumer, MessageID: d.MessageID(), Body: d.Raw, Cause: cause, Attempts: 1}.Write(ctx, r.cfg.Pool)
+// Claim begins a request that is applied in the caller's transaction and not through the
+// bus: of two requests with one id the second waits for the first, and claims nothing.
+// Hash is what Replay will compare.
+func (l Ledger) Claim(ctx context.Context, cmd events.Command, hash string) (claimed bool, err error) {
+	return l.insert(ctx, cmd, events.Reply{Status: http.StatusOK, PayloadHash: hash})
+}
+
+// Finish stores the response to a claimed request, with status 200. The actor is the user
+// whose data the response holds.
+func (l Ledger) Finish(ctx context.Context, id, actorID string, body json.RawMessage) error {
+	_, err := l.DB.Exec(ctx, `UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, id, actorID, string(body))
+	if err != nil {
+		return fmt.Errorf("finish command: %w", err)
+	}
+	return nil
+}
+
+// Reject stores the rejection of a request that is not applied through the bus. Where the
+// id has a record already, that one stays.
+func (l Ledger) Reject(ctx context.Context, cmd events.Command, hash string, rejection *domain.Error) error {
+	reply, err := Rejected(rejection).reply(cmd, hash)
+	if err != nil {
+		return err
+	}
+	_, err = l.insert(ctx, cmd, reply)
+	return err
+}
+
+// insert writes the record of a command that has none.
+func (l Ledger) insert(ctx context.Context, cmd events.Command, reply events.Reply) (inserted bool, err error) {
+	return l.put(ctx, cmd, reply, cmd.IssuedAt, `DO NOTHING`)
+}
+
+// finish writes the outcome of a command, whether or not it was accepted before. It
+// reports false, and changes nothing, when the command has an outcome already.
+func (l Ledger) finish(ctx context.Context, cmd events.Command, reply events.Reply, now time.Time) (bool, error) {
+	return l.put(ctx, cmd, reply, now, `
+DO UPDATE SET status = excluded.status, response_status = excluded.response_status, response_body = excluded.response_body,
+       finished_at = excluded.finished_at, envelope = NULL
+WHERE commands.status = 'accepted'`)
+}
+
+func (l Ledger) put(ctx context.Context, cmd events.Command, reply events.Reply, finished time.Time, onConflict string) (bool, error) {
+	tag, err := l.DB.Exec(ctx, `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
+VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, '')::json, $8, $9) ON CONFLICT (id) `+onConflict,
+		cmd.ID, cmd.ActorID, cmd.Type, reply.PayloadHash, statusOf(reply.Status), reply.Status, string(reply.Body), cmd.IssuedAt, finished)
+	if err != nil {
+		return false, fmt.Errorf("write outcome of command: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// keepFromSweeper lets the sweeper wait until a time: an attempt begins, and a command
+// that is published again during it would be applied twice at once.
+func (l Ledger) keepFromSweeper(ctx context.Context, id string, until time.Time) error {
+	_, err := l.DB.Exec(ctx, `UPDATE commands SET swept_at = $2 WHERE id = $1 AND status = 'accepted'`, id, until)
+	if err != nil {
+		return fmt.Errorf("keep command from the sweeper: %w", err)
+	}
+	return nil
+}
+
+// claimDue returns the envelopes of accepted commands that were created, and published
+// last, before a time; they are due again after now.
+func (l Ledger) claimDue(ctx context.Context, before, now time.Time, limit int) ([]json.RawMessage, error) {
+	rows, err := l.DB.Query(ctx, `
+UPDATE commands SET swept_at = $1
+WHERE id IN (SELECT id FROM commands
+             WHERE status = 'accepted' AND created_at < $2 AND (swept_at IS NULL OR swept_at < $2)
+             ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING envelope`, now, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("claim due commands: %w", err)
+	}
+	envelopes, err := pgx.CollectRows(rows, pgx.RowTo[json.RawMessage])
+	if err != nil {
+		return nil, fmt.Errorf("claim due commands: %w", err)
+	}
+	return envelopes, nil
+}
+
+// deleteFinished removes finished commands that were created before a time.
+func (l Ledger) deleteFinished(ctx context.Context, before time.Time) error {
+	_, err := l.DB.Exec(ctx, `DELETE FROM commands WHERE created_at < $1 AND status <> 'accepted'`, before)
+	if err != nil {
+		return fmt.Errorf("delete finished commands: %w", err)
+	}
+	return nil
+}
+
+// Erase removes what the ledger holds about a user whose account was deleted: what the
+// user asked for and was not applied yet is rejected, and the responses to the user, and
+// those that name the user, are removed. It reads the table without an index: rows live
+// for a week, and an index on the actor would cost every command more than the rare
+// erasure saves.
+func (l Ledger) Erase(ctx context.Context, userID string, rejection *domain.Error, now time.Time) error {
+	status, body := ErrorResponse(rejection)
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("marshal rejection: %w", err)
+	}
+	_, err = l.DB.Exec(ctx, `
+UPDATE commands SET status = 'rejected', response_status = $2, response_body = $3::json, finished_at = $4, envelope = NULL
+WHERE actor_id = $1 AND status = 'accepted'`, userID, status, string(data), now)
+	if err != nil {
+		return fmt.Errorf("reject commands of a deleted user: %w", err)
+	}
+	_, err = l.DB.Exec(ctx, `
+UPDATE commands SET response_body = NULL
+WHERE response_body IS NOT NULL AND status <> 'accepted' AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
+	if err != nil {
+		return fmt.Errorf("erase responses about a deleted user: %w", err)
+	}
+	return nil
+}
+
+// QueueForget queues the removal of a user's requests whose types begin with a prefix,
+// for example "account.".
+func QueueForget(b *pgx.Batch, userID, prefix string) {
+	b.Queue(`DELETE FROM commands WHERE actor_id = $1 AND starts_with(type, $2)`, userID, prefix)
 }

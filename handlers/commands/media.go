@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,205 +23,167 @@ type Media struct {
 // command, so that a command that is applied again names the same object.
 var uploadSpace = uuid.MustParse("3c0f5a7e-96a4-5a3e-8d53-8f0a4c1de2b7")
 
-// Name implements Context.
-func (Media) Name() string { return "media" }
-
-// Open implements Context.
-func (m Media) Open(batch []events.Command) Unit {
-	return &mediaUnit{
-		cmds: batch, payloads: decode(batch, mediaPayload), development: m.Development,
-		items: map[string]media.Item{}, uses: map[string]int{}, actors: newActors(), changed: map[string]bool{},
-	}
+// Commands returns the context.
+func (m Media) Commands() Context {
+	return NewContext("media", m.open,
+		Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
+		Handle(media.CommandCompleteUpload, wantMedia[media.CompleteUpload], (*mediaBatch).completeUpload),
+		Handle(media.CommandReject, wantMedia[media.Reject], (*mediaBatch).reject),
+		Handle(media.CommandUpdate, wantMedia[media.Update], (*mediaBatch).update),
+		Handle(media.CommandRetry, wantMedia[media.Retry], (*mediaBatch).retry),
+		Handle(media.CommandDelete, (*mediaBatch).wantRemove, (*mediaBatch).remove),
+		Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
+		handleReport(media.CommandRecordProgress, media.ActorTranscoder, media.Item.RecordProgress),
+		handleReport(media.CommandRecordResult, media.ActorTranscoder, media.Item.RecordResult),
+		handleReport(media.CommandRecordFailure, media.ActorTranscoder, media.Item.RecordFailure),
+		handleReport(media.CommandFailStuck, media.ActorSystem, media.Item.FailStuck),
+	)
 }
 
-// mediaPayload returns the struct of a command, nil for one that is unknown.
-func mediaPayload(command string) any {
-	switch command {
-	case "media.register":
-		return &media.Register{}
-	case "media.complete_upload":
-		return &media.CompleteUpload{}
-	case "media.reject":
-		return &media.Reject{}
-	case "media.update":
-		return &media.Update{}
-	case "media.retry":
-		return &media.Retry{}
-	case "media.transcode":
-		return &media.Transcode{}
-	case "media.delete":
-		return &media.Delete{}
-	case "media.record_progress":
-		return &media.RecordProgress{}
-	case "media.record_result":
-		return &media.RecordResult{}
-	case "media.record_failure":
-		return &media.RecordFailure{}
-	case "media.fail_stuck":
-		return &media.FailStuck{}
-	default:
-		return nil
-	}
-}
-
-type mediaUnit struct {
-	cmds        []events.Command
-	payloads    []any
+// mediaBatch is what a batch of the context loads and changes.
+type mediaBatch struct {
 	development bool
 
-	items   map[string]media.Item
-	uses    map[string]int // published content per item that may be deleted
-	actors  *actors
-	order   []string
-	changed map[string]bool
+	items  *State[string, media.Item]
+	uses   map[string]int // published content per item that may be deleted
+	actors *Actors
+
+	wanted struct{ items, leaving []string }
 }
 
-// Load implements Unit.
-func (u *mediaUnit) Load(b *pgx.Batch) {
-	var ids, leaving []string
-	for i, cmd := range u.cmds {
-		ids = append(ids, cmd.AggregateID)
-		if _, ok := u.payloads[i].(*media.Delete); ok {
-			leaving = append(leaving, cmd.AggregateID)
-		}
-		u.actors.want(cmd.ActorID, "")
-	}
-	u.actors.load(b)
-	postgres.QueueLock(b, ids, u.items)
-	if len(leaving) > 0 {
-		postgres.QueuePublishedUses(b, leaving, u.uses)
+func (m Media) open() *mediaBatch {
+	return &mediaBatch{
+		development: m.Development,
+		items:       NewState[string, media.Item](),
+		uses:        map[string]int{},
+		actors:      NewActors(),
 	}
 }
 
-// Decide implements Unit.
-func (u *mediaUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	switch p := u.payloads[i].(type) {
-	case error:
-		return Outcome{}, p
-	case *media.RecordProgress:
-		return u.report(cmd, media.ActorTranscoder, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
-			return before.RecordProgress(*p, now)
-		})
-	case *media.RecordResult:
-		return u.report(cmd, media.ActorTranscoder, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
-			return before.RecordResult(*p, now)
-		})
-	case *media.RecordFailure:
-		return u.report(cmd, media.ActorTranscoder, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
-			return before.RecordFailure(*p, now)
-		})
-	case *media.Transcode:
-		return u.dispatch(cmd, *p, now)
-	case *media.FailStuck:
-		return u.report(cmd, media.ActorSystem, func(before media.Item) (media.Item, []events.Payload, media.Ignored) {
-			return before.FailStuck(*p, now)
-		})
-	default:
-		return u.ask(cmd, p, now)
+func wantMedia[P any](b *mediaBatch, cmd events.Command, _ *P) {
+	b.wanted.items = append(b.wanted.items, cmd.AggregateID)
+	b.actors.Want(cmd.ActorID, "")
+}
+
+func (b *mediaBatch) wantRemove(cmd events.Command, p *media.Delete) {
+	wantMedia(b, cmd, p)
+	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
+}
+
+// Load implements [Batch].
+func (b *mediaBatch) Load(load *pgx.Batch) {
+	b.actors.Load(load)
+	if len(b.wanted.items) > 0 {
+		postgres.QueueLock(load, b.wanted.items, b.items.Rows)
+	}
+	if len(b.wanted.leaving) > 0 {
+		postgres.QueuePublishedUses(load, b.wanted.leaving, b.uses)
 	}
 }
 
-// ask decides what a person asks for.
-func (u *mediaUnit) ask(cmd events.Command, payload any, now time.Time) (Outcome, error) {
-	before := u.items[cmd.AggregateID]
-	facts := media.Facts{
-		Actor:         media.Actor{ID: cmd.ActorID, Role: u.actors.roles[cmd.ActorID]},
-		UploadID:      uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String(),
-		Development:   u.development,
-		PublishedUses: u.uses[cmd.AggregateID],
+// Save implements [Batch].
+func (b *mediaBatch) Save(save *pgx.Batch) error { return postgres.QueueSave(save, b.items.Changed()) }
+
+func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Time) (Outcome, error) {
+	if b.items.Rows[cmd.AggregateID].ID != "" {
+		return Outcome{}, media.ErrExists
 	}
-	var (
-		next     media.Item
-		happened []events.Payload
-		err      error
-	)
-	switch p := payload.(type) {
-	case *media.Register:
-		if before.ID != "" {
-			return Outcome{}, media.ErrExists
-		}
-		next, happened, err = media.New(cmd.AggregateID, *p, facts, now)
-	case *media.CompleteUpload:
-		next, happened, err = before.CompleteUpload(*p, facts, now)
-	case *media.Reject:
-		next, happened, err = before.Reject(*p, facts, now)
-	case *media.Update:
-		next, happened, err = before.Update(*p, facts, now)
-	case *media.Retry:
-		next, happened, err = before.Retry(*p, facts, now)
-	case *media.Delete:
-		next, happened, err = before.Delete(*p, facts, now)
-	default:
-		err = fmt.Errorf("no decision for %T", payload)
-	}
+	next, payloads, err := media.New(cmd.AggregateID, *p, b.facts(cmd), now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return mediaOutcome(payload, next, u.apply(next, happened)), nil
+	return Created(wire.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
-// dispatch gives out a job that another program asks for. The job's id follows from
+func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload, now time.Time) (Outcome, error) {
+	next, payloads, err := b.items.Rows[cmd.AggregateID].CompleteUpload(*p, b.facts(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	done := wire.UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}
+	return OK(done, b.keep(next, payloads)...), nil
+}
+
+func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) (Outcome, error) {
+	next, payloads, err := b.items.Rows[cmd.AggregateID].Reject(*p, b.facts(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+}
+
+func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) (Outcome, error) {
+	next, payloads, err := b.items.Rows[cmd.AggregateID].Update(*p, b.facts(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+}
+
+func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (Outcome, error) {
+	next, payloads, err := b.items.Rows[cmd.AggregateID].Retry(*p, b.facts(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	asked := wire.TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}
+	return OK(asked, b.keep(next, payloads)...), nil
+}
+
+func (b *mediaBatch) remove(cmd events.Command, p *media.Delete, now time.Time) (Outcome, error) {
+	next, payloads, err := b.items.Rows[cmd.AggregateID].Delete(*p, b.facts(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return NoContent(b.keep(next, payloads)...), nil
+}
+
+// transcode gives out a job that another program asks for. The job's id follows from
 // the command, so that a command that is applied again gives out the same job.
-func (u *mediaUnit) dispatch(cmd events.Command, p media.Transcode, now time.Time) (Outcome, error) {
+func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.Time) (Outcome, error) {
 	if cmd.ActorID != media.ActorSystem {
 		return Outcome{}, media.ErrNotCreator
 	}
-	next, happened, err := u.items[cmd.AggregateID].Dispatch(p, uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String(), now)
+	jobID := uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String()
+	next, payloads, err := b.items.Rows[cmd.AggregateID].Dispatch(*p, jobID, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Changed(wire.TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}, u.apply(next, happened)...), nil
+	asked := wire.TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}
+	return OK(asked, b.keep(next, payloads)...), nil
 }
 
-// mediaOutcome is the answer to what a person asked for.
-func mediaOutcome(payload any, next media.Item, facts []events.Fact) Outcome {
-	switch payload.(type) {
-	case *media.Register:
-		return Created(wire.MediaOf(next), facts...)
-	case *media.CompleteUpload:
-		return Changed(wire.UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}, facts...)
-	case *media.Retry:
-		return Changed(wire.TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}, facts...)
-	case *media.Delete:
-		return Done(facts...)
-	default:
-		return Changed(wire.MediaOf(next), facts...)
+// handleReport returns the row of a command in which a machine reports. Only that machine
+// may; a report that comes too late is not an error but ignored.
+func handleReport[P any](
+	name, actor string,
+	record func(before media.Item, report P, now time.Time) (media.Item, []events.Payload, media.Ignored),
+) Handler[*mediaBatch] {
+	return Handle(name, wantMedia[P], func(b *mediaBatch, cmd events.Command, p *P, now time.Time) (Outcome, error) {
+		if cmd.ActorID != actor {
+			return Outcome{}, media.ErrNotCreator
+		}
+		next, payloads, ignored := record(b.items.Rows[cmd.AggregateID], *p, now)
+		var facts []events.Fact
+		if next.ID != "" && (ignored == "" || len(payloads) > 0) {
+			facts = b.keep(next, payloads)
+		}
+		return OK(wire.ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
+	})
+}
+
+// facts returns what the decision on one command rests on.
+func (b *mediaBatch) facts(cmd events.Command) media.Facts {
+	return media.Facts{
+		Actor:         media.Actor{ID: cmd.ActorID, Role: b.actors.Role(cmd.ActorID)},
+		UploadID:      uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String(),
+		Development:   b.development,
+		PublishedUses: b.uses[cmd.AggregateID],
 	}
 }
 
-// report applies what a machine reports. Only that machine may.
-func (u *mediaUnit) report(cmd events.Command, actor string,
-	decide func(before media.Item) (media.Item, []events.Payload, media.Ignored),
-) (Outcome, error) {
-	if cmd.ActorID != actor {
-		return Outcome{}, media.ErrNotCreator
-	}
-	next, happened, ignored := decide(u.items[cmd.AggregateID])
-	var facts []events.Fact
-	if next.ID != "" && (ignored == "" || len(happened) > 0) {
-		facts = u.apply(next, happened)
-	}
-	return Outcome{
-		Status: http.StatusOK, Body: wire.Single{Data: wire.ReportTaken{Applied: ignored == "", Ignored: ignored}}, Facts: facts,
-	}, nil
-}
-
-// apply makes the next state visible to the commands that follow in the batch.
-func (u *mediaUnit) apply(next media.Item, happened []events.Payload) []events.Fact {
-	u.items[next.ID] = next
-	if !u.changed[next.ID] {
-		u.changed[next.ID] = true
-		u.order = append(u.order, next.ID)
-	}
-	return numbered(next.CreatorID, next.ID, next.Version, happened)
-}
-
-// Save implements Unit.
-func (u *mediaUnit) Save(b *pgx.Batch) error {
-	items := make([]media.Item, len(u.order))
-	for i, id := range u.order {
-		items[i] = u.items[id]
-	}
-	return postgres.QueueSave(b, items)
+// keep makes the next state visible to the commands that follow in the batch, and
+// returns the facts that led to it.
+func (b *mediaBatch) keep(next media.Item, payloads []events.Payload) []events.Fact {
+	b.items.Put(next.ID, next)
+	return Facts(next.CreatorID, next.ID, next.Version, payloads)
 }

@@ -2,9 +2,7 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,8 +37,8 @@ type PartsStore interface {
 // anything is put together, so that a part that is missing costs nothing. The store
 // decides when an end and an abort meet: one of them finds nothing.
 //
-// No events tell of uploads: that a file is there says media.uploaded, after the
-// edge has looked into it.
+// Uploads have no events of their own: media.uploaded follows once the edge has
+// inspected the file.
 type Uploads struct {
 	Store PartsStore
 }
@@ -51,41 +49,32 @@ const uploadTimeout = 10 * time.Minute
 // partsSpace is the name space of uploads' ids, which follow from the command.
 var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
 
-// Name implements External.
-func (*Uploads) Name() string { return "upload" }
-
-// Timeout implements [Unhurried].
-func (*Uploads) Timeout() time.Duration { return uploadTimeout }
-
-// Prepare implements External.
-func (x *Uploads) Prepare(ctx context.Context, tx pgx.Tx, cmd events.Command, now time.Time) (Call, Outcome, error) {
-	now = now.UTC().Truncate(time.Microsecond) // as the database keeps it
-	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
-	if err != nil {
-		return nil, Outcome{}, err
-	}
-	role, err := postgres.Role(ctx, tx, cmd.ActorID)
-	if err != nil {
-		return nil, Outcome{}, err
-	}
-	facts := media.Facts{Actor: media.Actor{ID: cmd.ActorID, Role: role}}
-	var end media.EndParts
-	if err := json.Unmarshal(cmd.Payload, &end); err != nil {
-		return nil, Outcome{}, fmt.Errorf("decode %s: %w", cmd.Type, err)
-	}
-	switch cmd.Type {
-	case "upload.open":
-		return x.open(ctx, tx, cmd, item, facts, now)
-	case "upload.complete":
-		return x.complete(ctx, tx, end, item, facts)
-	case "upload.abort":
-		return x.abort(ctx, tx, end, item, facts)
-	default:
-		return nil, Outcome{}, fmt.Errorf("unknown command %q", cmd.Type)
-	}
+// Commands returns the external context.
+func (x *Uploads) Commands() External {
+	return NewExternal("upload", uploadTimeout,
+		HandleExternal(media.CommandOpenParts, x.open),
+		HandleExternal(media.CommandCompleteParts, x.complete),
+		HandleExternal(media.CommandAbortParts, x.abort),
+	)
 }
 
-func (x *Uploads) open(ctx context.Context, tx pgx.Tx, cmd events.Command, item media.Item, facts media.Facts, now time.Time) (Call, Outcome, error) {
+// load locks the item of a command and reads the actor's rights.
+func (x *Uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (media.Item, media.Facts, error) {
+	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
+	if err != nil {
+		return item, media.Facts{}, err
+	}
+	role, err := postgres.Role(ctx, tx, cmd.ActorID)
+	return item, media.Facts{Actor: media.Actor{ID: cmd.ActorID, Role: role}}, err
+}
+
+func (x *Uploads) open(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, _ *struct{}, now time.Time,
+) (Call, Outcome, error) {
+	item, facts, err := x.load(ctx, tx, cmd)
+	if err != nil {
+		return nil, Outcome{}, err
+	}
 	id := uuid.NewSHA1(partsSpace, []byte(cmd.ID)).String()
 	others, err := postgres.OpenParts(ctx, tx, item.ID, now)
 	if err != nil {
@@ -116,13 +105,15 @@ func (x *Uploads) open(ctx context.Context, tx pgx.Tx, cmd events.Command, item 
 }
 
 // complete puts an upload together. One that is put together already succeeds again.
-func (x *Uploads) complete(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (Call, Outcome, error) {
-	upload, err := x.find(ctx, tx, end, item, facts)
+func (x *Uploads) complete(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
+) (Call, Outcome, error) {
+	upload, err := x.find(ctx, tx, cmd, end)
 	if err != nil {
 		return nil, Outcome{}, err
 	}
 	if upload.Status == media.PartsCompleted {
-		return nil, Changed(wire.UploadOf(upload)), nil
+		return nil, OK(wire.UploadOf(upload)), nil
 	}
 	again := upload.Status == media.PartsCompleting
 	upload.Status = media.PartsCompleting
@@ -131,21 +122,21 @@ func (x *Uploads) complete(ctx context.Context, tx pgx.Tx, end media.EndParts, i
 	}
 	return func(ctx context.Context) (Finish, error) {
 		err := x.assemble(ctx, upload, end.Parts, again)
-		refusal, isRefusal := domain.AsError(err)
+		rejection, isRejection := domain.AsError(err)
 		switch {
 		case err == nil:
 			upload.Status = media.PartsCompleted
 		case errors.Is(err, media.ErrPartsNotFound):
 			upload.Status = media.PartsAborted
-		case isRefusal:
+		case isRejection:
 			upload.Status = media.PartsOpen
 		default:
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
-			outcome := Changed(wire.UploadOf(upload))
-			if isRefusal {
-				outcome = refused(refusal)
+			outcome := OK(wire.UploadOf(upload))
+			if isRejection {
+				outcome = Rejected(rejection)
 			}
 			return outcome, postgres.SaveParts(ctx, tx, upload, media.PartsCompleting)
 		}, nil
@@ -171,14 +162,16 @@ func (x *Uploads) assemble(ctx context.Context, upload media.PartsUpload, named 
 	case headErr == nil && info.Size == upload.SizeBytes:
 		return nil
 	case again, headErr != nil && !errors.Is(headErr, s3.ErrNotFound):
-		return errors.Join(err, headErr) // come again
+		return errors.Join(err, headErr) // unknown: tried again
 	default:
 		return media.ErrPartsNotFound
 	}
 }
 
-func (x *Uploads) abort(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (Call, Outcome, error) {
-	upload, err := x.find(ctx, tx, end, item, facts)
+func (x *Uploads) abort(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
+) (Call, Outcome, error) {
+	upload, err := x.find(ctx, tx, cmd, end)
 	if err == nil && upload.Status == media.PartsCompleted {
 		err = media.ErrPartsNotFound
 	}
@@ -191,14 +184,18 @@ func (x *Uploads) abort(ctx context.Context, tx pgx.Tx, end media.EndParts, item
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
 			upload.Status = media.PartsAborted
-			return Done(), postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting)
+			return NoContent(), postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting)
 		}, nil
 	}, Outcome{}, nil
 }
 
 // find returns an upload that was not aborted, of an item that waits for its file. A
 // completed one is found whatever the item does now.
-func (x *Uploads) find(ctx context.Context, tx pgx.Tx, end media.EndParts, item media.Item, facts media.Facts) (media.PartsUpload, error) {
+func (x *Uploads) find(ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts) (media.PartsUpload, error) {
+	item, facts, err := x.load(ctx, tx, cmd)
+	if err != nil {
+		return media.PartsUpload{}, err
+	}
 	if err := item.Authorize(facts.Actor); err != nil {
 		return media.PartsUpload{}, err
 	}

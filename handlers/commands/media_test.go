@@ -2,146 +2,132 @@ package commands_test
 
 import (
 	"context"
-	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// mediaBatch applies commands as one batch, in one transaction, and returns what each led to: a status or a reason.
-func mediaBatch(t *testing.T, pool *pgxpool.Pool, cmds ...events.Command) (outcomes []string, facts []events.Fact) {
-	t.Helper()
-	unit := commands.Media{}.Open(cmds)
-	err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
-		load := &pgx.Batch{}
-		unit.Load(load)
-		if err := tx.SendBatch(context.Background(), load).Close(); err != nil {
-			return err
+// applyBatch publishes commands while no consumer runs, so that those of one partition are
+// one batch, has them applied, and returns the body of each response.
+func (w *world) applyBatch(c commands.Context, cmds ...events.Command) []string {
+	w.Helper()
+	for _, cmd := range cmds {
+		w.accept(cmd)
+		if err := w.Dispatcher.Publish(context.Background(), cmd); err != nil {
+			w.Fatal(err)
 		}
-		for i := range cmds {
-			outcome, err := unit.Decide(i, time.Now().UTC())
-			refusal, refused := domain.AsError(err)
-			switch {
-			case refused:
-				outcomes = append(outcomes, string(refusal.Class)+" "+refusal.Reason)
-			case err != nil:
-				outcomes = append(outcomes, "error")
-			default:
-				body, _ := json.Marshal(outcome.Body)
-				outcomes = append(outcomes, string(body))
-				facts = append(facts, outcome.Facts...)
-			}
-		}
-		save := &pgx.Batch{}
-		if err := unit.Save(save); err != nil {
-			return err
-		}
-		return tx.SendBatch(context.Background(), save).Close()
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return outcomes, facts
+	stop := w.startRunner(c)
+	defer stop()
+	ids := make([]string, len(cmds))
+	for i, cmd := range cmds {
+		ids[i] = cmd.ID
+	}
+	w.Eventually(len(cmds), `SELECT count(*) FROM commands WHERE id = ANY($1::uuid[]) AND status <> 'accepted'`, ids)
+
+	bodies := make([]string, len(cmds))
+	for i, cmd := range cmds {
+		rec, found, err := commands.Ledger{DB: w.Pool}.Find(context.Background(), cmd.ID)
+		if err != nil || !found {
+			w.Fatalf("%s has no record: %v", cmd.Type, err)
+		}
+		bodies[i] = string(rec.ResponseBody)
+	}
+	return bodies
 }
 
-func mediaWorld(t *testing.T) (*pgxpool.Pool, string) {
-	t.Helper()
-	pool, err := pgxpool.New(context.Background(), pgtest.Database(t))
+// emitted returns type and version of an aggregate's events.
+func (w *world) emitted(id string) string {
+	w.Helper()
+	var list string
+	err := w.Pool.QueryRow(context.Background(), `
+SELECT COALESCE(string_agg(type || ' ' || version, ', ' ORDER BY version), '') FROM outbox WHERE aggregate_id = $1`, id).Scan(&list)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
-	creator := strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := pool.Exec(context.Background(), `INSERT INTO users (id, name, email, role) VALUES ($1, 'Test', 'a@example.test', 'creator')`, creator); err != nil {
-		t.Fatal(err)
-	}
-	return pool, creator
+	return list
 }
 
-func mediaCommand(t *testing.T, typ, actor, id string, payload any) events.Command {
-	t.Helper()
-	body, err := json.Marshal(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return events.Command{ID: uuid.NewString(), Type: typ, ActorID: actor, AggregateID: id, Payload: body}
+func register() media.Register {
+	return media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 10}
 }
 
 func TestMediaCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	t.Parallel()
-	pool, creator := mediaWorld(t)
+	w := newWorld(t)
 	id, other := uuid.NewString(), uuid.NewString()
-	register := media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 10}
-	outcomes, facts := mediaBatch(t, pool,
-		mediaCommand(t, "media.register", creator, id, register),
-		mediaCommand(t, "media.register", creator, id, register),
-		mediaCommand(t, "media.complete_upload", creator, id, media.CompleteUpload{ETag: "e", SizeBytes: 10}),
-		mediaCommand(t, "media.complete_upload", creator, id, media.CompleteUpload{ETag: "e", SizeBytes: 10}),
-		mediaCommand(t, "media.register", creator, other, register),
-		mediaCommand(t, "media.delete", creator, other, media.Delete{}),
-		mediaCommand(t, "media.update", creator, other, media.Update{}),
-		mediaCommand(t, "media.dance", creator, other, struct{}{}),
+	uploaded := media.CompleteUpload{ETag: "e", SizeBytes: 10}
+	bodies := w.applyBatch(commands.Media{}.Commands(),
+		newCommand(media.CommandRegister, w.creator, id, register()),
+		newCommand(media.CommandRegister, w.creator, id, register()),
+		newCommand(media.CommandCompleteUpload, w.creator, id, uploaded),
+		newCommand(media.CommandCompleteUpload, w.creator, id, uploaded),
+		newCommand(media.CommandRegister, w.creator, other, register()),
+		newCommand(media.CommandDelete, w.creator, other, media.Delete{}),
+		newCommand(media.CommandUpdate, w.creator, other, media.Update{}),
 	)
 	done := `{"data":{"success":true,"transcodingTriggered":true,"status":"uploaded"}}`
-	for i, want := range map[int]string{
-		1: "conflict MEDIA_EXISTS", 2: done, 3: done, 5: "null", 6: "not_found MEDIA_NOT_FOUND", 7: "error",
-	} {
-		if outcomes[i] != want {
-			t.Errorf("outcome %d = %s, want %s", i, outcomes[i], want)
+	for i, want := range map[int]string{1: "MEDIA_EXISTS", 2: done, 3: done, 6: "MEDIA_NOT_FOUND"} {
+		if !strings.Contains(bodies[i], want) {
+			t.Errorf("response %d = %s, want %s", i, bodies[i], want)
 		}
 	}
-	var told []string
-	for _, f := range facts {
-		if f.Tenant != creator {
-			t.Errorf("tenant %s of %s", f.Tenant, f.Payload.EventType())
-		}
-		told = append(told, f.Payload.EventType()+" "+string(rune('0'+f.Version)))
+	if bodies[5] != "" {
+		t.Errorf("response to the deletion = %s, want none", bodies[5])
 	}
-	if got := strings.Join(told, ", "); got != "media.registered 1, media.uploaded 2, media.registered 1, media.deleted 2" {
-		t.Errorf("facts %s", got)
+	if got := w.emitted(id); got != "media.registered 1, media.uploaded 2" {
+		t.Errorf("events %s", got)
 	}
-	var status string
-	var version, deleted int
-	err := pool.QueryRow(t.Context(), `SELECT status, version, (SELECT count(*) FROM media_items WHERE deleted_at IS NOT NULL) FROM media_items WHERE id = $1`, id).
-		Scan(&status, &version, &deleted)
-	if err != nil || status != "uploaded" || version != 2 || deleted != 1 {
-		t.Errorf("row %s %d %d, %v", status, version, deleted, err)
+	if got := w.emitted(other); got != "media.registered 1, media.deleted 2" {
+		t.Errorf("events %s", got)
+	}
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE tenant <> $1`, w.creator); n != 0 {
+		t.Errorf("%d events have another tenant", n)
+	}
+	if n := w.Number(`SELECT count(*) FROM media_items WHERE id = $1 AND status = 'uploaded' AND version = 2`, id); n != 1 {
+		t.Error("the uploaded item is not as it should be")
+	}
+	if n := w.Number(`SELECT count(*) FROM media_items WHERE deleted_at IS NOT NULL`); n != 1 {
+		t.Errorf("%d items are deleted, want 1", n)
 	}
 }
 
-func TestReportsAreTakenFromTheirMachinesOnly(t *testing.T) {
+func TestOnlyTheirMachinesMayReport(t *testing.T) {
 	t.Parallel()
-	pool, creator := mediaWorld(t)
+	w := newWorld(t)
 	id := uuid.NewString()
-	mediaBatch(t, pool, mediaCommand(t, "media.register", creator, id, media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 10}))
-	if _, err := pool.Exec(t.Context(), `UPDATE media_items SET status = 'transcoding', runpod_job_id = 'job', transcoding_attempts = 1, transcoding_seen_at = now()`); err != nil {
-		t.Fatal(err)
-	}
-	outcomes, facts := mediaBatch(t, pool,
-		mediaCommand(t, "media.record_failure", creator, id, media.RecordFailure{JobID: "job"}),
-		mediaCommand(t, "media.fail_stuck", media.ActorTranscoder, id, media.FailStuck{JobID: "job", SeenAt: time.Now().Add(time.Hour)}),
-		mediaCommand(t, "media.record_result", media.ActorSystem, id, media.RecordResult{JobID: "job"}),
-		mediaCommand(t, "media.record_progress", media.ActorTranscoder, id, media.RecordProgress{JobID: "job", Percent: 7, Step: "preview"}),
-		mediaCommand(t, "media.record_progress", media.ActorTranscoder, uuid.NewString(), media.RecordProgress{JobID: "job", Percent: 7, Step: "preview"}),
-		mediaCommand(t, "media.update", media.ActorTranscoder, id, media.Update{}),
+	w.applyBatch(commands.Media{}.Commands(), newCommand(media.CommandRegister, w.creator, id, register()))
+	w.Exec(`UPDATE media_items SET status = 'transcoding', runpod_job_id = 'job', transcoding_attempts = 1, transcoding_seen_at = now()`)
+
+	progress := media.RecordProgress{JobID: "job", Percent: 7, Step: "preview"}
+	stuck := media.FailStuck{JobID: "job", SeenAt: time.Now().Add(time.Hour)}
+	bodies := w.applyBatch(commands.Media{}.Commands(),
+		newCommand(media.CommandRecordFailure, w.creator, id, media.RecordFailure{JobID: "job"}),
+		newCommand(media.CommandFailStuck, media.ActorTranscoder, id, stuck),
+		newCommand(media.CommandRecordResult, media.ActorSystem, id, media.RecordResult{JobID: "job"}),
+		newCommand(media.CommandRecordProgress, media.ActorTranscoder, id, progress),
+		newCommand(media.CommandRecordProgress, media.ActorTranscoder, uuid.NewString(), progress),
+		newCommand(media.CommandUpdate, media.ActorTranscoder, id, media.Update{}),
 	)
-	want := []string{"forbidden ", "forbidden ", "forbidden ", `{"data":{"applied":true}}`, `{"data":{"applied":false,"ignored":"STALE_JOB"}}`, "not_found MEDIA_NOT_FOUND"}
-	for i := range want {
-		if outcomes[i] != want[i] {
-			t.Errorf("outcome %d = %s, want %s", i, outcomes[i], want[i])
-		}
+	want := []string{
+		"FORBIDDEN",
+		"FORBIDDEN",
+		"FORBIDDEN",
+		`{"data":{"applied":true}}`,
+		`{"data":{"applied":false,"ignored":"STALE_JOB"}}`,
+		"MEDIA_NOT_FOUND",
 	}
-	if len(facts) != 1 || facts[0].Version != 2 {
-		t.Errorf("facts %+v", facts)
+	if !slices.EqualFunc(bodies, want, strings.Contains) {
+		t.Errorf("responses %q, want %q", bodies, want)
+	}
+	if got := w.emitted(id); got != "media.registered 1, media.transcoding_progressed 2" {
+		t.Errorf("events %s", got)
 	}
 }

@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/codex-platform/codex/domain/mail"
@@ -11,61 +9,102 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// decideMember applies a command about one place in an organization. It counts as a
-// change of the organization, whose lock it holds.
-func (u *organizationUnit) decideMember(cmd events.Command, o organization.Organization, payload any, now time.Time) (Outcome, error) {
-	var (
-		next     organization.Membership
-		happened []events.Payload
-		err      error
-		status   = http.StatusOK
-	)
-	facts := organization.MemberFacts{Organization: o, Actor: u.authority(cmd), Owners: u.owners(o.ID)}
-	switch p := payload.(type) {
-	case *organization.Invite:
-		status = http.StatusCreated
-		if _, alive := u.people[p.UserID]; !alive {
-			p.UserID = ""
-		}
-		next, happened, err = u.member(o, p.UserID).Invite(*p, cmd.ID, facts, now)
-	case *organization.AcceptInvitation:
-		next, happened, err = u.member(o, cmd.ActorID).Accept(facts, now)
-	case *organization.DeclineInvitation:
-		status = http.StatusNoContent
-		next, happened, err = u.member(o, cmd.ActorID).Decline(facts, now)
-	case *organization.ChangeMember:
-		next, happened, err = u.member(o, p.UserID).ChangeRole(p.Role, facts, now)
-	case *organization.RemoveMember:
-		status = http.StatusNoContent
-		next, happened, err = u.member(o, p.UserID).Remove(facts, now)
-	default:
-		err = fmt.Errorf("unexpected payload %T", p)
+// A change of a membership counts as a change of its organization, whose lock it holds.
+
+func (b *organizationBatch) wantInvite(cmd events.Command, p *organization.Invite) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) wantChangeMember(cmd events.Command, p *organization.ChangeMember) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *organization.RemoveMember) {
+	wantOrganization(b, cmd, p)
+	b.wanted.users = append(b.wanted.users, p.UserID)
+}
+
+func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, now time.Time) (Outcome, error) {
+	invite := *p
+	if _, exists := b.people[invite.UserID]; !exists {
+		invite.UserID = ""
 	}
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, invite.UserID).Invite(invite, cmd.ID, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := u.mail(cmd, o, next, happened, now); err != nil {
-		return Outcome{}, err
-	}
-	outcome := Outcome{Status: status, Facts: u.keep(o, o, happened)}
-	if len(happened) > 0 {
-		u.place(next)
-	}
-	if status != http.StatusNoContent {
-		person := u.people[next.UserID]
-		outcome.Body = wire.Single{Data: wire.MemberOf(next, person, facts.Actor.Manages())}
-	}
-	return outcome, nil
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return Created(b.memberView(facts, next), changes...), err
 }
 
-func (u *organizationUnit) member(o organization.Organization, userID string) organization.Membership {
-	return u.members[organization.MembershipKey{OrganizationID: o.ID, UserID: userID}]
+func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return OK(b.memberView(facts, next), changes...), err
+}
+
+func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return NoContent(changes...), err
+}
+
+func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return OK(b.memberView(facts, next), changes...), err
+}
+
+func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (Outcome, error) {
+	facts := b.memberFacts(cmd)
+	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	changes, err := b.keepMember(cmd, facts, next, payloads, now)
+	return NoContent(changes...), err
+}
+
+// memberFacts returns what the decision on a membership rests on.
+func (b *organizationBatch) memberFacts(cmd events.Command) organization.MemberFacts {
+	return organization.MemberFacts{
+		Organization: b.organizations.Rows[cmd.AggregateID],
+		Actor:        b.authority(cmd),
+		Owners:       b.owners(cmd.AggregateID),
+	}
+}
+
+func (b *organizationBatch) memberView(facts organization.MemberFacts, m organization.Membership) wire.Member {
+	return wire.MemberOf(m, b.people[m.UserID], facts.Actor.Manages())
+}
+
+func (b *organizationBatch) member(organizationID, userID string) organization.Membership {
+	return b.members.Rows[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}]
+}
+
+func (b *organizationBatch) putMember(m organization.Membership) {
+	b.members.Put(organization.MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}, m)
 }
 
 // owners counts the active owners of an organization.
-func (u *organizationUnit) owners(organizationID string) int {
+func (b *organizationBatch) owners(organizationID string) int {
 	n := 0
-	for at, m := range u.members {
+	for at, m := range b.members.Rows {
 		if at.OrganizationID == organizationID && m.Role == organization.Owner && m.Status == organization.Active {
 			n++
 		}
@@ -73,31 +112,49 @@ func (u *organizationUnit) owners(organizationID string) int {
 	return n
 }
 
-// mail tells a user who was invited, has another role or was removed. It is delivered
-// only when the change is committed.
-func (u *organizationUnit) mail(cmd events.Command, o organization.Organization, m organization.Membership, happened []events.Payload, now time.Time) error {
-	person, alive := u.people[m.UserID]
-	if !alive || len(happened) == 0 {
+// keepMember keeps a changed membership and the mail about it, and returns the facts of
+// its organization.
+func (b *organizationBatch) keepMember(
+	cmd events.Command, facts organization.MemberFacts, next organization.Membership, payloads []events.Payload, now time.Time,
+) ([]events.Fact, error) {
+	if len(payloads) == 0 {
+		return nil, nil
+	}
+	o := facts.Organization
+	if err := b.queueMail(cmd, o, next, payloads[0], now); err != nil {
+		return nil, err
+	}
+	b.putMember(next)
+	return b.keep(o, o, payloads), nil
+}
+
+// queueMail queues the mail to a user who was invited, has another role or was removed. It is
+// delivered only when the change is committed.
+func (b *organizationBatch) queueMail(
+	cmd events.Command, o organization.Organization, m organization.Membership, payload events.Payload, now time.Time,
+) error {
+	person, exists := b.people[m.UserID]
+	if !exists {
 		return nil
 	}
-	var mail mail.Mail
+	var letter mail.Mail
 	var err error
-	switch p := happened[0].(type) {
+	switch p := payload.(type) {
 	case events.MemberInvited:
-		mail, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
+		letter, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
 	case events.MemberRoleChanged:
-		mail, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
+		letter, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:
 		if p.Reason != organization.ReasonRemoved {
 			return nil
 		}
-		mail, err = organization.RemovedMail(cmd.ID, person, o, cmd.ID, now)
+		letter, err = organization.RemovedMail(cmd.ID, person, o, cmd.ID, now)
 	default:
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	u.mails = append(u.mails, mail)
+	b.mails = append(b.mails, letter)
 	return nil
 }

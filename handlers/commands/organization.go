@@ -21,142 +21,126 @@ type Organization struct {
 	PublicURL string
 }
 
-// Name implements Context.
-func (Organization) Name() string { return "organization" }
-
-// Open implements Context.
-func (o Organization) Open(batch []events.Command) Unit {
-	return &organizationUnit{
-		cmds: batch, payloads: decode(batch, organizationPayload), publicURL: o.PublicURL,
-		organizations: map[string]organization.Organization{}, slugs: map[string]string{}, members: map[organization.MembershipKey]organization.Membership{},
-		people:  map[string]organization.Person{},
-		changed: map[string]bool{}, moved: map[organization.MembershipKey]bool{},
-	}
+// Commands returns the context.
+func (o Organization) Commands() Context {
+	return NewContext("organization", o.open,
+		Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
+		Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
+		Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
+		Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
+		Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
+		Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
+		Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
+		Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
+	)
 }
 
-// organizationPayload returns the struct of a command, nil for one that is unknown.
-func organizationPayload(command string) any {
-	switch command {
-	case "organization.create":
-		return &organization.CreateOrganization{}
-	case "organization.update":
-		return &organization.UpdateOrganization{}
-	case "organization.delete":
-		return &organization.DeleteOrganization{}
-	case "organization.invite":
-		return &organization.Invite{}
-	case "organization.accept":
-		return &organization.AcceptInvitation{}
-	case "organization.decline":
-		return &organization.DeclineInvitation{}
-	case "organization.change_role":
-		return &organization.ChangeMember{}
-	case "organization.remove_member":
-		return &organization.RemoveMember{}
-	default:
-		return nil
-	}
-}
-
-type organizationUnit struct {
-	cmds      []events.Command
-	payloads  []any
+// organizationBatch is what a batch of the context loads and changes.
+type organizationBatch struct {
 	publicURL string
 
-	organizations map[string]organization.Organization
+	organizations *State[string, organization.Organization]
 	slugs         map[string]string // of live organizations → organization
-	members       map[organization.MembershipKey]organization.Membership
-	people        map[string]organization.Person // who asks and who is asked about, by id
+	members       *State[organization.MembershipKey, organization.Membership]
+	people        map[string]organization.Person // actors and members, by id
+	mails         []mail.Mail
 
-	order   []string // changed organizations
-	changed map[string]bool
-	places  []organization.MembershipKey // changed memberships
-	moved   map[organization.MembershipKey]bool
-	mails   []mail.Mail
+	wanted struct{ organizations, slugs, users []string }
 }
 
-// Load implements Unit. People are locked before organizations, as for pictures. The lock
-// on the organizations comes before their members: what is read after it holds until the
-// commit.
-func (u *organizationUnit) Load(b *pgx.Batch) {
-	var ids, slugs, users []string
-	for i, cmd := range u.cmds {
-		users = append(users, cmd.ActorID)
-		switch p := u.payloads[i].(type) {
-		case *organization.CreateOrganization:
-			slugs = append(slugs, p.Slug)
-			continue
-		case *organization.UpdateOrganization:
-			slugs = appendSet(slugs, p.Slug.Value)
-		case *organization.Invite:
-			users = append(users, p.UserID)
-		case *organization.ChangeMember:
-			users = append(users, p.UserID)
-		case *organization.RemoveMember:
-			users = append(users, p.UserID)
-		}
-		ids = append(ids, cmd.AggregateID)
-	}
-	postgres.QueuePeople(b, users, u.people)
-	if len(ids) > 0 {
-		postgres.QueueLockOrganizations(b, ids, u.organizations)
-		postgres.QueueMembers(b, ids, users, u.members)
-	}
-	if len(slugs) > 0 {
-		postgres.QueueOrganizationSlugs(b, slugs, u.slugs)
+func (o Organization) open() *organizationBatch {
+	return &organizationBatch{
+		publicURL:     o.PublicURL,
+		organizations: NewState[string, organization.Organization](),
+		slugs:         map[string]string{},
+		members:       NewState[organization.MembershipKey, organization.Membership](),
+		people:        map[string]organization.Person{},
 	}
 }
 
-// Decide implements Unit. A slug that another transaction takes meanwhile is
-// refused by the unique index; the batch is then applied again, one by one.
-func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	before := u.organizations[cmd.AggregateID]
-	switch p := u.payloads[i].(type) {
-	case *organization.CreateOrganization:
-		return u.found(cmd, *p, now)
-	case *organization.UpdateOrganization:
-		taken := false
-		if p.Slug.Value != nil {
-			owner, found := u.slugs[*p.Slug.Value]
-			taken = found && owner != before.ID
-		}
-		next, happened, err := before.Update(*p, u.authority(cmd), taken, now)
-		if err != nil {
-			return Outcome{}, err
-		}
-		facts := u.keep(before, next, happened)
-		return Changed(wire.OrganizationOf(next), facts...), nil
-	case *organization.DeleteOrganization:
-		next, happened, err := before.Delete(u.authority(cmd), now)
-		if err != nil {
-			return Outcome{}, err
-		}
-		return Done(u.keep(before, next, happened)...), nil
-	case error:
-		return Outcome{}, p
-	default:
-		return u.decideMember(cmd, before, p, now)
+func wantOrganization[P any](b *organizationBatch, cmd events.Command, _ *P) {
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
+	b.wanted.organizations = append(b.wanted.organizations, cmd.AggregateID)
+}
+
+func (b *organizationBatch) wantCreate(cmd events.Command, p *organization.CreateOrganization) {
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
+	b.wanted.slugs = append(b.wanted.slugs, p.Slug)
+}
+
+func (b *organizationBatch) wantUpdate(cmd events.Command, p *organization.UpdateOrganization) {
+	wantOrganization(b, cmd, p)
+	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
+}
+
+// Load implements [Batch]. People are locked before organizations, as for pictures. The
+// lock on the organizations comes before their members: what is read after it holds until
+// the commit.
+func (b *organizationBatch) Load(load *pgx.Batch) {
+	want := &b.wanted
+	postgres.QueuePeople(load, want.users, b.people)
+	if len(want.organizations) > 0 {
+		postgres.QueueLockOrganizations(load, want.organizations, b.organizations.Rows)
+		postgres.QueueMembers(load, want.organizations, want.users, b.members.Rows)
+	}
+	if len(want.slugs) > 0 {
+		postgres.QueueOrganizationSlugs(load, want.slugs, b.slugs)
 	}
 }
 
-func (u *organizationUnit) found(cmd events.Command, p organization.CreateOrganization, now time.Time) (Outcome, error) {
-	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: u.people[cmd.ActorID].Role}
-	_, facts.SlugTaken = u.slugs[p.Slug]
-	o, owner, happened, err := organization.Create(cmd.AggregateID, p, facts, now)
+// Save implements [Batch]. A slug that another transaction takes meanwhile is refused by
+// the unique index; the batch is then applied again, one by one.
+func (b *organizationBatch) Save(save *pgx.Batch) error {
+	if err := postgres.QueueSaveOrganizations(save, b.organizations.Changed()); err != nil {
+		return err
+	}
+	if err := postgres.QueueSaveMembers(save, b.members.Changed()); err != nil {
+		return err
+	}
+	mailstore.QueueMails(save, b.mails)
+	return nil
+}
+
+func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (Outcome, error) {
+	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
+	_, facts.SlugTaken = b.slugs[p.Slug]
+	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.slugs[o.Slug] = o.ID
-	u.write(o)
-	u.place(owner)
-	return Created(wire.OrganizationOf(o), happened...), nil
+	b.slugs[o.Slug] = o.ID
+	b.organizations.Put(o.ID, o)
+	b.putMember(owner)
+	return Created(wire.OrganizationOf(o), created...), nil
+}
+
+func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (Outcome, error) {
+	before := b.organizations.Rows[cmd.AggregateID]
+	taken := false
+	if p.Slug.Value != nil {
+		owner, found := b.slugs[*p.Slug.Value]
+		taken = found && owner != before.ID
+	}
+	next, payloads, err := before.Update(*p, b.authority(cmd), taken, now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
+}
+
+func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (Outcome, error) {
+	before := b.organizations.Rows[cmd.AggregateID]
+	next, payloads, err := before.Delete(b.authority(cmd), now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return NoContent(b.keep(before, next, payloads)...), nil
 }
 
 // authority is what the actor of a command may do in its organization.
-func (u *organizationUnit) authority(cmd events.Command) organization.Authority {
-	a := organization.Authority{UserID: cmd.ActorID, Platform: u.people[cmd.ActorID].Role}
-	m := u.members[organization.MembershipKey{OrganizationID: cmd.AggregateID, UserID: cmd.ActorID}]
+func (b *organizationBatch) authority(cmd events.Command) organization.Authority {
+	a := organization.Authority{UserID: cmd.ActorID, Platform: b.people[cmd.ActorID].Role}
+	m := b.member(cmd.AggregateID, cmd.ActorID)
 	if m.Status == organization.Active {
 		a.Member = m.Role
 	}
@@ -164,53 +148,16 @@ func (u *organizationUnit) authority(cmd events.Command) organization.Authority 
 }
 
 // keep makes the next state visible to the commands that follow in the batch, and
-// returns the facts of what happened.
-func (u *organizationUnit) keep(before, next organization.Organization, happened []events.Payload) []events.Fact {
-	if len(happened) == 0 {
+// returns the facts that led to it.
+func (b *organizationBatch) keep(before, next organization.Organization, payloads []events.Payload) []events.Fact {
+	if len(payloads) == 0 {
 		return nil
 	}
-	delete(u.slugs, before.Slug)
+	delete(b.slugs, before.Slug)
 	if next.Live() {
-		u.slugs[next.Slug] = next.ID
+		b.slugs[next.Slug] = next.ID
 	}
-	next, facts := next.After(happened)
-	u.write(next)
+	next, facts := next.After(payloads)
+	b.organizations.Put(next.ID, next)
 	return facts
-}
-
-func (u *organizationUnit) write(o organization.Organization) {
-	u.organizations[o.ID] = o
-	if !u.changed[o.ID] {
-		u.changed[o.ID] = true
-		u.order = append(u.order, o.ID)
-	}
-}
-
-func (u *organizationUnit) place(m organization.Membership) {
-	at := organization.MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}
-	u.members[at] = m
-	if !u.moved[at] {
-		u.moved[at] = true
-		u.places = append(u.places, at)
-	}
-}
-
-// Save implements Unit.
-func (u *organizationUnit) Save(b *pgx.Batch) error {
-	organizations := make([]organization.Organization, len(u.order))
-	for i, id := range u.order {
-		organizations[i] = u.organizations[id]
-	}
-	members := make([]organization.Membership, len(u.places))
-	for i, at := range u.places {
-		members[i] = u.members[at]
-	}
-	if err := postgres.QueueSaveOrganizations(b, organizations); err != nil {
-		return err
-	}
-	if err := postgres.QueueSaveMembers(b, members); err != nil {
-		return err
-	}
-	mailstore.QueueMails(b, u.mails)
-	return nil
 }

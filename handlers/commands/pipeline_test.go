@@ -105,9 +105,9 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	create.AggregateID = id
 	cmds := []events.Command{
 		create,
-		newCommand("content.publish", w.creator, id, content.Publish{}),
-		newCommand("content.update", w.creator, id, content.Update{Title: domain.Optional[string]{Set: true, Value: pointer("New")}}),
-		newCommand("content.delete", w.creator, id, content.Delete{}),
+		newCommand(content.CommandPublish, w.creator, id, content.Publish{}),
+		newCommand(content.CommandUpdate, w.creator, id, content.Update{Title: domain.Optional[string]{Set: true, Value: pointer("New")}}),
+		newCommand(content.CommandDelete, w.creator, id, content.Delete{}),
 	}
 	for _, cmd := range cmds { // sent before anyone consumes, so they are one batch
 		w.accept(cmd)
@@ -153,29 +153,33 @@ func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
 	}
 }
 
-// poisonous panics on one command and lets the others through.
-type poisonous struct{ commands.Content }
+// statelessBatch loads and saves nothing.
+type statelessBatch struct{}
 
-type poisonousUnit struct {
-	commands.Unit
-	cmds []events.Command
-}
+func (statelessBatch) Load(*pgx.Batch)       {}
+func (statelessBatch) Save(*pgx.Batch) error { return nil }
 
-func (p poisonous) Open(batch []events.Command) commands.Unit {
-	return poisonousUnit{p.Content.Open(batch), batch}
-}
-
-func (u poisonousUnit) Decide(i int, now time.Time) (commands.Outcome, error) {
-	if strings.Contains(string(u.cmds[i].Payload), `"poison"`) {
-		panic("poison")
+// panicking is a context "content" that panics over one command and applies the others.
+func panicking(want, decide string) commands.Context {
+	panicOver := func(slug string) func(statelessBatch, events.Command, *content.Create) {
+		return func(_ statelessBatch, _ events.Command, p *content.Create) {
+			if p.Slug == slug {
+				panic("poison")
+			}
+		}
 	}
-	return u.Unit.Decide(i, now)
+	return commands.NewContext("content", func() statelessBatch { return statelessBatch{} },
+		commands.Handle(content.CommandCreate, panicOver(want),
+			func(b statelessBatch, cmd events.Command, p *content.Create, _ time.Time) (commands.Outcome, error) {
+				panicOver(decide)(b, cmd, p)
+				return commands.Created(p.Slug), nil
+			}))
 }
 
-func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
+func TestACommandThatPanicsIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.startRunner(poisonous{})
+	w.startRunner(panicking("poison-1", "poison-2"))
 	var wait sync.WaitGroup
 	for i := range 20 {
 		wait.Go(func() {
@@ -184,17 +188,19 @@ func TestAPoisonousCommandHurtsNobodyElse(t *testing.T) {
 			}
 		})
 	}
-	reply := w.send(w.create("poison"))
-	wait.Wait()
-	if reply.Status != http.StatusInternalServerError || !strings.Contains(string(reply.Body), "INTERNAL_ERROR") {
-		t.Errorf("poison = %d %s", reply.Status, reply.Body)
+	for _, poison := range []string{"poison-1", "poison-2"} {
+		reply := w.send(w.create(poison))
+		if reply.Status != http.StatusInternalServerError || !strings.Contains(string(reply.Body), "INTERNAL_ERROR") {
+			t.Errorf("%s = %d %s", poison, reply.Status, reply.Body)
+		}
 	}
-	if n := w.Number(`SELECT count(*) FROM dead_letters WHERE consumer = 'content'`); n != 1 {
-		t.Errorf("%d dead letters, want 1", n)
+	wait.Wait()
+	if n := w.Number(`SELECT count(*) FROM dead_letters WHERE consumer = 'content'`); n != 2 {
+		t.Errorf("%d dead letters, want 2", n)
 	}
 }
 
-func TestACommandNobodyKnowsIsGivenUpAndHoldsUpNobody(t *testing.T) {
+func TestAnUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.startRunner()
@@ -219,7 +225,7 @@ func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 	w.startRunner()
 	w.send(w.create("before")) // the stream exists now
 	for _, body := range []string{"not json", `{"id":"x"}`, `{"id":"` + uuid.NewString() + `","type":"media.create"}`} {
-		if err := w.Conn.Publish(events.CommandSubject("content.create", 0), []byte(body)); err != nil {
+		if err := w.Conn.Publish(events.CommandSubject(content.CommandCreate, 0), []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,93 +16,75 @@ import (
 // the actor has access is decided here again, by the same rules as for the stream.
 type Playback struct{}
 
-// Name implements Context.
-func (Playback) Name() string { return "playback" }
-
-// Open implements Context.
-func (Playback) Open(batch []events.Command) Unit {
-	u := &playbackUnit{
-		cmds: batch, payloads: make([]*access.Record, len(batch)), facts: map[postgres.Question]postgres.Facts{},
-		found: map[postgres.Question]access.Playback{}, changed: map[postgres.Question]bool{},
-	}
-	for i, cmd := range batch {
-		u.payloads[i] = decodePlayback(cmd)
-	}
-	return u
+// Commands returns the context.
+func (Playback) Commands() Context {
+	return NewContext("playback", openPlayback,
+		Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
 }
 
-// errUnreadableReport refuses what no edge of ours sends. A refusal, unlike another
-// error, does not hold up the commands behind it.
-var errUnreadableReport = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "This command cannot be read")
+var errBadContentID = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "The content id is not a UUID")
 
-// decodePlayback returns the command's struct, nil when it cannot be read.
-func decodePlayback(cmd events.Command) *access.Record {
-	payload := &access.Record{}
-	if cmd.Type != "playback.record" || json.Unmarshal(cmd.Payload, payload) != nil {
-		return nil
+// playbackBatch is what a batch of the context loads and changes.
+type playbackBatch struct {
+	facts     map[postgres.Question]postgres.Facts
+	positions *State[postgres.Question, access.Playback]
+	questions []postgres.Question
+}
+
+func openPlayback() *playbackBatch {
+	return &playbackBatch{
+		facts:     map[postgres.Question]postgres.Facts{},
+		positions: NewState[postgres.Question, access.Playback](),
 	}
-	id, err := uuid.Parse(payload.ContentID)
+}
+
+// questionOf returns whose playback of what a command records.
+func questionOf(cmd events.Command, p *access.Record) (postgres.Question, error) {
+	id, err := uuid.Parse(p.ContentID)
 	if err != nil {
-		return nil
+		return postgres.Question{}, errBadContentID
 	}
-	payload.ContentID = id.String()
-	return payload
+	return postgres.Question{UserID: cmd.ActorID, ContentID: id.String()}, nil
 }
 
-type playbackUnit struct {
-	cmds     []events.Command
-	payloads []*access.Record // nil for what cannot be read
-	facts    map[postgres.Question]postgres.Facts
-	found    map[postgres.Question]access.Playback
-	order    []postgres.Question
-	changed  map[postgres.Question]bool
+func (b *playbackBatch) wantRecord(cmd events.Command, p *access.Record) {
+	if q, err := questionOf(cmd, p); err == nil {
+		b.questions = append(b.questions, q)
+	}
 }
 
-// Load implements Unit.
-func (u *playbackUnit) Load(b *pgx.Batch) {
-	var questions []postgres.Question
-	for i, cmd := range u.cmds {
-		if p := u.payloads[i]; p != nil {
-			questions = append(questions, postgres.Question{UserID: cmd.ActorID, ContentID: p.ContentID})
-		}
-	}
-	if len(questions) == 0 {
+// Load implements [Batch].
+func (b *playbackBatch) Load(load *pgx.Batch) {
+	if len(b.questions) == 0 {
 		return
 	}
-	postgres.QueueFacts(b, questions, u.facts)
-	postgres.QueuePlaybackLock(b, questions, u.found)
+	postgres.QueueFacts(load, b.questions, b.facts)
+	postgres.QueuePlaybackLock(load, b.questions, b.positions.Rows)
 }
 
-// Decide implements Unit.
-func (u *playbackUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	p := u.payloads[i]
-	if p == nil {
-		return Outcome{}, errUnreadableReport
-	}
-	q := postgres.Question{UserID: cmd.ActorID, ContentID: p.ContentID}
-	before, known := u.found[q]
-	if !known {
-		before = access.Playback{ID: postgres.PlaybackID(q.UserID, q.ContentID), UserID: q.UserID, ContentID: q.ContentID}
-	}
-	facts := u.facts[q]
-	next, happened, err := before.Record(*p, access.Decide(facts.Content, facts.Viewer, now), now)
+// Save implements [Batch].
+func (b *playbackBatch) Save(save *pgx.Batch) error {
+	return postgres.QueuePlaybackSave(save, b.positions.Changed())
+}
+
+func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Time) (Outcome, error) {
+	q, err := questionOf(cmd, p)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.found[q] = next
-	if !u.changed[q] {
-		u.changed[q] = true
-		u.order = append(u.order, q)
+	before, known := b.positions.Rows[q]
+	if !known {
+		id := postgres.PlaybackID(q.UserID, q.ContentID)
+		before = access.Playback{ID: id, UserID: q.UserID, ContentID: q.ContentID}
 	}
-	return Done(numbered(facts.Content.Tenant(), next.ID, next.Version, happened)...), nil
-}
 
-// Save implements Unit.
-func (u *playbackUnit) Save(b *pgx.Batch) error {
-	list := make([]access.Playback, len(u.order))
-	for i, q := range u.order {
-		list[i] = u.found[q]
+	report := *p
+	report.ContentID = q.ContentID
+	facts := b.facts[q]
+	next, payloads, err := before.Record(report, access.Decide(facts.Content, facts.Viewer, now), now)
+	if err != nil {
+		return Outcome{}, err
 	}
-	return postgres.QueuePlaybackSave(b, list)
+	b.positions.Put(q, next)
+	return NoContent(Facts(facts.Content.Tenant(), next.ID, next.Version, payloads)...), nil
 }

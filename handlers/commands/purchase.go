@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +15,6 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/deadletter"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -26,34 +25,16 @@ type Purchase struct {
 	Rates money.Rates
 }
 
-// Name implements Context.
-func (Purchase) Name() string { return "purchase" }
-
-// Open implements Context.
-func (p Purchase) Open(batch []events.Command) Unit {
-	u := &purchaseUnit{
-		cmds: batch, reports: make([]purchase.RecordEvent, len(batch)), unreadable: make([]error, len(batch)), rates: p.Rates,
-		checkouts: map[string]purchase.Checkout{}, payments: map[string]purchase.Payment{}, content: map[string]purchase.Content{},
-		buyers: map[string]bool{}, live: map[postgres.Ownership]string{},
-		stored: map[string]bool{}, changed: map[string]bool{}, moved: map[string]bool{}, sold: map[string]int{}, results: map[string]string{},
-	}
-	for i, cmd := range batch {
-		if cmd.Type != "purchase.record_event" {
-			u.unreadable[i] = fmt.Errorf("unknown command %q", cmd.Type)
-		} else if err := json.Unmarshal(cmd.Payload, &u.reports[i]); err != nil {
-			u.unreadable[i] = fmt.Errorf("decode %s: %w", cmd.Type, err)
-		}
-	}
-	return u
+// Commands returns the context.
+func (p Purchase) Commands() Context {
+	return NewContext("purchase", p.open,
+		Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
 }
 
-// purchaseUnit applies a batch of reports. Everything is keyed by payment intent,
+// purchaseBatch applies a batch of reports. Everything is keyed by payment intent,
 // except what ends a checkout unpaid.
-type purchaseUnit struct {
-	cmds       []events.Command
-	reports    []purchase.RecordEvent
-	unreadable []error
-	rates      money.Rates
+type purchaseBatch struct {
+	rates money.Rates
 
 	checkouts map[string]purchase.Checkout
 	payments  map[string]purchase.Payment
@@ -67,98 +48,118 @@ type purchaseUnit struct {
 	moved   map[string]bool   // checkouts to write
 	sold    map[string]int    // content → new sales
 	results map[string]string // event → result
-	letters []deadEvent
+	letters []DeadLetter
 	now     time.Time
-}
 
-// deadEvent is a report that an operator has to look at.
-type deadEvent struct {
-	cmd   events.Command
-	cause error
-}
-
-var errNothingToGiveBack = errors.New("a paid session that can neither be fulfilled nor given back")
-
-// Load implements Unit.
-func (u *purchaseUnit) Load(b *pgx.Batch) {
-	var (
+	wanted struct {
 		sessions postgres.Sessions
 		intents  []string
 		contents []string
 		buyers   []string
 		pairs    []postgres.Ownership
-	)
-	for _, r := range u.reports {
-		if r.PaymentIntent != "" {
-			intents = append(intents, r.PaymentIntent)
-		}
-		s := r.Session
-		if s == nil {
-			continue
-		}
-		sessions.SessionIDs = append(sessions.SessionIDs, s.ID)
-		if id := purchase.KnownID(s.CheckoutID); id != "" {
-			sessions.CheckoutIDs = append(sessions.CheckoutIDs, id)
-		}
-		if id := purchase.KnownID(s.ContentID); id != "" {
-			contents, buyers = append(contents, id), append(buyers, s.CustomerID)
-			pairs = append(pairs, postgres.Ownership{CustomerID: s.CustomerID, ContentID: id})
-		}
-	}
-	if len(sessions.SessionIDs) > 0 {
-		postgres.QueueCheckouts(b, sessions, u.checkouts)
-	}
-	if len(intents) > 0 {
-		postgres.QueuePayments(b, intents, u.payments)
-	}
-	if len(sessions.SessionIDs) > 0 {
-		postgres.QueueContent(b, contents, sessions, u.content)
-		postgres.QueueBuyers(b, buyers, sessions, u.buyers)
-		postgres.QueueLive(b, pairs, sessions, u.live)
 	}
 }
 
-// Decide implements Unit.
-func (u *purchaseUnit) Decide(i int, now time.Time) (Outcome, error) {
-	if err := u.unreadable[i]; err != nil {
-		return Outcome{}, err
+func (p Purchase) open() *purchaseBatch {
+	return &purchaseBatch{
+		rates:     p.Rates,
+		checkouts: map[string]purchase.Checkout{},
+		payments:  map[string]purchase.Payment{},
+		content:   map[string]purchase.Content{},
+		buyers:    map[string]bool{},
+		live:      map[postgres.Ownership]string{},
+		stored:    map[string]bool{},
+		changed:   map[string]bool{},
+		moved:     map[string]bool{},
+		sold:      map[string]int{},
+		results:   map[string]string{},
 	}
-	if u.now.IsZero() { // the first of the batch: what was loaded has a row
-		u.now = now
-		for intent := range u.payments {
-			u.stored[intent] = true
-		}
+}
+
+var errNothingToRefund = errors.New("a paid session that can neither be fulfilled nor refunded")
+
+func (u *purchaseBatch) wantEvent(_ events.Command, r *purchase.RecordEvent) {
+	want := &u.wanted
+	if r.PaymentIntent != "" {
+		want.intents = append(want.intents, r.PaymentIntent)
 	}
-	report := u.reports[i]
+	s := r.Session
+	if s == nil {
+		return
+	}
+	want.sessions.SessionIDs = append(want.sessions.SessionIDs, s.ID)
+	if id := purchase.KnownID(s.CheckoutID); id != "" {
+		want.sessions.CheckoutIDs = append(want.sessions.CheckoutIDs, id)
+	}
+	if id := purchase.KnownID(s.ContentID); id != "" {
+		want.contents = append(want.contents, id)
+		want.buyers = append(want.buyers, s.CustomerID)
+		want.pairs = append(want.pairs, postgres.Ownership{CustomerID: s.CustomerID, ContentID: id})
+	}
+}
+
+// Load implements [Batch].
+func (u *purchaseBatch) Load(b *pgx.Batch) {
+	want := &u.wanted
+	bySession := len(want.sessions.SessionIDs) > 0
+	if bySession {
+		postgres.QueueCheckouts(b, want.sessions, u.checkouts)
+	}
+	if len(want.intents) > 0 {
+		postgres.QueuePayments(b, want.intents, u.payments)
+	}
+	if bySession {
+		postgres.QueueContent(b, want.contents, want.sessions, u.content)
+		postgres.QueueBuyers(b, want.buyers, want.sessions, u.buyers)
+		postgres.QueueLive(b, want.pairs, want.sessions, u.live)
+	}
+}
+
+// begin notes, before the first decision, the batch's time and which payments have a row.
+func (u *purchaseBatch) begin(now time.Time) {
+	if !u.now.IsZero() {
+		return
+	}
+	u.now = now
+	for intent := range u.payments {
+		u.stored[intent] = true
+	}
+}
+
+func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent, now time.Time) (Outcome, error) {
+	u.begin(now)
+	report := *p
 	if report.At.IsZero() {
 		report.At = now
 	}
-	var (
-		result string
-		facts  []events.Fact
-		err    error
-	)
-	switch {
-	case report.Session != nil && !report.Session.Paid:
-		result, facts = u.expire(report)
-	case report.Session != nil:
-		result, facts, err = u.pay(u.cmds[i], report)
-	case report.PaymentIntent != "" && report.Refund != nil:
-		result, facts, err = u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.TakeRefund(*report.Refund, report.At)
-		})
-	case report.PaymentIntent != "" && report.Dispute != nil:
-		result, facts, err = u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.TakeDispute(*report.Dispute, report.At)
-		})
-	default:
-		result = "ignored"
-	}
+
+	result, facts, err := u.record(cmd, report)
 	if err != nil {
 		return Outcome{}, err
 	}
 	u.results[report.EventID] = result
-	return Changed(wire.Recorded{Result: result, AccessEvents: accessEvents(facts)}, facts...), nil
+	return OK(wire.Recorded{Result: result, AccessEvents: accessEvents(facts)}, facts...), nil
+}
+
+// record applies one report and returns its result, for the provider's event.
+func (u *purchaseBatch) record(cmd events.Command, report purchase.RecordEvent) (string, []events.Fact, error) {
+	switch {
+	case report.Session != nil && !report.Session.Paid:
+		result, facts := u.expire(report)
+		return result, facts, nil
+	case report.Session != nil:
+		return u.pay(cmd, report)
+	case report.PaymentIntent != "" && report.Refund != nil:
+		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
+			return p.TakeRefund(*report.Refund, report.At)
+		})
+	case report.PaymentIntent != "" && report.Dispute != nil:
+		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
+			return p.TakeDispute(*report.Dispute, report.At)
+		})
+	default:
+		return "ignored", nil, nil
+	}
 }
 
 // accessEvents counts the facts that open or close access.
@@ -174,25 +175,25 @@ func accessEvents(facts []events.Fact) int {
 }
 
 // expire ends a checkout unpaid. One that was paid stays so: the report is late.
-func (u *purchaseUnit) expire(r purchase.RecordEvent) (string, []events.Fact) {
+func (u *purchaseBatch) expire(r purchase.RecordEvent) (string, []events.Fact) {
 	checkout, ours := u.checkoutOf(*r.Session)
 	if !ours {
 		return "ignored", nil
 	}
-	next, happened := checkout.Expire()
-	if len(happened) == 0 {
+	next, payloads := checkout.Expire()
+	if len(payloads) == 0 {
 		return "unchanged", nil
 	}
 	u.saveCheckout(next)
-	return "expired", numbered(next.Tenant(), next.ID, next.Version, happened)
+	return "expired", Facts(next.Tenant(), next.ID, next.Version, payloads)
 }
 
 // pay records a paid session.
-func (u *purchaseUnit) pay(cmd events.Command, r purchase.RecordEvent) (string, []events.Fact, error) {
+func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string, []events.Fact, error) {
 	s := *r.Session
 	checkout, ours := u.checkoutOf(s)
 	if !ours && s.CheckoutID == "" && s.CustomerID == "" && s.ContentID == "" {
-		return "ignored", nil, nil // somebody else's sale through the same account
+		return "ignored", nil, nil // not a sale of this platform
 	}
 	facts := purchase.Facts{Rates: u.rates}
 	contentID, buyerID := purchase.KnownID(s.ContentID), s.CustomerID
@@ -208,18 +209,17 @@ func (u *purchaseUnit) pay(cmd events.Command, r purchase.RecordEvent) (string, 
 	facts.OwnedElsewhere = owned && owner != r.PaymentIntent
 
 	if r.PaymentIntent == "" || s.AmountCents <= 0 {
-		u.letters = append(u.letters, deadEvent{cmd, errNothingToGiveBack})
-		return string(purchase.Unfulfillable), nil, nil
+		return string(purchase.Unfulfillable), nil, u.deadLetter(cmd, errNothingToRefund)
 	}
 	before, err := u.payment(r.PaymentIntent)
 	if err != nil {
 		return "", nil, err
 	}
-	next, happened, err := before.Pay(s, r.At, facts)
+	next, payloads, err := before.Pay(s, r.At, facts)
 	if err != nil {
 		return "", nil, err
 	}
-	if len(happened) == 0 {
+	if len(payloads) == 0 {
 		return "unchanged", nil, nil
 	}
 	u.save(before, next)
@@ -229,29 +229,29 @@ func (u *purchaseUnit) pay(cmd events.Command, r purchase.RecordEvent) (string, 
 	if next.IsPurchase() {
 		u.sold[next.Sale.ContentID]++
 	}
-	return string(next.Sale.Outcome), numbered(next.Tenant(), next.PurchaseID, next.Version, happened), nil
+	return string(next.Sale.Outcome), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
 }
 
-// change records what happened to a payment later, or before it was heard of.
-func (u *purchaseUnit) change(r purchase.RecordEvent, f func(purchase.Payment) (purchase.Payment, []events.Payload)) (string, []events.Fact, error) {
+// change records what became known of a payment later, or before its session.
+func (u *purchaseBatch) change(r purchase.RecordEvent, f func(purchase.Payment) (purchase.Payment, []events.Payload)) (string, []events.Fact, error) {
 	before, err := u.payment(r.PaymentIntent)
 	if err != nil {
 		return "", nil, err
 	}
-	next, happened := f(before)
+	next, payloads := f(before)
 	if next == before {
 		return "unchanged", nil, nil
 	}
 	u.save(before, next)
-	if len(happened) == 0 {
+	if len(payloads) == 0 {
 		return "noted", nil, nil
 	}
-	return string(next.Status()), numbered(next.Tenant(), next.PurchaseID, next.Version, happened), nil
+	return string(next.Status()), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
 }
 
 // checkoutOf returns the checkout that a session belongs to: the one that it was
 // opened for, by its own id, or by the reference that we gave it.
-func (u *purchaseUnit) checkoutOf(s purchase.SessionFact) (purchase.Checkout, bool) {
+func (u *purchaseBatch) checkoutOf(s purchase.SessionFact) (purchase.Checkout, bool) {
 	for _, c := range u.checkouts {
 		if s.ID != "" && c.SessionID == s.ID {
 			return c, true
@@ -263,7 +263,7 @@ func (u *purchaseUnit) checkoutOf(s purchase.SessionFact) (purchase.Checkout, bo
 
 // payment returns what is known of an intent. One that was not heard of gets the id
 // that its purchase will have.
-func (u *purchaseUnit) payment(intent string) (purchase.Payment, error) {
+func (u *purchaseBatch) payment(intent string) (purchase.Payment, error) {
 	if p, ok := u.payments[intent]; ok {
 		return p, nil
 	}
@@ -275,7 +275,7 @@ func (u *purchaseUnit) payment(intent string) (purchase.Payment, error) {
 }
 
 // save makes the next state visible to the reports that follow in the batch.
-func (u *purchaseUnit) save(before, next purchase.Payment) {
+func (u *purchaseBatch) save(before, next purchase.Payment) {
 	u.payments[next.Intent], u.changed[next.Intent] = next, true
 	if !next.IsPurchase() {
 		return
@@ -289,17 +289,17 @@ func (u *purchaseUnit) save(before, next purchase.Payment) {
 	}
 }
 
-func (u *purchaseUnit) saveCheckout(c purchase.Checkout) {
+func (u *purchaseBatch) saveCheckout(c purchase.Checkout) {
 	u.checkouts[c.ID], u.moved[c.ID] = c, true
 }
 
-// Save implements Unit.
-func (u *purchaseUnit) Save(b *pgx.Batch) error {
-	for _, id := range sorted(u.moved) {
+// Save implements [Batch].
+func (u *purchaseBatch) Save(b *pgx.Batch) error {
+	for _, id := range slices.Sorted(maps.Keys(u.moved)) {
 		postgres.QueueSaveCheckout(b, u.checkouts[id], u.now)
 	}
 	// A purchase that ends goes first, so that one that takes its place is not refused.
-	intents := sorted(u.changed)
+	intents := slices.Sorted(maps.Keys(u.changed))
 	slices.SortStableFunc(intents, func(a, b string) int { return rank(u.payments[a]) - rank(u.payments[b]) })
 	for _, intent := range intents {
 		if p := u.payments[intent]; u.stored[intent] {
@@ -308,21 +308,32 @@ func (u *purchaseUnit) Save(b *pgx.Batch) error {
 			postgres.QueueInsertPayment(b, p, u.now)
 		}
 	}
-	for _, id := range sorted(u.sold) {
+	for _, id := range slices.Sorted(maps.Keys(u.sold)) {
 		postgres.QueueSold(b, id, u.sold[id])
 	}
-	for _, id := range sorted(u.results) {
+	for _, id := range slices.Sorted(maps.Keys(u.results)) {
 		postgres.QueueProcessed(b, id, u.results[id], u.now)
 	}
 	for _, letter := range u.letters {
-		raw, err := json.Marshal(letter.cmd)
-		if err != nil {
-			return fmt.Errorf("marshal dead letter: %w", err)
-		}
-		deadletter.Letter{
-			Consumer: "purchase", MessageID: letter.cmd.ID, Type: letter.cmd.Type, Body: raw, Cause: letter.cause, Attempts: 1,
-		}.Queue(b)
+		letter.Queue(b)
 	}
+	return nil
+}
+
+// deadLetter shows a report to an operator.
+func (u *purchaseBatch) deadLetter(cmd events.Command, cause error) error {
+	message, err := json.Marshal(cmd)
+	if err != nil {
+		return fmt.Errorf("marshal dead letter: %w", err)
+	}
+	u.letters = append(u.letters, DeadLetter{
+		Consumer:  "purchase",
+		MessageID: cmd.ID,
+		Type:      cmd.Type,
+		Body:      message,
+		Cause:     cause,
+		Attempts:  1,
+	})
 	return nil
 }
 
@@ -331,13 +342,4 @@ func rank(p purchase.Payment) int {
 		return 1
 	}
 	return 0
-}
-
-func sorted[V any](set map[string]V) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, strings.Compare)
-	return keys
 }

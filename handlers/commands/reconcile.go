@@ -20,24 +20,25 @@ type EventSource interface {
 	ListEvents(ctx context.Context, since time.Time, types []string) ([]stripe.Event, error)
 }
 
-// EventIntake is the way that events take from the provider to the purchase
-// context, webhooks included.
-type EventIntake interface {
-	// Take stores an event and sends its command; pending says that it was news.
-	Take(ctx context.Context, event stripe.Event) (pending bool, err error)
-	// Settle records what a checkout's session was found to be.
-	Settle(ctx context.Context, checkoutID string, session stripe.Session) error
+// EventIngester is how events of the provider reach the purchase context, those of
+// webhooks included.
+type EventIngester interface {
+	// Ingest stores an event and sends its command; pending says that the command was not
+	// applied yet.
+	Ingest(ctx context.Context, event stripe.Event) (pending bool, err error)
+	// RecordSession records what a checkout's session was found to be.
+	RecordSession(ctx context.Context, checkoutID string, session stripe.Session) error
 }
 
-// Reconciler repairs what webhooks that never came would have told. It compares the
+// Reconciler repairs what lost webhooks would have reported. It compares the
 // provider's list of events with those that are stored, from an hour before the
-// newest one seen, and asks for the sessions of checkouts whose time is over. In a
+// newest one seen, and retrieves the sessions of checkouts whose time is over. In a
 // healthy week it repairs nothing.
 type Reconciler struct {
 	Pool     *pgxpool.Pool
 	Events   EventSource
 	Sessions CheckoutSessions
-	Intake   EventIntake
+	Ingester EventIngester
 	// Every is the period; default 5 min. Of several processes one works in each.
 	Every time.Duration
 	// Now is the clock.
@@ -55,7 +56,7 @@ const (
 	overlap = time.Hour
 	// keptEvents is how long the provider keeps its events.
 	keptEvents = 30 * 24 * time.Hour
-	// lateCheckout is how long after its end a checkout is asked for.
+	// lateCheckout is how long after its end a checkout is looked into.
 	lateCheckout     = 5 * time.Minute
 	reconcileTimeout = 4 * time.Minute
 	reconcileBatch   = 100
@@ -77,7 +78,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.Log.Warn("not reconciled with the payment provider", "error", err)
 		}
 		if repaired != (Repaired{}) {
-			r.Log.Warn("repaired what webhooks should have told", "events", repaired.Events, "checkouts", repaired.Checkouts)
+			r.Log.Warn("repaired what lost webhooks should have reported", "events", repaired.Events, "checkouts", repaired.Checkouts)
 		}
 		select {
 		case <-ctx.Done():
@@ -113,7 +114,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (repaired Repaired, err erro
 	return Repaired{Events: events, Checkouts: checkouts}, errors.Join(failed, err)
 }
 
-// events takes in what is listed and not stored, oldest first.
+// events ingests what is listed and not stored, oldest first.
 func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time) (repaired int, err error) {
 	since := now.Add(-keptEvents)
 	if seen != nil && seen.Add(-overlap).After(since) {
@@ -143,7 +144,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 		if have[e.ID] {
 			continue
 		}
-		pending, err := r.Intake.Take(ctx, e)
+		pending, err := r.Ingester.Ingest(ctx, e)
 		if err != nil {
 			return repaired, err // the watermark stays: the rest is listed again
 		}
@@ -158,8 +159,8 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 	return repaired, nil
 }
 
-// checkouts settles those that nobody told the end of. One that cannot be settled
-// now does not hold up the others.
+// checkouts settles those whose end was not reported. One that cannot be settled now
+// does not hold up the others.
 func (r *Reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
 	var due []purchase.Checkout
 	err = pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) (err error) {
@@ -187,7 +188,7 @@ func (r *Reconciler) settle(ctx context.Context, c purchase.Checkout) error {
 		return err
 	}
 	if !paid {
-		return r.Intake.Settle(ctx, c.ID, stripe.Session{ID: c.SessionID})
+		return r.Ingester.RecordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
 	}
 	sessions, err := r.Sessions.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
 	if err != nil {
@@ -195,8 +196,8 @@ func (r *Reconciler) settle(ctx context.Context, c purchase.Checkout) error {
 	}
 	for _, s := range sessions {
 		if s.PaymentStatus == stripe.PaymentPaid {
-			return r.Intake.Settle(ctx, c.ID, s)
+			return r.Ingester.RecordSession(ctx, c.ID, s)
 		}
 	}
-	return nil // complete, and the money is under way: an event will tell
+	return nil // complete and not paid yet: an event will report the payment
 }

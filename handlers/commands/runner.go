@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
@@ -101,8 +100,8 @@ func (r *Runner) queue(name string, partition int) bus.CommandQueue {
 	}
 }
 
-// handle applies a batch, whatever it takes. It returns an error only when ctx is
-// done before the database could be reached.
+// handle applies a batch and tries until every command has an outcome. It returns an
+// error only when ctx is done before the database could be reached.
 func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) error {
 	cmds := r.readable(ctx, c.Name(), batch)
 	if len(cmds) == 0 {
@@ -111,7 +110,7 @@ func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) er
 	results, err := r.apply(ctx, c, cmds, slices.ContainsFunc(batch, seenBefore))
 	switch {
 	case err == nil:
-		r.finish(ctx, results)
+		r.publishOutcomes(ctx, results)
 		return nil
 	case len(cmds) > 1:
 		r.cfg.Log.Info("batch is applied one by one", "context", c.Name(), "commands", len(cmds), "error", err)
@@ -132,13 +131,13 @@ func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) e
 	for attempt := 0; ; attempt++ {
 		results, err := r.apply(ctx, c, []events.Command{cmd}, true)
 		if err == nil {
-			r.finish(ctx, results)
+			r.publishOutcomes(ctx, results)
 			return nil
 		}
 		if !transient(err) {
 			failures++
 			if failures == tries {
-				if err := r.bury(ctx, c.Name(), cmd, err, failures); err == nil {
+				if err := r.giveUp(ctx, c.Name(), cmd, err, failures); err == nil {
 					return nil
 				}
 				failures = 0
@@ -148,26 +147,6 @@ func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) e
 		if !backoff(ctx, attempt) {
 			return ctx.Err()
 		}
-	}
-}
-
-// transient reports whether an error says nothing about the command itself: whatever
-// is not proven to come from its statements. Contexts do no I/O but the database's,
-// unlike reactions, which doubt every other error instead.
-func transient(err error) bool {
-	var decided *decisionError
-	if errors.As(err, &decided) {
-		return false
-	}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return true // no answer from the database at all
-	}
-	switch pg.Code[:2] {
-	case "22", "23", "42", "21", "0A", "P0": // the statement or its data
-		return false
-	default: // connection, resources, operator, serialization, lock time-out …
-		return true
 	}
 }
 
@@ -190,8 +169,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// finish tells the waiting edges and wakes the relay.
-func (r *Runner) finish(ctx context.Context, results []result) {
+// publishOutcomes sends outcomes to the edges that wait for them, and wakes the relay.
+func (r *Runner) publishOutcomes(ctx context.Context, results []result) {
 	if r.cfg.AfterCommit != nil {
 		r.cfg.AfterCommit()
 	}
@@ -213,10 +192,3 @@ func (r *Runner) finish(ctx context.Context, results []result) {
 		_ = bus.WakeRelay(r.cfg.Conn) // a hint; the relay polls as well
 	}
 }
-
-// decisionError says that a context failed over a command without any I/O: it could
-// not be decoded, or the context panicked. Trying again later changes nothing.
-type decisionError struct{ cause error }
-
-func (d *decisionError) Error() string { return d.cause.Error() }
-func (d *decisionError) Unwrap() error { return d.cause }

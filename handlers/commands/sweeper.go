@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/periodic"
@@ -16,14 +15,14 @@ import (
 )
 
 // Sweeper publishes accepted commands again that have no outcome yet, and removes
-// outcomes that nobody can ask for any more.
+// outcomes past their time.
 type Sweeper struct {
 	Pool       *pgxpool.Pool
 	Dispatcher *bus.Dispatcher
 	// After is how long an accepted command may take before it is sent again, and
 	// how long until the next time; default 5 s.
 	After time.Duration
-	// Keep is how long outcomes are kept; default 7 days.
+	// Keep is for how long outcomes are kept; default 7 days.
 	Keep time.Duration
 	Now  func() time.Time
 	Log  *slog.Logger
@@ -58,19 +57,10 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	due := s.Now().UTC().Add(-after)
-	rows, err := s.Pool.Query(ctx, `
-UPDATE commands SET swept_at = $1
-WHERE id IN (SELECT id FROM commands
-             WHERE status = 'accepted' AND created_at < $2 AND (swept_at IS NULL OR swept_at < $2)
-             ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING envelope`, s.Now().UTC(), due, sweepBatch)
+	now := s.Now().UTC()
+	envelopes, err := Ledger{DB: s.Pool}.claimDue(ctx, now.Add(-after), now, sweepBatch)
 	if err != nil {
-		return 0, fmt.Errorf("claim: %w", err)
-	}
-	envelopes, err := pgx.CollectRows(rows, pgx.RowTo[json.RawMessage])
-	if err != nil {
-		return 0, fmt.Errorf("claim: %w", err)
+		return 0, err
 	}
 	for i, envelope := range envelopes {
 		var cmd events.Command
@@ -92,6 +82,5 @@ func (s *Sweeper) Clean(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	_, err := s.Pool.Exec(ctx, `DELETE FROM commands WHERE created_at < $1 AND status <> 'accepted'`, s.Now().UTC().Add(-keep))
-	return err
+	return Ledger{DB: s.Pool}.deleteFinished(ctx, s.Now().UTC().Add(-keep))
 }

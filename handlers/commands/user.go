@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,61 +16,55 @@ import (
 // is written by the edge, because a stream does not forget.
 type User struct{}
 
-// Name implements Context.
-func (User) Name() string { return "user" }
-
-// Open implements Context.
-func (User) Open(batch []events.Command) Unit {
-	return &userUnit{
-		cmds: batch, payloads: decode(batch, userPayload),
-		users: map[string]identity.User{}, holdings: map[string]identity.Holdings{}, sessions: map[string][]identity.Session{},
-		changed: map[string]bool{},
-	}
+// Commands returns the context.
+func (User) Commands() Context {
+	return NewContext("user", openUsers,
+		Handle(identity.CommandSetPreferences, (*userBatch).wantPreferences, (*userBatch).setPreferences),
+		Handle(identity.CommandDeleteAccount, (*userBatch).wantDeletion, (*userBatch).deleteAccount),
+	)
 }
 
-// userPayload returns the struct of a command, nil for one that is unknown.
-func userPayload(command string) any {
-	switch command {
-	case "user.set_preferences":
-		return &identity.SetPreferences{}
-	case "user.delete":
-		return &identity.DeleteAccount{}
-	default:
-		return nil
-	}
-}
-
-type userUnit struct {
-	cmds     []events.Command
-	payloads []any
-
-	users    map[string]identity.User
+// userBatch is what a batch of the context loads and changes.
+type userBatch struct {
+	users    *State[string, identity.User]
 	holdings map[string]identity.Holdings
 	sessions map[string][]identity.Session
-	order    []string
-	changed  map[string]bool
 	erased   []erasure
+
+	wanted struct{ users, leaving []string }
 }
 
-// erasure is an account that ends, and what it was reachable under.
+// erasure is an account that ends, and the addresses it had.
 type erasure struct {
 	user      identity.User
 	addresses []string
 }
 
-// Load implements Unit.
-func (u *userUnit) Load(b *pgx.Batch) {
-	var ids, leaving []string
-	for i, cmd := range u.cmds {
-		ids = append(ids, cmd.AggregateID)
-		if _, ok := u.payloads[i].(*identity.DeleteAccount); ok {
-			leaving = append(leaving, cmd.AggregateID)
-		}
+func openUsers() *userBatch {
+	return &userBatch{
+		users:    NewState[string, identity.User](),
+		holdings: map[string]identity.Holdings{},
+		sessions: map[string][]identity.Session{},
 	}
-	postgres.QueueUsers(b, ids, u.users)
-	if len(leaving) > 0 {
-		postgres.QueueSessions(b, leaving, u.sessions)
-		queueHoldings(b, leaving, u.holdings)
+}
+
+func (b *userBatch) wantPreferences(cmd events.Command, _ *identity.SetPreferences) {
+	b.wanted.users = append(b.wanted.users, cmd.AggregateID)
+}
+
+func (b *userBatch) wantDeletion(cmd events.Command, _ *identity.DeleteAccount) {
+	b.wanted.users = append(b.wanted.users, cmd.AggregateID)
+	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
+}
+
+// Load implements [Batch].
+func (b *userBatch) Load(load *pgx.Batch) {
+	if len(b.wanted.users) > 0 {
+		postgres.QueueUsers(load, b.wanted.users, b.users.Rows)
+	}
+	if len(b.wanted.leaving) > 0 {
+		postgres.QueueSessions(load, b.wanted.leaving, b.sessions)
+		queueHoldings(load, b.wanted.leaving, b.holdings)
 	}
 }
 
@@ -93,56 +86,56 @@ FROM users u WHERE u.id = ANY($1::text[])`, users).Query(func(rows pgx.Rows) err
 	})
 }
 
-// Decide implements Unit. Nobody asks for another's account: what belongs to somebody
-// else, or is deleted, is not there.
-func (u *userUnit) Decide(i int, now time.Time) (Outcome, error) {
-	cmd := u.cmds[i]
-	if err, bad := u.payloads[i].(error); bad {
-		return Outcome{}, err
-	}
-	user, found := u.users[cmd.AggregateID]
+// account returns the account that a command is about. Only its own user may change it:
+// for everyone else, and once it is deleted, it does not exist.
+func (b *userBatch) account(cmd events.Command) (identity.User, error) {
+	user, found := b.users.Rows[cmd.AggregateID]
 	if !found || cmd.ActorID != user.ID {
-		return Outcome{}, identity.ErrUserNotFound
+		return identity.User{}, identity.ErrUserNotFound
 	}
-	switch p := u.payloads[i].(type) {
-	case *identity.SetPreferences:
-		next, happened := user.SetPreferences(*p, now)
-		u.users[next.ID] = next
-		if !u.changed[next.ID] {
-			u.changed[next.ID] = true
-			u.order = append(u.order, next.ID)
-		}
-		return Changed(wire.PreferencesOf(next), next.Facts(happened)...), nil
-	case *identity.DeleteAccount:
-		next, happened, err := user.Delete(u.holdings[user.ID], now)
-		if err != nil {
-			return Outcome{}, err
-		}
-		u.erased = append(u.erased, erasure{user: next, addresses: user.Addresses()})
-		delete(u.users, user.ID)
-		var facts []events.Fact
-		for _, session := range u.sessions[user.ID] {
-			facts = append(facts, session.Revoked())
-		}
-		return Done(append(facts, next.Facts(happened)...)...), nil
-	default:
-		return Outcome{}, fmt.Errorf("unexpected payload %T", p)
-	}
+	return user, nil
 }
 
-// Save implements Unit.
-func (u *userUnit) Save(b *pgx.Batch) error {
-	var users []identity.User
-	for _, id := range u.order {
-		if user, alive := u.users[id]; alive {
-			users = append(users, user)
-		}
+func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreferences, now time.Time) (Outcome, error) {
+	user, err := b.account(cmd)
+	if err != nil {
+		return Outcome{}, err
 	}
-	if err := postgres.QueueSavePreferences(b, users); err != nil {
+	next, payloads := user.SetPreferences(*p, now)
+	b.users.Put(next.ID, next)
+	return OK(wire.PreferencesOf(next), next.Facts(payloads)...), nil
+}
+
+func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (Outcome, error) {
+	user, err := b.account(cmd)
+	if err != nil {
+		return Outcome{}, err
+	}
+	next, payloads, err := user.Delete(b.holdings[user.ID], now)
+	if err != nil {
+		return Outcome{}, err
+	}
+	b.erased = append(b.erased, erasure{user: next, addresses: user.Addresses()})
+	delete(b.users.Rows, user.ID)
+	var facts []events.Fact
+	for _, session := range b.sessions[user.ID] {
+		facts = append(facts, session.Revoked())
+	}
+	return NoContent(append(facts, next.Facts(payloads)...)...), nil
+}
+
+// Save implements [Batch].
+func (b *userBatch) Save(save *pgx.Batch) error {
+	if err := postgres.QueueSavePreferences(save, b.users.Changed()); err != nil {
 		return err
 	}
-	for _, e := range u.erased {
-		postgres.QueueErase(b, e.user, e.addresses)
+	for _, e := range b.erased {
+		postgres.QueueErase(save, e.user, e.addresses)
+		QueueForget(save, e.user.ID, accountRequests)
 	}
 	return nil
 }
+
+// accountRequests begins the types of the requests that carry credentials, whose
+// responses end with the account.
+const accountRequests = "account."

@@ -49,13 +49,13 @@ func (w *world) config() commands.Config {
 func (w *world) startRunner(contexts ...commands.Context) (stop func()) {
 	w.Helper()
 	if contexts == nil {
-		contexts = []commands.Context{commands.Content{}}
+		contexts = []commands.Context{commands.Content{}.Commands()}
 	}
 	return w.Start(commands.NewRunner(w.config(), contexts, nil).Run)
 }
 
 func (w *world) create(slug string) events.Command {
-	return newCommand("content.create", w.creator, uuid.NewString(), content.Create{
+	return newCommand(content.CommandCreate, w.creator, uuid.NewString(), content.Create{
 		Title: "A piece", Slug: slug, ContentType: content.Written, ContentBody: pointer("text"),
 	})
 }
@@ -87,12 +87,9 @@ func (w *world) send(cmd events.Command) events.Reply {
 // accept writes a command's row as an edge does before it says 202.
 func (w *world) accept(cmd events.Command) {
 	w.Helper()
-	envelope, err := json.Marshal(cmd)
-	if err != nil {
+	if err := (commands.Ledger{DB: w.Pool}).Accept(context.Background(), cmd); err != nil {
 		w.Fatal(err)
 	}
-	w.Exec(`INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
-		VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING`, cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), string(envelope), cmd.IssuedAt)
 }
 
 // onStream returns how often every event id is on the event stream.

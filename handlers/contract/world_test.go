@@ -57,16 +57,16 @@ func newWorld(t *testing.T) *world {
 	w.StartStore()
 	w.StartSandbox(sandbox.Config{})
 	w.StartCommands([]commands.Context{
-		commands.User{},
-		commands.Organization{},
-		commands.Content{},
-		commands.Media{Development: true},
-		commands.Image{},
-		commands.Purchase{Rates: money.DefaultRates()},
-		commands.Playback{},
+		commands.User{}.Commands(),
+		commands.Organization{}.Commands(),
+		commands.Content{}.Commands(),
+		commands.Media{Development: true}.Commands(),
+		commands.Image{}.Commands(),
+		commands.Purchase{Rates: money.DefaultRates()}.Commands(),
+		commands.Playback{}.Commands(),
 	},
-		&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger},
-		&commands.Uploads{Store: w.Media})
+		(&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger}).Commands(),
+		(&commands.Uploads{Store: w.Media}).Commands())
 	w.StartReactions(reactions.Access(w.Now), reactions.Transcoding(w.Now), reactions.Erasure(w.Now), reactions.Counters(), reactions.Images(w.Now))
 	w.edge = w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.parts(passwords)...)
 	w.Serve(w.edge.Handler())

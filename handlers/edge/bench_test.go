@@ -195,7 +195,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: pg.URL(), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log})
 	check(b, err)
 	runner := commands.NewRunner(commands.Config{Pool: runnerPool, Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log},
-		[]commands.Context{commands.Content{}}, nil)
+		[]commands.Context{commands.Content{}.Commands()}, nil)
 	var running sync.WaitGroup
 	running.Go(func() { _ = runner.Run(ctx) })
 	running.Go(func() { _ = relay.Run(ctx) })
@@ -262,7 +262,7 @@ func (d directRoutes) create(c *gin.Context) {
 		c.AbortWithStatus(http.StatusUnprocessableEntity)
 		return
 	}
-	cmd := events.Command{ID: uuid.Must(uuid.NewV7()).String(), Type: "content.create", ActorID: "direct", Payload: body}
+	cmd := events.Command{ID: uuid.Must(uuid.NewV7()).String(), Type: content.CommandCreate, ActorID: "direct", Payload: body}
 	event, err := events.Fact{Tenant: item.Tenant(), AggregateID: id, Version: 1, Payload: happened[0]}.Event(uuid.Must(uuid.NewV7()).String(), events.CauseOf(cmd, now))
 	if err != nil {
 		c.AbortWithStatus(http.StatusInternalServerError)

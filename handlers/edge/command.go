@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -155,27 +155,13 @@ func (r *Request) prefersAsync() bool {
 	return false
 }
 
-// Replay returns the outcome of a command that was applied before.
+// Replay returns the outcome of a command that was applied before. It fails with
+// [ErrKeyReused] when the Idempotency-Key was used for another request.
 func (r *Request) Replay(cmd events.Command) (reply events.Reply, found bool, err error) {
-	return r.edge.stored(r, cmd)
+	return r.ledger().Replay(r, cmd, commands.SamePayload)
 }
 
-// stored returns the outcome of a command that was applied before.
-func (e *Edge) stored(ctx context.Context, cmd events.Command) (reply events.Reply, found bool, err error) {
-	var status, hash string
-	reply.CommandID = cmd.ID
-	err = e.cfg.Pool.QueryRow(ctx, `SELECT status, payload_hash, COALESCE(response_status, 0), response_body FROM commands WHERE id = $1`,
-		cmd.ID).Scan(&status, &hash, &reply.Status, &reply.Body)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return reply, false, nil
-	case err != nil:
-		return reply, false, fmt.Errorf("look up the command: %w", err)
-	case hash != cmd.PayloadHash():
-		return reply, false, ErrKeyReused
-	}
-	return reply, status != "accepted", nil
-}
+func (r *Request) ledger() commands.Ledger { return commands.Ledger{DB: r.edge.cfg.Pool} }
 
 // accept commits the command's row and only then says that it is accepted. When the
 // outcome exists already, it returns that. publish says whether the command still has to
@@ -183,10 +169,10 @@ func (e *Edge) stored(ctx context.Context, cmd events.Command) (reply events.Rep
 func (r *Request) accept(cmd events.Command, publish bool) (events.Reply, bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context.Request.Context()), 5*time.Second)
 	defer cancel()
-	if err := acceptCommand(ctx, r.edge.cfg.Pool, cmd); err != nil {
+	if err := r.ledger().Accept(ctx, cmd); err != nil {
 		return events.Reply{}, false, err
 	}
-	reply, found, err := r.edge.stored(ctx, cmd)
+	reply, found, err := r.ledger().Replay(ctx, cmd, commands.SamePayload)
 	if err != nil || found {
 		return reply, false, err
 	}
@@ -196,27 +182,4 @@ func (r *Request) accept(cmd events.Command, publish bool) (events.Reply, bool, 
 		}
 	}
 	return events.Reply{}, true, nil
-}
-
-// execer is a pool or a transaction.
-type execer interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-// acceptCommand writes a command's row, once.
-func acceptCommand(ctx context.Context, db execer, cmd events.Command) error {
-	cmd.ReplyTo = ""
-	envelope, err := json.Marshal(cmd)
-	if err != nil {
-		return fmt.Errorf("marshal command: %w", err)
-	}
-	var id string
-	err = db.QueryRow(ctx, `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
-VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING RETURNING id`,
-		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), string(envelope), cmd.IssuedAt).Scan(&id)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("accept the command: %w", err)
-	}
-	return nil
 }

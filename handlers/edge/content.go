@@ -21,7 +21,7 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 	return append(e.catalogueRoutes(),
 		Route{
 			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
-			Auth: Session(Creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: "content.create", Responses: []Response{Data[wire.Content](http.StatusCreated)},
+			Auth: Session(Creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: content.CommandCreate, Responses: []Response{Data[wire.Content](http.StatusCreated)},
 			Notes:  accessNotes,
 			Errors: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: e.createContent,
 		},
@@ -46,7 +46,7 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 		Route{
 			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
-			Auth: Session(Creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: "content.update", Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Auth: Session(Creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: content.CommandUpdate, Responses: []Response{Data[wire.Content](http.StatusOK)},
 			Notes: accessNotes,
 			Errors: []*domain.Error{
 				content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken,
@@ -56,18 +56,18 @@ func (ContentRoutes) Routes(e *Edge) []Route {
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
-			Auth: Session(Creators...), Command: "content.publish", Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Auth: Session(Creators...), Command: content.CommandPublish, Responses: []Response{Data[wire.Content](http.StatusOK)},
 			Errors: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
 			Handle: SendForID(content.Publish{}),
 		},
 		Route{
 			Method: "POST", Path: "/api/content/:id/unpublish", Name: "unpublishContent", Summary: "Turn a live item back into a draft",
-			Auth: Session(Creators...), Command: "content.unpublish", Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Auth: Session(Creators...), Command: content.CommandUnpublish, Responses: []Response{Data[wire.Content](http.StatusOK)},
 			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Unpublish{}),
 		},
 		Route{
 			Method: "DELETE", Path: "/api/content/:id", Name: "deleteContent", Summary: "End an item; its buyers keep their purchases",
-			Auth: Session(Creators...), Limit: LimitStrict, Command: "content.delete", Responses: []Response{NoContent},
+			Auth: Session(Creators...), Limit: LimitStrict, Command: content.CommandDelete, Responses: []Response{NoContent},
 			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Delete{}),
 		},
 	)

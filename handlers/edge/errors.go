@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 var (
@@ -19,15 +19,15 @@ var (
 	ErrSignedOut    = domain.Refuse(domain.Unauthorized, "", "Sign in first")
 	errRole         = domain.Refuse(domain.Forbidden, "", "You may not do this")
 	ErrUnavailable  = domain.Refuse(domain.Unavailable, "", "Try again in a moment")
-	ErrKeyReused    = domain.Refuse(domain.Rule, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request")
+	ErrKeyReused    = commands.ErrKeyReused
 	errBadKey       = domain.BadFields([]domain.Field{{Path: "Idempotency-Key", Message: "must be 1 to 255 visible ASCII characters"}})
 	ErrBodyTooLarge = &domain.Error{Class: domain.Invalid, Code: "PAYLOAD_TOO_LARGE", Message: "The request body is too large"}
 	ErrBodyTooSlow  = &domain.Error{Class: domain.Invalid, Code: "REQUEST_TIMEOUT", Message: "The request body did not arrive in time"}
 )
 
 // refusal returns the status and the body of a refusal.
-func refusal(err *domain.Error) (int, wire.ErrorBody) {
-	status, body := wire.Refusal(err)
+func refusal(err *domain.Error) (int, commands.ErrorBody) {
+	status, body := commands.ErrorResponse(err)
 	switch err {
 	case ErrBodyTooLarge:
 		status = http.StatusRequestEntityTooLarge
@@ -60,7 +60,7 @@ func (e *Edge) writeError(c *gin.Context, err error) {
 		e.writeError(c, ErrUnavailable)
 	default:
 		e.cfg.Log.ErrorContext(c, "request failed", "route", c.FullPath(), "request", request, "error", err)
-		c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(request))
+		c.AbortWithStatusJSON(http.StatusInternalServerError, commands.InternalError(request))
 	}
 }
 

@@ -37,7 +37,7 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Auth: Session(), Body: organization.InviteMember{}, Command: "organization.invite", Responses: []Response{Data[wire.Member](http.StatusCreated)},
+			Auth: Session(), Body: organization.InviteMember{}, Command: organization.CommandInvite, Responses: []Response{Data[wire.Member](http.StatusCreated)},
 			Errors: append([]*domain.Error{
 				organization.ErrNotOwner, organization.ErrUserNotFound, organization.ErrAlreadyMember, organization.ErrAlreadyInvited,
 			}, managed...),
@@ -45,26 +45,26 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 		},
 		{
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
-			Notes: "Accepting again changes nothing.", Auth: Session(), Command: "organization.accept", Responses: member,
+			Notes: "Accepting again changes nothing.", Auth: Session(), Command: organization.CommandAcceptInvitation, Responses: member,
 			Errors: []*domain.Error{organization.ErrInvitationNotFound, organization.ErrInvitationExpired},
 			Handle: SendForID(organization.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
-			Auth: Session(), Command: "organization.decline", Responses: []Response{NoContent},
+			Auth: Session(), Command: organization.CommandDeclineInvitation, Responses: []Response{NoContent},
 			Errors: []*domain.Error{organization.ErrInvitationNotFound},
 			Handle: SendForID(organization.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
 			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
-			Auth:  Session(), Params: []Param{userIDParam}, Body: organization.ChangeRole{}, Command: "organization.change_role", Responses: member,
+			Auth:  Session(), Params: []Param{userIDParam}, Body: organization.ChangeRole{}, Command: organization.CommandChangeMember, Responses: member,
 			Errors: append([]*domain.Error{organization.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
 		},
 		{
 			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
 			Notes: "For owners and admins; only owners remove owners and admins. Members may remove themselves. It takes effect at once.",
-			Auth:  Session(), Params: []Param{userIDParam}, Command: "organization.remove_member", Responses: []Response{NoContent},
+			Auth:  Session(), Params: []Param{userIDParam}, Command: organization.CommandRemoveMember, Responses: []Response{NoContent},
 			Errors: lead, Handle: e.removeMember,
 		},
 		{

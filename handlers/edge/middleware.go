@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 const (
@@ -75,7 +75,7 @@ func (e *Edge) recoverPanic(c *gin.Context) {
 		if c.Writer.Written() {
 			panic(http.ErrAbortHandler)
 		}
-		c.AbortWithStatusJSON(http.StatusInternalServerError, wire.Internal(c.GetString(requestIDKey)))
+		c.AbortWithStatusJSON(http.StatusInternalServerError, commands.InternalError(c.GetString(requestIDKey)))
 	}()
 	c.Next()
 }

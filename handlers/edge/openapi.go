@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -24,7 +25,7 @@ func (e *Edge) Description() *openapi.Document { return e.description() }
 // describe makes the document.
 func (e *Edge) describe() *openapi.Document {
 	d := &describer{edge: e, schemas: &openapi.Schemas{}}
-	d.refusal = d.schemas.Answer(reflect.TypeFor[wire.ErrorBody]())
+	d.refusal = d.schemas.Answer(reflect.TypeFor[commands.ErrorBody]())
 	doc := &openapi.Document{
 		OpenAPI: "3.1.0", Topics: topics, Servers: []openapi.Server{{URL: e.cfg.PublicURL}},
 		Info: openapi.Info{
@@ -207,10 +208,10 @@ func (d *describer) refusals(o *openapi.Operation, r Route) {
 		status, body := refusal(err)
 		d.refuse(o, status, cmp.Or(err.Reason, body.Error.Code), body)
 	}
-	d.refuse(o, http.StatusInternalServerError, "INTERNAL_ERROR", wire.Internal("5f0c2b1e-1f5e-4c43-9f0e-0d6b8a7c9e21"))
+	d.refuse(o, http.StatusInternalServerError, "INTERNAL_ERROR", commands.InternalError("5f0c2b1e-1f5e-4c43-9f0e-0d6b8a7c9e21"))
 }
 
-func (d *describer) refuse(o *openapi.Operation, status int, name string, body wire.ErrorBody) {
+func (d *describer) refuse(o *openapi.Operation, status int, name string, body commands.ErrorBody) {
 	key := strconv.Itoa(status)
 	response, known := o.Responses.Get(key)
 	if !known {

@@ -31,7 +31,7 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 	routes := []Route{
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Auth: Session(founders...), Body: organization.CreateOrganization{}, Command: "organization.create",
+			Auth: Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
 			Responses: []Response{Data[wire.Organization](http.StatusCreated)},
 			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
 		},
@@ -63,7 +63,7 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Auth: Session(), Body: organization.UpdateOrganization{}, Command: "organization.update",
+			Notes: "For owners and admins.", Auth: Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
 			Responses: []Response{Data[wire.Organization](http.StatusOK)},
 			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
@@ -71,7 +71,7 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
-			Auth: Session(), Limit: LimitStrict, Command: "organization.delete", Responses: []Response{NoContent},
+			Auth: Session(), Limit: LimitStrict, Command: organization.CommandDelete, Responses: []Response{NoContent},
 			Errors: managed, Handle: SendForID(organization.DeleteOrganization{}),
 		},
 	}

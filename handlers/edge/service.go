@@ -1,11 +1,7 @@
 package edge
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -42,24 +38,22 @@ func (e *Edge) serviceRoutes() []Route {
 
 // getOperation answers with the state of one of the caller's own commands.
 func (e *Edge) getOperation(r *Request) error {
-	var (
-		view     wire.Operation
-		response wire.OperationResponse
-		status   *int
-	)
-	err := e.cfg.Pool.QueryRow(r, `
-SELECT id, type, status, created_at, finished_at, response_status, response_body FROM commands WHERE id = $1 AND actor_id = $2`,
-		r.UUID("id"), r.Actor().UserID).
-		Scan(&view.ID, &view.Type, &view.Status, &view.CreatedAt, &view.FinishedAt, &status, &response.Body)
-	if errors.Is(err, pgx.ErrNoRows) {
+	rec, found, err := r.ledger().Find(r, r.UUID("id"))
+	if err != nil {
+		return err
+	}
+	if !found || rec.ActorID != r.Actor().UserID {
 		return errNoOperation
 	}
-	if err != nil {
-		return fmt.Errorf("read the command: %w", err)
+	view := wire.Operation{
+		ID:         rec.ID,
+		Type:       rec.Type,
+		Status:     string(rec.Status),
+		CreatedAt:  rec.CreatedAt,
+		FinishedAt: rec.FinishedAt,
 	}
-	if view.Status != "accepted" && status != nil {
-		response.Status = *status
-		view.Response = &response
+	if rec.Finished() {
+		view.Response = &wire.OperationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
 	}
 	return r.OK(view)
 }

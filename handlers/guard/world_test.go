@@ -41,7 +41,7 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{World: worldtest.New(t, worldtest.Options{})}
 	if o.bus {
 		w.StartBus(natstest.Server(t), 2)
-		w.StartCommands([]commands.Context{commands.Content{}, commands.Organization{}})
+		w.StartCommands([]commands.Context{commands.Content{}.Commands(), commands.Organization{}.Commands()})
 	}
 	w.handler, w.edges = w.newEdge(o), []string{w.URL}
 	w.Serve(w.handler)

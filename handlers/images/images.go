@@ -108,33 +108,33 @@ func (i *images) routes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
 			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(edge.Creators...), Body: thumbnailForm{}, BodyType: formType,
-			Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
+			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
 			Handle: i.upload(media.Thumbnail, i.ownContent),
 		},
 		{
 			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
-			Auth: edge.Session(edge.Creators...), Command: "image.remove", Responses: []edge.Response{edge.NoContent}, Errors: thumbnails,
+			Auth: edge.Session(edge.Creators...), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.NoContent}, Errors: thumbnails,
 			Handle: edge.SendForID(media.RemoveImage{Kind: media.Thumbnail}),
 		},
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
 			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(), Body: avatarForm{}, BodyType: formType,
-			Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
+			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
 			Handle: i.upload(media.Avatar, func(c *edge.Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
 		},
 		{
 			Method: "DELETE", Path: "/api/user/avatar", Name: "removeAvatar", Summary: "Take the caller's picture away",
-			Auth: edge.Session(), Command: "image.remove", Responses: []edge.Response{edge.NoContent}, Handle: i.removeAvatar,
+			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.NoContent}, Handle: i.removeAvatar,
 		},
 		{
 			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
 			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
-			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: "image.attach", Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)},
+			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)},
 			Errors: slices.Concat(organizations, imageRefusals), Handle: i.upload(media.Logo, i.brandedOrganization),
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
-			Auth: edge.Session(), Command: "image.remove", Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)}, Errors: organizations,
+			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)}, Errors: organizations,
 			Handle: i.removeLogo,
 		},
 	}
@@ -209,7 +209,7 @@ func (i *images) upload(kind media.ImageKind, ownerOf func(*edge.Request) (image
 		}
 		sum := sha256.Sum256(file.content)
 		order := media.AttachImage{Kind: kind, ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(), Digest: hex.EncodeToString(sum[:])}
-		cmd, err := c.NewCommand("image.attach", c.Actor().UserID, owner.id, order)
+		cmd, err := c.NewCommand(media.CommandAttachImage, c.Actor().UserID, owner.id, order)
 		if err != nil {
 			return err
 		}

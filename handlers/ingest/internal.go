@@ -30,11 +30,11 @@ func (i *ingest) internalRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
 			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
-			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: "media.transcode", Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
+			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: media.CommandTranscode, Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.dispatchTranscoding,
 		},
 		{
-			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{"media.record_result"}, Summary: "Stand in for an external transcoder",
+			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{media.CommandRecordResult}, Summary: "Stand in for an external transcoder",
 			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
 			Auth:  edge.Public, Body: mockJob{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.mockTranscoder,
@@ -77,7 +77,7 @@ func (i *ingest) dispatchTranscoding(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := c.NewCommand("media.transcode", media.ActorSystem, c.UUID("id"), request)
+	cmd, err := c.NewCommand(media.CommandTranscode, media.ActorSystem, c.UUID("id"), request)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (i *ingest) mediaRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
 			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
-			Auth:  edge.Session(edge.Creators...), Body: media.Register{}, Command: "media.register",
+			Auth:  edge.Session(edge.Creators...), Body: media.Register{}, Command: media.CommandRegister,
 			Responses: []edge.Response{edge.Data[wire.RegisteredMedia](http.StatusCreated)}, Handle: i.register,
 		},
 		{
@@ -87,12 +87,12 @@ func (i *ingest) mediaRoutes() []edge.Route {
 		{
 			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
 			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
-			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: "media.update", Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: media.CommandUpdate, Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.updateMedia,
 		},
 		{
 			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
-			Auth: edge.Session(edge.Creators...), Limit: edge.LimitStrict, Command: "media.delete", Responses: []edge.Response{edge.NoContent},
+			Auth: edge.Session(edge.Creators...), Limit: edge.LimitStrict, Command: media.CommandDelete, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: edge.SendForID(media.Delete{}),
 		},
 		{
@@ -111,10 +111,10 @@ func (i *ingest) mediaRoutes() []edge.Route {
 			Handle: i.upload,
 		},
 		{
-			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{"media.reject"}, Summary: "Say that the file is uploaded",
+			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{media.CommandReject}, Summary: "Say that the file is uploaded",
 			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
 				"one that is not media of the declared type ends the item.",
-			Auth: edge.Session(edge.Creators...), Command: "media.complete_upload", Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Command: media.CommandCompleteUpload, Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
 			Errors: examinationRefusals, Handle: i.completeUpload,
 		},
 	}
@@ -134,7 +134,7 @@ func (i *ingest) register(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := c.NewCommand("media.register", c.Actor().UserID, edge.NewID(), request)
+	cmd, err := c.NewCommand(media.CommandRegister, c.Actor().UserID, edge.NewID(), request)
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (i *ingest) finish(c *edge.Request, item media.Item, step string) error {
 	}
 	// Of an item in another state the rules say: a repetition succeeds, anything later
 	// is a conflict.
-	cmd, err := c.NewCommand("media.complete_upload", c.Actor().UserID, item.ID, found)
+	cmd, err := c.NewCommand(media.CommandCompleteUpload, c.Actor().UserID, item.ID, found)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 // reject records what is wrong with the file and answers with it. The command's id
 // is never that of the request's Idempotency-Key, which belongs to the completion.
 func (i *ingest) reject(c *edge.Request, item media.Item, why media.Reject) error {
-	cmd, err := c.NewCommand("media.reject", c.Actor().UserID, item.ID, why)
+	cmd, err := c.NewCommand(media.CommandReject, c.Actor().UserID, item.ID, why)
 	if err != nil {
 		return err
 	}

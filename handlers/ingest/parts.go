@@ -22,7 +22,7 @@ func (i *ingest) partRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/media/:id/multipart", Name: "openMediaUpload", Summary: "Begin an upload in parts",
 			Notes: "All parts have partSize bytes but the last, which has what is left. An upload is open for 7 days.",
-			Auth:  edge.Session(edge.Creators...), Command: "upload.open", Responses: []edge.Response{edge.Data[wire.MediaUpload](http.StatusCreated)},
+			Auth:  edge.Session(edge.Creators...), Command: media.CommandOpenParts, Responses: []edge.Response{edge.Data[wire.MediaUpload](http.StatusCreated)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
 			Handle: edge.SendForID(struct{}{}),
 		},
@@ -43,16 +43,16 @@ func (i *ingest) partRoutes() []edge.Route {
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, edge.ErrUnavailable}, Handle: i.listParts,
 		},
 		{
-			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Sends: []string{"media.complete_upload", "media.reject"}, Summary: "Put the parts together, and say that the file is uploaded",
+			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Sends: []string{media.CommandCompleteUpload, media.CommandReject}, Summary: "Put the parts together, and say that the file is uploaded",
 			Notes: "Without parts, those that have arrived are taken. What follows is what follows upload-complete. " +
 				"Answered with 202, it is to be repeated when the operation is over.",
-			Auth: edge.Session(edge.Creators...), Body: media.CompleteParts{}, Command: "upload.complete", Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Body: media.CompleteParts{}, Command: media.CommandCompleteParts, Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
 			Errors: append(slices.Clone(examinationRefusals), media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
 			Handle: i.completeParts,
 		},
 		{
 			Method: "DELETE", Path: one, Name: "abortMediaUpload", Summary: "End an upload and remove its parts",
-			Auth: edge.Session(edge.Creators...), Command: "upload.abort", Responses: []edge.Response{edge.NoContent},
+			Auth: edge.Session(edge.Creators...), Command: media.CommandAbortParts, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: i.abortParts,
 		},
 	}
@@ -148,7 +148,7 @@ func (i *ingest) completeParts(c *edge.Request) error {
 		return err
 	}
 	id := c.UUID("id")
-	cmd, err := c.NewCommand("upload.complete", c.Actor().UserID, id, media.EndParts{UploadID: c.UUID("uploadId"), Parts: request.Parts})
+	cmd, err := c.NewCommand(media.CommandCompleteParts, c.Actor().UserID, id, media.EndParts{UploadID: c.UUID("uploadId"), Parts: request.Parts})
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 		}
 		id := uuid.NewSHA1(stuckSpace, []byte(job.JobID+job.SeenAt.UTC().Format(time.RFC3339Nano))).String()
 		err = s.Dispatcher.Publish(ctx, events.Command{
-			ID: id, Type: "media.fail_stuck", ActorID: media.ActorSystem, AggregateID: job.MediaID,
+			ID: id, Type: media.CommandFailStuck, ActorID: media.ActorSystem, AggregateID: job.MediaID,
 			Payload: payload, IssuedAt: now, CorrelationID: id,
 		})
 		if err != nil {

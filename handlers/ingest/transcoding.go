@@ -28,14 +28,14 @@ var callbackSpace = uuid.MustParse("e2f8b0de-51a5-5d33-9a0c-0d1f0a2ab6c4")
 func (i *ingest) transcodingRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Sends: []string{"media.record_progress", "media.record_result", "media.record_failure"}, Summary: "Take a transcoder's report",
+			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Sends: []string{media.CommandRecordProgress, media.CommandRecordResult, media.CommandRecordFailure}, Summary: "Take a transcoder's report",
 			Notes: "Not enveloped. 200 says that the report needs not be sent again: it is recorded for good, or it is nothing that could be; error then says why.",
 			Auth:  edge.TranscoderSignature, Limit: edge.LimitWebhook, Body: media.Callback{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
 			Errors: []*domain.Error{edge.ErrBodyTooLarge, edge.ErrUnavailable}, Handle: i.callback,
 		},
 		{
 			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
-			Auth: edge.Session(), Limit: edge.LimitStrict, Command: "media.retry", Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
+			Auth: edge.Session(), Limit: edge.LimitStrict, Command: media.CommandRetry, Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
 			Handle: edge.SendForID(media.Retry{}),
 		},
@@ -129,13 +129,13 @@ func callbackCommand(c *edge.Request, report media.Callback, mediaID string, bod
 	var payload any
 	switch {
 	case report.Status == media.CallbackProgress:
-		typ, payload = "media.record_progress", media.RecordProgress{JobID: report.JobID, Percent: *report.Progress, Step: report.Step}
+		typ, payload = media.CommandRecordProgress, media.RecordProgress{JobID: report.JobID, Percent: *report.Progress, Step: report.Step}
 	case report.Status == media.CallbackFailed:
-		typ, payload = "media.record_failure", media.RecordFailure{JobID: report.JobID, Error: report.Error}
+		typ, payload = media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: report.Error}
 	case report.Output == nil:
-		typ, payload = "media.record_failure", media.RecordFailure{JobID: report.JobID, Error: media.CodeBadResult + ": The transcoder delivered no output."}
+		typ, payload = media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: media.CodeBadResult + ": The transcoder delivered no output."}
 	default:
-		typ, payload = "media.record_result", media.RecordResult{JobID: report.JobID, Output: *report.Output}
+		typ, payload = media.CommandRecordResult, media.RecordResult{JobID: report.JobID, Output: *report.Output}
 	}
 	encoded, err := json.Marshal(payload, json.Deterministic(true))
 	if err != nil {

@@ -57,7 +57,7 @@ func newWorld(t *testing.T, o options) *world {
 	if o.parts != nil {
 		parts = o.parts(parts)
 	}
-	w.StartCommands([]commands.Context{commands.Media{Development: o.development}}, &commands.Uploads{Store: parts})
+	w.StartCommands([]commands.Context{commands.Media{Development: o.development}.Commands()}, (&commands.Uploads{Store: parts}).Commands())
 	w.StartReactions(reactions.Transcoding(w.Now))
 	w.Start((&reactions.MediaSweep{Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Media: w.Media, Assets: w.Assets, Log: w.Logger}).Run)
 

@@ -81,7 +81,7 @@ func (p *payments) checkoutRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/checkout/create", Name: "createCheckout", Summary: "Start to buy an item",
 			Notes: where + " Who asks again for the same item is sent to the same session.",
-			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: purchase.StartCheckout{}, Command: "checkout.start",
+			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: purchase.StartCheckout{}, Command: purchase.CommandStartCheckout,
 			Responses: []edge.Response{edge.Data[wire.CheckoutSession](http.StatusOK)},
 			Errors: []*domain.Error{
 				purchase.ErrContentNotFound, purchase.ErrBuyerNotFound, purchase.ErrAlreadyPurchased, purchase.ErrNotPurchasable, purchase.ErrPaymentProcessing,
@@ -90,7 +90,7 @@ func (p *payments) checkoutRoutes() []edge.Route {
 		},
 		{
 			Method: "POST", Path: "/checkout/portal-session", Name: "openPortal", Summary: "Open the payment provider's page of receipts and cards",
-			Notes: where, Auth: edge.Session(), Limit: edge.LimitStrict, Body: purchase.OpenPortal{}, Command: "checkout.portal",
+			Notes: where, Auth: edge.Session(), Limit: edge.LimitStrict, Body: purchase.OpenPortal{}, Command: purchase.CommandOpenPortal,
 			Responses: []edge.Response{edge.Data[wire.Portal](http.StatusOK)},
 			Errors:    []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
 			Handle:    p.portal,

@@ -186,16 +186,16 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 	w.control("sessions/"+second.ID+"/pay", nil)
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE paid_at IS NULL AND reason = 'duplicate'`)
 
-	payer := &commands.Obligations{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
+	payer := &commands.RefundQueue{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
 	w.Sandbox.SetFaults(sandbox.Faults{Errors: 1}) // the key now stands for a failure
-	if n, err := payer.Pay(t.Context()); n != 0 || err != nil {
+	if n, err := payer.RefundDue(t.Context()); n != 0 || err != nil {
 		t.Fatalf("paid %d, %v", n, err)
 	}
-	if n, err := payer.Pay(t.Context()); n != 0 || err != nil {
+	if n, err := payer.RefundDue(t.Context()); n != 0 || err != nil {
 		t.Fatalf("tried again at once: %d, %v", n, err)
 	}
 	payer.Now = func() time.Time { return time.Now().Add(time.Minute) }
-	if n, err := payer.Pay(t.Context()); n != 1 || err != nil {
+	if n, err := payer.RefundDue(t.Context()); n != 1 || err != nil {
 		t.Fatalf("paid %d, %v", n, err)
 	}
 	intent := w.session(second.ID).PaymentIntentID
@@ -225,8 +225,8 @@ func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	w.control("sessions/"+session.ID+"/pay", nil)
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE reason = 'unfulfillable' AND amount_cents = 700`)
 	w.control("payment_intents/"+w.session(session.ID).PaymentIntentID+"/refund", nil)
-	payer := &commands.Obligations{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
-	if n, err := payer.Pay(t.Context()); n != 1 || err != nil {
+	payer := &commands.RefundQueue{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
+	if n, err := payer.RefundDue(t.Context()); n != 1 || err != nil {
 		t.Fatalf("paid %d, %v", n, err)
 	}
 	if made, _ := w.Stripe.ListRefunds(t.Context(), w.session(session.ID).PaymentIntentID); len(made) != 1 {

@@ -19,7 +19,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/handlers/deadletter"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // EventIngester takes in what Stripe reports, from a webhook or from its list of
@@ -78,10 +78,15 @@ func (in *EventIngester) Accept(ctx context.Context, event stripe.Event) (cmd ev
 				return err
 			}
 			pending = true
-			return acceptCommand(ctx, tx, cmd)
+			return commands.Ledger{DB: tx}.Accept(ctx, cmd)
 		case unreadable:
-			return deadletter.Letter{
-				Consumer: "webhooks", MessageID: event.ID, Type: event.Type, Body: event.Raw, Cause: cause, Attempts: 1,
+			return commands.DeadLetter{
+				Consumer:  "webhooks",
+				MessageID: event.ID,
+				Type:      event.Type,
+				Body:      event.Raw,
+				Cause:     cause,
+				Attempts:  1,
 			}.Write(ctx, tx)
 		default:
 			return nil
@@ -142,9 +147,9 @@ func (in *EventIngester) storedBefore(ctx context.Context, tx pgx.Tx, eventID st
 	return cmd, true, err
 }
 
-// Take accepts an event and sends its command without waiting. It reports whether
+// Ingest accepts an event and sends its command without waiting. It reports whether
 // the command was still to be applied.
-func (in *EventIngester) Take(ctx context.Context, event stripe.Event) (pending bool, err error) {
+func (in *EventIngester) Ingest(ctx context.Context, event stripe.Event) (pending bool, err error) {
 	cmd, pending, err := in.Accept(ctx, event)
 	if err != nil || !pending {
 		return false, err
@@ -153,10 +158,10 @@ func (in *EventIngester) Take(ctx context.Context, event stripe.Event) (pending 
 	return true, nil
 }
 
-// Settle records what asking for a checkout's session has shown, when the event
-// that should have told was lost: it was paid, or it ended unpaid. A checkout that
-// the provider knows no session of is settled with the zero session.
-func (in *EventIngester) Settle(ctx context.Context, checkoutID string, session stripe.Session) error {
+// RecordSession records the state of a checkout's session that was retrieved because the
+// event about it was lost: it was paid, or it ended unpaid. A checkout that the provider
+// knows no session of is recorded with the zero session.
+func (in *EventIngester) RecordSession(ctx context.Context, checkoutID string, session stripe.Session) error {
 	paid := session.PaymentStatus == stripe.PaymentPaid
 	// No time is given: the same finding must be the same command.
 	report := purchase.RecordEvent{
@@ -168,8 +173,7 @@ func (in *EventIngester) Settle(ctx context.Context, checkoutID string, session 
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, in.Pool, func(tx pgx.Tx) error { return acceptCommand(ctx, tx, cmd) })
-	if err != nil {
+	if err := (commands.Ledger{DB: in.Pool}).Accept(ctx, cmd); err != nil {
 		return err
 	}
 	in.send(ctx, cmd)
@@ -200,7 +204,7 @@ func (in *EventIngester) command(report purchase.RecordEvent) (events.Command, e
 	}
 	id := uuid.NewSHA1(eventSpace, []byte(report.EventID)).String()
 	return events.Command{
-		ID: id, Type: "purchase.record_event", ActorID: stripeActor, AggregateID: aggregate, Payload: payload,
+		ID: id, Type: purchase.CommandRecordEvent, ActorID: stripeActor, AggregateID: aggregate, Payload: payload,
 		IssuedAt: in.Now().UTC(), CorrelationID: id,
 	}, nil
 }

@@ -14,7 +14,13 @@ import (
 
 func (w *world) reconciler() *commands.Reconciler {
 	return &commands.Reconciler{
-		Pool: w.Pool, Events: w.Stripe, Sessions: w.Stripe, Intake: w.intake, Every: 10 * time.Second, Now: time.Now, Log: w.Logger,
+		Pool:     w.Pool,
+		Events:   w.Stripe,
+		Sessions: w.Stripe,
+		Ingester: w.intake,
+		Every:    10 * time.Second,
+		Now:      time.Now,
+		Log:      w.Logger,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -49,7 +50,7 @@ var (
 func (p *payments) webhookRoutes() []edge.Route {
 	route := func(path, name, summary string, secrets []string) edge.Route {
 		return edge.Route{
-			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{"purchase.record_event"},
+			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{purchase.CommandRecordEvent},
 			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
 				"What it does depends on its type and not on the endpoint.",
 			Auth: edge.StripeSignature, Limit: edge.LimitWebhook, Body: wire.StripeEvent{},

@@ -52,8 +52,8 @@ func newWorld(t *testing.T) *world {
 		},
 		Retry: sandbox.Retry{First: 20 * time.Millisecond, Max: 100 * time.Millisecond},
 	})
-	w.StartCommands([]commands.Context{commands.Purchase{Rates: money.DefaultRates()}},
-		&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger})
+	w.StartCommands([]commands.Context{commands.Purchase{Rates: money.DefaultRates()}.Commands()},
+		(&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger}).Commands())
 	w.StartReactions(reactions.Access(w.Now))
 
 	w.intake = &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}

@@ -53,7 +53,7 @@ func newWorld(t *testing.T, o options) *world {
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
 	if !o.deaf {
-		w.StartCommands([]commands.Context{commands.Content{PayoutsRequired: o.payouts}, commands.Image{}})
+		w.StartCommands([]commands.Context{commands.Content{PayoutsRequired: o.payouts}.Commands(), commands.Image{}.Commands()})
 	}
 	w.StartReactions(reactions.Counters(), reactions.Images(w.Now))
 	if o.maker == nil && !o.noMaker {

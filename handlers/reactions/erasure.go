@@ -2,7 +2,6 @@ package reactions
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // ErasureName is the name of the reaction [Erasure].
@@ -42,24 +41,13 @@ func Erasure(now func() time.Time) Reaction {
 	}
 }
 
-// erase finds commands without an index: they live for a week, and an index on who
-// asked would cost every command more than the rare erasure saves.
+// erase removes the user's commands and playback.
 func erase(ctx context.Context, tx pgx.Tx, userID string, at time.Time) error {
-	status, body := wire.Refusal(identity.ErrUserNotFound)
-	refusal, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("marshal the refusal: %w", err)
+	if err := (commands.Ledger{DB: tx}).Erase(ctx, userID, identity.ErrUserNotFound, at); err != nil {
+		return err
 	}
-	b := &pgx.Batch{}
-	b.Queue(`
-UPDATE commands SET status = 'rejected', response_status = $2, response_body = $3::json, finished_at = $4, envelope = NULL
-WHERE actor_id = $1 AND status = 'accepted'`, userID, status, string(refusal), at)
-	b.Queue(`
-UPDATE commands SET response_body = NULL
-WHERE response_body IS NOT NULL AND status <> 'accepted' AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
-	b.Queue(`DELETE FROM video_playback WHERE user_id = $1`, userID)
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("erase: %w", err)
+	if _, err := tx.Exec(ctx, `DELETE FROM video_playback WHERE user_id = $1`, userID); err != nil {
+		return fmt.Errorf("erase playback: %w", err)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/handlers/deadletter"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -135,7 +135,7 @@ func (r *Router) giveUp(next message.HandlerFunc) message.HandlerFunc {
 		reaction := message.HandlerNameFromCtx(msg.Context())
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(msg.Context()), handleTimeout)
 		defer cancel()
-		letter := deadletter.Letter{
+		letter := commands.DeadLetter{
 			Consumer: "reaction-" + reaction, MessageID: msg.UUID, Type: msg.Metadata.Get(events.HeaderType),
 			Body: msg.Payload, Cause: err, Attempts: deliveries(msg),
 		}

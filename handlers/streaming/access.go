@@ -51,7 +51,7 @@ func Routes(cfg Config) []edge.Route {
 		edge.Route{
 			Method: "POST", Path: "/api/access/content/:id/progress", Name: "saveProgress", Summary: "Say how far a player got",
 			Notes: "Only the furthest position counts; from 95 % on, or with completed, the item is completed for good.",
-			Auth:  edge.Session(), Body: access.Progress{}, Command: "playback.record", Responses: []edge.Response{edge.NoContent},
+			Auth:  edge.Session(), Body: access.Progress{}, Command: access.CommandRecordPlayback, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: s.saveProgress,
 		},
 		edge.Route{

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/wire"
@@ -343,20 +344,30 @@ func TestProgressNeedsAccessWhenItIsApplied(t *testing.T) {
 	}
 }
 
-func TestAReportThatCannotBeReadHoldsUpNobody(t *testing.T) {
+func TestAReportThatCannotBeReadDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)
-	for typ, payload := range map[string]string{
-		"playback.rewind": `{}`, "playback.record": `{"contentId":"x","positionSeconds":1,"durationSeconds":2}`,
+	for _, c := range []struct {
+		name, payload string
+		status        int
+	}{
+		{"playback.rewind", `{}`, http.StatusInternalServerError},
+		{access.CommandRecordPlayback, `{"contentId":7}`, http.StatusInternalServerError},
+		{access.CommandRecordPlayback, `{"contentId":"x","positionSeconds":1,"durationSeconds":2}`, http.StatusBadRequest},
 	} {
 		reply, err := w.Dispatcher.Send(t.Context(), events.Command{
-			ID: uuid.NewString(), Type: typ, ActorID: v.id, AggregateID: uuid.NewString(), Payload: []byte(payload), IssuedAt: time.Now(),
+			ID:          uuid.NewString(),
+			Type:        c.name,
+			ActorID:     v.id,
+			AggregateID: uuid.NewString(),
+			Payload:     []byte(c.payload),
+			IssuedAt:    time.Now(),
 		})
-		if err != nil || reply.Status != http.StatusBadRequest {
-			t.Errorf("%s: %+v, %v", typ, reply, err)
+		if err != nil || reply.Status != c.status {
+			t.Errorf("%s %s: %+v, %v", c.name, c.payload, reply, err)
 		}
 	}
 	got := v.ask(http.MethodPost, "/api/access/content/"+f.id+"/progress", `{"positionSeconds":1,"durationSeconds":2}`)

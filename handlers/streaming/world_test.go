@@ -39,7 +39,7 @@ func newWorld(t *testing.T, o options) *world {
 	w := &world{worldtest.New(t, worldtest.Options{StandStill: true})}
 	if !o.readOnly {
 		w.StartBus(natstest.Embedded(t), 1)
-		w.StartCommands([]commands.Context{commands.Playback{}})
+		w.StartCommands([]commands.Context{commands.Playback{}.Commands()})
 		w.StartReactions(reactions.Access(w.Now))
 	}
 	if o.objects == nil {

@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // referenceView is what the page shows.
@@ -112,7 +112,7 @@ func (v *docOperation) add(d *openapi.Document, status string, r *openapi.Respon
 	for _, media := range r.Content {
 		for _, e := range media.Value.Examples {
 			refusal := docRefusal{Status: status, Code: e.Name, Message: e.Value.Summary}
-			if body, ok := e.Value.Value.(wire.ErrorBody); ok && body.Error.Code != e.Name {
+			if body, ok := e.Value.Value.(commands.ErrorBody); ok && body.Error.Code != e.Name {
 				refusal.Code, refusal.Detail = body.Error.Code, e.Name
 			}
 			v.Refusals = append(v.Refusals, refusal)

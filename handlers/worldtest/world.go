@@ -8,7 +8,7 @@
 //	w := &world{World: worldtest.New(t, worldtest.Options{})}
 //	w.StartBus(natstest.Server(t), 1)
 //	w.StartStore()
-//	w.StartCommands([]commands.Context{commands.Content{}})
+//	w.StartCommands([]commands.Context{commands.Content{}.Commands()})
 //	w.StartReactions(reactions.Counters())
 //	w.Serve(w.Edge(nil, edge.ContentRoutes{}).Handler())
 //	got := w.Send(worldtest.Request{Method: http.MethodGet, Path: "/api/content", Session: w.User("creator")})

@@ -10,10 +10,9 @@ import (
 var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
-// everything that could identify its owner is overwritten or removed. Its sessions,
-// credentials, proofs and mails go with it, sent or not, and the answers to what it
-// asked for under an Idempotency-Key. That the payment provider has to forget the
-// customer, too, is noted in customer_erasures.
+// everything that could tell who it was is overwritten or removed. Its sessions,
+// credentials, proofs and mails go with it, sent or not. That the payment provider has
+// to forget the customer, too, is noted in customer_erasures.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []string
 	for _, address := range addresses {
@@ -36,5 +35,4 @@ WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.V
 	b.Queue(`DELETE FROM mails WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
 	b.Queue(`DELETE FROM rate_limits WHERE key = ANY($1::text[])`, keys)
-	b.Queue(`DELETE FROM commands WHERE actor_id = $1 AND type LIKE 'account.%'`, deleted.ID)
 }

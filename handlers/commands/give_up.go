@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+)
+
+// decisionError says that a context failed over a command without any I/O: it could
+// not be decoded, or the context panicked. Trying again later changes nothing.
+type decisionError struct{ cause error }
+
+func (d *decisionError) Error() string { return d.cause.Error() }
+func (d *decisionError) Unwrap() error { return d.cause }
+
+func isDecisionError(err error) bool {
+	var decision *decisionError
+	return errors.As(err, &decision)
+}
+
+// transient reports whether an error says nothing about the command itself: whatever
+// is not proven to come from its statements. Contexts do no I/O but the database's,
+// unlike reactions, which doubt every other error instead.
+func transient(err error) bool {
+	if isDecisionError(err) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return true // no answer from the database at all
+	}
+	switch pg.Code[:2] {
+	case "22", "23", "42", "21", "0A", "P0": // the statement or its data
+		return false
+	default: // connection, resources, operator, serialization, lock time-out …
+		return true
+	}
+}
+
+// giveUp gives a command up: a dead letter for the operator and, in the same
+// transaction, a rejected row for the client, who then gets the response.
+func (r *Runner) giveUp(ctx context.Context, consumer string, cmd events.Command, cause error, attempts int) error {
+	r.cfg.Log.Error("command given up", "type", cmd.Type, "command", cmd.ID, "attempts", attempts, "error", cause)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	defer cancel()
+	message, err := json.Marshal(cmd)
+	if err != nil {
+		return fmt.Errorf("give up: %w", err)
+	}
+	body, err := json.Marshal(InternalError(cmd.ID))
+	if err != nil {
+		return fmt.Errorf("give up: %w", err)
+	}
+	reply := events.Reply{
+		CommandID:   cmd.ID,
+		Status:      http.StatusInternalServerError,
+		Body:        body,
+		PayloadHash: cmd.PayloadHash(),
+	}
+	letter := DeadLetter{
+		Consumer:  consumer,
+		MessageID: cmd.ID,
+		Type:      cmd.Type,
+		Body:      message,
+		Cause:     cause,
+		Attempts:  attempts,
+	}
+
+	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) error {
+		if err := letter.Write(ctx, tx); err != nil {
+			return err
+		}
+		_, err := Ledger{DB: tx}.finish(ctx, cmd, reply, r.now())
+		return err
+	})
+	if err != nil {
+		r.cfg.Log.Error("dead letter not written", "command", cmd.ID, "error", err)
+		return fmt.Errorf("give up: %w", err)
+	}
+	r.publishOutcomes(ctx, []result{{cmd: cmd, reply: reply}})
+	return nil
+}
+
+// deadLetter gives a message up that is no command of this context.
+func (r *Runner) deadLetter(ctx context.Context, consumer string, d bus.Delivery, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	defer cancel()
+	r.cfg.Log.Error("message given up", "consumer", consumer, "message", d.MessageID(), "error", cause)
+	return DeadLetter{
+		Consumer:  consumer,
+		MessageID: d.MessageID(),
+		Body:      d.Raw,
+		Cause:     cause,
+		Attempts:  1,
+	}.Write(ctx, r.cfg.Pool)
+}

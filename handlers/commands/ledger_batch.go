@@ -1,0 +1,75 @@
+package commands
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/events"
+)
+
+// queueFind queues the read, with a lock, of the records that commands have already.
+func queueFind(b *pgx.Batch, cmds []events.Command, found map[string]Record) {
+	ids := make([]string, len(cmds))
+	for i, cmd := range cmds {
+		ids[i] = cmd.ID
+	}
+	b.Queue(findSQL+" ORDER BY id FOR UPDATE", ids).Query(func(rows pgx.Rows) error {
+		records, err := pgx.CollectRows(rows, scanRecord)
+		for _, rec := range records {
+			found[rec.ID] = rec
+		}
+		return err
+	})
+}
+
+// outcomes collects the ledger's rows of one batch. Commands that had no row are
+// inserted, and the insert fails when another transaction was quicker; those that were
+// accepted are updated, under the lock that the load took.
+type outcomes struct {
+	inserts, updates columns
+}
+
+type columns struct {
+	ids, actors, types, hashes, statuses, bodies []string
+	codes                                        []int32
+	created, finished                            []time.Time
+}
+
+func (o *outcomes) add(cmd events.Command, reply events.Reply, accepted bool, now time.Time) {
+	to := &o.inserts
+	if accepted {
+		to = &o.updates
+	}
+	to.ids = append(to.ids, cmd.ID)
+	to.actors = append(to.actors, cmd.ActorID)
+	to.types = append(to.types, cmd.Type)
+	to.hashes = append(to.hashes, reply.PayloadHash)
+	to.statuses = append(to.statuses, string(statusOf(reply.Status)))
+	to.codes = append(to.codes, int32(reply.Status))
+	to.bodies = append(to.bodies, string(reply.Body))
+	to.created = append(to.created, cmd.IssuedAt)
+	to.finished = append(to.finished, now)
+}
+
+const (
+	insertOutcomesSQL = `
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
+SELECT id, actor, type, hash, status, code, NULLIF(body, '')::json, created, finished
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+     AS c (id, actor, type, hash, status, code, body, created, finished)`
+	updateOutcomesSQL = `
+UPDATE commands t SET status = c.status, response_status = c.code, response_body = NULLIF(c.body, '')::json,
+       finished_at = c.finished, envelope = NULL
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[]) AS c (id, status, code, body, finished)
+WHERE t.id = c.id AND t.status = 'accepted'`
+)
+
+func (o *outcomes) queue(b *pgx.Batch) {
+	if n := &o.inserts; len(n.ids) > 0 {
+		b.Queue(insertOutcomesSQL, n.ids, n.actors, n.types, n.hashes, n.statuses, n.codes, n.bodies, n.created, n.finished)
+	}
+	if u := &o.updates; len(u.ids) > 0 {
+		b.Queue(updateOutcomesSQL, u.ids, u.statuses, u.codes, u.bodies, u.finished)
+	}
+}

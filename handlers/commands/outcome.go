@@ -1,0 +1,82 @@
+package commands
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/events"
+)
+
+// Outcome is what a command led to. It is stored with the command and is the response to
+// its request.
+type Outcome struct {
+	// Status is the HTTP status.
+	Status int
+	// Data is the resource of the response, which gets the envelope {"data": …}; nil for
+	// a response without a body.
+	Data any
+	// Facts go to the outbox, in this order.
+	Facts []events.Fact
+
+	rejection *domain.Error
+}
+
+// Created is the outcome 201 with the new resource.
+func Created(data any, facts ...events.Fact) Outcome {
+	return Outcome{Status: http.StatusCreated, Data: data, Facts: facts}
+}
+
+// OK is the outcome 200 with the resource as it is now.
+func OK(data any, facts ...events.Fact) Outcome {
+	return Outcome{Status: http.StatusOK, Data: data, Facts: facts}
+}
+
+// NoContent is the outcome 204.
+func NoContent(facts ...events.Fact) Outcome {
+	return Outcome{Status: http.StatusNoContent, Facts: facts}
+}
+
+// Rejected is the outcome of a command that is refused. A decision returns the error
+// instead; only what has facts or writes beside the rejection needs the outcome.
+func Rejected(err *domain.Error, facts ...events.Fact) Outcome {
+	status, _ := ErrorResponse(err)
+	return Outcome{Status: status, Facts: facts, rejection: err}
+}
+
+// envelope is the envelope of one resource.
+type envelope struct {
+	Data any `json:"data"`
+}
+
+// reply returns the outcome of a command as its client sees it.
+func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
+	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash}
+	var body any
+	switch {
+	case o.rejection != nil:
+		_, body = ErrorResponse(o.rejection)
+	case o.Data != nil:
+		body = envelope{o.Data}
+	default:
+		return reply, nil
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return events.Reply{}, fmt.Errorf("marshal response to %s: %w", cmd.Type, err)
+	}
+	reply.Body = data
+	return reply, nil
+}
+
+// Facts numbers the events of one aggregate: the last one gets the version last, and
+// those before it the versions before.
+func Facts(tenant, id string, last int64, payloads []events.Payload) []events.Fact {
+	facts := make([]events.Fact, len(payloads))
+	for i, p := range payloads {
+		version := last - int64(len(payloads)-1-i)
+		facts[i] = events.Fact{Tenant: tenant, AggregateID: id, Version: version, Payload: p}
+	}
+	return facts
+}
