@@ -1,4 +1,4 @@
-package commands
+package ingest
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -50,11 +51,11 @@ const uploadTimeout = 10 * time.Minute
 var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
 
 // Commands returns the external context.
-func (x *Uploads) Commands() External {
-	return NewExternal("upload", uploadTimeout,
-		HandleExternal(media.CommandOpenParts, x.open),
-		HandleExternal(media.CommandCompleteParts, x.complete),
-		HandleExternal(media.CommandAbortParts, x.abort),
+func (x *Uploads) Commands() commands.External {
+	return commands.NewExternal("upload", uploadTimeout,
+		commands.HandleExternal(media.CommandOpenParts, x.open),
+		commands.HandleExternal(media.CommandCompleteParts, x.complete),
+		commands.HandleExternal(media.CommandAbortParts, x.abort),
 	)
 }
 
@@ -70,15 +71,15 @@ func (x *Uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (medi
 
 func (x *Uploads) open(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, _ *struct{}, now time.Time,
-) (Call, Outcome, error) {
+) (commands.Call, commands.Outcome, error) {
 	item, facts, err := x.load(ctx, tx, cmd)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	id := uuid.NewSHA1(partsSpace, []byte(cmd.ID)).String()
 	others, err := postgres.OpenParts(ctx, tx, item.ID, now)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	open := 0
 	for _, other := range others {
@@ -88,39 +89,39 @@ func (x *Uploads) open(
 	}
 	upload, err := item.OpenParts(id, facts, open, now)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if err := postgres.InsertParts(ctx, tx, upload); err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
-	return func(ctx context.Context) (Finish, error) {
+	return func(ctx context.Context) (commands.Finish, error) {
 		var err error
 		if upload.StoreID, err = x.Store.StartParts(ctx, upload.ObjectKey, item.MimeType); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
-			return Created(wire.UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
+			return commands.Created(wire.UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
 		}, nil
-	}, Outcome{}, nil
+	}, commands.Outcome{}, nil
 }
 
 // complete puts an upload together. One that is put together already succeeds again.
 func (x *Uploads) complete(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
-) (Call, Outcome, error) {
+) (commands.Call, commands.Outcome, error) {
 	upload, err := x.find(ctx, tx, cmd, end)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if upload.Status == media.PartsCompleted {
-		return nil, OK(wire.UploadOf(upload)), nil
+		return nil, commands.OK(wire.UploadOf(upload)), nil
 	}
 	again := upload.Status == media.PartsCompleting
 	upload.Status = media.PartsCompleting
 	if err := postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting); err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
-	return func(ctx context.Context) (Finish, error) {
+	return func(ctx context.Context) (commands.Finish, error) {
 		err := x.assemble(ctx, upload, end.Parts, again)
 		rejection, isRejection := domain.AsError(err)
 		switch {
@@ -133,14 +134,14 @@ func (x *Uploads) complete(
 		default:
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
-			outcome := OK(wire.UploadOf(upload))
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
+			outcome := commands.OK(wire.UploadOf(upload))
 			if isRejection {
-				outcome = Rejected(rejection)
+				outcome = commands.Rejected(rejection)
 			}
 			return outcome, postgres.SaveParts(ctx, tx, upload, media.PartsCompleting)
 		}, nil
-	}, Outcome{}, nil
+	}, commands.Outcome{}, nil
 }
 
 // assemble makes the object. again says that the store was asked before, and may
@@ -170,23 +171,23 @@ func (x *Uploads) assemble(ctx context.Context, upload media.PartsUpload, named 
 
 func (x *Uploads) abort(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
-) (Call, Outcome, error) {
+) (commands.Call, commands.Outcome, error) {
 	upload, err := x.find(ctx, tx, cmd, end)
 	if err == nil && upload.Status == media.PartsCompleted {
 		err = media.ErrPartsNotFound
 	}
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
-	return func(ctx context.Context) (Finish, error) {
+	return func(ctx context.Context) (commands.Finish, error) {
 		if err := x.Store.AbortParts(ctx, upload.ObjectKey, upload.StoreID); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (Outcome, error) {
+		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
 			upload.Status = media.PartsAborted
-			return NoContent(), postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting)
+			return commands.NoContent(), postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting)
 		}, nil
-	}, Outcome{}, nil
+	}, commands.Outcome{}, nil
 }
 
 // find returns an upload that was not aborted, of an item that waits for its file. A

@@ -1,4 +1,4 @@
-package commands
+package publishing
 
 import (
 	"time"
@@ -8,6 +8,7 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -19,13 +20,13 @@ type Content struct {
 }
 
 // Commands returns the context.
-func (c Content) Commands() Context {
-	return NewContext("content", c.open,
-		Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
-		Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
-		Handle(content.CommandPublish, wantContent[content.Publish], (*contentBatch).publish),
-		Handle(content.CommandUnpublish, wantContent[content.Unpublish], (*contentBatch).unpublish),
-		Handle(content.CommandDelete, wantContent[content.Delete], (*contentBatch).remove),
+func (c Content) Commands() commands.Context {
+	return commands.NewContext("content", c.open,
+		commands.Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
+		commands.Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
+		commands.Handle(content.CommandPublish, wantContent[content.Publish], (*contentBatch).publish),
+		commands.Handle(content.CommandUnpublish, wantContent[content.Unpublish], (*contentBatch).unpublish),
+		commands.Handle(content.CommandDelete, wantContent[content.Delete], (*contentBatch).remove),
 	)
 }
 
@@ -33,10 +34,10 @@ func (c Content) Commands() Context {
 type contentBatch struct {
 	payoutsRequired bool
 
-	items  *State[string, content.Content]
+	items  *commands.State[string, content.Content]
 	media  map[string]content.Media
 	slugs  postgres.Slugs
-	actors *Actors
+	actors *commands.Actors
 	seats  map[postgres.Seat]string
 
 	wanted struct {
@@ -51,10 +52,10 @@ type contentBatch struct {
 func (c Content) open() *contentBatch {
 	b := &contentBatch{
 		payoutsRequired: c.PayoutsRequired,
-		items:           NewState[string, content.Content](),
+		items:           commands.NewState[string, content.Content](),
 		media:           map[string]content.Media{},
 		slugs:           postgres.Slugs{},
-		actors:          NewActors(),
+		actors:          commands.NewActors(),
 		seats:           map[postgres.Seat]string{},
 	}
 	b.wanted.items = []string{} // empty arrays, not NULL
@@ -110,7 +111,7 @@ func orEmpty(s *string) string {
 	return *s
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (b *contentBatch) Load(load *pgx.Batch) {
 	want := &b.wanted
 	b.actors.Load(load)
@@ -125,23 +126,23 @@ func (b *contentBatch) Load(load *pgx.Batch) {
 	postgres.QueueSlugs(load, want.slugs, b.slugs)
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (b *contentBatch) Save(save *pgx.Batch) error {
 	return postgres.QueueSave(save, b.items.Changed())
 }
 
-func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (Outcome, error) {
+func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (commands.Outcome, error) {
 	organization := orEmpty(p.OrganizationID)
 	facts := b.facts(cmd, p.MediaItemID, organization)
 	facts.SlugTaken = b.slugTaken("", content.ScopeOf(cmd.ActorID, organization), p.Slug)
 	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return Created(wire.ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
+	return commands.Created(wire.ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
 }
 
-func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (Outcome, error) {
+func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
 	media, organization, slug := before.MediaItemID, before.OrganizationID, before.Slug
 	if p.MediaItemID.Set {
@@ -158,36 +159,36 @@ func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Ti
 	facts.SlugTaken = b.slugTaken(before.ID, content.ScopeOf(before.CreatorID, organization), slug)
 	next, payloads, err := before.Update(*p, facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (Outcome, error) {
+func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
 	next, payloads, err := before.Publish(b.facts(cmd, &before.MediaItemID, before.OrganizationID), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (Outcome, error) {
+func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
 	next, payloads, err := before.Unpublish(b.facts(cmd, nil, ""), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (Outcome, error) {
+func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.facts(cmd, nil, ""), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return NoContent(b.keep(before, next, payloads)...), nil
+	return commands.NoContent(b.keep(before, next, payloads)...), nil
 }
 
 // facts returns what the decision on one command rests on.
@@ -227,7 +228,7 @@ func (b *contentBatch) keep(before, next content.Content, payloads []events.Payl
 		b.slugs[slugKey(next)] = next.ID
 	}
 	b.items.Put(next.ID, next)
-	return Facts(next.Tenant(), next.ID, next.Version, payloads)
+	return commands.Facts(next.Tenant(), next.ID, next.Version, payloads)
 }
 
 func slugKey(c content.Content) postgres.SlugKey {

@@ -1,4 +1,4 @@
-package commands
+package accounts
 
 import (
 	"time"
@@ -8,6 +8,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -17,16 +18,16 @@ import (
 type User struct{}
 
 // Commands returns the context.
-func (User) Commands() Context {
-	return NewContext("user", openUsers,
-		Handle(identity.CommandSetPreferences, (*userBatch).wantPreferences, (*userBatch).setPreferences),
-		Handle(identity.CommandDeleteAccount, (*userBatch).wantDeletion, (*userBatch).deleteAccount),
+func (User) Commands() commands.Context {
+	return commands.NewContext("user", openUsers,
+		commands.Handle(identity.CommandSetPreferences, (*userBatch).wantPreferences, (*userBatch).setPreferences),
+		commands.Handle(identity.CommandDeleteAccount, (*userBatch).wantDeletion, (*userBatch).deleteAccount),
 	)
 }
 
 // userBatch is what a batch of the context loads and changes.
 type userBatch struct {
-	users    *State[string, identity.User]
+	users    *commands.State[string, identity.User]
 	holdings map[string]identity.Holdings
 	sessions map[string][]identity.Session
 	erased   []erasure
@@ -42,7 +43,7 @@ type erasure struct {
 
 func openUsers() *userBatch {
 	return &userBatch{
-		users:    NewState[string, identity.User](),
+		users:    commands.NewState[string, identity.User](),
 		holdings: map[string]identity.Holdings{},
 		sessions: map[string][]identity.Session{},
 	}
@@ -57,7 +58,7 @@ func (b *userBatch) wantDeletion(cmd events.Command, _ *identity.DeleteAccount) 
 	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (b *userBatch) Load(load *pgx.Batch) {
 	if len(b.wanted.users) > 0 {
 		postgres.QueueUsers(load, b.wanted.users, b.users.Rows)
@@ -96,24 +97,24 @@ func (b *userBatch) account(cmd events.Command) (identity.User, error) {
 	return user, nil
 }
 
-func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreferences, now time.Time) (Outcome, error) {
+func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreferences, now time.Time) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	next, payloads := user.SetPreferences(*p, now)
 	b.users.Put(next.ID, next)
-	return OK(wire.PreferencesOf(next), next.Facts(payloads)...), nil
+	return commands.OK(wire.PreferencesOf(next), next.Facts(payloads)...), nil
 }
 
-func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (Outcome, error) {
+func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	next, payloads, err := user.Delete(b.holdings[user.ID], now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	b.erased = append(b.erased, erasure{user: next, addresses: user.Addresses()})
 	delete(b.users.Rows, user.ID)
@@ -121,17 +122,17 @@ func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount,
 	for _, session := range b.sessions[user.ID] {
 		facts = append(facts, session.Revoked())
 	}
-	return NoContent(append(facts, next.Facts(payloads)...)...), nil
+	return commands.NoContent(append(facts, next.Facts(payloads)...)...), nil
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (b *userBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSavePreferences(save, b.users.Changed()); err != nil {
 		return err
 	}
 	for _, e := range b.erased {
 		postgres.QueueErase(save, e.user, e.addresses)
-		QueueForget(save, e.user.ID, accountRequests)
+		commands.QueueForget(save, e.user.ID, accountRequests)
 	}
 	return nil
 }

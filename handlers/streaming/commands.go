@@ -1,4 +1,4 @@
-package commands
+package streaming
 
 import (
 	"time"
@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // Playback applies the commands of context "playback": what players report. Whether
@@ -17,9 +18,9 @@ import (
 type Playback struct{}
 
 // Commands returns the context.
-func (Playback) Commands() Context {
-	return NewContext("playback", openPlayback,
-		Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
+func (Playback) Commands() commands.Context {
+	return commands.NewContext("playback", openPlayback,
+		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
 }
 
 var errBadContentID = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "The content id is not a UUID")
@@ -27,14 +28,14 @@ var errBadContentID = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "The c
 // playbackBatch is what a batch of the context loads and changes.
 type playbackBatch struct {
 	facts     map[postgres.Question]postgres.Facts
-	positions *State[postgres.Question, access.Playback]
+	positions *commands.State[postgres.Question, access.Playback]
 	questions []postgres.Question
 }
 
 func openPlayback() *playbackBatch {
 	return &playbackBatch{
 		facts:     map[postgres.Question]postgres.Facts{},
-		positions: NewState[postgres.Question, access.Playback](),
+		positions: commands.NewState[postgres.Question, access.Playback](),
 	}
 }
 
@@ -53,7 +54,7 @@ func (b *playbackBatch) wantRecord(cmd events.Command, p *access.Record) {
 	}
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (b *playbackBatch) Load(load *pgx.Batch) {
 	if len(b.questions) == 0 {
 		return
@@ -62,15 +63,15 @@ func (b *playbackBatch) Load(load *pgx.Batch) {
 	postgres.QueuePlaybackLock(load, b.questions, b.positions.Rows)
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (b *playbackBatch) Save(save *pgx.Batch) error {
 	return postgres.QueuePlaybackSave(save, b.positions.Changed())
 }
 
-func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Time) (Outcome, error) {
+func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Time) (commands.Outcome, error) {
 	q, err := questionOf(cmd, p)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	before, known := b.positions.Rows[q]
 	if !known {
@@ -83,8 +84,8 @@ func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Ti
 	facts := b.facts[q]
 	next, payloads, err := before.Record(report, access.Decide(facts.Content, facts.Viewer, now), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	b.positions.Put(q, next)
-	return NoContent(Facts(facts.Content.Tenant(), next.ID, next.Version, payloads)...), nil
+	return commands.NoContent(commands.Facts(facts.Content.Tenant(), next.ID, next.Version, payloads)...), nil
 }

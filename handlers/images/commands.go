@@ -1,4 +1,4 @@
-package commands
+package images
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -24,10 +25,10 @@ import (
 type Image struct{}
 
 // Commands returns the context.
-func (Image) Commands() Context {
-	return NewContext("image", openImages,
-		Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
-		Handle(media.CommandRemoveImage, (*imageBatch).wantRemove, (*imageBatch).remove),
+func (Image) Commands() commands.Context {
+	return commands.NewContext("image", openImages,
+		commands.Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
+		commands.Handle(media.CommandRemoveImage, (*imageBatch).wantRemove, (*imageBatch).remove),
 	)
 }
 
@@ -42,10 +43,10 @@ type imageBatch struct {
 	images map[string]media.Image
 	owners map[media.ImageKind]map[string]postgres.ImageOwner
 	items  map[string]content.Content
-	actors *Actors
+	actors *commands.Actors
 	now    time.Time
 	// attached are the ids of the images that are shown after the batch, "" for none.
-	attached *State[imageOf, attachedImage]
+	attached *commands.State[imageOf, attachedImage]
 
 	wanted struct {
 		owners map[media.ImageKind][]string
@@ -64,8 +65,8 @@ func openImages() *imageBatch {
 		images:   map[string]media.Image{},
 		owners:   map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
 		items:    map[string]content.Content{},
-		actors:   NewActors(),
-		attached: NewState[imageOf, attachedImage](),
+		actors:   commands.NewActors(),
+		attached: commands.NewState[imageOf, attachedImage](),
 	}
 	b.wanted.owners = map[media.ImageKind][]string{}
 	return b
@@ -87,7 +88,7 @@ func (b *imageBatch) wantOwner(cmd events.Command, kind media.ImageKind) {
 	b.actors.Want(cmd.ActorID, organizationID)
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (b *imageBatch) Load(load *pgx.Batch) {
 	b.actors.Load(load)
 	if ids := b.wanted.owners[media.Avatar]; len(ids) > 0 {
@@ -104,34 +105,34 @@ func (b *imageBatch) Load(load *pgx.Batch) {
 	}
 }
 
-func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.Time) (Outcome, error) {
+func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.Time) (commands.Outcome, error) {
 	image, found := b.images[p.ImageID]
 	if !found || image.Kind != p.Kind || image.OwnerID != cmd.AggregateID {
-		return Outcome{}, media.ErrImageGone
+		return commands.Outcome{}, media.ErrImageGone
 	}
 	facts, err := b.show(cmd, p.Kind, p.ImageID, &image.Address, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	switch p.Kind {
 	case media.Logo:
-		return OK(wire.BrandingOf(&image.Address), facts...), nil
+		return commands.OK(wire.BrandingOf(&image.Address), facts...), nil
 	case media.Avatar:
-		return OK(wire.Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+		return commands.OK(wire.Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	default:
-		return OK(wire.Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+		return commands.OK(wire.Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	}
 }
 
-func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.Time) (Outcome, error) {
+func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.Time) (commands.Outcome, error) {
 	facts, err := b.show(cmd, p.Kind, "", nil, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	if p.Kind == media.Logo {
-		return OK(wire.BrandingOf(nil), facts...), nil
+		return commands.OK(wire.BrandingOf(nil), facts...), nil
 	}
-	return NoContent(facts...), nil
+	return commands.NoContent(facts...), nil
 }
 
 // show makes an image, or none, the picture of its owner.
@@ -162,7 +163,7 @@ func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time
 		return nil, err
 	}
 	b.items[id] = next
-	return Facts(next.Tenant(), id, next.Version, payloads), nil
+	return commands.Facts(next.Tenant(), id, next.Version, payloads), nil
 }
 
 // showOf is show for the picture of a user or an organization.
@@ -187,7 +188,7 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	owner.Address = address
 	owner.Version++
 	b.owners[kind][id] = owner
-	return Facts(id, id, owner.Version, []events.Payload{payload}), nil
+	return commands.Facts(id, id, owner.Version, []events.Payload{payload}), nil
 }
 
 // brandingRoles are the organization roles that decide what it looks like.
@@ -211,7 +212,7 @@ func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
 	}
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (b *imageBatch) Save(save *pgx.Batch) error {
 	changed := b.attached.Changed()
 	if len(changed) == 0 {

@@ -1,4 +1,4 @@
-package commands
+package payments
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -71,55 +72,55 @@ const (
 var errClosedMeanwhile = errors.New("the checkout was closed meanwhile")
 
 // Commands returns the external context.
-func (x *Checkout) Commands() External {
-	return NewExternal("checkout", 0,
-		HandleExternal(purchase.CommandStartCheckout, x.start),
-		HandleExternal(purchase.CommandOpenPortal, x.openPortal),
+func (x *Checkout) Commands() commands.External {
+	return commands.NewExternal("checkout", 0,
+		commands.HandleExternal(purchase.CommandStartCheckout, x.start),
+		commands.HandleExternal(purchase.CommandOpenPortal, x.openPortal),
 	)
 }
 
 // start is the first transaction of checkout.start.
 func (x *Checkout) start(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, start *purchase.StartCheckout, now time.Time,
-) (Call, Outcome, error) {
+) (commands.Call, commands.Outcome, error) {
 	offer, found, err := postgres.Offer(ctx, tx, start.ContentID)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if !found {
-		return nil, Outcome{}, purchase.ErrContentNotFound
+		return nil, commands.Outcome{}, purchase.ErrContentNotFound
 	}
 	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if !found {
-		return nil, Outcome{}, purchase.ErrBuyerNotFound
+		return nil, commands.Outcome{}, purchase.ErrBuyerNotFound
 	}
 	owned, err := postgres.Owns(ctx, tx, cmd.ActorID, offer.ID)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, Outcome{}, fmt.Errorf("new checkout id: %w", err)
+		return nil, commands.Outcome{}, fmt.Errorf("new checkout id: %w", err)
 	}
 	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.Rates, *start, now)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	checkout, err := x.claim(ctx, tx, offer, fresh, now)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if checkout.Status == purchase.Open {
 		return nil, sessionOutcome(checkout), nil
 	}
 	closing, err := postgres.Expiring(ctx, tx, checkout.CustomerID, checkout.ContentID)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
-	return x.call(checkout, closing, buyer), Outcome{}, nil
+	return x.call(checkout, closing, buyer), commands.Outcome{}, nil
 }
 
 // claim returns the checkout that the buyer uses: the one that is there when it is
@@ -148,13 +149,13 @@ func (x *Checkout) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, f
 	return fresh, errors.New("the buyer's checkouts change too fast")
 }
 
-func sessionOutcome(c purchase.Checkout, facts ...events.Fact) Outcome {
-	return OK(wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
+func sessionOutcome(c purchase.Checkout, facts ...events.Fact) commands.Outcome {
+	return commands.OK(wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
 }
 
 // call closes what must be closed and opens the session.
-func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) Call {
-	return func(ctx context.Context) (Finish, error) {
+func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) commands.Call {
+	return func(ctx context.Context) (commands.Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
 		for _, old := range closing {
@@ -165,7 +166,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 			}
 			if paid {
 				// The webhook is on its way; nothing is opened beside it.
-				return abandon(checkout, Rejected(purchase.ErrAlreadyPurchased)), nil
+				return abandon(checkout, commands.Rejected(purchase.ErrAlreadyPurchased)), nil
 			}
 		}
 		session, err := x.create(ctx, checkout, buyer)
@@ -174,7 +175,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 			return opened(checkout.ID, session, closing), nil
 		case errors.Is(err, stripe.ErrRejected), errors.Is(err, stripe.ErrDeclined):
 			x.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
-			return abandon(checkout, Rejected(purchase.ErrPaymentProcessing)), nil
+			return abandon(checkout, commands.Rejected(purchase.ErrPaymentProcessing)), nil
 		default:
 			x.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing
@@ -183,8 +184,8 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 }
 
 // abandon ends a checkout that will have no session.
-func abandon(checkout purchase.Checkout, outcome Outcome) Finish {
-	return func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error) {
+func abandon(checkout purchase.Checkout, outcome commands.Outcome) commands.Finish {
+	return func(ctx context.Context, tx pgx.Tx, now time.Time) (commands.Outcome, error) {
 		current, found, err := postgres.Checkout(ctx, tx, checkout.ID)
 		if err != nil || !found || current.Status != purchase.Creating {
 			return outcome, err
@@ -195,40 +196,40 @@ func abandon(checkout purchase.Checkout, outcome Outcome) Finish {
 }
 
 // opened writes the session down, and that the closed ones are closed.
-func opened(id string, session stripe.Session, closed []purchase.Checkout) Finish {
-	return func(ctx context.Context, tx pgx.Tx, now time.Time) (Outcome, error) {
+func opened(id string, session stripe.Session, closed []purchase.Checkout) commands.Finish {
+	return func(ctx context.Context, tx pgx.Tx, now time.Time) (commands.Outcome, error) {
 		var facts []events.Fact
 		for _, old := range closed {
 			current, found, err := postgres.Checkout(ctx, tx, old.ID)
 			if err != nil {
-				return Outcome{}, err
+				return commands.Outcome{}, err
 			}
 			next, payloads := current.Expire()
 			if !found || len(payloads) == 0 {
 				continue // the provider's own report came first
 			}
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
-				return Outcome{}, err
+				return commands.Outcome{}, err
 			}
-			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, commands.Facts(next.Tenant(), next.ID, next.Version, payloads)...)
 		}
 		current, found, err := postgres.Checkout(ctx, tx, id)
 		if err != nil || !found {
-			return Outcome{}, errors.Join(err, errClosedMeanwhile)
+			return commands.Outcome{}, errors.Join(err, errClosedMeanwhile)
 		}
 		next, payloads := current.Start(session.ID, session.URL)
 		switch next.Status {
 		case purchase.Open:
 		case purchase.CheckoutCompleted:
-			return Rejected(purchase.ErrAlreadyPurchased, facts...), nil
+			return commands.Rejected(purchase.ErrAlreadyPurchased, facts...), nil
 		default:
-			return Outcome{}, errClosedMeanwhile // from the start: there is another one now
+			return commands.Outcome{}, errClosedMeanwhile // from the start: there is another one now
 		}
 		if len(payloads) > 0 {
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
-				return Outcome{}, err
+				return commands.Outcome{}, err
 			}
-			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, commands.Facts(next.Tenant(), next.ID, next.Version, payloads)...)
 		}
 		return sessionOutcome(next, facts...), nil
 	}

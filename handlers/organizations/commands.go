@@ -1,4 +1,4 @@
-package commands
+package organizations
 
 import (
 	"time"
@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -22,16 +23,16 @@ type Organization struct {
 }
 
 // Commands returns the context.
-func (o Organization) Commands() Context {
-	return NewContext("organization", o.open,
-		Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
-		Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
-		Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
-		Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
-		Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
-		Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
-		Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
-		Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
+func (o Organization) Commands() commands.Context {
+	return commands.NewContext("organization", o.open,
+		commands.Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
+		commands.Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
+		commands.Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
+		commands.Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
+		commands.Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
+		commands.Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
+		commands.Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
+		commands.Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
 	)
 }
 
@@ -39,9 +40,9 @@ func (o Organization) Commands() Context {
 type organizationBatch struct {
 	publicURL string
 
-	organizations *State[string, organization.Organization]
+	organizations *commands.State[string, organization.Organization]
 	slugs         map[string]string // of live organizations → organization
-	members       *State[organization.MembershipKey, organization.Membership]
+	members       *commands.State[organization.MembershipKey, organization.Membership]
 	people        map[string]organization.Person // actors and members, by id
 	mails         []mail.Mail
 
@@ -51,9 +52,9 @@ type organizationBatch struct {
 func (o Organization) open() *organizationBatch {
 	return &organizationBatch{
 		publicURL:     o.PublicURL,
-		organizations: NewState[string, organization.Organization](),
+		organizations: commands.NewState[string, organization.Organization](),
 		slugs:         map[string]string{},
-		members:       NewState[organization.MembershipKey, organization.Membership](),
+		members:       commands.NewState[organization.MembershipKey, organization.Membership](),
 		people:        map[string]organization.Person{},
 	}
 }
@@ -73,7 +74,7 @@ func (b *organizationBatch) wantUpdate(cmd events.Command, p *organization.Updat
 	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
 }
 
-// Load implements [Batch]. People are locked before organizations, as for pictures. The
+// Load implements [commands.Batch]. People are locked before organizations, as for pictures. The
 // lock on the organizations comes before their members: what is read after it holds until
 // the commit.
 func (b *organizationBatch) Load(load *pgx.Batch) {
@@ -88,7 +89,7 @@ func (b *organizationBatch) Load(load *pgx.Batch) {
 	}
 }
 
-// Save implements [Batch]. A slug that another transaction takes meanwhile is refused by
+// Save implements [commands.Batch]. A slug that another transaction takes meanwhile is refused by
 // the unique index; the batch is then applied again, one by one.
 func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveOrganizations(save, b.organizations.Changed()); err != nil {
@@ -101,20 +102,20 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 	return nil
 }
 
-func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (commands.Outcome, error) {
 	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = b.slugs[p.Slug]
 	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	b.slugs[o.Slug] = o.ID
 	b.organizations.Put(o.ID, o)
 	b.putMember(owner)
-	return Created(wire.OrganizationOf(o), created...), nil
+	return commands.Created(wire.OrganizationOf(o), created...), nil
 }
 
-func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
 	if p.Slug.Value != nil {
@@ -123,18 +124,18 @@ func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrg
 	}
 	next, payloads, err := before.Update(*p, b.authority(cmd), taken, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.authority(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return NoContent(b.keep(before, next, payloads)...), nil
+	return commands.NoContent(b.keep(before, next, payloads)...), nil
 }
 
 // authority is what the actor of a command may do in its organization.

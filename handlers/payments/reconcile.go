@@ -1,4 +1,4 @@
-package commands
+package payments
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // EventSource lists what the payment provider has reported.

@@ -1,4 +1,4 @@
-package commands
+package organizations
 
 import (
 	"time"
@@ -6,6 +6,7 @@ import (
 	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -26,7 +27,7 @@ func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *organization
 	b.wanted.users = append(b.wanted.users, p.UserID)
 }
 
-func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, now time.Time) (Outcome, error) {
+func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, now time.Time) (commands.Outcome, error) {
 	invite := *p
 	if _, exists := b.people[invite.UserID]; !exists {
 		invite.UserID = ""
@@ -34,50 +35,50 @@ func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, n
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, invite.UserID).Invite(invite, cmd.ID, facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return Created(b.memberView(facts, next), changes...), err
+	return commands.Created(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return OK(b.memberView(facts, next), changes...), err
+	return commands.OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return NoContent(changes...), err
+	return commands.NoContent(changes...), err
 }
 
-func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return OK(b.memberView(facts, next), changes...), err
+	return commands.OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return NoContent(changes...), err
+	return commands.NoContent(changes...), err
 }
 
 // memberFacts returns what the decision on a membership rests on.

@@ -1,4 +1,4 @@
-package commands
+package payments
 
 import (
 	"encoding/json"
@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -26,9 +27,9 @@ type Purchase struct {
 }
 
 // Commands returns the context.
-func (p Purchase) Commands() Context {
-	return NewContext("purchase", p.open,
-		Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
+func (p Purchase) Commands() commands.Context {
+	return commands.NewContext("purchase", p.open,
+		commands.Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
 }
 
 // purchaseBatch applies a batch of reports. Everything is keyed by payment intent,
@@ -48,7 +49,7 @@ type purchaseBatch struct {
 	moved   map[string]bool   // checkouts to write
 	sold    map[string]int    // content → new sales
 	results map[string]string // event → result
-	letters []DeadLetter
+	letters []commands.DeadLetter
 	now     time.Time
 
 	wanted struct {
@@ -98,7 +99,7 @@ func (u *purchaseBatch) wantEvent(_ events.Command, r *purchase.RecordEvent) {
 	}
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (u *purchaseBatch) Load(b *pgx.Batch) {
 	want := &u.wanted
 	bySession := len(want.sessions.SessionIDs) > 0
@@ -126,7 +127,7 @@ func (u *purchaseBatch) begin(now time.Time) {
 	}
 }
 
-func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent, now time.Time) (Outcome, error) {
+func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent, now time.Time) (commands.Outcome, error) {
 	u.begin(now)
 	report := *p
 	if report.At.IsZero() {
@@ -135,10 +136,10 @@ func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent,
 
 	result, facts, err := u.record(cmd, report)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	u.results[report.EventID] = result
-	return OK(wire.Recorded{Result: result, AccessEvents: accessEvents(facts)}, facts...), nil
+	return commands.OK(wire.Recorded{Result: result, AccessEvents: accessEvents(facts)}, facts...), nil
 }
 
 // record applies one report and returns its result, for the provider's event.
@@ -185,7 +186,7 @@ func (u *purchaseBatch) expire(r purchase.RecordEvent) (string, []events.Fact) {
 		return "unchanged", nil
 	}
 	u.saveCheckout(next)
-	return "expired", Facts(next.Tenant(), next.ID, next.Version, payloads)
+	return "expired", commands.Facts(next.Tenant(), next.ID, next.Version, payloads)
 }
 
 // pay records a paid session.
@@ -229,7 +230,7 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 	if next.IsPurchase() {
 		u.sold[next.Sale.ContentID]++
 	}
-	return string(next.Sale.Outcome), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
+	return string(next.Sale.Outcome), commands.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
 }
 
 // change records what became known of a payment later, or before its session.
@@ -246,7 +247,7 @@ func (u *purchaseBatch) change(r purchase.RecordEvent, f func(purchase.Payment) 
 	if len(payloads) == 0 {
 		return "noted", nil, nil
 	}
-	return string(next.Status()), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
+	return string(next.Status()), commands.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
 }
 
 // checkoutOf returns the checkout that a session belongs to: the one that it was
@@ -293,7 +294,7 @@ func (u *purchaseBatch) saveCheckout(c purchase.Checkout) {
 	u.checkouts[c.ID], u.moved[c.ID] = c, true
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (u *purchaseBatch) Save(b *pgx.Batch) error {
 	for _, id := range slices.Sorted(maps.Keys(u.moved)) {
 		postgres.QueueSaveCheckout(b, u.checkouts[id], u.now)
@@ -326,7 +327,7 @@ func (u *purchaseBatch) deadLetter(cmd events.Command, cause error) error {
 	if err != nil {
 		return fmt.Errorf("marshal dead letter: %w", err)
 	}
-	u.letters = append(u.letters, DeadLetter{
+	u.letters = append(u.letters, commands.DeadLetter{
 		Consumer:  "purchase",
 		MessageID: cmd.ID,
 		Type:      cmd.Type,

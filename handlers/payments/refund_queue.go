@@ -1,4 +1,4 @@
-package commands
+package payments
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // Refunds is the payment provider, as far as refunds are concerned.
@@ -155,7 +156,7 @@ func (q *RefundQueue) recordFailure(ctx context.Context, due dueRefund, cause er
 		return nil
 	}
 	q.Log.Error("payment cannot be refunded", "purchase", due.PurchaseID, "error", cause)
-	return DeadLetter{
+	return commands.DeadLetter{
 		Consumer:  "refunds",
 		MessageID: due.PurchaseID,
 		Type:      "refund_obligation",

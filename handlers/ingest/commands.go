@@ -1,4 +1,4 @@
-package commands
+package ingest
 
 import (
 	"time"
@@ -9,6 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -24,15 +25,15 @@ type Media struct {
 var uploadSpace = uuid.MustParse("3c0f5a7e-96a4-5a3e-8d53-8f0a4c1de2b7")
 
 // Commands returns the context.
-func (m Media) Commands() Context {
-	return NewContext("media", m.open,
-		Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
-		Handle(media.CommandCompleteUpload, wantMedia[media.CompleteUpload], (*mediaBatch).completeUpload),
-		Handle(media.CommandReject, wantMedia[media.Reject], (*mediaBatch).reject),
-		Handle(media.CommandUpdate, wantMedia[media.Update], (*mediaBatch).update),
-		Handle(media.CommandRetry, wantMedia[media.Retry], (*mediaBatch).retry),
-		Handle(media.CommandDelete, (*mediaBatch).wantRemove, (*mediaBatch).remove),
-		Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
+func (m Media) Commands() commands.Context {
+	return commands.NewContext("media", m.open,
+		commands.Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
+		commands.Handle(media.CommandCompleteUpload, wantMedia[media.CompleteUpload], (*mediaBatch).completeUpload),
+		commands.Handle(media.CommandReject, wantMedia[media.Reject], (*mediaBatch).reject),
+		commands.Handle(media.CommandUpdate, wantMedia[media.Update], (*mediaBatch).update),
+		commands.Handle(media.CommandRetry, wantMedia[media.Retry], (*mediaBatch).retry),
+		commands.Handle(media.CommandDelete, (*mediaBatch).wantRemove, (*mediaBatch).remove),
+		commands.Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
 		handleReport(media.CommandRecordProgress, media.ActorTranscoder, media.Item.RecordProgress),
 		handleReport(media.CommandRecordResult, media.ActorTranscoder, media.Item.RecordResult),
 		handleReport(media.CommandRecordFailure, media.ActorTranscoder, media.Item.RecordFailure),
@@ -44,9 +45,9 @@ func (m Media) Commands() Context {
 type mediaBatch struct {
 	development bool
 
-	items  *State[string, media.Item]
+	items  *commands.State[string, media.Item]
 	uses   map[string]int // published content per item that may be deleted
-	actors *Actors
+	actors *commands.Actors
 
 	wanted struct{ items, leaving []string }
 }
@@ -54,9 +55,9 @@ type mediaBatch struct {
 func (m Media) open() *mediaBatch {
 	return &mediaBatch{
 		development: m.Development,
-		items:       NewState[string, media.Item](),
+		items:       commands.NewState[string, media.Item](),
 		uses:        map[string]int{},
-		actors:      NewActors(),
+		actors:      commands.NewActors(),
 	}
 }
 
@@ -70,7 +71,7 @@ func (b *mediaBatch) wantRemove(cmd events.Command, p *media.Delete) {
 	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
 }
 
-// Load implements [Batch].
+// Load implements [commands.Batch].
 func (b *mediaBatch) Load(load *pgx.Batch) {
 	b.actors.Load(load)
 	if len(b.wanted.items) > 0 {
@@ -81,75 +82,75 @@ func (b *mediaBatch) Load(load *pgx.Batch) {
 	}
 }
 
-// Save implements [Batch].
+// Save implements [commands.Batch].
 func (b *mediaBatch) Save(save *pgx.Batch) error { return postgres.QueueSave(save, b.items.Changed()) }
 
-func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Time) (Outcome, error) {
+func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Time) (commands.Outcome, error) {
 	if b.items.Rows[cmd.AggregateID].ID != "" {
-		return Outcome{}, media.ErrExists
+		return commands.Outcome{}, media.ErrExists
 	}
 	next, payloads, err := media.New(cmd.AggregateID, *p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return Created(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.Created(wire.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload, now time.Time) (Outcome, error) {
+func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload, now time.Time) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].CompleteUpload(*p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	done := wire.UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}
-	return OK(done, b.keep(next, payloads)...), nil
+	return commands.OK(done, b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) (Outcome, error) {
+func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].Reject(*p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) (Outcome, error) {
+func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].Update(*p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (Outcome, error) {
+func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].Retry(*p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	asked := wire.TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}
-	return OK(asked, b.keep(next, payloads)...), nil
+	return commands.OK(asked, b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) remove(cmd events.Command, p *media.Delete, now time.Time) (Outcome, error) {
+func (b *mediaBatch) remove(cmd events.Command, p *media.Delete, now time.Time) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].Delete(*p, b.facts(cmd), now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
-	return NoContent(b.keep(next, payloads)...), nil
+	return commands.NoContent(b.keep(next, payloads)...), nil
 }
 
 // transcode gives out a job that another program asks for. The job's id follows from
 // the command, so that a command that is applied again gives out the same job.
-func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.Time) (Outcome, error) {
+func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.Time) (commands.Outcome, error) {
 	if cmd.ActorID != media.ActorSystem {
-		return Outcome{}, media.ErrNotCreator
+		return commands.Outcome{}, media.ErrNotCreator
 	}
 	jobID := uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String()
 	next, payloads, err := b.items.Rows[cmd.AggregateID].Dispatch(*p, jobID, now)
 	if err != nil {
-		return Outcome{}, err
+		return commands.Outcome{}, err
 	}
 	asked := wire.TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}
-	return OK(asked, b.keep(next, payloads)...), nil
+	return commands.OK(asked, b.keep(next, payloads)...), nil
 }
 
 // handleReport returns the row of a command in which a machine reports. Only that machine
@@ -157,17 +158,17 @@ func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.
 func handleReport[P any](
 	name, actor string,
 	record func(before media.Item, report P, now time.Time) (media.Item, []events.Payload, media.Ignored),
-) Handler[*mediaBatch] {
-	return Handle(name, wantMedia[P], func(b *mediaBatch, cmd events.Command, p *P, now time.Time) (Outcome, error) {
+) commands.Handler[*mediaBatch] {
+	return commands.Handle(name, wantMedia[P], func(b *mediaBatch, cmd events.Command, p *P, now time.Time) (commands.Outcome, error) {
 		if cmd.ActorID != actor {
-			return Outcome{}, media.ErrNotCreator
+			return commands.Outcome{}, media.ErrNotCreator
 		}
 		next, payloads, ignored := record(b.items.Rows[cmd.AggregateID], *p, now)
 		var facts []events.Fact
 		if next.ID != "" && (ignored == "" || len(payloads) > 0) {
 			facts = b.keep(next, payloads)
 		}
-		return OK(wire.ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
+		return commands.OK(wire.ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
 	})
 }
 
@@ -185,5 +186,5 @@ func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 // returns the facts that led to it.
 func (b *mediaBatch) keep(next media.Item, payloads []events.Payload) []events.Fact {
 	b.items.Put(next.ID, next)
-	return Facts(next.CreatorID, next.ID, next.Version, payloads)
+	return commands.Facts(next.CreatorID, next.ID, next.Version, payloads)
 }

@@ -1,4 +1,4 @@
-package commands
+package payments
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -82,15 +83,15 @@ func retry(ctx context.Context, key string, call func(ctx context.Context, key s
 // openPortal is the first transaction of checkout.portal.
 func (x *Checkout) openPortal(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, open *purchase.OpenPortal, _ time.Time,
-) (Call, Outcome, error) {
+) (commands.Call, commands.Outcome, error) {
 	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
 	if err != nil {
-		return nil, Outcome{}, err
+		return nil, commands.Outcome{}, err
 	}
 	if !found {
-		return nil, Outcome{}, purchase.ErrBuyerNotFound
+		return nil, commands.Outcome{}, purchase.ErrBuyerNotFound
 	}
-	return func(ctx context.Context) (Finish, error) {
+	return func(ctx context.Context) (commands.Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
 		url, err := x.portal(ctx, buyer, open.ReturnURL, "portal:"+cmd.ID)
@@ -98,10 +99,10 @@ func (x *Checkout) openPortal(
 			x.Log.Warn("portal not opened at the provider", "command", cmd.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing
 		}
-		return func(context.Context, pgx.Tx, time.Time) (Outcome, error) {
-			return OK(wire.Portal{URL: url}), nil
+		return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
+			return commands.OK(wire.Portal{URL: url}), nil
 		}, nil
-	}, Outcome{}, nil
+	}, commands.Outcome{}, nil
 }
 
 // portal opens a session of the portal and returns its address.
