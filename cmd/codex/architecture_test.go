@@ -92,6 +92,16 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/periodic", allowed: true},
 		{from: "./handlers/commands", to: "./domain/periodic", allowed: true},
 		{from: "./domain/purchase", to: "./domain/periodic"},
+		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
+		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
+		{from: "./outbox", to: "./domain/postgres", allowed: true},
+		{from: "./domain/purchase", to: "./domain/postgres"},
+		{from: "./domain/postgres", to: "github.com/jackc/pgx/v5", allowed: true},
+		{from: "./domain/postgres", to: "./domain/purchase"},
+		{from: "./domain/postgres", to: "./domain/purchase/postgres"},
+		{from: "./domain/purchase", to: "./domain/signature", allowed: true},
+		{from: "./domain/signature", to: "./domain/purchase"},
+		{from: "./domain/signature", to: "github.com/jackc/pgx/v5"},
 		{from: "./domain", to: "./domain/periodic"},
 		{from: "./domain/periodic", to: "./domain"},
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
@@ -204,8 +214,9 @@ const (
 	layerAdapter // domain/<context>/<technology>
 	layerOutbox
 	layerContext  // domain/<context>, pure
-	layerKernel   // domain and domain/money, pure
+	layerKernel   // domain, domain/money and domain/signature, pure
 	layerPeriodic // domain/periodic, which has a clock
+	layerStores   // domain/postgres, what all stores share
 	layerBus      // events/bus
 	layerEvents
 	layerMigrations
@@ -228,10 +239,12 @@ func layerOf(importPath string) layer {
 		return layerCmd
 	case parts[0] == "handlers":
 		return layerHandlers
-	case own == "domain", own == "domain/money":
+	case own == "domain", own == "domain/money", own == "domain/signature":
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
+	case own == "domain/postgres":
+		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
 	case parts[0] == "domain":
@@ -254,17 +267,20 @@ func layerOf(importPath string) layer {
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
 	layerCmd: {
-		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic,
+		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores,
 		layerBus, layerEvents, layerMigrations, layerEmbedded,
 	},
 	layerHandlers: {
-		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents,
+		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
 	},
-	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents},
-	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
+	layerAdapter: {
+		layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
+	},
+	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
 	layerPeriodic:   {},
+	layerStores:     {layerKernel},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},
@@ -278,9 +294,10 @@ var ruleOf = map[layer]string{
 	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
-	layerContext:    "domain/<context> imports the standard library, domain, domain/money and events only",
-	layerKernel:     "domain and domain/money import the standard library and each other only",
+	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/signature and events only",
+	layerKernel:     "domain, domain/money and domain/signature import the standard library and each other only",
 	layerPeriodic:   "domain/periodic imports nothing of the module",
+	layerStores:     "domain/postgres knows no context and no store",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",

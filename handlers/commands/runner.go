@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -159,16 +159,7 @@ func transient(err error) bool {
 	if errors.As(err, &decided) {
 		return false
 	}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return true // no answer from the database at all
-	}
-	switch pg.Code[:2] {
-	case "22", "23", "42", "21", "0A", "P0": // the statement or its data
-		return false
-	default: // connection, resources, operator, serialization, lock time-out …
-		return true
-	}
+	return postgres.Classify(err) != postgres.Input
 }
 
 // backoff waits 25 ms · 2^attempt, 5 s at most, with jitter. It reports whether
