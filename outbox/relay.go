@@ -97,7 +97,10 @@ func (r *Relay) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Warn("relay starts again", "error", err)
-			pause(ctx, retryAfter)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryAfter):
+			}
 		}
 	}
 	return nil
@@ -122,8 +125,10 @@ func (r *Relay) lead(ctx context.Context) error {
 		if active {
 			break
 		}
-		if !pause(ctx, standbyPoll) {
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
+		case <-time.After(standbyPoll):
 		}
 	}
 	r.compared = time.Time{}
@@ -145,7 +150,10 @@ func (r *Relay) lead(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
-			pause(ctx, r.cfg.Rest-time.Since(began))
+			select {
+			case <-ctx.Done():
+			case <-time.After(r.cfg.Rest - time.Since(began)):
+			}
 		case <-time.After(r.cfg.Poll):
 		}
 	}
@@ -285,18 +293,6 @@ func mark(ctx context.Context, tx pgx.Tx, rows []row, published []int, last uint
 		return fmt.Errorf("mark: %w", err)
 	}
 	return nil
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 var errNotConnected = errors.New("the bus is not connected")

@@ -99,10 +99,25 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/periodic", allowed: true},
 		{from: "./handlers/commands", to: "./domain/periodic", allowed: true},
 		{from: "./domain/purchase", to: "./domain/periodic"},
+		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
+		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
+		{from: "./outbox", to: "./domain/postgres", allowed: true},
+		{from: "./domain/purchase", to: "./domain/postgres"},
+		{from: "./domain/postgres", to: "github.com/jackc/pgx/v5", allowed: true},
+		{from: "./domain/postgres", to: "./domain/purchase"},
+		{from: "./domain/postgres", to: "./domain/purchase/postgres"},
+		{from: "./domain/purchase", to: "./domain/signature", allowed: true},
+		{from: "./domain/signature", to: "./domain/purchase"},
+		{from: "./domain/signature", to: "github.com/jackc/pgx/v5"},
 		{from: "./domain", to: "./domain/periodic"},
 		{from: "./domain/periodic", to: "./domain"},
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
 		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
+		{from: "./cmd/codex", to: "./handlers/jobs", allowed: true},
+		{from: "./handlers/objects", to: "./handlers/jobs", allowed: true},
+		{from: "./handlers/jobs", to: "./handlers/objects"},
+		{from: "./handlers/jobs", to: "./domain/identity/postgres"},
+		{from: "./domain/identity/postgres", to: "./handlers/jobs"},
 		{from: "./events", to: "github.com/nats-io/nats.go"},
 		{from: "./events", to: "net/http"},
 		{from: "./events", to: "./domain/money"},
@@ -206,8 +221,9 @@ const (
 	layerAdapter // domain/<context>/<technology>
 	layerOutbox
 	layerContext  // domain/<context>, pure
-	layerKernel   // domain, domain/money and domain/mail, pure
+	layerKernel   // domain, domain/money, domain/mail and domain/signature, pure
 	layerPeriodic // domain/periodic, which has a clock
+	layerStores   // domain/postgres, what all stores share
 	layerBus      // events/bus
 	layerEvents
 	layerMigrations
@@ -230,10 +246,12 @@ func layerOf(importPath string) layer {
 		return layerCmd
 	case parts[0] == "handlers":
 		return layerHandlers
-	case own == "domain", own == "domain/money", own == "domain/mail":
+	case own == "domain", own == "domain/money", own == "domain/mail", own == "domain/signature":
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
+	case own == "domain/postgres":
+		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
 	case parts[0] == "domain":
@@ -256,17 +274,20 @@ func layerOf(importPath string) layer {
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
 	layerCmd: {
-		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic,
+		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores,
 		layerBus, layerEvents, layerMigrations, layerEmbedded,
 	},
 	layerHandlers: {
-		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents,
+		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
 	},
-	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents},
-	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
+	layerAdapter: {
+		layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
+	},
+	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
 	layerPeriodic:   {},
+	layerStores:     {layerKernel},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},
@@ -280,9 +301,10 @@ var ruleOf = map[layer]string{
 	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
-	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail and events only",
-	layerKernel:     "domain, domain/money and domain/mail import the standard library and each other only",
+	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail, domain/signature and events only",
+	layerKernel:     "domain, domain/money, domain/mail and domain/signature import the standard library and each other only",
 	layerPeriodic:   "domain/periodic imports nothing of the module",
+	layerStores:     "domain/postgres knows no context and no store",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",
@@ -333,6 +355,9 @@ func violatedRule(from, to string) string {
 	}
 	if support && target != layerCmd {
 		return ""
+	}
+	if from == "./handlers/jobs" && target != layerEvents {
+		return "handlers/jobs runs the jobs of others and knows none of them"
 	}
 	if !slices.Contains(mayImport[source], target) {
 		return ruleOf[source]

@@ -25,6 +25,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
@@ -234,15 +235,22 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
 	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}
 	orphans := p.orphans(store)
-	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
-	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now, Log: p.log}
-	refunds := &commands.RefundQueue{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
+	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now}
+	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now}
+	refunds := &payments.RefundQueue{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	reconciler := &commands.Reconciler{
 		Pool: p.pool, Events: payments, Sessions: payments, Ingester: p.intake(dispatcher), Now: time.Now, Log: p.log,
 	}
+	periodic := func(ctx context.Context) error {
+		return jobs.Run(ctx, p.log,
+			jobs.Job{Name: "identity.sweep", Every: time.Hour, Run: credentials.Sweep},
+			jobs.Job{Name: "ratelimit.sweep", Every: time.Minute, Run: limits.Sweep},
+		)
+	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, refunds.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, refunds.Run,
+			reconciler.Run, mailer.Run, periodic)
 	}, nil
 }
 

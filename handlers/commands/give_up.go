@@ -8,8 +8,8 @@ import (
 	"net/http"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -33,16 +33,7 @@ func transient(err error) bool {
 	if isDecisionError(err) {
 		return false
 	}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return true // no answer from the database at all
-	}
-	switch pg.Code[:2] {
-	case "22", "23", "42", "21", "0A", "P0": // the statement or its data
-		return false
-	default: // connection, resources, operator, serialization, lock time-out …
-		return true
-	}
+	return postgres.Classify(err) != postgres.Input
 }
 
 // giveUp gives a command up: a dead letter for the operator and, in the same

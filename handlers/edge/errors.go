@@ -7,9 +7,9 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
@@ -66,15 +66,6 @@ func (e *Edge) writeError(c *gin.Context, err error) {
 
 // isUnavailable reports whether an error says that the database cannot be reached now.
 func isUnavailable(err error) bool {
-	var connect *pgconn.ConnectError
-	var pg *pgconn.PgError
-	switch {
-	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded):
-		return true
-	case errors.As(err, &pg):
-		class := pg.Code[:2]
-		return class == "08" || class == "53" || class == "57" || class == "55"
-	default:
-		return pgconn.SafeToRetry(err)
-	}
+	class := postgres.Classify(err)
+	return class == postgres.Unavailable || class == postgres.Retry
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/periodic"
@@ -56,30 +57,33 @@ func (c *courier) close() { c.client.CloseIdleConnections() }
 
 // deliver offers a report until it is accepted, or until nobody wants it. Then the kept copy goes.
 func (w *Worker) deliver(ctx context.Context, job events.MediaTranscodingStarted, report []byte) error {
-	giveUp := w.cfg.Now().Add(deliverFor)
-	wait := w.cfg.RetryAfter
-	for {
+	offered := false
+	offer := func() (struct{}, error) {
+		if offered {
+			if state, err := w.state(ctx, job); err == nil && state != wanted {
+				w.discard(ctx, job)
+				return struct{}{}, nil
+			}
+		}
+		offered = true
+
 		err := w.courier.post(ctx, report, reportTimeout)
-		if err == nil {
-			break
+		if err != nil {
+			w.cfg.Log.WarnContext(ctx, "report not accepted", "job", job.JobID, "error", err)
 		}
-		w.cfg.Log.WarnContext(ctx, "report not accepted", "job", job.JobID, "error", err)
-		if w.cfg.Now().After(giveUp) {
-			return err
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return errors.Join(err, ctx.Err())
-		case <-timer.C:
-		}
-		wait = min(2*wait, maxRetryAfter)
-		if state, err := w.state(ctx, job); err == nil && state != wanted {
-			w.discard(ctx, job)
-			break
-		}
+		return struct{}{}, err
 	}
+
+	_, err := backoff.Retry(ctx, offer, backoff.WithMaxElapsedTime(deliverFor), backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval:     w.cfg.RetryAfter,
+		RandomizationFactor: 0.2,
+		Multiplier:          2,
+		MaxInterval:         maxRetryAfter,
+	}))
+	if err != nil {
+		return err
+	}
+
 	if err := w.cfg.Media.Delete(ctx, reportKey(job)); err != nil {
 		w.cfg.Log.WarnContext(ctx, "delivered report not removed", "job", job.JobID, "error", err)
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -156,19 +156,7 @@ func deliveries(msg *message.Message) int {
 
 // transient reports whether an error says nothing about the event itself: the
 // database did not answer, or asked to try again.
-func transient(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code[:2] {
-		case "08", "40", "53", "55", "57", "58":
-			return true
-		default:
-			return false
-		}
-	}
-	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
-}
+func transient(err error) bool { return postgres.IsTemporary(err) }
 
 // observe measures every attempt.
 func observe(next message.HandlerFunc) message.HandlerFunc {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -13,8 +11,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
+
+	"github.com/codex-platform/codex/domain/signature"
 )
 
 // webhookSender delivers the events of one endpoint. Endpoints do not wait for one another:
@@ -202,10 +203,8 @@ func (c *webhookSender) send(ctx context.Context, payload []byte) (int, error) {
 
 // sign makes a Stripe-Signature header: HMAC-SHA256 over "t.body" under scheme v1.
 func sign(payload []byte, secret string, at time.Time) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(mac, "%d.", at.Unix())
-	mac.Write(payload)
-	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(signature.Sum([]byte(secret), []byte(stamp), []byte{'.'}, payload))
 }
 
 // record stores the result of an attempt and schedules the next one after a failure. It is

@@ -13,17 +13,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // Querier is a pool or a transaction.
-type Querier interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
+type Querier = postgres.DB
 
 // UserColumns are the columns that ScanUser reads, from a table or alias named u.
 const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role, u.username, u.bio,
@@ -46,7 +42,7 @@ func InsertUser(ctx context.Context, tx pgx.Tx, u identity.User, passwordHash, a
 INSERT INTO users (id, name, email, email_verified, image, role, version, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		u.ID, u.Name, u.Email, u.EmailVerified, u.Image, u.Role, u.Version, u.CreatedAt, u.UpdatedAt)
-	if violated(err) == "users_email_key" {
+	if postgres.IsUniqueViolation(err, "users_email_key") {
 		return identity.ErrEmailInUse
 	}
 	if err != nil {
@@ -59,15 +55,6 @@ VALUES ($1, $2, 'credential', $2, $3, $4, $4)`, accountID, u.ID, passwordHash, u
 		return fmt.Errorf("insert account: %w", err)
 	}
 	return nil
-}
-
-// violated returns the constraint that a statement broke, or "".
-func violated(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.ConstraintName
-	}
-	return ""
 }
 
 // EmailTaken reports whether an account has this address.
@@ -162,13 +149,12 @@ UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5,
        social_links = $10, version = $11, updated_at = $12
 WHERE id = $1`,
 		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role, u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
-	switch violated(err) {
-	case "users_username":
+	switch {
+	case postgres.IsUniqueViolation(err, "users_username"):
 		return identity.ErrUsernameTaken
-	case "users_email_key":
+	case postgres.IsUniqueViolation(err, "users_email_key"):
 		return identity.ErrEmailTaken
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("save the user: %w", err)
 	}
 	return nil

@@ -201,7 +201,7 @@ func TestTheSweeperRemovesExpiredRowsOnly(t *testing.T) {
 		must(t, err)
 	}
 	sweeper := &postgres.Sweeper{Pool: pool, Now: func() time.Time { return noon.Add(24 * time.Hour) }}
-	for _, want := range []int64{3, 0} {
+	for _, want := range []int{3, 0} {
 		if removed, err := sweeper.Sweep(t.Context()); err != nil || removed != want {
 			t.Fatalf("removed %d, %v; want %d", removed, err, want)
 		}

@@ -1,43 +1,24 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/codex-platform/codex/domain/periodic"
 )
 
-// Sweeper removes expired sessions, verifications and limits. They count for nothing from
-// the moment they expire; removing them keeps the tables small and addresses no longer than
-// needed.
+// Sweeper removes expired sessions, verifications and limits. They count for nothing
+// from the moment they expire; removing them keeps the tables small, and addresses no
+// longer than needed.
 type Sweeper struct {
 	Pool *pgxpool.Pool
-	// Every is how often; default one hour.
-	Every time.Duration
-	Now   func() time.Time
-	Log   *slog.Logger
+	Now  func() time.Time
 }
 
-// Run sweeps until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(s.Every, time.Hour), func() {
-		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "identity sweep failed", "error", err)
-		}
-	})
-	return nil
-}
-
-// Sweep removes expired rows and returns how many there were.
-func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	var removed int64
+// Sweep removes what has expired and returns how many rows that were.
+func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
+	removed := 0
 	for _, sql := range []string{
 		`DELETE FROM sessions WHERE expires_at <= $1`,
 		`DELETE FROM verification WHERE expires_at <= $1`,
@@ -47,7 +28,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
 		if err != nil {
 			return removed, fmt.Errorf("sweep identity: %w", err)
 		}
-		removed += tag.RowsAffected()
+		removed += int(tag.RowsAffected())
 	}
 	return removed, nil
 }

@@ -26,16 +26,14 @@
 package workersig
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/signature"
 )
 
 // The headers of a signed request.
@@ -114,7 +112,9 @@ func NewKeys(secrets ...[]byte) (*Keys, error) {
 }
 
 // Sign returns the request's signature. Timestamp and Nonce must be set.
-func (k *Keys) Sign(r Request) string { return signature(k.secrets[0], r.message()) }
+func (k *Keys) Sign(r Request) string {
+	return base64.StdEncoding.EncodeToString(signature.Sum(k.secrets[0], r.message()))
+}
 
 // message is what is signed.
 func (r Request) message() []byte {
@@ -145,38 +145,24 @@ func (k *Keys) Verify(r Request, given string, now time.Time) error {
 	case !noncePattern.MatchString(r.Nonce):
 		return ErrNoNonce
 	}
-	valid := false
-	for _, secret := range k.secrets { // all of them: the time taken reveals nothing
-		if hmac.Equal([]byte(given), []byte(signature(secret, message))) {
-			valid = true
-		}
-	}
-	if !valid {
+	mac, readable := signature.DecodeBase64(base64.StdEncoding, given)
+	if !readable || !signature.Sums(k.secrets, message).Match(mac) {
 		return ErrInvalidSignature
 	}
 	return nil
 }
 
 func checkAge(timestamp string, now time.Time) error {
-	if timestamp == "" {
+	switch err := (signature.Tolerance{Age: MaxAge, Skew: MaxSkew}).Check(timestamp, now); {
+	case err == nil:
+		return nil
+	case errors.Is(err, signature.ErrNoTimestamp):
 		return ErrNoTimestamp
-	}
-	at, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || at < 0 || strconv.FormatInt(at, 10) != timestamp {
+	case errors.Is(err, signature.ErrExpired):
+		return ErrExpired
+	case errors.Is(err, signature.ErrFuture):
+		return ErrFuture
+	default:
 		return ErrBadTimestamp
 	}
-	// In seconds: a difference of durations could overflow.
-	switch age := now.Unix() - at; {
-	case age > int64(MaxAge/time.Second):
-		return ErrExpired
-	case age < -int64(MaxSkew/time.Second):
-		return ErrFuture
-	}
-	return nil
-}
-
-func signature(secret, message []byte) string {
-	h := hmac.New(sha256.New, secret)
-	h.Write(message)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }

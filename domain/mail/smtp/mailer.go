@@ -116,12 +116,12 @@ func (m *Mailer) deliver(ctx context.Context, mail postgres.DueMail) error {
 		return postgres.MailFailed(ctx, m.Pool, mail.ID, failure.Error(), mail.Template.Secret())
 	default:
 		m.Log.WarnContext(ctx, "mail postponed", "mail", mail.ID, "template", mail.Template, "attempts", mail.Attempts, "error", failure)
-		if err := postgres.MailPostponed(ctx, m.Pool, mail.ID, failure.Error(), now.Add(pause(mail.Attempts))); err != nil {
+		if err := postgres.MailPostponed(ctx, m.Pool, mail.ID, failure.Error(), now.Add(retryDelay(mail.Attempts))); err != nil {
 			return fmt.Errorf("mail %s: %w", mail.ID, err)
 		}
 		return nil
 	}
 }
 
-// pause is how long a mail waits after its n-th attempt, from 1.
-func pause(n int) time.Duration { return min(firstPause<<(n-1), longestWait) }
+// retryDelay is how long a mail waits after its n-th attempt, from 1.
+func retryDelay(n int) time.Duration { return min(firstPause<<(n-1), longestWait) }

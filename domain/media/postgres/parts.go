@@ -7,15 +7,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // Execer is a pool, a connection or a transaction.
-type Execer interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
+type Execer = postgres.Execer
 
 const partsColumns = `u.id, u.media_item_id, u.r2_key, COALESCE(u.store_id, ''), u.size_bytes, u.part_size, u.part_count, u.status,
 	u.created_at, u.expires_at`

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // Columns are the columns of table media_items that Scan reads, in its order.
@@ -191,9 +192,7 @@ func null(s string) *string {
 }
 
 // Queryer is a pool, a connection or a transaction.
-type Queryer interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
+type Queryer = postgres.Queryer
 
 // Find returns an item, deleted or not. found is false when there never was one.
 func Find(ctx context.Context, db Queryer, id string) (item media.Item, found bool, err error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/domain/purchase"
 )
 
@@ -61,9 +62,7 @@ func Owns(ctx context.Context, tx pgx.Tx, userID, contentID string) (owned bool,
 }
 
 // Row is a pool or a transaction.
-type Row interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
+type Row = postgres.RowQueryer
 
 // KeepCustomer writes down the provider's customer of a buyer in place of a stale one,
 // "" for none, and returns the one that stands: another process may have been quicker,

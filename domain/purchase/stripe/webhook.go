@@ -1,14 +1,13 @@
 package stripe
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/codex-platform/codex/domain/signature"
 )
 
 const (
@@ -55,22 +54,21 @@ func VerifyWebhook(payload []byte, header string, secrets []string, now time.Tim
 	if err := signed.check(payload, secrets); err != nil {
 		return Event{}, err
 	}
-	if age := now.Sub(time.Unix(signed.seconds, 0)); age > Tolerance || age < -Tolerance {
+	if (signature.Tolerance{Age: Tolerance, Skew: Tolerance}).Check(signed.stamp, now) != nil {
 		return Event{}, ErrStale
 	}
 	return DecodeEvent(payload)
 }
 
-// signature is a parsed Stripe-Signature header: "t=<unix seconds>,v1=<hex>[,v1=<hex>]…".
+// webhookSignature is a parsed Stripe-Signature header: "t=<unix seconds>,v1=<hex>[,v1=<hex>]…".
 // Other schemes (v0 is Stripe's for test clocks) do not count.
-type signature struct {
-	stamp   string // t as written, for it is part of what was signed
-	seconds int64
-	v1      [][]byte
+type webhookSignature struct {
+	stamp string // t as written, for it is part of what was signed
+	v1    [][]byte
 }
 
-func parseSignature(header string) (signature, error) {
-	var out signature
+func parseSignature(header string) (webhookSignature, error) {
+	var out webhookSignature
 	if len(header) > maxSignatureHeader {
 		return out, fmt.Errorf("%w: the header is too long", ErrBadSignature)
 	}
@@ -84,14 +82,13 @@ func parseSignature(header string) (signature, error) {
 			if out.stamp != "" {
 				return out, fmt.Errorf("%w: two times", ErrBadSignature)
 			}
-			seconds, err := strconv.ParseUint(value, 10, 40) // 40 bits of seconds last 34 000 years
-			if err != nil {
+			if _, err := signature.ParseTimestamp(value); err != nil {
 				return out, fmt.Errorf("%w: the time is malformed", ErrBadSignature)
 			}
-			out.stamp, out.seconds = value, int64(seconds)
+			out.stamp = value
 		case "v1":
 			mac, err := hex.DecodeString(value)
-			if err != nil || len(mac) != sha256.Size {
+			if err != nil || len(mac) != signature.Size {
 				continue // one unreadable signature does not spoil its neighbour
 			}
 			out.v1 = append(out.v1, mac)
@@ -103,32 +100,25 @@ func parseSignature(header string) (signature, error) {
 	return out, nil
 }
 
-// check tries every secret against every signature and never stops early, so that the time
-// it takes tells nothing about which of them was close.
-func (s signature) check(payload []byte, secrets []string) error {
-	usable, fits := 0, false
-	for _, secret := range secrets {
-		if secret == "" {
-			continue // an HMAC under an empty key could be made by anyone
-		}
-		usable++
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(s.stamp))
-		mac.Write([]byte{'.'})
-		mac.Write(payload)
-		want := mac.Sum(nil)
-		for _, got := range s.v1 {
-			if hmac.Equal(got, want) {
-				fits = true
-			}
-		}
+// check compares every signature with what each secret gives, and never stops early.
+func (s webhookSignature) check(payload []byte, secrets []string) error {
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = []byte(secret)
 	}
-	switch {
-	case usable == 0:
+	macs := signature.Sums(keys, []byte(s.stamp), []byte{'.'}, payload)
+	if len(macs) == 0 {
 		return ErrNoSecret
-	case !fits:
-		return ErrBadSignature
-	default:
-		return nil
 	}
+
+	match := false
+	for _, given := range s.v1 {
+		if macs.Match(given) {
+			match = true
+		}
+	}
+	if !match {
+		return ErrBadSignature
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -240,7 +239,7 @@ func TestWindowsThatAreOverAreRemoved(t *testing.T) {
 	if _, err := db.Exec(t.Context(), `UPDATE rate_leases SET resets_at = now() - interval '2 minutes' WHERE key = $1`, over[:]); err != nil {
 		t.Fatal(err)
 	}
-	s := &ratelimit.Sweeper{Pool: db.Pool, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	s := &ratelimit.Sweeper{Pool: db.Pool, Now: time.Now}
 	if n, err := s.Sweep(t.Context()); n != 1 || err != nil {
 		t.Errorf("%d removed, %v", n, err)
 	}

@@ -1,15 +1,11 @@
 package ratelimit
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/codex-platform/codex/domain/periodic"
 )
 
 // shareOf is the part of what is left of an allowance that one lease takes: an
@@ -52,30 +48,16 @@ RETURNING used, granted, EXTRACT(EPOCH FROM resets_at - (clock_timestamp() + $5:
 // Sweeper removes the windows that are over.
 type Sweeper struct {
 	Pool *pgxpool.Pool
-	// Every is how often; default one minute.
-	Every time.Duration
-	Now   func() time.Time
-	Log   *slog.Logger
-}
-
-// Run sweeps until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
-		if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "limits not swept", "error", err)
-		}
-	})
-	return nil
+	Now  func() time.Time
 }
 
 // Sweep removes the windows that ended a minute ago or earlier, and returns how many
 // those were. The minute is for a sweeper whose clock is ahead of the database's.
-func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tag, err := s.Pool.Exec(ctx, `DELETE FROM rate_leases WHERE resets_at <= LEAST($1, clock_timestamp()) - interval '1 minute'`, s.Now().UTC())
+func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
+	tag, err := s.Pool.Exec(ctx,
+		`DELETE FROM rate_leases WHERE resets_at <= LEAST($1, clock_timestamp()) - interval '1 minute'`, s.Now().UTC())
 	if err != nil {
 		return 0, fmt.Errorf("sweep limits: %w", err)
 	}
-	return tag.RowsAffected(), nil
+	return int(tag.RowsAffected()), nil
 }
