@@ -1,11 +1,9 @@
 package payments
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,67 +11,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
-
-// SessionReader reads checkout sessions at the payment provider.
-type SessionReader interface {
-	RetrieveCheckout(ctx context.Context, id string) (stripe.Session, error)
-}
-
-// Config is what payments need.
-type Config struct {
-	Pool       *pgxpool.Pool
-	Dispatcher *bus.Dispatcher
-	// Sessions reads checkout sessions at the payment provider.
-	Sessions SessionReader
-	// ReturnHosts are the names of sites that a buyer may be sent back to, themselves
-	// and everything below them; the platform's own address, and in development this
-	// machine, need not be among them. Nil is DefaultReturnHosts.
-	ReturnHosts []string
-	// PublicURL is how clients reach the platform, without a trailing slash.
-	PublicURL string
-	// Development allows this machine as a return host, and adds an endpoint for any event.
-	Development bool
-	// Ingester stores the provider's events.
-	Ingester *EventIngester
-	// WebhookSecrets are the signing secrets by endpoint name (booking, payment, dispute,
-	// subscription, connect, customer); two during a rotation. An endpoint without any
-	// answers 501. The development endpoint uses booking's.
-	WebhookSecrets map[string][]string
-	// Wait is how long a delivery waits for its command; default 10 s.
-	Wait time.Duration
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
-}
-
-// payments handles the requests.
-type payments struct {
-	cfg Config
-	// slots bound the deliveries that hold a database connection.
-	slots chan struct{}
-}
-
-// Routes declares /checkout and /webhooks/stripe.
-func Routes(cfg Config) []edge.Route {
-	if cfg.ReturnHosts == nil {
-		cfg.ReturnHosts = DefaultReturnHosts
-	}
-	cfg.Wait = cmp.Or(cfg.Wait, 10*time.Second)
-	p := &payments{cfg: cfg, slots: make(chan struct{}, webhookSlots)}
-	return append(p.checkoutRoutes(), p.webhookRoutes()...)
-}
-
-// DefaultReturnHosts is where the pages of the original are.
-var DefaultReturnHosts = []string{"revelations.studio"}
 
 func (p *payments) checkoutRoutes() []edge.Route {
 	const where = "The addresses must lead back to this platform's own sites."
@@ -190,7 +134,7 @@ func (p *payments) find(c *edge.Request, sessionID string) (ownCheckout, string,
 	}
 	ctx, cancel := context.WithTimeout(c, retrieveWait)
 	defer cancel()
-	session, err := p.cfg.Sessions.RetrieveCheckout(ctx, sessionID)
+	session, err := p.cfg.Stripe.RetrieveCheckout(ctx, sessionID)
 	switch {
 	case err != nil && ours:
 		p.cfg.Log.WarnContext(c, "checkout session not read", "checkout", known.id, "error", err)

@@ -19,16 +19,10 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// Purchase applies the commands of context "purchase": what the payment provider
-// reported.
-type Purchase struct {
-	// Rates split the payment of a session that was not opened here.
-	Rates money.Rates
-}
-
-// Commands returns the context.
-func (p Purchase) Commands() commands.Context {
-	return commands.NewContext("purchase", p.open,
+// purchaseCommands applies the commands of context "purchase": what the payment provider
+// reported. Rates split the payment of a session that was not opened here.
+func purchaseCommands(rates money.Rates) commands.Context {
+	return commands.NewContext("purchase", func() *purchaseBatch { return newPurchaseBatch(rates) },
 		commands.Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
 }
 
@@ -61,9 +55,9 @@ type purchaseBatch struct {
 	}
 }
 
-func (p Purchase) open() *purchaseBatch {
+func newPurchaseBatch(rates money.Rates) *purchaseBatch {
 	return &purchaseBatch{
-		rates:     p.Rates,
+		rates:     rates,
 		checkouts: map[string]purchase.Checkout{},
 		payments:  map[string]purchase.Payment{},
 		content:   map[string]purchase.Content{},

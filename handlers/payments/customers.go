@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
@@ -30,7 +31,7 @@ type Customers interface {
 
 // customer returns the buyer's customer, and makes it when there is none. stale is one
 // that turned out not to exist.
-func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale string) (string, error) {
+func (x checkouts) customer(ctx context.Context, b postgres.Customer, stale string) (string, error) {
 	if b.StripeID != "" && b.StripeID != stale {
 		return b.StripeID, nil
 	}
@@ -39,7 +40,7 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 		key += ":" + stale
 	}
 	err := retry(ctx, key, func(ctx context.Context, key string) (err error) {
-		made, err = x.Stripe.CreateCustomer(ctx, email, b.UserID, key)
+		made, err = x.cfg.Stripe.CreateCustomer(ctx, email, b.UserID, key)
 		var failure *stripe.Error
 		if errors.As(err, &failure) && failure.Param == "email" {
 			email = "" // it only fills in a field of the page
@@ -49,7 +50,7 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 	if err != nil {
 		return "", fmt.Errorf("make customer: %w", err)
 	}
-	return postgres.KeepCustomer(ctx, x.Pool, b.UserID, stale, made)
+	return postgres.KeepCustomer(ctx, x.cfg.Pool, b.UserID, stale, made)
 }
 
 // retry makes a call that may happen more than once without harm: it is repeated with
@@ -57,31 +58,42 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 // the provider may have kept under the key.
 func retry(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
 	number := 1
-	for try := range callTries {
+	return retryCall(ctx, func(ctx context.Context) error {
 		numbered := key
 		if number > 1 {
 			numbered = fmt.Sprintf("%s:%d", key, number)
 		}
-		limited, cancel := context.WithTimeout(ctx, callTimeout)
-		err := call(limited, numbered)
-		cancel()
+		err := call(ctx, numbered)
 		var failure *stripe.Error
-		final := errors.As(err, &failure) && (failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
-		if err == nil || errors.Is(err, stripe.ErrNotFound) || final || try == callTries-1 {
+		switch {
+		case errors.Is(err, stripe.ErrNotFound):
+			return backoff.Permanent(err)
+		case !errors.As(err, &failure):
 			return err
-		}
-		if failure != nil && (failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError) {
+		case failure.HTTPStatus == http.StatusUnauthorized, failure.HTTPStatus == http.StatusForbidden:
+			return backoff.Permanent(err)
+		case failure.HTTPStatus == http.StatusBadRequest, failure.HTTPStatus >= http.StatusInternalServerError:
 			number++
 		}
-		if !pause(ctx, 200*time.Millisecond<<try) {
-			return err
-		}
-	}
-	return nil
+		return err
+	})
+}
+
+// retryCall makes a call, each attempt within callTimeout, callTries times at most and
+// 200 ms, 400 ms … apart. A backoff.Permanent error ends it.
+func retryCall(ctx context.Context, call func(context.Context) error) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.Multiplier = 200*time.Millisecond, 2
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return struct{}{}, call(ctx)
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(callTries))
+	return err
 }
 
 // openPortal is the first transaction of checkout.portal.
-func (x *Checkout) openPortal(
+func (x checkouts) openPortal(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, open *purchase.OpenPortal, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	buyer, found, err := postgres.CustomerOf(ctx, tx, cmd.ActorID)
@@ -96,7 +108,7 @@ func (x *Checkout) openPortal(
 		defer cancel()
 		url, err := x.portal(ctx, buyer, open.ReturnURL, "portal:"+cmd.ID)
 		if err != nil {
-			x.Log.Warn("portal not opened at the provider", "command", cmd.ID, "error", err)
+			x.cfg.Log.Warn("portal not opened at the provider", "command", cmd.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing
 		}
 		return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
@@ -106,7 +118,7 @@ func (x *Checkout) openPortal(
 }
 
 // portal opens a session of the portal and returns its address.
-func (x *Checkout) portal(ctx context.Context, b postgres.Customer, returnURL, key string) (url string, err error) {
+func (x checkouts) portal(ctx context.Context, b postgres.Customer, returnURL, key string) (url string, err error) {
 	stale := ""
 	for range 2 {
 		customer, err := x.customer(ctx, b, stale)
@@ -114,7 +126,7 @@ func (x *Checkout) portal(ctx context.Context, b postgres.Customer, returnURL, k
 			return "", err
 		}
 		err = retry(ctx, key+":"+customer, func(ctx context.Context, key string) (err error) {
-			url, err = x.Stripe.PortalURL(ctx, customer, returnURL, key)
+			url, err = x.cfg.Stripe.PortalURL(ctx, customer, returnURL, key)
 			return err
 		})
 		if !errors.Is(err, stripe.ErrNotFound) {

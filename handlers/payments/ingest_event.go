@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"regexp"
 	"strings"
@@ -13,12 +12,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
@@ -30,15 +27,10 @@ import (
 // What an event does depends on its type and not on the endpoint it came through.
 // Stripe sends one event, under one id, to every endpoint that asks for its type:
 // were it passed over at the first, its copy at the right one would be a duplicate.
-type EventIngester struct {
-	Pool       *pgxpool.Pool
-	Dispatcher *bus.Dispatcher
-	// Livemode says which events count: those of live keys, or those of test keys.
-	Livemode bool
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
-}
+type EventIngester struct{ cfg Config }
+
+// NewEventIngester returns an ingester for the events of one installation.
+func NewEventIngester(cfg Config) *EventIngester { return &EventIngester{cfg} }
 
 // eventSpace is the name space of command ids that come from Stripe's ids.
 var eventSpace = uuid.MustParse("0d3c1a52-5f0b-5a4e-9d0e-7a1f8c6b2e90")
@@ -63,7 +55,7 @@ func (in *EventIngester) Accept(ctx context.Context, event stripe.Event) (cmd ev
 		return cmd, false, fmt.Errorf("%w: id or type holds what it must not", stripe.ErrMalformed)
 	}
 	report, verdict, cause := in.report(event)
-	err = pgx.BeginFunc(ctx, in.Pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, in.cfg.Pool, func(tx pgx.Tx) error {
 		fresh, err := in.store(ctx, tx, event, verdict)
 		if err != nil {
 			return err
@@ -96,14 +88,14 @@ func (in *EventIngester) Accept(ctx context.Context, event stripe.Event) (cmd ev
 		return events.Command{}, false, fmt.Errorf("accept event %s: %w", event.ID, err)
 	}
 	if verdict == unreadable || verdict == wrongMode {
-		in.Log.Error("event of the payment provider not applied", "event", event.ID, "type", event.Type, "result", verdict, "error", cause)
+		in.cfg.Log.Error("event of the payment provider not applied", "event", event.ID, "type", event.Type, "result", verdict, "error", cause)
 	}
 	return cmd, pending, nil
 }
 
 // store writes the event's row; fresh is false when it was there.
 func (in *EventIngester) store(ctx context.Context, tx pgx.Tx, event stripe.Event, verdict string) (fresh bool, err error) {
-	now := in.Now().UTC()
+	now := in.cfg.Now().UTC()
 	created := event.Created
 	if created.IsZero() {
 		created = now
@@ -173,7 +165,7 @@ func (in *EventIngester) RecordSession(ctx context.Context, checkoutID string, s
 	if err != nil {
 		return err
 	}
-	if err := (commands.Ledger{DB: in.Pool}).Accept(ctx, cmd); err != nil {
+	if err := (commands.Ledger{DB: in.cfg.Pool}).Accept(ctx, cmd); err != nil {
 		return err
 	}
 	in.send(ctx, cmd)
@@ -183,8 +175,8 @@ func (in *EventIngester) RecordSession(ctx context.Context, checkoutID string, s
 func (in *EventIngester) send(ctx context.Context, cmd events.Command) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if err := in.Dispatcher.Publish(ctx, cmd); err != nil {
-		in.Log.WarnContext(ctx, "report waits for the sweeper", "command", cmd.ID, "error", err)
+	if err := in.cfg.Dispatcher.Publish(ctx, cmd); err != nil {
+		in.cfg.Log.WarnContext(ctx, "report waits for the sweeper", "command", cmd.ID, "error", err)
 	}
 }
 
@@ -205,7 +197,7 @@ func (in *EventIngester) command(report purchase.RecordEvent) (events.Command, e
 	id := uuid.NewSHA1(eventSpace, []byte(report.EventID)).String()
 	return events.Command{
 		ID: id, Type: purchase.CommandRecordEvent, ActorID: stripeActor, AggregateID: aggregate, Payload: payload,
-		IssuedAt: in.Now().UTC(), CorrelationID: id,
+		IssuedAt: in.cfg.Now().UTC(), CorrelationID: id,
 	}, nil
 }
 
@@ -213,7 +205,7 @@ func (in *EventIngester) command(report purchase.RecordEvent) (events.Command, e
 // follows from it.
 func (in *EventIngester) report(event stripe.Event) (r purchase.RecordEvent, verdict string, cause error) {
 	switch {
-	case event.Livemode != in.Livemode:
+	case event.Livemode != in.cfg.Livemode:
 		return r, wrongMode, errors.New("the event is of the other mode")
 	case event.Account != "":
 		return r, ignored, nil // a connected account's own business

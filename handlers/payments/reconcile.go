@@ -1,19 +1,17 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // EventSource lists what the payment provider has reported.
@@ -21,30 +19,20 @@ type EventSource interface {
 	ListEvents(ctx context.Context, since time.Time, types []string) ([]stripe.Event, error)
 }
 
-// EventIngester is how events of the provider reach the purchase context, those of
-// webhooks included.
-type EventIngester interface {
-	// Ingest stores an event and sends its command; pending says that the command was not
-	// applied yet.
-	Ingest(ctx context.Context, event stripe.Event) (pending bool, err error)
-	// RecordSession records what a checkout's session was found to be.
-	RecordSession(ctx context.Context, checkoutID string, session stripe.Session) error
-}
-
 // Reconciler repairs what lost webhooks would have reported. It compares the
 // provider's list of events with those that are stored, from an hour before the
 // newest one seen, and retrieves the sessions of checkouts whose time is over. In a
 // healthy week it repairs nothing.
 type Reconciler struct {
-	Pool     *pgxpool.Pool
-	Events   EventSource
-	Sessions CheckoutSessions
-	Ingester EventIngester
-	// Every is the period; default 5 min. Of several processes one works in each.
+	cfg      Config
+	ingester *EventIngester
+	// Every is the period. Of several processes one works in each.
 	Every time.Duration
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
+}
+
+// NewReconciler returns the reconciler of an installation.
+func NewReconciler(cfg Config, ingester *EventIngester) *Reconciler {
+	return &Reconciler{cfg: cfg, ingester: ingester, Every: cmp.Or(cfg.ReconcileEvery, 5*time.Minute)}
 }
 
 // Repaired counts what one run found missing.
@@ -69,41 +57,23 @@ var reportedTypes = []string{
 	stripe.EventChargeRefunded, stripe.EventDisputeCreated, stripe.EventDisputeClosed,
 }
 
-// Run reconciles until ctx is done.
-func (r *Reconciler) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.every())
-	defer tick.Stop()
-	for {
-		repaired, err := r.Reconcile(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.Log.Warn("not reconciled with the payment provider", "error", err)
-		}
-		if repaired != (Repaired{}) {
-			r.Log.Warn("repaired what lost webhooks should have reported", "events", repaired.Events, "checkouts", repaired.Checkouts)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+// Repair is [Reconciler.Reconcile] as a job: it returns how much was repaired.
+func (r *Reconciler) Repair(ctx context.Context) (int, error) {
+	repaired, err := r.Reconcile(ctx)
+	if repaired != (Repaired{}) {
+		r.cfg.Log.Warn("repaired what lost webhooks should have reported", "events", repaired.Events, "checkouts", repaired.Checkouts)
 	}
-}
-
-func (r *Reconciler) every() time.Duration {
-	if r.Every == 0 {
-		return 5 * time.Minute
-	}
-	return r.Every
+	return repaired.Events + repaired.Checkouts, err
 }
 
 // Reconcile runs once, unless another process did within the period.
 func (r *Reconciler) Reconcile(ctx context.Context) (repaired Repaired, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
-	now := r.Now().UTC()
+	now := r.cfg.Now().UTC()
 	var seen *time.Time
-	err = r.Pool.QueryRow(ctx, `UPDATE stripe_watermark SET claimed_at = $1 WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
-		RETURNING seen_until`, now, now.Add(-r.every()*9/10)).Scan(&seen)
+	err = r.cfg.Pool.QueryRow(ctx, `UPDATE stripe_watermark SET claimed_at = $1 WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
+		RETURNING seen_until`, now, now.Add(-r.Every*9/10)).Scan(&seen)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return repaired, nil
 	}
@@ -121,7 +91,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 	if seen != nil && seen.Add(-overlap).After(since) {
 		since = seen.Add(-overlap)
 	}
-	listed, err := r.Events.ListEvents(ctx, since, reportedTypes)
+	listed, err := r.cfg.Stripe.ListEvents(ctx, since, reportedTypes)
 	if err != nil || len(listed) == 0 {
 		return 0, err
 	}
@@ -129,7 +99,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 	for i, e := range listed {
 		ids[i] = e.ID
 	}
-	rows, err := r.Pool.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
+	rows, err := r.cfg.Pool.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
 	if err != nil {
 		return 0, fmt.Errorf("compare events: %w", err)
 	}
@@ -145,7 +115,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 		if have[e.ID] {
 			continue
 		}
-		pending, err := r.Ingester.Ingest(ctx, e)
+		pending, err := r.ingester.Ingest(ctx, e)
 		if err != nil {
 			return repaired, err // the watermark stays: the rest is listed again
 		}
@@ -153,7 +123,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 			repaired++
 		}
 	}
-	_, err = r.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, listed[len(listed)-1].Created)
+	_, err = r.cfg.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, listed[len(listed)-1].Created)
 	if err != nil {
 		return repaired, fmt.Errorf("move the watermark: %w", err)
 	}
@@ -164,7 +134,7 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 // does not hold up the others.
 func (r *Reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
 	var due []purchase.Checkout
-	err = pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) (err error) {
 		due, err = postgres.OverdueCheckouts(ctx, tx, now.Add(-lateCheckout), now.Add(-lateCheckout), reconcileBatch)
 		return err
 	})
@@ -184,20 +154,20 @@ func (r *Reconciler) checkouts(ctx context.Context, now time.Time) (repaired int
 
 // settle closes a checkout's sessions and records how it ended.
 func (r *Reconciler) settle(ctx context.Context, c purchase.Checkout) error {
-	paid, err := closeSessions(ctx, r.Sessions, c)
+	paid, err := closeSessions(ctx, r.cfg.Stripe, c)
 	if err != nil {
 		return err
 	}
 	if !paid {
-		return r.Ingester.RecordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
+		return r.ingester.RecordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
 	}
-	sessions, err := r.Sessions.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
+	sessions, err := r.cfg.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
 	if err != nil {
 		return err
 	}
 	for _, s := range sessions {
 		if s.PaymentStatus == stripe.PaymentPaid {
-			return r.Ingester.RecordSession(ctx, c.ID, s)
+			return r.ingester.RecordSession(ctx, c.ID, s)
 		}
 	}
 	return nil // complete and not paid yet: an event will report the payment

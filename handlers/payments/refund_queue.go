@@ -1,7 +1,6 @@
 package payments
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -35,8 +33,6 @@ type Refunds interface {
 type RefundQueue struct {
 	Pool   *pgxpool.Pool
 	Stripe Refunds
-	// Every is how often the table is read; default 2 s.
-	Every time.Duration
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -58,18 +54,6 @@ const (
 	// delays below that is about an hour.
 	refundLetter = 10
 )
-
-// Run refunds until ctx is done.
-func (q *RefundQueue) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(q.Every, 2*time.Second), func() {
-		if n, err := q.RefundDue(ctx); err != nil && ctx.Err() == nil {
-			q.Log.Warn("refund queue failed", "error", err)
-		} else if n > 0 {
-			q.Log.Info("payments refunded", "payments", n)
-		}
-	})
-	return nil
-}
 
 // RefundDue refunds what is due, and returns how many payments it refunded.
 func (q *RefundQueue) RefundDue(ctx context.Context) (refunded int, err error) {

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
@@ -35,7 +33,7 @@ type CheckoutProvider interface {
 	Customers
 }
 
-// Checkout applies the commands of the external context "checkout".
+// checkouts applies the commands of the external context "checkout".
 //
 // checkout.start first writes a checkout with everything the payment will be
 // compared with, then opens the session at the provider under a key that follows
@@ -51,13 +49,7 @@ type CheckoutProvider interface {
 // whatever the provider did meanwhile. Only after a failure that the provider has
 // stored under the key, and when it knows no session of this checkout, the next
 // key is taken.
-type Checkout struct {
-	Pool   *pgxpool.Pool
-	Stripe CheckoutProvider
-	// Rates are frozen in every checkout.
-	Rates money.Rates
-	Log   *slog.Logger
-}
+type checkouts struct{ cfg Config }
 
 const (
 	// callBudget bounds everything that one command asks of the provider.
@@ -71,8 +63,8 @@ const (
 
 var errClosedMeanwhile = errors.New("the checkout was closed meanwhile")
 
-// Commands returns the external context.
-func (x *Checkout) Commands() commands.External {
+// commands returns the external context.
+func (x checkouts) commands() commands.External {
 	return commands.NewExternal("checkout", 0,
 		commands.HandleExternal(purchase.CommandStartCheckout, x.start),
 		commands.HandleExternal(purchase.CommandOpenPortal, x.openPortal),
@@ -80,7 +72,7 @@ func (x *Checkout) Commands() commands.External {
 }
 
 // start is the first transaction of checkout.start.
-func (x *Checkout) start(
+func (x checkouts) start(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, start *purchase.StartCheckout, now time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	offer, found, err := postgres.Offer(ctx, tx, start.ContentID)
@@ -105,7 +97,7 @@ func (x *Checkout) start(
 	if err != nil {
 		return nil, commands.Outcome{}, fmt.Errorf("new checkout id: %w", err)
 	}
-	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.Rates, *start, now)
+	fresh, err := offer.Buy(id.String(), cmd.ActorID, owned, x.cfg.Rates, *start, now)
 	if err != nil {
 		return nil, commands.Outcome{}, err
 	}
@@ -125,7 +117,7 @@ func (x *Checkout) start(
 
 // claim returns the checkout that the buyer uses: the one that is there when it is
 // usable, else the fresh one. One that is not usable is set aside to be closed.
-func (x *Checkout) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, fresh purchase.Checkout, now time.Time) (purchase.Checkout, error) {
+func (x checkouts) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, fresh purchase.Checkout, now time.Time) (purchase.Checkout, error) {
 	for range 5 {
 		standing, found, err := postgres.OpenCheckout(ctx, tx, fresh.CustomerID, fresh.ContentID)
 		if err != nil {
@@ -154,14 +146,14 @@ func sessionOutcome(c purchase.Checkout, facts ...events.Fact) commands.Outcome 
 }
 
 // call closes what must be closed and opens the session.
-func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) commands.Call {
+func (x checkouts) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) commands.Call {
 	return func(ctx context.Context) (commands.Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
 		for _, old := range closing {
 			paid, err := x.close(ctx, old)
 			if err != nil {
-				x.Log.Warn("checkout not closed at the provider", "checkout", old.ID, "error", err)
+				x.cfg.Log.Warn("checkout not closed at the provider", "checkout", old.ID, "error", err)
 				return nil, purchase.ErrPaymentProcessing
 			}
 			if paid {
@@ -174,10 +166,10 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 		case err == nil:
 			return opened(checkout.ID, session, closing), nil
 		case errors.Is(err, stripe.ErrRejected), errors.Is(err, stripe.ErrDeclined):
-			x.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
+			x.cfg.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
 			return abandon(checkout, commands.Rejected(purchase.ErrPaymentProcessing)), nil
 		default:
-			x.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
+			x.cfg.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing
 		}
 	}
@@ -237,8 +229,8 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) comma
 
 // close makes sure that a checkout cannot be paid any more. It reports whether it
 // was paid already, or may still turn out to be (a slow payment method).
-func (x *Checkout) close(ctx context.Context, c purchase.Checkout) (paid bool, err error) {
-	return closeSessions(ctx, x.Stripe, c)
+func (x checkouts) close(ctx context.Context, c purchase.Checkout) (paid bool, err error) {
+	return closeSessions(ctx, x.cfg.Stripe, c)
 }
 
 func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Checkout) (paid bool, err error) {
@@ -276,7 +268,7 @@ func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Ch
 }
 
 // create opens the session, and finds out about calls whose outcome is unknown.
-func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgres.Customer) (stripe.Session, error) {
+func (x checkouts) create(ctx context.Context, c purchase.Checkout, buyer postgres.Customer) (stripe.Session, error) {
 	customer, err := x.customer(ctx, buyer, "")
 	if err != nil {
 		return stripe.Session{}, err
@@ -302,7 +294,7 @@ func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgr
 	}
 	// The provider keeps its failure under the key. Whether a session exists all the
 	// same, only its list can tell.
-	found, lookUp := x.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
+	found, lookUp := x.cfg.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
 	if lookUp != nil {
 		return session, err
 	}
@@ -322,8 +314,8 @@ func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgr
 }
 
 // nextKey uses up the key of a checkout's session.
-func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.Checkout, error) {
-	if _, err := x.Pool.Exec(ctx, `UPDATE checkouts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2 AND status = 'creating'`,
+func (x checkouts) nextKey(ctx context.Context, c purchase.Checkout) (purchase.Checkout, error) {
+	if _, err := x.cfg.Pool.Exec(ctx, `UPDATE checkouts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2 AND status = 'creating'`,
 		c.ID, c.Attempt); err != nil {
 		return c, fmt.Errorf("take the next key: %w", err)
 	}
@@ -332,7 +324,7 @@ func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.C
 }
 
 // createWithKey repeats one call until its outcome is known.
-func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
+func (x checkouts) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
 	params := stripe.CheckoutParams{
 		IdempotencyKey: fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt), ClientReferenceID: c.ID,
 		AmountCents: int64(c.Amount), Currency: c.Currency, ProductName: c.ProductName, Description: c.Description,
@@ -345,20 +337,12 @@ func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, custo
 	if c.OrganizationID != "" {
 		params.Metadata["organizationId"] = c.OrganizationID
 	}
-	for try := range callTries {
-		session, err = x.createOnce(ctx, params)
-		if err == nil || errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined) {
-			return session, err
+	err = retryCall(ctx, func(ctx context.Context) (err error) {
+		session, err = x.cfg.Stripe.CreateCheckout(ctx, params)
+		if errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined) {
+			return backoff.Permanent(err)
 		}
-		if try == callTries-1 || !pause(ctx, 200*time.Millisecond<<try) {
-			break
-		}
-	}
+		return err
+	})
 	return session, err
-}
-
-func (x *Checkout) createOnce(ctx context.Context, params stripe.CheckoutParams) (stripe.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return x.Stripe.CreateCheckout(ctx, params)
 }

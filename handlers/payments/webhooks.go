@@ -91,7 +91,7 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 		return errNotTaken
 	}
 	// Whoever sent it may go away; what is signed is taken all the same.
-	cmd, pending, err := p.cfg.Ingester.Accept(context.WithoutCancel(c.Request.Context()), event)
+	cmd, pending, err := p.ingester.Accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
 		p.cfg.Log.ErrorContext(c, "event not stored", "event", event.ID, "type", event.Type, "error", err)
 		return deliveryRefusal(err)
