@@ -134,8 +134,6 @@ func deliveryRefusal(err error) *domain.Error {
 // access, until that has happened. When the time is over the sweeper and the relay
 // finish the work.
 func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command) {
-	handled, done := e.cfg.Dispatcher.Watch("access", cmd.ID)
-	defer func() { done() }()
 	sending, cancel := context.WithTimeout(ctx, e.cfg.Wait)
 	defer cancel()
 	reply, err := e.cfg.Dispatcher.Send(sending, cmd)
@@ -151,21 +149,11 @@ func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command)
 	}
 	waiting, cancel := context.WithTimeout(ctx, accessWait)
 	defer cancel()
-	// One report of the reaction may be of the first of several events: the marks
-	// decide, the reports only say when to look.
-	for {
-		n, err := w.handled(waiting, cmd.ID)
-		if err != nil || n >= outcome.Data.AccessEvents {
-			return
-		}
-		select {
-		case <-waiting.Done():
-			e.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID)
-			return
-		case <-handled:
-			done()
-			handled, done = e.cfg.Dispatcher.Watch("access", cmd.ID)
-		}
+	err = e.cfg.Dispatcher.WaitHandled(waiting, "access", cmd.ID, outcome.Data.AccessEvents, func(ctx context.Context) (int, error) {
+		return w.handled(ctx, cmd.ID)
+	})
+	if err != nil {
+		e.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID, "error", err)
 	}
 }
 
