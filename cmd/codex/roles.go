@@ -320,17 +320,27 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	router := reactions.New(reactions.Config{
-		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
-	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now),
-		reactions.Counters(), reactions.Images(time.Now))
-	images := &reactions.ImageSweep{Pool: p.pool, Assets: store.Bucket(p.cfg.S3BucketAssets), Now: time.Now, Log: p.log}
-	sweep := &reactions.MediaSweep{
-		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,
+	projections := []reactions.Projection{
+		reactions.Access(time.Now),
+		reactions.Transcoding(time.Now),
+		reactions.Erasure(time.Now),
+		reactions.Counters(),
+		reactions.Images(time.Now),
 	}
+	processes := []reactions.Process{
+		reactions.MediaSweep(store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)),
+	}
+	runner := reactions.New(reactions.Config{
+		Pool:   p.pool,
+		Conn:   p.conn,
+		Limits: p.limits,
+		Now:    time.Now,
+		Log:    p.log,
+	}, projections, processes)
+	images := &reactions.ImageSweep{Pool: p.pool, Assets: store.Bucket(p.cfg.S3BucketAssets), Now: time.Now, Log: p.log}
 	customers := &reactions.CustomerErasure{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	return func(ctx context.Context) error {
-		return together(ctx, router.Run, sweep.Run, images.Run, customers.Run)
+		return together(ctx, runner.Run, images.Run, customers.Run)
 	}, nil
 }
 

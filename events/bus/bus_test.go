@@ -57,7 +57,8 @@ func consume(t *testing.T, conn *nats.Conn, seen func(events.Command)) (stop fun
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = bus.ConsumeCommands(ctx, conn, bus.CommandQueue{Context: "test", BatchSize: 16, Limits: bus.DefaultStreamLimits(), Log: log},
+		queue := bus.CommandQueue{Context: "test", BatchSize: 16, Limits: bus.DefaultStreamLimits(), Log: log}
+		_ = bus.ConsumeCommands(ctx, conn, queue,
 			func(_ context.Context, batch []bus.Delivery) error {
 				for _, d := range batch {
 					seen(d.Command)
@@ -83,7 +84,7 @@ func send(t *testing.T, d *bus.Dispatcher) {
 	}
 }
 
-func TestEachEdgeGetsTheOutcomesItWaitsFor(t *testing.T) {
+func TestEachDispatcherGetsTheOutcomesOfItsCommands(t *testing.T) {
 	t.Parallel()
 	server := natstest.Server(t)
 	conn := connect(t, server)
@@ -97,7 +98,7 @@ func TestEachEdgeGetsTheOutcomesItWaitsFor(t *testing.T) {
 	wait.Wait()
 }
 
-func TestOneProcessConsumesAPartitionAndAnotherTakesOver(t *testing.T) {
+func TestOneProcessConsumesAPartitionUntilItStops(t *testing.T) {
 	t.Parallel()
 	server := natstest.Server(t)
 	var mu sync.Mutex
@@ -127,7 +128,7 @@ func TestOneProcessConsumesAPartitionAndAnotherTakesOver(t *testing.T) {
 	}
 }
 
-func TestWhatTheBusDoesNotTakeIsSaidAtOnce(t *testing.T) {
+func TestSendFailsAtOnceWhenTheServerIsDown(t *testing.T) {
 	t.Parallel()
 	server := natstest.Embedded(t)
 	conn := connect(t, server)
@@ -140,7 +141,7 @@ func TestWhatTheBusDoesNotTakeIsSaidAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnUnansweredCommandEndsWithTheWait(t *testing.T) {
+func TestSendReturnsTheDeadlineWhenNoOutcomeComes(t *testing.T) {
 	t.Parallel()
 	d := dispatcher(t, connect(t, natstest.Server(t)), "edge")
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
@@ -150,63 +151,7 @@ func TestAnUnansweredCommandEndsWithTheWait(t *testing.T) {
 	}
 }
 
-func TestLongWorkIsNotDeliveredTwiceAndFailedWorkComesAgain(t *testing.T) {
-	t.Parallel()
-	conn := connect(t, natstest.Server(t))
-	publisher, err := bus.NewEventPublisher(conn, bus.DefaultStreamLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer publisher.Close()
-	var batch []events.Event
-	for _, id := range []string{"slow", "fails-once"} {
-		e, err := events.Fact{Tenant: "t", AggregateID: id, Version: 1, Payload: events.ContentDeleted{ContentID: id}}.Event(uuid.NewString(), events.Cause{At: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch = append(batch, e)
-	}
-	if errs, _ := publisher.Publish(context.Background(), batch); errors.Join(errs...) != nil {
-		t.Fatal(errs)
-	}
-	var mu sync.Mutex
-	handled := map[string]int{}
-	finished := make(chan string, 8)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = bus.WorkEvents(ctx, conn, bus.EventQueue{
-			Durable: "work", Types: []string{"content.deleted"}, Workers: 2, Limits: bus.DefaultStreamLimits(), Log: log,
-		}, func(_ context.Context, e events.Event) error {
-			mu.Lock()
-			handled[e.AggregateID]++
-			n := handled[e.AggregateID]
-			mu.Unlock()
-			if e.AggregateID == "slow" {
-				time.Sleep(12 * time.Second) // longer than the server waits for a sign of life
-			} else if n == 1 {
-				return errors.New("not yet")
-			}
-			finished <- e.AggregateID
-			return nil
-		})
-	}()
-	for range 2 {
-		select {
-		case <-finished:
-		case <-time.After(40 * time.Second):
-			t.Fatal("the work is not done after 40 s")
-		}
-	}
-	cancel()
-	<-done
-	if handled["slow"] != 1 || handled["fails-once"] != 2 {
-		t.Errorf("handled = %v, want slow once and fails-once twice", handled)
-	}
-}
-
-func TestEnsuringStreamsBringsTheirLimitsUpToDate(t *testing.T) {
+func TestEnsureStreamsUpdatesLimits(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, natstest.Server(t))
 	js, err := jetstream.New(conn)

@@ -2,178 +2,193 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/codex-platform/codex/events"
 )
-
-// Delivery is one message of the command stream. Err is set when it could not be
-// read as a command; Raw is then all there is.
-type Delivery struct {
-	Command events.Command
-	Raw     []byte
-	Err     error
-	msg     jetstream.Msg
-}
-
-// MessageID names the message, for a dead letter of one that names no command.
-func (d Delivery) MessageID() string {
-	meta, err := d.msg.Metadata()
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d:%d", meta.Stream, meta.Timestamp.UnixNano(), meta.Sequence.Stream)
-}
-
-// CommandQueue names what to consume, and how.
-type CommandQueue struct {
-	// Context and Partition select the commands.
-	Context   string
-	Partition int
-	// BatchSize is the most that is handed over at once.
-	BatchSize int
-	// Limits are used when the stream must be created anew.
-	Limits StreamLimits
-	Log    *slog.Logger
-}
 
 const (
-	pinGroup = "runner"
-	// pinTTL is how long a silent consumer keeps its partition from others.
-	pinTTL = 2 * time.Second
-	// redeliverAfter is how long the server waits for an acknowledgement. A batch
-	// that takes longer is delivered again and recognised by the commands table.
-	redeliverAfter = 10 * time.Second
-	// heartbeatEvery bounds how long a vanished consumer goes unnoticed.
-	heartbeatEvery = 500 * time.Millisecond
-	pullExpiry     = time.Second
-	// restartAfter is the pause before a lost consumer is created again.
-	restartAfter = 250 * time.Millisecond
+	// ackWait is how long the server waits for an acknowledgement or a sign of life
+	// before it redelivers: twice the time limit of a handler's transaction.
+	ackWait = 10 * time.Second
+	// maxPending is how many messages of one consumer may be delivered and not yet
+	// acknowledged, those that wait for their next delivery included.
+	maxPending = 1024
+	// pullSlack is how many more messages a batch puller asks for than the server may
+	// deliver, so that neither redeliveries nor a second open pull fill its buffer.
+	pullSlack = 256
+	// restartDelay is the pause before a lost consumer is created again.
+	restartDelay = 250 * time.Millisecond
+	// giveBackTimeout bounds the return of fetched messages on stop.
+	giveBackTimeout = 2 * time.Second
 )
 
-// ConsumeCommands feeds a queue's commands to handle, in batches of what is
-// waiting, until ctx is done. A batch is acknowledged when handle returns nil;
-// handle returns an error only to stop (ctx is done). The consumer, and the
-// stream, are created again whenever they are missing.
-//
-// When ctx is done the batch in hand is finished, and what was fetched beyond it
-// is given back, so that the next consumer gets it at once.
-func ConsumeCommands(ctx context.Context, conn *nats.Conn, queue CommandQueue, handle func(context.Context, []Delivery) error) error {
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", queue.Context, err)
-	}
-	for ctx.Err() == nil {
-		err := consumeOnce(ctx, js, queue, handle)
-		if ctx.Err() != nil {
-			break
-		}
-		queue.Log.Warn("command consumer starts again", "context", queue.Context, "partition", queue.Partition, "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(restartAfter):
-		}
-	}
-	return nil //nolint:nilerr // stopped, as asked
+// Timing of pulls. A consumer without a pin needs few of them. A pinned client keeps its
+// pin by pulling, so it pulls within the pin's time to live.
+const (
+	pullExpiry       = 30 * time.Second
+	pullHeartbeat    = 5 * time.Second
+	pinTTL           = 2 * time.Second
+	pinnedPullExpiry = time.Second
+	pinnedHeartbeat  = 500 * time.Millisecond
+)
+
+// handler handles a batch. failed is nil, or has one error per message: those with an
+// error are delivered again after a delay. err means that the handler was stopped and
+// that none of the batch is handled.
+type handler func(ctx context.Context, batch []jetstream.Msg) (failed []error, err error)
+
+// loop is the one consumer loop. It makes sure that the durable consumer exists, pulls,
+// hands over batches, sends signs of life while they are handled, acknowledges, notices
+// when the consumer was lost, and on stop gives back what it fetched and did not handle.
+type loop struct {
+	stream   string
+	consumer jetstream.ConsumerConfig
+	// pin is the priority group that confines the consumer to one client; "" for none.
+	pin string
+	// pullers is how many subscriptions pull side by side; each has one batch in hand.
+	pullers int
+	// batch is the most messages that are handed over at once.
+	batch int
+	// hold is the most messages that a puller keeps, those in hand included. With 1 a
+	// message is asked for only when the previous one is handled, so that none waits here
+	// while another process is free.
+	hold   int
+	limits StreamLimits
+	log    *slog.Logger
 }
 
-func consumeOnce(ctx context.Context, js jetstream.JetStream, queue CommandQueue, handle func(context.Context, []Delivery) error) error {
-	consumer, err := commandConsumer(ctx, js, queue)
+// batches returns a loop with one puller that keeps as much as the server delivers.
+func batches(stream string, consumer jetstream.ConsumerConfig, size int, limits StreamLimits, log *slog.Logger) loop {
+	consumer.MaxAckPending = max(maxPending, 4*size)
+	return loop{
+		stream:   stream,
+		consumer: consumer,
+		pullers:  1,
+		batch:    size,
+		hold:     consumer.MaxAckPending + pullSlack,
+		limits:   limits,
+		log:      log,
+	}
+}
+
+// singles returns a loop that handles up to workers messages at once, one by one.
+func singles(stream string, consumer jetstream.ConsumerConfig, workers int, limits StreamLimits, log *slog.Logger) loop {
+	consumer.MaxAckPending = max(maxPending, 4*workers)
+	return loop{
+		stream:   stream,
+		consumer: consumer,
+		pullers:  max(workers, 1),
+		batch:    1,
+		hold:     1,
+		limits:   limits,
+		log:      log,
+	}
+}
+
+// run consumes until ctx is done; then it returns nil.
+func (l loop) run(ctx context.Context, conn *nats.Conn, handle handler) error {
+	js, err := newJetStream(conn)
+	if err != nil {
+		return fmt.Errorf("consume %s: %w", l.consumer.Durable, err)
+	}
+	l.consumer.AckWait = ackWait
+	l.consumer.DeliverPolicy = jetstream.DeliverAllPolicy
+
+	var pullers sync.WaitGroup
+	for range l.pullers {
+		pullers.Go(func() {
+			for ctx.Err() == nil {
+				err := l.consume(ctx, js, handle)
+				if ctx.Err() != nil {
+					return
+				}
+				l.log.Warn("consumer restarts", "consumer", l.consumer.Durable, "error", err)
+				pause(ctx, restartDelay)
+			}
+		})
+	}
+	pullers.Wait()
+	return nil
+}
+
+// consume pulls and handles until ctx is done, the consumer is lost or handle stops.
+func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handler) error {
+	consumer, err := ensureConsumer(ctx, js, l.stream, l.limits, l.consumer)
 	if err != nil {
 		return err
 	}
-	waiting := make(chan jetstream.Msg, 2*queue.BatchSize)
-	broken := make(chan error, 1)
-	stop := make(chan struct{})
-	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		select {
-		case <-stop:
-			_ = msg.Nak()
-		case waiting <- msg:
-		}
-	},
-		jetstream.PullPriorityGroup(pinGroup),
-		jetstream.PullMaxMessages(2*queue.BatchSize),
-		jetstream.PullExpiry(pullExpiry),
-		jetstream.PullHeartbeat(heartbeatEvery),
-		jetstream.ConsumeErrHandler(reportLoss(ctx, consumer, broken)),
+	var (
+		fetched = make(chan jetstream.Msg, l.hold)
+		held    = make(chan struct{}, l.hold-1)
+		lost    = make(chan error, 1)
+		stopped = make(chan struct{})
 	)
+	receive := func(msg jetstream.Msg) {
+		select {
+		case <-stopped:
+			_ = msg.Nak()
+			return
+		case fetched <- msg:
+		}
+		select { // returning lets nats.go pull the next message
+		case <-stopped:
+		case held <- struct{}{}:
+		}
+	}
+	subscription, err := consumer.Consume(receive, l.pullOptions(ctx, consumer, lost)...)
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	defer giveBack(consuming, stop, waiting)
+	defer giveBack(subscription, stopped, fetched)
 
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-broken:
+		case err := <-lost:
 			return fmt.Errorf("consumer lost: %w", err)
-		case first := <-waiting:
-			batch := drain(first, waiting, queue.BatchSize)
-			if err := handle(ctx, batch); err != nil {
+		case first := <-fetched:
+			batch := drain(first, fetched, l.batch)
+			if err := l.process(ctx, batch, handle); err != nil {
 				return err
 			}
-			if err := batch[len(batch)-1].msg.Ack(); err != nil {
-				queue.Log.Warn("acknowledgement not sent", "context", queue.Context, "error", err)
+			for range batch {
+				<-held
 			}
 		}
 	}
 }
 
-// giveBack stops pulling and returns to the server what was fetched and not
-// handled; without that it would come again only after redeliverAfter.
-func giveBack(consuming jetstream.ConsumeContext, stop chan struct{}, waiting <-chan jetstream.Msg) {
-	close(stop)
-	consuming.Drain()
-	drained := time.NewTimer(2 * time.Second)
-	defer drained.Stop()
-	for closed := consuming.Closed(); ; {
+func (l loop) pullOptions(ctx context.Context, consumer jetstream.Consumer, lost chan<- error) []jetstream.PullConsumeOpt {
+	report := func(_ jetstream.ConsumeContext, err error) {
+		if !isLost(ctx, consumer, err) {
+			return
+		}
 		select {
-		case msg := <-waiting:
-			_ = msg.Nak()
-			continue
+		case lost <- err:
 		default:
 		}
-		select {
-		case msg := <-waiting:
-			_ = msg.Nak()
-		case <-closed:
-			return
-		case <-drained.C:
-			return
-		}
 	}
+	options := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(l.hold), jetstream.ConsumeErrHandler(report)}
+	if l.pin == "" {
+		return append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	}
+	return append(options,
+		jetstream.PullPriorityGroup(l.pin), jetstream.PullExpiry(pinnedPullExpiry), jetstream.PullHeartbeat(pinnedHeartbeat))
 }
 
-func commandConsumer(ctx context.Context, js jetstream.JetStream, queue CommandQueue) (jetstream.Consumer, error) {
-	cfg := jetstream.ConsumerConfig{
-		Durable:        fmt.Sprintf("commands-%s-%d", queue.Context, queue.Partition),
-		FilterSubject:  events.CommandFilter(queue.Context, queue.Partition),
-		AckPolicy:      jetstream.AckAllPolicy,
-		AckWait:        redeliverAfter,
-		MaxAckPending:  8 * queue.BatchSize,
-		DeliverPolicy:  jetstream.DeliverAllPolicy,
-		PriorityPolicy: jetstream.PriorityPolicyPinned,
-		PriorityGroups: []string{pinGroup},
-		PinnedTTL:      pinTTL,
-	}
-	return ensureConsumer(ctx, js, events.CommandStream, queue.Limits, cfg)
-}
-
-// drain takes what is waiting, up to max, without waiting for more.
-func drain(first jetstream.Msg, waiting <-chan jetstream.Msg, limit int) []Delivery {
-	batch := []Delivery{read(first)}
+// drain takes what is fetched already, up to limit, without waiting for more.
+func drain(first jetstream.Msg, fetched <-chan jetstream.Msg, limit int) []jetstream.Msg {
+	batch := []jetstream.Msg{first}
 	for len(batch) < limit {
 		select {
-		case msg := <-waiting:
-			batch = append(batch, read(msg))
+		case msg := <-fetched:
+			batch = append(batch, msg)
 		default:
 			return batch
 		}
@@ -181,10 +196,114 @@ func drain(first jetstream.Msg, waiting <-chan jetstream.Msg, limit int) []Deliv
 	return batch
 }
 
-func read(msg jetstream.Msg) Delivery {
-	d := Delivery{Raw: msg.Data(), msg: msg}
-	if err := json.Unmarshal(msg.Data(), &d.Command); err != nil {
-		d.Err = fmt.Errorf("read command: %w", err)
+// process has a batch handled and acknowledges it. An error means that handle stopped.
+func (l loop) process(ctx context.Context, batch []jetstream.Msg, handle handler) error {
+	finished := keepAlive(batch)
+	failed, err := handle(ctx, batch)
+	finished()
+	if err != nil {
+		for _, msg := range batch {
+			_ = msg.Nak()
+		}
+		return err
 	}
-	return d
+
+	if err := l.acknowledge(batch, failed); err != nil {
+		l.log.Warn("acknowledgement not sent", "consumer", l.consumer.Durable, "error", err)
+	}
+	return nil
+}
+
+// acknowledge answers for every message of a batch: with one message where the last
+// covers all (AckAll), otherwise one by one in one flush, without waiting for the server.
+func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
+	if l.consumer.AckPolicy == jetstream.AckAllPolicy {
+		return batch[len(batch)-1].Ack()
+	}
+	for i, msg := range batch {
+		var sent error
+		if failed == nil || failed[i] == nil {
+			sent = msg.Ack()
+		} else {
+			l.log.Warn("message is redelivered later", "consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
+			sent = msg.NakWithDelay(Backoff(deliveries(msg)))
+		}
+		if sent != nil {
+			err = sent
+		}
+	}
+	return err
+}
+
+// keepAlive tells the server that a batch is still being handled, from a third of
+// ackWait on and until finished is called.
+func keepAlive(batch []jetstream.Msg) (finished func()) {
+	done := make(chan struct{})
+	timer := time.AfterFunc(ackWait/3, func() {
+		tick := time.NewTicker(ackWait / 3)
+		defer tick.Stop()
+		for {
+			for _, msg := range batch {
+				_ = msg.InProgress()
+			}
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() {
+		timer.Stop()
+		close(done)
+	}
+}
+
+// giveBack stops pulling and returns to the server what was fetched and not handled;
+// without that the server would redeliver it only after ackWait.
+func giveBack(subscription jetstream.ConsumeContext, stopped chan struct{}, fetched <-chan jetstream.Msg) {
+	close(stopped)
+	subscription.Drain()
+	timeout := time.NewTimer(giveBackTimeout)
+	defer timeout.Stop()
+	for closed := subscription.Closed(); ; {
+		select {
+		case msg := <-fetched:
+			_ = msg.Nak()
+			continue
+		default:
+		}
+		select {
+		case msg := <-fetched:
+			_ = msg.Nak()
+		case <-closed:
+			return
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// deliveries returns how often a message has been delivered, this time included.
+func deliveries(msg jetstream.Msg) uint64 {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return 1
+	}
+	return meta.NumDelivered
+}
+
+// Backoff is the delay before a message is delivered again: 0.5 s, doubled with
+// every delivery, one minute at most.
+func Backoff(deliveries uint64) time.Duration {
+	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }

@@ -22,11 +22,10 @@ var ErrNotPublished = errors.New("bus: the command was not published")
 const (
 	replySubject   = "codex.replies."
 	handledSubject = "codex.handled"
-	wakeSubject    = "codex.relay.wake"
 )
 
-// Dispatcher sends commands and hands their outcomes to those who wait for them.
-// One serves a whole process; it is safe for concurrent use.
+// Dispatcher sends commands and delivers their outcomes to the callers that wait for
+// them. One serves a whole process; it is safe for concurrent use.
 type Dispatcher struct {
 	conn       *nats.Conn
 	js         jetstream.JetStream
@@ -40,24 +39,26 @@ type Dispatcher struct {
 	subs    []*nats.Subscription
 }
 
-type handledKey struct{ reaction, cause string }
+// local are the dispatchers of this process by name: outcomes of commands that are
+// applied in the process that sent them need not travel.
+var local sync.Map
 
-// here are the dispatchers of this process by name: outcomes of commands that are
-// applied in the process that asked for them need not travel.
-var here sync.Map
-
-// NewDispatcher starts to listen for outcomes. name says whose it is; partitions is
-// the number of command partitions of this installation.
+// NewDispatcher starts to listen for outcomes. name identifies the process in subjects;
+// partitions is the number of command partitions of this installation.
 func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logger) (*Dispatcher, error) {
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096))
+	js, err := newJetStream(conn, jetstream.WithPublishAsyncMaxPending(4096))
 	if err != nil {
 		return nil, fmt.Errorf("dispatcher: %w", err)
 	}
 	name = events.Token(name) + "-" + nuid.Next()
 	d := &Dispatcher{
-		conn: conn, js: js, name: name, partitions: partitions, log: log,
-		replies: map[string][]chan events.Reply{},
-		handled: map[handledKey][]chan struct{}{},
+		conn:       conn,
+		js:         js,
+		name:       name,
+		partitions: partitions,
+		log:        log,
+		replies:    map[string][]chan events.Reply{},
+		handled:    map[handledKey][]chan struct{}{},
 	}
 	for subject, handler := range map[string]nats.MsgHandler{
 		replySubject + name: d.onReplies,
@@ -70,13 +71,13 @@ func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logge
 		}
 		d.subs = append(d.subs, sub)
 	}
-	here.Store(name, d)
+	local.Store(name, d)
 	return d, nil
 }
 
-// Close stops listening. Those who still wait run into their own deadlines.
+// Close stops listening. Callers that still wait run into their own deadlines.
 func (d *Dispatcher) Close() {
-	here.Delete(d.name)
+	local.Delete(d.name)
 	for _, sub := range d.subs {
 		_ = sub.Unsubscribe()
 	}
@@ -86,18 +87,18 @@ func (d *Dispatcher) Close() {
 // envelopeBytes is more than what a command has besides its payload.
 const envelopeBytes = 4 << 10
 
-// MaxPayload is the longest payload, in bytes, of a command that the bus takes. The
-// servers say it; embedded ones allow 8 MiB, others 1 MiB unless they are told to.
+// MaxPayload is the longest payload, in bytes, of a command that the bus takes. Servers
+// announce it: embedded ones allow 8 MiB, others 1 MiB unless configured otherwise.
 func (d *Dispatcher) MaxPayload() int64 {
-	if most := d.conn.MaxPayload(); most > 0 {
-		return most - envelopeBytes
+	if limit := d.conn.MaxPayload(); limit > 0 {
+		return limit - envelopeBytes
 	}
-	return 1<<20 - envelopeBytes // there was no server yet to say it
+	return 1<<20 - envelopeBytes // no server has announced it yet
 }
 
 // Send publishes a command and waits for its outcome until ctx is done. It
 // returns [ErrNotPublished] when the bus refused the command, and ctx's error
-// when nobody answered in time; the command may be applied all the same.
+// when no answer came in time; the command may be applied all the same.
 func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply, error) {
 	cmd.ReplyTo = d.name
 	answer := make(chan events.Reply, 1)
@@ -152,25 +153,6 @@ func (d *Dispatcher) publish(cmd events.Command) (jetstream.PubAckFuture, error)
 	return ack, nil
 }
 
-// Watch registers interest in a reaction to a cause, before the cause is sent.
-// The returned channel is closed when the reaction reported that it has handled
-// it; done must be called in any case.
-func (d *Dispatcher) Watch(reaction, cause string) (handled <-chan struct{}, done func()) {
-	ch := make(chan struct{})
-	key := handledKey{reaction, cause}
-	d.mu.Lock()
-	d.handled[key] = append(d.handled[key], ch)
-	d.mu.Unlock()
-	return ch, func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.handled[key] = without(d.handled[key], ch)
-		if len(d.handled[key]) == 0 {
-			delete(d.handled, key)
-		}
-	}
-}
-
 func (d *Dispatcher) addReply(id string, ch chan events.Reply) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -186,9 +168,9 @@ func (d *Dispatcher) dropReply(id string, ch chan events.Reply) {
 	}
 }
 
-func without[T comparable](list []T, gone T) []T {
+func without[T comparable](list []T, removed T) []T {
 	for i, v := range list {
-		if v == gone {
+		if v == removed {
 			return append(list[:i:i], list[i+1:]...)
 		}
 	}
@@ -201,62 +183,36 @@ func (d *Dispatcher) onReplies(msg *nats.Msg) {
 		d.log.Error("unreadable outcomes", "error", err)
 		return
 	}
-	d.hand(batch)
+	d.deliver(batch)
 }
 
-// hand gives outcomes to those who wait for them.
-func (d *Dispatcher) hand(batch []events.Reply) {
+// deliver gives outcomes to the callers that wait for them.
+func (d *Dispatcher) deliver(batch []events.Reply) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, reply := range batch {
 		for _, ch := range d.replies[reply.CommandID] {
 			select {
 			case ch <- reply:
-			default: // it has its answer already
+			default: // answered already
 			}
 		}
 	}
 }
 
-func (d *Dispatcher) onHandled(msg *nats.Msg) {
-	key := handledKey{reaction: msg.Header.Get("reaction"), cause: msg.Header.Get("cause")}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, ch := range d.handled[key] {
-		close(ch)
-	}
-	delete(d.handled, key)
-}
-
 // Answer sends the outcomes of a batch to one edge.
 func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
-	if d, ok := here.Load(edge); ok {
-		d.(*Dispatcher).hand(replies)
+	if d, ok := local.Load(edge); ok {
+		d.(*Dispatcher).deliver(replies)
 		return nil
 	}
 	body, err := json.Marshal(replies)
 	if err != nil {
 		return fmt.Errorf("marshal outcomes: %w", err)
 	}
-	if most := conn.MaxPayload(); len(replies) > 1 && most > 0 && int64(len(body)) > most {
+	if limit := conn.MaxPayload(); len(replies) > 1 && limit > 0 && int64(len(body)) > limit {
 		half := len(replies) / 2
 		return errors.Join(Answer(conn, edge, replies[:half]), Answer(conn, edge, replies[half:]))
 	}
 	return conn.Publish(replySubject+events.Token(edge), body)
-}
-
-// ReportHandled tells the edges that a reaction has handled what a cause led to.
-func ReportHandled(conn *nats.Conn, reaction, cause string) error {
-	return conn.PublishMsg(&nats.Msg{
-		Subject: handledSubject,
-		Header:  nats.Header{"reaction": {reaction}, "cause": {cause}},
-	})
-}
-
-// WakeRelay hints that the outbox has rows.
-func WakeRelay(conn *nats.Conn) error { return conn.Publish(wakeSubject, nil) }
-
-// OnWake calls f whenever somebody hints that the outbox has rows.
-func OnWake(conn *nats.Conn, f func()) (*nats.Subscription, error) {
-	return conn.Subscribe(wakeSubject, func(*nats.Msg) { f() })
 }

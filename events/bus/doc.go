@@ -4,26 +4,57 @@
 // disk, so whatever it holds may be lost; every promise made to a client or to a
 // subscriber rests on Postgres instead:
 //
-//   - A command lost on its way is sent again by the sweeper, because the edge
-//     wrote a row before it said 202.
-//   - An event lost from its stream is published again by the relay, because the
-//     outbox is the journal.
+//   - A command that is lost on its way is sent again by the sweeper, because the edge
+//     wrote a row before it answered 202.
+//   - An event that is lost from its stream is published again by the relay, because
+//     the outbox is the journal.
 //
 // So nothing here is keyed on stream sequences, and nothing relies on the server's
-// duplicate window. Everything is created again when it is missing.
+// duplicate window. Streams and consumers are created again when they are missing.
+//
+// # One loop
+//
+// Everything that consumes runs the same loop (consume.go). It ensures the durable
+// consumer and its stream, pulls continuously, hands over what has arrived without
+// lingering for more, sends signs of life while a batch is handled, acknowledges, asks
+// the server whether the consumer still exists when something looks wrong, starts again
+// when it does not, and on stop gives back what it fetched and did not handle.
+//
+// Two shapes come out of it:
+//
+//	                   in hand           acknowledgement            for
+//	ConsumeCommands    one batch         one for all (AckAll)       commands
+//	ConsumeEvents      one batch         one by one, in one flush   projections
+//	ConsumeEach        workers × 1       one by one                 commands that call the outside
+//	ConsumeEachEvent   workers × 1       one by one                 processes, transcoder
+//
+// A batch puller keeps as many messages as the server delivers unacknowledged, and some
+// more, so its buffer never drops one. (nats.go's iterator drops what exceeds
+// PullMaxMessages, and it pulls again after a missed heartbeat while the first pull is
+// still open; a pause of 1.5 s lost one message in ten until the acknowledgement wait
+// was over. The callback interface used here has no such limit.) A puller of single
+// messages asks for the next one when it is free, so that none waits in a process while
+// another is idle.
+//
+// # Why events are not acknowledged with AckAll
+//
+// AckAll acknowledges everything before the last message of a batch, also what never
+// arrived: what was in flight when a connection broke, or what a killed process had in
+// hand when another took over. For commands that is safe, since the edge that waits for
+// the outcome writes the row that the sweeper sends again, and pinned-client priority
+// groups see to it that one process consumes a partition at a time. For an event no row
+// would tell that a projection has missed it. So events are acknowledged one by one: a
+// batch of 256 costs 256 tiny messages in one flush and no round trip, and any number of
+// processes may share a consumer without a pin.
 //
 // # Commands
 //
-// A [Dispatcher] publishes a command and waits for its outcome, which comes back
-// over core NATS in one message per edge and batch, or directly when edge and
-// consumer are one process. [ConsumeCommands] feeds one
-// (context, partition) to a handler in batches: it takes what is waiting, without
-// lingering for more. Only one process consumes a partition at a time; JetStream's
-// pinned-client priority groups see to that and move the pin when its holder is
-// silent for two seconds.
-//
-// One acknowledgement covers a whole batch (AckAll). It is sent once and not
-// confirmed: a lost one costs a redelivery, which the commands table answers.
+// A [Dispatcher] publishes a command and waits for its outcome, which comes back over
+// core NATS in one message per edge and batch, or directly when edge and consumer are
+// one process. [ConsumeCommands] feeds one (context, partition) to a handler. Its pin
+// moves when the holder has not pulled for two seconds, which is why these pulls are
+// short, and the acknowledgement of a batch is sent once and not confirmed: a lost one
+// costs a redelivery, which the commands table recognises.
 //
 // # Events
 //
@@ -31,7 +62,14 @@
 //
 // # Signals
 //
-// Two kinds of message are mere hints on core NATS, lost without harm: that the
-// outbox has rows (the relay polls anyway), and that a reaction has handled what a
-// cause led to (the edge that waits checks the inbox as well).
+// Two kinds of message are mere hints on core NATS, lost without harm: that the outbox
+// has rows ([WakeRelay]; the relay polls anyway), and that a projection has handled what
+// some commands led to ([ReportHandled]). [Dispatcher.WaitHandled] uses the latter to
+// answer a request only when its effect can be read; Postgres decides, the hint says when
+// to ask.
+//
+// # Deadlines
+//
+// Every call of the JetStream API ends after three seconds. A message that is not
+// acknowledged, and whose handler gives no sign of life, is redelivered after ten.
 package bus

@@ -21,14 +21,14 @@ type EventPublisher struct {
 // NewEventPublisher publishes over conn. limits are used when the stream must be
 // created anew.
 func NewEventPublisher(conn *nats.Conn, limits StreamLimits) (*EventPublisher, error) {
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(8192))
+	js, err := newJetStream(conn, jetstream.WithPublishAsyncMaxPending(8192))
 	if err != nil {
 		return nil, fmt.Errorf("event publisher: %w", err)
 	}
 	return &EventPublisher{js: js, limits: limits}, nil
 }
 
-// Close ends what asynchronous publishing left running.
+// Close ends the goroutines of asynchronous publishing.
 func (p *EventPublisher) Close() { p.js.CleanupPublisher() }
 
 // Publish publishes a batch and waits until the stream stored it, or ctx is done.
@@ -64,26 +64,35 @@ type StreamState struct {
 	// Created identifies the stream: a stream that was lost and created again has
 	// another time.
 	Created time.Time
-	// Last is the highest sequence, Messages how many there are.
+	// First and Last are the lowest and the highest sequence, Messages how many there are.
 	First, Last, Messages uint64
 }
 
 // State asks for the event stream's state. A missing stream is created.
 func (p *EventPublisher) State(ctx context.Context) (StreamState, error) {
-	stream, err := p.js.Stream(ctx, events.EventStream)
-	if missing(err) {
+	stream, err := p.stream(ctx)
+	if isMissing(err) {
 		if err := EnsureStreams(ctx, p.js, p.limits); err != nil {
 			return StreamState{}, err
 		}
-		stream, err = p.js.Stream(ctx, events.EventStream)
+		stream, err = p.stream(ctx)
 	}
 	if err != nil {
 		return StreamState{}, fmt.Errorf("event stream: %w", err)
 	}
 	info := stream.CachedInfo()
 	return StreamState{
-		Created: info.Created, First: info.State.FirstSeq, Last: info.State.LastSeq, Messages: info.State.Msgs,
+		Created:  info.Created,
+		First:    info.State.FirstSeq,
+		Last:     info.State.LastSeq,
+		Messages: info.State.Msgs,
 	}, nil
+}
+
+func (p *EventPublisher) stream(ctx context.Context) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	return p.js.Stream(ctx, events.EventStream)
 }
 
 // EachID calls f with the id of every event on the stream since a time, oldest
@@ -93,11 +102,7 @@ func (p *EventPublisher) EachID(ctx context.Context, since time.Time, f func(id 
 	if err != nil || state.Messages == 0 {
 		return err
 	}
-	consumer, err := p.js.OrderedConsumer(ctx, events.EventStream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy,
-		OptStartTime:  &since,
-		HeadersOnly:   true,
-	})
+	consumer, err := p.headersSince(ctx, since)
 	if err != nil {
 		return fmt.Errorf("read the event stream: %w", err)
 	}
@@ -124,4 +129,14 @@ func (p *EventPublisher) EachID(ctx context.Context, since time.Time, f func(id 
 			return err
 		}
 	}
+}
+
+func (p *EventPublisher) headersSince(ctx context.Context, since time.Time) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	return p.js.OrderedConsumer(ctx, events.EventStream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy,
+		OptStartTime:  &since,
+		HeadersOnly:   true,
+	})
 }

@@ -19,6 +19,9 @@ type Outcome struct {
 	Data any
 	// Facts go to the outbox, in this order.
 	Facts []events.Fact
+	// Awaits is how many of the facts a projection will handle whose effect the client
+	// expects with the response; see [events.Reply].
+	Awaits int
 
 	rejection *domain.Error
 }
@@ -52,7 +55,7 @@ type envelope struct {
 
 // reply returns the outcome of a command as its client sees it.
 func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
-	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash}
+	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash, Awaits: o.Awaits}
 	var body any
 	switch {
 	case o.rejection != nil:
@@ -68,15 +71,4 @@ func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
 	}
 	reply.Body = data
 	return reply, nil
-}
-
-// Facts numbers the events of one aggregate: the last one gets the version last, and
-// those before it the versions before.
-func Facts(tenant, id string, last int64, payloads []events.Payload) []events.Fact {
-	facts := make([]events.Fact, len(payloads))
-	for i, p := range payloads {
-		version := last - int64(len(payloads)-1-i)
-		facts[i] = events.Fact{Tenant: tenant, AggregateID: id, Version: version, Payload: p}
-	}
-	return facts
 }

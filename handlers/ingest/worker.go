@@ -130,16 +130,26 @@ func cleanDir(dir string) error {
 	return nil
 }
 
-// Run works until ctx is done. Jobs in hand are stopped and come again.
+// Run works until ctx is done. Running jobs are stopped and their events redelivered.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.courier.close()
-	return bus.WorkEvents(ctx, w.cfg.Conn, bus.EventQueue{
-		Durable: Durable, Types: []string{events.MediaTranscodingStarted{}.EventType()},
-		Workers: w.cfg.Workers, Limits: w.cfg.Limits, Log: w.cfg.Log,
-	}, w.Handle)
+	queue := bus.EventQueue{
+		Durable: Durable,
+		Types:   []string{events.MediaTranscodingStarted{}.EventType()},
+		Workers: w.cfg.Workers,
+		Limits:  w.cfg.Limits,
+		Log:     w.cfg.Log,
+	}
+	return bus.ConsumeEachEvent(ctx, w.cfg.Conn, queue, func(ctx context.Context, d bus.EventDelivery) error {
+		if d.Err != nil {
+			w.cfg.Log.ErrorContext(ctx, "unreadable event skipped", "message", d.MessageID(), "error", d.Err)
+			return nil
+		}
+		return w.Handle(ctx, d.Event)
+	})
 }
 
-// Handle does the job that an event gives out. With an error the event must come again.
+// Handle runs the job that an event gives out. An error asks for the event's redelivery.
 func (w *Worker) Handle(ctx context.Context, e events.Event) error {
 	payload, err := e.Decode()
 	job, ok := payload.(*events.MediaTranscodingStarted)

@@ -19,7 +19,6 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/objects"
@@ -59,7 +58,7 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	w.StartCommands([]commands.Context{commands.Media{Development: o.development}.Commands()}, (&commands.Uploads{Store: parts}).Commands())
 	w.StartReactions(reactions.Transcoding(w.Now))
-	w.Start((&reactions.MediaSweep{Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Media: w.Media, Assets: w.Assets, Log: w.Logger}).Run)
+	w.StartProcesses(reactions.MediaSweep(w.Media, w.Assets))
 
 	store := w.Media
 	if o.store != nil {

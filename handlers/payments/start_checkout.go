@@ -203,7 +203,7 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) comma
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return commands.Outcome{}, err
 			}
-			facts = append(facts, commands.Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, events.Facts(next.Tenant(), next.ID, next.Version, payloads...)...)
 		}
 		current, found, err := postgres.Checkout(ctx, tx, id)
 		if err != nil || !found {
@@ -221,7 +221,7 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) comma
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return commands.Outcome{}, err
 			}
-			facts = append(facts, commands.Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, events.Facts(next.Tenant(), next.ID, next.Version, payloads...)...)
 		}
 		return sessionOutcome(next, facts...), nil
 	}

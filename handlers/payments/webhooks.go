@@ -2,9 +2,7 @@ package payments
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
+	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -25,6 +24,8 @@ const (
 	webhookSlots = 64
 	// accessWait is how long a delivery waits for access to follow.
 	accessWait = 2 * time.Second
+	// accessProjection opens and closes access with payments; see package streaming.
+	accessProjection = "access"
 )
 
 // webhookEndpoints are the endpoints by name, with what they are for.
@@ -119,11 +120,9 @@ func deliveryRefusal(err error) *domain.Error {
 }
 
 // finish sends the command and waits until it is applied and, if it opens or closes
-// access, until that has happened. When the time is over the sweeper and the relay
+// access, until that has been done. When the time is over the sweeper and the relay
 // finish the work.
 func (p *payments) finish(ctx context.Context, cmd events.Command) {
-	handled, done := p.cfg.Dispatcher.Watch("access", cmd.ID)
-	defer func() { done() }()
 	sending, cancel := context.WithTimeout(ctx, p.cfg.Wait)
 	defer cancel()
 	reply, err := p.cfg.Dispatcher.Send(sending, cmd)
@@ -131,37 +130,13 @@ func (p *payments) finish(ctx context.Context, cmd events.Command) {
 		p.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
 		return
 	}
-	var outcome struct {
-		Data wire.Recorded `json:"data"`
-	}
-	if reply.Status != http.StatusOK || json.Unmarshal(reply.Body, &outcome) != nil || outcome.Data.AccessEvents == 0 {
-		return
-	}
+
 	waiting, cancel := context.WithTimeout(ctx, accessWait)
 	defer cancel()
-	// One report of the reaction may be of the first of several events: the marks
-	// decide, the reports only say when to look.
-	for {
-		n, err := p.handled(waiting, cmd.ID)
-		if err != nil || n >= outcome.Data.AccessEvents {
-			return
-		}
-		select {
-		case <-waiting.Done():
-			p.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID)
-			return
-		case <-handled:
-			done()
-			handled, done = p.cfg.Dispatcher.Watch("access", cmd.ID)
-		}
-	}
-}
-
-// handled counts the events of a command that the access reaction has handled.
-func (p *payments) handled(ctx context.Context, cause string) (n int, err error) {
-	err = p.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = 'access'`, cause).Scan(&n)
+	err = p.cfg.Dispatcher.WaitHandled(waiting, accessProjection, cmd.ID, reply.Awaits, func(ctx context.Context) (int, error) {
+		return reactions.Handled(ctx, p.cfg.Pool, accessProjection, cmd.ID)
+	})
 	if err != nil {
-		return 0, fmt.Errorf("look for the reaction's marks: %w", err)
+		p.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID, "error", err)
 	}
-	return n, nil
 }

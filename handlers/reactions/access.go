@@ -2,6 +2,7 @@ package reactions
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,41 +12,75 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// AccessName is the name of the reaction [Access]. Whoever reports a payment waits
-// for it, so that access is there with the answer.
+// AccessName is the name of the projection [Access]. The webhooks of payments wait for
+// it, so that access is there with the answer.
 const AccessName = "access"
 
-// Access opens and closes access with the purchases it rests on. It touches the
-// grant of that purchase alone: what the buyer has from elsewhere stays.
-func Access(now func() time.Time) Reaction {
-	return Reaction{
+// Access opens and closes access with the purchases it rests on. It changes only the
+// grant of that purchase: other grants of the buyer stay as they are.
+func Access(now func() time.Time) Projection {
+	return Projection{
 		Name: AccessName,
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
 			events.PurchaseDisputed{}.EventType(), events.PurchaseDisputeClosed{}.EventType(),
 		},
-		Handle: func(ctx context.Context, tx pgx.Tx, e events.Event, p events.Payload) ([]events.Fact, error) {
-			purchaseID, userID, contentID, ok := access.PurchaseOf(p)
-			if !ok {
-				return nil, nil
-			}
-			at := now().UTC()
-			grant, found, err := postgres.LockPurchaseGrant(ctx, tx, purchaseID, userID, contentID, at)
-			if err != nil || !found {
-				return nil, err
-			}
-			next, happened := grant.Follow(p, e.ID, e.Version, at)
-			if next == grant {
-				return nil, nil // told before, or overtaken
-			}
-			if err := postgres.SaveGrant(ctx, tx, next); err != nil {
-				return nil, err
-			}
-			facts := make([]events.Fact, len(happened))
-			for i, payload := range happened {
-				facts[i] = events.Fact{Tenant: next.Tenant(), AggregateID: next.ID, Version: next.Version - int64(len(happened)-1-i), Payload: payload}
-			}
-			return facts, nil
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+			return applyToGrants(ctx, tx, batch, now().UTC())
 		},
 	}
+}
+
+// applyToGrants loads the grants of all purchases of a batch, lets each follow its events
+// in memory, and saves those that changed.
+func applyToGrants(ctx context.Context, tx pgx.Tx, batch []Event, now time.Time) error {
+	var purchases []postgres.Purchase
+	for _, e := range batch {
+		if purchase, ok := purchaseOf(e.Payload); ok {
+			purchases = append(purchases, purchase)
+		}
+	}
+	if len(purchases) == 0 {
+		return nil
+	}
+	grants := map[postgres.Purchase]access.Grant{}
+	load := &pgx.Batch{}
+	if err := postgres.QueueLockPurchaseGrants(load, purchases, now, grants); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, load).Close(); err != nil {
+		return fmt.Errorf("lock grants: %w", err)
+	}
+
+	changed := map[postgres.Purchase]access.Grant{}
+	for _, e := range batch {
+		purchase, ok := purchaseOf(e.Payload)
+		if !ok {
+			continue
+		}
+		grant, found := grants[purchase]
+		if !found {
+			continue // the buyer or the item no longer exists
+		}
+		next, payloads := grant.Follow(e.Payload, e.ID, e.Version, now)
+		if next == grant {
+			continue // repeated, or overtaken by a later event
+		}
+		grants[purchase], changed[purchase] = next, next
+		e.Emit(events.Facts(next.Tenant(), next.ID, next.Version, payloads...)...)
+	}
+
+	save := &pgx.Batch{}
+	if err := postgres.QueueSaveGrants(save, changed); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, save).Close(); err != nil {
+		return fmt.Errorf("save grants: %w", err)
+	}
+	return nil
+}
+
+func purchaseOf(p events.Payload) (postgres.Purchase, bool) {
+	id, userID, contentID, ok := access.PurchaseOf(p)
+	return postgres.Purchase{ID: id, UserID: userID, ContentID: contentID}, ok
 }

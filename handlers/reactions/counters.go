@@ -3,43 +3,76 @@ package reactions
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/events"
 )
 
-// Counters keeps what is public about a content item's success: how often it was
-// bought and not given back in full, and how many began to play it. The inbox mark
-// counts every event once; additions do not care about their order.
-func Counters() Reaction {
-	return Reaction{
+// Counters keeps the public counts of a content item: how often it was bought and not
+// refunded in full, and how many users began to play it. The inbox mark counts every
+// event once; additions do not depend on their order.
+func Counters() Projection {
+	return Projection{
 		Name: "counters",
 		Events: []string{
-			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(), events.PlaybackStarted{}.EventType(),
+			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
+			events.PlaybackStarted{}.EventType(),
 		},
-		Handle: func(ctx context.Context, tx pgx.Tx, _ events.Event, p events.Payload) ([]events.Fact, error) {
-			var id string
-			purchases, views := 0, 0
-			switch p := p.(type) {
-			case *events.PurchaseCompleted:
-				id, purchases = p.ContentID, 1
-			case *events.PurchaseRefunded:
-				if !p.Full { // of a payment, at most one refund is
-					return nil, nil
-				}
-				id, purchases = p.ContentID, -1
-			case *events.PlaybackStarted:
-				id, views = p.ContentID, 1
-			default:
-				return nil, nil
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+			sums := map[string]counts{}
+			for _, e := range batch {
+				id, added := countsOf(e.Payload)
+				sum := sums[id]
+				sums[id] = counts{views: sum.views + added.views, purchases: sum.purchases + added.purchases}
 			}
-			_, err := tx.Exec(ctx, `UPDATE content SET purchase_count = purchase_count + $2, view_count = view_count + $3 WHERE id = $1`,
-				id, purchases, views)
-			if err != nil {
-				return nil, fmt.Errorf("count: %w", err)
-			}
-			return nil, nil
+			delete(sums, "")
+			return addCounts(ctx, tx, sums)
 		},
 	}
+}
+
+// counts are changes of a content item's counts.
+type counts struct{ views, purchases int }
+
+// countsOf returns what an event adds to which item; "" for none.
+func countsOf(p events.Payload) (contentID string, added counts) {
+	switch p := p.(type) {
+	case *events.PurchaseCompleted:
+		return p.ContentID, counts{purchases: 1}
+	case *events.PurchaseRefunded:
+		if p.Full { // a payment has at most one full refund
+			return p.ContentID, counts{purchases: -1}
+		}
+	case *events.PlaybackStarted:
+		return p.ContentID, counts{views: 1}
+	}
+	return "", counts{}
+}
+
+// addCounts adds the sums of a batch with one statement; it locks the items in the order
+// of their ids.
+func addCounts(ctx context.Context, tx pgx.Tx, sums map[string]counts) error {
+	if len(sums) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(sums))
+	views, purchases := make([]int, len(ids)), make([]int, len(ids))
+	for i, id := range ids {
+		views[i], purchases[i] = sums[id].views, sums[id].purchases
+	}
+	_, err := tx.Exec(ctx, `
+WITH added AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[]) AS a (content_id, views, purchases)
+), locked AS MATERIALIZED (
+    SELECT id FROM content WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+)
+UPDATE content c SET view_count = c.view_count + a.views, purchase_count = c.purchase_count + a.purchases
+FROM added a JOIN locked l ON l.id = a.content_id WHERE c.id = l.id`, ids, views, purchases)
+	if err != nil {
+		return fmt.Errorf("add to the counts of content: %w", err)
+	}
+	return nil
 }

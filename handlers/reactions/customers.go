@@ -15,19 +15,19 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
-// CustomerRemover is the payment provider, as far as forgetting is concerned.
+// CustomerRemover deletes customers at the payment provider.
 type CustomerRemover interface {
 	DeleteCustomer(ctx context.Context, customerID string) error
 }
 
-// CustomerErasure makes the payment provider forget the customers of deleted accounts.
-// The row of each was written in the transaction that deleted the account, so the table
-// is the work list, as with obligations: no event has to carry the customer's id, and no
-// transaction stays open while the provider is slow. Nothing is ever given up.
+// CustomerErasure deletes the customers of deleted accounts at the payment provider. The
+// row of each was written in the transaction that deleted the account, so the table is
+// the work list: no event has to carry the customer's id, and no transaction stays open
+// while the provider is slow. A failed deletion is tried again for ever.
 type CustomerErasure struct {
 	Pool   *pgxpool.Pool
 	Stripe CustomerRemover
-	// Every is how often the table is looked at; default 2 s.
+	// Every is the time between two sweeps; default 2 s.
 	Every time.Duration
 	// Now is the clock.
 	Now func() time.Time
@@ -53,7 +53,7 @@ func (e *CustomerErasure) Run(ctx context.Context) error {
 	return nil
 }
 
-// Sweep asks for what is due and returns how many customers are forgotten.
+// Sweep deletes the customers that are due and returns how many were deleted.
 func (e *CustomerErasure) Sweep(ctx context.Context) (erased int, err error) {
 	due, err := e.claim(ctx)
 	if err != nil {
@@ -69,7 +69,8 @@ func (e *CustomerErasure) Sweep(ctx context.Context) (erased int, err error) {
 			if customer.Attempts >= customerAlarm {
 				level = slog.LevelError
 			}
-			e.Log.Log(ctx, level, "customer not erased at the provider", "erasure", customer.ID, "attempt", customer.Attempts, "error", err)
+			e.Log.Log(ctx, level, "customer not erased at the provider",
+				"erasure", customer.ID, "attempt", customer.Attempts, "error", err)
 			continue
 		}
 		if _, err := e.Pool.Exec(ctx, `DELETE FROM customer_erasures WHERE id = $1`, customer.ID); err != nil {
@@ -85,13 +86,14 @@ type erasedCustomer struct {
 	Attempts     int
 }
 
-// claim takes what is due and says when it is due again: 5 s later, doubled with every
-// attempt, an hour at most. That two processes ask for the same would do no harm.
+// claim takes what is due and sets when it is due again: 5 s later, doubled with every
+// attempt, an hour at most. Deleting a customer twice does no harm.
 func (e *CustomerErasure) claim(ctx context.Context) ([]erasedCustomer, error) {
 	rows, err := e.Pool.Query(ctx, `
 UPDATE customer_erasures SET attempts = attempts + 1,
        next_attempt_at = $1::timestamptz + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
-WHERE id IN (SELECT id FROM customer_erasures WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+WHERE id IN (
+    SELECT id FROM customer_erasures WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id, stripe_customer_id, attempts`, e.Now().UTC(), customersPerSweep)
 	if err != nil {
 		return nil, fmt.Errorf("claim customers: %w", err)

@@ -14,29 +14,36 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// ErasureName is the name of the reaction [Erasure].
+// ErasureName is the name of the projection [Erasure].
 const ErasureName = "erasure"
 
 // Erasure removes what other contexts keep about a user whose account was deleted. The
 // account itself, with credentials, sessions and mails, was erased in the transaction
-// of the event. Removed are the answers to what the user asked for, and to what others
-// asked about the user; and what the user watched. The places in organizations end, and
-// who follows an organization is told as if the user had left it. Purchases, the access
-// they gave and the ledger stay: they name an id and no person.
-func Erasure(now func() time.Time) Reaction {
-	return Reaction{
+// of the event. Removed are the outcomes of the user's commands and of commands of others
+// about the user, and the playback progress. The user's memberships end, with the events
+// that leaving has. Purchases, the access they gave and the ledger stay: they name an id
+// and no person.
+func Erasure(now func() time.Time) Projection {
+	return Projection{
 		Name:   ErasureName,
 		Events: []string{events.UserDeleted{}.EventType()},
-		Handle: func(ctx context.Context, tx pgx.Tx, _ events.Event, p events.Payload) ([]events.Fact, error) {
-			deleted, ok := p.(*events.UserDeleted)
-			if !ok {
-				return nil, fmt.Errorf("unexpected payload %T", p)
-			}
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
 			at := now().UTC()
-			if err := erase(ctx, tx, deleted.UserID, at); err != nil {
-				return nil, err
+			for _, e := range batch {
+				deleted, ok := e.Payload.(*events.UserDeleted)
+				if !ok {
+					return fmt.Errorf("unexpected payload %T", e.Payload)
+				}
+				if err := erase(ctx, tx, deleted.UserID, at); err != nil {
+					return err
+				}
+				left, err := leave(ctx, tx, deleted.UserID, at)
+				if err != nil {
+					return err
+				}
+				e.Emit(left...)
 			}
-			return leave(ctx, tx, deleted.UserID, at)
+			return nil
 		},
 	}
 }
@@ -52,12 +59,13 @@ func erase(ctx context.Context, tx pgx.Tx, userID string, at time.Time) error {
 	return nil
 }
 
-// leave ends the user's places in organizations. Those in deleted ones ended with them,
-// and are not told.
+// leave ends the user's memberships. Those in deleted organizations end without an event.
 func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]events.Fact, error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT organization_id::text FROM organization_memberships WHERE user_id = $1 AND status <> 'inactive' ORDER BY 1`, userID)
+	rows, err := tx.Query(ctx, `
+SELECT DISTINCT organization_id::text FROM organization_memberships
+WHERE user_id = $1 AND status <> 'inactive' ORDER BY 1`, userID)
 	if err != nil {
-		return nil, fmt.Errorf("find the places: %w", err)
+		return nil, fmt.Errorf("find memberships: %w", err)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(ids) == 0 {
@@ -68,33 +76,33 @@ func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]event
 	postgres.QueueLockOrganizations(load, ids, organizations)
 	postgres.QueueMembers(load, ids, []string{userID}, members)
 	if err := tx.SendBatch(ctx, load).Close(); err != nil {
-		return nil, fmt.Errorf("load the places: %w", err)
+		return nil, fmt.Errorf("load memberships: %w", err)
 	}
 	var (
-		facts []events.Fact
-		told  []organization.Organization
-		ended []organization.Membership
+		facts   []events.Fact
+		changed []organization.Organization
+		ended   []organization.Membership
 	)
 	for _, id := range ids {
-		place, happened := members[organization.MembershipKey{OrganizationID: id, UserID: userID}].Leave(at)
-		if len(happened) == 0 {
+		membership, left := members[organization.MembershipKey{OrganizationID: id, UserID: userID}].Leave(at)
+		if len(left) == 0 {
 			continue
 		}
-		ended = append(ended, place)
+		ended = append(ended, membership)
 		if o := organizations[id]; o.Live() {
-			o, left := o.After(happened)
-			told, facts = append(told, o), append(facts, left...)
+			o, announced := o.After(left)
+			changed, facts = append(changed, o), append(facts, announced...)
 		}
 	}
 	save := &pgx.Batch{}
-	if err := postgres.QueueSaveOrganizations(save, told); err != nil {
+	if err := postgres.QueueSaveOrganizations(save, changed); err != nil {
 		return nil, err
 	}
 	if err := postgres.QueueSaveMembers(save, ended); err != nil {
 		return nil, err
 	}
 	if err := tx.SendBatch(ctx, save).Close(); err != nil {
-		return nil, fmt.Errorf("end the places: %w", err)
+		return nil, fmt.Errorf("end memberships: %w", err)
 	}
 	return facts, nil
 }

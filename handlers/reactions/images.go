@@ -16,24 +16,29 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Images makes the sweep look at a user's pictures at once when the account is gone.
-func Images(now func() time.Time) Reaction {
-	return Reaction{
+// Images makes the pictures of deleted users due for the sweep at once.
+func Images(now func() time.Time) Projection {
+	return Projection{
 		Name:   "images",
 		Events: []string{events.UserDeleted{}.EventType()},
-		Handle: func(ctx context.Context, tx pgx.Tx, _ events.Event, p events.Payload) ([]events.Fact, error) {
-			if deleted, ok := p.(*events.UserDeleted); ok {
-				return nil, postgres.HurryImages(ctx, tx, media.Avatar, deleted.UserID, now().UTC())
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+			for _, e := range batch {
+				deleted, ok := e.Payload.(*events.UserDeleted)
+				if !ok {
+					continue
+				}
+				if err := postgres.ExpediteImages(ctx, tx, media.Avatar, deleted.UserID, now().UTC()); err != nil {
+					return err
+				}
 			}
-			return nil, nil
+			return nil
 		},
 	}
 }
 
-// ImageSweep removes the objects of pictures that nobody shows: those that were
-// replaced, and those whose upload ended between its record and its command. It asks
-// the records, never the store, so an object without a record cannot hurt and one
-// with a record cannot be forgotten.
+// ImageSweep removes the objects of pictures that are not in use: those that were
+// replaced, and those whose upload ended between its record and its command. It reads
+// the records and never lists the store, so no object with a record is forgotten.
 type ImageSweep struct {
 	Pool *pgxpool.Pool
 	// Assets is the bucket of pictures.

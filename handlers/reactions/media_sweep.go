@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 )
 
 // PrefixRemover removes every object below a prefix of one bucket.
@@ -26,55 +22,52 @@ type OriginalsRemover interface {
 	AbortUploads(ctx context.Context, prefix string, before time.Time) (int, error)
 }
 
-// MediaSweep removes the objects of deleted media items, and what a late job
-// delivers for one.
-//
-// It is not a [Reaction]: it changes nothing in Postgres, so it needs no inbox mark,
-// and a transaction must not stay open while an object store is slow. Nothing is
-// ever given up: while the store is away the events keep coming back, at last once
-// a minute.
-type MediaSweep struct {
-	Conn   *nats.Conn
-	Limits bus.StreamLimits
-	// Media holds originals, renditions, posters and waveforms; Assets thumbnails.
-	Media  OriginalsRemover
-	Assets PrefixRemover
-	Log    *slog.Logger
-}
-
-// Run sweeps until ctx is done.
-func (s *MediaSweep) Run(ctx context.Context) error {
-	return bus.WorkEvents(ctx, s.Conn, bus.EventQueue{
-		Durable: "media_sweep",
-		Types:   []string{events.MediaDeleted{}.EventType(), events.MediaOutputsDiscarded{}.EventType()},
-		Workers: 2, Limits: s.Limits, Log: s.Log,
-	}, s.Handle)
-}
-
-// Handle removes the objects of one item. A prefix that cannot be removed does not
-// keep the others from being removed.
-func (s *MediaSweep) Handle(ctx context.Context, e events.Event) error {
-	payload, err := e.Decode()
-	if err != nil {
-		s.Log.ErrorContext(ctx, "deletion passed over, its event cannot be read", "event", e.ID, "error", err)
-		return nil
+// MediaSweep removes the objects of deleted media items, and what a late job delivers for
+// one. The first bucket holds originals, renditions, posters and waveforms, the second thumbnails. It
+// writes nothing to Postgres and needs no inbox mark; while the store is unavailable its
+// events keep coming back.
+func MediaSweep(store OriginalsRemover, assets PrefixRemover) Process {
+	return Process{
+		Name:        "media_sweep",
+		Durable:     "media_sweep",
+		Events:      []string{events.MediaDeleted{}.EventType(), events.MediaOutputsDiscarded{}.EventType()},
+		Workers:     2,
+		Timeout:     sweepTimeout,
+		NeverGiveUp: true,
+		Handle: func(ctx context.Context, _ events.Event, p events.Payload) error {
+			prefixes, ok := prefixesOf(p)
+			if !ok {
+				return nil
+			}
+			return removeObjects(ctx, store, assets, prefixes)
+		},
 	}
-	var p media.Prefixes
-	switch deleted := payload.(type) {
+}
+
+// sweepTimeout is enough to list and delete thousands of objects.
+const sweepTimeout = 5 * time.Minute
+
+func prefixesOf(p events.Payload) (prefixes media.Prefixes, ok bool) {
+	switch p := p.(type) {
 	case *events.MediaDeleted:
-		p = media.PrefixesOf(deleted.CreatorID, deleted.MediaID)
+		return media.PrefixesOf(p.CreatorID, p.MediaID), true
 	case *events.MediaOutputsDiscarded:
-		p = media.PrefixesOf(deleted.CreatorID, deleted.MediaID)
+		return media.PrefixesOf(p.CreatorID, p.MediaID), true
 	default:
-		return nil
+		return prefixes, false
 	}
+}
+
+// removeObjects removes the objects of one item. A prefix that cannot be removed does not
+// keep the others from being removed.
+func removeObjects(ctx context.Context, store OriginalsRemover, assets PrefixRemover, p media.Prefixes) error {
 	// Uploads first: one that is completed at this moment has left its object behind
 	// by the time the objects are removed.
-	_, failed := s.Media.AbortUploads(ctx, p.Originals, time.Time{})
-	_, err = s.Assets.DeletePrefix(ctx, p.MediaThumbnails)
+	_, failed := store.AbortUploads(ctx, p.Originals, time.Time{})
+	_, err := assets.DeletePrefix(ctx, p.MediaThumbnails)
 	failed = errors.Join(failed, err)
 	for _, prefix := range []string{p.Originals, p.HLS, p.Thumbnails, p.Waveforms} {
-		_, err := s.Media.DeletePrefix(ctx, prefix)
+		_, err := store.DeletePrefix(ctx, prefix)
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil {

@@ -17,26 +17,24 @@ import (
 	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
-// handle lets the reaction handle one event, in an order that a test chooses, and
-// returns the types of the events that follow.
+// handle applies one event to the projection, in an order that a test chooses, and
+// returns the facts that follow and their types.
 func (w *world) handle(p purchase, payload events.Payload, version int64) (types []string, facts []events.Fact) {
 	w.Helper()
-	e := w.event(p, payload, version)
-	decoded, err := e.Decode()
+	e, err := reactions.NewEvent(w.event(p, payload, version))
 	if err != nil {
 		w.Fatal(err)
 	}
 	err = pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
-		facts, err = reactions.Access(w.Now).Handle(context.Background(), tx, e, decoded)
-		return err
+		return reactions.Access(w.Now).Apply(context.Background(), tx, []reactions.Event{e})
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
-	for _, f := range facts {
+	for _, f := range e.Emitted() {
 		types = append(types, f.Payload.EventType())
 	}
-	return types, facts
+	return types, e.Emitted()
 }
 
 const liveGrants = `SELECT count(*) FROM content_access WHERE user_id = $1 AND content_id = $2 AND deleted_at IS NULL`

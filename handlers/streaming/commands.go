@@ -87,5 +87,5 @@ func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Ti
 		return commands.Outcome{}, err
 	}
 	b.positions.Put(q, next)
-	return commands.NoContent(commands.Facts(facts.Content.Tenant(), next.ID, next.Version, payloads)...), nil
+	return commands.NoContent(events.Facts(facts.Content.Tenant(), next.ID, next.Version, payloads...)...), nil
 }

@@ -241,12 +241,23 @@ func (w *World) StartRelay() (stop func()) {
 }
 
 // StartReactions starts the relay and what follows from events.
-func (w *World) StartReactions(list ...reactions.Reaction) {
+func (w *World) StartReactions(projections ...reactions.Projection) {
 	w.Helper()
 	w.StartRelay()
+	w.start(projections, nil)
+}
+
+// StartProcesses starts processes that follow events.
+func (w *World) StartProcesses(processes ...reactions.Process) {
+	w.Helper()
+	w.start(nil, processes)
+}
+
+func (w *World) start(projections []reactions.Projection, processes []reactions.Process) {
+	w.Helper()
 	w.Start(reactions.New(reactions.Config{
 		Pool: w.Pool, Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Now: w.Now, Log: w.Logger,
-	}, list...).Run)
+	}, projections, processes).Run)
 }
 
 // Start runs f until the test ends, or until stop is called.

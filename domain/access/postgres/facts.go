@@ -28,9 +28,17 @@ const grantColumns = `a.id, a.user_id, a.content_id, COALESCE(a.organization_id:
 
 func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
 	var g access.Grant
-	err := row.Scan(&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
-		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion, &g.SourceEventID, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version)
+	err := row.Scan(grantTargets(&g)...)
 	return g, err
+}
+
+// grantTargets are where the grantColumns go.
+func grantTargets(g *access.Grant) []any {
+	return []any{
+		&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
+		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion,
+		&g.SourceEventID, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version,
+	}
 }
 
 // QueueFacts queues the reads for several questions. A question about an item that

@@ -118,18 +118,21 @@ func TestEveryQuestionGetsItsOwnFacts(t *testing.T) {
 	}
 }
 
-// follow tells the grant of a purchase one event, as a reaction does.
+// follow applies one event to the grant of its purchase, as the projection does.
 func (w world) follow(t *testing.T, p events.Payload, version int64) (grant access.Grant, found bool) {
 	t.Helper()
 	err := pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
-		purchase, user, content, _ := access.PurchaseOf(p)
-		var err error
-		if grant, found, err = postgres.LockPurchaseGrant(context.Background(), tx, purchase, user, content, now); err != nil || !found {
+		id, user, content, _ := access.PurchaseOf(p)
+		purchase := postgres.Purchase{ID: id, UserID: user, ContentID: content}
+		locked, err := lock(tx, purchase)
+		if err != nil {
 			return err
 		}
-		next, _ := grant.Follow(p, uuid.NewString(), version, now)
-		grant = next
-		return postgres.SaveGrant(context.Background(), tx, next)
+		if grant, found = locked[purchase]; !found {
+			return nil
+		}
+		grant, _ = grant.Follow(p, uuid.NewString(), version, now)
+		return save(tx, map[postgres.Purchase]access.Grant{purchase: grant})
 	})
 	if err != nil {
 		t.Error(err)
@@ -137,7 +140,70 @@ func (w world) follow(t *testing.T, p events.Payload, version int64) (grant acce
 	return grant, found
 }
 
-func TestAGrantComesBackAsItWasSaved(t *testing.T) {
+func lock(tx pgx.Tx, purchases ...postgres.Purchase) (map[postgres.Purchase]access.Grant, error) {
+	found := map[postgres.Purchase]access.Grant{}
+	b := &pgx.Batch{}
+	if err := postgres.QueueLockPurchaseGrants(b, purchases, now, found); err != nil {
+		return nil, err
+	}
+	return found, tx.SendBatch(context.Background(), b).Close()
+}
+
+func save(tx pgx.Tx, grants map[postgres.Purchase]access.Grant) error {
+	b := &pgx.Batch{}
+	if err := postgres.QueueSaveGrants(b, grants); err != nil {
+		return err
+	}
+	return tx.SendBatch(context.Background(), b).Close()
+}
+
+func TestGrantsOfManyPurchasesAreLockedAndSavedTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maker, first, second := w.user(t), w.user(t), w.user(t)
+	film, series := w.content(t, maker, ""), w.content(t, maker, w.organization(t))
+	purchases := []postgres.Purchase{
+		{ID: uuid.NewString(), UserID: first, ContentID: film},
+		{ID: uuid.NewString(), UserID: first, ContentID: series},
+		{ID: uuid.NewString(), UserID: second, ContentID: film},
+		{ID: uuid.NewString(), UserID: "unknown", ContentID: film},
+	}
+	purchases = append(purchases, purchases[0]) // twice in one batch
+	for round := range 2 {
+		err := pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
+			found, err := lock(tx, purchases...)
+			if err != nil {
+				return err
+			}
+			if len(found) != 3 {
+				t.Errorf("round %d: %d grants, want 3", round, len(found))
+			}
+			for purchase, g := range found {
+				if g.SourceID != purchase.ID || g.CreatorID != maker || g.Version != int64(round) {
+					t.Errorf("round %d: %+v of %+v", round, g, purchase)
+				}
+				g.Version++
+				g.RevokedAt = nil
+				found[purchase] = g
+			}
+			return save(tx, found)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var live, total int
+	err := w.QueryRow(context.Background(),
+		`SELECT count(*) FILTER (WHERE deleted_at IS NULL AND version = 2), count(*) FROM content_access`).Scan(&live, &total)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if live != 3 || total != 3 {
+		t.Errorf("%d of %d grants are saved, want 3 of 3", live, total)
+	}
+}
+
+func TestAGrantIsReadAsItWasSaved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	maker, buyer, organization := w.user(t), w.user(t), w.organization(t)
@@ -161,7 +227,7 @@ func TestAGrantComesBackAsItWasSaved(t *testing.T) {
 	}
 }
 
-func TestAGrantForNobodyOrNothingIsNotMade(t *testing.T) {
+func TestAnUnknownUserOrItemHasNoGrant(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	maker := w.user(t)
@@ -175,7 +241,7 @@ func TestAGrantForNobodyOrNothingIsNotMade(t *testing.T) {
 	}
 }
 
-func TestEventsOfOnePurchaseTakeTurnsFromTheFirstOn(t *testing.T) {
+func TestConcurrentEventsOfOnePurchaseAreSerialized(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	buyer := w.user(t)

@@ -169,11 +169,11 @@ func ForgetImage(ctx context.Context, db Execer, id string) error {
 	return nil
 }
 
-// HurryImages makes the images of an owner due at once.
-func HurryImages(ctx context.Context, tx pgx.Tx, kind media.ImageKind, owner string, now time.Time) error {
+// ExpediteImages makes the images of an owner due at once.
+func ExpediteImages(ctx context.Context, tx pgx.Tx, kind media.ImageKind, owner string, now time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE images SET due_at = LEAST(due_at, $3) WHERE owner_id = $1 AND kind = $2`, owner, kind, now)
 	if err != nil {
-		return fmt.Errorf("hurry the sweep of images: %w", err)
+		return fmt.Errorf("expedite the sweep of images: %w", err)
 	}
 	return nil
 }

@@ -65,15 +65,20 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start runs a router until the test ends, or stop is called.
-func (w *world) start(t *testing.T, list ...reactions.Reaction) (stop func()) {
+// start runs projections until the test ends, or stop is called.
+func (w *world) start(t *testing.T, list ...reactions.Projection) (stop func()) {
 	t.Helper()
-	router := reactions.New(reactions.Config{
+	return w.run(t, list, nil)
+}
+
+func (w *world) run(t *testing.T, projections []reactions.Projection, processes []reactions.Process) (stop func()) {
+	t.Helper()
+	runner := reactions.New(reactions.Config{
 		Pool: w.pool, Conn: w.conn, Limits: bus.DefaultStreamLimits(), Log: w.log, MaxDeliveries: 2,
-	}, list...)
+	}, projections, processes)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = router.Run(ctx) }()
+	go func() { defer close(done); _ = runner.Run(ctx) }()
 	var once sync.Once
 	stop = func() { once.Do(func() { cancel(); <-done }) }
 	t.Cleanup(stop)
@@ -121,17 +126,24 @@ func (w *world) eventually(t *testing.T, want int, sql string, args ...any) {
 	}
 }
 
-// follow is a reaction that answers every event with one of its own.
-func follow(handle func(e events.Event) error) reactions.Reaction {
-	return reactions.Reaction{
-		Name: "follow", Events: []string{"content.unpublished"},
-		Handle: func(_ context.Context, _ pgx.Tx, e events.Event, _ events.Payload) ([]events.Fact, error) {
-			if err := handle(e); err != nil {
-				return nil, err
+// follow is a projection that emits one event for every event.
+func follow(handle func(e events.Event) error) reactions.Projection {
+	return reactions.Projection{
+		Name:   "follow",
+		Events: []string{"content.unpublished"},
+		Apply: func(_ context.Context, _ pgx.Tx, batch []reactions.Event) error {
+			for _, e := range batch {
+				if err := handle(e.Event); err != nil {
+					return err
+				}
+				e.Emit(events.Fact{
+					Tenant:      e.Tenant,
+					AggregateID: "follow-" + e.AggregateID,
+					Version:     e.Version,
+					Payload:     events.ContentDeleted{ContentID: e.AggregateID},
+				})
 			}
-			return []events.Fact{{
-				Tenant: e.Tenant, AggregateID: "follow-" + e.AggregateID, Version: e.Version, Payload: events.ContentDeleted{ContentID: e.AggregateID},
-			}}, nil
+			return nil
 		},
 	}
 }
@@ -151,7 +163,7 @@ func TestAnEventDeliveredTwiceHasOneEffect(t *testing.T) {
 	w.eventually(t, 2, `SELECT count(*) FROM reaction_inbox`)
 }
 
-func TestAFailedAttemptLeavesNoTraceAndIsRepeated(t *testing.T) {
+func TestAFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var attempts atomic.Int32
@@ -169,7 +181,7 @@ func TestAFailedAttemptLeavesNoTraceAndIsRepeated(t *testing.T) {
 	w.eventually(t, 0, `SELECT count(*) FROM dead_letters`)
 }
 
-func TestAnEventThatAlwaysFailsBecomesADeadLetterAndOthersGoOn(t *testing.T) {
+func TestAnEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start(t, follow(func(e events.Event) error {
@@ -198,7 +210,7 @@ func TestAMessageThatIsNoEventBecomesADeadLetter(t *testing.T) {
 	w.eventually(t, 1, `SELECT count(*) FROM outbox`)
 }
 
-func TestWhatHappensWhileNobodyReactsIsHandledLater(t *testing.T) {
+func TestEventsPublishedWhileStoppedAreHandledAfterStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	stop := w.start(t, follow(always))
@@ -210,7 +222,7 @@ func TestWhatHappensWhileNobodyReactsIsHandledLater(t *testing.T) {
 	w.eventually(t, 2, `SELECT count(*) FROM outbox`)
 }
 
-func TestALostConsumerIsMadeAnew(t *testing.T) {
+func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start(t, follow(always))
@@ -223,7 +235,7 @@ func TestALostConsumerIsMadeAnew(t *testing.T) {
 	w.eventually(t, 2, `SELECT count(*) FROM outbox`)
 }
 
-func TestAWipedBusIsNoticed(t *testing.T) {
+func TestAWipedServerIsNoticed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start(t, follow(always))
@@ -232,7 +244,7 @@ func TestAWipedBusIsNoticed(t *testing.T) {
 	w.bus.StopAndWipe(t)
 	e := newEvent(t, "after", 1)
 	deadline := time.Now().Add(30 * time.Second)
-	for { // the router makes the stream anew; until then nothing takes the event
+	for { // the runner creates the stream again; until then publishing fails
 		_, err := w.js.PublishMsg(context.Background(), &nats.Msg{Subject: events.Subject(e.Tenant, e.Type), Header: e.Headers(), Data: e.Data})
 		if err == nil {
 			break
@@ -245,7 +257,7 @@ func TestAWipedBusIsNoticed(t *testing.T) {
 	w.eventually(t, 2, `SELECT count(*) FROM outbox`)
 }
 
-func TestWhoWaitsIsToldAfterTheCommit(t *testing.T) {
+func TestWaitHandledReturnsAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dispatcher, err := bus.NewDispatcher(w.conn, "edge", 1, w.log)
@@ -255,13 +267,17 @@ func TestWhoWaitsIsToldAfterTheCommit(t *testing.T) {
 	t.Cleanup(dispatcher.Close)
 	w.start(t, follow(always))
 	e := newEvent(t, "a", 1)
-	handled, done := dispatcher.Watch("follow", e.CausationID)
-	defer done()
+	marks := func(ctx context.Context) (n int, err error) {
+		err = w.pool.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1`, e.CausationID).Scan(&n)
+		return n, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	waited := make(chan error, 1)
+	go func() { waited <- dispatcher.WaitHandled(ctx, "follow", e.CausationID, 1, marks) }()
 	w.publish(t, e, false)
-	select {
-	case <-handled:
-	case <-time.After(30 * time.Second):
-		t.Fatal("nobody was told")
+	if err := <-waited; err != nil {
+		t.Fatal(err)
 	}
 	w.eventually(t, 1, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1`, e.CausationID)
 }
@@ -274,7 +290,7 @@ var recorded = sync.OnceValue(func() *tracetest.SpanRecorder {
 	return recorder
 })
 
-func TestTheTraceReachesTheReactionAndItsEvents(t *testing.T) {
+func TestTheTraceReachesTheProjectionAndItsEvents(t *testing.T) {
 	recorder := recorded()
 	w := newWorld(t)
 	w.start(t, follow(always))
@@ -285,7 +301,7 @@ func TestTheTraceReachesTheReactionAndItsEvents(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	for !reacted(recorder, "0af7651916cd43dd8448eb211c80319c") { // the span ends after the commit
 		if time.Now().After(deadline) {
-			t.Fatal("the reaction has no span in the event's trace")
+			t.Fatal("the projection has no span in the event's trace")
 		}
 		time.Sleep(10 * time.Millisecond) // between two looks at the condition
 	}

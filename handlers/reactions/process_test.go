@@ -1,0 +1,97 @@
+package reactions_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
+)
+
+// process is a process over the events of runner_test.go.
+func process(handle func(ctx context.Context, e events.Event) error) reactions.Process {
+	return reactions.Process{
+		Name:    "outside",
+		Events:  []string{"content.unpublished"},
+		Workers: 2,
+		Handle: func(ctx context.Context, e events.Event, p events.Payload) error {
+			if _, ok := p.(*events.ContentUnpublished); !ok {
+				return errors.New("not decoded")
+			}
+			return handle(ctx, e)
+		},
+	}
+}
+
+func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	started, proceed := make(chan string, 8), make(chan struct{})
+	stop := w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
+		started <- e.AggregateID
+		<-proceed
+		return nil
+	})})
+	for _, id := range []string{"a", "b", "c"} {
+		w.publish(t, newEvent(t, id, 1), false)
+	}
+	<-started
+	<-started
+	select {
+	case id := <-started:
+		t.Errorf("%s is handled beside two others", id)
+	case <-time.After(300 * time.Millisecond):
+	}
+	close(proceed)
+	<-started
+	stop()
+}
+
+func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	attempts := map[string]chan struct{}{"panics": make(chan struct{}, 64), "once": make(chan struct{}, 64)}
+	w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
+		attempts[e.AggregateID] <- struct{}{}
+		if e.AggregateID == "panics" {
+			panic("always")
+		}
+		if len(attempts["once"]) == 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	})})
+	bad := newEvent(t, "panics", 1)
+	w.publish(t, bad, false)
+	w.publish(t, newEvent(t, "once", 1), false)
+	w.eventually(t, 1, `SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-outside' AND message_id = $1 AND attempts = 2`, bad.ID)
+	if n := len(attempts["panics"]); n != 8 { // four attempts in each of two deliveries
+		t.Errorf("%d attempts, want 8", n)
+	}
+	<-attempts["once"]
+	<-attempts["once"]
+}
+
+func TestAProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	attempts, succeeded := 0, make(chan struct{})
+	p := process(func(context.Context, events.Event) error {
+		if attempts++; attempts <= 12 { // three deliveries, MaxDeliveries is 2
+			return errors.New("unavailable")
+		}
+		close(succeeded)
+		return nil
+	})
+	p.NeverGiveUp = true
+	w.run(t, nil, []reactions.Process{p})
+	w.publish(t, newEvent(t, "a", 1), false)
+	select {
+	case <-succeeded:
+	case <-time.After(30 * time.Second):
+		t.Fatal("not handled after 30 s")
+	}
+	w.eventually(t, 0, `SELECT count(*) FROM dead_letters`)
+}

@@ -1,0 +1,278 @@
+package reactions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/events/bus"
+)
+
+// Projection is a reaction that only reads and writes Postgres.
+type Projection struct {
+	// Name identifies it for ever: it names the durable consumer and the inbox marks.
+	Name string
+	// Events are the event types it follows.
+	Events []string
+	// Apply applies a batch in the order in which it arrived, inside the transaction of
+	// the inbox marks; every event in it is new to the projection. What follows from an
+	// event is added with [Event.Emit]. Apply may be called again with a part of a batch
+	// whose transaction failed, so it keeps nothing outside the transaction.
+	Apply func(ctx context.Context, tx pgx.Tx, batch []Event) error
+}
+
+// received is an event of a batch together with its delivery.
+type received struct {
+	Event
+	delivery *bus.EventDelivery
+}
+
+// project feeds a projection until ctx is done.
+func (r *Runner) project(ctx context.Context, p Projection) error {
+	queue := bus.EventQueue{
+		Durable:   durable(p.Name),
+		Types:     p.Events,
+		BatchSize: r.cfg.BatchSize,
+		Limits:    r.cfg.Limits,
+		Log:       r.cfg.Log,
+	}
+	return bus.ConsumeEvents(ctx, r.cfg.Conn, queue, func(ctx context.Context, deliveries []bus.EventDelivery) error {
+		batch := r.readable(ctx, p, deliveries)
+		failed, err := r.attempt(ctx, p, batch)
+		for n := 0; err == nil && len(failed) > 0; n++ {
+			failed, err = r.replay(ctx, p, failed, n)
+		}
+		return err
+	})
+}
+
+// readable decodes a batch. What is no event that this build knows becomes a dead letter.
+func (r *Runner) readable(ctx context.Context, p Projection, deliveries []bus.EventDelivery) []received {
+	batch := make([]received, 0, len(deliveries))
+	for i := range deliveries {
+		d := &deliveries[i]
+		event, err := decode(*d)
+		if err != nil {
+			r.giveUp(ctx, p, d, err)
+			continue
+		}
+		batch = append(batch, received{event, d})
+	}
+	return batch
+}
+
+// attempt applies a batch in one transaction and returns the events that were not
+// applied: none, or all of it. While the database does not answer, it keeps trying; it
+// returns an error only when ctx is done before.
+func (r *Runner) attempt(ctx context.Context, p Projection, batch []received) (failed []received, err error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	for n := 0; ; n++ {
+		cause := r.transact(ctx, p, batch)
+		if cause == nil {
+			return nil, nil
+		}
+		if !transient(cause) || r.answers(ctx) {
+			r.cfg.Log.WarnContext(ctx, "batch is replayed one by one",
+				"projection", p.Name, "events", len(batch), "error", cause)
+			return batch, nil
+		}
+		r.cfg.Log.WarnContext(ctx, "database does not answer, the batch waits",
+			"projection", p.Name, "events", len(batch), "error", cause)
+		if !pause(ctx, min(100*time.Millisecond<<min(n, 5), 2*time.Second)) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// replay applies the events of a failed batch one by one, each in its own transaction,
+// and returns those that failed again, for the next round: they must not keep the others
+// waiting. After the last round they go back to the bus, or become dead letters.
+func (r *Runner) replay(ctx context.Context, p Projection, batch []received, round int) (failed []received, err error) {
+	if round > 0 && !pause(ctx, min(50*time.Millisecond<<(2*(round-1)), time.Second)) {
+		return nil, ctx.Err()
+	}
+	for _, e := range batch {
+		cause := r.transact(ctx, p, []received{e})
+		for cause != nil && transient(cause) && !r.answers(ctx) {
+			if !pause(ctx, time.Second) {
+				return nil, ctx.Err()
+			}
+			cause = r.transact(ctx, p, []received{e})
+		}
+		switch {
+		case cause == nil:
+		case round < retriesInPlace:
+			failed = append(failed, e)
+		case transient(cause) || e.delivery.Deliveries() < uint64(r.cfg.MaxDeliveries): //nolint:gosec // positive
+			e.delivery.Retry(cause)
+		default:
+			r.giveUp(ctx, p, e.delivery, cause)
+		}
+	}
+	return failed, nil
+}
+
+// giveUp makes a delivery a dead letter; if that fails it is redelivered.
+func (r *Runner) giveUp(ctx context.Context, p Projection, d *bus.EventDelivery, cause error) {
+	l := letter{
+		reaction:   p.Name,
+		messageID:  d.MessageID(),
+		eventType:  d.Type(),
+		body:       d.Raw,
+		deliveries: d.Deliveries(),
+	}
+	if err := r.deadLetter(ctx, l, cause); err != nil {
+		d.Retry(err)
+	}
+}
+
+// answers reports whether the database answers.
+func (r *Runner) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return r.cfg.Pool.Ping(ctx) == nil
+}
+
+// transact applies a batch in one transaction; after the commit it reports the causes
+// that were handled and wakes the relay. A stop does not interrupt it: it has its own
+// time limit.
+func (r *Runner) transact(ctx context.Context, p Projection, batch []received) (err error) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
+	defer cancel()
+	spans, traceParents := startSpans(ctx, p.Name, batch)
+	emitted, err := r.apply(ctx, p, batch, traceParents)
+	for _, span := range spans {
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
+	observe(ctx, p.Name, start, err)
+	if err != nil {
+		return err
+	}
+	batchSizes.Record(ctx, int64(len(batch)), metric.WithAttributes(attribute.String("reaction", p.Name)))
+
+	// Hints, both of them; see package bus.
+	_ = bus.ReportHandled(r.cfg.Conn, p.Name, causes(batch))
+	if emitted {
+		_ = bus.WakeRelay(r.cfg.Conn)
+	}
+	return nil
+}
+
+// apply marks a batch, lets the projection apply what is new in it, and appends what
+// follows, in one transaction.
+func (r *Runner) apply(
+	ctx context.Context, p Projection, batch []received, traceParents map[string]string,
+) (emitted bool, err error) {
+	tx, err := r.cfg.Pool.Begin(ctx)
+	if err != nil {
+		return false, &databaseError{fmt.Errorf("begin: %w", err)}
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+
+	emitted, err = r.applyIn(ctx, tx, p, batch, traceParents)
+	if err != nil {
+		if tx.Conn().IsClosed() || ctx.Err() != nil {
+			err = &databaseError{err}
+		}
+		return false, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		if errors.Is(err, pgx.ErrTxCommitRollback) { // Apply went on after a statement failed
+			return false, fmt.Errorf("commit: %w", err)
+		}
+		return false, &databaseError{fmt.Errorf("commit: %w", err)}
+	}
+	return emitted, nil
+}
+
+func (r *Runner) applyIn(
+	ctx context.Context, tx pgx.Tx, p Projection, batch []received, traceParents map[string]string,
+) (emitted bool, err error) {
+	now := r.cfg.Now().UTC()
+	envelopes := make([]events.Event, len(batch))
+	for i, e := range batch {
+		envelopes[i] = e.Event.Event
+	}
+	unhandled, err := Mark(ctx, tx, p.Name, now, envelopes...)
+	if err != nil {
+		return false, err
+	}
+	var fresh []Event
+	for _, e := range batch {
+		if unhandled[e.ID] {
+			delete(unhandled, e.ID) // a batch may hold two deliveries of one event
+			*e.emitted = nil        // of an attempt that failed
+			fresh = append(fresh, e.Event)
+		}
+	}
+	if len(fresh) == 0 {
+		return false, nil
+	}
+	if err := applySafely(ctx, tx, p, fresh); err != nil {
+		return false, fmt.Errorf("projection %s: %w", p.Name, err)
+	}
+	return appendEmitted(ctx, tx, fresh, traceParents, now)
+}
+
+// applySafely turns a panic of a projection into an error of its events.
+func applySafely(ctx context.Context, tx pgx.Tx, p Projection, batch []Event) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return p.Apply(ctx, tx, batch)
+}
+
+// startSpans starts a span for every event, in the trace of its event.
+func startSpans(ctx context.Context, name string, batch []received) ([]trace.Span, map[string]string) {
+	spans, traceParents := make([]trace.Span, len(batch)), make(map[string]string, len(batch))
+	for i, e := range batch {
+		var inSpan context.Context
+		inSpan, spans[i] = startSpan(bus.WithTraceParent(ctx, e.TraceParent), name, e.Event.Event)
+		traceParents[e.ID] = bus.TraceParent(inSpan)
+	}
+	return spans, traceParents
+}
+
+func startSpan(ctx context.Context, name string, e events.Event) (context.Context, trace.Span) {
+	return tracer.Start(ctx, "react "+name, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("event.type", e.Type), attribute.String("event.id", e.ID)))
+}
+
+// causes returns what led to a batch, each once.
+func causes(batch []received) []string {
+	list := make([]string, len(batch))
+	for i, e := range batch {
+		list[i] = e.CausationID
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// pause waits and reports whether ctx is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
