@@ -14,8 +14,14 @@ CREATE TABLE checkouts (
     organization_bps  int          NOT NULL CHECK (organization_bps BETWEEN 0 AND 10000),
     success_url       text         NOT NULL,
     cancel_url        text         NOT NULL,
-    status            varchar(20)  NOT NULL CHECK (status IN ('creating', 'open', 'completed', 'expired', 'failed')),
-    -- How many idempotency keys were used: the provider's answer to one may be lost for good.
+    -- What the buyer sees at the provider is frozen too: the provider refuses an idempotency
+    -- key that is used again with other parameters.
+    product_name      text         NOT NULL DEFAULT '',
+    description       text         NOT NULL DEFAULT '',
+    -- 'expiring': replaced by another checkout, and being closed at the provider.
+    status            varchar(20)  NOT NULL
+                          CHECK (status IN ('creating', 'open', 'expiring', 'completed', 'expired', 'failed')),
+    -- How many idempotency keys were used: the provider's response to one may be lost.
     attempt           int          NOT NULL DEFAULT 1,
     stripe_session_id varchar(255) UNIQUE,
     session_url       text,
@@ -24,10 +30,14 @@ CREATE TABLE checkouts (
     created_at        timestamptz  NOT NULL DEFAULT now(),
     updated_at        timestamptz  NOT NULL DEFAULT now()
 );
+-- A buyer has at most one open checkout of an item; serves its look-up.
 CREATE UNIQUE INDEX checkouts_one_open ON checkouts (customer_id, content_id) WHERE status IN ('creating', 'open');
-CREATE INDEX checkouts_waiting ON checkouts (expires_at) WHERE status IN ('creating', 'open');
+-- Serves the reconciliation of checkouts whose time is over.
+CREATE INDEX checkouts_waiting ON checkouts (expires_at) WHERE status IN ('creating', 'open', 'expiring');
+-- Serves the replacement of a checkout: those of a buyer that are being closed.
+CREATE INDEX checkouts_expiring ON checkouts (customer_id, content_id) WHERE status = 'expiring';
 
--- stripe_events: every webhook with a valid signature, as it came, before the 200.
+-- stripe_events: every webhook with a valid signature, stored unchanged before the 200.
 CREATE TABLE stripe_events (
     event_id     text PRIMARY KEY,
     type         text        NOT NULL,
@@ -38,7 +48,17 @@ CREATE TABLE stripe_events (
     processed_at timestamptz,
     result       text
 );
+-- Serves the sweep of events that were not processed.
 CREATE INDEX stripe_events_open ON stripe_events (received_at) WHERE processed_at IS NULL;
+
+-- stripe_watermark: up to when the provider's list of events was compared with
+-- stripe_events, and who does it at present.
+CREATE TABLE stripe_watermark (
+    singleton  bool PRIMARY KEY DEFAULT true CHECK (singleton),
+    seen_until timestamptz,
+    claimed_at timestamptz
+);
+INSERT INTO stripe_watermark DEFAULT VALUES;
 
 -- payments: what is known of one payment intent, in whatever order it arrived.
 -- The purchase's status and the buyer's grant are derived from these facts.
@@ -53,7 +73,7 @@ CREATE TABLE payments (
     content_id      uuid,
     amount_cents    int CHECK (amount_cents >= 0),
     currency        varchar(3),
-    -- Set by refunds: the total given back so far.
+    -- Set by refunds: the total refunded so far.
     refunded_cents  int         NOT NULL DEFAULT 0 CHECK (refunded_cents >= 0),
     refunded_at     timestamptz,
     refund_id       text,
@@ -62,6 +82,7 @@ CREATE TABLE payments (
     dispute_id      text,
     dispute_reason  text,
     disputed_at     timestamptz,
+    dispute_closed_at timestamptz,
     dispute_status  text CHECK (dispute_status IN ('open', 'won', 'lost')),
     version         bigint      NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -83,7 +104,8 @@ CREATE TABLE purchases (
     platform_agreement_id      uuid,
     creator_org_agreement_id   uuid,
     stripe_payment_intent_id   varchar(255) NOT NULL UNIQUE,
-    status                     varchar(50)  NOT NULL CHECK (status IN ('pending', 'completed', 'partially_refunded', 'refunded', 'failed')),
+    status                     varchar(50)  NOT NULL
+                          CHECK (status IN ('pending', 'completed', 'partially_refunded', 'refunded', 'failed')),
     purchased_at               timestamptz,
     refunded_at                timestamptz,
     disputed_at                timestamptz,
@@ -100,11 +122,15 @@ CREATE TABLE purchases (
 -- At most one live purchase of a content item by one buyer.
 CREATE UNIQUE INDEX purchases_one_live ON purchases (customer_id, content_id)
     WHERE status IN ('completed', 'partially_refunded');
-CREATE INDEX purchases_customer ON purchases (customer_id, created_at DESC, id);
+-- GET /purchases: the newest first, all or of a status.
+CREATE INDEX purchases_customer ON purchases (customer_id, created_at, id);
+CREATE INDEX purchases_customer_status ON purchases (customer_id, status, created_at, id);
+-- Serves GET /purchases?contentId= and the refusal to delete what was sold.
 CREATE INDEX purchases_content ON purchases (content_id);
+-- Serves the sales of an organization, the newest first.
 CREATE INDEX purchases_organization ON purchases (organization_id, created_at DESC) WHERE organization_id IS NOT NULL;
 
--- refund_obligations: a payment that must be given back, until it was.
+-- refund_obligations: payments that have to be refunded.
 CREATE TABLE refund_obligations (
     purchase_id      uuid PRIMARY KEY REFERENCES payments (purchase_id),
     payment_intent   text        NOT NULL,
@@ -112,41 +138,14 @@ CREATE TABLE refund_obligations (
     currency         varchar(3)  NOT NULL,
     reason           text        NOT NULL,
     stripe_refund_id text,
+    -- The number in the idempotency key: the provider repeats a stored failure for as long
+    -- as it keeps the key.
+    key_number       int         NOT NULL DEFAULT 1,
+    attempts         int         NOT NULL DEFAULT 0,
+    next_attempt_at  timestamptz NOT NULL DEFAULT now(),
+    last_error       text,
     created_at       timestamptz NOT NULL DEFAULT now(),
     paid_at          timestamptz
 );
-CREATE INDEX refund_obligations_open ON refund_obligations (created_at) WHERE paid_at IS NULL;
-
--- content_access: grants. One row per source; access is the union of the live ones.
-CREATE TABLE content_access (
-    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id         text        NOT NULL REFERENCES users ON DELETE CASCADE,
-    content_id      uuid        NOT NULL REFERENCES content ON DELETE CASCADE,
-    organization_id uuid REFERENCES organizations ON DELETE CASCADE,
-    access_type     varchar(50) NOT NULL CHECK (access_type IN ('purchased', 'subscription', 'complimentary', 'preview')),
-    -- What the grant rests on: the purchase, the subscription, who gave it.
-    source_id       text        NOT NULL DEFAULT '',
-    expires_at      timestamptz,
-    deleted_at      timestamptz,
-    revoked_reason  text,
-    version         bigint      NOT NULL DEFAULT 0,
-    created_at      timestamptz NOT NULL DEFAULT now(),
-    updated_at      timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (user_id, content_id, access_type, source_id)
-);
-CREATE INDEX content_access_library ON content_access (user_id, created_at DESC) WHERE deleted_at IS NULL;
-CREATE INDEX content_access_content ON content_access (content_id) WHERE deleted_at IS NULL;
-
-CREATE TABLE video_playback (
-    id               uuid        NOT NULL DEFAULT gen_random_uuid(),
-    user_id          text        NOT NULL REFERENCES users ON DELETE CASCADE,
-    content_id       uuid        NOT NULL REFERENCES content ON DELETE CASCADE,
-    position_seconds int         NOT NULL DEFAULT 0 CHECK (position_seconds >= 0),
-    duration_seconds int         NOT NULL CHECK (duration_seconds >= 0),
-    completed        bool        NOT NULL DEFAULT false,
-    version          bigint      NOT NULL DEFAULT 0,
-    created_at       timestamptz NOT NULL DEFAULT now(),
-    updated_at       timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (user_id, content_id)
-);
-CREATE INDEX playback_recent ON video_playback (user_id, updated_at DESC);
+-- Serves the worker that refunds: what is due.
+CREATE INDEX refund_obligations_due ON refund_obligations (next_attempt_at) WHERE paid_at IS NULL;
