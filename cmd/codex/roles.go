@@ -24,7 +24,6 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
-	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/transcoder"
@@ -227,7 +226,6 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log},
 		&commands.Uploads{Store: mediaBucket},
 	})
-	folder := &lists.Folder{Pool: p.pool, Log: p.log}
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
 	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}
@@ -240,7 +238,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	}
 	return func(ctx context.Context) error {
 		defer dispatcher.Close()
-		return together(ctx, runner.Run, sweeper.Run, folder.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
+		return together(ctx, runner.Run, sweeper.Run, stuck.Run, uploads.Run, orphans.Run, credentials.Run, limits.Run, obligations.Run, reconciler.Run, mailer.Run)
 	}, nil
 }
 
@@ -313,7 +311,7 @@ func (p *platform) reactions() (func(context.Context) error, error) {
 	router := reactions.New(reactions.Config{
 		Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log,
 	}, reactions.Access(time.Now), reactions.Transcoding(time.Now), reactions.Erasure(time.Now),
-		reactions.Counters(), reactions.Images(time.Now))
+		reactions.Counters(), reactions.Library(), reactions.Images(time.Now))
 	images := &reactions.ImageSweep{Pool: p.pool, Assets: store.Bucket(p.cfg.S3BucketAssets), Now: time.Now, Log: p.log}
 	sweep := &reactions.MediaSweep{
 		Conn: p.conn, Limits: p.limits, Media: store.Bucket(p.cfg.S3BucketMedia), Assets: store.Bucket(p.cfg.S3BucketAssets), Log: p.log,

@@ -26,7 +26,7 @@ func (c Content) Open(batch []events.Command) Unit {
 	return &contentUnit{
 		cmds: batch, payloads: decode(batch, contentPayload), payoutsRequired: c.PayoutsRequired,
 		items: map[string]content.Content{}, media: map[string]content.Media{}, slugs: postgres.Slugs{},
-		actors: newActors(), seats: map[postgres.Seat]string{}, changed: map[string]bool{},
+		actors: newActors(), seats: map[postgres.Seat]string{}, created: map[string]bool{}, changed: map[string]bool{},
 	}
 }
 
@@ -59,6 +59,7 @@ type contentUnit struct {
 	actors  *actors
 	seats   map[postgres.Seat]string
 	order   []string
+	created map[string]bool
 	changed map[string]bool
 }
 
@@ -197,7 +198,9 @@ func (u *contentUnit) apply(before, next content.Content, changed bool) {
 	if !changed {
 		return
 	}
-	if before.ID != "" {
+	if before.ID == "" {
+		u.created[next.ID] = true
+	} else {
 		delete(u.slugs, postgres.SlugKey{Scope: content.ScopeOf(before.CreatorID, before.OrganizationID), Slug: before.Slug})
 	}
 	if next.DeletedAt == nil {
@@ -212,11 +215,15 @@ func (u *contentUnit) apply(before, next content.Content, changed bool) {
 
 // Save implements Unit.
 func (u *contentUnit) Save(b *pgx.Batch) error {
-	items := make([]content.Content, len(u.order))
-	for i, id := range u.order {
-		items[i] = u.items[id]
+	var created, changed []content.Content
+	for _, id := range u.order {
+		if u.created[id] {
+			created = append(created, u.items[id])
+		} else {
+			changed = append(changed, u.items[id])
+		}
 	}
-	return postgres.QueueSave(b, items)
+	return postgres.QueueSave(b, created, changed)
 }
 
 // numbered gives the last of the payloads the version last, and those before it

@@ -253,5 +253,5 @@ func (u *imageUnit) Save(b *pgx.Batch) error {
 	if err := postgres.QueueSaveOrganizationLogos(b, owners[media.Logo], u.now); err != nil {
 		return err
 	}
-	return contentstore.QueueSave(b, items)
+	return contentstore.QueueSave(b, nil, items)
 }

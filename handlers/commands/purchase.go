@@ -35,7 +35,7 @@ func (p Purchase) Open(batch []events.Command) Unit {
 		cmds: batch, reports: make([]purchase.RecordEvent, len(batch)), unreadable: make([]error, len(batch)), rates: p.Rates,
 		checkouts: map[string]purchase.Checkout{}, payments: map[string]purchase.Payment{}, content: map[string]purchase.Content{},
 		buyers: map[string]bool{}, live: map[postgres.Ownership]string{},
-		stored: map[string]bool{}, changed: map[string]bool{}, moved: map[string]bool{}, sold: map[string]int{}, results: map[string]string{},
+		stored: map[string]bool{}, changed: map[string]bool{}, moved: map[string]bool{}, results: map[string]string{},
 	}
 	for i, cmd := range batch {
 		if cmd.Type != "purchase.record_event" {
@@ -65,7 +65,6 @@ type purchaseUnit struct {
 	stored  map[string]bool   // intents that have a row
 	changed map[string]bool   // intents to write
 	moved   map[string]bool   // checkouts to write
-	sold    map[string]int    // content → new sales
 	results map[string]string // event → result
 	letters []deadEvent
 	now     time.Time
@@ -226,9 +225,6 @@ func (u *purchaseUnit) pay(cmd events.Command, r purchase.RecordEvent) (string, 
 	if ours {
 		u.saveCheckout(checkout.Complete(s.ID))
 	}
-	if next.IsPurchase() {
-		u.sold[next.Sale.ContentID]++
-	}
 	return string(next.Sale.Outcome), numbered(next.Tenant(), next.PurchaseID, next.Version, happened), nil
 }
 
@@ -307,9 +303,6 @@ func (u *purchaseUnit) Save(b *pgx.Batch) error {
 		} else {
 			postgres.QueueInsertPayment(b, p, u.now)
 		}
-	}
-	for _, id := range sorted(u.sold) {
-		postgres.QueueSold(b, id, u.sold[id])
 	}
 	for _, id := range sorted(u.results) {
 		postgres.QueueProcessed(b, id, u.results[id], u.now)

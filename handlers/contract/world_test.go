@@ -66,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	},
 		&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger},
 		&commands.Uploads{Store: w.Media})
-	w.StartReactions(reactions.Access(w.Now), reactions.Transcoding(w.Now), reactions.Erasure(w.Now), reactions.Counters(), reactions.Images(w.Now))
+	w.StartReactions(reactions.Access(w.Now), reactions.Transcoding(w.Now), reactions.Erasure(w.Now), reactions.Counters(), reactions.Library(), reactions.Images(w.Now))
 	w.edge = w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.parts(passwords)...)
 	w.Serve(w.edge.Handler())
 	return w

@@ -11,6 +11,7 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 // with; to everyone else the item is not there.
 func (e *Edge) getOwnContent(c *gin.Context) error {
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, paramsOf(c).uuid("id"), mustActor(c).UserID)
+		WHERE content.id = $1 AND creator_id = $2 AND deleted_at IS NULL`, paramsOf(c).uuid("id"), mustActor(c).UserID)
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
@@ -87,7 +88,7 @@ func slugParam(name string, most int) Param {
 // browseParams are those of a creator's own list; an organization must be named.
 var browseParams = pagedWith(
 	required(uuidParam("organizationId")), optionalParam("status", "published"), optionalParam("contentType", contentTypes...),
-	optionalParam("accessType", accessTypes...), userParam("creatorId"), textParam("category", 100), textParam("search", 255),
+	optionalParam("accessType", accessTypes...), userParam("creatorId"), textParam("category", 100), searchParam(255),
 	oneOfParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), oneOfParam("sortOrder", "desc", "asc"),
 )
 
@@ -97,50 +98,37 @@ var browseParams = pagedWith(
 func (e *Edge) browseContent(c *gin.Context) error {
 	q, actor := paramsOf(c), mustActor(c)
 	organization := q.uuid("organizationId")
-	// own: the caller has private items there, which nobody counted for them.
-	var manages, own bool
+	var manages bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
-		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin')),
-		EXISTS (SELECT FROM content WHERE creator_id = $2 AND organization_id = $1 AND access_type = 'private' AND deleted_at IS NULL)`,
-		organization, actor.UserID).Scan(&manages, &own)
+		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin'))`,
+		organization, actor.UserID).Scan(&manages)
 	if err != nil {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
-	w := where{conditions: []string{"status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL"}}
-	w.and("organization_id = $::uuid", organization)
-	seen := "all"
-	switch {
-	case manages:
-	case own:
-		w.and("(access_type <> 'private' OR creator_id = $)", actor.UserID)
-	default:
-		seen = "open"
-		w.conditions = append(w.conditions, "access_type <> 'private'")
+
+	l := contentList(q.text("sortBy"), q.text("sortOrder"), "organization_id")
+	if q.text("sortBy") == "publishedAt" { // everything here has a date
+		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.text("sortOrder"))
 	}
-	w.andIf("content_type = $", q.text("contentType"))
-	of := listed{list: "browse", owner: organization}
-	within, counted := alone(kind(q.text("contentType")), q.text("contentType") != "", filter{"access", q.text("accessType")}, filter{"category", q.text("category")})
-	of.kind = seen + "/" + within
-	w.andIf("access_type = $", q.text("accessType"))
-	w.andIf("category = $", q.text("category"))
-	w.andIf("creator_id = $", q.text("creatorId"))
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.text("search")))
-	if own && !manages || !counted || q.text("creatorId") != "" || q.text("search") != "" {
-		of = listed{}
+	l.Search = q.text("search") != ""
+	l.Where.Is(publishedForAll)
+	l.Where.And("content.organization_id = $::uuid", organization)
+	if !manages {
+		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", actor.UserID)
 	}
-	page, column, direction := q.paging(), sortColumns[q.text("sortBy")], q.text("sortOrder")
-	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
+	l.Where.AndIf("content.content_type = $", q.text("contentType"))
+	l.Where.AndIf("content.access_type = $", q.text("accessType"))
+	l.Where.AndIf("content.category = $", q.text("category"))
+	l.Where.AndIf("content.creator_id = $", q.text("creatorId"))
+	l.Where.AndIf(contentMatches, paging.Contains(q.text("search")))
+	found, err := paging.Find(c, e.cfg.Pool, l, q.page())
+	if err != nil {
+		return fmt.Errorf("browse content: %w", err)
+	}
+	items, err := e.publicContent(c, found.IDs)
 	if err != nil {
 		return err
 	}
-	var items []wire.PublicContent
-	if !at.empty() {
-		w.from(column, direction, at)
-		from, args := w.page("content", orderBy(column, direction), at)
-		if items, err = e.publicContent(c, from, args...); err != nil {
-			return err
-		}
-	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }

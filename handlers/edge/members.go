@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/identity/workersig"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -127,29 +128,26 @@ func (e *Edge) listMembers(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	q := paramsOf(c)
-	page, managed := q.paging(), t.authority.Manages()
-	role, status := q.text("role"), q.text("status")
+	q, managed := paramsOf(c), t.authority.Manages()
+	page, role, status := q.page(), q.text("role"), q.text("status")
 	if !managed {
 		if status != "" && status != "active" {
-			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.page, page.limit, 0))
+			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.Number, page.Limit, 0))
 			return nil
 		}
 		status = "active"
 	}
-	at, err := e.placeByDay(c, listed{"members", t.organization.ID, kind(role, status)}, "asc", page)
+	l := paging.List{From: "organization_memberships", Order: paging.By("created_at", paging.Time, "id", "asc")}
+	l.Where.And("organization_id = $", t.organization.ID)
+	l.Where.AndIf("role = $", role)
+	l.Where.AndIf("status = $", status)
+	found, err := paging.Find(c, e.cfg.Pool, l, page)
 	if err != nil {
-		return err
+		return fmt.Errorf("list members: %w", err)
 	}
-	w := where{}
-	w.and("organization_id = $", t.organization.ID)
-	w.andIf("role = $", role)
-	w.andIf("status = $", status)
-	w.from("created_at", "asc", at)
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url
 FROM organization_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+` ORDER BY created_at, id
-`+fmt.Sprintf("LIMIT $%d OFFSET $%d", len(w.args)+1, len(w.args)+2)+`)) ORDER BY m.created_at, m.id`, append(w.args, at.limit, at.skip)...)
+WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
@@ -161,7 +159,7 @@ WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+`
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/edge/strict"
+	"github.com/codex-platform/codex/handlers/paging"
 )
 
 // Param declares a query parameter, or a path parameter that is not a UUID.
@@ -61,9 +62,29 @@ func optionalParam(name string, values ...string) Param {
 	return oneOfParam(name, append([]string{""}, values...)...)
 }
 
-// pagedWith are page (1–1000, default 1) and limit (1–100, default 20), and more.
+// pagedWith are page (1–1000, default 1), limit (1–100, default 20) and cursor, and more.
 func pagedWith(more ...Param) []Param {
-	return append([]Param{numberParam("page", 1, maxPage, 1), numberParam("limit", 1, maxLimit, defaultLimit)}, more...)
+	return append([]Param{numberParam("page", 1, maxPage, 1), numberParam("limit", 1, maxLimit, defaultLimit), cursorParam}, more...)
+}
+
+// cursorParam is the nextCursor of another page.
+var cursorParam = Param{
+	Name: "cursor",
+	Kind: paramText,
+	Max:  4096,
+	Doc:  "nextCursor of the page before; page is then ignored",
+}
+
+// searchParam is a text that is searched for, of at most so many characters.
+func searchParam(most int) Param {
+	p := textParam("search", most)
+	p.check = func(v string) string {
+		if len([]rune(v)) < paging.MinSearch {
+			return fmt.Sprintf("must have at least %d characters", paging.MinSearch)
+		}
+		return ""
+	}
+	return p
 }
 
 // required makes a parameter one that must be there.
@@ -71,13 +92,6 @@ func required(p Param) Param {
 	p.Required = true
 	return p
 }
-
-// paging is a request for one page of a list.
-type paging struct {
-	page, limit int
-}
-
-func (p paging) offset() int { return (p.page - 1) * p.limit }
 
 const (
 	maxPage      = 1000
@@ -101,7 +115,10 @@ func (p params) number(name string) int  { return p[name].(int) }
 // flag returns a parameter that is true or false, nil when it is absent.
 func (p params) flag(name string) *bool { return p[name].(*bool) }
 
-func (p params) paging() paging { return paging{page: p.number("page"), limit: p.number("limit")} }
+// page returns the page that is asked for.
+func (p params) page() paging.Page {
+	return paging.Page{Number: p.number("page"), Limit: p.number("limit"), Cursor: p.text("cursor")}
+}
 
 // readParams reads and checks declared parameters before the handler runs. All that
 // is wrong is refused at once; a parameter given twice is wrong whatever it says.

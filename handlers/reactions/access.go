@@ -2,6 +2,7 @@ package reactions
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,11 @@ func Access(now func() time.Time) Reaction {
 			}
 			if err := postgres.SaveGrant(ctx, tx, next); err != nil {
 				return nil, err
+			}
+			b := &pgx.Batch{}
+			postgres.QueueRefreshLibrary(b, []postgres.Question{{UserID: next.UserID, ContentID: next.ContentID}})
+			if err := tx.SendBatch(ctx, b).Close(); err != nil {
+				return nil, fmt.Errorf("refresh the library: %w", err)
 			}
 			facts := make([]events.Fact, len(happened))
 			for i, payload := range happened {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -34,9 +35,9 @@ func Counters() Reaction {
 			default:
 				return nil, nil
 			}
-			_, err := tx.Exec(ctx, `UPDATE content SET purchase_count = purchase_count + $2, view_count = view_count + $3 WHERE id = $1`,
-				id, purchases, views)
-			if err != nil {
+			b := &pgx.Batch{}
+			postgres.QueueCount(b, []postgres.Count{{ContentID: id, Views: views, Purchases: purchases}})
+			if err := tx.SendBatch(ctx, b).Close(); err != nil {
 				return nil, fmt.Errorf("count: %w", err)
 			}
 			return nil, nil

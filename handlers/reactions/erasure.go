@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	accessstore "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
@@ -57,6 +58,7 @@ WHERE actor_id = $1 AND status = 'accepted'`, userID, status, string(refusal), a
 UPDATE commands SET response_body = NULL
 WHERE response_body IS NOT NULL AND status <> 'accepted' AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
 	b.Queue(`DELETE FROM video_playback WHERE user_id = $1`, userID)
+	accessstore.QueueForgetLibrary(b, userID)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}

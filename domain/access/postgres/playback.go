@@ -62,13 +62,15 @@ type playbackRow struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// QueuePlaybackSave queues one statement that writes all playbacks, new and changed.
+// QueuePlaybackSave queues the statements that write all playbacks, new and changed, and
+// the library entries that follow them.
 func QueuePlaybackSave(b *pgx.Batch, list []access.Playback) error {
 	if len(list) == 0 {
 		return nil
 	}
-	rows := make([]playbackRow, len(list))
+	rows, pairs := make([]playbackRow, len(list)), make([]Question, len(list))
 	for i, p := range list {
+		pairs[i] = Question{p.UserID, p.ContentID}
 		rows[i] = playbackRow{p.ID, p.UserID, p.ContentID, p.PositionSeconds, p.DurationSeconds, p.Completed, p.Version, p.CreatedAt, p.UpdatedAt}
 	}
 	body, err := json.Marshal(rows)
@@ -84,5 +86,6 @@ ORDER BY user_id, content_id
 ON CONFLICT (user_id, content_id) DO UPDATE SET
     position_seconds = excluded.position_seconds, duration_seconds = excluded.duration_seconds, completed = excluded.completed,
     version = excluded.version, updated_at = excluded.updated_at`, string(body))
+	queueWatched(b, pairs, string(body))
 	return nil
 }
