@@ -2,8 +2,8 @@
 // sub-packages are the contexts, each a set of pure functions over its own state;
 // below a context, a package named after a technology adapts it to that technology.
 //
-// A context may import the standard library, package events, this package and
-// domain/money, and nothing else: no clock, no randomness, no I/O.
+// A context may import the standard library, package events, this package,
+// domain/money and domain/mail, and nothing else: no clock, no randomness, no I/O.
 package domain
 
 import (

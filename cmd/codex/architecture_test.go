@@ -78,6 +78,13 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase", to: "./events", allowed: true},
 		{from: "./domain/purchase", to: "./domain/money", allowed: true},
 		{from: "./domain/purchase", to: "./domain", allowed: true},
+		{from: "./domain/organization", to: "./domain/mail", allowed: true},
+		{from: "./domain/organization", to: "./domain/identity"},
+		{from: "./domain/organization", to: "./domain/mail/postgres"},
+		{from: "./domain/mail", to: "./domain/identity"},
+		{from: "./domain/mail", to: "net/smtp"},
+		{from: "./domain/mail/smtp", to: "./domain/mail/postgres", allowed: true},
+		{from: "./domain/identity/postgres", to: "./domain/mail/postgres"},
 		{from: "./domain/purchase", to: "./domain/access"},
 		{from: "./domain/purchase", to: "./domain/purchase/stripe"},
 		{from: "./domain/purchase", to: "./events/bus"},
@@ -199,7 +206,7 @@ const (
 	layerAdapter // domain/<context>/<technology>
 	layerOutbox
 	layerContext  // domain/<context>, pure
-	layerKernel   // domain and domain/money, pure
+	layerKernel   // domain, domain/money and domain/mail, pure
 	layerPeriodic // domain/periodic, which has a clock
 	layerBus      // events/bus
 	layerEvents
@@ -223,7 +230,7 @@ func layerOf(importPath string) layer {
 		return layerCmd
 	case parts[0] == "handlers":
 		return layerHandlers
-	case own == "domain", own == "domain/money":
+	case own == "domain", own == "domain/money", own == "domain/mail":
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
@@ -273,8 +280,8 @@ var ruleOf = map[layer]string{
 	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
-	layerContext:    "domain/<context> imports the standard library, domain, domain/money and events only",
-	layerKernel:     "domain and domain/money import the standard library and each other only",
+	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail and events only",
+	layerKernel:     "domain, domain/money and domain/mail import the standard library and each other only",
 	layerPeriodic:   "domain/periodic imports nothing of the module",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",

@@ -19,7 +19,7 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/nats"
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
 	"github.com/codex-platform/codex/deploy/embedded/s3"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/migrations"
 )
 

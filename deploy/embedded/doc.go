@@ -1,13 +1,14 @@
 // Package embedded owns the data directory of a Codex that runs its outside
 // parts itself.
 //
-// `codex up` and the integration tests need Postgres, NATS and an object store
-// without anything installed or configured. The sub-packages start them, one
-// folder per part:
+// `codex up` and the integration tests need Postgres, NATS, an object store and a
+// payment provider without anything installed or configured. The sub-packages
+// start them, one folder per part:
 //
 //	deploy/embedded/postgres   a private cluster, own process, unix socket only
 //	deploy/embedded/nats       nats-server with JetStream inside this process
 //	deploy/embedded/s3         an S3 gateway inside this process
+//	deploy/embedded/stripe     a sandbox in place of Stripe, inside this process
 //
 // What they share lives here: the directory itself, the lock that keeps a second
 // instance out of it, the layout version that keeps an older program from

@@ -7,7 +7,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// Rule is how an item says who may see it; the words are those of its access type.
+// Rule is who may see an item; the words are those of its access type.
 type Rule string
 
 // The rules.
@@ -58,9 +58,9 @@ func (c Content) Rule() Rule {
 	}
 }
 
-// Viewer is who wants to see an item, and what they bring along.
+// Viewer is the user who asks to see an item, with role and grants.
 type Viewer struct {
-	// UserID is empty for somebody who is not signed in.
+	// UserID is empty for an anonymous viewer.
 	UserID string
 	// Role is the viewer's active role in the content's organization; empty when
 	// there is none.
@@ -97,7 +97,7 @@ const (
 // Why it is not.
 const (
 	NotFound        Reason = "not_found"        // not published, or deleted
-	SignedOut       Reason = "signed_out"       // nobody asks
+	SignedOut       Reason = "signed_out"       // the viewer is anonymous
 	Revoked         Reason = "revoked"          // the viewer had a grant; it was taken back
 	Expired         Reason = "expired"          // the viewer had a grant; its time is over
 	PaymentRequired Reason = "payment_required" // for sale, not bought
@@ -113,15 +113,14 @@ type Verdict struct {
 	Grant *Grant
 }
 
-// Decide says whether a viewer may see an item now. The order is the contract's:
+// Decide returns whether a viewer may see an item now. The order is the contract's:
 // what is not live does not exist; free content is for everyone who is signed in;
-// then a grant; then membership. Its creator always sees a live item.
+// then a grant; then membership. The creator of a live item always sees it.
 //
-// Items that name somebody narrow this down. members: any active member, or a
-// grant. followers, subscribers: as long as nobody can follow or subscribe, the
-// management, or a grant. team, private: the management only; a grant does not
-// help, such an item is withdrawn from its buyers. An unknown access type is for
-// nobody.
+// Other access types narrow this down. members: any active member, or a grant.
+// followers, subscribers: until users can follow and subscribe, the management, or a
+// grant. team, private: the management only; a grant does not help, such an item is
+// withdrawn from its buyers. An unknown access type allows no one.
 func Decide(c Content, v Viewer, now time.Time) Verdict {
 	verdict := Verdict{Rule: c.Rule()}
 	if !c.Published || c.Deleted {
@@ -212,15 +211,24 @@ var (
 	// ErrDenied : 403. The context of one that was decided says why: reason, rule and,
 	// when a grant was taken back, revokedReason.
 	ErrDenied = &domain.Error{
-		Class: domain.Forbidden, Code: "ACCESS_DENIED", Reason: "ACCESS_DENIED", Message: "You do not have access to this content",
+		Class:   domain.Forbidden,
+		Code:    "ACCESS_DENIED",
+		Reason:  "ACCESS_DENIED",
+		Message: "You do not have access to this content",
 	}
 	// ErrMediaNotReady : 422, there is nothing to play yet.
 	ErrMediaNotReady = &domain.Error{
-		Class: domain.Rule, Code: "MEDIA_NOT_READY", Reason: "MEDIA_NOT_READY", Message: "The media item is not ready to be played",
+		Class:   domain.Rule,
+		Code:    "MEDIA_NOT_READY",
+		Reason:  "MEDIA_NOT_READY",
+		Message: "The media item is not ready to be played",
 	}
 	// ErrSigning : 500, the object store's address could not be signed.
 	ErrSigning = &domain.Error{
-		Class: domain.Internal, Code: "R2_SIGNING_ERROR", Reason: "R2_SIGNING_ERROR", Message: "The address could not be made; try again",
+		Class:   domain.Internal,
+		Code:    "R2_SIGNING_ERROR",
+		Reason:  "R2_SIGNING_ERROR",
+		Message: "The address could not be made; try again",
 	}
 )
 

@@ -13,18 +13,31 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func pointer[T any](v T) *T { return &v }
 
 func item(rule access.Rule, price *int64) access.Content {
-	return access.Content{ID: "c", CreatorID: "maker", OrganizationID: "org", Access: rule, PriceCents: price, Published: true}
+	return access.Content{
+		ID:             "c",
+		CreatorID:      "maker",
+		OrganizationID: "org",
+		Access:         rule,
+		PriceCents:     price,
+		Published:      true,
+	}
 }
 
 func grant(source access.Source, change func(*access.Grant)) access.Grant {
-	g := access.Grant{ID: "g", UserID: "viewer", ContentID: "c", Source: source, SourceID: "s"}
+	g := access.Grant{
+		ID:        "g",
+		UserID:    "viewer",
+		ContentID: "c",
+		Source:    source,
+		SourceID:  "s",
+	}
 	if change != nil {
 		change(&g)
 	}
 	return g
 }
 
-func TestWhoSeesWhat(t *testing.T) {
+func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 	t.Parallel()
 	price := pointer(int64(2999))
 	bought := []access.Grant{grant(access.Purchased, nil)}
@@ -38,7 +51,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		grants  []access.Grant
 		want    access.Reason
 	}{
-		{"free for anybody", item(access.Free, nil), "", none, access.ByFree},
+		{"free for any user", item(access.Free, nil), "", none, access.ByFree},
 		{"free with the price 0", item(access.Free, pointer(int64(0))), "", none, access.ByFree},
 		{"for sale at 0 is free", item(access.Paid, pointer(int64(0))), "", none, access.ByFree},
 		{"for sale without a price is not free", item(access.Paid, nil), "", none, access.PaymentRequired},
@@ -66,7 +79,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"followers, an admin", item(access.Followers, nil), "admin", none, access.ByManagement},
 		{"subscribers, a stranger", item(access.Subscribers, nil), "", none, access.NotEntitled},
 		{"subscribers, with a grant", item(access.Subscribers, nil), "", bought, access.ByGrant},
-		{"an unknown rule", item("whoever", nil), "owner", bought, access.NotEntitled},
+		{"an unknown rule", item("unknown", nil), "owner", bought, access.NotEntitled},
 	} {
 		got := access.Decide(c.content, access.Viewer{UserID: "viewer", Role: c.role, Grants: c.grants}, now)
 		if got.Reason != c.want {
@@ -81,7 +94,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotLiveDoesNotExistForAnybody(t *testing.T) {
+func TestUnpublishedItemsDoNotExist(t *testing.T) {
 	t.Parallel()
 	draft, deleted := item(access.Free, nil), item(access.Free, nil)
 	draft.Published, deleted.Deleted = false, true
@@ -95,7 +108,7 @@ func TestWhatIsNotLiveDoesNotExistForAnybody(t *testing.T) {
 	}
 }
 
-func TestItsCreatorSeesALiveItemWhateverTheRule(t *testing.T) {
+func TestTheCreatorSeesALiveItemUnderEveryRule(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []access.Rule{access.Paid, access.Members, access.Private, access.Team, access.Followers, access.Subscribers, "unknown"} {
 		if got := access.Decide(item(rule, nil), access.Viewer{UserID: "maker"}, now); got.Reason != access.ByCreator {
@@ -104,10 +117,10 @@ func TestItsCreatorSeesALiveItemWhateverTheRule(t *testing.T) {
 	}
 }
 
-func TestNobodySignedInSeesNothing(t *testing.T) {
+func TestAnonymousViewersSeeNothing(t *testing.T) {
 	t.Parallel()
 	c := item(access.Free, nil)
-	c.CreatorID = "" // an account that is gone must not match nobody
+	c.CreatorID = "" // an account that is gone must not match an anonymous viewer
 	if got := access.Decide(c, access.Viewer{}, now); got.Allowed || !domain.IsClass(got.Err(), domain.Unauthorized) {
 		t.Errorf("%+v", got)
 	}

@@ -1,12 +1,12 @@
-// Package access holds the rules of seeing content: who may, on what ground, and
-// how far they got.
+// Package access decides who may see content and on what ground, and records how far
+// they got.
 //
 // It is pure. State goes in with a fact or a command, the next state and the events
 // come out; loading, locking and storing are the caller's.
 //
 // # One decision
 //
-// [Decide] is the only place that says yes or no. The stream address, every
+// [Decide] is the only place that allows or denies. The stream address, every
 // playlist, the saving of progress and the answer to "may I see this" all ask it,
 // and it returns the ground as well, so that a refusal can be explained. The
 // library cannot call it per row without reading every row; it says the same in
@@ -15,9 +15,9 @@
 // A second reading of the rules, the reference of the tests, agrees with it in random
 // worlds.
 //
-// Who manages an item ([Content.ManagedBy]) may ask for the decision about somebody
-// else, with the grants and the events behind them. That is fewer people than see
-// everything of an organization: it tells who bought what.
+// Who manages an item ([Content.ManagedBy]) may ask for the decision about another
+// user, with the grants and the events behind them. That is fewer people than see
+// everything of an organization: it reveals purchases.
 //
 // # Grants
 //

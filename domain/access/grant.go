@@ -6,7 +6,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Source is what kind of thing a grant rests on.
+// Source is the kind of a grant's ground.
 type Source string
 
 // The sources, in the order in which they are named when several are live.
@@ -155,7 +155,7 @@ func (g Grant) Follow(p events.Payload, id string, version int64, now time.Time)
 	return g.announce(next, now)
 }
 
-// move opens or suspends the grant, unless a later event has spoken or it ended.
+// move opens or suspends the grant, unless a later event was applied or it ended.
 func (g *Grant) move(version int64, revoked string, now time.Time) {
 	if g.SourceEnded || version <= g.SourceVersion {
 		return
@@ -164,7 +164,7 @@ func (g *Grant) move(version int64, revoked string, now time.Time) {
 	g.set(revoked, now)
 }
 
-// end closes the grant for good. A refund is the better word where both happened.
+// end closes the grant for good. Of two reasons, a refund is kept.
 func (g *Grant) end(version int64, reason string, now time.Time) {
 	g.SourceVersion = max(g.SourceVersion, version)
 	if g.SourceEnded && reason != ForRefund {
@@ -197,14 +197,22 @@ func (g Grant) announce(next Grant, now time.Time) (Grant, []events.Payload) {
 	case is && !was:
 		next.Version++
 		return next, []events.Payload{events.AccessGranted{
-			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID, OrganizationID: g.OrganizationID,
-			SourceType: string(g.Source), SourceID: g.SourceID,
+			GrantID:        g.ID,
+			UserID:         g.UserID,
+			ContentID:      g.ContentID,
+			OrganizationID: g.OrganizationID,
+			SourceType:     string(g.Source),
+			SourceID:       g.SourceID,
 		}}
 	case was && !is:
 		next.Version++
 		return next, []events.Payload{events.AccessRevoked{
-			GrantID: g.ID, UserID: g.UserID, ContentID: g.ContentID,
-			SourceType: string(g.Source), SourceID: g.SourceID, Reason: next.RevokedReason,
+			GrantID:    g.ID,
+			UserID:     g.UserID,
+			ContentID:  g.ContentID,
+			SourceType: string(g.Source),
+			SourceID:   g.SourceID,
+			Reason:     next.RevokedReason,
 		}}
 	default:
 		return next, nil

@@ -11,14 +11,14 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// told is one event of a purchase with its version.
-type told struct {
+// versioned is one event of a purchase with its version.
+type versioned struct {
 	payload events.Payload
 	version int64
 }
 
 // id is that of the event: its type and version.
-func (e told) id() string { return fmt.Sprint(e.payload.EventType(), " ", e.version) }
+func (e versioned) id() string { return fmt.Sprint(e.payload.EventType(), " ", e.version) }
 
 func completed() events.Payload      { return &events.PurchaseCompleted{PurchaseID: "p"} }
 func disputed() events.Payload       { return &events.PurchaseDisputed{PurchaseID: "p"} }
@@ -31,11 +31,19 @@ func refund(full bool) events.Payload {
 // unknown is a grant as the store makes it before the first event: not in force,
 // never announced.
 func unknown() access.Grant {
-	return access.Grant{ID: "g", UserID: "u", ContentID: "c", CreatorID: "k", Source: access.Purchased, SourceID: "p", RevokedAt: &now}
+	return access.Grant{
+		ID:        "g",
+		UserID:    "u",
+		ContentID: "c",
+		CreatorID: "k",
+		Source:    access.Purchased,
+		SourceID:  "p",
+		RevokedAt: &now,
+	}
 }
 
-// follow tells a grant several events and returns what was announced.
-func follow(g access.Grant, list ...told) (access.Grant, []string) {
+// follow applies several events to a grant and returns the types of its own events.
+func follow(g access.Grant, list ...versioned) (access.Grant, []string) {
 	var announced []string
 	for _, e := range list {
 		var payloads []events.Payload
@@ -50,30 +58,30 @@ func follow(g access.Grant, list ...told) (access.Grant, []string) {
 func TestAGrantFollowsItsPurchase(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name   string
-		told   []told
-		live   bool
-		reason string
-		events int64
+		name    string
+		history []versioned
+		live    bool
+		reason  string
+		events  int64
 	}{
-		{"bought", []told{{completed(), 1}}, true, "", 1},
-		{"told twice", []told{{completed(), 1}, {completed(), 1}}, true, "", 1},
-		{"refunded in part", []told{{completed(), 1}, {refund(false), 2}}, true, "", 1},
-		{"refunded in part, told before the purchase", []told{{refund(false), 2}, {completed(), 1}}, true, "", 1},
-		{"refunded", []told{{completed(), 1}, {refund(true), 2}}, false, "refund", 2},
-		{"refunded, told before the purchase", []told{{refund(true), 2}, {completed(), 1}}, false, "refund", 0},
-		{"refunded, and the purchase told again", []told{{completed(), 1}, {refund(true), 2}, {completed(), 1}}, false, "refund", 2},
-		{"disputed", []told{{completed(), 1}, {disputed(), 2}}, false, "dispute", 2},
-		{"disputed and won", []told{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}, true, "", 3},
-		{"won, told before the dispute", []told{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}, true, "", 1},
-		{"won, told before anything", []told{{closed(true), 3}, {disputed(), 2}, {completed(), 1}}, true, "", 1},
-		{"disputed and lost", []told{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}, false, "dispute", 2},
-		{"lost, and the purchase told again", []told{{closed(false), 3}, {completed(), 1}, {disputed(), 2}}, false, "dispute", 0},
-		{"won after a full refund", []told{{completed(), 1}, {refund(true), 2}, {disputed(), 3}, {closed(true), 4}}, false, "refund", 2},
-		{"won, and the refund told late", []told{{completed(), 1}, {disputed(), 2}, {closed(true), 4}, {refund(true), 3}}, false, "refund", 4},
-		{"disputed again after a won one", []told{{completed(), 1}, {disputed(), 2}, {closed(true), 3}, {disputed(), 4}}, false, "dispute", 4},
+		{"bought", []versioned{{completed(), 1}}, true, "", 1},
+		{"delivered twice", []versioned{{completed(), 1}, {completed(), 1}}, true, "", 1},
+		{"refunded in part", []versioned{{completed(), 1}, {refund(false), 2}}, true, "", 1},
+		{"refunded in part, delivered before the purchase", []versioned{{refund(false), 2}, {completed(), 1}}, true, "", 1},
+		{"refunded", []versioned{{completed(), 1}, {refund(true), 2}}, false, "refund", 2},
+		{"refunded, delivered before the purchase", []versioned{{refund(true), 2}, {completed(), 1}}, false, "refund", 0},
+		{"refunded, and the purchase delivered again", []versioned{{completed(), 1}, {refund(true), 2}, {completed(), 1}}, false, "refund", 2},
+		{"disputed", []versioned{{completed(), 1}, {disputed(), 2}}, false, "dispute", 2},
+		{"disputed and won", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}, true, "", 3},
+		{"won, delivered before the dispute", []versioned{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}, true, "", 1},
+		{"won, delivered before anything", []versioned{{closed(true), 3}, {disputed(), 2}, {completed(), 1}}, true, "", 1},
+		{"disputed and lost", []versioned{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}, false, "dispute", 2},
+		{"lost, and the purchase delivered again", []versioned{{closed(false), 3}, {completed(), 1}, {disputed(), 2}}, false, "dispute", 0},
+		{"won after a full refund", []versioned{{completed(), 1}, {refund(true), 2}, {disputed(), 3}, {closed(true), 4}}, false, "refund", 2},
+		{"won, and the refund delivered late", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 4}, {refund(true), 3}}, false, "refund", 4},
+		{"disputed again after a won one", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}, {disputed(), 4}}, false, "dispute", 4},
 	} {
-		g, announced := follow(unknown(), c.told...)
+		g, announced := follow(unknown(), c.history...)
 		if g.Live(now) != c.live || g.RevokedReason != c.reason || g.Version != c.events || len(announced) != int(c.events) {
 			t.Errorf("%s: live %v for %q at version %d after %v", c.name, g.Live(now), g.RevokedReason, g.Version, announced)
 		}
@@ -83,18 +91,18 @@ func TestAGrantFollowsItsPurchase(t *testing.T) {
 func TestAGrantRemembersTheEventThatPutItIntoItsState(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		want told
-		told []told
+		want    versioned
+		history []versioned
 	}{
-		{told{completed(), 1}, []told{{completed(), 1}}},
-		{told{completed(), 1}, []told{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}},
-		{told{disputed(), 2}, []told{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}},
-		{told{closed(true), 3}, []told{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}},
-		{told{refund(true), 3}, []told{{completed(), 1}, {disputed(), 2}, {refund(true), 3}}},
-		{told{refund(true), 2}, []told{{refund(true), 2}, {completed(), 1}}},
+		{versioned{completed(), 1}, []versioned{{completed(), 1}}},
+		{versioned{completed(), 1}, []versioned{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}},
+		{versioned{disputed(), 2}, []versioned{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}},
+		{versioned{closed(true), 3}, []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}},
+		{versioned{refund(true), 3}, []versioned{{completed(), 1}, {disputed(), 2}, {refund(true), 3}}},
+		{versioned{refund(true), 2}, []versioned{{refund(true), 2}, {completed(), 1}}},
 	} {
-		if g, _ := follow(unknown(), c.told...); g.SourceEventID != c.want.id() {
-			t.Errorf("%v: %s, want %s", c.told, g.SourceEventID, c.want.id())
+		if g, _ := follow(unknown(), c.history...); g.SourceEventID != c.want.id() {
+			t.Errorf("%v: %s, want %s", c.history, g.SourceEventID, c.want.id())
 		}
 	}
 	if g, _ := follow(unknown()); g.SourceEventID != "" {
@@ -120,11 +128,25 @@ func TestTheEventsOfAGrantNameIt(t *testing.T) {
 	g := unknown()
 	g.OrganizationID = "o"
 	g, payloads := g.Follow(completed(), "e", 1, now)
-	if want := (events.AccessGranted{GrantID: "g", UserID: "u", ContentID: "c", OrganizationID: "o", SourceType: "purchased", SourceID: "p"}); payloads[0] != want {
+	if want := (events.AccessGranted{
+		GrantID:        "g",
+		UserID:         "u",
+		ContentID:      "c",
+		OrganizationID: "o",
+		SourceType:     "purchased",
+		SourceID:       "p",
+	}); payloads[0] != want {
 		t.Errorf("granted %+v", payloads[0])
 	}
 	_, payloads = g.Follow(disputed(), "e", 2, now)
-	if want := (events.AccessRevoked{GrantID: "g", UserID: "u", ContentID: "c", SourceType: "purchased", SourceID: "p", Reason: "dispute"}); payloads[0] != want {
+	if want := (events.AccessRevoked{
+		GrantID:    "g",
+		UserID:     "u",
+		ContentID:  "c",
+		SourceType: "purchased",
+		SourceID:   "p",
+		Reason:     "dispute",
+	}); payloads[0] != want {
 		t.Errorf("revoked %+v", payloads[0])
 	}
 	if g.Tenant() != "o" || unknown().Tenant() != "k" {
@@ -139,7 +161,7 @@ func TestAnyOrderOfDeliveryEndsInTheSameGrant(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		history, paid := anyHistory(t)
-		delivered := append([]told{}, history...)
+		delivered := append([]versioned{}, history...)
 		for range rapid.IntRange(0, 3).Draw(t, "repeated") {
 			delivered = append(delivered, rapid.SampledFrom(history).Draw(t, "again"))
 		}
@@ -166,8 +188,8 @@ func TestAnyOrderOfDeliveryEndsInTheSameGrant(t *testing.T) {
 
 // anyHistory returns the events of a purchase as they were decided, and whether it
 // gives access at the end.
-func anyHistory(t *rapid.T) (history []told, paid bool) {
-	add := func(p events.Payload) { history = append(history, told{p, int64(len(history) + 1)}) }
+func anyHistory(t *rapid.T) (history []versioned, paid bool) {
+	add := func(p events.Payload) { history = append(history, versioned{p, int64(len(history) + 1)}) }
 	add(completed())
 	fullyRefunded, lost, open := false, false, false
 	for range rapid.IntRange(0, 6).Draw(t, "length") {
@@ -193,11 +215,11 @@ func anyHistory(t *rapid.T) (history []told, paid bool) {
 	return history, !fullyRefunded && !lost && !open
 }
 
-func TestAGrantThatNobodyAnnouncedCanBeTakenBack(t *testing.T) {
+func TestAGrantWithoutEventsCanBeRevoked(t *testing.T) {
 	t.Parallel()
 	inserted := unknown()
 	inserted.RevokedAt = nil // by hand
-	g, announced := follow(inserted, told{completed(), 1}, told{refund(true), 2})
+	g, announced := follow(inserted, versioned{completed(), 1}, versioned{refund(true), 2})
 	if g.Live(now) || len(announced) != 1 || announced[0] != "access.revoked" || g.Version != 1 {
 		t.Errorf("%+v announced %v", g, announced)
 	}

@@ -74,20 +74,23 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 		next.PositionSeconds, next.DurationSeconds = position, duration
 	}
 	next.Completed = p.Completed || cmd.Completed || seen(position, duration)
-	var happened []events.Payload
+	var payloads []events.Payload
 	if p.CreatedAt.IsZero() {
-		happened = append(happened, events.PlaybackStarted{UserID: p.UserID, ContentID: p.ContentID})
+		payloads = append(payloads, events.PlaybackStarted{UserID: p.UserID, ContentID: p.ContentID})
 	}
 	if next.PositionSeconds > p.PositionSeconds {
-		happened = append(happened, events.PlaybackProgressed{
-			UserID: p.UserID, ContentID: p.ContentID, PositionSeconds: next.PositionSeconds, DurationSeconds: next.DurationSeconds,
+		payloads = append(payloads, events.PlaybackProgressed{
+			UserID:          p.UserID,
+			ContentID:       p.ContentID,
+			PositionSeconds: next.PositionSeconds,
+			DurationSeconds: next.DurationSeconds,
 		})
 	}
 	if next.Completed && !p.Completed {
-		happened = append(happened, events.PlaybackCompleted{UserID: p.UserID, ContentID: p.ContentID})
+		payloads = append(payloads, events.PlaybackCompleted{UserID: p.UserID, ContentID: p.ContentID})
 	}
-	next.Version += int64(len(happened))
-	return next, happened, nil
+	next.Version += int64(len(payloads))
+	return next, payloads, nil
 }
 
 // seen reports whether a position is close enough to the end.

@@ -20,11 +20,11 @@ func report(position, duration int, done bool) access.Record {
 }
 
 func record(t interface{ Fatal(...any) }, p access.Playback, r access.Record) (access.Playback, []events.Payload) {
-	next, happened, err := p.Record(r, allowed, now)
+	next, payloads, err := p.Record(r, allowed, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return next, happened
+	return next, payloads
 }
 
 func TestTheEndIsReachedAt95Percent(t *testing.T) {
@@ -45,30 +45,30 @@ func TestTheEndIsReachedAt95Percent(t *testing.T) {
 		{19, 20, false, true},
 		{18, 20, false, false},
 	} {
-		p, happened := record(t, access.Playback{UserID: "u", ContentID: "c"}, report(c.position, c.duration, c.flag))
+		p, payloads := record(t, access.Playback{UserID: "u", ContentID: "c"}, report(c.position, c.duration, c.flag))
 		if p.Completed != c.want {
 			t.Errorf("%d of %d (flag %v): completed is %v", c.position, c.duration, c.flag, p.Completed)
 		}
-		told := false
-		for _, e := range happened {
-			told = told || e == events.PlaybackCompleted{UserID: "u", ContentID: "c"}
+		completed := false
+		for _, e := range payloads {
+			completed = completed || e == events.PlaybackCompleted{UserID: "u", ContentID: "c"}
 		}
-		if told != c.want {
-			t.Errorf("%d of %d: %v", c.position, c.duration, happened)
+		if completed != c.want {
+			t.Errorf("%d of %d: %v", c.position, c.duration, payloads)
 		}
 	}
 }
 
-func TestOnlyTheBeginningAndAMoveForwardAreTold(t *testing.T) {
+func TestOnlyTheStartAndForwardProgressHaveEvents(t *testing.T) {
 	t.Parallel()
 	p := access.Playback{UserID: "u", ContentID: "c"}
 	for i, step := range []struct {
-		position, want, told int
+		position, want, events int
 	}{{0, 0, 1}, {10, 10, 1}, {10, 10, 0}, {4, 10, 0}, {11, 11, 1}, {96, 96, 2}, {99, 99, 1}, {3, 99, 0}} {
-		var happened []events.Payload
-		p, happened = record(t, p, report(step.position, 100, false))
-		if p.PositionSeconds != step.want || len(happened) != step.told {
-			t.Errorf("step %d: at %d with %d events", i, p.PositionSeconds, len(happened))
+		var payloads []events.Payload
+		p, payloads = record(t, p, report(step.position, 100, false))
+		if p.PositionSeconds != step.want || len(payloads) != step.events {
+			t.Errorf("step %d: at %d with %d events", i, p.PositionSeconds, len(payloads))
 		}
 	}
 	if p.Version != 6 || !p.Completed {
@@ -78,10 +78,16 @@ func TestOnlyTheBeginningAndAMoveForwardAreTold(t *testing.T) {
 
 func TestWithoutAccessNothingIsRecorded(t *testing.T) {
 	t.Parallel()
-	before := access.Playback{UserID: "u", ContentID: "c", PositionSeconds: 5, DurationSeconds: 10, Version: 1}
-	after, happened, err := before.Record(report(9, 10, false), access.Verdict{Reason: access.PaymentRequired}, now)
-	if !domain.IsClass(err, domain.Forbidden) || happened != nil || after != before {
-		t.Errorf("%+v, %v, %v", after, happened, err)
+	before := access.Playback{
+		UserID:          "u",
+		ContentID:       "c",
+		PositionSeconds: 5,
+		DurationSeconds: 10,
+		Version:         1,
+	}
+	after, payloads, err := before.Record(report(9, 10, false), access.Verdict{Reason: access.PaymentRequired}, now)
+	if !domain.IsClass(err, domain.Forbidden) || payloads != nil || after != before {
+		t.Errorf("%+v, %v, %v", after, payloads, err)
 	}
 }
 
@@ -117,13 +123,13 @@ func TestTheOrderOfReportsDoesNotMatter(t *testing.T) {
 			p := access.Playback{UserID: "u", ContentID: "c"}
 			for _, r := range list {
 				before := p
-				var happened []events.Payload
-				p, happened = record(t, p, r)
+				var payloads []events.Payload
+				p, payloads = record(t, p, r)
 				if p.PositionSeconds < before.PositionSeconds || (before.Completed && !p.Completed) {
 					t.Fatalf("went back from %+v to %+v", before, p)
 				}
-				if p.Version != before.Version+int64(len(happened)) {
-					t.Fatalf("version %d after %d with %d events", p.Version, before.Version, len(happened))
+				if p.Version != before.Version+int64(len(payloads)) {
+					t.Fatalf("version %d after %d with %d events", p.Version, before.Version, len(payloads))
 				}
 				if p.Percent() >= 95 && !p.Completed {
 					t.Fatalf("at %d %% and not completed", p.Percent())

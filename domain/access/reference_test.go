@@ -20,7 +20,7 @@ type circumstances struct {
 	accessType string
 	price      int // in cents; -1 for none
 	personal   bool
-	asking     string // "somebody", "creator" or "nobody"
+	asking     string // "user", "creator" or "anonymous"
 	role       string // active role in the item's organization; "" for none
 	grants     []given
 }
@@ -38,7 +38,7 @@ func reference(w circumstances) (status int, reason string) {
 	if w.status != "published" || w.deleted {
 		return 404, "not_found"
 	}
-	if w.asking == "nobody" {
+	if w.asking == "anonymous" {
 		return 401, "signed_out"
 	}
 	sells := w.accessType == "paid" || w.accessType == "free"
@@ -55,7 +55,7 @@ func reference(w circumstances) (status int, reason string) {
 		role = ""
 	}
 	management := role == "owner" || role == "admin" || role == "creator"
-	// Team and private: the management, and nobody else, whatever they have.
+	// Team and private: the management only, whatever grants there are.
 	if w.accessType == "team" || w.accessType == "private" {
 		if management {
 			return 200, "management"
@@ -64,7 +64,7 @@ func reference(w circumstances) (status int, reason string) {
 	}
 	limited := w.accessType == "followers" || w.accessType == "subscribers"
 	if !sells && !limited && w.accessType != "members" {
-		return 403, "" // nobody knows what it means
+		return 403, "" // an unknown access type
 	}
 	// Purchased: an active grant.
 	for _, g := range w.grants {
@@ -79,7 +79,7 @@ func reference(w circumstances) (status int, reason string) {
 	if role != "" && !limited {
 		return 200, "membership"
 	}
-	// Denied; who had access is told how they lost it.
+	// Denied; a viewer who had access learns how it ended.
 	for _, g := range w.grants {
 		if g.revoked {
 			return 403, "revoked"
@@ -97,8 +97,12 @@ func reference(w circumstances) (status int, reason string) {
 // decided is what the decision says in the same words.
 func decided(w circumstances) (status int, reason string) {
 	c := access.Content{
-		ID: "item", CreatorID: "creator", OrganizationID: "organization", Access: access.Rule(w.accessType),
-		Published: w.status == "published", Deleted: w.deleted,
+		ID:             "item",
+		CreatorID:      "creator",
+		OrganizationID: "organization",
+		Access:         access.Rule(w.accessType),
+		Published:      w.status == "published",
+		Deleted:        w.deleted,
 	}
 	if w.personal {
 		c.OrganizationID = ""
@@ -107,7 +111,7 @@ func decided(w circumstances) (status int, reason string) {
 		c.PriceCents = pointer(int64(w.price))
 	}
 	v := access.Viewer{UserID: w.asking, Role: w.role}
-	if w.asking == "nobody" {
+	if w.asking == "anonymous" {
 		v.UserID = ""
 	}
 	for i, g := range w.grants {
@@ -143,11 +147,13 @@ func disagree(w circumstances) bool {
 
 func anyCircumstances(r *rand.Rand) circumstances {
 	w := circumstances{
-		status: pick(r, "published", "published", "published", "published", "published", "published", "draft", "archived"), deleted: r.IntN(12) == 0,
+		status:     pick(r, "published", "published", "published", "published", "published", "published", "draft", "archived"),
+		deleted:    r.IntN(12) == 0,
 		accessType: pick(r, "free", "paid", "paid", "members", "followers", "subscribers", "team", "private", "odd"),
-		price:      []int{-1, 0, 1, 2999}[r.IntN(4)], personal: r.IntN(3) == 0,
-		asking: pick(r, "somebody", "somebody", "somebody", "somebody", "somebody", "creator", "nobody"),
-		role:   pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
+		price:      []int{-1, 0, 1, 2999}[r.IntN(4)],
+		personal:   r.IntN(3) == 0,
+		asking:     pick(r, "user", "user", "user", "user", "user", "creator", "anonymous"),
+		role:       pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
 	}
 	for range max(0, r.IntN(6)-2) {
 		w.grants = append(w.grants, given{
@@ -188,7 +194,7 @@ func simplifications(w circumstances) []circumstances {
 	}
 	try(func(w *circumstances) { w.status = "published" })
 	try(func(w *circumstances) { w.deleted = false })
-	try(func(w *circumstances) { w.asking = "somebody" })
+	try(func(w *circumstances) { w.asking = "user" })
 	try(func(w *circumstances) { w.role = "" })
 	try(func(w *circumstances) { w.personal = true })
 	try(func(w *circumstances) { w.price = -1 })
@@ -233,15 +239,25 @@ func TestTheDecisionAgreesWithTheReferenceInRandomWorlds(t *testing.T) {
 func TestAFailingWorldIsShrunkToItsReason(t *testing.T) {
 	t.Parallel()
 	w := circumstances{
-		status: "draft", deleted: true, accessType: "team", price: 2999, asking: "nobody", role: "guest",
-		grants: []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
+		status:     "draft",
+		deleted:    true,
+		accessType: "team",
+		price:      2999,
+		asking:     "anonymous",
+		role:       "guest",
+		grants:     []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
 	}
 	got := shrink(w, func(w circumstances) bool {
 		return w.role == "guest" && slices.ContainsFunc(w.grants, func(g given) bool { return g.source == "preview" && g.revoked })
 	})
 	want := circumstances{
-		status: "published", accessType: "paid", price: -1, personal: true, asking: "somebody", role: "guest",
-		grants: []given{{"preview", true, "never"}},
+		status:     "published",
+		accessType: "paid",
+		price:      -1,
+		personal:   true,
+		asking:     "user",
+		role:       "guest",
+		grants:     []given{{"preview", true, "never"}},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("shrunk to %+v", got)

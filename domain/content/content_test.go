@@ -29,24 +29,36 @@ func null[T any]() domain.Optional[T] { return domain.Optional[T]{Set: true} }
 // video is the order for a video draft in an organization.
 func video() content.Create {
 	return content.Create{
-		Title: "A film", Slug: "a-film", ContentType: content.Video, MediaItemID: ptr(mediaID),
-		OrganizationID: ptr(organization), AccessType: content.Paid, PriceCents: ptr(int64(2999)),
+		Title:          "A film",
+		Slug:           "a-film",
+		ContentType:    content.Video,
+		MediaItemID:    ptr(mediaID),
+		OrganizationID: ptr(organization),
+		AccessType:     content.Paid,
+		PriceCents:     ptr(int64(2999)),
 	}
 }
 
 // able are facts under which video is accepted and can be published.
 func able() content.Facts {
 	return content.Facts{
-		ActorID: creator, ActorRole: "creator", OrganizationRole: "owner",
-		Media: &content.Media{ID: mediaID, CreatorID: creator, Type: "video", Status: "ready"},
+		ActorID:          creator,
+		ActorRole:        "creator",
+		OrganizationRole: "owner",
+		Media: &content.Media{
+			ID:        mediaID,
+			CreatorID: creator,
+			Type:      "video",
+			Status:    "ready",
+		},
 	}
 }
 
 func draft(t *testing.T) content.Content {
 	t.Helper()
-	c, happened, err := content.New(contentID, video(), able(), at)
-	if err != nil || len(happened) != 1 {
-		t.Fatalf("new draft: %v, %v", happened, err)
+	c, payloads, err := content.New(contentID, video(), able(), at)
+	if err != nil || len(payloads) != 1 {
+		t.Fatalf("new draft: %v, %v", payloads, err)
 	}
 	return c
 }
@@ -75,7 +87,7 @@ func reasonOf(err error) string {
 	}
 }
 
-func TestWhoMayCreateWhat(t *testing.T) {
+func TestCreatingContentFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -91,19 +103,19 @@ func TestWhoMayCreateWhat(t *testing.T) {
 		{"a subscriber", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "subscriber" }, "ORGANIZATION_MISMATCH"},
 		{"a slug that is taken", func(_ *content.Create, f *content.Facts) { f.SlugTaken = true }, "SLUG_TAKEN"},
 		{"media that does not exist", func(_ *content.Create, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
-		{"media of somebody else", func(_ *content.Create, f *content.Facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
+		{"media of another user", func(_ *content.Create, f *content.Facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
 		{"deleted media", func(_ *content.Create, f *content.Facts) { f.Media.Deleted = true }, "MEDIA_NOT_FOUND"},
 		{"media of the other kind", func(_ *content.Create, f *content.Facts) { f.Media.Type = "audio" }, "CONTENT_TYPE_MISMATCH"},
 		{"media that is not ready", func(_ *content.Create, f *content.Facts) { f.Media.Status = "uploading" }, ""},
 	} {
 		order, facts := video(), able()
 		c.change(&order, &facts)
-		item, happened, err := content.New(contentID, order, facts, at)
+		item, payloads, err := content.New(contentID, order, facts, at)
 		if reasonOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
-		if err != nil && (len(happened) > 0 || item.ID != "") {
-			t.Errorf("%s: the refusal left %v, %v", c.name, item, happened)
+		if err != nil && (len(payloads) > 0 || item.ID != "") {
+			t.Errorf("%s: the refusal left %v, %v", c.name, item, payloads)
 		}
 		if err == nil && (item.Status != content.Draft || item.Version != 1) {
 			t.Errorf("%s: not a draft of version 1: %+v", c.name, item)
@@ -127,19 +139,19 @@ func TestThePublishGate(t *testing.T) {
 		{"free needs no payout account", func(c *content.Content, f *content.Facts) {
 			c.Access, c.PriceCents, f.PayoutsRequired = content.Free, nil, true
 		}, ""},
-		{"somebody else's item", func(_ *content.Content, f *content.Facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
+		{"another user's item", func(_ *content.Content, f *content.Facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
 		{"a deleted item", func(c *content.Content, _ *content.Facts) { c.DeletedAt = &at }, "CONTENT_NOT_FOUND"},
 		{"a creator no more", func(_ *content.Content, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
-		{"somebody who left the organization", func(_ *content.Content, f *content.Facts) { f.OrganizationRole = "" }, "ORGANIZATION_MISMATCH"},
+		{"a former member of the organization", func(_ *content.Content, f *content.Facts) { f.OrganizationRole = "" }, "ORGANIZATION_MISMATCH"},
 	} {
 		item, facts := draft(t), able()
 		c.change(&item, &facts)
-		next, happened, err := item.Publish(facts, at)
+		next, payloads, err := item.Publish(facts, at)
 		if reasonOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
-		if err == nil && (next.Status != content.Published || next.PublishedAt == nil || len(happened) != 1) {
-			t.Errorf("%s: %+v, %v", c.name, next, happened)
+		if err == nil && (next.Status != content.Published || next.PublishedAt == nil || len(payloads) != 1) {
+			t.Errorf("%s: %+v, %v", c.name, next, payloads)
 		}
 		if err != nil && !reflect.DeepEqual(next, item) {
 			t.Errorf("%s: the refusal changed the state", c.name)
@@ -148,7 +160,7 @@ func TestThePublishGate(t *testing.T) {
 }
 
 // Published as free and then made paid passes the same gate as publishing paid.
-func TestALiveItemCannotSlipPastTheGate(t *testing.T) {
+func TestUpdatesOfALiveItemPassThePublishGate(t *testing.T) {
 	t.Parallel()
 	facts := able()
 	item := published(t)
@@ -168,7 +180,7 @@ func TestALiveItemCannotSlipPastTheGate(t *testing.T) {
 	}
 }
 
-func TestAnUpdateTellsWhatChangedAndOnlyThat(t *testing.T) {
+func TestAnUpdateEventNamesTheChangedFieldsOnly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -179,20 +191,33 @@ func TestAnUpdateTellsWhatChangedAndOnlyThat(t *testing.T) {
 		{"the same again", content.Update{Title: set("A film")}, nil},
 		{"a title", content.Update{Title: set("Another")}, []events.Payload{events.ContentRevised{ContentID: contentID, Fields: []string{"title"}}}},
 		{"a price", content.Update{PriceCents: set(int64(500))}, []events.Payload{events.ContentPriceChanged{
-			ContentID: contentID, AccessType: "paid", PriceCents: 500, OldAccessType: "paid", OldPriceCents: 2999,
+			ContentID:     contentID,
+			AccessType:    "paid",
+			PriceCents:    500,
+			OldAccessType: "paid",
+			OldPriceCents: 2999,
 		}}},
 		{"given away", content.Update{AccessType: set(content.Free), PriceCents: null[int64]()}, []events.Payload{events.ContentPriceChanged{
-			ContentID: contentID, AccessType: "free", OldAccessType: "paid", OldPriceCents: 2999,
+			ContentID:     contentID,
+			AccessType:    "free",
+			OldAccessType: "paid",
+			OldPriceCents: 2999,
 		}}},
 		{"both", content.Update{Featured: set(true), PriceCents: set(int64(1))}, []events.Payload{
 			events.ContentRevised{ContentID: contentID, Fields: []string{"featured"}},
-			events.ContentPriceChanged{ContentID: contentID, AccessType: "paid", PriceCents: 1, OldAccessType: "paid", OldPriceCents: 2999},
+			events.ContentPriceChanged{
+				ContentID:     contentID,
+				AccessType:    "paid",
+				PriceCents:    1,
+				OldAccessType: "paid",
+				OldPriceCents: 2999,
+			},
 		}},
 	} {
 		item := draft(t)
-		next, happened, err := item.Update(c.update, able(), at)
-		if err != nil || !reflect.DeepEqual(happened, c.want) {
-			t.Errorf("%s: %v, %v, want %v", c.name, happened, err, c.want)
+		next, payloads, err := item.Update(c.update, able(), at)
+		if err != nil || !reflect.DeepEqual(payloads, c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.name, payloads, err, c.want)
 		}
 		if next.Version != item.Version+int64(len(c.want)) {
 			t.Errorf("%s: version %d after %d events", c.name, next.Version, len(c.want))
@@ -200,7 +225,7 @@ func TestAnUpdateTellsWhatChangedAndOnlyThat(t *testing.T) {
 	}
 }
 
-func TestAnUpdateMustLeaveTheOfferWhole(t *testing.T) {
+func TestAnUpdateKeepsTheOfferConsistent(t *testing.T) {
 	t.Parallel()
 	for name, update := range map[string]content.Update{
 		"paid without a price":         {PriceCents: null[int64]()},

@@ -32,13 +32,28 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 		return Content{}, nil, ErrNotCreator
 	}
 	c := Content{
-		ID: id, CreatorID: facts.ActorID,
-		OrganizationID: text(cmd.OrganizationID), MediaItemID: text(cmd.MediaItemID), MinimumTierID: text(cmd.MinimumTierID),
-		Title: cmd.Title, Slug: cmd.Slug, Description: cmd.Description, ThumbnailURL: cmd.ThumbnailURL, Body: cmd.ContentBody,
-		Type: cmd.ContentType, Category: cmd.Category, Tags: cmd.Tags,
-		Access: cmd.access(), Visibility: cmd.Visibility, PriceCents: cmd.PriceCents,
-		ShaderPreset: cmd.ShaderPreset, ShaderConfig: cmd.ShaderConfig, Featured: cmd.Featured,
-		Status: Draft, CreatedAt: now, UpdatedAt: now,
+		ID:             id,
+		CreatorID:      facts.ActorID,
+		OrganizationID: text(cmd.OrganizationID),
+		MediaItemID:    text(cmd.MediaItemID),
+		MinimumTierID:  text(cmd.MinimumTierID),
+		Title:          cmd.Title,
+		Slug:           cmd.Slug,
+		Description:    cmd.Description,
+		ThumbnailURL:   cmd.ThumbnailURL,
+		Body:           cmd.ContentBody,
+		Type:           cmd.ContentType,
+		Category:       cmd.Category,
+		Tags:           cmd.Tags,
+		Access:         cmd.access(),
+		Visibility:     cmd.Visibility,
+		PriceCents:     cmd.PriceCents,
+		ShaderPreset:   cmd.ShaderPreset,
+		ShaderConfig:   cmd.ShaderConfig,
+		Featured:       cmd.Featured,
+		Status:         Draft,
+		CreatedAt:      now,
+		UpdatedAt:      now,
 	}
 	if err := c.mayBelong(facts); err != nil {
 		return Content{}, nil, err
@@ -51,15 +66,20 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	}
 	c.Version = 1
 	return c, []events.Payload{events.ContentCreated{
-		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, MediaItemID: c.MediaItemID,
-		ContentType: string(c.Type), AccessType: string(c.Access), PriceCents: c.Price(),
+		ContentID:      c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: c.OrganizationID,
+		MediaItemID:    c.MediaItemID,
+		ContentType:    string(c.Type),
+		AccessType:     string(c.Access),
+		PriceCents:     c.Price(),
 	}}, nil
 }
 
 func isCreator(role string) bool { return role == "creator" || role == "admin" }
 
-// mayBelong refuses an organization in which the actor may not publish. Whether
-// that organization exists is not told apart.
+// mayBelong refuses an organization in which the actor may not publish, whether it
+// exists or not.
 func (c Content) mayBelong(facts Facts) error {
 	if c.OrganizationID != "" && !slices.Contains(publishingRoles, facts.OrganizationRole) {
 		return ErrOrganization
@@ -108,9 +128,8 @@ func (c Content) owned(facts Facts) error {
 }
 
 // Update decides on a change. A live item must stay fit to be live: making it paid
-// or giving it other media passes the same gate as publishing. Who left an
-// organization may change nothing of what is published under its name but take it
-// out of it.
+// or giving it other media passes the same gate as publishing. A creator who left an
+// organization can only take the item out of it.
 func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
@@ -135,21 +154,24 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			return c, nil, err
 		}
 	}
-	var happened []events.Payload
+	var payloads []events.Payload
 	if len(fields) > 0 {
-		happened = append(happened, events.ContentRevised{ContentID: c.ID, Fields: fields})
+		payloads = append(payloads, events.ContentRevised{ContentID: c.ID, Fields: fields})
 	}
 	if next.Access != c.Access || next.Price() != c.Price() {
-		happened = append(happened, events.ContentPriceChanged{
-			ContentID: c.ID, AccessType: string(next.Access), PriceCents: next.Price(),
-			OldAccessType: string(c.Access), OldPriceCents: c.Price(),
+		payloads = append(payloads, events.ContentPriceChanged{
+			ContentID:     c.ID,
+			AccessType:    string(next.Access),
+			PriceCents:    next.Price(),
+			OldAccessType: string(c.Access),
+			OldPriceCents: c.Price(),
 		})
 	}
-	if len(happened) > 0 {
+	if len(payloads) > 0 {
 		next.UpdatedAt = now
-		next.Version += int64(len(happened))
+		next.Version += int64(len(payloads))
 	}
-	return next, happened, nil
+	return next, payloads, nil
 }
 
 // Publish decides on going live. Repeating it is a success without an effect.
@@ -169,7 +191,10 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	c.Status, c.PublishedAt, c.UpdatedAt = Published, &now, now
 	c.Version++
 	return c, []events.Payload{events.ContentPublished{
-		ContentID: c.ID, CreatorID: c.CreatorID, OrganizationID: c.OrganizationID, PublishedAt: now,
+		ContentID:      c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: c.OrganizationID,
+		PublishedAt:    now,
 	}}, nil
 }
 

@@ -31,12 +31,16 @@ var (
 
 func anyUpdate(t *rapid.T) content.Update {
 	return content.Update{
-		AccessType: maybe(t, "access", false, allAccess...), Visibility: maybe(t, "visibility", false, allVisibility...),
-		PriceCents: maybe(t, "price", true, int64(0), 1, 2999), OrganizationID: maybe(t, "organization", true, organization),
-		MinimumTierID: maybe(t, "tier", true, mediaID), MediaItemID: maybe(t, "media", true, mediaID),
-		ContentType: maybe(t, "type", false, content.Video, content.Audio, content.Written),
-		ContentBody: maybe(t, "body", true, "words", ""), CategoryIDs: maybe(t, "categories", true, []string{}, []string{contentID}),
-		Title: maybe(t, "title", false, "A film", "Another"),
+		AccessType:     maybe(t, "access", false, allAccess...),
+		Visibility:     maybe(t, "visibility", false, allVisibility...),
+		PriceCents:     maybe(t, "price", true, int64(0), 1, 2999),
+		OrganizationID: maybe(t, "organization", true, organization),
+		MinimumTierID:  maybe(t, "tier", true, mediaID),
+		MediaItemID:    maybe(t, "media", true, mediaID),
+		ContentType:    maybe(t, "type", false, content.Video, content.Audio, content.Written),
+		ContentBody:    maybe(t, "body", true, "words", ""),
+		CategoryIDs:    maybe(t, "categories", true, []string{}, []string{contentID}),
+		Title:          maybe(t, "title", false, "A film", "Another"),
 	}
 }
 
@@ -92,18 +96,18 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 			facts.PayoutsRequired, facts.PayoutsReady = rapid.Bool().Draw(t, "payouts required"), rapid.Bool().Draw(t, "payouts ready")
 			facts.OrganizationRole = rapid.SampledFrom([]string{"", "creator"}).Draw(t, "role")
 			var next content.Content
-			var happened []events.Payload
+			var payloads []events.Payload
 			passedGate := false
 			switch rapid.IntRange(0, 9).Draw(t, "command") {
 			case 0, 1:
-				next, happened, err = item.Publish(facts, at)
+				next, payloads, err = item.Publish(facts, at)
 				passedGate = item.Status != content.Published
 			case 2:
-				next, happened, err = item.Unpublish(facts, at)
+				next, payloads, err = item.Unpublish(facts, at)
 			case 3:
-				next, happened, err = item.ShowThumbnail(rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture"), facts, at)
+				next, payloads, err = item.ShowThumbnail(rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture"), facts, at)
 			case 4:
-				next, happened, err = item.Delete(facts, at)
+				next, payloads, err = item.Delete(facts, at)
 			default:
 				update := anyUpdate(t)
 				if bad := update.Validate(); len(bad) > 0 {
@@ -112,17 +116,17 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 				if update.MediaItemID.Set && update.MediaItemID.Value == nil {
 					facts.Media = nil
 				}
-				next, happened, err = item.Update(update, facts, at)
+				next, payloads, err = item.Update(update, facts, at)
 				passedGate = item.Status == content.Published
 			}
 			if err != nil {
-				if !reflect.DeepEqual(next, item) || len(happened) > 0 {
+				if !reflect.DeepEqual(next, item) || len(payloads) > 0 {
 					t.Fatal("a refusal changed the state")
 				}
 				continue
 			}
-			if next.Version != item.Version+int64(len(happened)) {
-				t.Fatalf("version %d after %d events on %d", next.Version, len(happened), item.Version)
+			if next.Version != item.Version+int64(len(payloads)) {
+				t.Fatalf("version %d after %d events on %d", next.Version, len(payloads), item.Version)
 			}
 			offered(t, next)
 			if passedGate && next.Status == content.Published {
@@ -142,8 +146,11 @@ func TestAnUpdateOfOtherFieldsLeavesTheOffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		update := content.Update{
-			Title: maybe(t, "title", false, "A", "B"), Tags: maybe(t, "tags", true, []string{"a"}), Featured: maybe(t, "featured", true, true, false),
-			Description: maybe(t, "description", true, "words"), Category: maybe(t, "category", true, "Films"),
+			Title:       maybe(t, "title", false, "A", "B"),
+			Tags:        maybe(t, "tags", true, []string{"a"}),
+			Featured:    maybe(t, "featured", true, true, false),
+			Description: maybe(t, "description", true, "words"),
+			Category:    maybe(t, "category", true, "Films"),
 		}
 		after, _, err := before.Update(update, able(), at)
 		if err != nil {

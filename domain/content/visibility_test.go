@@ -63,8 +63,8 @@ var means = []struct {
 	{"private", "private", "private private", "private private"},
 }
 
-// told is a cell of the table: what became of an item, or the field that was refused.
-func told(item content.Content, bad []domain.Field) string {
+// cell is a cell of the table: access type and visibility of an item, or the refused field.
+func cell(item content.Content, bad []domain.Field) string {
 	if len(bad) > 0 {
 		return "!" + bad[0].Path
 	}
@@ -89,7 +89,7 @@ func TestBothGenerationsOfVisibilityMeanTheSame(t *testing.T) {
 			order.Visibility, order.AccessType, order.PriceCents = row.visibility, row.access, &price
 			bad := order.Validate()
 			item, _, err := content.New(contentID, order, able(), at)
-			if got := told(item, append(bad, badFields(err)...)); got != want {
+			if got := cell(item, append(bad, badFields(err)...)); got != want {
 				t.Errorf("created as %q %q at %d: %s, want %s", row.visibility, row.access, price, got, want)
 			}
 			if row.visibility == "" && row.access == "" {
@@ -107,7 +107,7 @@ func TestBothGenerationsOfVisibilityMeanTheSame(t *testing.T) {
 				}
 				bad = update.Validate()
 				item, _, err = before.Update(update, able(), at)
-				if got := told(item, append(bad, badFields(err)...)); got != want {
+				if got := cell(item, append(bad, badFields(err)...)); got != want {
 					t.Errorf("%s became %q %q at %d: %s, want %s", before.Access, row.visibility, row.access, price, got, want)
 				}
 			}

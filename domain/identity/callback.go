@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// maxCallback is the longest address that a browser is sent to.
+// maxCallback is the longest redirect target, in bytes.
 const maxCallback = 2048
 
-// CallbackOrigin reads an address that a browser is asked to be sent to, and returns
-// its origin as browsers write it, "" for a path of the platform itself. It reports
-// false for what could be read in two ways: browsers take a backslash for a slash and
-// skip control characters.
+// CallbackOrigin parses a redirect target and returns its origin as browsers write it, ""
+// for a path of the platform itself. It reports false for an address that browsers may
+// read differently: they take a backslash for a slash and skip control characters.
 func CallbackOrigin(address string) (origin string, ok bool) {
-	if len(address) > maxCallback || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+	ambiguous := func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }
+	if len(address) > maxCallback || strings.ContainsFunc(address, ambiguous) {
 		return "", false
 	}
 	u, err := url.Parse(address)

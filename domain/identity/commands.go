@@ -1,36 +1,29 @@
 package identity
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
-// Limits of the contract, in characters.
-const (
-	maxEmail     = 254 // RFC 5321, a path without its brackets
-	maxLocalPart = 64
-)
-
-// SignUp asks for an account. It carries a password: it never travels on the bus
-// and is never logged.
+// SignUp registers an account. It carries a password: it never travels on the bus and is
+// never logged.
 type SignUp struct {
 	Name     string `json:"name" jsonschema:"required,minLength=1,maxLength=255,example=Ada Lovelace"`
 	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	Password string `json:"password" jsonschema:"required,minLength=8,maxLength=128,example=a quiet winter river"`
-	// Role is a wish; see SignUpRole.
+	// Role is the requested role; see SignUpRole.
 	Role string `json:"role,omitempty" jsonschema:"maxLength=50"`
-	// Image is where a picture of the user is.
+	// Image is the address of a picture of the user.
 	Image *string `json:"image,omitempty" jsonschema:"format=uri,maxLength=2048"`
-	// CallbackURL is where the link in the mail leads in the end.
+	// CallbackURL is where the link in the mail redirects to.
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
-	// RememberMe is accepted for the sake of clients that send it; a sign-up starts
-	// no session.
+	// RememberMe is accepted for clients that send it; a sign-up starts no session.
 	RememberMe *bool `json:"rememberMe,omitempty"`
 }
 
-// SignIn asks for a session. Like SignUp it stays in the process.
+// SignIn starts a session. Like SignUp it stays in the process.
 type SignIn struct {
 	Email    string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	Password string `json:"password" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
@@ -40,29 +33,29 @@ type SignIn struct {
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
-// Remembered says whether the browser keeps the session when it closes.
+// Remembered reports whether the browser keeps the session when it closes.
 func (s SignIn) Remembered() bool { return s.RememberMe == nil || *s.RememberMe }
 
-// SendVerification asks for another verification mail.
+// SendVerification requests another verification mail.
 type SendVerification struct {
 	Email       string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	CallbackURL string `json:"callbackURL,omitempty" jsonschema:"maxLength=2048,example=/library"`
 }
 
-// RequestReset asks for a mail by which a forgotten password can be replaced.
+// RequestReset requests the mail by which a forgotten password can be replaced.
 type RequestReset struct {
 	Email string `json:"email" jsonschema:"required,format=email,maxLength=254,example=ada@example.org"`
 	// RedirectTo is the page that the link in the mail leads to, with the token.
 	RedirectTo string `json:"redirectTo,omitempty" jsonschema:"maxLength=2048,example=/reset-password"`
 }
 
-// ResetPassword replaces a forgotten password by the proof from the mail.
+// ResetPassword replaces a forgotten password with the token from the mail.
 type ResetPassword struct {
 	Token       string `json:"token" jsonschema:"required,maxLength=256,example=n3r4Bq0Yc2l1V0m9x8w7u6t5s4r3q2p1o0n9m8l7k6j"`
 	NewPassword string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
 }
 
-// ChangePassword replaces a password by who knows it.
+// ChangePassword replaces a password that the user knows.
 type ChangePassword struct {
 	CurrentPassword string `json:"currentPassword" jsonschema:"required,minLength=1,maxLength=128,example=a quiet winter river"`
 	NewPassword     string `json:"newPassword" jsonschema:"required,minLength=8,maxLength=128,example=a quiet summer lake"`
@@ -70,7 +63,7 @@ type ChangePassword struct {
 	RevokeOtherSessions *bool `json:"revokeOtherSessions,omitempty"`
 }
 
-// RevokeSession names one session of the user's own, by id or by token.
+// RevokeSession ends one of the user's own sessions, named by id or by token.
 type RevokeSession struct {
 	ID    string `json:"id,omitempty" jsonschema:"maxLength=64"`
 	Token string `json:"token,omitempty" jsonschema:"maxLength=256,example=0198f3a0-1c1d-7a2b-8f3e-2f1d0c9b8a76"`
@@ -79,87 +72,58 @@ type RevokeSession struct {
 // Validate normalises the request (trims the name, lower-cases the address) and
 // returns the fields that break a rule.
 func (s *SignUp) Validate() []domain.Field {
-	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), NormalEmail(s.Email), present(s.Image)
-	v := limits(s)
-	v.singleLine("name", s.Name)
+	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), mail.NormalAddress(s.Email), domain.NonEmpty(s.Image)
+	v := newCheck(s)
+	v.SingleLine("name", s.Name)
 	v.address(s.Email)
 	v.password("password", s.Password, s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address. The rules for new passwords do not matter
 // here: an old password may be worse. Its length bounds the work.
 func (s *SignIn) Validate() []domain.Field {
-	s.Email = NormalEmail(s.Email)
-	v := limits(s)
+	s.Email = mail.NormalAddress(s.Email)
+	v := newCheck(s)
 	v.address(s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address.
 func (s *SendVerification) Validate() []domain.Field {
-	s.Email = NormalEmail(s.Email)
-	v := limits(s)
+	s.Email = mail.NormalAddress(s.Email)
+	v := newCheck(s)
 	v.address(s.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate normalises the address.
 func (r *RequestReset) Validate() []domain.Field {
-	r.Email = NormalEmail(r.Email)
-	v := limits(r)
+	r.Email = mail.NormalAddress(r.Email)
+	v := newCheck(r)
 	v.address(r.Email)
-	return v.bad
+	return v.Fields
 }
 
 // Validate checks the new password as far as is possible without its account.
 func (r *ResetPassword) Validate() []domain.Field {
-	v := limits(r)
+	v := newCheck(r)
 	v.password("newPassword", r.NewPassword, "")
-	return v.bad
+	return v.Fields
 }
 
 // Validate checks the new password as far as is possible without its account.
 func (c *ChangePassword) Validate() []domain.Field {
-	v := limits(c)
+	v := newCheck(c)
 	v.password("newPassword", c.NewPassword, "")
-	return v.bad
+	return v.Fields
 }
 
-// Validate wants one name of the session, and one only.
+// Validate requires exactly one of id and token.
 func (r *RevokeSession) Validate() []domain.Field {
-	v := limits(r)
+	v := newCheck(r)
 	if (r.ID == "") == (r.Token == "") {
-		v.refuse("token", "is required, or id in its place")
+		v.Refuse("token", "is required, or id in its place")
 	}
-	return v.bad
-}
-
-// present trims a text and returns nil when nothing is left.
-func present(s *string) *string {
-	if s == nil {
-		return nil
-	}
-	trimmed := strings.TrimSpace(*s)
-	if trimmed == "" {
-		return nil
-	}
-	return &trimmed
-}
-
-// NormalEmail returns an address as it is stored and compared.
-func NormalEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
-
-var (
-	localPart = regexp.MustCompile(`^[a-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+(\.[a-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+)*$`)
-	hostName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
-
-// ValidEmail reports whether a normal address is one that mail can be sent to: a
-// dot-atom of ASCII and a host name with at least one dot. Quoted local parts and
-// address literals are not accepted, so an address is safe in a header.
-func ValidEmail(address string) bool {
-	local, host, found := strings.Cut(address, "@")
-	return found && len(address) <= maxEmail && len(local) <= maxLocalPart &&
-		localPart.MatchString(local) && hostName.MatchString(host)
+	return v.Fields
 }

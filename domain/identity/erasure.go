@@ -7,15 +7,15 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// DeleteAccount asks for the end of the account that asks.
+// DeleteAccount deletes the caller's account.
 type DeleteAccount struct {
 	Confirmation string `json:"confirmation" jsonschema:"required,enum=DELETE,example=DELETE"`
 }
 
-// Validate wants the word that nobody sends by mistake.
-func (d *DeleteAccount) Validate() []domain.Field { return limits(d).bad }
+// Validate requires the confirmation, which is not sent by mistake.
+func (d *DeleteAccount) Validate() []domain.Field { return domain.Check(d) }
 
-// Holdings are what a user has to give away or end before the account can end.
+// Holdings are what keeps an account from being deleted.
 type Holdings struct {
 	// Organization says that the user is an active owner of a live organization.
 	Organization bool
@@ -23,8 +23,8 @@ type Holdings struct {
 	Content bool
 }
 
-// Delete ends an account: nothing of what is left tells who it was. The row stays,
-// because purchases, and the books, name its id.
+// Delete ends an account: nothing that is left identifies its owner. The row stays,
+// because purchases and the ledger refer to its id.
 func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, error) {
 	switch {
 	case holds.Organization:
@@ -33,8 +33,14 @@ func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, err
 		return User{}, nil, ErrHasContent
 	}
 	return User{
-		ID: u.ID, Name: "Deleted User", Email: "deleted-" + u.ID + "@deleted.invalid", Role: Customer,
-		Version: u.Version + 1, CreatedAt: u.CreatedAt, UpdatedAt: now, DeletedAt: &now,
+		ID:        u.ID,
+		Name:      "Deleted User",
+		Email:     "deleted-" + u.ID + "@deleted.invalid",
+		Role:      Customer,
+		Version:   u.Version + 1,
+		CreatedAt: u.CreatedAt,
+		UpdatedAt: now,
+		DeletedAt: &now,
 	}, []events.Payload{events.UserDeleted{UserID: u.ID}}, nil
 }
 

@@ -14,7 +14,7 @@ const (
 	maxPassword = 128
 )
 
-// BadPassword says why a new password for an address is refused, or "".
+// BadPassword returns why a new password for an address is refused, or "".
 func BadPassword(password, email string) string {
 	if n := utf8.RuneCountInString(password); n < minPassword || n > maxPassword {
 		return "must have " + strconv.Itoa(minPassword) + " to " + strconv.Itoa(maxPassword) + " characters"
@@ -38,9 +38,9 @@ func monotonous(s string) bool {
 	return strings.Trim(s, string(first)) == ""
 }
 
-// productWords are what somebody tries who knows where they are. Digits and signs
-// around them do not help.
-var productWords = map[string]bool{"codex": true, "codexcodex": true, "codexplatform": true, "codex-platform": true, "mycodex": true}
+// productWords are the passwords that are guessed from the name of the platform. Digits and
+// signs around them do not help.
+var productWords = setOf(`codex codexcodex codexplatform codex-platform mycodex`)
 
 // common are the passwords of at least eight characters that lists of leaked
 // passwords begin with, in lower case.

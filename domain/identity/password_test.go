@@ -9,7 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 )
 
-func TestPasswordsThatOthersWouldTryAreRefused(t *testing.T) {
+func TestGuessablePasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{
 		"password", "PASSWORD", "Password123", "12345678", "qwertyuiop", "iloveyou", "trustno1", "P@ssw0rd", "letmein123",
@@ -21,7 +21,7 @@ func TestPasswordsThatOthersWouldTryAreRefused(t *testing.T) {
 	}
 }
 
-func TestPasswordsAreJudgedByLengthAndNotByTheirSigns(t *testing.T) {
+func TestPasswordsAreCheckedByLengthNotComposition(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{
 		"SecurePassword123!", "correct horse battery staple", "ninechars", "пароль длинный", "密码密码密码密码甲", "        x        ",
@@ -38,7 +38,7 @@ func TestPasswordsAreJudgedByLengthAndNotByTheirSigns(t *testing.T) {
 	}
 }
 
-func TestAPasswordIsNeverRefusedForWhatItIsMadeOf(t *testing.T) {
+func TestAnyCharactersMakeAPassword(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		// Twelve arbitrary runes behind a start that no list begins with.

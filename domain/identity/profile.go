@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -19,11 +20,14 @@ type SocialLinks struct {
 // normalise makes empty addresses absent.
 func (l *SocialLinks) normalise() {
 	if l != nil {
-		l.Website, l.Twitter, l.YouTube, l.Instagram = present(l.Website), present(l.Twitter), present(l.YouTube), present(l.Instagram)
+		l.Website = domain.NonEmpty(l.Website)
+		l.Twitter = domain.NonEmpty(l.Twitter)
+		l.YouTube = domain.NonEmpty(l.YouTube)
+		l.Instagram = domain.NonEmpty(l.Instagram)
 	}
 }
 
-// BecomeCreator asks for role creator.
+// BecomeCreator requests the role creator.
 type BecomeCreator struct {
 	Username    string       `json:"username" jsonschema:"required,minLength=1,maxLength=50,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=ada-lovelace" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
 	Bio         *string      `json:"bio,omitempty" jsonschema:"maxLength=500,example=Films about trains"`
@@ -32,13 +36,13 @@ type BecomeCreator struct {
 
 // Validate trims the texts; an empty optional text counts as absent.
 func (b *BecomeCreator) Validate() []domain.Field {
-	b.Username, b.Bio = strings.TrimSpace(b.Username), present(b.Bio)
+	b.Username, b.Bio = strings.TrimSpace(b.Username), domain.NonEmpty(b.Bio)
 	b.SocialLinks.normalise()
-	return limits(b).bad
+	return domain.Check(b)
 }
 
-// UpdateProfile changes the fields that are set. Another e-mail address takes effect
-// only when it is proven; null gives one up that waits for it.
+// UpdateProfile changes the fields that are set. Another e-mail address takes effect only
+// when it is verified; null cancels a pending one.
 type UpdateProfile struct {
 	DisplayName domain.Optional[string]      `json:"displayName,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
 	Email       domain.Optional[string]      `json:"email,omitzero" jsonschema:"format=email,maxLength=254"`
@@ -51,21 +55,21 @@ type UpdateProfile struct {
 func (p *UpdateProfile) Validate() []domain.Field {
 	trim(p.DisplayName.Value)
 	trim(p.Username.Value)
-	p.Bio.Value = present(p.Bio.Value)
+	p.Bio.Value = domain.NonEmpty(p.Bio.Value)
 	p.SocialLinks.Value.normalise()
 	if p.Email.Value != nil {
-		*p.Email.Value = NormalEmail(*p.Email.Value)
+		*p.Email.Value = mail.NormalAddress(*p.Email.Value)
 	}
-	v := limits(p)
-	given(v, "displayName", p.DisplayName)
-	given(v, "username", p.Username)
+	v := newCheck(p)
+	domain.NotNull(&v.Validation, "displayName", p.DisplayName)
+	domain.NotNull(&v.Validation, "username", p.Username)
 	if p.DisplayName.Value != nil {
-		v.singleLine("displayName", *p.DisplayName.Value)
+		v.SingleLine("displayName", *p.DisplayName.Value)
 	}
 	if p.Email.Value != nil {
 		v.address(*p.Email.Value)
 	}
-	return v.bad
+	return v.Fields
 }
 
 // Wants reports whether the command asks for another address than an account has.
@@ -80,13 +84,13 @@ type UpdateUser struct {
 // Validate trims the texts. An empty image is none.
 func (p *UpdateUser) Validate() []domain.Field {
 	trim(p.Name.Value)
-	p.Image.Value = present(p.Image.Value)
-	v := limits(p)
-	given(v, "name", p.Name)
+	p.Image.Value = domain.NonEmpty(p.Image.Value)
+	v := newCheck(p)
+	domain.NotNull(&v.Validation, "name", p.Name)
 	if p.Name.Value != nil {
-		v.singleLine("name", *p.Name.Value)
+		v.SingleLine("name", *p.Name.Value)
 	}
-	return v.bad
+	return v.Fields
 }
 
 // SetPreferences chooses which mails to get; what is absent stays as it is.
@@ -97,13 +101,13 @@ type SetPreferences struct {
 	EmailTransactional *bool `json:"emailTransactional,omitempty"`
 }
 
-// Validate refuses to switch off what an account cannot do without.
+// Validate refuses to switch transactional mail off.
 func (p *SetPreferences) Validate() []domain.Field {
-	v := limits(p)
+	v := newCheck(p)
 	if p.EmailTransactional != nil && !*p.EmailTransactional {
-		v.refuse("emailTransactional", "cannot be switched off")
+		v.Refuse("emailTransactional", "cannot be switched off")
 	}
-	return v.bad
+	return v.Fields
 }
 
 // CreatorFacts are what the decision to become a creator rests on.
@@ -134,7 +138,9 @@ type ProfileFacts struct {
 // UpdateProfile changes what a command sets. Another address becomes the pending one;
 // the account's own changes nothing, because clients send what they show. proof says
 // that the pending address has to be proven: it is new, or asked for again.
-func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time) (next User, proof bool, happened []events.Payload, err error) {
+func (u User) UpdateProfile(
+	cmd UpdateProfile, facts ProfileFacts, now time.Time,
+) (next User, proof bool, payloads []events.Payload, err error) {
 	var changed []string
 	set(&changed, "name", &u.Name, cmd.DisplayName.Value)
 	if name := cmd.Username.Value; name != nil && (u.Username == nil || *u.Username != *name) {
@@ -156,8 +162,8 @@ func (u User) UpdateProfile(cmd UpdateProfile, facts ProfileFacts, now time.Time
 	if proof || cmd.Email.Value == nil {
 		setOptional(&changed, "pending_email", &u.PendingEmail, cmd.Email)
 	}
-	next, happened = u.updated(changed, now)
-	return next, proof, happened, nil
+	next, payloads = u.updated(changed, now)
+	return next, proof, payloads, nil
 }
 
 // UpdateUser changes what a command sets.
@@ -168,8 +174,8 @@ func (u User) UpdateUser(cmd UpdateUser, now time.Time) (User, []events.Payload)
 	return u.updated(changed, now)
 }
 
-// ConfirmEmail makes the pending address the account's. It reports false when it is
-// another one by now.
+// ConfirmEmail makes the pending address the account's own. It reports false when the
+// pending address is a different one.
 func (u User) ConfirmEmail(address string, now time.Time) (User, []events.Payload, bool) {
 	if u.PendingEmail == nil || *u.PendingEmail != address {
 		return u, nil, false
@@ -229,7 +235,8 @@ func sameLinks(a, b *SocialLinks) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) && same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
+	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) &&
+		same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
 }
 
 func trim(s *string) {

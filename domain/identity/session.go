@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// SessionLifetime is how long a session lives that nobody uses.
+	// SessionLifetime is how long an unused session lives.
 	SessionLifetime = 24 * time.Hour
 	// SessionLimit is how long a session lives at most, however much it is used.
 	SessionLimit = 30 * 24 * time.Hour
@@ -74,8 +74,14 @@ func Start(id string, user User, address, userAgent string, persistent bool, now
 		userAgent = string(runes[:maxUserAgent])
 	}
 	s := Session{
-		ID: id, UserID: user.ID, Address: address, UserAgent: userAgent, Persistent: persistent,
-		ExpiresAt: now.Add(SessionLifetime), CreatedAt: now, UpdatedAt: now,
+		ID:         id,
+		UserID:     user.ID,
+		Address:    address,
+		UserAgent:  userAgent,
+		Persistent: persistent,
+		ExpiresAt:  now.Add(SessionLifetime),
+		CreatedAt:  now,
+		UpdatedAt:  now,
 	}
 	return s, []events.Fact{s.fact(1, events.SessionStarted{UserID: s.UserID, SessionID: s.ID})}
 }
@@ -86,7 +92,12 @@ func (s Session) Revoked() events.Fact {
 }
 
 func (s Session) fact(version int64, payload events.Payload) events.Fact {
-	return events.Fact{Tenant: s.UserID, AggregateID: s.ID, Version: version, Payload: payload}
+	return events.Fact{
+		Tenant:      s.UserID,
+		AggregateID: s.ID,
+		Version:     version,
+		Payload:     payload,
+	}
 }
 
 // Extended returns when the session ends now that it has been used, and whether
@@ -124,8 +135,8 @@ func (p Purpose) Lifetime() time.Duration {
 	return VerificationLifetime
 }
 
-// Verification is the proof that waits in a mail: whoever returns its token can
-// read the mail of that address.
+// Verification is a token sent by mail: returning it proves access to the mailbox of that
+// address.
 type Verification struct {
 	ID      string
 	Purpose Purpose
@@ -140,7 +151,12 @@ type Verification struct {
 // NewVerification returns a proof of an address by a token, for a user.
 func NewVerification(id string, purpose Purpose, userID, email string, token Token, now time.Time) Verification {
 	return Verification{
-		ID: id, Purpose: purpose, UserID: userID, Email: email, Hash: token.Hash(),
-		ExpiresAt: now.Add(purpose.Lifetime()), CreatedAt: now,
+		ID:        id,
+		Purpose:   purpose,
+		UserID:    userID,
+		Email:     email,
+		Hash:      token.Hash(),
+		ExpiresAt: now.Add(purpose.Lifetime()),
+		CreatedAt: now,
 	}
 }

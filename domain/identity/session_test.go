@@ -15,10 +15,20 @@ import (
 func TestASessionIsItsOwnAggregate(t *testing.T) {
 	t.Parallel()
 	s, facts := identity.Start("s1", identity.User{ID: "u1", Version: 7}, "192.0.2.1", strings.Repeat("ü", 300), true, noon)
-	if len(facts) != 1 || facts[0] != (events.Fact{Tenant: "u1", AggregateID: "s1", Version: 1, Payload: events.SessionStarted{UserID: "u1", SessionID: "s1"}}) {
+	if len(facts) != 1 || facts[0] != (events.Fact{
+		Tenant:      "u1",
+		AggregateID: "s1",
+		Version:     1,
+		Payload:     events.SessionStarted{UserID: "u1", SessionID: "s1"},
+	}) {
 		t.Fatalf("facts %+v", facts)
 	}
-	if want := (events.Fact{Tenant: "u1", AggregateID: "s1", Version: 2, Payload: events.SessionRevoked{UserID: "u1", SessionID: "s1"}}); s.Revoked() != want {
+	if want := (events.Fact{
+		Tenant:      "u1",
+		AggregateID: "s1",
+		Version:     2,
+		Payload:     events.SessionRevoked{UserID: "u1", SessionID: "s1"},
+	}); s.Revoked() != want {
 		t.Fatalf("revoked %+v", s.Revoked())
 	}
 	if len([]rune(s.UserAgent)) != 255 || !s.ExpiresAt.Equal(noon.Add(24*time.Hour)) {
@@ -45,7 +55,7 @@ func TestASessionIsRenewedInTheSecondHalfOfItsLifeUpToItsLimit(t *testing.T) {
 	}
 }
 
-func TestHoweverItIsUsedASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
+func TestASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s, _ := identity.Start("s1", identity.User{ID: "u1"}, "", "", true, noon)
@@ -63,7 +73,7 @@ func TestHoweverItIsUsedASessionNeverOutlivesItsLimitNorShrinks(t *testing.T) {
 	})
 }
 
-func TestATokenIsReadBackAndNothingElseIsOne(t *testing.T) {
+func TestOnlyTokensParseAsTokens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var random [32]byte
@@ -80,7 +90,7 @@ func TestATokenIsReadBackAndNothingElseIsOne(t *testing.T) {
 	})
 }
 
-func TestTheVerificationMailBringsTheLinkAndNoWordOfWhoSignedUp(t *testing.T) {
+func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 	t.Parallel()
 	token := identity.NewToken([32]byte{1})
 	user := identity.User{ID: "u1", Name: "Win money at https://evil.test", Email: "ada@example.org"}
@@ -107,7 +117,7 @@ func TestTheVerificationMailBringsTheLinkAndNoWordOfWhoSignedUp(t *testing.T) {
 	}
 }
 
-func TestThrottledSaysHowLongToWaitInWholeSeconds(t *testing.T) {
+func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1, 1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
 		err := identity.Throttled(wait)

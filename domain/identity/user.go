@@ -22,8 +22,10 @@ const (
 // Refusals that clients may switch on.
 var (
 	ErrEmailInUse     = domain.Refuse(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
-	ErrBadCredentials = domain.Refuse(domain.Unauthorized, "INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
-	ErrNotVerified    = domain.Refuse(domain.Forbidden, "EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
+	ErrBadCredentials = domain.Refuse(domain.Unauthorized,
+		"INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
+	ErrNotVerified = domain.Refuse(domain.Forbidden,
+		"EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
 	ErrBadToken       = domain.Refuse(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
 	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
 	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
@@ -32,8 +34,9 @@ var (
 	ErrEmailTaken       = domain.Refuse(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
 	ErrWrongPassword    = domain.Refuse(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
 	ErrBadResetToken    = domain.Refuse(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
-	ErrOwnsOrganization = domain.Refuse(domain.Rule, "ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
-	ErrHasContent       = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
+	ErrOwnsOrganization = domain.Refuse(domain.Rule,
+		"ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
+	ErrHasContent = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
 )
 
 // User is an account.
@@ -69,19 +72,24 @@ func (u User) Picture() *string {
 	return u.Image
 }
 
-// Facts gives the last of the payloads the user's version, and those before it
-// the versions before. An account is its own tenant.
-func (u User) Facts(happened []events.Payload) []events.Fact {
-	facts := make([]events.Fact, len(happened))
-	for i, p := range happened {
-		facts[i] = events.Fact{Tenant: u.ID, AggregateID: u.ID, Version: u.Version - int64(len(happened)-1-i), Payload: p}
+// Facts returns the facts of an account: the last payload has the version of the user,
+// those before it the versions before. An account is its own tenant.
+func (u User) Facts(payloads []events.Payload) []events.Fact {
+	facts := make([]events.Fact, len(payloads))
+	for i, p := range payloads {
+		facts[i] = events.Fact{
+			Tenant:      u.ID,
+			AggregateID: u.ID,
+			Version:     u.Version - int64(len(payloads)-1-i),
+			Payload:     p,
+		}
 	}
 	return facts
 }
 
 // SignUpRole returns the role a sign-up leads to. The role is the client's wish
-// only in development, where test clients need creators; nobody becomes more
-// than a creator that way.
+// only in development, where test clients need creators; it never gives more than
+// that role.
 func SignUpRole(wish string, development bool) Role {
 	if development && Role(wish) == Creator {
 		return Creator
@@ -92,8 +100,15 @@ func SignUpRole(wish string, development bool) Role {
 // Register returns the account that a sign-up creates; its address is not verified.
 func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.Payload) {
 	u := User{
-		ID: id, Name: cmd.Name, Email: cmd.Email, Image: cmd.Image, Role: role, Preferences: Preferences{Marketing: true, Digest: true},
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		ID:          id,
+		Name:        cmd.Name,
+		Email:       cmd.Email,
+		Image:       cmd.Image,
+		Role:        role,
+		Preferences: Preferences{Marketing: true, Digest: true},
+		Version:     1,
+		CreatedAt:   now,
+		UpdatedAt:   now,
 	}
 	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
 }
@@ -109,7 +124,7 @@ func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
 
 // ChangePassword notes that the account has another password; byMail says that its
 // owner proved the address instead of knowing the old one. An address that waits to
-// be proven is dropped: whoever asked for it may have been the reason.
+// be proven is dropped: it may be an attacker's.
 func (u User) ChangePassword(byMail bool, now time.Time) (User, []events.Payload) {
 	u.PendingEmail, u.UpdatedAt, u.Version = nil, now, u.Version+1
 	return u, []events.Payload{events.UserPasswordChanged{UserID: u.ID, ByMail: byMail}}

@@ -37,11 +37,11 @@ func TestOnlyInDevelopmentCanASignUpAskForARole(t *testing.T) {
 
 func TestAnAccountIsRegisteredAndThenVerifiedOnce(t *testing.T) {
 	t.Parallel()
-	u, happened := identity.Register("u1", identity.SignUp{Name: "Ada", Email: "ada@example.org"}, identity.Customer, noon)
+	u, payloads := identity.Register("u1", identity.SignUp{Name: "Ada", Email: "ada@example.org"}, identity.Customer, noon)
 	if u.EmailVerified || u.Version != 1 || u.Role != identity.Customer {
 		t.Fatalf("registered as %+v", u)
 	}
-	facts := u.Facts(happened)
+	facts := u.Facts(payloads)
 	if len(facts) != 1 || facts[0].Version != 1 || facts[0].Tenant != "u1" || facts[0].AggregateID != "u1" {
 		t.Fatalf("facts %+v", facts)
 	}
@@ -50,15 +50,15 @@ func TestAnAccountIsRegisteredAndThenVerifiedOnce(t *testing.T) {
 	}
 
 	later := noon.Add(time.Minute)
-	verified, happened := u.VerifyEmail(later)
+	verified, payloads := u.VerifyEmail(later)
 	if !verified.EmailVerified || verified.Version != 2 || !verified.UpdatedAt.Equal(later) {
 		t.Fatalf("verified as %+v", verified)
 	}
-	if facts := verified.Facts(happened); len(facts) != 1 || facts[0].Version != 2 {
+	if facts := verified.Facts(payloads); len(facts) != 1 || facts[0].Version != 2 {
 		t.Fatalf("facts %+v", facts)
 	}
-	if again, happened := verified.VerifyEmail(later.Add(time.Hour)); again != verified || len(happened) != 0 {
-		t.Fatalf("verifying again changed %+v, %+v", again, happened)
+	if again, payloads := verified.VerifyEmail(later.Add(time.Hour)); again != verified || len(payloads) != 0 {
+		t.Fatalf("verifying again changed %+v, %+v", again, payloads)
 	}
 }
 
@@ -78,9 +78,9 @@ func TestOnlyACustomerBecomesACreator(t *testing.T) {
 	cmd := identity.BecomeCreator{Username: "ada", Bio: &bio}
 	customer := identity.User{ID: "u1", Role: identity.Customer, Version: 2}
 
-	next, happened, err := customer.BecomeCreator(cmd, identity.CreatorFacts{}, noon)
-	if err != nil || next.Role != identity.Creator || *next.Username != "ada" || *next.Bio != bio || next.Version != 3 || len(happened) != 1 {
-		t.Fatalf("became %+v, %v, %v", next, happened, err)
+	next, payloads, err := customer.BecomeCreator(cmd, identity.CreatorFacts{}, noon)
+	if err != nil || next.Role != identity.Creator || *next.Username != "ada" || *next.Bio != bio || next.Version != 3 || len(payloads) != 1 {
+		t.Fatalf("became %+v, %v, %v", next, payloads, err)
 	}
 	for name, c := range map[string]struct {
 		user  identity.User
@@ -91,13 +91,13 @@ func TestOnlyACustomerBecomesACreator(t *testing.T) {
 		"an admin":     {identity.User{ID: "u1", Role: identity.Admin}, identity.CreatorFacts{}, domain.Rule},
 		"a taken name": {customer, identity.CreatorFacts{UsernameTaken: true}, domain.Conflict},
 	} {
-		if _, happened, err := c.user.BecomeCreator(cmd, c.facts, noon); !domain.IsClass(err, c.class) || happened != nil {
-			t.Errorf("%s: %v, %v; want %s", name, happened, err, c.class)
+		if _, payloads, err := c.user.BecomeCreator(cmd, c.facts, noon); !domain.IsClass(err, c.class) || payloads != nil {
+			t.Errorf("%s: %v, %v; want %s", name, payloads, err, c.class)
 		}
 	}
 }
 
-func TestAnUploadedPictureWinsOverTheOneTheAccountCameWith(t *testing.T) {
+func TestAnUploadedPictureReplacesTheInitialOne(t *testing.T) {
 	t.Parallel()
 	image, avatar := "https://a.test/1", "https://a.test/2"
 	u := identity.User{Image: &image}
@@ -137,25 +137,6 @@ func TestSignUpNamesEveryBadField(t *testing.T) {
 		c.spoil(&request)
 		if bad := request.Validate(); len(bad) != 1 || bad[0].Path != c.path || bad[0].Message == "" {
 			t.Errorf("%s: %v, want one complaint about %s", name, bad, c.path)
-		}
-	}
-}
-
-func TestAddressesThatMailCanBeSentTo(t *testing.T) {
-	t.Parallel()
-	for _, address := range []string{"a@b.co", "ada.lovelace+films@mail.example.org", "o'neill@example.org", "x_1-2@xn--bcher-kva.example"} {
-		if !identity.ValidEmail(address) {
-			t.Errorf("%q is refused", address)
-		}
-	}
-	for _, address := range []string{
-		"", "ada", "@example.org", "ada@", "ada@localhost", "ada@@example.org", "a b@example.org", ".ada@example.org", "ada.@example.org",
-		"a..b@example.org", "ada@-example.org", "ada@example-.org", "ada@example..org", "ada@example.org.", "ada@[127.0.0.1]",
-		`"ada"@example.org`, "ada@example.org\n", "ada\r\nbcc:x@example.org", "ADA@example.org", "ada,bob@example.org", "<ada@example.org>",
-		strings.Repeat("a", 65) + "@example.org", "a@" + strings.Repeat("b.", 126) + "org", "ädа@example.org",
-	} {
-		if identity.ValidEmail(address) {
-			t.Errorf("%q is accepted", address)
 		}
 	}
 }

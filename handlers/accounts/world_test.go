@@ -19,11 +19,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity/argon2id"
-	"github.com/codex-platform/codex/domain/identity/smtp"
 	"github.com/codex-platform/codex/domain/identity/workersig"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
+	"github.com/codex-platform/codex/domain/mail/smtp"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"

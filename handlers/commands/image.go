@@ -14,6 +14,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -213,13 +214,13 @@ var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organizatio
 
 // mayBrand lets the organization's management, and the platform's owner. To everyone
 // else it makes no difference whether the organization exists.
-func (u *imageUnit) mayBrand(actor, organization string, exists bool) error {
+func (u *imageUnit) mayBrand(actor, organizationID string, exists bool) error {
 	switch {
-	case u.actors.roles[actor] == string(identity.PlatformOwner) && !exists:
-		return identity.ErrOrganizationNotFound
-	case u.actors.roles[actor] == string(identity.PlatformOwner):
+	case u.actors.roles[actor] == string(organization.PlatformOwner) && !exists:
+		return organization.ErrOrganizationNotFound
+	case u.actors.roles[actor] == string(organization.PlatformOwner):
 		return nil
-	case u.actors.roles[actor] == "" || !slices.Contains(brandingRoles, u.actors.memberships[membership{organization, actor}]):
+	case u.actors.roles[actor] == "" || !slices.Contains(brandingRoles, u.actors.memberships[membership{organizationID, actor}]):
 		return errNotManagement
 	default:
 		return nil

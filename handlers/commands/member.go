@@ -5,37 +5,37 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // decideMember applies a command about one place in an organization. It counts as a
 // change of the organization, whose lock it holds.
-func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organization, payload any, now time.Time) (Outcome, error) {
+func (u *organizationUnit) decideMember(cmd events.Command, o organization.Organization, payload any, now time.Time) (Outcome, error) {
 	var (
-		next     identity.Membership
+		next     organization.Membership
 		happened []events.Payload
 		err      error
 		status   = http.StatusOK
 	)
-	facts := identity.MemberFacts{Organization: o, Actor: u.authority(cmd), Owners: u.owners(o.ID)}
+	facts := organization.MemberFacts{Organization: o, Actor: u.authority(cmd), Owners: u.owners(o.ID)}
 	switch p := payload.(type) {
-	case *identity.Invite:
+	case *organization.Invite:
 		status = http.StatusCreated
 		if _, alive := u.people[p.UserID]; !alive {
 			p.UserID = ""
 		}
 		next, happened, err = u.member(o, p.UserID).Invite(*p, cmd.ID, facts, now)
-	case *identity.AcceptInvitation:
+	case *organization.AcceptInvitation:
 		next, happened, err = u.member(o, cmd.ActorID).Accept(facts, now)
-	case *identity.DeclineInvitation:
+	case *organization.DeclineInvitation:
 		status = http.StatusNoContent
 		next, happened, err = u.member(o, cmd.ActorID).Decline(facts, now)
-	case *identity.ChangeMember:
+	case *organization.ChangeMember:
 		next, happened, err = u.member(o, p.UserID).ChangeRole(p.Role, facts, now)
-	case *identity.RemoveMember:
+	case *organization.RemoveMember:
 		status = http.StatusNoContent
 		next, happened, err = u.member(o, p.UserID).Remove(facts, now)
 	default:
@@ -58,15 +58,15 @@ func (u *organizationUnit) decideMember(cmd events.Command, o identity.Organizat
 	return outcome, nil
 }
 
-func (u *organizationUnit) member(o identity.Organization, userID string) identity.Membership {
-	return u.members[postgres.Place{OrganizationID: o.ID, UserID: userID}]
+func (u *organizationUnit) member(o organization.Organization, userID string) organization.Membership {
+	return u.members[organization.MembershipKey{OrganizationID: o.ID, UserID: userID}]
 }
 
 // owners counts the active owners of an organization.
 func (u *organizationUnit) owners(organizationID string) int {
 	n := 0
 	for at, m := range u.members {
-		if at.OrganizationID == organizationID && m.Role == identity.OwnerMember && m.Status == identity.ActiveMember {
+		if at.OrganizationID == organizationID && m.Role == organization.Owner && m.Status == organization.Active {
 			n++
 		}
 	}
@@ -75,23 +75,23 @@ func (u *organizationUnit) owners(organizationID string) int {
 
 // mail tells a user who was invited, has another role or was removed. It is delivered
 // only when the change is committed.
-func (u *organizationUnit) mail(cmd events.Command, o identity.Organization, m identity.Membership, happened []events.Payload, now time.Time) error {
+func (u *organizationUnit) mail(cmd events.Command, o organization.Organization, m organization.Membership, happened []events.Payload, now time.Time) error {
 	person, alive := u.people[m.UserID]
 	if !alive || len(happened) == 0 {
 		return nil
 	}
-	var mail identity.Mail
+	var mail mail.Mail
 	var err error
 	switch p := happened[0].(type) {
 	case events.MemberInvited:
-		mail, err = identity.InvitationMail(cmd.ID, person, o, m, identity.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
+		mail, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(u.publicURL, o.ID), cmd.ID, now)
 	case events.MemberRoleChanged:
-		mail, err = identity.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
+		mail, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:
-		if p.Reason != identity.ReasonRemoved {
+		if p.Reason != organization.ReasonRemoved {
 			return nil
 		}
-		mail, err = identity.RemovedMail(cmd.ID, person, o, cmd.ID, now)
+		mail, err = organization.RemovedMail(cmd.ID, person, o, cmd.ID, now)
 	default:
 		return nil
 	}

@@ -5,8 +5,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -26,9 +28,9 @@ func (Organization) Name() string { return "organization" }
 func (o Organization) Open(batch []events.Command) Unit {
 	return &organizationUnit{
 		cmds: batch, payloads: decode(batch, organizationPayload), publicURL: o.PublicURL,
-		organizations: map[string]identity.Organization{}, slugs: map[string]string{}, members: map[postgres.Place]identity.Membership{},
-		people:  map[string]identity.User{},
-		changed: map[string]bool{}, moved: map[postgres.Place]bool{},
+		organizations: map[string]organization.Organization{}, slugs: map[string]string{}, members: map[organization.MembershipKey]organization.Membership{},
+		people:  map[string]organization.Person{},
+		changed: map[string]bool{}, moved: map[organization.MembershipKey]bool{},
 	}
 }
 
@@ -36,21 +38,21 @@ func (o Organization) Open(batch []events.Command) Unit {
 func organizationPayload(command string) any {
 	switch command {
 	case "organization.create":
-		return &identity.CreateOrganization{}
+		return &organization.CreateOrganization{}
 	case "organization.update":
-		return &identity.UpdateOrganization{}
+		return &organization.UpdateOrganization{}
 	case "organization.delete":
-		return &identity.DeleteOrganization{}
+		return &organization.DeleteOrganization{}
 	case "organization.invite":
-		return &identity.Invite{}
+		return &organization.Invite{}
 	case "organization.accept":
-		return &identity.AcceptInvitation{}
+		return &organization.AcceptInvitation{}
 	case "organization.decline":
-		return &identity.DeclineInvitation{}
+		return &organization.DeclineInvitation{}
 	case "organization.change_role":
-		return &identity.ChangeMember{}
+		return &organization.ChangeMember{}
 	case "organization.remove_member":
-		return &identity.RemoveMember{}
+		return &organization.RemoveMember{}
 	default:
 		return nil
 	}
@@ -61,16 +63,16 @@ type organizationUnit struct {
 	payloads  []any
 	publicURL string
 
-	organizations map[string]identity.Organization
+	organizations map[string]organization.Organization
 	slugs         map[string]string // of live organizations → organization
-	members       map[postgres.Place]identity.Membership
-	people        map[string]identity.User // who asks and who is asked about, by id
+	members       map[organization.MembershipKey]organization.Membership
+	people        map[string]organization.Person // who asks and who is asked about, by id
 
 	order   []string // changed organizations
 	changed map[string]bool
-	places  []postgres.Place // changed memberships
-	moved   map[postgres.Place]bool
-	mails   []identity.Mail
+	places  []organization.MembershipKey // changed memberships
+	moved   map[organization.MembershipKey]bool
+	mails   []mail.Mail
 }
 
 // Load implements Unit. People are locked before organizations, as for pictures. The lock
@@ -81,16 +83,16 @@ func (u *organizationUnit) Load(b *pgx.Batch) {
 	for i, cmd := range u.cmds {
 		users = append(users, cmd.ActorID)
 		switch p := u.payloads[i].(type) {
-		case *identity.CreateOrganization:
+		case *organization.CreateOrganization:
 			slugs = append(slugs, p.Slug)
 			continue
-		case *identity.UpdateOrganization:
+		case *organization.UpdateOrganization:
 			slugs = appendSet(slugs, p.Slug.Value)
-		case *identity.Invite:
+		case *organization.Invite:
 			users = append(users, p.UserID)
-		case *identity.ChangeMember:
+		case *organization.ChangeMember:
 			users = append(users, p.UserID)
-		case *identity.RemoveMember:
+		case *organization.RemoveMember:
 			users = append(users, p.UserID)
 		}
 		ids = append(ids, cmd.AggregateID)
@@ -111,9 +113,9 @@ func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
 	cmd := u.cmds[i]
 	before := u.organizations[cmd.AggregateID]
 	switch p := u.payloads[i].(type) {
-	case *identity.CreateOrganization:
+	case *organization.CreateOrganization:
 		return u.found(cmd, *p, now)
-	case *identity.UpdateOrganization:
+	case *organization.UpdateOrganization:
 		taken := false
 		if p.Slug.Value != nil {
 			owner, found := u.slugs[*p.Slug.Value]
@@ -125,7 +127,7 @@ func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
 		}
 		facts := u.keep(before, next, happened)
 		return Changed(wire.OrganizationOf(next), facts...), nil
-	case *identity.DeleteOrganization:
+	case *organization.DeleteOrganization:
 		next, happened, err := before.Delete(u.authority(cmd), now)
 		if err != nil {
 			return Outcome{}, err
@@ -138,10 +140,10 @@ func (u *organizationUnit) Decide(i int, now time.Time) (Outcome, error) {
 	}
 }
 
-func (u *organizationUnit) found(cmd events.Command, p identity.CreateOrganization, now time.Time) (Outcome, error) {
-	facts := identity.FoundingFacts{ActorID: cmd.ActorID, ActorRole: u.people[cmd.ActorID].Role}
+func (u *organizationUnit) found(cmd events.Command, p organization.CreateOrganization, now time.Time) (Outcome, error) {
+	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: u.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = u.slugs[p.Slug]
-	o, owner, happened, err := identity.Found(cmd.AggregateID, p, facts, now)
+	o, owner, happened, err := organization.Create(cmd.AggregateID, p, facts, now)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -152,10 +154,10 @@ func (u *organizationUnit) found(cmd events.Command, p identity.CreateOrganizati
 }
 
 // authority is what the actor of a command may do in its organization.
-func (u *organizationUnit) authority(cmd events.Command) identity.Authority {
-	a := identity.Authority{UserID: cmd.ActorID, Platform: u.people[cmd.ActorID].Role}
-	m := u.members[postgres.Place{OrganizationID: cmd.AggregateID, UserID: cmd.ActorID}]
-	if m.Status == identity.ActiveMember {
+func (u *organizationUnit) authority(cmd events.Command) organization.Authority {
+	a := organization.Authority{UserID: cmd.ActorID, Platform: u.people[cmd.ActorID].Role}
+	m := u.members[organization.MembershipKey{OrganizationID: cmd.AggregateID, UserID: cmd.ActorID}]
+	if m.Status == organization.Active {
 		a.Member = m.Role
 	}
 	return a
@@ -163,7 +165,7 @@ func (u *organizationUnit) authority(cmd events.Command) identity.Authority {
 
 // keep makes the next state visible to the commands that follow in the batch, and
 // returns the facts of what happened.
-func (u *organizationUnit) keep(before, next identity.Organization, happened []events.Payload) []events.Fact {
+func (u *organizationUnit) keep(before, next organization.Organization, happened []events.Payload) []events.Fact {
 	if len(happened) == 0 {
 		return nil
 	}
@@ -176,7 +178,7 @@ func (u *organizationUnit) keep(before, next identity.Organization, happened []e
 	return facts
 }
 
-func (u *organizationUnit) write(o identity.Organization) {
+func (u *organizationUnit) write(o organization.Organization) {
 	u.organizations[o.ID] = o
 	if !u.changed[o.ID] {
 		u.changed[o.ID] = true
@@ -184,8 +186,8 @@ func (u *organizationUnit) write(o identity.Organization) {
 	}
 }
 
-func (u *organizationUnit) place(m identity.Membership) {
-	at := postgres.Place{OrganizationID: m.OrganizationID, UserID: m.UserID}
+func (u *organizationUnit) place(m organization.Membership) {
+	at := organization.MembershipKey{OrganizationID: m.OrganizationID, UserID: m.UserID}
 	u.members[at] = m
 	if !u.moved[at] {
 		u.moved[at] = true
@@ -195,11 +197,11 @@ func (u *organizationUnit) place(m identity.Membership) {
 
 // Save implements Unit.
 func (u *organizationUnit) Save(b *pgx.Batch) error {
-	organizations := make([]identity.Organization, len(u.order))
+	organizations := make([]organization.Organization, len(u.order))
 	for i, id := range u.order {
 		organizations[i] = u.organizations[id]
 	}
-	members := make([]identity.Membership, len(u.places))
+	members := make([]organization.Membership, len(u.places))
 	for i, at := range u.places {
 		members[i] = u.members[at]
 	}
@@ -209,6 +211,6 @@ func (u *organizationUnit) Save(b *pgx.Batch) error {
 	if err := postgres.QueueSaveMembers(b, members); err != nil {
 		return err
 	}
-	postgres.QueueMails(b, u.mails)
+	mailstore.QueueMails(b, u.mails)
 	return nil
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/money"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"

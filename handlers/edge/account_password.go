@@ -12,6 +12,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -58,7 +60,7 @@ func (a *auth) requestReset(c *gin.Context) error {
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
 		v := identity.NewVerification(newID(), identity.ResetForgotten, "", request.Email, token, now)
-		var mail identity.Mail
+		var mail mail.Mail
 		if mail, err = identity.ResetMail(newID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
 			err = a.mailToAccount(c, v, mail)
 		}
@@ -204,7 +206,7 @@ func (a *auth) replaceKnown(ctx context.Context, tx pgx.Tx, c *gin.Context, acto
 	}
 	mail, err := identity.PasswordChangedMail(newID(), user, source, now)
 	if err == nil {
-		err = postgres.InsertMail(ctx, tx, mail)
+		err = mailstore.InsertMail(ctx, tx, mail)
 	}
 	if err != nil {
 		return outcome{}, err

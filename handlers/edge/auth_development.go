@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -39,7 +40,7 @@ func (a *auth) testRoutes() []Route {
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.
 func (a *auth) testVerificationToken(c *gin.Context) error {
-	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, identity.NormalEmail(paramsOf(c).text("email")), false)
+	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, mail.NormalAddress(paramsOf(c).text("email")), false)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/mail"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -58,19 +60,19 @@ func (a *auth) newUser(c *gin.Context, request identity.SignUp) (identity.User, 
 
 // newVerification returns a fresh proof for a user's address, the mail that
 // carries its token, and the token.
-func (a *auth) newVerification(user identity.User, callback string) (identity.Verification, identity.Mail, identity.Token, error) {
+func (a *auth) newVerification(user identity.User, callback string) (identity.Verification, mail.Mail, identity.Token, error) {
 	token := newToken()
 	v := identity.NewVerification(newID(), identity.ProveEmail, user.ID, user.Email, token, a.now())
 	mail, err := identity.VerificationMail(newID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
 	return v, mail, token, err
 }
 
-func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification, mails ...identity.Mail) error {
+func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification, mails ...mail.Mail) error {
 	if err := postgres.InsertVerification(ctx, tx, v); err != nil {
 		return err
 	}
 	for _, mail := range mails {
-		if err := postgres.InsertMail(ctx, tx, mail); err != nil {
+		if err := mailstore.InsertMail(ctx, tx, mail); err != nil {
 			return err
 		}
 	}
@@ -91,7 +93,7 @@ func (a *auth) mailVerification(c *gin.Context, user identity.User, callback str
 // mailToAccount writes a proof and its mail for the account that has the address, if there
 // is one that has a use for them. It does the same work if there is none: how long the
 // answer takes must not tell who has an account.
-func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail identity.Mail) error {
+func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail mail.Mail) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		return nil, postgres.InsertForAccount(ctx, tx, v, mail)
 	})
@@ -259,7 +261,7 @@ func (a *auth) proven(ctx context.Context, tx pgx.Tx, c *gin.Context, user ident
 			err = postgres.SaveUser(ctx, tx, user)
 		}
 		if err == nil {
-			err = postgres.InsertMail(ctx, tx, welcome)
+			err = mailstore.InsertMail(ctx, tx, welcome)
 		}
 		if err != nil {
 			return session, nil, err

@@ -18,13 +18,13 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
-	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/media/svg"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -100,7 +100,7 @@ const imageNotes = "The picture is stored as WebP, 200, 400 and 800 pixels wide 
 
 // Routes implements [Resource].
 func (m *ImageRoutes) Routes(e *Edge) []Route {
-	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
+	thumbnails, organizations := []*domain.Error{content.ErrNotFound}, append([]*domain.Error{organization.ErrNotManager}, tenantRefusals...)
 	return []Route{
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",

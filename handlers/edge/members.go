@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/identity/workersig"
+	"github.com/codex-platform/codex/domain/organization"
+	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -31,7 +32,7 @@ var userIDParam = Param{Name: "userId", Kind: paramText, check: func(v string) s
 // what its owners and admins do.
 func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 	const members = "/api/organizations/:id/members"
-	lead := append([]*domain.Error{identity.ErrNotOwner, identity.ErrMemberNotFound, identity.ErrLastOwner}, managed...)
+	lead := append([]*domain.Error{organization.ErrNotOwner, organization.ErrMemberNotFound, organization.ErrLastOwner}, managed...)
 	member := []Answer{single[wire.Member](http.StatusOK)}
 	own := []Answer{single[wire.OwnMembership](http.StatusOK)}
 	return []Route{
@@ -46,29 +47,29 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Who: withSession(), Body: identity.InviteMember{}, Command: true, Answers: []Answer{single[wire.Member](http.StatusCreated)},
+			Who: withSession(), Body: organization.InviteMember{}, Command: true, Answers: []Answer{single[wire.Member](http.StatusCreated)},
 			Refusals: append([]*domain.Error{
-				identity.ErrNotOwner, identity.ErrUserNotFound, identity.ErrAlreadyMember, identity.ErrAlreadyInvited,
+				organization.ErrNotOwner, organization.ErrUserNotFound, organization.ErrAlreadyMember, organization.ErrAlreadyInvited,
 			}, managed...),
 			Handle: e.inviteMember,
 		},
 		{
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
 			Notes: "Accepting again changes nothing.", Who: withSession(), Command: true, Answers: member,
-			Refusals: []*domain.Error{identity.ErrInvitationNotFound, identity.ErrInvitationExpired},
-			Handle:   e.change("organization.accept", identity.AcceptInvitation{}),
+			Refusals: []*domain.Error{organization.ErrInvitationNotFound, organization.ErrInvitationExpired},
+			Handle:   e.change("organization.accept", organization.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
 			Who: withSession(), Command: true, Answers: []Answer{noContent},
-			Refusals: []*domain.Error{identity.ErrInvitationNotFound},
-			Handle:   e.change("organization.decline", identity.DeclineInvitation{}),
+			Refusals: []*domain.Error{organization.ErrInvitationNotFound},
+			Handle:   e.change("organization.decline", organization.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
 			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
-			Who:   withSession(), Params: []Param{userIDParam}, Body: identity.ChangeRole{}, Command: true, Answers: member,
-			Refusals: append([]*domain.Error{identity.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
+			Who:   withSession(), Params: []Param{userIDParam}, Body: organization.ChangeRole{}, Command: true, Answers: member,
+			Refusals: append([]*domain.Error{organization.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
 		},
 		{
 			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
@@ -95,7 +96,7 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 }
 
 func (e *Edge) inviteMember(c *gin.Context) error {
-	var request identity.InviteMember
+	var request organization.InviteMember
 	if err := decode(c, &request); err != nil {
 		return err
 	}
@@ -103,16 +104,16 @@ func (e *Edge) inviteMember(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), identity.Invite{UserID: invitee.ID, Role: request.Role})
+	return e.apply(c, "organization.invite", paramsOf(c).uuid("id"), organization.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
 func (e *Edge) changeMemberRole(c *gin.Context) error {
-	var request identity.ChangeRole
+	var request organization.ChangeRole
 	if err := decode(c, &request); err != nil {
 		return err
 	}
 	q := paramsOf(c)
-	return e.apply(c, "organization.change_role", q.uuid("id"), identity.ChangeMember{UserID: q.text("userId"), Role: request.Role})
+	return e.apply(c, "organization.change_role", q.uuid("id"), organization.ChangeMember{UserID: q.text("userId"), Role: request.Role})
 }
 
 func (e *Edge) removeMember(c *gin.Context) error {
@@ -120,7 +121,7 @@ func (e *Edge) removeMember(c *gin.Context) error {
 		return err
 	}
 	q := paramsOf(c)
-	return e.apply(c, "organization.remove_member", q.uuid("id"), identity.RemoveMember{UserID: q.text("userId")})
+	return e.apply(c, "organization.remove_member", q.uuid("id"), organization.RemoveMember{UserID: q.text("userId")})
 }
 
 func (e *Edge) listMembers(c *gin.Context) error {
@@ -145,16 +146,16 @@ func (e *Edge) listMembers(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.MemberColumns+`, u.name, u.email, u.image, u.avatar_url
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+organizationstore.MemberColumns+`, u.name, u.email, COALESCE(u.avatar_url, u.image)
 FROM organization_memberships m JOIN users u ON u.id = m.user_id
 WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Member, error) {
-		var u identity.User
-		m, err := postgres.ScanMember(row, &u.Name, &u.Email, &u.Image, &u.AvatarURL)
-		return wire.MemberOf(m, u, managed), err
+		var p organization.Person
+		m, err := organizationstore.ScanMember(row, &p.Name, &p.Email, &p.AvatarURL)
+		return wire.MemberOf(m, p, managed), err
 	})
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
@@ -165,13 +166,13 @@ WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.I
 
 // membership reads a user's place in a live organization, the zero Membership when
 // there is none.
-func (e *Edge) membership(c *gin.Context, organizationID, userID string) (identity.Membership, error) {
-	m, err := postgres.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.MemberColumns+`
+func (e *Edge) membership(c *gin.Context, organizationID, userID string) (organization.Membership, error) {
+	m, err := organizationstore.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+organizationstore.MemberColumns+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
 WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return identity.Membership{}, nil
+		return organization.Membership{}, nil
 	}
 	if err != nil {
 		return m, fmt.Errorf("read the membership: %w", err)
@@ -197,7 +198,7 @@ func (e *Edge) getMembership(c *gin.Context) error {
 		return err
 	}
 	var view wire.ActiveMembership
-	if m.Status == identity.ActiveMember {
+	if m.Status == organization.Active {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	}
 	c.JSON(http.StatusOK, wire.Single{Data: view})

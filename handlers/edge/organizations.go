@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -20,22 +20,22 @@ import (
 type OrganizationRoutes struct{}
 
 // organizationSlug is an organization's slug in the path.
-var organizationSlug = Param{Name: "slug", Kind: paramText, check: identity.MalformedSlug}
+var organizationSlug = Param{Name: "slug", Kind: paramText, check: organization.MalformedSlug}
 
 // Routes implements [Resource].
 func (OrganizationRoutes) Routes(e *Edge) []Route {
-	founders := make([]string, len(identity.Founders))
-	for i, role := range identity.Founders {
+	founders := make([]string, len(organization.CreatorRoles))
+	for i, role := range organization.CreatorRoles {
 		founders[i] = string(role)
 	}
-	notFound := []*domain.Error{identity.ErrOrganizationNotFound}
-	managed := append([]*domain.Error{identity.ErrNotManager}, tenantRefusals...)
+	notFound := []*domain.Error{organization.ErrOrganizationNotFound}
+	managed := append([]*domain.Error{organization.ErrNotManager}, tenantRefusals...)
 	routes := []Route{
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Who: withSession(founders...), Body: identity.CreateOrganization{}, Command: true,
+			Who: withSession(founders...), Body: organization.CreateOrganization{}, Command: true,
 			Answers:  []Answer{single[wire.Organization](http.StatusCreated)},
-			Refusals: []*domain.Error{identity.ErrSlugTaken, identity.ErrMayNotFound}, Handle: e.createOrganization,
+			Refusals: []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
@@ -65,23 +65,23 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Who: withSession(), Body: identity.UpdateOrganization{}, Command: true,
+			Notes: "For owners and admins.", Who: withSession(), Body: organization.UpdateOrganization{}, Command: true,
 			Answers:  []Answer{single[wire.Organization](http.StatusOK)},
-			Refusals: append([]*domain.Error{identity.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
+			Refusals: append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
 			Who: withSession(), Limit: limitStrict, Command: true, Answers: []Answer{noContent},
-			Refusals: managed, Handle: e.change("organization.delete", identity.DeleteOrganization{}),
+			Refusals: managed, Handle: e.change("organization.delete", organization.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
 }
 
 func (e *Edge) createOrganization(c *gin.Context) error {
-	var request identity.CreateOrganization
+	var request organization.CreateOrganization
 	if err := decode(c, &request); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (e *Edge) createOrganization(c *gin.Context) error {
 }
 
 func (e *Edge) updateOrganization(c *gin.Context) error {
-	var request identity.UpdateOrganization
+	var request organization.UpdateOrganization
 	if err := decode(c, &request); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (e *Edge) updateOrganization(c *gin.Context) error {
 }
 
 // seesAll says that the actor looks after the whole platform.
-func (a *Actor) seesAll() bool { return a.Role == string(identity.PlatformOwner) }
+func (a *Actor) seesAll() bool { return a.Role == string(organization.PlatformOwner) }
 
 // getOrganization answers everybody who is signed in: what it shows is what the
 // organization's public page shows.
@@ -115,15 +115,15 @@ func (e *Edge) getOrganizationBySlug(c *gin.Context) error {
 
 // organizationBySlug reads the live organization whose slug is in the path, or
 // [pgx.ErrNoRows].
-func (e *Edge) organizationBySlug(c *gin.Context) (identity.Organization, error) {
+func (e *Edge) organizationBySlug(c *gin.Context) (organization.Organization, error) {
 	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, paramsOf(c).text("slug")))
 }
 
-func answerOrganization(c *gin.Context, o identity.Organization, err error) error {
+func answerOrganization(c *gin.Context, o organization.Organization, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return identity.ErrOrganizationNotFound
+		return organization.ErrOrganizationNotFound
 	case err != nil:
 		return fmt.Errorf("read the organization: %w", err)
 	}
@@ -139,7 +139,7 @@ func (e *Edge) checkOrganizationSlug(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken && !identity.ReservedSlug(slug)}})
+	c.JSON(http.StatusOK, wire.Single{Data: wire.Availability{Available: !taken && !organization.ReservedSlug(slug)}})
 	return nil
 }
 

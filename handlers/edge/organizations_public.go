@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -17,21 +17,21 @@ import (
 // publicOrganizationRoutes are what everyone may know of an organization. They look
 // at no session, so that anything between us and the reader may keep the answers.
 func (e *Edge) publicOrganizationRoutes() []Route {
-	route := func(path, name, summary string, params []Param, answer Answer, show func(*gin.Context, identity.Organization) error) Route {
+	route := func(path, name, summary string, params []Param, answer Answer, show func(*gin.Context, organization.Organization) error) Route {
 		return Route{
 			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
 			Params: append([]Param{organizationSlug}, params...), Answers: []Answer{answer},
-			Refusals: []*domain.Error{identity.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
+			Refusals: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
 		}
 	}
 	return []Route{
 		route("", "getOrganizationBranding", "Read how an organization looks", nil, single[wire.Branding](http.StatusOK),
-			func(c *gin.Context, o identity.Organization) error {
+			func(c *gin.Context, o organization.Organization) error {
 				c.JSON(http.StatusOK, wire.Single{Data: wire.BrandingOf(o.LogoURL)})
 				return nil
 			}),
 		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, single[wire.OrganizationInfo](http.StatusOK),
-			func(c *gin.Context, o identity.Organization) error {
+			func(c *gin.Context, o organization.Organization) error {
 				c.JSON(http.StatusOK, wire.Single{Data: wire.OrganizationInfoOf(o)})
 				return nil
 			}),
@@ -47,11 +47,11 @@ func (e *Edge) publicOrganizationRoutes() []Route {
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (e *Edge) showOrganization(show func(*gin.Context, identity.Organization) error) func(*gin.Context) error {
+func (e *Edge) showOrganization(show func(*gin.Context, organization.Organization) error) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		o, err := e.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return identity.ErrOrganizationNotFound
+			return organization.ErrOrganizationNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("read the organization: %w", err)
@@ -67,7 +67,7 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 // publishers are the roles of members who publish.
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
-func (e *Edge) showStats(c *gin.Context, o identity.Organization) error {
+func (e *Edge) showStats(c *gin.Context, o organization.Organization) error {
 	var s wire.OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
@@ -111,7 +111,7 @@ const (
 )
 
 // showCreators lists those members who may publish.
-func (e *Edge) showCreators(c *gin.Context, o identity.Organization) error {
+func (e *Edge) showCreators(c *gin.Context, o organization.Organization) error {
 	l := publicMembers(o.ID)
 	l.Where.And(standing+" <= $", 3)
 	found, err := paging.Find(c, e.cfg.Pool, l, paramsOf(c).page())
@@ -142,7 +142,7 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	return nil
 }
 
-func (e *Edge) showMembers(c *gin.Context, o identity.Organization) error {
+func (e *Edge) showMembers(c *gin.Context, o organization.Organization) error {
 	l := publicMembers(o.ID)
 	l.Where.AndIf(standing+` = array_position(`+ranks+`, $::text)`, paramsOf(c).text("role"))
 	found, err := paging.Find(c, e.cfg.Pool, l, paramsOf(c).page())

@@ -8,20 +8,20 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 )
 
 // tenant is an organization that the signed-in user was checked against. A handler
 // gets it from tenant functions only and reads no other organization's id: what was
 // checked and what is used are the same.
 type tenant struct {
-	organization identity.Organization
-	authority    identity.Authority
+	organization organization.Organization
+	authority    organization.Authority
 }
 
 // tenantRefusals are what routes that need a tenant add to their refusals.
-var tenantRefusals = []*domain.Error{identity.ErrNotMember, identity.ErrOrganizationNotFound}
+var tenantRefusals = []*domain.Error{organization.ErrNotMember, organization.ErrOrganizationNotFound}
 
 // pathTenant returns the organization that the path names, if the signed-in user
 // belongs to it and, with manage, manages it. The platform's owner always does. It is
@@ -29,7 +29,7 @@ var tenantRefusals = []*domain.Error{identity.ErrNotMember, identity.ErrOrganiza
 // refused.
 func (e *Edge) pathTenant(c *gin.Context, manage bool) (tenant, error) {
 	actor := mustActor(c)
-	t := tenant{authority: identity.Authority{UserID: actor.UserID, Platform: identity.Role(actor.Role)}}
+	t := tenant{authority: organization.Authority{UserID: actor.UserID, Platform: organization.PlatformRole(actor.Role)}}
 	var err error
 	t.organization, err = postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`, COALESCE(m.role, '')
 FROM organizations o LEFT JOIN organization_memberships m ON m.organization_id = o.id AND m.user_id = $2 AND m.status = 'active'

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )

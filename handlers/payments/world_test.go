@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/money"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"

@@ -10,7 +10,8 @@ import (
 
 	accessstore "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -76,7 +77,7 @@ func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]event
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	organizations, members := map[string]identity.Organization{}, map[postgres.Place]identity.Membership{}
+	organizations, members := map[string]organization.Organization{}, map[organization.MembershipKey]organization.Membership{}
 	load := &pgx.Batch{}
 	postgres.QueueLockOrganizations(load, ids, organizations)
 	postgres.QueueMembers(load, ids, []string{userID}, members)
@@ -85,11 +86,11 @@ func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]event
 	}
 	var (
 		facts []events.Fact
-		told  []identity.Organization
-		ended []identity.Membership
+		told  []organization.Organization
+		ended []organization.Membership
 	)
 	for _, id := range ids {
-		place, happened := members[postgres.Place{OrganizationID: id, UserID: userID}].Leave(at)
+		place, happened := members[organization.MembershipKey{OrganizationID: id, UserID: userID}].Leave(at)
 		if len(happened) == 0 {
 			continue
 		}

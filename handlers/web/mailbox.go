@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -45,8 +45,8 @@ func (m Mailbox) Register(_ *edge.Edge, r gin.IRouter) {
 	r.GET("/mailbox.json", m.list)
 }
 
-// mail is a mail as the mailbox shows it.
-type mail struct {
+// message is a mail as the mailbox shows it.
+type message struct {
 	ID        string     `json:"id"`
 	Template  string     `json:"template"`
 	To        string     `json:"to"`
@@ -62,7 +62,7 @@ type mail struct {
 
 // newest returns the newest mails, of one recipient or, with "", of all; and how
 // many there are.
-func (m Mailbox) newest(ctx context.Context, to string) ([]mail, int64, error) {
+func (m Mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var total int64
@@ -76,7 +76,7 @@ FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIM
 	if err != nil {
 		return nil, 0, fmt.Errorf("read mails: %w", err)
 	}
-	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[mail])
+	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[message])
 	if err != nil {
 		return nil, 0, fmt.Errorf("read mails: %w", err)
 	}
@@ -87,8 +87,8 @@ FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIM
 }
 
 func recipient(c *gin.Context) string {
-	to := identity.NormalEmail(c.Query("to"))
-	if !identity.ValidEmail(to) {
+	to := mail.NormalAddress(c.Query("to"))
+	if !mail.ValidAddress(to) {
 		return ""
 	}
 	return to
@@ -97,7 +97,7 @@ func recipient(c *gin.Context) string {
 func (m Mailbox) list(c *gin.Context) {
 	to := recipient(c)
 	if to == "" && c.Query("to") != "" {
-		c.JSON(http.StatusOK, wire.Page[mail](nil, 1, mailboxSize, 0)) // nobody has this address
+		c.JSON(http.StatusOK, wire.Page[message](nil, 1, mailboxSize, 0)) // nobody has this address
 		return
 	}
 	mails, total, err := m.newest(c.Request.Context(), to)
@@ -165,6 +165,6 @@ var mailboxFiles embed.FS
 
 var mailboxPage = template.Must(template.New("mailbox.html").Funcs(template.FuncMap{
 	"pieces": pieces,
-	"count":  func(m []mail) int64 { return int64(len(m)) },
+	"count":  func(m []message) int64 { return int64(len(m)) },
 	"utc":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 }).ParseFS(mailboxFiles, "mailbox/mailbox.html"))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // User is an account as its owner sees it.
@@ -146,7 +147,7 @@ type Organization struct {
 }
 
 // OrganizationOf returns a tenant's representation for its members.
-func OrganizationOf(o identity.Organization) Organization {
+func OrganizationOf(o organization.Organization) Organization {
 	return Organization{
 		ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
 		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
@@ -155,9 +156,9 @@ func OrganizationOf(o identity.Organization) Organization {
 
 // OwnOrganization is a tenant in the list of those that the caller belongs to.
 type OwnOrganization struct {
-	ID      string              `json:"id"`
-	Name    string              `json:"name"`
-	Slug    string              `json:"slug"`
-	LogoURL *string             `json:"logoUrl"`
-	Role    identity.MemberRole `json:"role"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Slug    string            `json:"slug"`
+	LogoURL *string           `json:"logoUrl"`
+	Role    organization.Role `json:"role"`
 }

@@ -3,37 +3,37 @@ package wire
 import (
 	"time"
 
-	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // Member is a place in an organization as its members see it. What concerns the
 // organization's management only (address, invitation) is null for the others.
 type Member struct {
-	ID                  string                `json:"id" jsonschema:"format=uuid"`
-	OrganizationID      string                `json:"organizationId" jsonschema:"format=uuid"`
-	UserID              string                `json:"userId"`
-	Name                string                `json:"name"`
-	Email               *string               `json:"email"`
-	AvatarURL           *string               `json:"avatarUrl"`
-	Role                identity.MemberRole   `json:"role"`
-	Status              identity.MemberStatus `json:"status"`
-	JoinedAt            *time.Time            `json:"joinedAt"`
-	InvitedBy           *string               `json:"invitedBy"`
-	InvitationExpiresAt *time.Time            `json:"invitationExpiresAt"`
-	CreatedAt           time.Time             `json:"createdAt"`
-	UpdatedAt           time.Time             `json:"updatedAt"`
+	ID                  string              `json:"id" jsonschema:"format=uuid"`
+	OrganizationID      string              `json:"organizationId" jsonschema:"format=uuid"`
+	UserID              string              `json:"userId"`
+	Name                string              `json:"name"`
+	Email               *string             `json:"email"`
+	AvatarURL           *string             `json:"avatarUrl"`
+	Role                organization.Role   `json:"role"`
+	Status              organization.Status `json:"status"`
+	JoinedAt            *time.Time          `json:"joinedAt"`
+	InvitedBy           *string             `json:"invitedBy"`
+	InvitationExpiresAt *time.Time          `json:"invitationExpiresAt"`
+	CreatedAt           time.Time           `json:"createdAt"`
+	UpdatedAt           time.Time           `json:"updatedAt"`
 }
 
 // MemberOf returns a place's representation; managed shows what concerns the
 // organization's management.
-func MemberOf(m identity.Membership, u identity.User, managed bool) Member {
+func MemberOf(m organization.Membership, p organization.Person, managed bool) Member {
 	view := Member{
-		ID: m.ID, OrganizationID: m.OrganizationID, UserID: m.UserID, Name: u.Name, AvatarURL: u.Picture(),
+		ID: m.ID, OrganizationID: m.OrganizationID, UserID: m.UserID, Name: p.Name, AvatarURL: p.AvatarURL,
 		Role: m.Role, Status: m.Status, JoinedAt: m.JoinedAt, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 	}
 	if managed {
-		view.Email, view.InvitedBy = &u.Email, m.InvitedBy
-		if m.Status == identity.InvitedMember {
+		view.Email, view.InvitedBy = &p.Email, m.InvitedBy
+		if m.Status == organization.Invited {
 			view.InvitationExpiresAt = m.ExpiresAt
 		}
 	}
@@ -43,31 +43,31 @@ func MemberOf(m identity.Membership, u identity.User, managed bool) Member {
 // OwnMembership is the caller's place in an organization: all null when there is
 // none. A role is told only while it gives rights.
 type OwnMembership struct {
-	Role     *identity.MemberRole   `json:"role"`
-	Status   *identity.MemberStatus `json:"status"`
-	JoinedAt *time.Time             `json:"joinedAt"`
+	Role     *organization.Role   `json:"role"`
+	Status   *organization.Status `json:"status"`
+	JoinedAt *time.Time           `json:"joinedAt"`
 	// Invitation is what the caller may accept.
 	Invitation *Invitation `json:"invitation"`
 }
 
 // Invitation is an offer of a place.
 type Invitation struct {
-	Role      identity.MemberRole `json:"role"`
-	ExpiresAt *time.Time          `json:"expiresAt"`
+	Role      organization.Role `json:"role"`
+	ExpiresAt *time.Time        `json:"expiresAt"`
 }
 
 // OwnMembershipOf returns the caller's place; the zero Membership is none.
-func OwnMembershipOf(m identity.Membership) OwnMembership {
+func OwnMembershipOf(m organization.Membership) OwnMembership {
 	var view OwnMembership
 	if m.Status != "" {
 		view.Status = &m.Status
 	}
 	switch m.Status {
-	case identity.ActiveMember:
+	case organization.Active:
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
-	case identity.InvitedMember:
+	case organization.Invited:
 		view.Invitation = &Invitation{Role: m.Role, ExpiresAt: m.ExpiresAt}
-	case identity.InactiveMember: // what somebody was is not shown
+	case organization.Inactive: // what somebody was is not shown
 	}
 	return view
 }
@@ -75,17 +75,17 @@ func OwnMembershipOf(m identity.Membership) OwnMembership {
 // ActiveMembership is a user's active place as other programs of the installation
 // are told: null when there is none.
 type ActiveMembership struct {
-	Role     *identity.MemberRole `json:"role"`
-	JoinedAt *time.Time           `json:"joinedAt"`
+	Role     *organization.Role `json:"role"`
+	JoinedAt *time.Time         `json:"joinedAt"`
 }
 
 // PublicMember is a member as everyone sees them: no address and no id.
 type PublicMember struct {
-	Name      string              `json:"name"`
-	Username  *string             `json:"username"`
-	AvatarURL *string             `json:"avatarUrl"`
-	Role      identity.MemberRole `json:"role"`
-	JoinedAt  time.Time           `json:"joinedAt"`
+	Name      string            `json:"name"`
+	Username  *string           `json:"username"`
+	AvatarURL *string           `json:"avatarUrl"`
+	Role      organization.Role `json:"role"`
+	JoinedAt  time.Time         `json:"joinedAt"`
 }
 
 // OrganizationCreator is a member who may publish, with what they published there.

@@ -1,6 +1,6 @@
 package wire
 
-import "github.com/codex-platform/codex/domain/identity"
+import "github.com/codex-platform/codex/domain/organization"
 
 // OrganizationInfo is an organization's public page.
 type OrganizationInfo struct {
@@ -41,7 +41,7 @@ type BrandFineTune struct {
 }
 
 // OrganizationInfoOf returns an organization's public page.
-func OrganizationInfoOf(o identity.Organization) OrganizationInfo {
+func OrganizationInfoOf(o organization.Organization) OrganizationInfo {
 	b := BrandingOf(o.LogoURL)
 	return OrganizationInfo{
 		ID: o.ID, Slug: o.Slug, Name: o.Name, Description: o.Description, LogoURL: b.LogoURL,

@@ -14,8 +14,8 @@ import (
 // playbackSpace is the name space of playback ids.
 var playbackSpace = uuid.MustParse("8f6f1c3a-27d5-5b8e-9a49-6d2f0b7ce102")
 
-// PlaybackID returns the id of a user's playback of an item. It follows from both:
-// whoever reports first gives the same id.
+// PlaybackID returns the id of a user's playback of an item. It is derived from
+// both, so concurrent first reports agree on it.
 func PlaybackID(userID, contentID string) string {
 	return uuid.NewSHA1(playbackSpace, []byte(userID+"\x00"+contentID)).String()
 }

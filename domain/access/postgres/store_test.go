@@ -161,7 +161,7 @@ func TestAGrantComesBackAsItWasSaved(t *testing.T) {
 	}
 }
 
-func TestAGrantForNobodyOrNothingIsNotMade(t *testing.T) {
+func TestNoGrantForAMissingUserOrItem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	maker := w.user(t)

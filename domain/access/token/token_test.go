@@ -26,7 +26,13 @@ func keys(t testing.TB, secrets ...string) *token.Keys {
 }
 
 func claims() token.Claims {
-	return token.Claims{UserID: "u", ContentID: "c", CreatorID: "k", MediaID: "m", Expires: now.Add(10 * time.Minute).Unix()}
+	return token.Claims{
+		UserID:    "u",
+		ContentID: "c",
+		CreatorID: "k",
+		MediaID:   "m",
+		Expires:   now.Add(10 * time.Minute).Unix(),
+	}
 }
 
 func sign(t testing.TB, k *token.Keys, c token.Claims) string {
@@ -71,7 +77,7 @@ func TestATokenEndsInItsSecond(t *testing.T) {
 	}
 }
 
-func TestATokenOfTheOldSecretRunsOutInPeace(t *testing.T) {
+func TestTokensOfARotatedSecretStayValidUntilExpiry(t *testing.T) {
 	t.Parallel()
 	old := sign(t, keys(t, oldSecret), claims())
 	both := keys(t, newSecret, oldSecret)

@@ -2,13 +2,13 @@
 //
 // A hash costs about 20 ms of one core and 19 MiB on purpose, so hashing is what
 // an attacker would drown us with. At most one hash per core is computed at once,
-// at most fifty requests wait for their turn, and whoever comes then is refused
-// with 429 rather than made to wait: the rest of the platform keeps its cores.
+// at most fifty requests wait for their turn, and further ones are refused with
+// 429 rather than made to wait: the rest of the platform keeps its cores.
 //
 // Hashes are PHC strings and carry their own parameters, so that the cost can be
 // raised later: a hash that was made with less is reported as weak when its
 // password is next seen. Checking against no hash at all costs the same as
-// checking against one, and so does not tell who has an account.
+// checking against one, so the time taken does not reveal which accounts exist.
 package argon2id
 
 import (
@@ -46,16 +46,18 @@ const (
 // Hasher hashes and checks passwords. It is safe for concurrent use.
 type Hasher struct {
 	params phc.Params
-	// admitted has a place for everybody who computes or waits, computing one for
-	// everybody who computes.
+	// admitted has a slot for each caller that computes or waits, computing one for
+	// each that computes.
 	admitted, computing chan struct{}
-	// nobody is a hash whose password nobody knows.
-	nobody   string
+	// dummy is the hash that passwords of unknown accounts are checked against.
+	dummy    string
 	computed atomic.Int64
 }
 
 var errBusy = &domain.Error{
-	Class: domain.Limited, Reason: "BUSY", Message: "Too many people are signing in; try again in a moment",
+	Class:   domain.Limited,
+	Reason:  "BUSY",
+	Message: "Too many people are signing in; try again in a moment",
 	Context: map[string]any{"retryAfter": int64(1)},
 }
 
@@ -78,14 +80,17 @@ func New(cfg Config) (*Hasher, error) {
 	}
 	h := &Hasher{
 		params: phc.Params{
-			Memory: cfg.Memory, Iterations: cfg.Iterations, Parallelism: cfg.Parallelism,
-			SaltLength: saltLength, KeyLength: keyLength,
+			Memory:      cfg.Memory,
+			Iterations:  cfg.Iterations,
+			Parallelism: cfg.Parallelism,
+			SaltLength:  saltLength,
+			KeyLength:   keyLength,
 		},
 		admitted:  make(chan struct{}, cfg.Cores+cfg.Queue),
 		computing: make(chan struct{}, cfg.Cores),
 	}
 	var err error
-	if h.nobody, err = phc.CreateHash("nobody", &h.params); err != nil {
+	if h.dummy, err = phc.CreateHash("dummy", &h.params); err != nil {
 		return nil, fmt.Errorf("argon2id: %w", err)
 	}
 	return h, nil
@@ -111,7 +116,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 func (h *Hasher) Check(ctx context.Context, password, hash string) (match, weak bool, err error) {
 	exists := hash != ""
 	if !exists {
-		hash = h.nobody
+		hash = h.dummy
 	}
 	if err := h.enter(ctx); err != nil {
 		return false, false, err
@@ -124,7 +129,7 @@ func (h *Hasher) Check(ctx context.Context, password, hash string) (match, weak 
 	return match && exists, h.weaker(params), nil
 }
 
-// Computed returns how many hashes were computed since the start, for whomever.
+// Computed returns how many hashes were computed since the start.
 func (h *Hasher) Computed() int64 { return h.computed.Load() }
 
 func (h *Hasher) weaker(p *phc.Params) bool {
@@ -148,7 +153,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 		<-h.admitted
 		return fmt.Errorf("argon2id: wait for a turn: %w", ctx.Err())
 	}
-	if err := ctx.Err(); err != nil { // nobody waits for this hash any more
+	if err := ctx.Err(); err != nil { // the caller has given up
 		h.leave()
 		return fmt.Errorf("argon2id: wait for a turn: %w", err)
 	}

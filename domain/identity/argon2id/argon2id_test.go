@@ -34,7 +34,7 @@ func check(t *testing.T, h *argon2id.Hasher, password, hash string) (match, weak
 	return match, weak
 }
 
-func TestTheDefaultCostIsTheOneOfTheContract(t *testing.T) {
+func TestTheDefaultCostIsOWASPsMinimum(t *testing.T) {
 	t.Parallel()
 	hash, err := newHasher(t, argon2id.Config{}).Hash(t.Context(), "a quiet winter river")
 	if err != nil {
@@ -51,7 +51,7 @@ func TestTheDefaultCostIsTheOneOfTheContract(t *testing.T) {
 }
 
 // The hash is a test vector of the reference implementation (phc-winner-argon2).
-func TestAHashMadeElsewhereIsUnderstood(t *testing.T) {
+func TestHashesOfOtherImplementationsAreRead(t *testing.T) {
 	t.Parallel()
 	const hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
 	h := newHasher(t, quick)
@@ -79,7 +79,7 @@ func TestOneHashPerPasswordAndSalt(t *testing.T) {
 	}
 }
 
-func TestTheSamePasswordMatchesHoweverItWasTyped(t *testing.T) {
+func TestAPasswordMatchesInEveryUnicodeForm(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, quick)
 	hash, err := h.Hash(t.Context(), "caf\u00e9 au lait")
@@ -116,7 +116,7 @@ func TestAWeakerHashIsReportedAndAStrongerOneIsNot(t *testing.T) {
 func TestAnUnknownAccountCostsAHashAndNeverMatches(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, quick)
-	for _, password := range []string{"nobody", "", "a quiet winter river"} {
+	for _, password := range []string{"dummy", "", "a quiet winter river"} {
 		before := h.Computed()
 		if match, _ := check(t, h, password, ""); match {
 			t.Errorf("%q matches an account that does not exist", password)
@@ -137,11 +137,16 @@ func TestAHashThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-// TestWhoComesWhenTheQueueIsFullIsRefused fills a pool of one core and two places
-// with more than it can take: some are served, the others are told to come back.
-func TestWhoComesWhenTheQueueIsFullIsRefused(t *testing.T) {
+// TestCallersAreRefusedWhenTheQueueIsFull fills a pool of one core and two waiting slots
+// with more than it can take: some are served, the others are refused.
+func TestCallersAreRefusedWhenTheQueueIsFull(t *testing.T) {
 	t.Parallel()
-	h := newHasher(t, argon2id.Config{Memory: 4 << 10, Iterations: 2, Cores: 1, Queue: 2})
+	h := newHasher(t, argon2id.Config{
+		Memory:     4 << 10,
+		Iterations: 2,
+		Cores:      1,
+		Queue:      2,
+	})
 	const crowd = 24
 	errs := make(chan error, crowd)
 	start := make(chan struct{})
@@ -171,13 +176,18 @@ func TestWhoComesWhenTheQueueIsFullIsRefused(t *testing.T) {
 		t.Fatalf("%d served, %d refused of %d", served, refused, crowd)
 	}
 	if _, err := h.Hash(t.Context(), "afterwards"); err != nil {
-		t.Fatalf("the places were not given back: %v", err)
+		t.Fatalf("the slots were not released: %v", err)
 	}
 }
 
-func TestWhoGivesUpWaitingLeavesTheirPlace(t *testing.T) {
+func TestACancelledWaiterReleasesItsSlot(t *testing.T) {
 	t.Parallel()
-	h := newHasher(t, argon2id.Config{Memory: 8 << 10, Iterations: 2, Cores: 1, Queue: 1})
+	h := newHasher(t, argon2id.Config{
+		Memory:     8 << 10,
+		Iterations: 2,
+		Cores:      1,
+		Queue:      1,
+	})
 	busy := make(chan error, 1)
 	go func() {
 		_, err := h.Hash(context.Background(), "slow")
@@ -197,7 +207,7 @@ func TestWhoGivesUpWaitingLeavesTheirPlace(t *testing.T) {
 	}
 	for range 3 {
 		if _, err := h.Hash(t.Context(), "next"); err != nil {
-			t.Fatalf("a place is lost: %v", err)
+			t.Fatalf("a slot is lost: %v", err)
 		}
 	}
 }

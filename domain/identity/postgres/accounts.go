@@ -1,10 +1,9 @@
-// Package postgres keeps users, sessions, verifications, limits, mails and
-// organizations in Postgres.
+// Package postgres keeps users, sessions, verifications and limits in Postgres.
 //
 // What carries credentials is written by functions that take a transaction: the
 // edge composes them with the outbox rows into one commit (accounts.go,
-// sessions.go, limits.go, mails.go). What is asked for by a command is read and
-// written by functions that queue on a batch (users.go, organizations.go).
+// sessions.go, limits.go). What is asked for by a command is read and written by
+// functions that queue on a batch (users.go, erasure.go).
 package postgres
 
 import (
@@ -27,8 +26,8 @@ type Querier interface {
 }
 
 // UserColumns are the columns that ScanUser reads, from a table or alias named u.
-const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role, u.username, u.bio,
-	u.social_links, u.email_marketing, u.email_digest, u.version, u.created_at, u.updated_at`
+const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role,
+	u.username, u.bio, u.social_links, u.email_marketing, u.email_digest, u.version, u.created_at, u.updated_at`
 
 // ScanUser reads UserColumns, and after them the columns that more points to.
 func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
@@ -97,7 +96,7 @@ WHERE u.email = $1 AND u.deleted_at IS NULL AND a.password IS NOT NULL`, email),
 }
 
 // ReplaceHash stores a stronger hash of the same password, unless the password was
-// changed meanwhile.
+// changed concurrently.
 func ReplaceHash(ctx context.Context, tx pgx.Tx, userID, old, replacement string, now time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE accounts SET password = $3, updated_at = $4
 WHERE user_id = $1 AND provider_id = 'credential' AND password = $2`, userID, old, replacement, now)
@@ -148,7 +147,8 @@ func oneUser(ctx context.Context, db Querier, where, key string, lock bool) (ide
 // UsernameTaken reports whether another live account has this username.
 func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bool, error) {
 	var taken bool
-	err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
+	err := db.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
 	if err != nil {
 		return false, fmt.Errorf("look up the username: %w", err)
 	}
@@ -156,13 +156,14 @@ func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bo
 }
 
 // SaveUser writes what an account says about its owner. A username or address that
-// another account took meanwhile is refused; the transaction is lost then.
+// another account took concurrently is refused; the transaction is lost then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(ctx, `
-UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7, username = $8, bio = $9,
-       social_links = $10, version = $11, updated_at = $12
+UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7,
+       username = $8, bio = $9, social_links = $10, version = $11, updated_at = $12
 WHERE id = $1`,
-		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role, u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
+		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role,
+		u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
 	switch violated(err) {
 	case "users_username":
 		return identity.ErrUsernameTaken

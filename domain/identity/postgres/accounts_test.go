@@ -66,7 +66,7 @@ func TestAHashIsReplacedOnlyWhileThePasswordIsTheSame(t *testing.T) {
 	}
 }
 
-func TestATokenIsTakenOnceAndTakesItsSiblingsAlong(t *testing.T) {
+func TestTakingATokenInvalidatesItsSiblings(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	addUser(t, pool, "u1", "ada@example.org")
@@ -105,11 +105,11 @@ func TestATokenIsTakenOnceAndTakesItsSiblingsAlong(t *testing.T) {
 		}
 	}
 	if email, found := take(other, noon); !found || email != "bob@example.org" {
-		t.Errorf("somebody else's token is gone: %q, %v", email, found)
+		t.Errorf("another user's token is gone: %q, %v", email, found)
 	}
 }
 
-func TestATokenIsTakenByOneOfManyAtTheSameMoment(t *testing.T) {
+func TestOneOfManyConcurrentRequestsTakesAToken(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	addUser(t, pool, "u1", "ada@example.org")
@@ -144,7 +144,7 @@ func TestATokenIsTakenByOneOfManyAtTheSameMoment(t *testing.T) {
 	}
 }
 
-func TestASessionBelongsToALiveUserAndEndsOnce(t *testing.T) {
+func TestASessionIsReadWithItsUserAndEndsOnce(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	u := addUser(t, pool, "u1", "ada@example.org")
@@ -186,7 +186,7 @@ func TestASessionBelongsToALiveUserAndEndsOnce(t *testing.T) {
 	}
 }
 
-func TestTheSweeperRemovesOnlyWhatIsOver(t *testing.T) {
+func TestTheSweeperRemovesExpiredRowsOnly(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	u := addUser(t, pool, "u1", "ada@example.org")

@@ -14,7 +14,7 @@ func TestHitsCountUpToTheEndOfTheirWindow(t *testing.T) {
 	pool := newPool(t)
 	key := postgres.LimitKey("test", "ada@example.org")
 	if strings.Contains(key, "ada") {
-		t.Fatalf("the key %q tells whom it is about", key)
+		t.Fatalf("the key %q contains the address", key)
 	}
 	for i, c := range []struct {
 		at   time.Duration
@@ -42,7 +42,7 @@ func TestHitsCountUpToTheEndOfTheirWindow(t *testing.T) {
 	}
 }
 
-func TestNoHitIsLostAmongManyAtTheSameMoment(t *testing.T) {
+func TestConcurrentHitsAreAllCounted(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	const crowd = 40
@@ -65,7 +65,7 @@ func TestNoHitIsLostAmongManyAtTheSameMoment(t *testing.T) {
 	}
 	for n := 1; n <= crowd; n++ {
 		if !counts[n] {
-			t.Fatalf("nobody was hit number %d", n)
+			t.Fatalf("no hit has number %d", n)
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/codex-platform/codex/domain/periodic"
 )
 
-// Sweeper removes what is over: sessions, verifications and limits. They count for
-// nothing from the moment they end; removing them keeps the tables small and
-// nobody's addresses longer than needed.
+// Sweeper removes expired sessions, verifications and limits. They count for nothing from
+// the moment they expire; removing them keeps the tables small and addresses no longer than
+// needed.
 type Sweeper struct {
 	Pool *pgxpool.Pool
 	// Every is how often; default one hour.
@@ -33,7 +33,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	return nil
 }
 
-// Sweep removes what is over now and returns how many rows that were.
+// Sweep removes expired rows and returns how many there were.
 func (s *Sweeper) Sweep(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -12,7 +12,8 @@ import (
 
 // QueueUsers queues the read of live users by id, locked in the order of their ids.
 func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
-	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR UPDATE`, ids).
+	b.Queue(`SELECT `+UserColumns+` FROM users u
+WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR UPDATE`, ids).
 		Query(func(rows pgx.Rows) error {
 			users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
 			for _, u := range users {
@@ -22,20 +23,10 @@ func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
 		})
 }
 
-func queueOwners(b *pgx.Batch, sql string, names []string, found map[string]string) {
-	b.Queue(sql, names).Query(func(rows pgx.Rows) error {
-		var name, id string
-		_, err := pgx.ForEachRow(rows, []any{&name, &id}, func() error {
-			found[name] = id
-			return nil
-		})
-		return err
-	})
-}
-
 // QueueSessions queues the read of users' sessions: user id → sessions.
 func QueueSessions(b *pgx.Batch, userIDs []string, found map[string][]identity.Session) {
-	b.Queue(`SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
+	b.Queue(`SELECT `+sessionColumns+` FROM sessions s
+WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
 		Query(func(rows pgx.Rows) error {
 			sessions, err := collectSessions(rows)
 			for _, s := range sessions {
@@ -60,15 +51,23 @@ func QueueSavePreferences(b *pgx.Batch, users []identity.User) error {
 	}
 	rows := make([]preferenceRow, len(users))
 	for i, u := range users {
-		rows[i] = preferenceRow{ID: u.ID, Marketing: u.Preferences.Marketing, Digest: u.Preferences.Digest, Version: u.Version, UpdatedAt: u.UpdatedAt}
+		rows[i] = preferenceRow{
+			ID:        u.ID,
+			Marketing: u.Preferences.Marketing,
+			Digest:    u.Preferences.Digest,
+			Version:   u.Version,
+			UpdatedAt: u.UpdatedAt,
+		}
 	}
 	body, err := json.Marshal(rows)
 	if err != nil {
 		return fmt.Errorf("marshal user rows: %w", err)
 	}
 	b.Queue(`
-UPDATE users u SET email_marketing = r.email_marketing, email_digest = r.email_digest, version = r.version, updated_at = r.updated_at
-FROM json_to_recordset($1::json) AS r (id text, email_marketing bool, email_digest bool, version bigint, updated_at timestamptz)
+UPDATE users u SET email_marketing = r.email_marketing, email_digest = r.email_digest,
+       version = r.version, updated_at = r.updated_at
+FROM json_to_recordset($1::json) AS r (
+    id text, email_marketing bool, email_digest bool, version bigint, updated_at timestamptz)
 WHERE u.id = r.id`, string(body))
 	return nil
 }

@@ -9,12 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/mail"
 )
 
 // InsertVerification writes a proof that waits in a mail.
 func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
 	_, err := tx.Exec(ctx, `
-INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		v.ID, v.Purpose, v.UserID, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
 	if err != nil {
 		return fmt.Errorf("insert verification: %w", err)
@@ -35,7 +37,9 @@ func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
 
 // PeekVerification returns what a token proves, without using it up. It reports false
 // when the token is wrong, for another purpose, was used, or is too old.
-func PeekVerification(ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+func PeekVerification(
+	ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose,
+) (identity.Verification, bool, error) {
 	hash := token.Hash()
 	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification
 WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id IS NOT NULL`, hash[:], purposes, now))
@@ -49,7 +53,9 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 // tokens for the same purpose are used up with it. It reports false when the token is
 // wrong, for another purpose, was used, or is too old. The account is locked before
 // its tokens are, here as everywhere.
-func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+func TakeVerification(
+	ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose,
+) (identity.Verification, bool, error) {
 	v, found, err := PeekVerification(ctx, tx, token, now, purposes...)
 	if err != nil || !found {
 		return v, false, err
@@ -61,7 +67,7 @@ func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now 
 	if err != nil {
 		return v, false, fmt.Errorf("take the verification: %w", err)
 	}
-	if tag.RowsAffected() == 0 { // used by another request meanwhile
+	if tag.RowsAffected() == 0 { // used by a concurrent request
 		return identity.Verification{}, false, nil
 	}
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
@@ -69,7 +75,8 @@ func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now 
 
 // DropVerifications makes an account's tokens for these purposes useless.
 func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes ...identity.Purpose) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes); err != nil {
+	_, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes)
+	if err != nil {
 		return fmt.Errorf("drop verifications: %w", err)
 	}
 	return nil
@@ -78,13 +85,14 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 // InsertForAccount writes a proof and the mail that carries it for the live account that
 // has the proof's address; one that proves an address only where that is not proven yet.
 // Where there is no such account the same two rows are written, without the address, and
-// removed again before the commit: whoever waits for it must not learn which it was.
-func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m identity.Mail) error {
+// removed again before the commit: the time taken must not reveal which accounts exist.
+func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
 	b := &pgx.Batch{}
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
 SELECT $1, $2, u.id, COALESCE(u.email, ''), $4, $5, $6
-FROM (SELECT) AS asked LEFT JOIN users u ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
+FROM (SELECT) AS asked LEFT JOIN users u
+  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
 		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
 	b.Queue(`
 INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)

@@ -14,8 +14,8 @@
 //	{path, escaped as it is sent, with ?query when there is one}
 //	{body}
 //
-// So a signature is good for one request to one address, and whoever remembers the
-// nonces of the last few minutes (see [Remember]) takes it once.
+// So a signature is good for one request to one address, and a receiver that remembers the
+// nonces of the last few minutes (see [Remember]) accepts it once.
 //
 // Older programs sign "{timestamp}:{body}" and send no nonce. Such a signature is
 // good for every address, so it is accepted for requests that change nothing (GET)
@@ -146,7 +146,7 @@ func (k *Keys) Verify(r Request, given string, now time.Time) error {
 		return ErrNoNonce
 	}
 	valid := false
-	for _, secret := range k.secrets { // all of them: the time taken tells nothing
+	for _, secret := range k.secrets { // all of them: the time taken reveals nothing
 		if hmac.Equal([]byte(given), []byte(signature(secret, message))) {
 			valid = true
 		}

@@ -38,8 +38,11 @@ func byHand(key []byte, message string) string {
 
 func write() workersig.Request {
 	return workersig.Request{
-		Method: "POST", Target: "/internal/media/1/transcode?x=1", Body: []byte(`{"priority":1}`),
-		Timestamp: at(0), Nonce: "0123456789abcdef",
+		Method:    "POST",
+		Target:    "/internal/media/1/transcode?x=1",
+		Body:      []byte(`{"priority":1}`),
+		Timestamp: at(0),
+		Nonce:     "0123456789abcdef",
 	}
 }
 
@@ -83,7 +86,12 @@ func TestAnOlderSignatureReadsButNeverWrites(t *testing.T) {
 		t.Errorf("read: %v", err)
 	}
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
-		r := workersig.Request{Method: method, Target: "/x", Body: []byte("{}"), Timestamp: at(0)}
+		r := workersig.Request{
+			Method:    method,
+			Target:    "/x",
+			Body:      []byte("{}"),
+			Timestamp: at(0),
+		}
 		if err := k.Verify(r, byHand(secret, at(0)+":{}"), noon); !errors.Is(err, workersig.ErrNoNonce) {
 			t.Errorf("%s: %v", method, err)
 		}

@@ -16,8 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 )
 
 const (

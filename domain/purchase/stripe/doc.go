@@ -23,5 +23,5 @@
 // Purchases, grants, tenants, storage, HTTP routes. It reports what Stripe says; what
 // that means is decided by domain/purchase.
 //
-// The sub-package sandbox stands in for Stripe in development and tests.
+// In development and tests, package deploy/embedded/stripe stands in for Stripe.
 package stripe

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/domain/purchase/stripe/sandbox"
 )
 
 func TestEveryFailureHasOneKind(t *testing.T) {

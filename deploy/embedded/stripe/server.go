@@ -1,0 +1,148 @@
+package stripe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server is a running sandbox.
+type Server struct {
+	cfg      Config
+	store    *store
+	faults   faultBox
+	senders  []*webhookSender
+	handler  http.Handler
+	http     *http.Server
+	listener net.Listener
+
+	mu      sync.Mutex
+	running map[string]bool // idempotency keys being executed
+
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+	stopOnce sync.Once
+	stopErr  error
+	unwatch  func() bool
+}
+
+// Start opens the state, listens and sends pending webhooks. The server runs until
+// Stop, or until ctx ends.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, store: newStore(cfg.Now), running: map[string]bool{}}
+	if cfg.StateFile != "" {
+		if s.store.journal, err = openJournal(cfg.StateFile, s.store); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range s.store.sessions.order {
+		s.store.watch(id)
+	}
+	if s.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+		_ = s.closeJournal()
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	s.handler = s.routes()
+	s.http = &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+
+	var working context.Context
+	working, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for _, e := range cfg.Webhooks {
+		s.senders = append(s.senders, newWebhookSender(s, e))
+	}
+	for _, c := range s.senders {
+		c.resume()
+		s.work.Go(func() { c.run(working) })
+	}
+	s.work.Go(func() { s.sweep(working) })
+	s.work.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			cfg.Logger.Error("the payments sandbox stopped serving", "error", err)
+		}
+	})
+
+	s.unwatch = context.AfterFunc(ctx, func() {
+		grace, done := context.WithTimeout(context.Background(), 5*time.Second)
+		defer done()
+		_ = s.Stop(grace)
+	})
+	return s, nil
+}
+
+// sweep expires sessions on time, also without requests.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := s.expireDue(); err != nil {
+				s.cfg.Logger.Error("sandbox sessions not expired", "error", err)
+			}
+		}
+	}
+}
+
+// URL is the address the API listens on.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// PublicURL is the address under which browsers reach the pages.
+func (s *Server) PublicURL() string {
+	if s.cfg.PublicURL != "" {
+		return s.cfg.PublicURL
+	}
+	return s.URL()
+}
+
+// Handler serves API, pages and control, for tests without a socket.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Stop ends calls and deliveries and closes the state. Pending webhooks are sent
+// after the next start. When ctx ends first, open connections are cut.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		s.unwatch()
+		err := s.http.Shutdown(ctx)
+		if err != nil {
+			_ = s.http.Close()
+		}
+		s.cancel()
+		s.work.Wait()
+		s.stopErr = errors.Join(err, s.closeJournal())
+	})
+	return s.stopErr
+}
+
+func (s *Server) closeJournal() error {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	if s.store.journal == nil {
+		return nil
+	}
+	return s.store.journal.close()
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	s.apiRoutes(mux)
+	s.pageRoutes(mux)
+	s.controlRoutes(mux)
+	return mux
+}

@@ -1,0 +1,139 @@
+package identity
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/codex-platform/codex/domain/mail"
+)
+
+// VerificationLink returns the address that proves an e-mail address. base is the
+// platform's own address; callback is where it leads in the end, or "".
+func VerificationLink(base string, token Token, callback string) string {
+	values := url.Values{"token": {string(token)}}
+	if callback != "" {
+		values.Set("callbackURL", callback)
+	}
+	return base + "/api/auth/verify-email?" + values.Encode()
+}
+
+// ResetLink returns the address of the page that asks for another password, with the
+// token. page is that page, as an address or a path of the platform at base; "" is
+// the platform's own.
+func ResetLink(base string, token Token, page string) string {
+	if page == "" {
+		page = "/reset-password"
+	}
+	if strings.HasPrefix(page, "/") {
+		page = base + page
+	}
+	page, fragment, anchored := strings.Cut(page, "#")
+	separator := "?"
+	if strings.Contains(page, "?") {
+		separator = "&"
+	}
+	page += separator + url.Values{"token": {string(token)}}.Encode()
+	if anchored {
+		page += "#" + fragment
+	}
+	return page
+}
+
+// VerificationMail returns the mail that carries the link of a verification to a user.
+func VerificationMail(id string, v Verification, link string) (mail.Mail, error) {
+	return mail.Compose(v.envelope(id), mail.Content{
+		Template: mail.VerifyEmail,
+		Title:    "Confirm your e-mail address",
+		Text: fmt.Sprintf("Welcome to Codex. The link below confirms this e-mail address. "+
+			"It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
+		Action: "Confirm this address",
+		Link:   link,
+		Footer: "If you did not sign up, ignore this mail: nothing happens without the link.",
+	})
+}
+
+// ChangeEmailMail returns the mail that carries the link of a verification to the address
+// that is to replace an account's own.
+func ChangeEmailMail(id string, v Verification, link string) (mail.Mail, error) {
+	return mail.Compose(v.envelope(id), mail.Content{
+		Template: mail.ChangeEmail,
+		Title:    "Confirm your new e-mail address",
+		Text: fmt.Sprintf("The link below makes this the e-mail address of your Codex account. "+
+			"It works once, for %d hours.", int(v.Purpose.Lifetime().Hours())),
+		Action: "Use this address",
+		Link:   link,
+		Footer: "If you have no account at Codex, ignore this mail: nothing happens without the link.",
+	})
+}
+
+// EmailChangingMail returns the notice to the address that a change is about to replace.
+// It does not contain the new address.
+func EmailChangingMail(id string, u User, v Verification) (mail.Mail, error) {
+	return mail.Compose(u.envelope(id, v.ID, v.CreatedAt), mail.Content{
+		Template: mail.EmailChanging,
+		Title:    "Your e-mail address is about to change",
+		Text: "Somebody who is signed in to your Codex account asked for another e-mail address. " +
+			"This one stays in use until the new one is confirmed.",
+		Footer: "If that was not you, change your password now and sign out everywhere else: that cancels the change.",
+	})
+}
+
+// ResetMail returns the mail with the link to choose another password.
+func ResetMail(id string, v Verification, link string) (mail.Mail, error) {
+	return mail.Compose(v.envelope(id), mail.Content{
+		Template: mail.PasswordReset,
+		Title:    "Choose another password",
+		Text: fmt.Sprintf("The link below lets you choose another password for your Codex account. "+
+			"It works once, for %d minutes.", int(v.Purpose.Lifetime().Minutes())),
+		Action: "Choose another password",
+		Link:   link,
+		Footer: "If you did not ask for it, ignore this mail: your password stays as it is.",
+	})
+}
+
+// PasswordChangedMail returns the notice after a password was changed; source
+// identifies the change.
+func PasswordChangedMail(id string, u User, source string, now time.Time) (mail.Mail, error) {
+	return mail.Compose(u.envelope(id, source, now), mail.Content{
+		Template: mail.PasswordChanged,
+		Title:    "Your password was changed",
+		Text:     "The password of your Codex account was changed a moment ago.",
+		Footer:   "If that was not you, ask for a password reset at once: it signs everybody out.",
+	})
+}
+
+// WelcomeMail returns the greeting after the first verification. An account gets one.
+func WelcomeMail(id string, u User, base string, now time.Time) (mail.Mail, error) {
+	return mail.Compose(u.envelope(id, u.ID, now), mail.Content{
+		Template: mail.Welcome,
+		Title:    "Welcome to Codex",
+		Text:     "Your e-mail address is confirmed. What you buy waits in your library.",
+		Action:   "Open Codex",
+		Link:     base + "/",
+		Footer:   "You get this mail once.",
+	})
+}
+
+// envelope addresses a mail to the address that is to be proven.
+func (v Verification) envelope(id string) mail.Envelope {
+	return mail.Envelope{
+		ID:        id,
+		Recipient: v.Email,
+		UserID:    v.UserID,
+		SourceID:  v.ID,
+		Created:   v.CreatedAt,
+	}
+}
+
+// envelope addresses a mail to the user.
+func (u User) envelope(id, sourceID string, now time.Time) mail.Envelope {
+	return mail.Envelope{
+		ID:        id,
+		Recipient: u.Email,
+		UserID:    u.ID,
+		SourceID:  sourceID,
+		Created:   now,
+	}
+}
