@@ -19,8 +19,13 @@ CREATE TABLE commands (
     CHECK ((status = 'accepted') = (finished_at IS NULL)),
     CHECK (status <> 'accepted' OR envelope IS NOT NULL)
 ) WITH (fillfactor = 90);
+-- Serves the sweep of accepted commands that are due again, the oldest first.
 CREATE INDEX commands_unfinished ON commands (created_at) WHERE status = 'accepted';
+-- Serves the removal of commands after seven days.
 CREATE INDEX commands_by_age ON commands USING brin (created_at);
+-- Serves the erasure of an account: the stored answers to what it asked for without the
+-- bus name the person.
+CREATE INDEX commands_of_accounts ON commands (actor_id) WHERE type LIKE 'account.%';
 
 -- outbox is the durable journal of events. position orders the rows of one
 -- aggregate as they were committed (the aggregate's row lock sees to that);
@@ -43,10 +48,13 @@ CREATE TABLE outbox (
     published_at   timestamptz,
     PRIMARY KEY (aggregate_id, version, day)
 ) PARTITION BY RANGE (day);
+-- Serves the relay: what it has to publish, in order.
 CREATE INDEX outbox_unpublished ON outbox (position) WHERE published_at IS NULL;
 -- The safety net for a day whose partition nobody created in time.
 CREATE TABLE outbox_default PARTITION OF outbox DEFAULT;
 
+-- outbox_prepare makes the partitions of the coming days; a name that contains a date
+-- cannot be written in plain SQL.
 -- +goose StatementBegin
 CREATE FUNCTION outbox_prepare(from_day date, days int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -82,10 +90,12 @@ CREATE TABLE reaction_inbox (
     handled_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (reaction, event_id)
 );
+-- Serves a request that waits for the reaction to what it caused.
 CREATE INDEX reaction_inbox_by_cause ON reaction_inbox (causation_id, reaction);
+-- Serves the removal of old marks.
 CREATE INDEX reaction_inbox_by_age ON reaction_inbox USING brin (handled_at);
 
--- dead_letters: what was given up, and why. Never silence.
+-- dead_letters: commands and events that were given up, with the error.
 CREATE TABLE dead_letters (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     consumer    text        NOT NULL,

@@ -230,7 +230,6 @@ func (p *platform) commands() (func(context.Context) error, error) {
 		(&commands.Checkout{Pool: p.pool, Stripe: payments, Rates: rates, Log: p.log}).Commands(),
 		(&commands.Uploads{Store: mediaBucket}).Commands(),
 	})
-	folder := &lists.Folder{Pool: p.pool, Log: p.log}
 	sweeper := &commands.Sweeper{Pool: p.pool, Dispatcher: dispatcher, Now: time.Now, Log: p.log}
 	stuck := &transcoder.Sweeper{DB: p.pool, Dispatcher: dispatcher, After: p.cfg.StuckAfter, Now: time.Now, Log: p.log}
 	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}

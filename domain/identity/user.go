@@ -22,8 +22,10 @@ const (
 // Refusals that clients may switch on.
 var (
 	ErrEmailInUse     = domain.Refuse(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
-	ErrBadCredentials = domain.Refuse(domain.Unauthorized, "INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
-	ErrNotVerified    = domain.Refuse(domain.Forbidden, "EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
+	ErrBadCredentials = domain.Refuse(domain.Unauthorized,
+		"INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
+	ErrNotVerified = domain.Refuse(domain.Forbidden,
+		"EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
 	ErrBadToken       = domain.Refuse(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
 	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
 	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
@@ -32,8 +34,9 @@ var (
 	ErrEmailTaken       = domain.Refuse(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
 	ErrWrongPassword    = domain.Refuse(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
 	ErrBadResetToken    = domain.Refuse(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
-	ErrOwnsOrganization = domain.Refuse(domain.Rule, "ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
-	ErrHasContent       = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
+	ErrOwnsOrganization = domain.Refuse(domain.Rule,
+		"ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
+	ErrHasContent = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
 )
 
 // User is an account.
@@ -69,8 +72,8 @@ func (u User) Picture() *string {
 	return u.Image
 }
 
-// Facts gives the last payload the version of the user, and those before it the
-// the versions before. An account is its own tenant.
+// Facts returns the facts of an account: the last payload has the version of the user,
+// those before it the versions before. An account is its own tenant.
 func (u User) Facts(payloads []events.Payload) []events.Fact {
 	facts := make([]events.Fact, len(payloads))
 	for i, p := range payloads {

@@ -51,10 +51,12 @@ const InvitationLifetime = 7 * 24 * time.Hour
 // Refusals about members.
 var (
 	ErrNotMember  = domain.Refuse(domain.Forbidden, "NOT_A_MEMBER", "You are not a member of this organization")
-	ErrNotManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER", "Only owners and admins of the organization may do this")
-	ErrNotOwner   = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED", "Only an owner may make or change an owner or an admin")
-	ErrOwnRole    = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Nobody may raise their own role")
-	ErrLastOwner  = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
+	ErrNotManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER",
+		"Only owners and admins of the organization may do this")
+	ErrNotOwner = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED",
+		"Only an owner may make or change an owner or an admin")
+	ErrOwnRole   = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Nobody may raise their own role")
+	ErrLastOwner = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
 	// ErrUserNotFound refuses to invite an address without an account.
 	ErrUserNotFound       = domain.Missing("USER_NOT_FOUND", "User")
 	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")

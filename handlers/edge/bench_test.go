@@ -271,7 +271,7 @@ func (d directRoutes) create(c *gin.Context) {
 	answer, _ := json.Marshal(wire.Single{Data: wire.ContentOf(item)})
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
-	_ = contentpg.QueueSave(batch, []content.Content{item})
+	_ = contentpg.QueueSave(batch, []content.Content{item}, nil)
 	// Marked as published, so that the relay leaves it alone: the peer publishes nothing.
 	batch.Queue(`INSERT INTO outbox (day, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, data, occurred_at, published_at)
 		VALUES ($1::date, $2, $3, $4, $5, 1, $6, $6, 'direct', $7::json, $1, $1)`,

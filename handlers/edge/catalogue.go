@@ -12,6 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -21,8 +22,10 @@ const catalogueCache = "public, max-age=60"
 // maxPublicLimit caps a page of the public catalogue, silently.
 const maxPublicLimit = 50
 
-var publicOrder = map[string]struct{ column, direction string }{
-	"newest": {"published_at", "desc"}, "oldest": {"published_at", "asc"}, "title": {"title", "asc"},
+var publicOrder = map[string]paging.Order{
+	"newest": paging.By("content.published_at", paging.Time, "content.id", "desc"),
+	"oldest": paging.By("content.published_at", paging.Time, "content.id", "asc"),
+	"title":  paging.By("content.title", paging.Text, "content.id", "asc"),
 }
 
 // catalogueFilter selects published items; empty fields select all.
@@ -40,12 +43,12 @@ func (e *Edge) catalogueRoutes() []Route {
 			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
 			Notes: "Either orgId or slug names the organization.",
 			Params: publicPage(UUIDParam("orgId"), TextParam("slug", 500), OptionalChoiceParam("contentType", contentTypes...), categoryParam,
-				TextParam("search", 255), userParam("creatorId"), BoolParam("featured"), publicSort),
+				SearchParam(255), userParam("creatorId"), BoolParam("featured"), publicSort),
 			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.listPublicContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
-			Params:    publicPage(OptionalChoiceParam("contentType", contentTypes...), TextParam("search", 255), publicSort),
+			Params:    publicPage(OptionalChoiceParam("contentType", contentTypes...), SearchParam(255), publicSort),
 			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.discoverContent,
 		},
 		{
@@ -82,51 +85,47 @@ func (e *Edge) discoverContent(c *Request) error {
 
 func (e *Edge) answerCatalogue(c *Request, f catalogueFilter) error {
 	page := c.Page()
-	page.limit = min(page.limit, maxPublicLimit)
-	items, total, err := e.catalogue(c, f, page)
+	page.Limit = min(page.Limit, maxPublicLimit)
+	items, found, err := e.catalogue(c, f, page)
 	if err != nil {
 		return err
 	}
 	c.Header("Cache-Control", catalogueCache)
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }
 
-// published is true for content that Public may see in the catalogue.
-const published = `status = 'published' AND deleted_at IS NULL AND access_type <> 'private'`
+// Parts of the condition of what is published: for its organization's management, and for
+// Public.
+const (
+	publishedForAll = `content.status = 'published' AND content.deleted_at IS NULL AND content.published_at IS NOT NULL`
+	published       = `content.status = 'published' AND content.deleted_at IS NULL AND content.access_type <> 'private'`
+)
 
-func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging) ([]wire.PublicContent, int64, error) {
+func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging.Page) ([]wire.PublicContent, paging.Found, error) {
 	if f.slug != "" {
 		id, err := e.organizationOf(ctx, f.slug)
 		if err != nil || id == "" || f.organization != "" && f.organization != id {
-			return nil, 0, err
+			return nil, paging.Found{Number: page.Number, Limit: page.Limit}, err
 		}
 		f.organization = id
 	}
-	by := publicOrder[f.sort]
-	w := where{conditions: []string{published, "published_at IS NOT NULL"}}
-	w.andIf("organization_id = $::uuid", f.organization)
-	w.andIf("content_type = $", f.contentType)
-	of := listed{list: "published", owner: f.organization}
-	var counted bool
-	of.kind, counted = alone(kind(f.contentType), f.contentType != "", filter{"category", strings.ToLower(f.category)})
-	w.andIf("category_slug = $", strings.ToLower(f.category))
-	w.andIf("creator_id = $", f.creator)
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(f.search))
+	l := paging.List{From: "content", Order: publicOrder[f.sort], Search: f.search != ""}
+	l.Where.Is(published + " AND content.published_at IS NOT NULL")
+	l.Where.AndIf("content.organization_id = $::uuid", f.organization)
+	l.Where.AndIf("content.content_type = $", f.contentType)
+	l.Where.AndIf("content.category_slug = $", strings.ToLower(f.category))
+	l.Where.AndIf("content.creator_id = $", f.creator)
+	l.Where.AndIf(contentMatches, paging.Contains(f.search))
 	if f.featured != nil {
-		w.and("featured = $", *f.featured)
+		l.Where.And("content.featured = $", *f.featured)
 	}
-	if !counted || f.creator != "" || f.search != "" || f.featured != nil {
-		of = listed{}
+	found, err := paging.Find(ctx, e.cfg.Pool, l, page)
+	if err != nil {
+		return nil, found, fmt.Errorf("list the catalogue: %w", err)
 	}
-	at, err := e.placeBy(ctx, of, "published_at", by.column, by.direction, &w, "content", page)
-	if err != nil || at.empty() {
-		return nil, at.total, err
-	}
-	w.from(by.column, by.direction, at)
-	from, args := w.page("content", orderBy(by.column, by.direction), at)
-	items, err := e.publicContent(ctx, from, args...)
-	return items, at.total, err
+	items, err := e.publicContent(ctx, found.IDs)
+	return items, found, err
 }
 
 // organizationOf returns the id of the organization with a slug, "" when there is none.
@@ -143,7 +142,7 @@ func (e *Edge) organizationOf(ctx context.Context, slug string) (id string, err 
 
 // getPublicContent answers with one published item, without what must be paid for.
 func (e *Edge) getPublicContent(c *Request) error {
-	items, err := e.publicContent(c, `content WHERE id = $1 AND `+published,
+	items, err := e.readPublicContent(c, `SELECT `+postgres.Columns+` FROM content WHERE content.id = $1 AND `+published,
 		c.UUID("id"))
 	if err == nil && len(items) == 0 {
 		err = content.ErrNotFound
@@ -155,9 +154,24 @@ func (e *Edge) getPublicContent(c *Request) error {
 	return c.OK(items[0])
 }
 
-// publicContent reads published items, each with its creator and organization.
-func (e *Edge) publicContent(ctx context.Context, from string, args ...any) ([]wire.PublicContent, error) {
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
+// contentByID reads items in the order of their ids.
+var contentByID = `SELECT ` + postgres.Columns + ` FROM content WHERE content.id = ANY($1::uuid[])
+ORDER BY array_position($1::uuid[], content.id)`
+
+var publicByID = `SELECT ` + postgres.Columns + ` FROM content WHERE content.id = ANY($1::uuid[])
+AND content.status = 'published' AND content.deleted_at IS NULL ORDER BY array_position($1::uuid[], content.id)`
+
+// publicContent reads published items in the order of their ids, each with its creator and
+// organization.
+func (e *Edge) publicContent(ctx context.Context, ids []string) ([]wire.PublicContent, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return e.readPublicContent(ctx, publicByID, ids)
+}
+
+func (e *Edge) readPublicContent(ctx context.Context, sql string, args ...any) ([]wire.PublicContent, error) {
+	rows, err := e.cfg.Pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}

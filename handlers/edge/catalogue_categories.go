@@ -13,10 +13,10 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// publicPage are page and limit as the public catalogue takes them: a limit above its
-// cap is no mistake.
+// publicPage are page, limit and cursor as the public catalogue takes them: a limit above
+// its cap is no mistake.
 func publicPage(more ...Param) []Param {
-	return append([]Param{IntParam("page", 1, maxPage, 1), IntParam("limit", 1, math.MaxInt32, defaultPageSize)}, more...)
+	return append([]Param{IntParam("page", 1, maxPage, 1), IntParam("limit", 1, math.MaxInt32, DefaultPageSize), CursorParam}, more...)
 }
 
 // categoryParam is the slug of a category.
@@ -42,7 +42,7 @@ var categorySpace = uuid.MustParse("c7b1f0b4-7d0e-5f53-8a3c-1a2f0d9e6b55")
 func (e *Edge) listPublicCategories(c *Request) error {
 	organization := c.UUID("orgId")
 	rows, err := e.cfg.Pool.Query(c, `SELECT min(category), category_slug, count(*) FROM content
-		WHERE organization_id = $1 AND category_slug IS NOT NULL AND `+published+`
+		WHERE organization_id = $1 AND category_slug IS NOT NULL AND published_at IS NOT NULL AND `+published+`
 		GROUP BY category_slug ORDER BY lower(min(category)), category_slug`, organization)
 	if err != nil {
 		return fmt.Errorf("list categories: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -116,73 +117,76 @@ SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $
 }
 
 var (
-	contentTypes = []string{"video", "audio", "written"}
-	accessTypes  = []string{"free", "paid", "followers", "subscribers", "team", "members", "private"}
-	sortColumns  = map[string]string{
-		"createdAt": "created_at", "updatedAt": "updated_at", "publishedAt": "published_at",
-		"title": "title", "viewCount": "view_count", "purchaseCount": "purchase_count",
-	}
+	contentTypes     = []string{"video", "audio", "written"}
+	accessTypes      = []string{"free", "paid", "followers", "subscribers", "team", "members", "private"}
 	ownContentParams = PagedParams(
 		OptionalChoiceParam("status", "draft", "published", "archived"), OptionalChoiceParam("contentType", contentTypes...),
-		OptionalChoiceParam("accessType", accessTypes...), UUIDParam("organizationId"), userParam("creatorId"), TextParam("category", 100), TextParam("search", 255),
+		OptionalChoiceParam("accessType", accessTypes...), UUIDParam("organizationId"), userParam("creatorId"), TextParam("category", 100), SearchParam(255),
 		ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
 		ChoiceParam("sortOrder", "desc", "asc"),
 	)
 )
 
+// contentMatches is the condition of a search for content.
+const contentMatches = `(content.title ILIKE $ OR content.description ILIKE $)`
+
+// contentList is a list of content in an order that a client asks for. within is the column
+// that selects the list's owner.
+func contentList(sortBy, direction, within string) paging.List {
+	l := paging.List{From: "content", Counted: "content"}
+	key, of := "content.created_at", paging.Time
+	switch sortBy {
+	case "updatedAt":
+		key = "content.updated_at"
+	case "publishedAt": // what has no date comes last
+		key = "COALESCE(content.published_at, timestamptz '9999-01-01 00:00Z')"
+		if direction == "desc" {
+			key = "COALESCE(content.published_at, timestamptz '0001-01-01 00:00Z')"
+		}
+	case "title":
+		key, of = "content.title", paging.Text
+	case "viewCount", "purchaseCount":
+		l.From = "content JOIN content_stats s ON s.content_id = content.id AND s." + within + " = content." + within
+		key, of = "s.view_count", paging.Int
+		if sortBy == "purchaseCount" {
+			key = "s.purchase_count"
+		}
+		l.Order = paging.By(key, of, "s.content_id", direction)
+		return l
+	}
+	l.Order = paging.By(key, of, "content.id", direction)
+	return l
+}
+
 // listOwnContent lists what the caller made.
 func (e *Edge) listOwnContent(c *Request) error {
 	q := c
-	page, column, direction := q.Page(), sortColumns[q.Text("sortBy")], q.Text("sortOrder")
-	owner := c.Actor().UserID
-	w := where{conditions: []string{"deleted_at IS NULL"}}
-	w.and("creator_id = $", owner)
-	w.andIf("status = $", q.Text("status"))
-	w.andIf("content_type = $", q.Text("contentType"))
-	of := listed{list: "content", owner: owner}
-	var counted bool
-	of.kind, counted = alone(kind(q.Text("status"), q.Text("contentType")), q.Text("status") != "" || q.Text("contentType") != "",
-		filter{"access", q.Text("accessType")}, filter{"category", q.Text("category")}, filter{"organization", q.UUID("organizationId")})
-	w.andIf("access_type = $", q.Text("accessType"))
-	w.andIf("organization_id = $::uuid", q.UUID("organizationId"))
-	w.andIf("category = $", q.Text("category"))
-	w.andIf("creator_id = $", q.Text("creatorId"))
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.Text("search")))
-	if !counted || q.Text("creatorId") != "" || q.Text("search") != "" {
-		of = listed{}
-	}
-	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id")
+	l.Search = q.Text("search") != ""
+	l.Where.Is("content.deleted_at IS NULL")
+	l.Where.And("content.creator_id = $", c.Actor().UserID)
+	l.Where.AndIf("content.status = $", q.Text("status"))
+	l.Where.AndIf("content.content_type = $", q.Text("contentType"))
+	l.Where.AndIf("content.access_type = $", q.Text("accessType"))
+	l.Where.AndIf("content.organization_id = $::uuid", q.UUID("organizationId"))
+	l.Where.AndIf("content.category = $", q.Text("category"))
+	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
+	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
+	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
 	if err != nil {
-		return err
+		return fmt.Errorf("list content: %w", err)
 	}
-	var items []wire.Content
-	if !at.empty() {
-		w.from(column, direction, at)
-		by := orderBy(column, direction)
-		if column == "published_at" {
-			by = orderBySome(column, direction)
-		}
-		from, args := w.page("content", by, at)
-		rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM `+from, args...)
-		if err != nil {
-			return fmt.Errorf("list content: %w", err)
-		}
-		items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
-			item, err := postgres.Scan(row)
-			return wire.ContentOf(item), err
-		})
-		if err != nil {
-			return fmt.Errorf("list content: %w", err)
-		}
+	rows, err := e.cfg.Pool.Query(c, contentByID, found.IDs)
+	if err != nil {
+		return fmt.Errorf("list content: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
+		item, err := postgres.Scan(row)
+		return wire.ContentOf(item), err
+	})
+	if err != nil {
+		return fmt.Errorf("list content: %w", err)
+	}
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
-}
-
-// contains returns the LIKE pattern for text that contains s, "" for "".
-func contains(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
 }

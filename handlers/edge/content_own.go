@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -17,7 +18,7 @@ import (
 // with; to everyone else the item is not there.
 func (e *Edge) getOwnContent(c *Request) error {
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, c.UUID("id"), c.Actor().UserID)
+		WHERE content.id = $1 AND creator_id = $2 AND deleted_at IS NULL`, c.UUID("id"), c.Actor().UserID)
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
@@ -85,7 +86,7 @@ func slugParam(name string, most int) Param {
 // browseParams are those of a creator's own list; an organization must be named.
 var browseParams = PagedParams(
 	RequiredParam(UUIDParam("organizationId")), OptionalChoiceParam("status", "published"), OptionalChoiceParam("contentType", contentTypes...),
-	OptionalChoiceParam("accessType", accessTypes...), userParam("creatorId"), TextParam("category", 100), TextParam("search", 255),
+	OptionalChoiceParam("accessType", accessTypes...), userParam("creatorId"), TextParam("category", 100), SearchParam(255),
 	ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), ChoiceParam("sortOrder", "desc", "asc"),
 )
 
@@ -95,50 +96,37 @@ var browseParams = PagedParams(
 func (e *Edge) browseContent(c *Request) error {
 	q, actor := c, c.Actor()
 	organization := q.UUID("organizationId")
-	// own: the caller has private items there, which nobody counted for them.
-	var manages, own bool
+	var manages bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
-		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin')),
-		EXISTS (SELECT FROM content WHERE creator_id = $2 AND organization_id = $1 AND access_type = 'private' AND deleted_at IS NULL)`,
-		organization, actor.UserID).Scan(&manages, &own)
+		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin'))`,
+		organization, actor.UserID).Scan(&manages)
 	if err != nil {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
-	w := where{conditions: []string{"status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL"}}
-	w.and("organization_id = $::uuid", organization)
-	seen := "all"
-	switch {
-	case manages:
-	case own:
-		w.and("(access_type <> 'private' OR creator_id = $)", actor.UserID)
-	default:
-		seen = "open"
-		w.conditions = append(w.conditions, "access_type <> 'private'")
+
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id")
+	if q.Text("sortBy") == "publishedAt" { // everything here has a date
+		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.Text("sortOrder"))
 	}
-	w.andIf("content_type = $", q.Text("contentType"))
-	of := listed{list: "browse", owner: organization}
-	within, counted := alone(kind(q.Text("contentType")), q.Text("contentType") != "", filter{"access", q.Text("accessType")}, filter{"category", q.Text("category")})
-	of.kind = seen + "/" + within
-	w.andIf("access_type = $", q.Text("accessType"))
-	w.andIf("category = $", q.Text("category"))
-	w.andIf("creator_id = $", q.Text("creatorId"))
-	w.andIf("(title ILIKE $ OR description ILIKE $)", contains(q.Text("search")))
-	if own && !manages || !counted || q.Text("creatorId") != "" || q.Text("search") != "" {
-		of = listed{}
+	l.Search = q.Text("search") != ""
+	l.Where.Is(publishedForAll)
+	l.Where.And("content.organization_id = $::uuid", organization)
+	if !manages {
+		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", actor.UserID)
 	}
-	page, column, direction := q.Page(), sortColumns[q.Text("sortBy")], q.Text("sortOrder")
-	at, err := e.placeBy(c, of, "created_at", column, direction, &w, "content", page)
+	l.Where.AndIf("content.content_type = $", q.Text("contentType"))
+	l.Where.AndIf("content.access_type = $", q.Text("accessType"))
+	l.Where.AndIf("content.category = $", q.Text("category"))
+	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
+	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
+	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	if err != nil {
+		return fmt.Errorf("browse content: %w", err)
+	}
+	items, err := e.publicContent(c, found.IDs)
 	if err != nil {
 		return err
 	}
-	var items []wire.PublicContent
-	if !at.empty() {
-		w.from(column, direction, at)
-		from, args := w.page("content", orderBy(column, direction), at)
-		if items, err = e.publicContent(c, from, args...); err != nil {
-			return err
-		}
-	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }

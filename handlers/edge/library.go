@@ -4,23 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // libraryFilter selects and sorts items of a library.
 type libraryFilter struct {
 	organization, progress, contentType, source, search, sort string
-}
-
-// libraryOrder are the orders of a library: the last bought, given, published or
-// watched first; by title; the longest first.
-var libraryOrder = map[string]string{
-	"recent": "recent DESC, id DESC", "title": "title ASC, id ASC", "duration": "duration_seconds DESC NULLS LAST, id DESC",
 }
 
 // libraryRoute declares the library.
@@ -36,7 +32,7 @@ func (e *Edge) libraryRoute() Route {
 			ChoiceParam("sortBy", "recent", "title", "duration"),
 			ChoiceParam("contentType", "all", "video", "audio", "written"),
 			ChoiceParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
-			TextParam("search", 200),
+			SearchParam(200),
 		),
 		Responses: []Response{ListOf[wire.LibraryItem]()}, Handle: e.listLibrary,
 	}
@@ -49,144 +45,186 @@ func (e *Edge) listLibrary(c *Request) error {
 		organization: p.UUID("organizationId"), progress: p.Text("filter"), contentType: p.Text("contentType"),
 		source: p.Text("accessType"), search: p.Text("search"), sort: p.Text("sortBy"),
 	}
-	page := p.Page()
-	items, total, err := e.library(c, c.Actor().UserID, f, page)
+	items, found, err := e.library(c, c.Actor().UserID, f, p.Page())
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }
 
-// librarySQL is the library of user $1 at $2: what a live grant opens, and what is
-// published in the organizations that the user is an active member of. It says what
-// access.Decide says, for many items at once; a test holds the two together. What
-// everybody may see (free) and what somebody made is not in their library for that
-// reason alone.
-//
-// An item stands under its first source: purchased, membership, another grant, free.
-var librarySQL = libraryAmong(`
-    SELECT content_id AS id FROM library_entries WHERE user_id = $1 AND granted AND (expires_at IS NULL OR expires_at > $2)
-    UNION ALL
-    SELECT c.id FROM member m JOIN content c ON c.organization_id = m.organization_id
-    WHERE c.status = 'published' AND c.deleted_at IS NULL AND (
-        SELECT true FROM library_entries e
-        WHERE e.user_id = $1 AND e.content_id = c.id AND e.granted AND (e.expires_at IS NULL OR e.expires_at > $2)
-    ) IS NULL`)
-
-// someOfLibrarySQL is the part of it whose ids are $8.
-var someOfLibrarySQL = libraryAmong(`SELECT unnest($8::uuid[]) AS id`)
-
-// libraryAmong is the library among candidates, a query of ids. What belongs to an
-// item is looked up item by item: the planner cannot know how many a user has, and any
-// other way is hopeless for those who have many.
-func libraryAmong(candidates string) string {
-	return `
-WITH ` + libraryMember + `, candidate AS (` + candidates + `
-), sourced AS (
-    SELECT c.id, c.slug, c.title, c.description, c.thumbnail_url, c.content_type, c.media_item_id, c.organization_id,
-           c.published_at, g.access_type IS NOT NULL AS granted,
-           CASE
-               WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
-               WHEN g.access_type = 'purchased' THEN 'purchased'
-               WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.manages IS NOT NULL THEN 'free' END)
-               WHEN m.manages THEN 'membership'
-               WHEN m.manages IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
-               ELSE g.access_type
-           END AS source
-    FROM candidate k
-    CROSS JOIN LATERAL (SELECT * FROM content WHERE id = k.id AND status = 'published' AND deleted_at IS NULL OFFSET 0) c
-    CROSS JOIN LATERAL (SELECT c.access_type IN ('free', 'paid') AND COALESCE(c.price_cents, CASE c.access_type WHEN 'free' THEN 0 END) = 0 AS free) r
-    LEFT JOIN LATERAL (
-        SELECT a.access_type FROM content_access a
-        WHERE a.user_id = $1 AND a.content_id = c.id AND a.deleted_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > $2)
-        ORDER BY array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], a.access_type::text), a.created_at LIMIT 1
-    ) g ON true
-    LEFT JOIN LATERAL (
-        SELECT m.role IN ('owner', 'admin', 'creator') AS manages
-        FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
-        WHERE m.organization_id = c.organization_id AND m.user_id = $1 AND m.status = 'active' LIMIT 1
-    ) m ON true
-), library AS (
-    SELECT s.id, s.slug, s.title, s.description, s.thumbnail_url, s.content_type, i.duration_seconds,
-           s.organization_id::text AS organization_id, o.slug AS organization_slug, s.source,
-           b.purchased_at, b.amount_paid_cents, p.position_seconds, p.duration_seconds AS played_seconds, p.completed, p.updated_at,
-           GREATEST(e.recent, CASE WHEN NOT s.granted THEN s.published_at END) AS recent
-    FROM sourced s
-    LEFT JOIN library_entries e ON e.user_id = $1 AND e.content_id = s.id
-    LEFT JOIN media_items i ON i.id = s.media_item_id AND i.deleted_at IS NULL
-    LEFT JOIN organizations o ON o.id = s.organization_id AND o.deleted_at IS NULL
-    LEFT JOIN purchases b ON s.source = 'purchased' AND b.customer_id = $1 AND b.content_id = s.id
-        AND b.status IN ('completed', 'partially_refunded')
-    LEFT JOIN video_playback p ON p.user_id = $1 AND p.content_id = s.id
-    WHERE s.source IS NOT NULL
-      AND ($3 = '' OR s.organization_id = NULLIF($3, '')::uuid)
-      AND ($4 = 'all' OR s.content_type = $4) AND ($5 = 'all' OR s.source = $5)
-      AND ($6 = '' OR s.title ILIKE $6 OR s.description ILIKE $6)
-      AND CASE $7 WHEN 'in_progress' THEN NOT p.completed WHEN 'completed' THEN p.completed WHEN 'not_started' THEN p.user_id IS NULL ELSE true END
-)`
-}
-
-// libraryColumns are what scanLibraryItem reads.
-const libraryColumns = `id, slug, title, description, thumbnail_url, content_type, duration_seconds, organization_id, organization_slug, source,
-    purchased_at, amount_paid_cents, position_seconds, played_seconds, completed, updated_at`
-
-// library reads one page of a user's library, and how many items there are in all. Which
-// they are is found out first, in the quickest way that there is.
-func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging) (items []wire.LibraryItem, total int64, err error) {
-	args := []any{userID, e.cfg.Now().UTC(), f.organization, f.contentType, f.source, contains(f.search), f.progress}
-	var ids []string
-	found := f == wholeLibrary
-	if found {
-		ids, total, err = e.recentLibrary(ctx, userID, page)
-	} else {
-		ids, total, found, err = e.ownedLibrary(ctx, userID, f, page)
+// library reads one page of a user's library. Which items are on it, their entries and
+// the content of the user's organizations say; what is shown of them is read from the
+// grants themselves, and an item that access would deny is left out.
+func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging.Page) ([]wire.LibraryItem, paging.Found, error) {
+	if f.source == "followers" {
+		return nil, paging.Found{Number: page.Number, Limit: page.Limit}, nil
 	}
-	if err == nil && !found {
-		ids, total, err = e.derivedLibrary(ctx, f, page, args)
-	}
-	if err != nil || len(ids) == 0 {
-		return nil, total, err
-	}
-	items, err = e.libraryItems(ctx, someOfLibrarySQL+` SELECT `+libraryColumns+` FROM library ORDER BY `+libraryOrder[f.sort], append(args, ids))
-	return items, total, err
-}
-
-// derivedLibrary finds one page by deriving all of a library.
-func (e *Edge) derivedLibrary(ctx context.Context, f libraryFilter, page paging, args []any) (ids []string, total int64, err error) {
-	rows, err := e.cfg.Pool.Query(ctx, librarySQL+`, found AS MATERIALIZED (SELECT id, title, recent, duration_seconds FROM library)
-SELECT total, id FROM (SELECT count(*) AS total FROM found) t
-LEFT JOIN (SELECT id FROM found ORDER BY `+libraryOrder[f.sort]+` LIMIT $8 OFFSET $9) p ON true`, append(args, page.limit, page.offset())...)
+	in, err := e.libraryOrganizations(ctx, userID, f.organization)
 	if err != nil {
-		return nil, 0, fmt.Errorf("derive the library: %w", err)
+		return nil, paging.Found{}, err
 	}
-	var id *string
-	_, err = pgx.ForEachRow(rows, []any{&total, &id}, func() error {
-		if id != nil {
-			ids = append(ids, *id)
+	now := e.cfg.Now().UTC()
+	found, err := paging.Find(ctx, e.cfg.Pool, libraryList(userID, now, f, in), page)
+	if err != nil {
+		return nil, found, fmt.Errorf("list the library: %w", err)
+	}
+	rows, err := e.cfg.Pool.Query(ctx, libraryItems, userID, now, found.IDs)
+	if err != nil {
+		return nil, found, fmt.Errorf("read the library: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, scanLibraryItem)
+	if err != nil {
+		return nil, found, fmt.Errorf("read the library: %w", err)
+	}
+	return items, found, nil
+}
+
+// membership are the organizations that somebody is an active member of, and those of them
+// where everything is open to them.
+type membership struct{ all, managed []string }
+
+// libraryOrganizations reads a user's organizations, or the one of them that is asked for.
+func (e *Edge) libraryOrganizations(ctx context.Context, userID, only string) (in membership, err error) {
+	rows, err := e.cfg.Pool.Query(ctx, `
+SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator')
+FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
+WHERE m.user_id = $1 AND m.status = 'active' AND ($2 = '' OR m.organization_id = NULLIF($2, '')::uuid)`, userID, only)
+	if err != nil {
+		return in, fmt.Errorf("look up memberships: %w", err)
+	}
+	var id string
+	var manages bool
+	_, err = pgx.ForEachRow(rows, []any{&id, &manages}, func() error {
+		in.all = append(in.all, id)
+		if manages {
+			in.managed = append(in.managed, id)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("derive the library: %w", err)
+		return in, fmt.Errorf("look up memberships: %w", err)
 	}
-	return ids, total, nil
+	return in, nil
 }
 
-// wholeLibrary is a library without filters, in its usual order.
-var wholeLibrary = libraryFilter{progress: "all", contentType: "all", source: "all", sort: "recent"}
-
-func (e *Edge) libraryItems(ctx context.Context, sql string, args []any) ([]wire.LibraryItem, error) {
-	rows, err := e.cfg.Pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read the library: %w", err)
-	}
-	items, err := pgx.CollectRows(rows, scanLibraryItem)
-	if err != nil {
-		return nil, fmt.Errorf("read the library: %w", err)
-	}
-	return items, nil
+// libraryOrder is an order of a library: by a column of library_entries, and of content c
+// with media i for what has no entry.
+type libraryOrder struct {
+	entries, content string
+	of               paging.KeyType
+	direction        string
 }
+
+// The last bought, given, published or watched first; by title; the longest first.
+var libraryOrders = map[string]libraryOrder{
+	"recent":   {"recent", "c.published_at", paging.Time, "desc"},
+	"title":    {"title", "c.title", paging.Text, "asc"},
+	"duration": {"seconds", "COALESCE(i.duration_seconds, 0)", paging.Int, "desc"},
+}
+
+// libraryList is the library of a user at a time: the union of
+//
+//   - the entries that a live grant opens, or a membership;
+//   - what is published in the user's organizations and has no entry.
+//
+// It says what access.Decide says, for many items at once; a test holds the two together.
+// What everybody may see (free) and what somebody made is not in their library for that
+// reason alone.
+//
+// Both parts are ranges of indexes in the orders recent and title, whatever the progress
+// and type. By duration the second part is sorted; by source, and when it is searched,
+// each item is looked at.
+func libraryList(userID string, now time.Time, f libraryFilter, in membership) paging.List {
+	o := libraryOrders[f.sort]
+	l := paging.List{Order: paging.By("key", o.of, "id", o.direction), Search: f.search != ""}
+	w := &l.Where
+	names := strings.NewReplacer("@user", w.Arg(userID), "@now", w.Arg(now), "@all", w.Arg(in.all), "@managed", w.Arg(in.managed))
+	entries, content := libraryEntry, libraryPublished
+	both := func(entry, item, value, none string) {
+		if value != none {
+			arg := w.Arg(value)
+			entries += " AND " + strings.ReplaceAll(entry, "$", arg)
+			content += " AND " + strings.ReplaceAll(item, "$", arg)
+		}
+	}
+	both("organization_id = $::text::uuid", "c.organization_id = $::text::uuid", f.organization, "")
+	both("content_type = $", "c.content_type = $", f.contentType, "all")
+	both("progress = $", "$ = 'not_started'", f.progress, "all")
+	both("EXISTS (SELECT FROM content WHERE content.id = e.id AND "+contentMatches+")",
+		"EXISTS (SELECT FROM content WHERE content.id = c.id AND "+contentMatches+")", paging.Contains(f.search), "")
+	both("EXISTS (SELECT "+librarySource+" AND c.id = e.id AND s.source = $)",
+		"EXISTS (SELECT FROM (SELECT c.id) k, LATERAL (SELECT s.source "+librarySource+" AND c.id = k.id) s WHERE s.source = $)", f.source, "all")
+
+	l.From = `(
+(SELECT id, key FROM (SELECT content_id AS id, ` + o.entries + ` AS key, * FROM library_entries) e WHERE ` + entries + paging.Narrow + `)`
+	if len(in.all) > 0 {
+		l.From += `
+UNION ALL
+SELECT c.id, c.key FROM unnest(@all::uuid[]) m (organization_id) CROSS JOIN LATERAL (
+    SELECT id, key FROM (
+        SELECT c.*, ` + o.content + ` AS key FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
+    ) c WHERE ` + content + paging.Narrow + `
+) c`
+	}
+	l.From = names.Replace(l.From) + `
+) library`
+	return l
+}
+
+const (
+	// libraryEntry selects what a live grant opens, or a membership.
+	libraryEntry = `user_id = @user AND (
+    granted AND (expires_at IS NULL OR expires_at > @now) AND access_type NOT IN ('team', 'private')
+    OR organization_id = ANY(@managed::uuid[]) AND access_type IS NOT NULL
+    OR organization_id = ANY(@all::uuid[]) AND access_type IN ('free', 'paid', 'members'))`
+	// libraryPublished selects what organization m has published for the user, and has no entry.
+	libraryPublished = `c.organization_id = m.organization_id AND c.status = 'published' AND c.deleted_at IS NULL AND c.published_at IS NOT NULL
+    AND (m.organization_id = ANY(@managed::uuid[]) OR c.access_type IN ('free', 'paid', 'members'))
+    AND (SELECT true FROM library_entries e WHERE e.user_id = @user AND e.content_id = c.id) IS NULL`
+)
+
+// librarySource is the content c that is open to user @user at @now by what a library counts,
+// and its source: the first of purchased, membership, another grant and free that holds.
+const librarySource = `
+FROM content c
+LEFT JOIN LATERAL (
+    SELECT a.access_type FROM content_access a
+    WHERE a.user_id = @user AND a.content_id = c.id AND a.deleted_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > @now)
+    ORDER BY array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], a.access_type::text), a.created_at LIMIT 1
+) g ON true
+LEFT JOIN LATERAL (
+    SELECT m.role IN ('owner', 'admin', 'creator') AS manages
+    FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
+    WHERE m.organization_id = c.organization_id AND m.user_id = @user AND m.status = 'active' LIMIT 1
+) m ON true
+CROSS JOIN LATERAL (
+    SELECT c.access_type IN ('free', 'paid') AND COALESCE(c.price_cents, CASE c.access_type WHEN 'free' THEN 0 END) = 0 AS free
+) r
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
+        WHEN g.access_type = 'purchased' THEN 'purchased'
+        WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.manages IS NOT NULL THEN 'free' END)
+        WHEN m.manages THEN 'membership'
+        WHEN m.manages IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
+        ELSE g.access_type
+    END AS source
+) s
+WHERE c.status = 'published' AND c.deleted_at IS NULL AND s.source IS NOT NULL`
+
+// libraryItems reads items of a library by the ids $3, in their order.
+var libraryItems = `
+SELECT l.id, l.slug, l.title, l.description, l.thumbnail_url, l.content_type, i.duration_seconds,
+       l.organization_id::text, o.slug, l.source,
+       b.purchased_at, b.amount_paid_cents, p.position_seconds, p.duration_seconds, p.completed, p.updated_at
+FROM (SELECT c.*, s.source ` + strings.NewReplacer("@user", "$1", "@now", "$2").Replace(librarySource) + ` AND c.id = ANY($3::uuid[])) l
+LEFT JOIN media_items i ON i.id = l.media_item_id AND i.deleted_at IS NULL
+LEFT JOIN organizations o ON o.id = l.organization_id AND o.deleted_at IS NULL
+LEFT JOIN purchases b ON l.source = 'purchased' AND b.customer_id = $1 AND b.content_id = l.id
+    AND b.status IN ('completed', 'partially_refunded')
+LEFT JOIN video_playback p ON p.user_id = $1 AND p.content_id = l.id
+ORDER BY array_position($3::uuid[], l.id)`
 
 func scanLibraryItem(row pgx.CollectableRow) (wire.LibraryItem, error) {
 	var item wire.LibraryItem

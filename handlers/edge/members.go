@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,11 +13,19 @@ import (
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/organization"
 	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// userIDParam is a user in the path.
-var userIDParam = UserIDParam("userId", "")
+var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+
+// userIDParam is a user's id in the path: they are no UUIDs.
+var userIDParam = Param{Name: "userId", Check: func(v string) string {
+	if !userIDPattern.MatchString(v) {
+		return "must have 1 to 64 letters and digits"
+	}
+	return ""
+}}
 
 // memberRoutes are about who belongs to an organization. managed are the refusals of
 // what its owners and admins do.
@@ -119,29 +128,26 @@ func (e *Edge) listMembers(c *Request) error {
 	if err != nil {
 		return err
 	}
-	q := c
-	page, managed := q.Page(), t.Authority.Manages()
-	role, status := q.Text("role"), q.Text("status")
+	q, managed := c, t.Authority.Manages()
+	page, role, status := q.Page(), q.Text("role"), q.Text("status")
 	if !managed {
 		if status != "" && status != "active" {
-			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.page, page.limit, 0))
+			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.Number, page.Limit, 0))
 			return nil
 		}
 		status = "active"
 	}
-	at, err := e.placeByDay(c, listed{"members", t.Organization.ID, kind(role, status)}, "asc", page)
+	l := paging.List{From: "organization_memberships", Order: paging.By("created_at", paging.Time, "id", "asc")}
+	l.Where.And("organization_id = $", t.Organization.ID)
+	l.Where.AndIf("role = $", role)
+	l.Where.AndIf("status = $", status)
+	found, err := paging.Find(c, e.cfg.Pool, l, page)
 	if err != nil {
-		return err
+		return fmt.Errorf("list members: %w", err)
 	}
-	w := where{}
-	w.and("organization_id = $", t.Organization.ID)
-	w.andIf("role = $", role)
-	w.andIf("status = $", status)
-	w.from("created_at", "asc", at)
 	rows, err := e.cfg.Pool.Query(c, `SELECT `+organizationstore.MemberColumns+`, u.name, u.email, COALESCE(u.avatar_url, u.image)
 FROM organization_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+` ORDER BY created_at, id
-`+fmt.Sprintf("LIMIT $%d OFFSET $%d", len(w.args)+1, len(w.args)+2)+`)) ORDER BY m.created_at, m.id`, append(w.args, at.limit, at.skip)...)
+WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
@@ -153,7 +159,7 @@ WHERE m.id = ANY(ARRAY(SELECT id FROM organization_memberships WHERE `+w.sql()+`
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -38,7 +39,7 @@ func (OrganizationRoutes) Routes(e *Edge) []Route {
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
 			Notes: "The platform's owner sees all.", Auth: Session(),
-			Params:    PagedParams(TextParam("search", 255), ChoiceParam("sortBy", "createdAt", "name"), ChoiceParam("sortOrder", "desc", "asc")),
+			Params:    PagedParams(SearchParam(255), ChoiceParam("sortBy", "createdAt", "name"), ChoiceParam("sortOrder", "desc", "asc")),
 			Responses: []Response{ListOf[wire.Organization]()}, Handle: e.listOrganizations,
 		},
 		{
@@ -155,35 +156,32 @@ WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o
 	return c.OK(own)
 }
 
-// organizationOrder are the orders that a list may be asked for.
-var organizationOrder = map[string]string{
-	"createdAt asc": "o.created_at, o.id", "createdAt desc": "o.created_at DESC, o.id DESC",
-	"name asc": "lower(o.name), o.id", "name desc": "lower(o.name) DESC, o.id DESC",
+// organizationOrder is an order that a client asks for.
+func organizationOrder(sortBy, direction string) paging.Order {
+	if sortBy == "name" {
+		return paging.By("lower(o.name)", paging.Text, "o.id", direction)
+	}
+	return paging.By("o.created_at", paging.Time, "o.id", direction)
 }
 
 // listOrganizations answers with one page of the caller's own organizations, never
 // with those of others; the platform's owner sees all.
 func (e *Edge) listOrganizations(c *Request) error {
-	q := c
-	page := q.Page()
-	// Whose own they are leads the way: what others have costs nothing.
-	const (
-		own = ` FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL`
-		every  = ` FROM organizations o WHERE o.deleted_at IS NULL AND $1 <> ''`
-		search = ` AND ($2 = '' OR strpos(lower(o.name), lower($2)) > 0 OR strpos(o.slug, lower($2)) > 0)`
-	)
-	where := own + search
-	if c.Actor().seesAll() {
-		where = every + search
+	q, actor := c, c.Actor()
+	l := paging.List{From: "organizations o", Order: organizationOrder(q.Text("sortBy"), q.Text("sortOrder")), Search: q.Text("search") != ""}
+	if !actor.seesAll() {
+		// The caller's memberships lead: how many organizations others have does not matter.
+		l.From = "organization_memberships m JOIN organizations o ON o.id = m.organization_id"
+		l.Where.And("m.user_id = $ AND m.status = 'active'", actor.UserID)
 	}
-	args := []any{c.Actor().UserID, q.Text("search")}
-	var total int64
-	if err := e.cfg.Pool.QueryRow(c, `SELECT count(*)`+where, args...).Scan(&total); err != nil {
-		return fmt.Errorf("count organizations: %w", err)
+	l.Where.Is("o.deleted_at IS NULL")
+	l.Where.AndIf("(o.name ILIKE $ OR o.slug ILIKE $)", paging.Contains(q.Text("search")))
+	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	if err != nil {
+		return fmt.Errorf("list organizations: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+where+
-		` ORDER BY `+organizationOrder[q.Text("sortBy")+" "+q.Text("sortOrder")]+` LIMIT $3 OFFSET $4`, append(args, page.limit, page.offset())...)
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+` FROM organizations o
+		WHERE o.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], o.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}
@@ -194,6 +192,6 @@ WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL`
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }

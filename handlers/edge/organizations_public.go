@@ -9,6 +9,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -67,9 +68,10 @@ func (e *Edge) showStats(c *Request, o organization.Organization) error {
 	var s wire.OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
-       count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(c.view_count), 0),
+       count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
        (SELECT count(*) FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
-FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id WHERE `+publishedIn, o.ID).
+FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id
+LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publishedIn, o.ID).
 		Scan(&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written, &s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
 	if err != nil {
 		return fmt.Errorf("count what is published: %w", err)
@@ -85,47 +87,43 @@ FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id WHERE `+publish
 	return c.OK(s)
 }
 
-// standing ranks members: who may do most comes first, and then who joined first.
-// The index memberships_public is in this order.
-const (
-	memberships = `organization_memberships m`
-	ranks       = `ARRAY['owner', 'admin', 'creator', 'subscriber', 'member']`
-	standing    = `array_position(` + ranks + `, m.role::text)`
-	joined      = `COALESCE(m.joined_at, m.created_at)`
-)
-
-var byStanding = order{standing + ", " + joined + ", m.id", standing + " DESC, " + joined + " DESC, m.id DESC"}
-
-// activeMembers selects those of an organization.
-func activeMembers(organizationID string) *where {
-	w := &where{conditions: []string{"m.status = 'active'"}}
-	w.and("m.organization_id = $", organizationID)
-	return w
+// publicMembers are an organization's active members: who may do most comes first, and then
+// who joined first. The index memberships_public is in this order.
+func publicMembers(organizationID string) paging.List {
+	l := paging.List{From: "organization_memberships m", Order: paging.Order{ID: "m.id", Keys: []paging.Key{
+		{SQL: standing, Type: paging.Int}, {SQL: joined, Type: paging.Time},
+	}}}
+	l.Where.Is("m.status = 'active'")
+	l.Where.And("m.organization_id = $", organizationID)
+	return l
 }
 
-// showCreators lists those members who may publish. They are counted one by one: of an
-// organization's members they are few.
+const (
+	ranks    = `ARRAY['owner', 'admin', 'creator', 'subscriber', 'member']`
+	standing = `array_position(` + ranks + `, m.role::text)`
+	joined   = `COALESCE(m.joined_at, m.created_at)`
+	// membersByID are the members with the ids $1, in their order.
+	membersByID = `m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`
+)
+
+// showCreators lists those members who may publish.
 func (e *Edge) showCreators(c *Request, o organization.Organization) error {
-	page := c.Page()
-	w := activeMembers(o.ID)
-	w.and(standing+" <= $", 3)
-	at, err := e.placeBy(c, listed{}, "", "", "", w, memberships, page)
+	l := publicMembers(o.ID)
+	l.Where.And(standing+" <= $", 3)
+	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())
 	if err != nil {
-		return err
+		return fmt.Errorf("list creators: %w", err)
 	}
-	ids, args := w.ids(memberships, byStanding, at)
+	const made = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND c.status = 'published' AND c.deleted_at IS NULL
+                  AND c.published_at IS NOT NULL AND c.access_type <> 'private'`
 	rows, err := e.cfg.Pool.Query(c, `
-SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio, made.n, made.newest
-FROM `+memberships+` JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
-CROSS JOIN LATERAL (
-    SELECT (SELECT COALESCE(sum(n), 0) FROM list_days
-            WHERE list = 'made' AND owner = m.organization_id::text || '/' || m.user_id AND kind = '*') AS n,
-           (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
-                       'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
-            FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
-                  WHERE c.creator_id = u.id AND `+publishedIn+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r) AS newest
-) made
-WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
+SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio,
+       (SELECT count(*) FROM content c WHERE `+made+`),
+       (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
+                   'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
+        FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
+              WHERE `+made+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r)
+FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
@@ -136,23 +134,19 @@ WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, at.total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }
 
 func (e *Edge) showMembers(c *Request, o organization.Organization) error {
-	page, role := c.Page(), c.Text("role")
-	total, err := e.total(c, listed{"members", o.ID, kind(role, "active")})
+	l := publicMembers(o.ID)
+	l.Where.AndIf(standing+` = array_position(`+ranks+`, $::text)`, c.Text("role"))
+	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())
 	if err != nil {
-		return err
+		return fmt.Errorf("list members: %w", err)
 	}
-	at := placeByCount(total, page)
-	w := activeMembers(o.ID)
-	w.andIf(standing+` = array_position(`+ranks+`, $::text)`, role)
-	ids, args := w.ids(memberships, byStanding, at)
 	rows, err := e.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`
-FROM `+memberships+` JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
-WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
+FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
@@ -160,6 +154,6 @@ WHERE m.id = ANY(`+ids+`) ORDER BY `+byStanding.forwards, args...)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/edge/strict"
+	"github.com/codex-platform/codex/handlers/paging"
 )
 
 // Param declares a query parameter, or a path parameter that is not a UUID.
@@ -89,22 +90,39 @@ func RequiredParam(p Param) Param {
 	return p
 }
 
-// PagedParams are page (1–1000, default 1) and limit (1–100, default 20), and more.
+// PagedParams are page (1–1000, default 1), limit (1–100, default 20) and cursor, and more.
 func PagedParams(more ...Param) []Param {
-	return append([]Param{IntParam("page", 1, maxPage, 1), IntParam("limit", 1, maxLimit, defaultPageSize)}, more...)
+	paged := []Param{
+		IntParam("page", 1, maxPage, 1), IntParam("limit", 1, maxLimit, DefaultPageSize), CursorParam,
+	}
+	return append(paged, more...)
 }
 
-// paging is a request for one page of a list.
-type paging struct {
-	page, limit int
+// CursorParam is the nextCursor of another page.
+var CursorParam = Param{
+	Name:      "cursor",
+	Doc:       "nextCursor of the page before; page is then ignored",
+	kind:      paramText,
+	maxLength: 4096,
 }
 
-func (p paging) offset() int { return (p.page - 1) * p.limit }
+// SearchParam is a text that is searched for, of at most maxLength characters.
+func SearchParam(maxLength int) Param {
+	p := TextParam("search", maxLength)
+	p.Check = func(v string) string {
+		if len([]rune(v)) < paging.MinSearch {
+			return fmt.Sprintf("must have at least %d characters", paging.MinSearch)
+		}
+		return ""
+	}
+	return p
+}
 
 const (
-	maxPage         = 1000
-	maxLimit        = 100
-	defaultPageSize = 20
+	maxPage  = 1000
+	maxLimit = 100
+	// DefaultPageSize is the limit of a list where the client sends none.
+	DefaultPageSize = 20
 )
 
 // Text returns a text or a choice. Asking for a parameter that the route does not
@@ -121,7 +139,9 @@ func (r *Request) Int(name string) int { return r.params[name].(int) }
 func (r *Request) Bool(name string) *bool { return r.params[name].(*bool) }
 
 // Page returns which page of a list is requested.
-func (r *Request) Page() paging { return paging{page: r.Int("page"), limit: r.Int("limit")} }
+func (r *Request) Page() paging.Page {
+	return paging.Page{Number: r.Int("page"), Limit: r.Int("limit"), Cursor: r.Text("cursor")}
+}
 
 // readParams reads and checks the declared parameters. All that is wrong is reported at
 // once; a parameter given twice is wrong whatever it says. Path parameters that are not

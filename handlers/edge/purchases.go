@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -49,66 +49,30 @@ func purchaseFields(p *wire.Purchase) []any {
 	}
 }
 
-// listPurchases answers one page of the caller's purchases.
+// listPurchases answers one page of the caller's purchases, the newest first.
 func (e *Edge) listPurchases(c *Request) error {
-	p := c
-	page := p.Page()
-	items, total, err := e.purchases(c, c.Actor().UserID, p.Text("status"), p.UUID("contentId"), page)
+	q := c
+	l := paging.List{From: "purchases", Order: paging.By("created_at", paging.Time, "id", "desc")}
+	l.Where.And("customer_id = $", c.Actor().UserID)
+	l.Where.AndIf("status = $", q.Text("status"))
+	l.Where.AndIf("content_id = $::uuid", q.UUID("contentId"))
+	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
 	if err != nil {
-		return err
+		return fmt.Errorf("list purchases: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
-	return nil
-}
-
-// purchases reads one page of a buyer's purchases, the newest first, and how many
-// there are in all. An empty status or content selects all.
-func (e *Edge) purchases(ctx context.Context, customer, status, content string, page paging) (items []wire.Purchase, total int64, err error) {
-	var at place
-	args := []any{customer, status}
-	which := purchasesOfAll
-	switch {
-	case content != "":
-		// The purchases of one item are few: there is one live one.
-		which, args = purchasesOfContent, append(args, content)
-		if err := e.cfg.Pool.QueryRow(ctx, `SELECT count(*) FROM purchases WHERE `+which, args...).Scan(&total); err != nil {
-			return nil, 0, fmt.Errorf("count purchases: %w", err)
-		}
-		at = place{total: total, skip: page.offset(), limit: page.limit}
-	default:
-		if status != "" {
-			which = purchasesOfStatus
-		}
-		if at, err = e.placeByDay(ctx, listed{"purchases", customer, kind(status)}, "desc", page); err != nil || at.empty() {
-			return nil, at.total, err
-		}
-		args = append(args, at.until)
-	}
-	rows, err := e.cfg.Pool.Query(ctx, purchasesPage(which), append(args, at.limit, at.skip)...)
+	rows, err := e.cfg.Pool.Query(c, `SELECT `+purchaseColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
+		WHERE p.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], p.id)`, found.IDs)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list purchases: %w", err)
+		return fmt.Errorf("list purchases: %w", err)
 	}
-	items, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p wire.Purchase, err error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p wire.Purchase, err error) {
 		return p, row.Scan(purchaseFields(&p)...)
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("list purchases: %w", err)
+		return fmt.Errorf("list purchases: %w", err)
 	}
-	return items, at.total, nil
-}
-
-// What of a buyer's purchases is listed.
-const (
-	purchasesOfAll     = `customer_id = $1 AND $2 = '' AND created_at < $3`
-	purchasesOfStatus  = `customer_id = $1 AND status = $2 AND created_at < $3`
-	purchasesOfContent = `customer_id = $1 AND ($2 = '' OR status = $2) AND content_id = $3::uuid`
-)
-
-// purchasesPage reads a page of what which selects.
-func purchasesPage(which string) string {
-	return `SELECT ` + purchaseColumns + ` FROM purchases p JOIN content c ON c.id = p.content_id
-WHERE p.id = ANY(ARRAY(SELECT id FROM purchases WHERE ` + which + ` ORDER BY created_at DESC, id LIMIT $4 OFFSET $5))
-ORDER BY p.created_at DESC, p.id`
+	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	return nil
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
@@ -284,53 +284,49 @@ func (i *ingest) ownMedia(c *edge.Request) (media.Item, error) {
 	return item, nil
 }
 
-var (
-	mediaSortColumns = map[string]string{"createdAt": "created_at", "uploadedAt": "uploaded_at", "title": "title"}
-	ownMediaParams   = edge.PagedParams(
-		edge.OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"), edge.OptionalChoiceParam("mediaType", "video", "audio"),
-		edge.ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), edge.ChoiceParam("sortOrder", "desc", "asc"),
-	)
+var ownMediaParams = edge.PagedParams(
+	edge.OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"),
+	edge.OptionalChoiceParam("mediaType", "video", "audio"),
+	edge.ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), edge.ChoiceParam("sortOrder", "desc", "asc"),
 )
 
-// listMedia lists what the caller uploaded.
-func (i *ingest) listMedia(c *edge.Request) error {
-	q := c
-	page := q.Page()
-	items, total, err := i.mediaPage(c, c.Actor().UserID, q.Text("status"), q.Text("mediaType"), mediaSortColumns[q.Text("sortBy")], q.Text("sortOrder"), page)
-	if err != nil {
-		return err
+// mediaOrder is an order that a client asks for. What was not uploaded comes last.
+func mediaOrder(sortBy, direction string) paging.Order {
+	switch {
+	case sortBy == "title":
+		return paging.By("title", paging.Text, "id", direction)
+	case sortBy == "uploadedAt" && direction == "desc":
+		return paging.By("COALESCE(uploaded_at, timestamptz '0001-01-01 00:00Z')", paging.Time, "id", direction)
+	case sortBy == "uploadedAt":
+		return paging.By("COALESCE(uploaded_at, timestamptz '9999-01-01 00:00Z')", paging.Time, "id", direction)
+	default:
+		return paging.By("created_at", paging.Time, "id", direction)
 	}
-	c.JSON(http.StatusOK, wire.Page(items, page.page, page.limit, total))
-	return nil
 }
 
-// mediaPage reads one page of a creator's items and how many there are in all. column
-// and direction are SQL, from a list of ours.
-func (i *ingest) mediaPage(ctx context.Context, creator, status, mediaType, column, direction string, page paging) ([]wire.Media, int64, error) {
-	w := where{conditions: []string{"deleted_at IS NULL"}}
-	w.and("creator_id = $", creator)
-	w.andIf("status = $", status)
-	w.andIf("media_type = $", mediaType)
-	at, err := e.placeBy(ctx, listed{"media", creator, kind(status, mediaType)}, "created_at", column, direction, &w, "media_items", page)
-	if err != nil || at.empty() {
-		return nil, at.total, err
-	}
-	w.from(column, direction, at)
-	by := orderBy(column, direction)
-	if column == "uploaded_at" {
-		by = orderBySome(column, direction)
-	}
-	from, args := w.page("media_items", by, at)
-	rows, err := i.cfg.Pool.Query(ctx, `SELECT `+postgres.Columns+` FROM `+from, args...)
+// listMedia lists what the caller uploaded.
+func (i *ingest) listMedia(r *edge.Request) error {
+	l := paging.List{From: "media_items", Order: mediaOrder(r.Text("sortBy"), r.Text("sortOrder"))}
+	l.Where.Is("deleted_at IS NULL")
+	l.Where.And("creator_id = $", r.Actor().UserID)
+	l.Where.AndIf("status = $", r.Text("status"))
+	l.Where.AndIf("media_type = $", r.Text("mediaType"))
+	found, err := paging.Find(r, i.cfg.Pool, l, r.Page())
 	if err != nil {
-		return nil, 0, fmt.Errorf("list media: %w", err)
+		return fmt.Errorf("list media: %w", err)
+	}
+
+	rows, err := i.cfg.Pool.Query(r, `SELECT `+postgres.Columns+` FROM media_items WHERE id = ANY($1::uuid[])
+		ORDER BY array_position($1::uuid[], id)`, found.IDs)
+	if err != nil {
+		return fmt.Errorf("list media: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Media, error) {
 		item, err := postgres.Scan(row)
 		return wire.MediaOf(item), err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("list media: %w", err)
+		return fmt.Errorf("list media: %w", err)
 	}
-	return items, at.total, nil
+	return r.WriteBare(wire.PageOf(items, found))
 }

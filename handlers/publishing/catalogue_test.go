@@ -43,7 +43,7 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 		in + "&creatorId=" + two.id:                  {"Dogs"},
 		in + "&creatorId=" + uuid.NewString():        {},
 		in + "&search=ca":                            {"Cats"},
-		in + "&search=%25":                           {},
+		in + "&search=%25%25":                        {},
 		in + "&contentType=video":                    {},
 		in + "&page=2&limit=2":                       {"Cats"},
 		in + "&page=9":                               {},

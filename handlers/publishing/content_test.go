@@ -326,7 +326,7 @@ func TestSuccessIsCountedOnce(t *testing.T) {
 	id := c.publish(c.create(article(order{"accessType": "paid", "priceCents": 100})))
 	count := func(column string, want int) {
 		t.Helper()
-		w.Eventually(want, `SELECT `+column+` FROM content WHERE id = $1`, id)
+		w.Eventually(want, `SELECT `+column+` FROM content_stats WHERE content_id = $1`, id)
 	}
 	bought := func(purchase string) events.Payload {
 		return events.PurchaseCompleted{PurchaseID: purchase, CustomerID: "u", ContentID: id, CreatorID: c.id, AmountCents: 100, Currency: "gbp"}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/events"
 )
 

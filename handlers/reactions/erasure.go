@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	accessstore "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"

@@ -6,6 +6,8 @@
 // Representations are allow-lists: a field that is not named here is never shown.
 package wire
 
+import "github.com/codex-platform/codex/handlers/paging"
+
 // Single is the envelope of one resource: {"data": …}.
 type Single struct {
 	Data any `json:"data"`
@@ -23,6 +25,8 @@ type Pagination struct {
 	Limit      int   `json:"limit"`
 	Total      int64 `json:"total"`
 	TotalPages int64 `json:"totalPages"`
+	// NextCursor is the parameter cursor of the next page; null when there is none.
+	NextCursor *string `json:"nextCursor"`
 }
 
 // Page returns one page as a list. A nil slice becomes an empty array.
@@ -33,6 +37,13 @@ func Page[T any](items []T, page, limit int, total int64) List[T] {
 	return List[T]{Items: items, Pagination: Pagination{
 		Page: page, Limit: limit, Total: total, TotalPages: (total + int64(limit) - 1) / int64(limit),
 	}}
+}
+
+// PageOf returns a page that was found as a list.
+func PageOf[T any](items []T, found paging.Found) List[T] {
+	list := Page(items, found.Number, found.Limit, found.Total)
+	list.Pagination.NextCursor = found.Next
+	return list
 }
 
 // Availability says whether a slug is free.

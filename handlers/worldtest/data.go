@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -120,7 +121,31 @@ func (w *World) Publish(f ForSale) (id string) {
 	w.Exec(`INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, content_type, access_type, price_cents, status, published_at)
 		VALUES ($1, $2, NULLIF($3, '')::uuid, NULLIF($4, '')::uuid, 'A piece', $5, CASE WHEN $4 = '' THEN 'written' ELSE 'video' END, 'paid', $6, 'published', now())`,
 		id, f.Creator, f.Organization, f.Media, "p-"+id, f.Price)
+	w.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id) SELECT id, creator_id, organization_id FROM content WHERE id = $1`, id)
 	return id
+}
+
+// RefreshLibraries derives all library entries anew, after a test has changed grants,
+// playbacks or items with SQL.
+func (w *World) RefreshLibraries() {
+	w.Helper()
+	rows, err := w.Pool.Query(context.Background(), `SELECT user_id, content_id FROM content_access
+		UNION SELECT user_id, content_id FROM video_playback UNION SELECT user_id, content_id FROM library_entries`)
+	if err != nil {
+		w.Fatal(err)
+	}
+	pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[postgres.Question])
+	if err != nil {
+		w.Fatal(err)
+	}
+	err = pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		postgres.QueueRefreshLibrary(b, pairs)
+		return tx.SendBatch(context.Background(), b).Close()
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 // Event makes an event of an aggregate.

@@ -28,7 +28,8 @@ func createAccount(t *tx, r *request) (any, error) {
 			a.Capabilities = append(a.Capabilities, name)
 		}
 	}
-	r.ignore("controller", "business_type", "business_profile", "default_currency", "settings", "tos_acceptance", "individual", "company")
+	r.ignore("controller", "business_type", "business_profile", "default_currency", "settings",
+		"tos_acceptance", "individual", "company")
 	if err := r.done(); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,12 @@ func createAccountLink(t *tx, r *request) (any, error) {
 	if err := put(t, t.links, l.ID, l); err != nil {
 		return nil, err
 	}
-	return obj{"object": "account_link", "created": l.Created, "expires_at": l.ExpiresAt, "url": t.server.PublicURL() + "/setup/" + l.ID}, nil
+	return obj{
+		"object":     "account_link",
+		"created":    l.Created,
+		"expires_at": l.ExpiresAt,
+		"url":        t.server.PublicURL() + "/setup/" + l.ID,
+	}, nil
 }
 
 func createLoginLink(t *tx, r *request) (any, error) {
@@ -131,7 +137,8 @@ func (t *tx) stepAccount(id, step string) (account, error) {
 		if err := put(t, t.accounts, a.ID, a); err != nil {
 			return a, err
 		}
-		return a, t.emit("account.application.deauthorized", obj{"id": "ca_sandbox", "object": "application", "name": "Codex"}, nil, a.ID)
+		application := obj{"id": "ca_sandbox", "object": "application", "name": "Codex"}
+		return a, t.emit("account.application.deauthorized", application, nil, a.ID)
 	case stepPayOut:
 		for _, key := range t.balances.order {
 			if strings.HasPrefix(key, a.ID+"/") {

@@ -141,16 +141,20 @@ func (r *request) parse() *apiError {
 	if r.http.Method == http.MethodPost {
 		body, err := io.ReadAll(io.LimitReader(r.http.Body, maxBody+1))
 		if err != nil || len(body) > maxBody {
-			return &apiError{Status: http.StatusBadRequest, Type: "invalid_request_error", Message: "The request body could not be read."}
+			return invalid("", "The request body could not be read.")
 		}
 		encoded = string(body)
 	}
 	values, err := url.ParseQuery(encoded)
 	if err != nil {
-		return &apiError{Status: http.StatusBadRequest, Type: "invalid_request_error", Message: "The request is not form-encoded."}
+		return invalid("", "The request is not form-encoded.")
 	}
 	if len(r.key) > 255 {
-		return &apiError{Status: http.StatusBadRequest, Type: "idempotency_error", Message: "Idempotency keys are at most 255 characters."}
+		return &apiError{
+			Status:  http.StatusBadRequest,
+			Type:    "idempotency_error",
+			Message: "Idempotency keys are at most 255 characters.",
+		}
 	}
 	r.params = newParams(values)
 	r.expanded = expansion{}

@@ -44,7 +44,8 @@ func createSession(t *tx, r *request) (any, error) {
 		r.fail(invalid("mode", "This sandbox knows mode payment only."))
 	}
 	if life := s.ExpiresAt - t.stamp; life < minSession {
-		r.fail(invalid("expires_at", "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."))
+		r.fail(invalid("expires_at",
+			"The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."))
 	} else if life > maxSession {
 		r.fail(invalid("expires_at", "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."))
 	}
@@ -117,7 +118,8 @@ func (t *tx) readLines(r *request, s *session) {
 			l.Name = r.required(data + "[product_data][name]")
 			l.Description = r.text(data + "[product_data][description]")
 			l.Price, l.Product = newID("price_", 24), newID("prod_", 14)
-			r.ignore(data+"[product_data][images]", data+"[product_data][metadata]", data+"[product_data][tax_code]", data+"[tax_behavior]")
+			r.ignore(data+"[product_data][images]", data+"[product_data][metadata]",
+				data+"[product_data][tax_code]", data+"[tax_behavior]")
 		}
 		switch {
 		case !currencyCode.MatchString(currency):
@@ -174,7 +176,8 @@ func listSessions(t *tx, r *request) (any, error) {
 	within, status := r.created(), r.text("status")
 	intent, customer := r.text("payment_intent"), r.text("customer")
 	return page(r, t.sessions, func(s session) bool {
-		return within.holds(s.Created) && matches(status, s.Status) && matches(intent, s.Intent) && matches(customer, s.Customer)
+		return within.holds(s.Created) && matches(status, s.Status) &&
+			matches(intent, s.Intent) && matches(customer, s.Customer)
 	}, func(s session) any { return t.showSession(s, r.expanded.under("data")) })
 }
 
@@ -189,7 +192,8 @@ func expireSession(t *tx, r *request) (any, error) {
 		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
 	}
 	if s.Status != "open" {
-		return nil, refused("", "session", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of "+s.Status+".")
+		return nil, refused("", "session", "Only Checkout Sessions with a status in [\"open\"] can be expired. "+
+			"This Checkout Session has a status of "+s.Status+".")
 	}
 	s, err := t.expireSession(s)
 	if err != nil {

@@ -78,8 +78,8 @@ func TestKill9LosesNothingThatWasAnswered(t *testing.T) {
 		}
 	}
 	waitFor(t, "a webhook for every paid session", func() bool {
-		told := in.sessions()
-		return !slices.ContainsFunc(answered, func(id string) bool { return !told[id] })
+		delivered := in.sessions()
+		return !slices.ContainsFunc(answered, func(id string) bool { return !delivered[id] })
 	})
 }
 

@@ -64,7 +64,8 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, data any
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styleHash+"; base-uri 'none'; frame-ancestors 'none'; form-action "+strings.Join(slices.Compact(targets), " "))
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styleHash+
+		"; base-uri 'none'; frame-ancestors 'none'; form-action "+strings.Join(slices.Compact(targets), " "))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
@@ -175,7 +176,10 @@ func (s *Server) setupLink(r *http.Request) (l accountLink, a account, _ error) 
 		var known bool
 		l, known = t.links.get(r.PathValue("link"))
 		if !known || l.ExpiresAt <= t.stamp {
-			return &apiError{Status: http.StatusGone, Message: "This onboarding link is unknown or has expired. Ask for a new one."}
+			return &apiError{
+				Status:  http.StatusGone,
+				Message: "This onboarding link is unknown or has expired. Ask for a new one.",
+			}
 		}
 		a = t.accounts.rows[l.Account]
 		return nil
@@ -255,12 +259,19 @@ func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.render(w, http.StatusOK, "home.html", map[string]any{
-		"Payments": payments, "Accounts": accounts, "Late": late, "Endpoints": s.cfg.Webhooks, "Account": r.URL.Query().Get("account"),
+		"Payments":  payments,
+		"Accounts":  accounts,
+		"Late":      late,
+		"Endpoints": s.cfg.Webhooks,
+		"Account":   r.URL.Query().Get("account"),
 	})
 }
 
 // zeroDecimal are the currencies whose smallest unit is the whole one.
-var zeroDecimal = []string{"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"}
+var zeroDecimal = []string{
+	"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga",
+	"pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+}
 
 func money(amount int64, currency string) string {
 	sign := map[string]string{"gbp": "£", "eur": "€", "usd": "$"}[currency]

@@ -141,6 +141,7 @@ func retrieveCharge(t *tx, r *request) (any, error) {
 func listCharges(t *tx, r *request) (any, error) {
 	within, intent, customer, group := r.created(), r.text("payment_intent"), r.text("customer"), r.text("transfer_group")
 	return page(r, t.charges, func(c charge) bool {
-		return within.holds(c.Created) && matches(intent, c.Intent) && matches(customer, c.Customer) && matches(group, c.TransferGroup)
+		return within.holds(c.Created) && matches(intent, c.Intent) &&
+			matches(customer, c.Customer) && matches(group, c.TransferGroup)
 	}, func(c charge) any { return t.showCharge(c, r.expanded.under("data")) })
 }

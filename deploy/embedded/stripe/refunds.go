@@ -57,7 +57,8 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 	case left == 0:
 		return refund{}, refused("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
 	case amount > left:
-		return refund{}, refused("", "amount", "Refund amount ("+strconv.FormatInt(amount, 10)+") is greater than unrefunded amount on charge ("+strconv.FormatInt(left, 10)+")")
+		return refund{}, refused("", "amount", "Refund amount ("+strconv.FormatInt(amount, 10)+
+			") is greater than unrefunded amount on charge ("+strconv.FormatInt(left, 10)+")")
 	case amount == 0:
 		amount = left
 	}

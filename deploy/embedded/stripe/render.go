@@ -89,7 +89,14 @@ func (t *tx) showSession(s session, x expansion) obj {
 		out["customer_creation"] = nil
 	}
 	if email := t.emailOf(s); email != "" {
-		out["customer_details"] = obj{"address": nil, "email": email, "name": nil, "phone": nil, "tax_exempt": "none", "tax_ids": []any{}}
+		out["customer_details"] = obj{
+			"address":    nil,
+			"email":      email,
+			"name":       nil,
+			"phone":      nil,
+			"tax_exempt": "none",
+			"tax_ids":    []any{},
+		}
 	}
 	if s.Status == "open" {
 		out["url"] = t.server.PublicURL() + "/c/pay/" + s.ID
@@ -218,8 +225,15 @@ func (t *tx) showRefund(r refund, x expansion) obj {
 	out := obj{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": named(r.Transaction),
 		"charge": r.Charge, "created": r.Created, "currency": r.Currency,
-		"destination_details": obj{"card": obj{"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}, "type": "card"},
-		"metadata":            labelled(r.Metadata), "payment_intent": named(r.Intent), "reason": named(r.Reason),
+		"destination_details": obj{
+			"card": obj{
+				"reference_status": "pending",
+				"reference_type":   "acquirer_reference_number",
+				"type":             "refund",
+			},
+			"type": "card",
+		},
+		"metadata": labelled(r.Metadata), "payment_intent": named(r.Intent), "reason": named(r.Reason),
 		"receipt_number": nil, "source_transfer_reversal": nil, "status": r.Status, "transfer_reversal": nil,
 	}
 	if c, ok := t.charges.get(r.Charge); ok && x.wants("charge") {

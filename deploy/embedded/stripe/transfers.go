@@ -40,11 +40,14 @@ func createTransfer(t *tx, r *request) (any, error) {
 	case !known || a.Deauthorized:
 		return nil, unknown(http.StatusBadRequest, "destination", tr.Destination, "destination")
 	case !a.Active || !slices.Contains(a.Capabilities, "transfers"):
-		return nil, refused("insufficient_capabilities_for_transfer", "", "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments")
+		return nil, refused("insufficient_capabilities_for_transfer", "",
+			"Your destination account needs to have at least one of the following capabilities enabled: "+
+				"transfers, crypto_transfers, legacy_payments")
 	case t.server.faults.take(func(f *Faults) *int { return &f.TransferErrors }):
 		return nil, insufficient("You have insufficient available funds in your Stripe account.")
 	case tr.Source != "" && tr.Currency != source.Currency:
-		return nil, refused("", "currency", "The currency of source_transaction's balance transaction is different from the transfer's.")
+		return nil, refused("", "currency",
+			"The currency of source_transaction's balance transaction is different from the transfer's.")
 	case tr.Source != "" && source.Transferred+tr.Amount > source.Amount:
 		return nil, refused("", "amount", "Transfers using this transaction as a source must not exceed the source amount.")
 	case tr.Source == "" && t.balances.rows[tr.Currency] < tr.Amount:

@@ -3,7 +3,7 @@
 // that the viewer may use.
 //
 // It is text in, text out; the addresses come from the caller. A playlist is data
-// that a transcoder wrote, perhaps somebody else's, so nothing is taken on trust:
+// that a transcoder wrote, perhaps an external one, so nothing is taken on trust:
 // names must be plain ones in the places where we put them, tags that could make a
 // player fetch something else are refused or left out, and sizes are bounded. A
 // text that does not pass is [ErrUnusable], and nothing of it is answered.

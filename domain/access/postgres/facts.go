@@ -43,7 +43,7 @@ func grantTargets(g *access.Grant) []any {
 
 // QueueFacts queues the reads for several questions. A question about an item that
 // does not exist finds the zero Facts, about which Decide says not found; a viewer
-// whose account is gone is nobody.
+// whose account is gone is anonymous.
 func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
 	users, contents := make([]string, len(questions)), make([]string, len(questions))
 	for i, q := range questions {

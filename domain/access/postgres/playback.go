@@ -14,8 +14,8 @@ import (
 // playbackSpace is the name space of playback ids.
 var playbackSpace = uuid.MustParse("8f6f1c3a-27d5-5b8e-9a49-6d2f0b7ce102")
 
-// PlaybackID returns the id of a user's playback of an item. It follows from both:
-// whoever reports first gives the same id.
+// PlaybackID returns the id of a user's playback of an item. It is derived from
+// both, so concurrent first reports agree on it.
 func PlaybackID(userID, contentID string) string {
 	return uuid.NewSHA1(playbackSpace, []byte(userID+"\x00"+contentID)).String()
 }
@@ -62,13 +62,15 @@ type playbackRow struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// QueuePlaybackSave queues one statement that writes all playbacks, new and changed.
+// QueuePlaybackSave queues the statements that write all playbacks, new and changed, and
+// the library entries that follow them.
 func QueuePlaybackSave(b *pgx.Batch, list []access.Playback) error {
 	if len(list) == 0 {
 		return nil
 	}
-	rows := make([]playbackRow, len(list))
+	rows, pairs := make([]playbackRow, len(list)), make([]Question, len(list))
 	for i, p := range list {
+		pairs[i] = Question{p.UserID, p.ContentID}
 		rows[i] = playbackRow{p.ID, p.UserID, p.ContentID, p.PositionSeconds, p.DurationSeconds, p.Completed, p.Version, p.CreatedAt, p.UpdatedAt}
 	}
 	body, err := json.Marshal(rows)
@@ -84,5 +86,6 @@ ORDER BY user_id, content_id
 ON CONFLICT (user_id, content_id) DO UPDATE SET
     position_seconds = excluded.position_seconds, duration_seconds = excluded.duration_seconds, completed = excluded.completed,
     version = excluded.version, updated_at = excluded.updated_at`, string(body))
+	queueWatched(b, pairs, string(body))
 	return nil
 }

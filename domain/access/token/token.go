@@ -3,7 +3,7 @@
 //
 // A token says who plays what until when, and on which session's behalf. It is
 // base64url(JSON) + "." + base64url(HMAC-SHA-256), both without padding. It is a
-// bearer credential for one user and one item, and it is no verdict: whoever takes it
+// bearer credential for one user and one item, and it is no verdict: its receiver
 // decides about access again.
 //
 // The key is derived from the configured secret for this one purpose, so a secret

@@ -4,29 +4,73 @@
 package postgres
 
 import (
-	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/columns"
 	"github.com/codex-platform/codex/domain/content"
 )
 
+// table is table content. The counts stand in a table of their own; they are read with
+// the item and written by what counts.
+var table = columns.New("content", []columns.Column[content.Content]{
+	{Name: "id", Fixed: true, Field: func(c *content.Content) any { return &c.ID }},
+	{Name: "creator_id", Fixed: true, Field: func(c *content.Content) any { return &c.CreatorID }},
+	{Name: "organization_id", Field: func(c *content.Content) any { return columns.Optional(&c.OrganizationID) }},
+	{Name: "media_item_id", Field: func(c *content.Content) any { return columns.Optional(&c.MediaItemID) }},
+	{Name: "title", Field: func(c *content.Content) any { return &c.Title }},
+	{Name: "slug", Field: func(c *content.Content) any { return &c.Slug }},
+	{Name: "description", Field: func(c *content.Content) any { return &c.Description }},
+	{Name: "thumbnail_url", Field: func(c *content.Content) any { return &c.ThumbnailURL }},
+	{Name: "content_body", Field: func(c *content.Content) any { return &c.Body }},
+	{Name: "content_type", Field: func(c *content.Content) any { return &c.Type }},
+	{Name: "category", Field: func(c *content.Content) any { return &c.Category }},
+	{Name: "category_slug", Derived: true, Field: func(c *content.Content) any { return first(c.CategorySlugs()) }},
+	{Name: "tags", Field: tags},
+	{Name: "access_type", Field: func(c *content.Content) any { return &c.Access }},
+	{Name: "visibility", Field: func(c *content.Content) any { return columns.Optional(&c.Visibility) }},
+	{Name: "price_cents", Field: func(c *content.Content) any { return &c.PriceCents }},
+	{Name: "minimum_tier_id", Field: func(c *content.Content) any { return columns.Optional(&c.MinimumTierID) }},
+	{Name: "shader_preset", Field: func(c *content.Content) any { return &c.ShaderPreset }},
+	{Name: "shader_config", Field: func(c *content.Content) any { return &c.ShaderConfig }},
+	{Name: "featured", Field: func(c *content.Content) any { return &c.Featured }},
+	{Name: "status", Field: func(c *content.Content) any { return &c.Status }},
+	{Name: "published_at", Field: func(c *content.Content) any { return &c.PublishedAt }},
+	{Name: "view_count", Expression: count("view_count"), Field: func(c *content.Content) any { return &c.ViewCount }},
+	{
+		Name: "purchase_count", Expression: count("purchase_count"),
+		Field: func(c *content.Content) any { return &c.PurchaseCount },
+	},
+	{Name: "created_at", Fixed: true, Field: func(c *content.Content) any { return &c.CreatedAt }},
+	{Name: "updated_at", Field: func(c *content.Content) any { return &c.UpdatedAt }},
+	{Name: "deleted_at", Field: func(c *content.Content) any { return &c.DeletedAt }},
+	{Name: "version", Field: func(c *content.Content) any { return &c.Version }},
+})
+
 // Columns are the columns of table content that Scan reads, in its order.
-const Columns = `id, creator_id, COALESCE(organization_id::text, ''), COALESCE(media_item_id::text, ''), title, slug,
-	description, thumbnail_url, content_body, content_type, category, tags, access_type, COALESCE(visibility, ''),
-	price_cents, COALESCE(minimum_tier_id::text, ''), shader_preset, shader_config, featured, status, published_at,
-	view_count, purchase_count, created_at, updated_at, deleted_at, version`
+var Columns = table.Selected
 
 // Scan reads a row of Columns.
-func Scan(row pgx.CollectableRow) (content.Content, error) {
-	var c content.Content
-	err := row.Scan(&c.ID, &c.CreatorID, &c.OrganizationID, &c.MediaItemID, &c.Title, &c.Slug,
-		&c.Description, &c.ThumbnailURL, &c.Body, &c.Type, &c.Category, &c.Tags, &c.Access, &c.Visibility,
-		&c.PriceCents, &c.MinimumTierID, &c.ShaderPreset, &c.ShaderConfig, &c.Featured, &c.Status, &c.PublishedAt,
-		&c.ViewCount, &c.PurchaseCount, &c.CreatedAt, &c.UpdatedAt, &c.DeletedAt, &c.Version)
-	return c, err
+func Scan(row pgx.CollectableRow) (content.Content, error) { return table.Scan(row) }
+
+func count(column string) string {
+	return `COALESCE((SELECT s.` + column + ` FROM content_stats s WHERE s.content_id = content.id), 0)`
+}
+
+// tags is never null in the table.
+func tags(c *content.Content) any {
+	if c.Tags == nil {
+		c.Tags = []string{}
+	}
+	return &c.Tags
+}
+
+func first(list []string) *string {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
 }
 
 // QueueLock queues the read of items by id, locked in the order of their ids.
@@ -126,87 +170,50 @@ func QueueSeats(b *pgx.Batch, organizations, users, contentIDs []string, found m
 		})
 }
 
-// row is a content item as the upsert reads it from JSON.
-type row struct {
-	ID             string         `json:"id"`
-	CreatorID      string         `json:"creator_id"`
-	OrganizationID *string        `json:"organization_id"`
-	MediaItemID    *string        `json:"media_item_id"`
-	Title          string         `json:"title"`
-	Slug           string         `json:"slug"`
-	Description    *string        `json:"description"`
-	ThumbnailURL   *string        `json:"thumbnail_url"`
-	ContentBody    *string        `json:"content_body"`
-	ContentType    content.Type   `json:"content_type"`
-	Category       *string        `json:"category"`
-	CategorySlug   *string        `json:"category_slug"`
-	Tags           []string       `json:"tags"`
-	AccessType     content.Access `json:"access_type"`
-	Visibility     *string        `json:"visibility"`
-	PriceCents     *int64         `json:"price_cents"`
-	MinimumTierID  *string        `json:"minimum_tier_id"`
-	ShaderPreset   *string        `json:"shader_preset"`
-	ShaderConfig   map[string]any `json:"shader_config"`
-	Featured       bool           `json:"featured"`
-	Status         content.Status `json:"status"`
-	PublishedAt    *time.Time     `json:"published_at"`
-	CreatedAt      time.Time      `json:"created_at"`
-	UpdatedAt      time.Time      `json:"updated_at"`
-	DeletedAt      *time.Time     `json:"deleted_at"`
-	Version        int64          `json:"version"`
-}
-
-const saveSQL = `
-INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, description, thumbnail_url, content_body,
-    content_type, category, category_slug, tags, access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
-    featured, status, published_at, created_at, updated_at, deleted_at, version)
-SELECT id, creator_id, organization_id, media_item_id, title, slug, description, thumbnail_url, content_body,
-    content_type, category, category_slug, COALESCE(tags, '[]'), access_type, visibility, price_cents, minimum_tier_id, shader_preset, shader_config,
-    featured, status, published_at, created_at, updated_at, deleted_at, version
-FROM json_to_recordset($1::json) AS r (id uuid, creator_id text, organization_id uuid, media_item_id uuid, title text, slug text,
-    description text, thumbnail_url text, content_body text, content_type text, category text, category_slug text, tags jsonb, access_type text,
-    visibility text, price_cents int, minimum_tier_id uuid, shader_preset text, shader_config jsonb, featured bool, status text,
-    published_at timestamptz, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz, version bigint)
-ON CONFLICT (id) DO UPDATE SET
-    organization_id = excluded.organization_id, media_item_id = excluded.media_item_id, title = excluded.title,
-    slug = excluded.slug, description = excluded.description, thumbnail_url = excluded.thumbnail_url,
-    content_body = excluded.content_body, content_type = excluded.content_type, category = excluded.category,
-    category_slug = excluded.category_slug, tags = excluded.tags,
-    access_type = excluded.access_type, visibility = excluded.visibility, price_cents = excluded.price_cents,
-    minimum_tier_id = excluded.minimum_tier_id, shader_preset = excluded.shader_preset,
-    shader_config = excluded.shader_config, featured = excluded.featured, status = excluded.status,
-    published_at = excluded.published_at, updated_at = excluded.updated_at, deleted_at = excluded.deleted_at,
-    version = excluded.version`
-
-// QueueSave queues one statement that writes all items, new and changed.
-func QueueSave(b *pgx.Batch, items []content.Content) error {
-	if len(items) == 0 {
-		return nil
-	}
-	rows := make([]row, len(items))
-	for i, c := range items {
-		rows[i] = row{
-			ID: c.ID, CreatorID: c.CreatorID, OrganizationID: null(c.OrganizationID), MediaItemID: null(c.MediaItemID),
-			Title: c.Title, Slug: c.Slug, Description: c.Description, ThumbnailURL: c.ThumbnailURL, ContentBody: c.Body,
-			ContentType: c.Type, Category: c.Category, CategorySlug: first(c.CategorySlugs()), Tags: c.Tags, AccessType: c.Access, Visibility: null(string(c.Visibility)),
-			PriceCents: c.PriceCents, MinimumTierID: null(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
-			Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt,
-			CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt, Version: c.Version,
+// QueueSave queues the statements that write items: those that are new, and those that
+// were changed, which must be locked.
+func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
+	if len(created) > 0 {
+		sql, rows, err := table.Insert(created)
+		if err != nil {
+			return fmt.Errorf("insert content: %w", err)
 		}
+		b.Queue(sql, rows)
+		b.Queue(`INSERT INTO content_stats (content_id, creator_id, organization_id)
+			SELECT id, creator_id, organization_id FROM json_populate_recordset(NULL::content, $1::json)`, rows)
 	}
-	body, err := json.Marshal(rows)
-	if err != nil {
-		return fmt.Errorf("marshal content rows: %w", err)
+	if len(changed) > 0 {
+		sql, rows, err := table.Update(changed)
+		if err != nil {
+			return fmt.Errorf("update content: %w", err)
+		}
+		b.Queue(sql, rows)
+		b.Queue(`UPDATE content_stats s SET organization_id = r.organization_id FROM json_populate_recordset(NULL::content, $1::json) r
+			WHERE s.content_id = r.id AND s.organization_id IS DISTINCT FROM r.organization_id`, rows)
 	}
-	b.Queue(saveSQL, string(body))
 	return nil
 }
 
-func first(list []string) *string {
-	if len(list) == 0 {
-		return nil
+// Count is how much the counts of an item change.
+type Count struct {
+	ContentID        string
+	Views, Purchases int
+}
+
+// QueueCount queues the change of items' counts. An item is named at most once.
+func QueueCount(b *pgx.Batch, counts []Count) {
+	ids, views, purchases := make([]string, len(counts)), make([]int, len(counts)), make([]int, len(counts))
+	for i, c := range counts {
+		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
 	}
-	return &list[0]
+	b.Queue(`
+INSERT INTO content_stats AS s (content_id, creator_id, organization_id, view_count, purchase_count)
+SELECT c.id, c.creator_id, c.organization_id, n.views, n.purchases
+FROM unnest($1::uuid[], $2::int[], $3::int[]) n (id, views, purchases) JOIN content c ON c.id = n.id
+ORDER BY c.id
+ON CONFLICT (content_id) DO UPDATE SET
+    view_count = s.view_count + excluded.view_count, purchase_count = s.purchase_count + excluded.purchase_count`,
+		ids, views, purchases)
 }
 
 func null(s string) *string {

@@ -22,8 +22,8 @@ import (
 type Querier = postgres.DB
 
 // UserColumns are the columns that ScanUser reads, from a table or alias named u.
-const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role, u.username, u.bio,
-	u.social_links, u.email_marketing, u.email_digest, u.version, u.created_at, u.updated_at`
+const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role,
+	u.username, u.bio, u.social_links, u.email_marketing, u.email_digest, u.version, u.created_at, u.updated_at`
 
 // ScanUser reads UserColumns, and after them the columns that more points to.
 func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
@@ -134,7 +134,8 @@ func oneUser(ctx context.Context, db Querier, where, key string, lock bool) (ide
 // UsernameTaken reports whether another live account has this username.
 func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bool, error) {
 	var taken bool
-	err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
+	err := db.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
 	if err != nil {
 		return false, fmt.Errorf("look up the username: %w", err)
 	}
@@ -145,8 +146,8 @@ func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bo
 // another account took concurrently is refused; the transaction is lost then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(ctx, `
-UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7, username = $8, bio = $9,
-       social_links = $10, version = $11, updated_at = $12
+UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7,
+       username = $8, bio = $9, social_links = $10, version = $11, updated_at = $12
 WHERE id = $1`,
 		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role, u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
 	switch {

@@ -25,9 +25,11 @@ INSERT INTO customer_erasures (stripe_customer_id, next_attempt_at)
 SELECT stripe_customer_id, $2 FROM users WHERE id = $1 AND stripe_customer_id IS NOT NULL
 ON CONFLICT (stripe_customer_id) DO NOTHING`, deleted.ID, deleted.DeletedAt)
 	b.Queue(`
-UPDATE users SET name = $2, email = $3, role = $4, version = $5, updated_at = $6, deleted_at = $7, email_verified = false,
-       pending_email = NULL, image = NULL, avatar_url = NULL, username = NULL, bio = NULL, social_links = NULL, stripe_customer_id = NULL
-WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.Version, deleted.UpdatedAt, deleted.DeletedAt)
+UPDATE users SET name = $2, email = $3, role = $4, version = $5, updated_at = $6, deleted_at = $7,
+       email_verified = false, pending_email = NULL, image = NULL, avatar_url = NULL, username = NULL, bio = NULL,
+       social_links = NULL, stripe_customer_id = NULL
+WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.Version,
+		deleted.UpdatedAt, deleted.DeletedAt)
 	b.Queue(`DELETE FROM sessions WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM accounts WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM verification WHERE user_id = $1`, deleted.ID)

@@ -26,7 +26,9 @@ func LimitKey(what, whom string) string {
 
 // Hit counts one hit on a key and returns how many the current window has, with
 // this one, and when it ends. Hits of all processes are counted one after the other.
-func Hit(ctx context.Context, db Querier, key string, window time.Duration, now time.Time) (hits int, end time.Time, err error) {
+func Hit(
+	ctx context.Context, db Querier, key string, window time.Duration, now time.Time,
+) (hits int, end time.Time, err error) {
 	err = db.QueryRow(ctx, `
 INSERT INTO rate_limits AS r (key, hits, resets_at) VALUES ($1, 1, $2)
 ON CONFLICT (key) DO UPDATE SET

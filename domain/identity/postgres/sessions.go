@@ -40,7 +40,8 @@ func DeleteSession(ctx context.Context, tx pgx.Tx, id string) (identity.Session,
 // DeleteSessions ends a user's sessions, all but the one with id except ("" for none),
 // and returns them.
 func DeleteSessions(ctx context.Context, tx pgx.Tx, userID, except string) ([]identity.Session, error) {
-	rows, err := tx.Query(ctx, `DELETE FROM sessions s WHERE s.user_id = $1 AND s.id <> $2 RETURNING `+sessionColumns, userID, except)
+	rows, err := tx.Query(ctx, `
+DELETE FROM sessions s WHERE s.user_id = $1 AND s.id <> $2 RETURNING `+sessionColumns, userID, except)
 	if err != nil {
 		return nil, fmt.Errorf("delete sessions: %w", err)
 	}
@@ -49,7 +50,9 @@ func DeleteSessions(ctx context.Context, tx pgx.Tx, userID, except string) ([]id
 
 // DeleteOwnSession ends the session of a user that has this id, or the token with this
 // hash. It reports false when the user has no such session.
-func DeleteOwnSession(ctx context.Context, tx pgx.Tx, userID, id string, hash [32]byte) (identity.Session, bool, error) {
+func DeleteOwnSession(
+	ctx context.Context, tx pgx.Tx, userID, id string, hash [32]byte,
+) (identity.Session, bool, error) {
 	s, err := scanSession(tx.QueryRow(ctx, `DELETE FROM sessions s
 WHERE s.user_id = $1 AND (s.id = $2 OR s.token_hash = $3) RETURNING `+sessionColumns, userID, id, hash[:]))
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -82,13 +85,15 @@ func collectSessions(rows pgx.Rows) ([]identity.Session, error) {
 // RotateSession gives a session another token; the old one is invalid.
 func RotateSession(ctx context.Context, tx pgx.Tx, id string, token identity.Token, now time.Time) error {
 	hash := token.Hash()
-	if _, err := tx.Exec(ctx, `UPDATE sessions SET token_hash = $2, updated_at = $3 WHERE id = $1`, id, hash[:], now); err != nil {
+	_, err := tx.Exec(ctx, `UPDATE sessions SET token_hash = $2, updated_at = $3 WHERE id = $1`, id, hash[:], now)
+	if err != nil {
 		return fmt.Errorf("rotate session: %w", err)
 	}
 	return nil
 }
 
-const sessionColumns = `s.id, s.user_id, COALESCE(s.ip_address, ''), COALESCE(s.user_agent, ''), s.persistent, s.expires_at, s.created_at, s.updated_at`
+const sessionColumns = `s.id, s.user_id, COALESCE(s.ip_address, ''), COALESCE(s.user_agent, ''), s.persistent,
+	s.expires_at, s.created_at, s.updated_at`
 
 func scanSession(row pgx.Row) (identity.Session, error) {
 	var s identity.Session

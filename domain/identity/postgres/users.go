@@ -12,7 +12,8 @@ import (
 
 // QueueUsers queues the read of live users by id, locked in the order of their ids.
 func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
-	b.Queue(`SELECT `+UserColumns+` FROM users u WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR UPDATE`, ids).
+	b.Queue(`SELECT `+UserColumns+` FROM users u
+WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR UPDATE`, ids).
 		Query(func(rows pgx.Rows) error {
 			users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (identity.User, error) { return ScanUser(row) })
 			for _, u := range users {
@@ -24,7 +25,8 @@ func QueueUsers(b *pgx.Batch, ids []string, found map[string]identity.User) {
 
 // QueueSessions queues the read of users' sessions: user id → sessions.
 func QueueSessions(b *pgx.Batch, userIDs []string, found map[string][]identity.Session) {
-	b.Queue(`SELECT `+sessionColumns+` FROM sessions s WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
+	b.Queue(`SELECT `+sessionColumns+` FROM sessions s
+WHERE s.user_id = ANY($1::text[]) ORDER BY s.id FOR UPDATE`, userIDs).
 		Query(func(rows pgx.Rows) error {
 			sessions, err := collectSessions(rows)
 			for _, s := range sessions {
@@ -62,8 +64,10 @@ func QueueSavePreferences(b *pgx.Batch, users []identity.User) error {
 		return fmt.Errorf("marshal user rows: %w", err)
 	}
 	b.Queue(`
-UPDATE users u SET email_marketing = r.email_marketing, email_digest = r.email_digest, version = r.version, updated_at = r.updated_at
-FROM json_to_recordset($1::json) AS r (id text, email_marketing bool, email_digest bool, version bigint, updated_at timestamptz)
+UPDATE users u SET email_marketing = r.email_marketing, email_digest = r.email_digest,
+       version = r.version, updated_at = r.updated_at
+FROM json_to_recordset($1::json) AS r (
+    id text, email_marketing bool, email_digest bool, version bigint, updated_at timestamptz)
 WHERE u.id = r.id`, string(body))
 	return nil
 }

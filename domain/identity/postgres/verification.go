@@ -15,7 +15,8 @@ import (
 // InsertVerification writes a proof that waits in a mail.
 func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
 	_, err := tx.Exec(ctx, `
-INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		v.ID, v.Purpose, v.UserID, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
 	if err != nil {
 		return fmt.Errorf("insert verification: %w", err)
@@ -36,7 +37,9 @@ func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
 
 // PeekVerification returns what a token proves, without using it up. It reports false
 // when the token is wrong, for another purpose, was used, or is too old.
-func PeekVerification(ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+func PeekVerification(
+	ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose,
+) (identity.Verification, bool, error) {
 	hash := token.Hash()
 	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification
 WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id IS NOT NULL`, hash[:], purposes, now))
@@ -50,7 +53,9 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 // tokens for the same purpose are used up with it. It reports false when the token is
 // wrong, for another purpose, was used, or is too old. The account is locked before
 // its tokens are, here as everywhere.
-func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose) (identity.Verification, bool, error) {
+func TakeVerification(
+	ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose,
+) (identity.Verification, bool, error) {
 	v, found, err := PeekVerification(ctx, tx, token, now, purposes...)
 	if err != nil || !found {
 		return v, false, err
@@ -70,7 +75,8 @@ func TakeVerification(ctx context.Context, tx pgx.Tx, token identity.Token, now 
 
 // DropVerifications makes an account's tokens for these purposes useless.
 func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes ...identity.Purpose) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes); err != nil {
+	_, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes)
+	if err != nil {
 		return fmt.Errorf("drop verifications: %w", err)
 	}
 	return nil
@@ -85,7 +91,8 @@ func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
 SELECT $1, $2, u.id, COALESCE(u.email, ''), $4, $5, $6
-FROM (SELECT) AS asked LEFT JOIN users u ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
+FROM (SELECT) AS asked LEFT JOIN users u
+  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
 		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
 	b.Queue(`
 INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)

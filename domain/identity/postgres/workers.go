@@ -12,7 +12,8 @@ func UseNonce(ctx context.Context, db Querier, nonce string, expires, now time.T
 	tag, err := db.Exec(ctx, `
 WITH over AS (
     DELETE FROM worker_nonces WHERE nonce IN (
-        SELECT nonce FROM worker_nonces WHERE expires_at <= $3 AND nonce <> $1 ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+        SELECT nonce FROM worker_nonces WHERE expires_at <= $3 AND nonce <> $1
+        ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)
 )
 INSERT INTO worker_nonces (nonce, expires_at) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING`, nonce, expires, now)
 	if err != nil {

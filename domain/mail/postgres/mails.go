@@ -46,20 +46,24 @@ type DueMail struct {
 // ClaimMails claims up to limit due mails for lease, oldest first; what another
 // mailer has claimed is passed over. When the lease is over and the mail is still
 // not settled, its claimant died and it is due again.
-func ClaimMails(ctx context.Context, pool *pgxpool.Pool, limit int, lease time.Duration, now time.Time) ([]DueMail, error) {
+func ClaimMails(
+	ctx context.Context, pool *pgxpool.Pool, limit int, lease time.Duration, now time.Time,
+) ([]DueMail, error) {
 	rows, err := pool.Query(ctx, `
 UPDATE mails m SET attempts = m.attempts + 1, next_attempt_at = $2
 FROM (SELECT id FROM mails WHERE status = 'pending' AND next_attempt_at <= $1
       ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
 WHERE m.id = due.id
-RETURNING m.id, m.template, m.recipient, COALESCE(m.user_id, ''), m.source_id, m.subject, m.text_body, m.html_body, m.created_at, m.attempts`,
+RETURNING m.id, m.template, m.recipient, COALESCE(m.user_id, ''), m.source_id, m.subject, m.text_body, m.html_body,
+          m.created_at, m.attempts`,
 		now, now.Add(lease), limit)
 	if err != nil {
 		return nil, fmt.Errorf("claim mails: %w", err)
 	}
 	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (DueMail, error) {
 		var d DueMail
-		err := row.Scan(&d.ID, &d.Template, &d.Recipient, &d.UserID, &d.SourceID, &d.Subject, &d.Text, &d.HTML, &d.Created, &d.Attempts)
+		err := row.Scan(&d.ID, &d.Template, &d.Recipient, &d.UserID, &d.SourceID, &d.Subject, &d.Text, &d.HTML,
+			&d.Created, &d.Attempts)
 		return d, err
 	})
 	if err != nil {
@@ -83,7 +87,8 @@ WHERE id = $1 AND status = 'pending'`, id, now, forget)
 
 // MailPostponed notes why a mail was not delivered and when it is due again.
 func MailPostponed(ctx context.Context, pool *pgxpool.Pool, id, why string, due time.Time) error {
-	_, err := pool.Exec(ctx, `UPDATE mails SET error = left($2, 1000), next_attempt_at = $3 WHERE id = $1 AND status = 'pending'`, id, why, due)
+	_, err := pool.Exec(ctx, `
+UPDATE mails SET error = left($2, 1000), next_attempt_at = $3 WHERE id = $1 AND status = 'pending'`, id, why, due)
 	if err != nil {
 		return fmt.Errorf("postpone a mail: %w", err)
 	}

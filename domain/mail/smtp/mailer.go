@@ -108,11 +108,12 @@ func (m *Mailer) deliver(ctx context.Context, mail postgres.DueMail) error {
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	now := m.Now().UTC()
+	log := m.Log.With("mail", mail.ID, "template", mail.Template, "attempts", mail.Attempts, "error", failure)
 	switch {
 	case failure == nil:
 		return postgres.MailSent(ctx, m.Pool, mail.ID, mail.Template.Secret(), now)
 	case mail.Attempts >= attempts:
-		m.Log.ErrorContext(ctx, "mail given up", "mail", mail.ID, "template", mail.Template, "attempts", mail.Attempts, "error", failure)
+		log.ErrorContext(ctx, "mail given up")
 		return postgres.MailFailed(ctx, m.Pool, mail.ID, failure.Error(), mail.Template.Secret())
 	default:
 		m.Log.WarnContext(ctx, "mail postponed", "mail", mail.ID, "template", mail.Template, "attempts", mail.Attempts, "error", failure)

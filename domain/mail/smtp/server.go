@@ -71,7 +71,10 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		if cfg.Encryption == None {
 			return nil, errors.New("smtp: a password must not be sent without encryption")
 		}
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(cfg.Username), gomail.WithPassword(cfg.Password))
+		options = append(options,
+			gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(cfg.Username),
+			gomail.WithPassword(cfg.Password))
 	}
 	client, err := gomail.NewClient(cfg.Host, options...)
 	if err != nil {

@@ -11,33 +11,84 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/columns"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/postgres"
 )
 
+// table is table media_items.
+var table = columns.New("media_items", []columns.Column[media.Item]{
+	{Name: "id", Fixed: true, Field: func(i *media.Item) any { return &i.ID }},
+	{Name: "creator_id", Fixed: true, Field: func(i *media.Item) any { return &i.CreatorID }},
+	{Name: "title", Field: func(i *media.Item) any { return &i.Title }},
+	{Name: "description", Field: func(i *media.Item) any { return &i.Description }},
+	{Name: "media_type", Fixed: true, Field: func(i *media.Item) any { return &i.Type }},
+	{Name: "status", Field: func(i *media.Item) any { return &i.Status }},
+	{Name: "r2_key", Field: func(i *media.Item) any { return &i.ObjectKey }},
+	{Name: "etag", Field: func(i *media.Item) any { return columns.Optional(&i.ETag) }},
+	{Name: "file_size_bytes", Field: func(i *media.Item) any { return columns.Optional(&i.SizeBytes) }},
+	{Name: "mime_type", Field: func(i *media.Item) any { return columns.Optional(&i.MimeType) }},
+	{Name: "duration_seconds", Field: func(i *media.Item) any { return &i.DurationSeconds }},
+	{Name: "width", Field: func(i *media.Item) any { return &i.Width }},
+	{Name: "height", Field: func(i *media.Item) any { return &i.Height }},
+	{Name: "hls_master_playlist_key", Field: func(i *media.Item) any { return columns.Optional(&i.MasterKey) }},
+	{Name: "hls_preview_key", Field: func(i *media.Item) any { return columns.Optional(&i.PreviewKey) }},
+	{Name: "thumbnail_key", Field: func(i *media.Item) any { return columns.Optional(&i.ThumbnailKey) }},
+	{Name: "waveform_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformKey) }},
+	{Name: "waveform_image_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformImage) }},
+	{Name: "mezzanine_key", Field: func(i *media.Item) any { return columns.Optional(&i.MezzanineKey) }},
+	{Name: "ready_variants", Field: func(i *media.Item) any { return &i.ReadyVariants }},
+	{Name: "loudness_integrated", Field: loudness(func(l *media.Loudness) *int { return &l.Integrated })},
+	{Name: "loudness_peak", Field: loudness(func(l *media.Loudness) *int { return &l.Peak })},
+	{Name: "loudness_range", Field: loudness(func(l *media.Loudness) *int { return &l.Range })},
+	{Name: "runpod_job_id", Field: func(i *media.Item) any { return columns.Optional(&i.JobID) }},
+	{Name: "transcoding_error", Field: func(i *media.Item) any { return columns.Optional(&i.Error) }},
+	{Name: "transcoding_error_code", Field: func(i *media.Item) any { return columns.Optional(&i.ErrorCode) }},
+	{Name: "transcoding_attempts", Field: func(i *media.Item) any { return &i.Attempts }},
+	{Name: "transcoding_priority", Field: func(i *media.Item) any { return &i.Priority }},
+	{Name: "transcoding_progress", Field: func(i *media.Item) any { return &i.Progress }},
+	{Name: "transcoding_step", Field: func(i *media.Item) any { return columns.Optional(&i.Step) }},
+	{Name: "transcoding_seen_at", Field: func(i *media.Item) any { return &i.SeenAt }},
+	{Name: "uploaded_at", Field: func(i *media.Item) any { return &i.UploadedAt }},
+	{Name: "version", Field: func(i *media.Item) any { return &i.Version }},
+	{Name: "created_at", Fixed: true, Field: func(i *media.Item) any { return &i.CreatedAt }},
+	{Name: "updated_at", Field: func(i *media.Item) any { return &i.UpdatedAt }},
+	{Name: "deleted_at", Field: func(i *media.Item) any { return &i.DeletedAt }},
+})
+
 // Columns are the columns of table media_items that Scan reads, in its order.
-const Columns = `id, creator_id, title, description, media_type, status, r2_key, COALESCE(etag, ''),
-	COALESCE(file_size_bytes, 0), COALESCE(mime_type, ''), duration_seconds, width, height,
-	COALESCE(hls_master_playlist_key, ''), COALESCE(hls_preview_key, ''), COALESCE(thumbnail_key, ''),
-	COALESCE(waveform_key, ''), COALESCE(waveform_image_key, ''), COALESCE(mezzanine_key, ''), ready_variants,
-	loudness_integrated, loudness_peak, loudness_range, COALESCE(runpod_job_id, ''), COALESCE(transcoding_error, ''),
-	COALESCE(transcoding_error_code, ''), transcoding_attempts, transcoding_priority, transcoding_progress,
-	COALESCE(transcoding_step, ''), transcoding_seen_at, uploaded_at, version, created_at, updated_at, deleted_at`
+var Columns = table.Selected
 
 // Scan reads a row of Columns.
-func Scan(row pgx.CollectableRow) (media.Item, error) {
-	var i media.Item
-	var integrated, peak, loudnessRange *int
-	err := row.Scan(&i.ID, &i.CreatorID, &i.Title, &i.Description, &i.Type, &i.Status, &i.ObjectKey, &i.ETag,
-		&i.SizeBytes, &i.MimeType, &i.DurationSeconds, &i.Width, &i.Height,
-		&i.MasterKey, &i.PreviewKey, &i.ThumbnailKey, &i.WaveformKey, &i.WaveformImage, &i.MezzanineKey, &i.ReadyVariants,
-		&integrated, &peak, &loudnessRange, &i.JobID, &i.Error,
-		&i.ErrorCode, &i.Attempts, &i.Priority, &i.Progress,
-		&i.Step, &i.SeenAt, &i.UploadedAt, &i.Version, &i.CreatedAt, &i.UpdatedAt, &i.DeletedAt)
-	if integrated != nil && peak != nil && loudnessRange != nil {
-		i.Loudness = &media.Loudness{Integrated: *integrated, Peak: *peak, Range: *loudnessRange}
+func Scan(row pgx.CollectableRow) (media.Item, error) { return table.Scan(row) }
+
+// loudness is a column of a measurement, which has all its columns or none.
+func loudness(field func(*media.Loudness) *int) func(*media.Item) any {
+	return func(i *media.Item) any { return &measured{i, field} }
+}
+
+type measured struct {
+	item  *media.Item
+	field func(*media.Loudness) *int
+}
+
+// Scan implements sql.Scanner.
+func (m *measured) Scan(src any) error {
+	if v, ok := src.(int64); ok {
+		if m.item.Loudness == nil {
+			m.item.Loudness = &media.Loudness{}
+		}
+		*m.field(m.item.Loudness) = int(v)
 	}
-	return i, err
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (m *measured) MarshalJSON() ([]byte, error) {
+	if m.item.Loudness == nil {
+		return []byte("null"), nil
+	}
+	return json.Marshal(*m.field(m.item.Loudness))
 }
 
 // QueueLock queues the read of items by id, locked in the order of their ids.
@@ -68,127 +119,17 @@ func QueuePublishedUses(b *pgx.Batch, ids []string, found map[string]int) {
 		})
 }
 
-// row is an item as the upsert reads it from JSON.
-type row struct {
-	ID              string       `json:"id"`
-	CreatorID       string       `json:"creator_id"`
-	Title           string       `json:"title"`
-	Description     *string      `json:"description"`
-	Type            media.Type   `json:"media_type"`
-	Status          media.Status `json:"status"`
-	ObjectKey       string       `json:"r2_key"`
-	ETag            *string      `json:"etag"`
-	SizeBytes       int64        `json:"file_size_bytes"`
-	MimeType        string       `json:"mime_type"`
-	DurationSeconds *int         `json:"duration_seconds"`
-	Width           *int         `json:"width"`
-	Height          *int         `json:"height"`
-	MasterKey       *string      `json:"hls_master_playlist_key"`
-	PreviewKey      *string      `json:"hls_preview_key"`
-	ThumbnailKey    *string      `json:"thumbnail_key"`
-	WaveformKey     *string      `json:"waveform_key"`
-	WaveformImage   *string      `json:"waveform_image_key"`
-	MezzanineKey    *string      `json:"mezzanine_key"`
-	ReadyVariants   []string     `json:"ready_variants,omitempty"`
-	Integrated      *int         `json:"loudness_integrated"`
-	Peak            *int         `json:"loudness_peak"`
-	Range           *int         `json:"loudness_range"`
-	JobID           *string      `json:"runpod_job_id"`
-	Error           *string      `json:"transcoding_error"`
-	ErrorCode       *string      `json:"transcoding_error_code"`
-	Attempts        int          `json:"transcoding_attempts"`
-	Priority        int          `json:"transcoding_priority"`
-	Progress        *int         `json:"transcoding_progress"`
-	Step            *string      `json:"transcoding_step"`
-	SeenAt          *time.Time   `json:"transcoding_seen_at"`
-	UploadedAt      *time.Time   `json:"uploaded_at"`
-	Version         int64        `json:"version"`
-	CreatedAt       time.Time    `json:"created_at"`
-	UpdatedAt       time.Time    `json:"updated_at"`
-	DeletedAt       *time.Time   `json:"deleted_at"`
-}
-
-func rowOf(i media.Item) row {
-	r := row{
-		ID: i.ID, CreatorID: i.CreatorID, Title: i.Title, Description: i.Description, Type: i.Type, Status: i.Status,
-		ObjectKey: i.ObjectKey, ETag: null(i.ETag), SizeBytes: i.SizeBytes, MimeType: i.MimeType,
-		DurationSeconds: i.DurationSeconds, Width: i.Width, Height: i.Height,
-		MasterKey: null(i.MasterKey), PreviewKey: null(i.PreviewKey), ThumbnailKey: null(i.ThumbnailKey),
-		WaveformKey: null(i.WaveformKey), WaveformImage: null(i.WaveformImage), MezzanineKey: null(i.MezzanineKey),
-		ReadyVariants: i.ReadyVariants, JobID: null(i.JobID), Error: null(i.Error), ErrorCode: null(i.ErrorCode),
-		Attempts: i.Attempts, Priority: i.Priority, Progress: i.Progress, Step: null(i.Step), SeenAt: i.SeenAt,
-		UploadedAt: i.UploadedAt, Version: i.Version, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, DeletedAt: i.DeletedAt,
-	}
-	if l := i.Loudness; l != nil {
-		r.Integrated, r.Peak, r.Range = &l.Integrated, &l.Peak, &l.Range
-	}
-	return r
-}
-
-const saveSQL = `
-INSERT INTO media_items (id, creator_id, title, description, media_type, status, r2_key, etag, file_size_bytes, mime_type,
-    duration_seconds, width, height, hls_master_playlist_key, hls_preview_key, thumbnail_key, waveform_key,
-    waveform_image_key, mezzanine_key, ready_variants, loudness_integrated, loudness_peak, loudness_range, runpod_job_id,
-    transcoding_error, transcoding_error_code, transcoding_attempts, transcoding_priority, transcoding_progress,
-    transcoding_step, transcoding_seen_at, uploaded_at, version, created_at, updated_at, deleted_at)
-SELECT id, creator_id, title, description, media_type, status, r2_key, etag, file_size_bytes, mime_type,
-    duration_seconds, width, height, hls_master_playlist_key, hls_preview_key, thumbnail_key, waveform_key,
-    waveform_image_key, mezzanine_key, ready_variants, loudness_integrated, loudness_peak, loudness_range, runpod_job_id,
-    transcoding_error, transcoding_error_code, transcoding_attempts, transcoding_priority, transcoding_progress,
-    transcoding_step, transcoding_seen_at, uploaded_at, version, created_at, updated_at, deleted_at
-FROM json_to_recordset($1::json) AS r (id uuid, creator_id text, title text, description text, media_type text, status text,
-    r2_key text, etag text, file_size_bytes bigint, mime_type text, duration_seconds int, width int, height int,
-    hls_master_playlist_key text, hls_preview_key text, thumbnail_key text, waveform_key text, waveform_image_key text,
-    mezzanine_key text, ready_variants jsonb, loudness_integrated int, loudness_peak int, loudness_range int,
-    runpod_job_id text, transcoding_error text, transcoding_error_code text, transcoding_attempts int,
-    transcoding_priority int, transcoding_progress int, transcoding_step text, transcoding_seen_at timestamptz,
-    uploaded_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)
-ON CONFLICT (id) DO UPDATE SET
-    title = excluded.title, description = excluded.description, status = excluded.status, r2_key = excluded.r2_key,
-    etag = excluded.etag, file_size_bytes = excluded.file_size_bytes, mime_type = excluded.mime_type,
-    duration_seconds = excluded.duration_seconds, width = excluded.width, height = excluded.height,
-    hls_master_playlist_key = excluded.hls_master_playlist_key, hls_preview_key = excluded.hls_preview_key,
-    thumbnail_key = excluded.thumbnail_key, waveform_key = excluded.waveform_key,
-    waveform_image_key = excluded.waveform_image_key, mezzanine_key = excluded.mezzanine_key,
-    ready_variants = excluded.ready_variants, loudness_integrated = excluded.loudness_integrated,
-    loudness_peak = excluded.loudness_peak, loudness_range = excluded.loudness_range,
-    runpod_job_id = excluded.runpod_job_id, transcoding_error = excluded.transcoding_error,
-    transcoding_error_code = excluded.transcoding_error_code, transcoding_attempts = excluded.transcoding_attempts,
-    transcoding_priority = excluded.transcoding_priority, transcoding_progress = excluded.transcoding_progress,
-    transcoding_step = excluded.transcoding_step, transcoding_seen_at = excluded.transcoding_seen_at,
-    uploaded_at = excluded.uploaded_at, version = excluded.version, updated_at = excluded.updated_at,
-    deleted_at = excluded.deleted_at`
-
 // QueueSave queues one statement that writes all items, new and changed. The items must be locked, or new.
 func QueueSave(b *pgx.Batch, items []media.Item) error {
 	if len(items) == 0 {
 		return nil
 	}
-	body, err := rowsOf(items)
+	sql, rows, err := table.Upsert(items)
 	if err != nil {
-		return err
+		return fmt.Errorf("save media items: %w", err)
 	}
-	b.Queue(saveSQL, body)
+	b.Queue(sql, rows)
 	return nil
-}
-
-func rowsOf(items []media.Item) (string, error) {
-	rows := make([]row, len(items))
-	for n, i := range items {
-		rows[n] = rowOf(i)
-	}
-	body, err := json.Marshal(rows)
-	if err != nil {
-		return "", fmt.Errorf("marshal media rows: %w", err)
-	}
-	return string(body), nil
-}
-
-func null(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // Queryer is a pool, a connection or a transaction.
@@ -211,11 +152,11 @@ func Lock(ctx context.Context, tx pgx.Tx, id string) (item media.Item, found boo
 
 // Save writes an item that the transaction has locked.
 func Save(ctx context.Context, tx pgx.Tx, item media.Item) error {
-	body, err := rowsOf([]media.Item{item})
-	if err != nil {
-		return err
+	sql, rows, err := table.Upsert([]media.Item{item})
+	if err == nil {
+		_, err = tx.Exec(ctx, sql, rows)
 	}
-	if _, err := tx.Exec(ctx, saveSQL, body); err != nil {
+	if err != nil {
 		return fmt.Errorf("save media item: %w", err)
 	}
 	return nil

@@ -13,15 +13,17 @@ import (
 // MemberColumns are the columns that ScanMember reads, from a table or alias named
 // m. Rows of other programs do not say when a membership began: then it is when the
 // row was made.
-const MemberColumns = `m.id, m.organization_id, m.user_id, m.role, m.status, m.invited_by, m.invited_at, m.invitation_expires_at,
+const MemberColumns = `m.id, m.organization_id, m.user_id, m.role, m.status,
+	m.invited_by, m.invited_at, m.invitation_expires_at,
 	CASE WHEN m.status = 'invited' THEN m.joined_at ELSE COALESCE(m.joined_at, m.created_at) END, m.created_at, m.updated_at`
 
 // ScanMember reads MemberColumns, and after them the columns that more points to.
 func ScanMember(row pgx.Row, more ...any) (organization.Membership, error) {
 	var m organization.Membership
 	err := row.Scan(append([]any{
-		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, &m.Status, &m.InvitedBy, &m.InvitedAt, &m.ExpiresAt, &m.JoinedAt,
-		&m.CreatedAt, &m.UpdatedAt,
+		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, &m.Status,
+		&m.InvitedBy, &m.InvitedAt, &m.ExpiresAt,
+		&m.JoinedAt, &m.CreatedAt, &m.UpdatedAt,
 	}, more...)...)
 	return m, err
 }
@@ -44,11 +46,15 @@ WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL ORDER BY u.id FOR KEY SHAR
 
 // QueueMembers queues the read of users' memberships in organizations, and of all their
 // active owners. The organizations must be locked before: that locks the memberships too.
-func QueueMembers(b *pgx.Batch, organizations, users []string, found map[organization.MembershipKey]organization.Membership) {
+func QueueMembers(
+	b *pgx.Batch, organizations, users []string, found map[organization.MembershipKey]organization.Membership,
+) {
 	b.Queue(`SELECT `+MemberColumns+` FROM organization_memberships m
 WHERE m.organization_id = ANY($1::uuid[])
   AND (m.user_id = ANY($2::text[]) OR (m.role = 'owner' AND m.status = 'active'))`, organizations, users).Query(func(rows pgx.Rows) error {
-		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Membership, error) { return ScanMember(row) })
+		members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Membership, error) {
+			return ScanMember(row)
+		})
 		for _, m := range members {
 			found[m.Key()] = m
 		}
@@ -87,8 +93,8 @@ func QueueSaveMembers(b *pgx.Batch, members []organization.Membership) error {
 	b.Queue(`
 INSERT INTO organization_memberships
     (id, organization_id, user_id, role, status, invited_by, invited_at, invitation_expires_at, joined_at, created_at, updated_at)
-SELECT COALESCE(id, gen_random_uuid()), organization_id, user_id, role, status, invited_by, invited_at, invitation_expires_at, joined_at,
-       created_at, updated_at
+SELECT COALESCE(id, gen_random_uuid()), organization_id, user_id, role, status, invited_by, invited_at,
+       invitation_expires_at, joined_at, created_at, updated_at
 FROM json_to_recordset($1::json) AS r (id uuid, organization_id uuid, user_id text, role text, status text, invited_by text,
     invited_at timestamptz, invitation_expires_at timestamptz, joined_at timestamptz, created_at timestamptz, updated_at timestamptz)
 ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, status = excluded.status,

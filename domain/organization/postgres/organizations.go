@@ -16,14 +16,16 @@ import (
 
 // OrganizationColumns are the columns that ScanOrganization reads, from a table or
 // alias named o.
-const OrganizationColumns = `o.id, o.name, o.slug, o.description, o.logo_url, o.website_url, o.version, o.created_at, o.updated_at, o.deleted_at`
+const OrganizationColumns = `o.id, o.name, o.slug, o.description, o.logo_url, o.website_url,
+	o.version, o.created_at, o.updated_at, o.deleted_at`
 
 // ScanOrganization reads OrganizationColumns, and after them the columns that more
 // points to.
 func ScanOrganization(row pgx.Row, more ...any) (organization.Organization, error) {
 	var o organization.Organization
 	err := row.Scan(append([]any{
-		&o.ID, &o.Name, &o.Slug, &o.Description, &o.LogoURL, &o.WebsiteURL, &o.Version, &o.CreatedAt, &o.UpdatedAt, &o.DeletedAt,
+		&o.ID, &o.Name, &o.Slug, &o.Description, &o.LogoURL, &o.WebsiteURL,
+		&o.Version, &o.CreatedAt, &o.UpdatedAt, &o.DeletedAt,
 	}, more...)...)
 	return o, err
 }
@@ -31,7 +33,8 @@ func ScanOrganization(row pgx.Row, more ...any) (organization.Organization, erro
 // QueueOrganizationSlugs queues the look-up of which live organizations have these
 // slugs: slug → organization id.
 func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]string) {
-	b.Queue(`SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).Query(func(rows pgx.Rows) error {
+	b.Queue(`
+SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).Query(func(rows pgx.Rows) error {
 		var slug, id string
 		_, err := pgx.ForEachRow(rows, []any{&slug, &id}, func() error {
 			found[slug] = id
@@ -45,9 +48,12 @@ func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]strin
 // locked in the order of their ids. The lock covers the members, too: changes of an
 // organization and of its memberships are serialized by it.
 func QueueLockOrganizations(b *pgx.Batch, ids []string, found map[string]organization.Organization) {
-	b.Queue(`SELECT `+OrganizationColumns+` FROM organizations o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id FOR NO KEY UPDATE`, ids).
+	b.Queue(`SELECT `+OrganizationColumns+` FROM organizations o
+WHERE o.id = ANY($1::uuid[]) ORDER BY o.id FOR NO KEY UPDATE`, ids).
 		Query(func(rows pgx.Rows) error {
-			list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Organization, error) { return ScanOrganization(row) })
+			list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (organization.Organization, error) {
+				return ScanOrganization(row)
+			})
 			for _, o := range list {
 				found[o.ID] = o
 			}

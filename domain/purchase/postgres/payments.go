@@ -134,11 +134,6 @@ ON CONFLICT (id) DO UPDATE SET status = excluded.status, refunded_at = excluded.
 		null(p.Refund.Reason), refunded, null(p.Refund.ID), null(p.Dispute.Reason), null(p.Dispute.ID), now)
 }
 
-// QueueSold queues the count of sales of a content item.
-func QueueSold(b *pgx.Batch, contentID string, sales int) {
-	b.Queue(`UPDATE content SET purchase_count = purchase_count + $2 WHERE id = $1`, contentID, sales)
-}
-
 // QueueProcessed queues the mark that an event of the provider was applied, and how.
 func QueueProcessed(b *pgx.Batch, eventID, result string, now time.Time) {
 	b.Queue(`UPDATE stripe_events SET processed_at = $3, result = $2 WHERE event_id = $1 AND processed_at IS NULL`, eventID, result, now)
