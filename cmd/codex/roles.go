@@ -25,11 +25,11 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/web"
 	"github.com/codex-platform/codex/outbox"
 )

@@ -32,7 +32,6 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
 )
@@ -268,7 +267,7 @@ func (d directRoutes) create(c *gin.Context) {
 		c.AbortWithStatus(http.StatusInternalServerError)
 		return
 	}
-	answer, _ := json.Marshal(wire.Single{Data: wire.ContentOf(item)})
+	answer, _ := json.Marshal(single{Data: ContentOf(item)})
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	_ = contentpg.QueueSave(batch, []content.Content{item}, nil)

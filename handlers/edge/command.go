@@ -15,7 +15,6 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // keySpace is the name space of command ids that come from an Idempotency-Key.
@@ -107,7 +106,7 @@ func (r *Request) WriteOutcome(cmd events.Command, reply events.Reply, accepted 
 		return
 	}
 	r.Header("Location", "/api/commands/"+cmd.ID)
-	r.JSON(http.StatusAccepted, wire.Single{Data: wire.Accepted{ID: cmd.ID, Status: "accepted"}})
+	r.JSON(http.StatusAccepted, single{Data: Accepted{ID: cmd.ID, Status: "accepted"}})
 }
 
 // WriteReply writes the stored response of a command.

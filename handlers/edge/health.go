@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Check is one question of /health.
@@ -66,7 +64,7 @@ func (h *healthChecks) look(ctx context.Context) (map[string]string, bool) {
 // reads need only the database. Whoever takes an edge out of service asks /readyz.
 func (e *Edge) answerHealth(c *Request) error {
 	checks, healthy := e.health.look(c.Request.Context())
-	status, answer := http.StatusOK, wire.Health{
+	status, answer := http.StatusOK, Health{
 		Status: "healthy", Service: serviceOf(c.Context), Version: Version, Timestamp: e.cfg.Now().UTC(), Checks: checks,
 	}
 	if !healthy {
@@ -100,7 +98,7 @@ func (e *Edge) introduce(c *gin.Context) {
 	if c.Request.URL.Path != "/" || c.Request.Method != http.MethodGet || serviceOf(c) == "codex" {
 		return
 	}
-	c.AbortWithStatusJSON(http.StatusOK, wire.Service{
+	c.AbortWithStatusJSON(http.StatusOK, Service{
 		Service: serviceOf(c), Version: Version, Status: "ok",
 		Description: "The whole platform answers at this address; see /docs and /health.",
 	})

@@ -15,7 +15,6 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Description returns the OpenAPI document of the declared routes. It is made once,
@@ -87,7 +86,7 @@ func (d *describer) operation(r Route, tag string) *openapi.Operation {
 		o.Responses.Set(strconv.Itoa(a.Status), d.answer(a))
 	}
 	if r.Command != "" {
-		accepted := d.answer(Response{Status: http.StatusAccepted, Body: dataOf[wire.Accepted]{}, Doc: "The command is kept and will be applied; its address tells when"})
+		accepted := d.answer(Response{Status: http.StatusAccepted, Body: dataOf[Accepted]{}, Doc: "The command is kept and will be applied; its address tells when"})
 		accepted.Headers = append(openapi.Ordered[openapi.Header]{{Name: "Location", Value: openapi.Header{Ref: "#/components/headers/Location"}}}, accepted.Headers...)
 		o.Responses.Set(strconv.Itoa(http.StatusAccepted), accepted)
 	}

@@ -93,7 +93,7 @@ func RequiredParam(p Param) Param {
 // PagedParams are page (1–1000, default 1), limit (1–100, default 20) and cursor, and more.
 func PagedParams(more ...Param) []Param {
 	paged := []Param{
-		IntParam("page", 1, maxPage, 1), IntParam("limit", 1, maxLimit, DefaultPageSize), CursorParam,
+		IntParam("page", 1, MaxPage, 1), IntParam("limit", 1, maxLimit, DefaultPageSize), CursorParam,
 	}
 	return append(paged, more...)
 }
@@ -119,7 +119,8 @@ func SearchParam(maxLength int) Param {
 }
 
 const (
-	maxPage  = 1000
+	// MaxPage is the highest number of a page.
+	MaxPage  = 1000
 	maxLimit = 100
 	// DefaultPageSize is the limit of a list where the client sends none.
 	DefaultPageSize = 20

@@ -9,7 +9,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Request is one request to a declared route. It is also the context of everything that
@@ -60,7 +59,7 @@ func (r *Request) OK(data any) error { return r.WriteData(http.StatusOK, data) }
 
 // WriteData writes one resource in its envelope.
 func (r *Request) WriteData(status int, data any) error {
-	r.JSON(status, wire.Single{Data: data})
+	r.JSON(status, single{Data: data})
 	return nil
 }
 

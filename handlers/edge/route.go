@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Route declares one operation, and it is the only place that does: the router, the
@@ -211,7 +210,7 @@ type dataOf[T any] struct {
 }
 
 // ListOf declares the response {"items": [T], "pagination": …}.
-func ListOf[T any]() Response { return Response{Status: http.StatusOK, Body: wire.List[T]{}} }
+func ListOf[T any]() Response { return Response{Status: http.StatusOK, Body: List[T]{}} }
 
 // NoContent declares an empty response.
 var NoContent = Response{Status: http.StatusNoContent}

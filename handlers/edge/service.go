@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 var errNoOperation = domain.Missing("COMMAND_NOT_FOUND", "Command")
@@ -15,8 +14,8 @@ func (e *Edge) serviceRoutes() []Route {
 		{
 			Method: "GET", Path: "/health", Name: "getHealth", Summary: "Say whether everything works", Limit: LimitNone,
 			Responses: []Response{
-				{Status: http.StatusOK, Body: wire.Health{}},
-				{Status: http.StatusServiceUnavailable, Body: wire.Health{}, Doc: "A part cannot be reached"},
+				{Status: http.StatusOK, Body: Health{}},
+				{Status: http.StatusServiceUnavailable, Body: Health{}, Doc: "A part cannot be reached"},
 			},
 			Handle: e.answerHealth,
 		},
@@ -31,7 +30,7 @@ func (e *Edge) serviceRoutes() []Route {
 		{
 			Method: "GET", Path: "/api/commands/:id", Name: "getOperation", Summary: "Say what became of one of the caller's commands",
 			Notes: "Operations are kept for seven days.", Auth: Session(),
-			Responses: []Response{Data[wire.Operation](http.StatusOK)}, Errors: []*domain.Error{errNoOperation}, Handle: e.getOperation,
+			Responses: []Response{Data[Operation](http.StatusOK)}, Errors: []*domain.Error{errNoOperation}, Handle: e.getOperation,
 		},
 	}
 }
@@ -45,7 +44,7 @@ func (e *Edge) getOperation(r *Request) error {
 	if !found || rec.ActorID != r.Actor().UserID {
 		return errNoOperation
 	}
-	view := wire.Operation{
+	view := Operation{
 		ID:         rec.ID,
 		Type:       rec.Type,
 		Status:     string(rec.Status),
@@ -53,7 +52,7 @@ func (e *Edge) getOperation(r *Request) error {
 		FinishedAt: rec.FinishedAt,
 	}
 	if rec.Finished() {
-		view.Response = &wire.OperationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
+		view.Response = &OperationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
 	}
 	return r.OK(view)
 }

@@ -5,23 +5,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// Content applies the commands of context "content".
-type Content struct {
-	// PayoutsRequired says that paid content can be published only when its
-	// creator's payout account can receive money.
-	PayoutsRequired bool
-}
-
-// Commands returns the context.
-func (c Content) Commands() commands.Context {
-	return commands.NewContext("content", c.open,
+// Commands applies the commands of context "content". payoutsRequired says that paid
+// content can be published only when its creator's payout account can receive money.
+func Commands(payoutsRequired bool) commands.Context {
+	return commands.NewContext("content", func() *contentBatch { return newBatch(payoutsRequired) },
 		commands.Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
 		commands.Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
 		commands.Handle(content.CommandPublish, wantContent[content.Publish], (*contentBatch).publish),
@@ -34,11 +28,12 @@ func (c Content) Commands() commands.Context {
 type contentBatch struct {
 	payoutsRequired bool
 
-	items  *commands.State[string, content.Content]
-	media  map[string]content.Media
-	slugs  postgres.Slugs
-	actors *commands.Actors
-	seats  map[postgres.Seat]string
+	items   *commands.State[string, content.Content]
+	created map[string]bool // items that have no row yet
+	media   map[string]content.Media
+	slugs   postgres.Slugs
+	actors  *commands.Actors
+	seats   map[postgres.Seat]string
 
 	wanted struct {
 		items         []string
@@ -49,10 +44,11 @@ type contentBatch struct {
 	}
 }
 
-func (c Content) open() *contentBatch {
+func newBatch(payoutsRequired bool) *contentBatch {
 	b := &contentBatch{
-		payoutsRequired: c.PayoutsRequired,
+		payoutsRequired: payoutsRequired,
 		items:           commands.NewState[string, content.Content](),
+		created:         map[string]bool{},
 		media:           map[string]content.Media{},
 		slugs:           postgres.Slugs{},
 		actors:          commands.NewActors(),
@@ -79,7 +75,7 @@ func (b *contentBatch) wantCreate(cmd events.Command, p *content.Create) {
 	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID)
 	b.wanted.slugs = append(b.wanted.slugs, postgres.SlugWish{
 		Slug:  &p.Slug,
-		Scope: content.ScopeOf(cmd.ActorID, orEmpty(p.OrganizationID)),
+		Scope: content.ScopeOf(cmd.ActorID, domain.OrZero(p.OrganizationID)),
 	})
 }
 
@@ -92,7 +88,7 @@ func (b *contentBatch) wantUpdate(cmd events.Command, p *content.Update) {
 			ContentID: cmd.AggregateID,
 			Slug:      p.Slug.Value,
 			Moves:     p.OrganizationID.Set,
-			Scope:     content.Scope{OrganizationID: orEmpty(p.OrganizationID.Value)},
+			Scope:     content.Scope{OrganizationID: domain.OrZero(p.OrganizationID.Value)},
 		})
 	}
 }
@@ -102,13 +98,6 @@ func appendSet(list []string, s *string) []string {
 		return append(list, *s)
 	}
 	return list
-}
-
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // Load implements [commands.Batch].
@@ -128,28 +117,36 @@ func (b *contentBatch) Load(load *pgx.Batch) {
 
 // Save implements [commands.Batch].
 func (b *contentBatch) Save(save *pgx.Batch) error {
-	return postgres.QueueSave(save, b.items.Changed())
+	var created, changed []content.Content
+	for _, item := range b.items.Changed() {
+		if b.created[item.ID] {
+			created = append(created, item)
+		} else {
+			changed = append(changed, item)
+		}
+	}
+	return postgres.QueueSave(save, created, changed)
 }
 
 func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (commands.Outcome, error) {
-	organization := orEmpty(p.OrganizationID)
+	organization := domain.OrZero(p.OrganizationID)
 	facts := b.facts(cmd, p.MediaItemID, organization)
 	facts.SlugTaken = b.slugTaken("", content.ScopeOf(cmd.ActorID, organization), p.Slug)
 	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.Created(wire.ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
+	return commands.Created(ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
 }
 
 func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
 	media, organization, slug := before.MediaItemID, before.OrganizationID, before.Slug
 	if p.MediaItemID.Set {
-		media = orEmpty(p.MediaItemID.Value)
+		media = domain.OrZero(p.MediaItemID.Value)
 	}
 	if p.OrganizationID.Set {
-		organization = orEmpty(p.OrganizationID.Value)
+		organization = domain.OrZero(p.OrganizationID.Value)
 	}
 	if p.Slug.Value != nil {
 		slug = *p.Slug.Value
@@ -161,7 +158,7 @@ func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Ti
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (commands.Outcome, error) {
@@ -170,7 +167,7 @@ func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (commands.Outcome, error) {
@@ -179,7 +176,7 @@ func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now t
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (commands.Outcome, error) {
@@ -221,7 +218,9 @@ func (b *contentBatch) keep(before, next content.Content, payloads []events.Payl
 	if len(payloads) == 0 {
 		return nil
 	}
-	if before.ID != "" {
+	if before.ID == "" {
+		b.created[next.ID] = true
+	} else {
 		delete(b.slugs, slugKey(before))
 	}
 	if next.DeletedAt == nil {

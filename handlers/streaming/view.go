@@ -3,6 +3,7 @@ package streaming
 import (
 	"time"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -78,17 +79,9 @@ func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, now ti
 	}
 	for i, g := range viewer.Grants {
 		d.Grants[i] = Grant{
-			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: optional(g.SourceEventID), SourceVersion: g.SourceVersion, State: g.State(now),
-			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: optional(g.RevokedReason),
+			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: domain.NilIfZero(g.SourceEventID), SourceVersion: g.SourceVersion, State: g.State(now),
+			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: domain.NilIfZero(g.RevokedReason),
 		}
 	}
 	return d
-}
-
-// optional returns nil for the empty string.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -1,4 +1,4 @@
-package edge
+package organizations
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -19,75 +20,75 @@ import (
 type OrganizationRoutes struct{}
 
 // organizationSlug is an organization's slug in the path.
-var organizationSlug = Param{Name: "slug", Check: organization.MalformedSlug}
+var organizationSlug = edge.Param{Name: "slug", Check: organization.MalformedSlug}
 
 // Routes implements [Resource].
-func (OrganizationRoutes) Routes(e *Edge) []Route {
+func (OrganizationRoutes) Routes(e *edge.Edge) []edge.Route {
 	founders := make([]string, len(organization.CreatorRoles))
 	for i, role := range organization.CreatorRoles {
 		founders[i] = string(role)
 	}
 	notFound := []*domain.Error{organization.ErrOrganizationNotFound}
 	managed := append([]*domain.Error{organization.ErrNotManager}, tenantRefusals...)
-	routes := []Route{
+	routes := []edge.Route{
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Auth: Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
-			Responses: []Response{Data[wire.Organization](http.StatusCreated)},
+			Auth: edge.Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
+			Responses: []edge.Response{edge.Data[wire.Organization](http.StatusCreated)},
 			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
-			Notes: "The platform's owner sees all.", Auth: Session(),
-			Params:    PagedParams(SearchParam(255), ChoiceParam("sortBy", "createdAt", "name"), ChoiceParam("sortOrder", "desc", "asc")),
-			Responses: []Response{ListOf[wire.Organization]()}, Handle: e.listOrganizations,
+			Notes: "The platform's owner sees all.", Auth: edge.Session(),
+			Params:    edge.PagedParams(SearchParam(255), edge.ChoiceParam("sortBy", "createdAt", "name"), edge.ChoiceParam("sortOrder", "desc", "asc")),
+			Responses: []edge.Response{edge.ListOf[wire.Organization]()}, Handle: e.listOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
-			Summary: "Say whether a new organization could have a slug", Auth: Session(), Params: []Param{organizationSlug},
-			Responses: []Response{Data[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
+			Summary: "Say whether a new organization could have a slug", Auth: edge.Session(), Params: []edge.Param{organizationSlug},
+			Responses: []edge.Response{edge.Data[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
-			Auth: Session(), Params: []Param{organizationSlug}, Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Auth: edge.Session(), Params: []edge.Param{organizationSlug}, Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
 			Errors: notFound, Handle: e.getOrganizationBySlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
-			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: Session(),
-			Responses: []Response{Data[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
+			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: edge.Session(),
+			Responses: []edge.Response{edge.Data[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
-			Notes: "It shows what the public page shows.", Auth: Session(), Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Notes: "It shows what the public page shows.", Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
 			Errors: notFound, Handle: e.getOrganization,
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Auth: Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
-			Responses: []Response{Data[wire.Organization](http.StatusOK)},
+			Notes: "For owners and admins.", Auth: edge.Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
+			Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
 			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
-			Auth: Session(), Limit: LimitStrict, Command: organization.CommandDelete, Responses: []Response{NoContent},
-			Errors: managed, Handle: SendForID(organization.DeleteOrganization{}),
+			Auth: edge.Session(), Limit: edge.LimitStrict, Command: organization.CommandDelete, Responses: []edge.Response{edge.NoContent},
+			Errors: managed, Handle: edge.SendForID(organization.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
 }
 
-func (e *Edge) createOrganization(c *Request) error {
+func (e *edge.Edge) createOrganization(c *edge.Request) error {
 	var request organization.CreateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return c.Send(NewID(), request)
+	return c.Send(edge.NewID(), request)
 }
 
-func (e *Edge) updateOrganization(c *Request) error {
+func (e *edge.Edge) updateOrganization(c *edge.Request) error {
 	var request organization.UpdateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -96,30 +97,30 @@ func (e *Edge) updateOrganization(c *Request) error {
 }
 
 // seesAll says that the actor looks after the whole platform.
-func (a *Actor) seesAll() bool { return a.Role == string(organization.PlatformOwner) }
+func (a *edge.Actor) seesAll() bool { return a.Role == string(organization.PlatformOwner) }
 
 // getOrganization answers everybody who is signed in: what it shows is what the
 // organization's public page shows.
-func (e *Edge) getOrganization(c *Request) error {
+func (e *edge.Edge) getOrganization(c *edge.Request) error {
 	o, err := postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, c.UUID("id")))
 	return answerOrganization(c, o, err)
 }
 
 // getOrganizationBySlug answers the same people with the same.
-func (e *Edge) getOrganizationBySlug(c *Request) error {
+func (e *edge.Edge) getOrganizationBySlug(c *edge.Request) error {
 	o, err := e.organizationBySlug(c)
 	return answerOrganization(c, o, err)
 }
 
 // organizationBySlug reads the live organization whose slug is in the path, or
 // [pgx.ErrNoRows].
-func (e *Edge) organizationBySlug(c *Request) (organization.Organization, error) {
+func (e *edge.Edge) organizationBySlug(c *edge.Request) (organization.Organization, error) {
 	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, c.Text("slug")))
 }
 
-func answerOrganization(c *Request, o organization.Organization, err error) error {
+func answerOrganization(c *edge.Request, o organization.Organization, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return organization.ErrOrganizationNotFound
@@ -130,7 +131,7 @@ func answerOrganization(c *Request, o organization.Organization, err error) erro
 }
 
 // checkOrganizationSlug says whether a new organization could have a slug.
-func (e *Edge) checkOrganizationSlug(c *Request) error {
+func (e *edge.Edge) checkOrganizationSlug(c *edge.Request) error {
 	slug := c.Text("slug")
 	var taken bool
 	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
@@ -141,7 +142,7 @@ func (e *Edge) checkOrganizationSlug(c *Request) error {
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.
-func (e *Edge) listOwnOrganizations(c *Request) error {
+func (e *edge.Edge) listOwnOrganizations(c *edge.Request) error {
 	rows, err := e.cfg.Pool.Query(c, `
 SELECT o.id, o.name, o.slug, o.logo_url, m.role
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
@@ -166,7 +167,7 @@ func organizationOrder(sortBy, direction string) paging.Order {
 
 // listOrganizations answers with one page of the caller's own organizations, never
 // with those of others; the platform's owner sees all.
-func (e *Edge) listOrganizations(c *Request) error {
+func (e *edge.Edge) listOrganizations(c *edge.Request) error {
 	q, actor := c, c.Actor()
 	l := paging.List{From: "organizations o", Order: organizationOrder(q.Text("sortBy"), q.Text("sortOrder")), Search: q.Text("search") != ""}
 	if !actor.seesAll() {

@@ -1,4 +1,4 @@
-package wire
+package view
 
 // Branding is what an organization looks like. What nobody has chosen is the default.
 type Branding struct {

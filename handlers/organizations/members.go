@@ -1,4 +1,4 @@
-package edge
+package organizations
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/organization"
 	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -20,7 +21,7 @@ import (
 var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
 
 // userIDParam is a user's id in the path: they are no UUIDs.
-var userIDParam = Param{Name: "userId", Check: func(v string) string {
+var userIDParam = edge.Param{Name: "userId", Check: func(v string) string {
 	if !userIDPattern.MatchString(v) {
 		return "must have 1 to 64 letters and digits"
 	}
@@ -29,24 +30,24 @@ var userIDParam = Param{Name: "userId", Check: func(v string) string {
 
 // memberRoutes are about who belongs to an organization. managed are the refusals of
 // what its owners and admins do.
-func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
+func (e *edge.Edge) memberRoutes(managed []*domain.Error) []edge.Route {
 	const members = "/api/organizations/:id/members"
 	lead := append([]*domain.Error{organization.ErrNotOwner, organization.ErrMemberNotFound, organization.ErrLastOwner}, managed...)
-	member := []Response{Data[wire.Member](http.StatusOK)}
-	own := []Response{Data[wire.OwnMembership](http.StatusOK)}
-	return []Route{
+	member := []edge.Response{edge.Data[wire.Member](http.StatusOK)}
+	own := []edge.Response{edge.Data[wire.OwnMembership](http.StatusOK)}
+	return []edge.Route{
 		{
 			Method: "GET", Path: members, Name: "listMembers", Summary: "List the members of an organization",
 			Notes:     "For members. Owners and admins see addresses, invitations and former members; the others see active members only.",
-			Auth:      Session(),
-			Params:    PagedParams(OptionalChoiceParam("role", memberRoles...), OptionalChoiceParam("status", "active", "inactive", "invited")),
-			Responses: []Response{ListOf[wire.Member]()}, Errors: tenantRefusals, Handle: e.listMembers,
+			Auth:      edge.Session(),
+			Params:    edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...), edge.OptionalChoiceParam("status", "active", "inactive", "invited")),
+			Responses: []edge.Response{edge.ListOf[wire.Member]()}, Errors: tenantRefusals, Handle: e.listMembers,
 		},
 		{
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Auth: Session(), Body: organization.InviteMember{}, Command: organization.CommandInvite, Responses: []Response{Data[wire.Member](http.StatusCreated)},
+			Auth: edge.Session(), Body: organization.InviteMember{}, Command: organization.CommandInvite, Responses: []edge.Response{edge.Data[wire.Member](http.StatusCreated)},
 			Errors: append([]*domain.Error{
 				organization.ErrNotOwner, organization.ErrUserNotFound, organization.ErrAlreadyMember, organization.ErrAlreadyInvited,
 			}, managed...),
@@ -54,47 +55,47 @@ func (e *Edge) memberRoutes(managed []*domain.Error) []Route {
 		},
 		{
 			Method: "POST", Path: members + "/accept", Name: "acceptInvitation", Summary: "Accept an invitation",
-			Notes: "Accepting again changes nothing.", Auth: Session(), Command: organization.CommandAcceptInvitation, Responses: member,
+			Notes: "Accepting again changes nothing.", Auth: edge.Session(), Command: organization.CommandAcceptInvitation, Responses: member,
 			Errors: []*domain.Error{organization.ErrInvitationNotFound, organization.ErrInvitationExpired},
-			Handle: SendForID(organization.AcceptInvitation{}),
+			Handle: edge.SendForID(organization.AcceptInvitation{}),
 		},
 		{
 			Method: "POST", Path: members + "/decline", Name: "declineInvitation", Summary: "Decline an invitation",
-			Auth: Session(), Command: organization.CommandDeclineInvitation, Responses: []Response{NoContent},
+			Auth: edge.Session(), Command: organization.CommandDeclineInvitation, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{organization.ErrInvitationNotFound},
-			Handle: SendForID(organization.DeclineInvitation{}),
+			Handle: edge.SendForID(organization.DeclineInvitation{}),
 		},
 		{
 			Method: "PATCH", Path: members + "/:userId", Name: "changeMemberRole", Summary: "Give a member another role",
 			Notes: "For owners and admins. Only owners make or change owners and admins; nobody raises their own role.",
-			Auth:  Session(), Params: []Param{userIDParam}, Body: organization.ChangeRole{}, Command: organization.CommandChangeMember, Responses: member,
+			Auth:  edge.Session(), Params: []edge.Param{userIDParam}, Body: organization.ChangeRole{}, Command: organization.CommandChangeMember, Responses: member,
 			Errors: append([]*domain.Error{organization.ErrOwnRole}, lead...), Handle: e.changeMemberRole,
 		},
 		{
 			Method: "DELETE", Path: members + "/:userId", Name: "removeMember", Summary: "Remove a member, withdraw an invitation, or leave",
 			Notes: "For owners and admins; only owners remove owners and admins. Members may remove themselves. It takes effect at once.",
-			Auth:  Session(), Params: []Param{userIDParam}, Command: organization.CommandRemoveMember, Responses: []Response{NoContent},
+			Auth:  edge.Session(), Params: []edge.Param{userIDParam}, Command: organization.CommandRemoveMember, Responses: []edge.Response{edge.NoContent},
 			Errors: lead, Handle: e.removeMember,
 		},
 		{
 			Method: "GET", Path: members + "/my-membership", Name: "getMyMembership", Summary: "Read the caller's place in an organization",
-			Notes: "All null without one.", Auth: Session(), Responses: own, Handle: e.getOwnMembership,
+			Notes: "All null without one.", Auth: edge.Session(), Responses: own, Handle: e.getOwnMembership,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id/my-membership", Name: "getOwnMembership",
 			Summary: "Read the caller's place in an organization", Notes: "All null without one.",
-			Auth: Session(), Responses: own, Handle: e.getOwnMembership,
+			Auth: edge.Session(), Responses: own, Handle: e.getOwnMembership,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id/membership/:userId", Name: "getMembership",
 			Summary: "Tell another program a user's active place in an organization", Notes: "All null without one.",
-			Auth: WorkerSignature, Params: []Param{userIDParam}, Responses: []Response{Data[wire.ActiveMembership](http.StatusOK)},
+			Auth: edge.WorkerSignature, Params: []edge.Param{userIDParam}, Responses: []edge.Response{edge.Data[wire.ActiveMembership](http.StatusOK)},
 			Errors: workersig.Refusals, Handle: e.getMembership,
 		},
 	}
 }
 
-func (e *Edge) inviteMember(c *Request) error {
+func (e *edge.Edge) inviteMember(c *edge.Request) error {
 	var request organization.InviteMember
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (e *Edge) inviteMember(c *Request) error {
 	return c.Send(c.UUID("id"), organization.Invite{UserID: invitee.ID, Role: request.Role})
 }
 
-func (e *Edge) changeMemberRole(c *Request) error {
+func (e *edge.Edge) changeMemberRole(c *edge.Request) error {
 	var request organization.ChangeRole
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (e *Edge) changeMemberRole(c *Request) error {
 	return c.Send(q.UUID("id"), organization.ChangeMember{UserID: q.Text("userId"), Role: request.Role})
 }
 
-func (e *Edge) removeMember(c *Request) error {
+func (e *edge.Edge) removeMember(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (e *Edge) removeMember(c *Request) error {
 	return c.Send(q.UUID("id"), organization.RemoveMember{UserID: q.Text("userId")})
 }
 
-func (e *Edge) listMembers(c *Request) error {
+func (e *edge.Edge) listMembers(c *edge.Request) error {
 	t, err := e.pathTenant(c, false)
 	if err != nil {
 		return err
@@ -165,7 +166,7 @@ WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.I
 
 // membership reads a user's place in a live organization, the zero Membership when
 // there is none.
-func (e *Edge) membership(c *Request, organizationID, userID string) (organization.Membership, error) {
+func (e *edge.Edge) membership(c *edge.Request, organizationID, userID string) (organization.Membership, error) {
 	m, err := organizationstore.ScanMember(e.cfg.Pool.QueryRow(c, `SELECT `+organizationstore.MemberColumns+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
@@ -181,7 +182,7 @@ WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID))
 
 // getOwnMembership answers everybody: a foreign organization and one that does not
 // exist look the same.
-func (e *Edge) getOwnMembership(c *Request) error {
+func (e *edge.Edge) getOwnMembership(c *edge.Request) error {
 	m, err := e.membership(c, c.UUID("id"), c.Actor().UserID)
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (e *Edge) getOwnMembership(c *Request) error {
 	return c.OK(wire.OwnMembershipOf(m))
 }
 
-func (e *Edge) getMembership(c *Request) error {
+func (e *edge.Edge) getMembership(c *edge.Request) error {
 	q := c
 	m, err := e.membership(c, q.UUID("id"), q.Text("userId"))
 	if err != nil {

@@ -1,9 +1,11 @@
-package wire
+package publishing
 
 import (
 	"time"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // Content is a content item as its creator sees it.
@@ -45,10 +47,10 @@ func ContentOf(c content.Content) Content {
 		tags = []string{}
 	}
 	return Content{
-		ID: c.ID, CreatorID: c.CreatorID, OrganizationID: nullable(c.OrganizationID), MediaItemID: nullable(c.MediaItemID),
+		ID: c.ID, CreatorID: c.CreatorID, OrganizationID: domain.NilIfZero(c.OrganizationID), MediaItemID: domain.NilIfZero(c.MediaItemID),
 		Title: c.Title, Slug: c.Slug, Description: c.Description, ContentType: c.Type, ContentBody: c.Body,
 		ThumbnailURL: c.ThumbnailURL, Category: c.Category, CategoryIDs: []string{}, Tags: tags, AccessType: c.Access, Visibility: c.Shown(),
-		PriceCents: c.PriceCents, MinimumTierID: nullable(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
+		PriceCents: c.PriceCents, MinimumTierID: domain.NilIfZero(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
 		Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt, ViewCount: c.ViewCount, PurchaseCount: c.PurchaseCount,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
 	}
@@ -58,25 +60,9 @@ func ContentOf(c content.Content) Content {
 type OwnContent struct {
 	Content
 	// Media is the item's media, null for written content.
-	Media        *Media              `json:"mediaItem"`
+	Media        *view.Media         `json:"mediaItem"`
 	Creator      *PublicCreator      `json:"creator"`
 	Organization *PublicOrganization `json:"organization"`
-}
-
-// Thumbnail is a content item's picture.
-type Thumbnail struct {
-	ThumbnailURL string `json:"thumbnailUrl"`
-	// Size, in bytes, and MimeType are those of the picture at the address.
-	Size     int64  `json:"size"`
-	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
-}
-
-// Avatar is a user's picture.
-type Avatar struct {
-	AvatarURL string `json:"avatarUrl"`
-	// Size, in bytes, and MimeType are those of the picture at the address.
-	Size     int64  `json:"size"`
-	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
 }
 
 // Category is one that published items are in.
@@ -125,12 +111,4 @@ func PublicContentOf(c content.Content, creator *PublicCreator, organization *Pu
 	}
 	view.MediaItemID = nil
 	return PublicContent{Content: view, CategorySlugs: c.CategorySlugs(), Creator: creator, Organization: organization}
-}
-
-// nullable returns nil for the empty string.
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -1,4 +1,4 @@
-package edge
+package publishing
 
 import (
 	"errors"
@@ -10,14 +10,15 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // getOwnContent answers the creator only, with everything that an item is edited
 // with; to everyone else the item is not there.
-func (e *Edge) getOwnContent(c *Request) error {
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
+func (p *publishing) getOwnContent(c *edge.Request) error {
+	rows, err := p.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
 		WHERE content.id = $1 AND creator_id = $2 AND deleted_at IS NULL`, c.UUID("id"), c.Actor().UserID)
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
@@ -29,23 +30,23 @@ func (e *Edge) getOwnContent(c *Request) error {
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	view := wire.OwnContent{Content: wire.ContentOf(item)}
+	view := OwnContent{Content: ContentOf(item)}
 	if item.MediaItemID != "" {
-		m, found, err := mediastore.Find(c, e.cfg.Pool, item.MediaItemID)
+		m, found, err := mediastore.Find(c, p.cfg.Pool, item.MediaItemID)
 		if err != nil {
 			return err
 		}
-		if shown := wire.MediaOf(m); found && m.DeletedAt == nil {
+		if shown := view.MediaOf(m); found && m.DeletedAt == nil {
 			view.Media = &shown
 		}
 	}
-	creators, err := e.publicCreators(c, []string{item.CreatorID})
+	creators, err := p.publicCreators(c, []string{item.CreatorID})
 	if err != nil {
 		return err
 	}
 	view.Creator = creators[item.CreatorID]
 	if item.OrganizationID != "" {
-		organizations, err := e.publicOrganizations(c, []string{item.OrganizationID})
+		organizations, err := p.publicOrganizations(c, []string{item.OrganizationID})
 		if err != nil {
 			return err
 		}
@@ -55,8 +56,8 @@ func (e *Edge) getOwnContent(c *Request) error {
 }
 
 // userParam is a user's id: letters and digits, or a UUID as clients of old have them.
-func userParam(name string) Param {
-	p := TextParam(name, 64)
+func userParam(name string) edge.Param {
+	p := edge.TextParam(name, 64)
 	p.Check = func(v string) string {
 		for _, r := range v {
 			if (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' {
@@ -69,8 +70,8 @@ func userParam(name string) Param {
 }
 
 // slugParam is a slug, in any case.
-func slugParam(name string, most int) Param {
-	p := TextParam(name, most)
+func slugParam(name string, most int) edge.Param {
+	p := edge.TextParam(name, most)
 	p.Check = func(v string) string {
 		order := content.Create{Slug: v}
 		for _, bad := range order.Validate() {
@@ -84,20 +85,20 @@ func slugParam(name string, most int) Param {
 }
 
 // browseParams are those of a creator's own list; an organization must be named.
-var browseParams = PagedParams(
-	RequiredParam(UUIDParam("organizationId")), OptionalChoiceParam("status", "published"), OptionalChoiceParam("contentType", contentTypes...),
-	OptionalChoiceParam("accessType", accessTypes...), userParam("creatorId"), TextParam("category", 100), SearchParam(255),
-	ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), ChoiceParam("sortOrder", "desc", "asc"),
+var browseParams = edge.PagedParams(
+	edge.RequiredParam(edge.UUIDParam("organizationId")), edge.OptionalChoiceParam("status", "published"), edge.OptionalChoiceParam("contentType", contentTypes...),
+	edge.OptionalChoiceParam("accessType", accessTypes...), userParam("creatorId"), edge.TextParam("category", 100), edge.SearchParam(255),
+	edge.ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"), edge.ChoiceParam("sortOrder", "desc", "asc"),
 )
 
 // browseContent lists what an organization's creators published. Items are shown as
 // the public catalogue shows them, which is less than their creators see; private
 // ones are there for their creator and the organization's management alone.
-func (e *Edge) browseContent(c *Request) error {
+func (p *publishing) browseContent(c *edge.Request) error {
 	q, actor := c, c.Actor()
 	organization := q.UUID("organizationId")
 	var manages bool
-	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
+	err := p.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
 		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin'))`,
 		organization, actor.UserID).Scan(&manages)
 	if err != nil {
@@ -119,14 +120,14 @@ func (e *Edge) browseContent(c *Request) error {
 	l.Where.AndIf("content.category = $", q.Text("category"))
 	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
 	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
-	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	found, err := paging.Find(c, p.cfg.Pool, l, q.Page())
 	if err != nil {
 		return fmt.Errorf("browse content: %w", err)
 	}
-	items, err := e.publicContent(c, found.IDs)
+	items, err := p.publicContent(c, found.IDs)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }

@@ -1,4 +1,4 @@
-package edge
+package publishing
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // catalogueCache is how long Public may keep a page of the public catalogue.
@@ -34,36 +34,36 @@ type catalogueFilter struct {
 	featured                                                         *bool
 }
 
-var publicSort = ChoiceParam("sort", "newest", "oldest", "title")
+var publicSort = edge.ChoiceParam("sort", "newest", "oldest", "title")
 
 // catalogueRoutes are the part of the contract that needs no session.
-func (e *Edge) catalogueRoutes() []Route {
-	return []Route{
+func (p *publishing) catalogueRoutes() []edge.Route {
+	return []edge.Route{
 		{
 			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
 			Notes: "Either orgId or slug names the organization.",
-			Params: publicPage(UUIDParam("orgId"), TextParam("slug", 500), OptionalChoiceParam("contentType", contentTypes...), categoryParam,
-				SearchParam(255), userParam("creatorId"), BoolParam("featured"), publicSort),
-			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.listPublicContent,
+			Params: publicPage(edge.UUIDParam("orgId"), edge.TextParam("slug", 500), edge.OptionalChoiceParam("contentType", contentTypes...), categoryParam,
+				edge.SearchParam(255), userParam("creatorId"), edge.BoolParam("featured"), publicSort),
+			Responses: []edge.Response{edge.ListOf[PublicContent]()}, Handle: p.listPublicContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
-			Params:    publicPage(OptionalChoiceParam("contentType", contentTypes...), SearchParam(255), publicSort),
-			Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.discoverContent,
+			Params:    publicPage(edge.OptionalChoiceParam("contentType", contentTypes...), edge.SearchParam(255), publicSort),
+			Responses: []edge.Response{edge.ListOf[PublicContent]()}, Handle: p.discoverContent,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/categories", Name: "listPublicCategories", Summary: "List the categories of an organization's published items",
-			Params: []Param{RequiredParam(UUIDParam("orgId"))}, Responses: []Response{ListOf[wire.Category]()}, Handle: e.listPublicCategories,
+			Params: []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))}, Responses: []edge.Response{edge.ListOf[Category]()}, Handle: p.listPublicCategories,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
-			Responses: []Response{Data[wire.PublicContent](http.StatusOK)}, Errors: []*domain.Error{content.ErrNotFound}, Handle: e.getPublicContent,
+			Responses: []edge.Response{edge.Data[PublicContent](http.StatusOK)}, Errors: []*domain.Error{content.ErrNotFound}, Handle: p.getPublicContent,
 		},
 	}
 }
 
 // listPublicContent lists one organization's published items.
-func (e *Edge) listPublicContent(c *Request) error {
+func (p *publishing) listPublicContent(c *edge.Request) error {
 	q := c
 	f := catalogueFilter{
 		organization: q.UUID("orgId"), slug: q.Text("slug"), contentType: q.Text("contentType"), category: q.Text("category"),
@@ -72,26 +72,26 @@ func (e *Edge) listPublicContent(c *Request) error {
 	if f.organization == "" && f.slug == "" {
 		return domain.BadFields([]domain.Field{{Path: "orgId", Message: "orgId or slug is required"}})
 	}
-	return e.answerCatalogue(c, f)
+	return p.answerCatalogue(c, f)
 }
 
 // discoverContent lists published items of everyone.
-func (e *Edge) discoverContent(c *Request) error {
+func (p *publishing) discoverContent(c *edge.Request) error {
 	q := c
-	return e.answerCatalogue(c, catalogueFilter{
+	return p.answerCatalogue(c, catalogueFilter{
 		contentType: q.Text("contentType"), search: q.Text("search"), sort: q.Text("sort"),
 	})
 }
 
-func (e *Edge) answerCatalogue(c *Request, f catalogueFilter) error {
+func (p *publishing) answerCatalogue(c *edge.Request, f catalogueFilter) error {
 	page := c.Page()
 	page.Limit = min(page.Limit, maxPublicLimit)
-	items, found, err := e.catalogue(c, f, page)
+	items, found, err := p.catalogue(c, f, page)
 	if err != nil {
 		return err
 	}
 	c.Header("Cache-Control", catalogueCache)
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
 
@@ -102,9 +102,9 @@ const (
 	published       = `content.status = 'published' AND content.deleted_at IS NULL AND content.access_type <> 'private'`
 )
 
-func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging.Page) ([]wire.PublicContent, paging.Found, error) {
+func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page paging.Page) ([]PublicContent, paging.Found, error) {
 	if f.slug != "" {
-		id, err := e.organizationOf(ctx, f.slug)
+		id, err := p.organizationOf(ctx, f.slug)
 		if err != nil || id == "" || f.organization != "" && f.organization != id {
 			return nil, paging.Found{Number: page.Number, Limit: page.Limit}, err
 		}
@@ -120,17 +120,17 @@ func (e *Edge) catalogue(ctx context.Context, f catalogueFilter, page paging.Pag
 	if f.featured != nil {
 		l.Where.And("content.featured = $", *f.featured)
 	}
-	found, err := paging.Find(ctx, e.cfg.Pool, l, page)
+	found, err := paging.Find(ctx, p.cfg.Pool, l, page)
 	if err != nil {
 		return nil, found, fmt.Errorf("list the catalogue: %w", err)
 	}
-	items, err := e.publicContent(ctx, found.IDs)
+	items, err := p.publicContent(ctx, found.IDs)
 	return items, found, err
 }
 
 // organizationOf returns the id of the organization with a slug, "" when there is none.
-func (e *Edge) organizationOf(ctx context.Context, slug string) (id string, err error) {
-	err = e.cfg.Pool.QueryRow(ctx, `SELECT id FROM organizations WHERE slug = $1 AND deleted_at IS NULL`, slug).Scan(&id)
+func (p *publishing) organizationOf(ctx context.Context, slug string) (id string, err error) {
+	err = p.cfg.Pool.QueryRow(ctx, `SELECT id FROM organizations WHERE slug = $1 AND deleted_at IS NULL`, slug).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil
 	}
@@ -141,8 +141,8 @@ func (e *Edge) organizationOf(ctx context.Context, slug string) (id string, err 
 }
 
 // getPublicContent answers with one published item, without what must be paid for.
-func (e *Edge) getPublicContent(c *Request) error {
-	items, err := e.readPublicContent(c, `SELECT `+postgres.Columns+` FROM content WHERE content.id = $1 AND `+published,
+func (p *publishing) getPublicContent(c *edge.Request) error {
+	items, err := p.readPublicContent(c, `SELECT `+postgres.Columns+` FROM content WHERE content.id = $1 AND `+published,
 		c.UUID("id"))
 	if err == nil && len(items) == 0 {
 		err = content.ErrNotFound
@@ -163,15 +163,15 @@ AND content.status = 'published' AND content.deleted_at IS NULL ORDER BY array_p
 
 // publicContent reads published items in the order of their ids, each with its creator and
 // organization.
-func (e *Edge) publicContent(ctx context.Context, ids []string) ([]wire.PublicContent, error) {
+func (p *publishing) publicContent(ctx context.Context, ids []string) ([]PublicContent, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return e.readPublicContent(ctx, publicByID, ids)
+	return p.readPublicContent(ctx, publicByID, ids)
 }
 
-func (e *Edge) readPublicContent(ctx context.Context, sql string, args ...any) ([]wire.PublicContent, error) {
-	rows, err := e.cfg.Pool.Query(ctx, sql, args...)
+func (p *publishing) readPublicContent(ctx context.Context, sql string, args ...any) ([]PublicContent, error) {
+	rows, err := p.cfg.Pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}
@@ -186,47 +186,47 @@ func (e *Edge) readPublicContent(ctx context.Context, sql string, args ...any) (
 			organizationIDs = append(organizationIDs, item.OrganizationID)
 		}
 	}
-	creators, err := e.publicCreators(ctx, creatorIDs)
+	creators, err := p.publicCreators(ctx, creatorIDs)
 	if err != nil {
 		return nil, err
 	}
-	organizations, err := e.publicOrganizations(ctx, organizationIDs)
+	organizations, err := p.publicOrganizations(ctx, organizationIDs)
 	if err != nil {
 		return nil, err
 	}
-	views := make([]wire.PublicContent, len(items))
+	views := make([]PublicContent, len(items))
 	for i, item := range items {
-		views[i] = wire.PublicContentOf(item, creators[item.CreatorID], organizations[item.OrganizationID])
+		views[i] = PublicContentOf(item, creators[item.CreatorID], organizations[item.OrganizationID])
 	}
 	return views, nil
 }
 
-func (e *Edge) publicCreators(ctx context.Context, ids []string) (map[string]*wire.PublicCreator, error) {
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT id, name, username, COALESCE(avatar_url, image) FROM users WHERE id = ANY($1::text[])`, ids)
+func (p *publishing) publicCreators(ctx context.Context, ids []string) (map[string]*PublicCreator, error) {
+	rows, err := p.cfg.Pool.Query(ctx, `SELECT id, name, username, COALESCE(avatar_url, image) FROM users WHERE id = ANY($1::text[])`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read creators: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*wire.PublicCreator, error) {
-		u := &wire.PublicCreator{}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*PublicCreator, error) {
+		u := &PublicCreator{}
 		return u, row.Scan(&u.ID, &u.Name, &u.Username, &u.Avatar)
 	})
-	found := make(map[string]*wire.PublicCreator, len(list))
+	found := make(map[string]*PublicCreator, len(list))
 	for _, u := range list {
 		found[u.ID] = u
 	}
 	return found, errors.Join(err)
 }
 
-func (e *Edge) publicOrganizations(ctx context.Context, ids []string) (map[string]*wire.PublicOrganization, error) {
-	rows, err := e.cfg.Pool.Query(ctx, `SELECT id, name, slug, logo_url FROM organizations WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`, ids)
+func (p *publishing) publicOrganizations(ctx context.Context, ids []string) (map[string]*PublicOrganization, error) {
+	rows, err := p.cfg.Pool.Query(ctx, `SELECT id, name, slug, logo_url FROM organizations WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read organizations: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*wire.PublicOrganization, error) {
-		o := &wire.PublicOrganization{}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*PublicOrganization, error) {
+		o := &PublicOrganization{}
 		return o, row.Scan(&o.ID, &o.Name, &o.Slug, &o.Logo)
 	})
-	found := make(map[string]*wire.PublicOrganization, len(list))
+	found := make(map[string]*PublicOrganization, len(list))
 	for _, o := range list {
 		found[o.ID] = o
 	}

@@ -1,4 +1,4 @@
-package edge
+package payments
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -17,20 +18,20 @@ import (
 type PurchaseRoutes struct{}
 
 // Routes implements [Resource].
-func (PurchaseRoutes) Routes(e *Edge) []Route {
-	return []Route{
+func (PurchaseRoutes) Routes(e *edge.Edge) []edge.Route {
+	return []edge.Route{
 		{
 			Method: "GET", Path: "/purchases", Name: "listPurchases", Summary: "List what the caller has bought, the newest first",
-			Auth: Session(), Params: PagedParams(
-				OptionalChoiceParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
+			Auth: edge.Session(), Params: edge.PagedParams(
+				edge.OptionalChoiceParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
 					string(purchase.Refunded), string(purchase.Failed)),
-				UUIDParam("contentId"),
+				edge.UUIDParam("contentId"),
 			),
-			Responses: []Response{ListOf[wire.Purchase]()}, Handle: e.listPurchases,
+			Responses: []edge.Response{edge.ListOf[wire.Purchase]()}, Handle: e.listPurchases,
 		},
 		{
 			Method: "GET", Path: "/purchases/:id", Name: "getPurchase", Summary: "Read one of the caller's purchases",
-			Auth: Session(), Responses: []Response{Data[wire.PurchaseDetail](http.StatusOK)},
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.PurchaseDetail](http.StatusOK)},
 			Errors: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: e.getPurchase,
 		},
 	}
@@ -50,7 +51,7 @@ func purchaseFields(p *wire.Purchase) []any {
 }
 
 // listPurchases answers one page of the caller's purchases, the newest first.
-func (e *Edge) listPurchases(c *Request) error {
+func (e *edge.Edge) listPurchases(c *edge.Request) error {
 	q := c
 	l := paging.List{From: "purchases", Order: paging.By("created_at", paging.Time, "id", "desc")}
 	l.Where.And("customer_id = $", c.Actor().UserID)
@@ -76,7 +77,7 @@ func (e *Edge) listPurchases(c *Request) error {
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
-func (e *Edge) getPurchase(c *Request) error {
+func (e *edge.Edge) getPurchase(c *edge.Request) error {
 	var p wire.PurchaseDetail
 	fields := append(purchaseFields(&p.Purchase), &p.PlatformFeeCents, &p.OrganizationFeeCents, &p.CreatorPayoutCents,
 		&p.StripePaymentIntentID, &p.RefundedAt, &p.RefundAmountCents, &p.RefundReason, &p.StripeRefundID,

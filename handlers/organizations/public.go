@@ -1,4 +1,4 @@
-package edge
+package organizations
 
 import (
 	"errors"
@@ -9,43 +9,44 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // publicOrganizationRoutes are what everyone may know of an organization. They look
 // at no session, so that anything between us and the reader may keep the answers.
-func (e *Edge) publicOrganizationRoutes() []Route {
-	route := func(path, name, summary string, params []Param, answer Response, show func(*Request, organization.Organization) error) Route {
-		return Route{
+func (e *edge.Edge) publicOrganizationRoutes() []edge.Route {
+	route := func(path, name, summary string, params []edge.Param, answer edge.Response, show func(*edge.Request, organization.Organization) error) edge.Route {
+		return edge.Route{
 			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
-			Params: append([]Param{organizationSlug}, params...), Responses: []Response{answer},
+			Params: append([]edge.Param{organizationSlug}, params...), Responses: []edge.Response{answer},
 			Errors: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
 		}
 	}
-	return []Route{
-		route("", "getOrganizationBranding", "Read how an organization looks", nil, Data[wire.Branding](http.StatusOK),
-			func(c *Request, o organization.Organization) error {
+	return []edge.Route{
+		route("", "getOrganizationBranding", "Read how an organization looks", nil, edge.Data[wire.Branding](http.StatusOK),
+			func(c *edge.Request, o organization.Organization) error {
 				return c.OK(wire.BrandingOf(o.LogoURL))
 			}),
-		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, Data[wire.OrganizationInfo](http.StatusOK),
-			func(c *Request, o organization.Organization) error {
+		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, edge.Data[wire.OrganizationInfo](http.StatusOK),
+			func(c *edge.Request, o organization.Organization) error {
 				return c.OK(wire.OrganizationInfoOf(o))
 			}),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
-			Data[wire.OrganizationStats](http.StatusOK), e.showStats),
-		route("/creators", "listOrganizationCreators", "List who publishes in an organization", PagedParams(),
-			ListOf[wire.OrganizationCreator](), e.showCreators),
-		route("/members", "listPublicMembers", "List an organization's members", PagedParams(OptionalChoiceParam("role", memberRoles...)),
-			ListOf[wire.PublicMember](), e.showMembers),
+			edge.Data[wire.OrganizationStats](http.StatusOK), e.showStats),
+		route("/creators", "listOrganizationCreators", "List who publishes in an organization", edge.PagedParams(),
+			edge.ListOf[wire.OrganizationCreator](), e.showCreators),
+		route("/members", "listPublicMembers", "List an organization's members", edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
+			edge.ListOf[wire.PublicMember](), e.showMembers),
 	}
 }
 
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (e *Edge) showOrganization(show func(*Request, organization.Organization) error) func(*Request) error {
-	return func(c *Request) error {
+func (e *edge.Edge) showOrganization(show func(*edge.Request, organization.Organization) error) func(*edge.Request) error {
+	return func(c *edge.Request) error {
 		o, err := e.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return organization.ErrOrganizationNotFound
@@ -64,7 +65,7 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 // publishers are the roles of members who publish.
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
-func (e *Edge) showStats(c *Request, o organization.Organization) error {
+func (e *edge.Edge) showStats(c *edge.Request, o organization.Organization) error {
 	var s wire.OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
@@ -107,7 +108,7 @@ const (
 )
 
 // showCreators lists those members who may publish.
-func (e *Edge) showCreators(c *Request, o organization.Organization) error {
+func (e *edge.Edge) showCreators(c *edge.Request, o organization.Organization) error {
 	l := publicMembers(o.ID)
 	l.Where.And(standing+" <= $", 3)
 	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())
@@ -138,7 +139,7 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	return nil
 }
 
-func (e *Edge) showMembers(c *Request, o organization.Organization) error {
+func (e *edge.Edge) showMembers(c *edge.Request, o organization.Organization) error {
 	l := publicMembers(o.ID)
 	l.Where.AndIf(standing+` = array_position(`+ranks+`, $::text)`, c.Text("role"))
 	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())

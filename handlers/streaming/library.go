@@ -1,4 +1,4 @@
-package edge
+package streaming
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -20,26 +21,26 @@ type libraryFilter struct {
 }
 
 // libraryRoute declares the library.
-func (e *Edge) libraryRoute() Route {
-	return Route{
+func (e *edge.Edge) libraryRoute() edge.Route {
+	return edge.Route{
 		Method: "GET", Path: "/api/access/user/library", Name: "listLibrary", Summary: "List what the caller has",
 		Notes: "One list over all sources: every item stands in it once, under the first of purchased, membership, subscription, complimentary, " +
 			"preview and free that holds. Nobody can follow yet: the filter followers finds nothing.",
-		Auth: Session(),
-		Params: PagedParams(
-			UUIDParam("organizationId"),
-			ChoiceParam("filter", "all", "in_progress", "completed", "not_started"),
-			ChoiceParam("sortBy", "recent", "title", "duration"),
-			ChoiceParam("contentType", "all", "video", "audio", "written"),
-			ChoiceParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
+		Auth: edge.Session(),
+		Params: edge.PagedParams(
+			edge.UUIDParam("organizationId"),
+			edge.ChoiceParam("filter", "all", "in_progress", "completed", "not_started"),
+			edge.ChoiceParam("sortBy", "recent", "title", "duration"),
+			edge.ChoiceParam("contentType", "all", "video", "audio", "written"),
+			edge.ChoiceParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
 			SearchParam(200),
 		),
-		Responses: []Response{ListOf[wire.LibraryItem]()}, Handle: e.listLibrary,
+		Responses: []edge.Response{edge.ListOf[wire.LibraryItem]()}, Handle: e.listLibrary,
 	}
 }
 
 // listLibrary lists what the caller has, each item once under its first source.
-func (e *Edge) listLibrary(c *Request) error {
+func (e *edge.Edge) listLibrary(c *edge.Request) error {
 	p := c
 	f := libraryFilter{
 		organization: p.UUID("organizationId"), progress: p.Text("filter"), contentType: p.Text("contentType"),
@@ -56,7 +57,7 @@ func (e *Edge) listLibrary(c *Request) error {
 // library reads one page of a user's library. Which items are on it, their entries and
 // the content of the user's organizations say; what is shown of them is read from the
 // grants themselves, and an item that access would deny is left out.
-func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page paging.Page) ([]wire.LibraryItem, paging.Found, error) {
+func (e *edge.Edge) library(ctx context.Context, userID string, f libraryFilter, page paging.Page) ([]wire.LibraryItem, paging.Found, error) {
 	if f.source == "followers" {
 		return nil, paging.Found{Number: page.Number, Limit: page.Limit}, nil
 	}
@@ -85,7 +86,7 @@ func (e *Edge) library(ctx context.Context, userID string, f libraryFilter, page
 type membership struct{ all, managed []string }
 
 // libraryOrganizations reads a user's organizations, or the one of them that is asked for.
-func (e *Edge) libraryOrganizations(ctx context.Context, userID, only string) (in membership, err error) {
+func (e *edge.Edge) libraryOrganizations(ctx context.Context, userID, only string) (in membership, err error) {
 	rows, err := e.cfg.Pool.Query(ctx, `
 SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator')
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL

@@ -1,4 +1,4 @@
-package edge
+package publishing
 
 import (
 	"fmt"
@@ -10,68 +10,65 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
-// ContentRoutes serves /api/content: what creators make, and the public catalogue.
-type ContentRoutes struct{}
-
-// Routes implements [Resource].
-func (ContentRoutes) Routes(e *Edge) []Route {
-	return append(e.catalogueRoutes(),
-		Route{
+func (p *publishing) contentRoutes() []edge.Route {
+	return []edge.Route{
+		{
 			Method: "POST", Path: "/api/content", Name: "createContent", Summary: "Make a new draft",
-			Auth: Session(Creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: content.CommandCreate, Responses: []Response{Data[wire.Content](http.StatusCreated)},
+			Auth: edge.Session(edge.Creators...), Body: content.Create{}, MaxBody: maxContentBytes, Command: content.CommandCreate, Responses: []edge.Response{edge.Data[Content](http.StatusCreated)},
 			Notes:  accessNotes,
-			Errors: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: e.createContent,
+			Errors: []*domain.Error{content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization}, Handle: p.createContent,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/content", Name: "listOwnContent", Summary: "List what the caller made",
-			Auth: Session(), Params: ownContentParams, Responses: []Response{ListOf[wire.Content]()}, Handle: e.listOwnContent,
+			Auth: edge.Session(), Params: ownContentParams, Responses: []edge.Response{edge.ListOf[Content]()}, Handle: p.listOwnContent,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/content/check-slug/:slug", Name: "checkContentSlug", Summary: "Say whether a slug is free",
-			Auth: Session(), Params: []Param{slugParam("slug", 500), UUIDParam("organizationId"), UUIDParam("excludeContentId")},
-			Responses: []Response{Data[wire.Availability](http.StatusOK)}, Handle: e.checkContentSlug,
+			Auth: edge.Session(), Params: []edge.Param{slugParam("slug", 500), edge.UUIDParam("organizationId"), edge.UUIDParam("excludeContentId")},
+			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)}, Handle: p.checkContentSlug,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/content/browse", Name: "browseContent", Summary: "List what all creators of an organization published",
 			Notes: "Everybody sees what the public catalogue shows; private items only their creator and the organization's management.",
-			Auth:  Session(), Params: browseParams, Responses: []Response{ListOf[wire.PublicContent]()}, Handle: e.browseContent,
+			Auth:  edge.Session(), Params: browseParams, Responses: []edge.Response{edge.ListOf[PublicContent]()}, Handle: p.browseContent,
 		},
-		Route{
+		{
 			Method: "GET", Path: "/api/content/:id", Name: "getContent", Summary: "Read one of the caller's items",
-			Auth: Session(), Responses: []Response{Data[wire.OwnContent](http.StatusOK)},
-			Errors: []*domain.Error{content.ErrNotFound}, Handle: e.getOwnContent,
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[OwnContent](http.StatusOK)},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: p.getOwnContent,
 		},
-		Route{
+		{
 			Method: "PATCH", Path: "/api/content/:id", Name: "updateContent", Summary: "Change the fields that are given",
-			Auth: Session(Creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: content.CommandUpdate, Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Body: content.Update{}, MaxBody: maxContentBytes, Command: content.CommandUpdate, Responses: []edge.Response{edge.Data[Content](http.StatusOK)},
 			Notes: accessNotes,
 			Errors: []*domain.Error{
 				content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken,
 				content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization,
 			},
-			Handle: e.updateContent,
+			Handle: p.updateContent,
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/content/:id/publish", Name: "publishContent", Summary: "Make an item live",
-			Auth: Session(Creators...), Command: content.CommandPublish, Responses: []Response{Data[wire.Content](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Command: content.CommandPublish, Responses: []edge.Response{edge.Data[Content](http.StatusOK)},
 			Errors: []*domain.Error{content.ErrNotFound, content.ErrMediaNotFound, content.ErrMediaNotReady, content.ErrPayouts, content.ErrOrganization},
-			Handle: SendForID(content.Publish{}),
+			Handle: edge.SendForID(content.Publish{}),
 		},
-		Route{
+		{
 			Method: "POST", Path: "/api/content/:id/unpublish", Name: "unpublishContent", Summary: "Turn a live item back into a draft",
-			Auth: Session(Creators...), Command: content.CommandUnpublish, Responses: []Response{Data[wire.Content](http.StatusOK)},
-			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Unpublish{}),
+			Auth: edge.Session(edge.Creators...), Command: content.CommandUnpublish, Responses: []edge.Response{edge.Data[Content](http.StatusOK)},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: edge.SendForID(content.Unpublish{}),
 		},
-		Route{
+		{
 			Method: "DELETE", Path: "/api/content/:id", Name: "deleteContent", Summary: "End an item; its buyers keep their purchases",
-			Auth: Session(Creators...), Limit: LimitStrict, Command: content.CommandDelete, Responses: []Response{NoContent},
-			Errors: []*domain.Error{content.ErrNotFound}, Handle: SendForID(content.Delete{}),
+			Auth: edge.Session(edge.Creators...), Limit: edge.LimitStrict, Command: content.CommandDelete, Responses: []edge.Response{edge.NoContent},
+			Errors: []*domain.Error{content.ErrNotFound}, Handle: edge.SendForID(content.Delete{}),
 		},
-	)
+	}
 }
 
 const accessNotes = "Who may see an item is said by accessType, or by the older visibility; both are answered. " +
@@ -80,17 +77,17 @@ const accessNotes = "Who may see an item is said by accessType, or by the older 
 
 // maxContentBytes is what an item of 500 000 characters needs when each of them is
 // written as an escaped pair, and everything else with it.
-const maxContentBytes = 12*500_000 + MaxJSONBytes
+const maxContentBytes = 12*500_000 + edge.MaxJSONBytes
 
-func (e *Edge) createContent(c *Request) error {
+func (p *publishing) createContent(c *edge.Request) error {
 	var request content.Create
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return c.Send(NewID(), request)
+	return c.Send(edge.NewID(), request)
 }
 
-func (e *Edge) updateContent(c *Request) error {
+func (p *publishing) updateContent(c *edge.Request) error {
 	var request content.Update
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -100,11 +97,11 @@ func (e *Edge) updateContent(c *Request) error {
 
 // checkContentSlug says whether the caller could give an item a slug. Of drafts it
 // speaks only to those who publish in the organization.
-func (e *Edge) checkContentSlug(c *Request) error {
+func (p *publishing) checkContentSlug(c *edge.Request) error {
 	q := c
 	scope := content.ScopeOf(c.Actor().UserID, q.UUID("organizationId"))
 	var taken bool
-	err := e.cfg.Pool.QueryRow(c, `
+	err := p.cfg.Pool.QueryRow(c, `
 SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1
     AND id IS DISTINCT FROM NULLIF($4, '')::uuid
     AND ($2 = '' OR status = 'published' OR EXISTS (SELECT FROM organization_memberships m
@@ -113,17 +110,17 @@ SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)
 	}
-	return c.OK(wire.Availability{Available: !taken})
+	return c.OK(view.Availability{Available: !taken})
 }
 
 var (
 	contentTypes     = []string{"video", "audio", "written"}
 	accessTypes      = []string{"free", "paid", "followers", "subscribers", "team", "members", "private"}
-	ownContentParams = PagedParams(
-		OptionalChoiceParam("status", "draft", "published", "archived"), OptionalChoiceParam("contentType", contentTypes...),
-		OptionalChoiceParam("accessType", accessTypes...), UUIDParam("organizationId"), userParam("creatorId"), TextParam("category", 100), SearchParam(255),
-		ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
-		ChoiceParam("sortOrder", "desc", "asc"),
+	ownContentParams = edge.PagedParams(
+		edge.OptionalChoiceParam("status", "draft", "published", "archived"), edge.OptionalChoiceParam("contentType", contentTypes...),
+		edge.OptionalChoiceParam("accessType", accessTypes...), edge.UUIDParam("organizationId"), userParam("creatorId"), edge.TextParam("category", 100), edge.SearchParam(255),
+		edge.ChoiceParam("sortBy", "createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"),
+		edge.ChoiceParam("sortOrder", "desc", "asc"),
 	)
 )
 
@@ -159,7 +156,7 @@ func contentList(sortBy, direction, within string) paging.List {
 }
 
 // listOwnContent lists what the caller made.
-func (e *Edge) listOwnContent(c *Request) error {
+func (p *publishing) listOwnContent(c *edge.Request) error {
 	q := c
 	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id")
 	l.Search = q.Text("search") != ""
@@ -172,21 +169,21 @@ func (e *Edge) listOwnContent(c *Request) error {
 	l.Where.AndIf("content.category = $", q.Text("category"))
 	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
 	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
-	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	found, err := paging.Find(c, p.cfg.Pool, l, q.Page())
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, contentByID, found.IDs)
+	rows, err := p.cfg.Pool.Query(c, contentByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Content, error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Content, error) {
 		item, err := postgres.Scan(row)
-		return wire.ContentOf(item), err
+		return ContentOf(item), err
 	})
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
