@@ -32,7 +32,7 @@ type Command struct {
 	CorrelationID string `json:"correlation,omitempty"`
 	// TraceParent is the W3C trace context of the request.
 	TraceParent string `json:"traceparent,omitempty"`
-	// ReplyTo is the edge that waits for the outcome; empty when nobody does.
+	// ReplyTo is the edge that waits for the outcome; empty when none does.
 	ReplyTo string `json:"reply_to,omitempty"`
 }
 
@@ -66,6 +66,9 @@ type Reply struct {
 	Status int `json:"status"`
 	// Body is the answer's body: a representation, or an error envelope. Empty for 204.
 	Body json.RawMessage `json:"body,omitempty"`
+	// Awaits is how many events of the command a projection will handle whose effect the
+	// edge should wait for before it answers; usually 0. It is for the edge, not for clients.
+	Awaits int `json:"awaits,omitempty"`
 	// PayloadHash is the hash of the command that was applied under this id. When
 	// it differs from the waiting command's, the key was used for something else.
 	PayloadHash string `json:"hash"`

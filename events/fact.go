@@ -18,6 +18,20 @@ type Fact struct {
 	Payload Payload
 }
 
+// Facts returns the facts of one aggregate whose version is version after the last of them.
+func Facts(tenant, aggregateID string, version int64, payloads ...Payload) []Fact {
+	facts := make([]Fact, len(payloads))
+	for i, p := range payloads {
+		facts[i] = Fact{
+			Tenant:      tenant,
+			AggregateID: aggregateID,
+			Version:     version - int64(len(payloads)-1-i),
+			Payload:     p,
+		}
+	}
+	return facts
+}
+
 // Cause says what a fact follows from.
 type Cause struct {
 	// ID is the command's or the event's id.

@@ -190,10 +190,9 @@ func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Deli
 			cmds = append(cmds, d.Command)
 			continue
 		}
-		for attempt := 0; ; attempt++ {
-			if r.deadLetter(ctx, consumer, d, err) == nil || !backoff(ctx, attempt) {
-				break
-			}
+		pauses := newPauses()
+		for r.deadLetter(ctx, consumer, d, err) != nil && pauses.wait(ctx) == nil {
+			continue
 		}
 	}
 	return cmds

@@ -210,7 +210,7 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) Finis
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return Outcome{}, err
 			}
-			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, events.Facts(next.Tenant(), next.ID, next.Version, payloads...)...)
 		}
 		current, found, err := postgres.Checkout(ctx, tx, id)
 		if err != nil || !found {
@@ -228,7 +228,7 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) Finis
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
 				return Outcome{}, err
 			}
-			facts = append(facts, Facts(next.Tenant(), next.ID, next.Version, payloads)...)
+			facts = append(facts, events.Facts(next.Tenant(), next.ID, next.Version, payloads...)...)
 		}
 		return sessionOutcome(next, facts...), nil
 	}
@@ -333,31 +333,30 @@ func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.C
 // createWithKey repeats one call until its outcome is known.
 func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
 	params := stripe.CheckoutParams{
-		IdempotencyKey: fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt), ClientReferenceID: c.ID,
-		AmountCents: int64(c.Amount), Currency: c.Currency, ProductName: c.ProductName, Description: c.Description,
-		CustomerID: customer, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ExpiresAt: c.ExpiresAt,
+		IdempotencyKey:    fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt),
+		ClientReferenceID: c.ID,
+		AmountCents:       int64(c.Amount),
+		Currency:          c.Currency,
+		ProductName:       c.ProductName,
+		Description:       c.Description,
+		CustomerID:        customer,
+		SuccessURL:        c.SuccessURL,
+		CancelURL:         c.CancelURL,
+		ExpiresAt:         c.ExpiresAt,
 		Metadata: map[string]string{
-			"contentId": c.ContentID, "customerId": c.CustomerID, "creatorId": c.CreatorID,
-			"contentTitle": c.ProductName, "checkoutId": c.ID,
+			"contentId":    c.ContentID,
+			"customerId":   c.CustomerID,
+			"creatorId":    c.CreatorID,
+			"contentTitle": c.ProductName,
+			"checkoutId":   c.ID,
 		},
 	}
 	if c.OrganizationID != "" {
 		params.Metadata["organizationId"] = c.OrganizationID
 	}
-	for try := range callTries {
-		session, err = x.createOnce(ctx, params)
-		if err == nil || errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined) {
-			return session, err
-		}
-		if try == callTries-1 || !pause(ctx, 200*time.Millisecond<<try) {
-			break
-		}
-	}
+	err = retryCall(ctx, func(ctx context.Context) (err error) {
+		session, err = x.Stripe.CreateCheckout(ctx, params)
+		return err
+	}, func(err error) bool { return errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined) })
 	return session, err
-}
-
-func (x *Checkout) createOnce(ctx context.Context, params stripe.CheckoutParams) (stripe.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return x.Stripe.CreateCheckout(ctx, params)
 }

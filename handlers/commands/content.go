@@ -227,7 +227,7 @@ func (b *contentBatch) keep(before, next content.Content, payloads []events.Payl
 		b.slugs[slugKey(next)] = next.ID
 	}
 	b.items.Put(next.ID, next)
-	return Facts(next.Tenant(), next.ID, next.Version, payloads)
+	return events.Facts(next.Tenant(), next.ID, next.Version, payloads...)
 }
 
 func slugKey(c content.Content) postgres.SlugKey {

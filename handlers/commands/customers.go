@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
@@ -56,27 +57,42 @@ func (x *Checkout) customer(ctx context.Context, b postgres.Customer, stale stri
 // the provider may have kept under the key.
 func retry(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
 	number := 1
-	for try := range callTries {
+	return retryCall(ctx, func(ctx context.Context) error {
 		numbered := key
 		if number > 1 {
 			numbered = fmt.Sprintf("%s:%d", key, number)
 		}
-		limited, cancel := context.WithTimeout(ctx, callTimeout)
-		err := call(limited, numbered)
-		cancel()
+		err := call(ctx, numbered)
+
 		var failure *stripe.Error
-		final := errors.As(err, &failure) && (failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
-		if err == nil || errors.Is(err, stripe.ErrNotFound) || final || try == callTries-1 {
-			return err
-		}
-		if failure != nil && (failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError) {
+		if errors.As(err, &failure) && (failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError) {
 			number++
 		}
-		if !pause(ctx, 200*time.Millisecond<<try) {
-			return err
+		return err
+	}, func(err error) bool {
+		var failure *stripe.Error
+		unauthorized := errors.As(err, &failure) &&
+			(failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
+		return unauthorized || errors.Is(err, stripe.ErrNotFound)
+	})
+}
+
+// retryCall calls until there is no error, or one that is final; callTries times at most,
+// each for callTimeout, with pauses of 200 ms, 400 ms … between.
+func retryCall(ctx context.Context, call func(context.Context) error, final func(error) bool) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = 200 * time.Millisecond
+	pauses.Multiplier = 2
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		limited, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		err := call(limited)
+		if err != nil && final(err) {
+			return struct{}{}, backoff.Permanent(err)
 		}
-	}
-	return nil
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(callTries))
+	return err
 }
 
 // openPortal is the first transaction of checkout.portal.

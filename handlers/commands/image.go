@@ -162,7 +162,7 @@ func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time
 		return nil, err
 	}
 	b.items[id] = next
-	return Facts(next.Tenant(), id, next.Version, payloads), nil
+	return events.Facts(next.Tenant(), id, next.Version, payloads...), nil
 }
 
 // showOf is show for the picture of a user or an organization.
@@ -187,7 +187,7 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	owner.Address = address
 	owner.Version++
 	b.owners[kind][id] = owner
-	return Facts(id, id, owner.Version, []events.Payload{payload}), nil
+	return events.Facts(id, id, owner.Version, payload), nil
 }
 
 // brandingRoles are the organization roles that decide what it looks like.

@@ -185,5 +185,5 @@ func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 // returns the facts that led to it.
 func (b *mediaBatch) keep(next media.Item, payloads []events.Payload) []events.Fact {
 	b.items.Put(next.ID, next)
-	return Facts(next.CreatorID, next.ID, next.Version, payloads)
+	return events.Facts(next.CreatorID, next.ID, next.Version, payloads...)
 }

@@ -19,6 +19,10 @@ type Outcome struct {
 	Data any
 	// Facts go to the outbox, in this order.
 	Facts []events.Fact
+	// Awaits is how many of the facts have an effect in a projection that the edge should
+	// wait for before it responds; usually 0. It is not stored: a replayed outcome is not
+	// waited for.
+	Awaits int
 
 	rejection *domain.Error
 }
@@ -52,7 +56,7 @@ type envelope struct {
 
 // reply returns the outcome of a command as its client sees it.
 func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
-	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash}
+	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, Awaits: o.Awaits, PayloadHash: hash}
 	var body any
 	switch {
 	case o.rejection != nil:
@@ -68,15 +72,4 @@ func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
 	}
 	reply.Body = data
 	return reply, nil
-}
-
-// Facts numbers the events of one aggregate: the last one gets the version last, and
-// those before it the versions before.
-func Facts(tenant, id string, last int64, payloads []events.Payload) []events.Fact {
-	facts := make([]events.Fact, len(payloads))
-	for i, p := range payloads {
-		version := last - int64(len(payloads)-1-i)
-		facts[i] = events.Fact{Tenant: tenant, AggregateID: id, Version: version, Payload: p}
-	}
-	return facts
 }

@@ -86,5 +86,5 @@ func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Ti
 		return Outcome{}, err
 	}
 	b.positions.Put(q, next)
-	return NoContent(Facts(facts.Content.Tenant(), next.ID, next.Version, payloads)...), nil
+	return NoContent(events.Facts(facts.Content.Tenant(), next.ID, next.Version, payloads...)...), nil
 }

@@ -138,7 +138,9 @@ func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent,
 		return Outcome{}, err
 	}
 	u.results[report.EventID] = result
-	return OK(wire.Recorded{Result: result, AccessEvents: accessEvents(facts)}, facts...), nil
+	outcome := OK(wire.Recorded{Result: result}, facts...)
+	outcome.Awaits = accessEvents(facts)
+	return outcome, nil
 }
 
 // record applies one report and returns its result, for the provider's event.
@@ -185,7 +187,7 @@ func (u *purchaseBatch) expire(r purchase.RecordEvent) (string, []events.Fact) {
 		return "unchanged", nil
 	}
 	u.saveCheckout(next)
-	return "expired", Facts(next.Tenant(), next.ID, next.Version, payloads)
+	return "expired", events.Facts(next.Tenant(), next.ID, next.Version, payloads...)
 }
 
 // pay records a paid session.
@@ -229,7 +231,7 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 	if next.IsPurchase() {
 		u.sold[next.Sale.ContentID]++
 	}
-	return string(next.Sale.Outcome), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
+	return string(next.Sale.Outcome), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
 }
 
 // change records what became known of a payment later, or before its session.
@@ -246,7 +248,7 @@ func (u *purchaseBatch) change(r purchase.RecordEvent, f func(purchase.Payment) 
 	if len(payloads) == 0 {
 		return "noted", nil, nil
 	}
-	return string(next.Status()), Facts(next.Tenant(), next.PurchaseID, next.Version, payloads), nil
+	return string(next.Status()), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
 }
 
 // checkoutOf returns the checkout that a session belongs to: the one that it was

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -143,10 +142,7 @@ func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command)
 		e.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
 		return
 	}
-	var outcome struct {
-		Data wire.Recorded `json:"data"`
-	}
-	if reply.Status != http.StatusOK || json.Unmarshal(reply.Body, &outcome) != nil || outcome.Data.AccessEvents == 0 {
+	if reply.Awaits == 0 {
 		return
 	}
 	waiting, cancel := context.WithTimeout(ctx, accessWait)
@@ -155,7 +151,7 @@ func (w *WebhookRoutes) finish(ctx context.Context, e *Edge, cmd events.Command)
 	// decide, the reports only say when to look.
 	for {
 		n, err := w.handled(waiting, cmd.ID)
-		if err != nil || n >= outcome.Data.AccessEvents {
+		if err != nil || n >= reply.Awaits {
 			return
 		}
 		select {

@@ -18,8 +18,6 @@ type Recorded struct {
 	// Result is what the report led to, for example purchase, duplicate, refunded,
 	// unchanged or ignored.
 	Result string `json:"result"`
-	// AccessEvents counts the events that open or close access.
-	AccessEvents int `json:"accessEvents"`
 }
 
 // StripeEvent is what Stripe sends, as far as it is promised to be read. Events of any
