@@ -39,13 +39,12 @@ type CheckoutProvider interface {
 // checkout.start first writes a checkout with everything the payment will be
 // compared with, then opens the session at the provider under a key that follows
 // from it (checkout:{id}:{attempt}), and then writes the session down. A buyer has
-// at most one checkout per content item that can still be paid: who asks again for
-// the same offer is sent to the same session, and when the price changed or the
-// time is nearly over, the old session is closed at the provider before the new one
-// is opened.
+// at most one checkout per content item that can still be paid: another request for
+// the same offer gets the same session, and when the price changed or the session is
+// about to expire, it is closed at the provider before the new one is opened.
 //
 // When the provider does not answer, the call is repeated within callBudget, and
-// then the client is told 502: less than the ten seconds that an edge waits. The
+// then the response is 502: less than the ten seconds that an edge waits. The
 // checkout stays "creating", so the client's next try uses the same key and finds
 // whatever the provider did meanwhile. Only after a failure that the provider has
 // stored under the key, and when it knows no session of this checkout, the next
@@ -124,7 +123,9 @@ func (x *Checkout) start(
 
 // claim returns the checkout that the buyer uses: the one that is there when it is
 // usable, else the fresh one. One that is not usable is set aside to be closed.
-func (x *Checkout) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, fresh purchase.Checkout, now time.Time) (purchase.Checkout, error) {
+func (x *Checkout) claim(
+	ctx context.Context, tx pgx.Tx, offer purchase.Offer, fresh purchase.Checkout, now time.Time,
+) (purchase.Checkout, error) {
 	for range 5 {
 		standing, found, err := postgres.OpenCheckout(ctx, tx, fresh.CustomerID, fresh.ContentID)
 		if err != nil {
@@ -164,7 +165,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 				return nil, purchase.ErrPaymentProcessing
 			}
 			if paid {
-				// The webhook is on its way; nothing is opened beside it.
+				// Its webhook will follow; no second session is opened.
 				return abandon(checkout, Rejected(purchase.ErrAlreadyPurchased)), nil
 			}
 		}
@@ -173,7 +174,7 @@ func (x *Checkout) call(checkout purchase.Checkout, closing []purchase.Checkout,
 		case err == nil:
 			return opened(checkout.ID, session, closing), nil
 		case errors.Is(err, stripe.ErrRejected), errors.Is(err, stripe.ErrDeclined):
-			x.Log.Error("checkout refused by the provider", "checkout", checkout.ID, "error", err)
+			x.Log.Error("checkout rejected by the provider", "checkout", checkout.ID, "error", err)
 			return abandon(checkout, Rejected(purchase.ErrPaymentProcessing)), nil
 		default:
 			x.Log.Warn("checkout not opened at the provider", "checkout", checkout.ID, "error", err)
@@ -222,7 +223,7 @@ func opened(id string, session stripe.Session, closed []purchase.Checkout) Finis
 		case purchase.CheckoutCompleted:
 			return Rejected(purchase.ErrAlreadyPurchased, facts...), nil
 		default:
-			return Outcome{}, errClosedMeanwhile // from the start: there is another one now
+			return Outcome{}, errClosedMeanwhile // tried again from the start, with the newer checkout
 		}
 		if len(payloads) > 0 {
 			if err := postgres.SaveCheckout(ctx, tx, next, now); err != nil {
@@ -274,7 +275,7 @@ func closeSessions(ctx context.Context, provider CheckoutSessions, c purchase.Ch
 	return false, nil
 }
 
-// create opens the session, and finds out about calls whose outcome is unknown.
+// create opens the session, and resolves calls whose outcome is unknown.
 func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgres.Customer) (stripe.Session, error) {
 	customer, err := x.customer(ctx, buyer, "")
 	if err != nil {
@@ -322,8 +323,10 @@ func (x *Checkout) create(ctx context.Context, c purchase.Checkout, buyer postgr
 
 // nextKey uses up the key of a checkout's session.
 func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.Checkout, error) {
-	if _, err := x.Pool.Exec(ctx, `UPDATE checkouts SET attempt = attempt + 1 WHERE id = $1 AND attempt = $2 AND status = 'creating'`,
-		c.ID, c.Attempt); err != nil {
+	_, err := x.Pool.Exec(ctx, `
+UPDATE checkouts SET attempt = attempt + 1
+WHERE id = $1 AND attempt = $2 AND status = 'creating'`, c.ID, c.Attempt)
+	if err != nil {
 		return c, fmt.Errorf("take the next key: %w", err)
 	}
 	c.Attempt++
@@ -331,7 +334,9 @@ func (x *Checkout) nextKey(ctx context.Context, c purchase.Checkout) (purchase.C
 }
 
 // createWithKey repeats one call until its outcome is known.
-func (x *Checkout) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
+func (x *Checkout) createWithKey(
+	ctx context.Context, c purchase.Checkout, customer string,
+) (session stripe.Session, err error) {
 	params := stripe.CheckoutParams{
 		IdempotencyKey:    fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt),
 		ClientReferenceID: c.ID,

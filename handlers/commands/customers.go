@@ -65,7 +65,9 @@ func retry(ctx context.Context, key string, call func(ctx context.Context, key s
 		err := call(ctx, numbered)
 
 		var failure *stripe.Error
-		if errors.As(err, &failure) && (failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError) {
+		kept := errors.As(err, &failure) &&
+			(failure.HTTPStatus == http.StatusBadRequest || failure.HTTPStatus >= http.StatusInternalServerError)
+		if kept {
 			number++
 		}
 		return err

@@ -40,7 +40,9 @@ func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, n
 	return Created(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) accept(
+	cmd events.Command, _ *organization.AcceptInvitation, now time.Time,
+) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
 	if err != nil {
@@ -50,7 +52,9 @@ func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInv
 	return OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (Outcome, error) {
+func (b *organizationBatch) decline(
+	cmd events.Command, _ *organization.DeclineInvitation, now time.Time,
+) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
 	if err != nil {
@@ -60,7 +64,9 @@ func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineI
 	return NoContent(changes...), err
 }
 
-func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) changeMember(
+	cmd events.Command, p *organization.ChangeMember, now time.Time,
+) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
 	if err != nil {
@@ -70,7 +76,9 @@ func (b *organizationBatch) changeMember(cmd events.Command, p *organization.Cha
 	return OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (Outcome, error) {
+func (b *organizationBatch) removeMember(
+	cmd events.Command, p *organization.RemoveMember, now time.Time,
+) (Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
 	if err != nil {
@@ -115,7 +123,8 @@ func (b *organizationBatch) owners(organizationID string) int {
 // keepMember keeps a changed membership and the mail about it, and returns the facts of
 // its organization.
 func (b *organizationBatch) keepMember(
-	cmd events.Command, facts organization.MemberFacts, next organization.Membership, payloads []events.Payload, now time.Time,
+	cmd events.Command, facts organization.MemberFacts, next organization.Membership,
+	payloads []events.Payload, now time.Time,
 ) ([]events.Fact, error) {
 	if len(payloads) == 0 {
 		return nil, nil
@@ -141,7 +150,8 @@ func (b *organizationBatch) queueMail(
 	var err error
 	switch p := payload.(type) {
 	case events.MemberInvited:
-		letter, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
+		link := organization.InvitationLink(b.publicURL, o.ID)
+		letter, err = organization.InvitationMail(cmd.ID, person, o, m, link, cmd.ID, now)
 	case events.MemberRoleChanged:
 		letter, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:

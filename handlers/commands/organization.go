@@ -26,10 +26,10 @@ func (o Organization) Commands() Context {
 	return NewContext("organization", o.open,
 		Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
 		Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
-		Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
+		Handle(organization.CommandDelete, wantOrganization, (*organizationBatch).remove),
 		Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
-		Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
-		Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
+		Handle(organization.CommandAcceptInvitation, wantOrganization, (*organizationBatch).accept),
+		Handle(organization.CommandDeclineInvitation, wantOrganization, (*organizationBatch).decline),
 		Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
 		Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
 	)
@@ -70,7 +70,9 @@ func (b *organizationBatch) wantCreate(cmd events.Command, p *organization.Creat
 
 func (b *organizationBatch) wantUpdate(cmd events.Command, p *organization.UpdateOrganization) {
 	wantOrganization(b, cmd, p)
-	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
+	if p.Slug.Value != nil {
+		b.wanted.slugs = append(b.wanted.slugs, *p.Slug.Value)
+	}
 }
 
 // Load implements [Batch]. People are locked before organizations, as for pictures. The
@@ -88,8 +90,8 @@ func (b *organizationBatch) Load(load *pgx.Batch) {
 	}
 }
 
-// Save implements [Batch]. A slug that another transaction takes meanwhile is refused by
-// the unique index; the batch is then applied again, one by one.
+// Save implements [Batch]. A slug that another transaction takes meanwhile is rejected
+// by the unique index; the batch is then applied again, one by one.
 func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveOrganizations(save, b.organizations.Changed()); err != nil {
 		return err
@@ -101,7 +103,9 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 	return nil
 }
 
-func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) create(
+	cmd events.Command, p *organization.CreateOrganization, now time.Time,
+) (Outcome, error) {
 	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = b.slugs[p.Slug]
 	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
@@ -114,7 +118,9 @@ func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrg
 	return Created(wire.OrganizationOf(o), created...), nil
 }
 
-func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) update(
+	cmd events.Command, p *organization.UpdateOrganization, now time.Time,
+) (Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
 	if p.Slug.Value != nil {
@@ -128,7 +134,9 @@ func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrg
 	return OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (Outcome, error) {
+func (b *organizationBatch) remove(
+	cmd events.Command, _ *organization.DeleteOrganization, now time.Time,
+) (Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.authority(cmd), now)
 	if err != nil {

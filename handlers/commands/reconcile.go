@@ -64,8 +64,13 @@ const (
 
 // reportedTypes are the events that lead to a change here.
 var reportedTypes = []string{
-	stripe.EventCheckoutCompleted, stripe.EventCheckoutExpired, stripe.EventCheckoutAsyncPaid, stripe.EventCheckoutAsyncFailed,
-	stripe.EventChargeRefunded, stripe.EventDisputeCreated, stripe.EventDisputeClosed,
+	stripe.EventCheckoutCompleted,
+	stripe.EventCheckoutExpired,
+	stripe.EventCheckoutAsyncPaid,
+	stripe.EventCheckoutAsyncFailed,
+	stripe.EventChargeRefunded,
+	stripe.EventDisputeCreated,
+	stripe.EventDisputeClosed,
 }
 
 // Run reconciles until ctx is done.
@@ -78,7 +83,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.Log.Warn("not reconciled with the payment provider", "error", err)
 		}
 		if repaired != (Repaired{}) {
-			r.Log.Warn("repaired what lost webhooks should have reported", "events", repaired.Events, "checkouts", repaired.Checkouts)
+			r.Log.Warn("repaired what lost webhooks should have reported",
+				"events", repaired.Events, "checkouts", repaired.Checkouts)
 		}
 		select {
 		case <-ctx.Done():
@@ -101,8 +107,10 @@ func (r *Reconciler) Reconcile(ctx context.Context) (repaired Repaired, err erro
 	defer cancel()
 	now := r.Now().UTC()
 	var seen *time.Time
-	err = r.Pool.QueryRow(ctx, `UPDATE stripe_watermark SET claimed_at = $1 WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
-		RETURNING seen_until`, now, now.Add(-r.every()*9/10)).Scan(&seen)
+	err = r.Pool.QueryRow(ctx, `
+UPDATE stripe_watermark SET claimed_at = $1
+WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
+RETURNING seen_until`, now, now.Add(-r.every()*9/10)).Scan(&seen)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return repaired, nil
 	}
@@ -152,7 +160,8 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 			repaired++
 		}
 	}
-	_, err = r.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, listed[len(listed)-1].Created)
+	newest := listed[len(listed)-1].Created
+	_, err = r.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, newest)
 	if err != nil {
 		return repaired, fmt.Errorf("move the watermark: %w", err)
 	}
