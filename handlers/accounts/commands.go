@@ -12,9 +12,9 @@ import (
 	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// User applies the commands of context "user": what a user asks of the own account
-// that holds neither credentials nor anything that tells who somebody is. The rest
-// is written by the edge, because a stream does not forget.
+// User applies the commands of context "user": changes of the own account that
+// hold neither credentials nor personal data. The edge writes the others, because messages
+// of a stream cannot be erased.
 type User struct{}
 
 // Commands returns the context.

@@ -34,7 +34,9 @@ type decided struct {
 // apply applies a batch in one transaction. The work is finished even when ctx is
 // cancelled meanwhile; applyTimeout bounds it. Without lookUp the commands are taken
 // to be new; should one not be, its insert fails and with it the batch.
-func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command, lookUp bool) (results []result, err error) {
+func (r *Runner) apply(
+	ctx context.Context, c Context, cmds []events.Command, lookUp bool,
+) (results []result, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
 	defer cancel()
 	ctx, spans := startSpans(ctx, cmds)
@@ -76,7 +78,9 @@ func (r *Runner) apply(ctx context.Context, c Context, cmds []events.Command, lo
 
 // load reads everything the batch needs in one round trip, which also begins the
 // transaction.
-func load(ctx context.Context, conn *pgx.Conn, unit unit, cmds []events.Command, lookUp bool, known map[string]Record) error {
+func load(
+	ctx context.Context, conn *pgx.Conn, unit unit, cmds []events.Command, lookUp bool, known map[string]Record,
+) error {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	if lookUp {
@@ -130,7 +134,9 @@ func (r *Runner) decide(unit unit, cmds []events.Command, known map[string]Recor
 }
 
 // decideOne decides one command. A rejection is a reply; a panic is an error.
-func decideOne(unit unit, i int, cmd events.Command, now time.Time) (reply events.Reply, facts []events.Fact, err error) {
+func decideOne(
+	unit unit, i int, cmd events.Command, now time.Time,
+) (reply events.Reply, facts []events.Fact, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &decisionError{fmt.Errorf("panic: %v", p)}
@@ -190,10 +196,9 @@ func (r *Runner) readable(ctx context.Context, consumer string, batch []bus.Deli
 			cmds = append(cmds, d.Command)
 			continue
 		}
-		for attempt := 0; ; attempt++ {
-			if r.deadLetter(ctx, consumer, d, err) == nil || !backoff(ctx, attempt) {
-				break
-			}
+		pauses := newPauses()
+		for r.deadLetter(ctx, consumer, d, err) != nil && pauses.wait(ctx) == nil {
+			continue
 		}
 	}
 	return cmds

@@ -1,39 +1,54 @@
 // Package commands applies commands: each exactly once, whatever crashes.
 //
+// # A table of handlers
+//
+// A bounded context declares its commands in a table: [NewContext] with one [Handle] row
+// per command, which names the payload's type, notes what has to be loaded for it and
+// applies it. The commands of a batch share a [Batch], the loaded state of the context.
+// The name of a command is a constant beside its payload's type in the domain. See
+// ExampleNewContext for a whole context.
+//
 // # One batch, one transaction
 //
 // A [Runner] takes what waits in one (context, partition) of the command stream and
 // applies it in a single transaction of two round trips. The first reads: the rows
-// of the commands table for these ids, and whatever the context needs, locked in a
-// fixed order. Then the context decides in memory, in the order of arrival, and
-// each decision sees the ones before it. The second round trip writes: state rows,
-// outbox rows, command rows, COMMIT. After the commit the waiting edges get their
-// outcomes, one message per edge, and then the batch is acknowledged.
+// of the ledger for these ids, and what the context needs, locked in a fixed order.
+// Then the context decides in memory, in the order of arrival, and each decision sees
+// the ones before it. The second round trip writes: state rows, outbox rows, ledger
+// rows, COMMIT. After the commit the waiting edges get their outcomes, one message per
+// edge, and then the batch is acknowledged.
 //
-// A command that was applied before is recognised by its row and answered with the
+// A command that was applied before is recognised by its row in the ledger and gets the
 // outcome that is stored there. A batch in which every command is delivered for the
-// first time under a fresh id is spared the look-up; were such an id taken after
-// all, the insert of its row would fail, and what follows is below. A rejection is an outcome like any other: it is
-// stored and repeated too.
+// first time under a fresh id is spared the look-up; were such an id taken after all,
+// the insert of its row would fail, and with it the batch (see below). A rejection is an
+// outcome like any other: it is stored and replayed too.
+//
+// # The ledger
+//
+// The [Ledger] is the table commands, and this package is the only one with SQL on it.
+// The edge accepts commands there before it responds with 202, replays the outcome of a
+// request whose Idempotency-Key is used again, and records requests that carry
+// credentials and therefore never travel on the bus. A [Sweeper] publishes accepted
+// commands again until they have an outcome, and removes outcomes after 7 days.
 //
 // # When a batch fails
 //
-// It is rolled back and applied again one by one, each command in its own
-// transaction, so that a bad one never hurts its neighbours. What stands in the way
-// of a single command decides what happens to it: while the database is away, or
-// asks to try again, the runner waits and tries for ever, since giving up would
-// lose the order; anything else (a panic, data the database refuses) is tried
-// three times and then becomes a dead letter and a rejected command, so that its
-// client learns of it.
+// It is rolled back and applied again one by one, each command in its own transaction,
+// so that a bad one never delays its neighbours. The error decides what happens to a
+// single command: while the database cannot be reached, or asks to try again, the runner
+// waits and retries without end, since giving up would lose the order; after any other
+// error (a panic, data that the database rejects) it is tried three times and then
+// becomes a [DeadLetter] and a rejected command, so that its client gets a response.
 //
-// Unique indexes decide races between partitions. The loser's batch fails, is
-// replayed, and now reads the winner's row: it is rejected with the reason that the
-// domain gives for it.
+// Unique indexes decide races between partitions. The loser's batch fails, is applied
+// again, and now reads the winner's row: it is rejected with the reason that the domain
+// gives for it.
 //
 // # Rights
 //
-// A command says who asks, never what they may do. Every context loads the actor's
-// rights inside the transaction and decides with those.
+// A command names its actor and never the actor's rights. Every context loads those
+// inside the transaction (see [Actors]) and decides with them.
 //
 // # Commands that call the outside
 //

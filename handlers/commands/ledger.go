@@ -86,7 +86,10 @@ SELECT id, actor_id, type, status, payload_hash, created_at, finished_at, COALES
 FROM commands WHERE id = ANY($1::uuid[])`
 
 func scanRecord(row pgx.CollectableRow) (r Record, err error) {
-	err = row.Scan(&r.ID, &r.ActorID, &r.Type, &r.Status, &r.Hash, &r.CreatedAt, &r.FinishedAt, &r.ResponseStatus, &r.ResponseBody)
+	err = row.Scan(
+		&r.ID, &r.ActorID, &r.Type, &r.Status, &r.Hash,
+		&r.CreatedAt, &r.FinishedAt, &r.ResponseStatus, &r.ResponseBody,
+	)
 	return r, err
 }
 
@@ -170,7 +173,8 @@ func (l Ledger) Claim(ctx context.Context, cmd events.Command, hash string) (cla
 // Finish stores the response to a claimed request, with status 200. The actor is the user
 // whose data the response holds.
 func (l Ledger) Finish(ctx context.Context, id, actorID string, body json.RawMessage) error {
-	_, err := l.DB.Exec(ctx, `UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, id, actorID, string(body))
+	_, err := l.DB.Exec(ctx, `
+UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, id, actorID, string(body))
 	if err != nil {
 		return fmt.Errorf("finish command: %w", err)
 	}
@@ -197,16 +201,19 @@ func (l Ledger) insert(ctx context.Context, cmd events.Command, reply events.Rep
 // reports false, and changes nothing, when the command has an outcome already.
 func (l Ledger) finish(ctx context.Context, cmd events.Command, reply events.Reply, now time.Time) (bool, error) {
 	return l.put(ctx, cmd, reply, now, `
-DO UPDATE SET status = excluded.status, response_status = excluded.response_status, response_body = excluded.response_body,
-       finished_at = excluded.finished_at, envelope = NULL
+DO UPDATE SET status = excluded.status, response_status = excluded.response_status,
+       response_body = excluded.response_body, finished_at = excluded.finished_at, envelope = NULL
 WHERE commands.status = 'accepted'`)
 }
 
-func (l Ledger) put(ctx context.Context, cmd events.Command, reply events.Reply, finished time.Time, onConflict string) (bool, error) {
+func (l Ledger) put(
+	ctx context.Context, cmd events.Command, reply events.Reply, finished time.Time, onConflict string,
+) (bool, error) {
 	tag, err := l.DB.Exec(ctx, `
 INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
 VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, '')::json, $8, $9) ON CONFLICT (id) `+onConflict,
-		cmd.ID, cmd.ActorID, cmd.Type, reply.PayloadHash, statusOf(reply.Status), reply.Status, string(reply.Body), cmd.IssuedAt, finished)
+		cmd.ID, cmd.ActorID, cmd.Type, reply.PayloadHash,
+		statusOf(reply.Status), reply.Status, string(reply.Body), cmd.IssuedAt, finished)
 	if err != nil {
 		return false, fmt.Errorf("write outcome of command: %w", err)
 	}
@@ -263,14 +270,16 @@ func (l Ledger) Erase(ctx context.Context, userID string, rejection *domain.Erro
 		return fmt.Errorf("marshal rejection: %w", err)
 	}
 	_, err = l.DB.Exec(ctx, `
-UPDATE commands SET status = 'rejected', response_status = $2, response_body = $3::json, finished_at = $4, envelope = NULL
+UPDATE commands SET status = 'rejected', response_status = $2, response_body = $3::json,
+       finished_at = $4, envelope = NULL
 WHERE actor_id = $1 AND status = 'accepted'`, userID, status, string(data), now)
 	if err != nil {
 		return fmt.Errorf("reject commands of a deleted user: %w", err)
 	}
 	_, err = l.DB.Exec(ctx, `
 UPDATE commands SET response_body = NULL
-WHERE response_body IS NOT NULL AND status <> 'accepted' AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
+WHERE response_body IS NOT NULL AND status <> 'accepted'
+  AND (actor_id = $1 OR strpos(response_body::text, $1) > 0)`, userID)
 	if err != nil {
 		return fmt.Errorf("erase responses about a deleted user: %w", err)
 	}

@@ -56,7 +56,8 @@ const (
 	insertOutcomesSQL = `
 INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
 SELECT id, actor, type, hash, status, code, NULLIF(body, '')::json, created, finished
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
+            $8::timestamptz[], $9::timestamptz[])
      AS c (id, actor, type, hash, status, code, body, created, finished)`
 	updateOutcomesSQL = `
 UPDATE commands t SET status = c.status, response_status = c.code, response_body = NULLIF(c.body, '')::json,

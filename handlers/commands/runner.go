@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +23,7 @@ type Config struct {
 	Partitions int
 	// BatchSize is the most that one transaction applies; default 256.
 	BatchSize int
-	// Workers is how many commands of an external context are in hand at once;
+	// Workers is how many commands of an external context are applied at once;
 	// default 16.
 	Workers int
 	Limits  bus.StreamLimits
@@ -63,14 +62,14 @@ func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
 	return &Runner{cfg: cfg, contexts: contexts, externals: externals}
 }
 
-// now is the time as the database can keep it, so that what is answered is what is
-// read later.
+// now is the time as the database can keep it, so that a response has the times that
+// are read later.
 func (r *Runner) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// Run applies commands until ctx is done; the batches in hand are finished first.
+// Run applies commands until ctx is done; the batches that were begun are finished first.
 func (r *Runner) Run(ctx context.Context) error {
 	var running sync.WaitGroup
-	errs := make(chan error, len(r.contexts)*r.cfg.Partitions+len(r.externals)*r.cfg.Partitions)
+	errs := make(chan error, (len(r.contexts)+len(r.externals))*r.cfg.Partitions)
 	for partition := range r.cfg.Partitions {
 		for _, c := range r.contexts {
 			running.Go(func() {
@@ -78,10 +77,10 @@ func (r *Runner) Run(ctx context.Context) error {
 					func(ctx context.Context, batch []bus.Delivery) error { return r.handle(ctx, c, batch) })
 			})
 		}
-		for _, e := range r.externals {
+		for _, x := range r.externals {
 			running.Go(func() {
-				errs <- bus.ConsumeEach(ctx, r.cfg.Conn, r.queue(e.Name(), partition), r.cfg.Workers,
-					func(ctx context.Context, d bus.Delivery) error { return r.handleExternal(ctx, e, d) })
+				errs <- bus.ConsumeEach(ctx, r.cfg.Conn, r.queue(x.Name(), partition), r.cfg.Workers,
+					func(ctx context.Context, d bus.Delivery) error { return r.handleExternal(ctx, x, d) })
 			})
 		}
 	}
@@ -96,7 +95,11 @@ func (r *Runner) Run(ctx context.Context) error {
 
 func (r *Runner) queue(name string, partition int) bus.CommandQueue {
 	return bus.CommandQueue{
-		Context: name, Partition: partition, BatchSize: r.cfg.BatchSize, Limits: r.cfg.Limits, Log: r.cfg.Log,
+		Context:   name,
+		Partition: partition,
+		BatchSize: r.cfg.BatchSize,
+		Limits:    r.cfg.Limits,
+		Log:       r.cfg.Log,
 	}
 }
 
@@ -128,7 +131,8 @@ func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) er
 // handleOne applies one command until it has an outcome.
 func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) error {
 	failures := 0
-	for attempt := 0; ; attempt++ {
+	pauses := newPauses()
+	for attempt := 1; ; attempt++ {
 		results, err := r.apply(ctx, c, []events.Command{cmd}, true)
 		if err == nil {
 			r.publishOutcomes(ctx, results)
@@ -143,29 +147,10 @@ func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) e
 				failures = 0
 			}
 		}
-		r.cfg.Log.Warn("command is tried again", "type", cmd.Type, "command", cmd.ID, "attempt", attempt+1, "error", err)
-		if !backoff(ctx, attempt) {
-			return ctx.Err()
+		r.cfg.Log.Warn("command is tried again", "type", cmd.Type, "command", cmd.ID, "attempt", attempt, "error", err)
+		if err := pauses.wait(ctx); err != nil {
+			return err
 		}
-	}
-}
-
-// backoff waits 25 ms · 2^attempt, 5 s at most, with jitter. It reports whether
-// ctx is still alive.
-func backoff(ctx context.Context, attempt int) bool {
-	wait := min(25*time.Millisecond<<min(attempt, 8), 5*time.Second)
-	return pause(ctx, wait/2+rand.N(wait/2)) //nolint:gosec // jitter, not a secret
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

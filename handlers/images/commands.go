@@ -182,13 +182,13 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 		}
 		payload = events.OrganizationBrandingChanged{OrganizationID: id, Fields: []string{"logoUrl"}}
 	}
-	if orEmpty(owner.Address) == orEmpty(address) {
+	if addressOf(owner.Address) == addressOf(address) {
 		return nil, nil
 	}
 	owner.Address = address
 	owner.Version++
 	b.owners[kind][id] = owner
-	return events.Facts(id, id, owner.Version, []events.Payload{payload}), nil
+	return events.Facts(id, id, owner.Version, payload), nil
 }
 
 // brandingRoles are the organization roles that decide what it looks like.

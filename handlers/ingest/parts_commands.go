@@ -192,7 +192,9 @@ func (x *Uploads) abort(
 
 // find returns an upload that was not aborted, of an item that waits for its file. A
 // completed one is found whatever the item does now.
-func (x *Uploads) find(ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts) (media.PartsUpload, error) {
+func (x *Uploads) find(
+	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts,
+) (media.PartsUpload, error) {
 	item, facts, err := x.load(ctx, tx, cmd)
 	if err != nil {
 		return media.PartsUpload{}, err

@@ -71,7 +71,9 @@ func (b *organizationBatch) wantCreate(cmd events.Command, p *organization.Creat
 
 func (b *organizationBatch) wantUpdate(cmd events.Command, p *organization.UpdateOrganization) {
 	wantOrganization(b, cmd, p)
-	b.wanted.slugs = appendSet(b.wanted.slugs, p.Slug.Value)
+	if p.Slug.Value != nil {
+		b.wanted.slugs = append(b.wanted.slugs, *p.Slug.Value)
+	}
 }
 
 // Load implements [commands.Batch]. People are locked before organizations, as for pictures. The

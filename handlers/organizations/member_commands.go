@@ -116,7 +116,8 @@ func (b *organizationBatch) owners(organizationID string) int {
 // keepMember keeps a changed membership and the mail about it, and returns the facts of
 // its organization.
 func (b *organizationBatch) keepMember(
-	cmd events.Command, facts organization.MemberFacts, next organization.Membership, payloads []events.Payload, now time.Time,
+	cmd events.Command, facts organization.MemberFacts, next organization.Membership,
+	payloads []events.Payload, now time.Time,
 ) ([]events.Fact, error) {
 	if len(payloads) == 0 {
 		return nil, nil
@@ -142,7 +143,8 @@ func (b *organizationBatch) queueMail(
 	var err error
 	switch p := payload.(type) {
 	case events.MemberInvited:
-		letter, err = organization.InvitationMail(cmd.ID, person, o, m, organization.InvitationLink(b.publicURL, o.ID), cmd.ID, now)
+		link := organization.InvitationLink(b.publicURL, o.ID)
+		letter, err = organization.InvitationMail(cmd.ID, person, o, m, link, cmd.ID, now)
 	case events.MemberRoleChanged:
 		letter, err = organization.RoleChangedMail(cmd.ID, person, o, p, cmd.ID, now)
 	case events.MemberRemoved:

@@ -230,7 +230,9 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 }
 
 // change records what became known of a payment later, or before its session.
-func (u *purchaseBatch) change(r purchase.RecordEvent, f func(purchase.Payment) (purchase.Payment, []events.Payload)) (string, []events.Fact, error) {
+func (u *purchaseBatch) change(
+	r purchase.RecordEvent, f func(purchase.Payment) (purchase.Payment, []events.Payload),
+) (string, []events.Fact, error) {
 	before, err := u.payment(r.PaymentIntent)
 	if err != nil {
 		return "", nil, err
@@ -295,7 +297,7 @@ func (u *purchaseBatch) Save(b *pgx.Batch) error {
 	for _, id := range slices.Sorted(maps.Keys(u.moved)) {
 		postgres.QueueSaveCheckout(b, u.checkouts[id], u.now)
 	}
-	// A purchase that ends goes first, so that one that takes its place is not refused.
+	// A purchase that ends goes first, so that one that replaces it is not rejected.
 	intents := slices.Sorted(maps.Keys(u.changed))
 	slices.SortStableFunc(intents, func(a, b string) int { return rank(u.payments[a]) - rank(u.payments[b]) })
 	for _, intent := range intents {

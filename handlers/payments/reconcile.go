@@ -53,8 +53,13 @@ const (
 
 // reportedTypes are the events that lead to a change here.
 var reportedTypes = []string{
-	stripe.EventCheckoutCompleted, stripe.EventCheckoutExpired, stripe.EventCheckoutAsyncPaid, stripe.EventCheckoutAsyncFailed,
-	stripe.EventChargeRefunded, stripe.EventDisputeCreated, stripe.EventDisputeClosed,
+	stripe.EventCheckoutCompleted,
+	stripe.EventCheckoutExpired,
+	stripe.EventCheckoutAsyncPaid,
+	stripe.EventCheckoutAsyncFailed,
+	stripe.EventChargeRefunded,
+	stripe.EventDisputeCreated,
+	stripe.EventDisputeClosed,
 }
 
 // Repair is [Reconciler.Reconcile] as a job: it returns how much was repaired.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,9 @@ import (
 
 // Refunds is the payment provider, as far as refunds are concerned.
 type Refunds interface {
-	Refund(ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string) (stripe.Refund, error)
+	Refund(
+		ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string,
+	) (stripe.Refund, error)
 	ListRefunds(ctx context.Context, paymentIntent string) ([]stripe.Refund, error)
 }
 
@@ -70,8 +73,9 @@ func (q *RefundQueue) RefundDue(ctx context.Context) (refunded int, err error) {
 			}
 			continue
 		}
-		if _, err := q.Pool.Exec(ctx, `UPDATE refund_obligations SET paid_at = $2, stripe_refund_id = NULLIF($3, ''), last_error = NULL
-			WHERE purchase_id = $1`, d.PurchaseID, q.Now().UTC(), refundID); err != nil {
+		if _, err := q.Pool.Exec(ctx, `
+UPDATE refund_obligations SET paid_at = $2, stripe_refund_id = NULLIF($3, ''), last_error = NULL
+WHERE purchase_id = $1`, d.PurchaseID, q.Now().UTC(), refundID); err != nil {
 			return refunded, fmt.Errorf("mark as refunded: %w", err)
 		}
 		refunded++
@@ -85,7 +89,8 @@ func (q *RefundQueue) claim(ctx context.Context) ([]dueRefund, error) {
 	now := q.Now().UTC()
 	rows, err := q.Pool.Query(ctx, `
 UPDATE refund_obligations SET attempts = attempts + 1,
-       next_attempt_at = $1::timestamptz + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
+       next_attempt_at = $1::timestamptz
+                       + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
 WHERE purchase_id IN (SELECT purchase_id FROM refund_obligations WHERE paid_at IS NULL AND next_attempt_at <= $1
                       ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_number`, now, refundBatch)
@@ -131,9 +136,11 @@ func (q *RefundQueue) refund(ctx context.Context, due dueRefund) (string, error)
 // recordFailure keeps why a payment could not be refunded, and writes a dead letter in time.
 func (q *RefundQueue) recordFailure(ctx context.Context, due dueRefund, cause error) error {
 	var failure *stripe.Error
-	answered := errors.As(cause, &failure) && failure.HTTPStatus >= 400 && failure.HTTPStatus != 409 && failure.HTTPStatus != 429
-	if _, err := q.Pool.Exec(ctx, `UPDATE refund_obligations SET last_error = left($2, 1000), key_number = key_number + CASE WHEN $3 THEN 1 ELSE 0 END
-		WHERE purchase_id = $1`, due.PurchaseID, cause.Error(), answered); err != nil {
+	answered := errors.As(cause, &failure) && failure.HTTPStatus >= http.StatusBadRequest &&
+		failure.HTTPStatus != http.StatusConflict && failure.HTTPStatus != http.StatusTooManyRequests
+	if _, err := q.Pool.Exec(ctx, `
+UPDATE refund_obligations SET last_error = left($2, 1000), key_number = key_number + CASE WHEN $3 THEN 1 ELSE 0 END
+WHERE purchase_id = $1`, due.PurchaseID, cause.Error(), answered); err != nil {
 		return fmt.Errorf("record failure: %w", err)
 	}
 	if due.Attempts != refundLetter {

@@ -38,13 +38,12 @@ type CheckoutProvider interface {
 // checkout.start first writes a checkout with everything the payment will be
 // compared with, then opens the session at the provider under a key that follows
 // from it (checkout:{id}:{attempt}), and then writes the session down. A buyer has
-// at most one checkout per content item that can still be paid: who asks again for
-// the same offer is sent to the same session, and when the price changed or the
-// time is nearly over, the old session is closed at the provider before the new one
-// is opened.
+// at most one checkout per content item that can still be paid: another request for
+// the same offer gets the same session, and when the price changed or the session is
+// about to expire, it is closed at the provider before the new one is opened.
 //
 // When the provider does not answer, the call is repeated within callBudget, and
-// then the client is told 502: less than the ten seconds that an edge waits. The
+// then the response is 502: less than the ten seconds that an edge waits. The
 // checkout stays "creating", so the client's next try uses the same key and finds
 // whatever the provider did meanwhile. Only after a failure that the provider has
 // stored under the key, and when it knows no session of this checkout, the next
@@ -326,12 +325,22 @@ func (x checkouts) nextKey(ctx context.Context, c purchase.Checkout) (purchase.C
 // createWithKey repeats one call until its outcome is known.
 func (x checkouts) createWithKey(ctx context.Context, c purchase.Checkout, customer string) (session stripe.Session, err error) {
 	params := stripe.CheckoutParams{
-		IdempotencyKey: fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt), ClientReferenceID: c.ID,
-		AmountCents: int64(c.Amount), Currency: c.Currency, ProductName: c.ProductName, Description: c.Description,
-		CustomerID: customer, SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ExpiresAt: c.ExpiresAt,
+		IdempotencyKey:    fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt),
+		ClientReferenceID: c.ID,
+		AmountCents:       int64(c.Amount),
+		Currency:          c.Currency,
+		ProductName:       c.ProductName,
+		Description:       c.Description,
+		CustomerID:        customer,
+		SuccessURL:        c.SuccessURL,
+		CancelURL:         c.CancelURL,
+		ExpiresAt:         c.ExpiresAt,
 		Metadata: map[string]string{
-			"contentId": c.ContentID, "customerId": c.CustomerID, "creatorId": c.CreatorID,
-			"contentTitle": c.ProductName, "checkoutId": c.ID,
+			"contentId":    c.ContentID,
+			"customerId":   c.CustomerID,
+			"creatorId":    c.CreatorID,
+			"contentTitle": c.ProductName,
+			"checkoutId":   c.ID,
 		},
 	}
 	if c.OrganizationID != "" {

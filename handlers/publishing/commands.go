@@ -206,7 +206,7 @@ func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization s
 }
 
 // slugTaken looks at the database's slugs and at those of this batch. What another
-// transaction takes meanwhile, the unique index refuses.
+// transaction takes meanwhile, the unique index rejects.
 func (b *contentBatch) slugTaken(id string, scope content.Scope, slug string) bool {
 	owner, taken := b.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
 	return taken && owner != id
