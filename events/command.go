@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Command asks one aggregate to change. It is what the edge publishes and what a
+// Command requests a change of one aggregate. It is what the edge publishes and what a
 // consumer applies, once per ID.
 type Command struct {
 	// ID is a UUID: v5 of (actor, Idempotency-Key) when the client sent a key,
@@ -16,13 +16,13 @@ type Command struct {
 	ID string `json:"id"`
 	// Type is "<context>.<imperative>", for example "content.publish".
 	Type string `json:"type"`
-	// ActorID is the user on whose behalf it is asked, or the name of a machine.
+	// ActorID is the user on whose behalf it is sent, or the name of a machine.
 	// Rights are never carried along: the consumer looks them up when it applies.
 	ActorID string `json:"actor"`
 	// AggregateID names the aggregate; for a creation, the id it will have.
 	AggregateID string `json:"aggregate"`
 	// Target is what the client addressed, as method and path of its request; empty for
-	// commands that no request asked for. It keeps the same words to two things apart.
+	// commands without a request. It tells equal payloads for two resources apart.
 	Target string `json:"target,omitempty"`
 	// Payload is the JSON of the context's command struct.
 	Payload json.RawMessage `json:"payload"`
@@ -43,7 +43,7 @@ func (c Command) Context() string {
 	return context
 }
 
-// PayloadHash identifies what is asked, apart from who asks and when: the
+// PayloadHash identifies the request, apart from its actor and its time: the
 // SHA-256 of type, target and payload, in hex. One idempotency key must always come
 // with the same hash.
 func (c Command) PayloadHash() string {

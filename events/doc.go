@@ -1,7 +1,7 @@
-// Package events is the platform's second public interface: the vocabulary in
-// which everything that happened is told, and the commands that ask for it.
+// Package events is the platform's second public interface: the types of all events,
+// and the envelope of the commands that lead to them.
 //
-// Anyone may import it. It holds types and names only and knows no driver: the
+// Any program may import it. It holds types and names only and knows no driver: the
 // JetStream side lives in events/bus, the durable journal in outbox.
 //
 // # Events
@@ -35,7 +35,7 @@
 //
 // # Commands
 //
-// A [Command] asks one aggregate to change. Its id is the idempotency key of the
+// A [Command] requests a change of one aggregate. Its id is the idempotency key of the
 // whole pipeline: a command with the same id is applied once, however often it is
-// sent.
+// sent. The edge that waits gets the outcome as a [Reply].
 package events

@@ -33,13 +33,13 @@ func TestNamesAndFieldsFollowTheContract(t *testing.T) {
 				t.Errorf("%s: field %s has the JSON name %q", entry.Type, payload.Field(i).Name, tag)
 			}
 			if personal.MatchString(tag) && payload.Field(i).Type.Kind() != reflect.Bool {
-				t.Errorf("%s: field %q may hold a person's words", entry.Type, tag)
+				t.Errorf("%s: field %q may hold free text of a person", entry.Type, tag)
 			}
 		}
 	}
 }
 
-func TestReadersIgnoreFieldsTheyDoNotKnow(t *testing.T) {
+func TestDecodeIgnoresUnknownFields(t *testing.T) {
 	t.Parallel()
 	e := events.Event{ID: "1", Type: "content.deleted", Data: json.RawMessage(`{"content_id":"c","added_later":true}`)}
 	payload, err := e.Decode()
@@ -55,13 +55,16 @@ func TestReadersIgnoreFieldsTheyDoNotKnow(t *testing.T) {
 	}
 }
 
-func TestAMessageWithoutItsAttributesIsNoEvent(t *testing.T) {
+func TestFromMessageRejectsMissingAttributes(t *testing.T) {
 	t.Parallel()
 	whole := events.Event{ID: "1", Type: "content.deleted", Tenant: "t", AggregateID: "a", Version: 1, Time: time.Now()}.Headers()
 	if _, err := events.FromMessage(whole, []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	for _, missing := range []string{events.HeaderID, events.HeaderType, events.HeaderSubject, events.HeaderTenant, events.HeaderVersion, events.HeaderTime} {
+	required := []string{
+		events.HeaderID, events.HeaderType, events.HeaderSubject, events.HeaderTenant, events.HeaderVersion, events.HeaderTime,
+	}
+	for _, missing := range required {
 		headers := map[string][]string{}
 		for k, v := range whole {
 			if k != missing {
@@ -69,15 +72,15 @@ func TestAMessageWithoutItsAttributesIsNoEvent(t *testing.T) {
 			}
 		}
 		if _, err := events.FromMessage(headers, []byte(`{}`)); err == nil {
-			t.Errorf("a message without %s was taken", missing)
+			t.Errorf("a message without %s was accepted", missing)
 		}
 	}
 	if _, err := events.FromMessage(whole, []byte(`{`)); err == nil {
-		t.Error("a body that is no JSON was taken")
+		t.Error("a body that is no JSON was accepted")
 	}
 }
 
-func TestOnePayloadHasOneHashWhoeverAsksAndWhen(t *testing.T) {
+func TestPayloadHashDependsOnTypeAndPayloadOnly(t *testing.T) {
 	t.Parallel()
 	a := events.Command{ID: "1", Type: "content.create", ActorID: "x", AggregateID: "1", Payload: []byte(`{"a":1}`), IssuedAt: time.Now()}
 	b := events.Command{ID: "2", Type: "content.create", ActorID: "y", AggregateID: "2", Payload: []byte(`{"a":1}`)}

@@ -19,15 +19,16 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::te
             $9::text[], $10::text[], $11::timestamptz[])
      AS e (id, type, tenant, aggregate, version, cause, correlation, actor, trace, data, at)`
 
-// Queue adds one statement to a batch that appends events in their order. The
-// caller commits it together with the change they tell of.
+// Queue queues one statement that appends events in their order. The caller commits it
+// together with the change that they report.
 func Queue(b *pgx.Batch, batch []events.Event) {
 	if len(batch) > 0 {
 		b.Queue(insertSQL, columns(batch)...)
 	}
 }
 
-// Append appends events in a transaction.
+// Append appends events in their order, with one statement, in a transaction that also
+// holds the change that they report.
 func Append(ctx context.Context, tx pgx.Tx, batch ...events.Event) error {
 	if len(batch) == 0 {
 		return nil
@@ -38,26 +39,41 @@ func Append(ctx context.Context, tx pgx.Tx, batch ...events.Event) error {
 	return nil
 }
 
-// columns turns events into one array per column: one statement appends any number.
+// columns turns events into one array per column of insertSQL.
 func columns(batch []events.Event) []any {
 	n := len(batch)
 	var (
-		ids, types, tenants, aggregates     = make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-		causes, correlations, actors, trace = make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-		data                                = make([]string, n)
-		versions                            = make([]int64, n)
-		times                               = make([]time.Time, n)
+		ids          = make([]string, n)
+		types        = make([]string, n)
+		tenants      = make([]string, n)
+		aggregates   = make([]string, n)
+		versions     = make([]int64, n)
+		causes       = make([]string, n)
+		correlations = make([]string, n)
+		actors       = make([]string, n)
+		traceParents = make([]string, n)
+		data         = make([]string, n)
+		times        = make([]time.Time, n)
 	)
 	for i, e := range batch {
-		ids[i], types[i], tenants[i], aggregates[i], versions[i] = e.ID, e.Type, e.Tenant, e.AggregateID, e.Version
-		causes[i], correlations[i], actors[i], trace[i] = e.CausationID, e.CorrelationID, e.ActorID, e.TraceParent
-		data[i], times[i] = string(e.Data), e.Time
+		ids[i] = e.ID
+		types[i] = e.Type
+		tenants[i] = e.Tenant
+		aggregates[i] = e.AggregateID
+		versions[i] = e.Version
+		causes[i] = e.CausationID
+		correlations[i] = e.CorrelationID
+		actors[i] = e.ActorID
+		traceParents[i] = e.TraceParent
+		data[i] = string(e.Data)
+		times[i] = e.Time
 	}
-	return []any{ids, types, tenants, aggregates, versions, causes, correlations, actors, trace, data, times}
+	return []any{ids, types, tenants, aggregates, versions, causes, correlations, actors, traceParents, data, times}
 }
 
-// Publisher appends Watermill messages to the outbox of one transaction. A message
-// is published on the bus only if, and after, the transaction commits.
+// Publisher appends Watermill messages to the outbox of one transaction: for code that
+// has a message.Publisher and nothing else. A message is published on the bus only if,
+// and after, the transaction commits.
 type Publisher struct {
 	tx pgx.Tx
 }

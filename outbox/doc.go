@@ -1,14 +1,21 @@
-// Package outbox is the durable journal of events: what Postgres committed, in the
-// same transaction as the change it tells of, waiting to be published.
+// Package outbox is the durable journal of events: written by Postgres in the same
+// transaction as the change that they report, kept until they are published, and for
+// thirty days after that.
+//
+//	transaction ─▶ state rows
+//	            └▶ outbox rows ─▶ Relay ─▶ EVENTS stream ─▶ projections, processes,
+//	                  ▲             │                       other programs
+//	                  └─ published ─┘
 //
 // # Appending
 //
-// [Publisher] appends on a transaction and satisfies Watermill's
-// message.Publisher; [Queue] adds the same statement to a pgx.Batch. Versions come
-// from the caller, who holds the aggregate's row lock: they are dense, 1, 2, 3 …
-// The table refuses a second event of the same version within a day; across days
-// the row lock and the aggregate's own version column guard it, because a unique
-// index on a partitioned table must contain the partition key.
+// [Append] appends events in a transaction and [Queue] adds the same statement to a
+// pgx.Batch; both take any number of events. [Publisher] does the same for Watermill
+// messages and satisfies message.Publisher. Versions come from the caller, who holds the
+// aggregate's row lock: they are dense, 1, 2, 3 … The table refuses a second event of the
+// same version within a day; across days the row lock and the aggregate's own version
+// column guard it, because a unique index on a partitioned table must contain the
+// partition key.
 //
 // # Publishing
 //
@@ -23,7 +30,7 @@
 // A batch is published in waves: the first event of every aggregate in it, then
 // the second of every aggregate, and so on, each wave confirmed before the next.
 // An event that the stream refused holds back the later ones of its aggregate, and
-// nobody else's. So the first appearances of an aggregate's events on the stream
+// no others. So the first appearances of an aggregate's events on the stream
 // are in the order of their versions, whatever fails.
 //
 // A relay that dies between publishing and marking publishes again. The event's id

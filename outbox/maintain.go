@@ -50,7 +50,8 @@ WHERE i.inhparent = 'outbox'::regclass AND c.relname ~ '^outbox_\d{8}$'
 // dropDay drops one day's partition, unless it holds an event that was never published.
 func dropDay(ctx context.Context, conn *pgx.Conn, partition string) error {
 	var waiting bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+partition+` WHERE published_at IS NULL)`).Scan(&waiting); err != nil {
+	row := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+partition+` WHERE published_at IS NULL)`)
+	if err := row.Scan(&waiting); err != nil {
 		return err
 	}
 	if waiting {

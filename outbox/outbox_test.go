@@ -72,7 +72,12 @@ func (w *world) connect(t *testing.T) *pgx.Conn {
 func (w *world) relay(t *testing.T, change ...func(*outbox.RelayConfig)) (stop func()) {
 	t.Helper()
 	cfg := outbox.RelayConfig{
-		DatabaseURL: w.url, Conn: w.conn, Limits: bus.DefaultStreamLimits(), Log: quiet(), Poll: 20 * time.Millisecond, BatchSize: 64,
+		DatabaseURL: w.url,
+		Conn:        w.conn,
+		Limits:      bus.DefaultStreamLimits(),
+		Log:         quiet(),
+		Poll:        20 * time.Millisecond,
+		BatchSize:   64,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -205,7 +210,7 @@ func TestWatermillMessagesAreAppendedInTheTransaction(t *testing.T) {
 	}
 }
 
-func TestTheSameVersionIsRefused(t *testing.T) {
+func TestASecondEventOfOneVersionIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.append(t, event("a", 1))
@@ -213,12 +218,12 @@ func TestTheSameVersionIsRefused(t *testing.T) {
 		return outbox.Append(context.Background(), tx, event("a", 1))
 	})
 	if err == nil {
-		t.Error("a second event of version 1 was taken")
+		t.Error("a second event of version 1 was accepted")
 	}
 }
 
 // A transaction that took a lower position commits after others were published.
-func TestARowThatCommitsLateIsStillPublished(t *testing.T) {
+func TestARowThatCommitsAfterHigherPositionsIsPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
@@ -271,7 +276,7 @@ func assertOrdered(t *testing.T, list []events.Event) {
 	}
 }
 
-func TestOfTwoRelaysOneWorksAndTheOtherTakesOver(t *testing.T) {
+func TestASecondRelayTakesOverWhenTheFirstStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var first, second int
@@ -290,7 +295,7 @@ func TestOfTwoRelaysOneWorksAndTheOtherTakesOver(t *testing.T) {
 	assertOrdered(t, w.stream(t))
 }
 
-func TestWhatTheStreamLostIsPublishedAgain(t *testing.T) {
+func TestEventsLostFromTheStreamArePublishedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.relay(t)
@@ -328,7 +333,7 @@ func TestWhatTheStreamLostIsPublishedAgain(t *testing.T) {
 	}
 }
 
-func TestAStoppedRelayLeavesNothingBehind(t *testing.T) {
+func TestAStoppedRelayLeavesNoGoroutines(t *testing.T) {
 	w := newWorld(t)
 	before := goleak.IgnoreCurrent()
 	stop := w.relay(t)
@@ -338,7 +343,7 @@ func TestAStoppedRelayLeavesNothingBehind(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-func TestEveryRegisteredEventSurvivesTheWire(t *testing.T) {
+func TestEveryRegisteredEventCanBeEncodedAndDecoded(t *testing.T) {
 	t.Parallel()
 	for _, entry := range events.Registry() {
 		data, err := json.Marshal(entry.New())

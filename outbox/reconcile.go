@@ -104,7 +104,8 @@ func (r *Relay) unpublishMissing(ctx context.Context, conn *pgx.Conn, state bus.
 UPDATE outbox o SET published_at = NULL
 WHERE o.published_at IS NOT NULL AND o.occurred_at > $1
   AND NOT EXISTS (SELECT FROM on_stream s WHERE s.event_id = o.event_id)
-  AND ($2 = false OR o.position >= COALESCE((SELECT min(k.position) FROM outbox k JOIN on_stream s USING (event_id)), 0))`,
+  AND ($2 = false OR o.position >= COALESCE(
+      (SELECT min(k.position) FROM outbox k JOIN on_stream s USING (event_id)), 0))`,
 		since, same && state.First > 1)
 	if err != nil {
 		return 0, fmt.Errorf("mark the missing: %w", err)

@@ -81,7 +81,7 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	return &Relay{cfg: cfg, publisher: publisher, wake: make(chan struct{}, 1)}, nil
 }
 
-// Run publishes until ctx is done. Whatever fails is tried again.
+// Run publishes until ctx is done. A failure restarts it after a pause.
 func (r *Relay) Run(ctx context.Context) error {
 	sub, err := bus.OnWake(r.cfg.Conn, func() {
 		select {
@@ -96,11 +96,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer r.publisher.Close()
 	for ctx.Err() == nil {
 		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
-			r.cfg.Log.Warn("relay starts again", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(retryAfter):
-			}
+			r.cfg.Log.Warn("relay restarts", "error", err)
+			pause(ctx, retryAfter)
 		}
 	}
 	return nil
@@ -117,20 +114,10 @@ func (r *Relay) lead(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}()
-	for {
-		var active bool
-		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockKey)).Scan(&active); err != nil {
-			return fmt.Errorf("take the lock: %w", err)
-		}
-		if active {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(standbyPoll):
-		}
+	if err := waitForLock(ctx, conn); err != nil {
+		return err
 	}
+
 	r.compared = time.Time{}
 	for ctx.Err() == nil {
 		if err := r.maintainIfDue(ctx, conn); err != nil {
@@ -160,6 +147,22 @@ func (r *Relay) lead(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// waitForLock waits until conn holds the lock of the active relay.
+func waitForLock(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		var active bool
+		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockKey)).Scan(&active); err != nil {
+			return fmt.Errorf("take the lock: %w", err)
+		}
+		if active {
+			return nil
+		}
+		if !pause(ctx, standbyPoll) {
+			return ctx.Err()
+		}
+	}
+}
+
 // connect opens the relay's own connection. Its statements name their rows through
 // indexes; without statistics (a new database, a new day's partition) the planner
 // would take a table for tiny, read it whole, and keep that plan while it grows.
@@ -170,7 +173,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	}
 	cfg.RuntimeParams["application_name"] = "codex relay"
 	cfg.RuntimeParams["enable_seqscan"] = "off"
-	// A mark that a crash takes back costs a second publication, which everybody
+	// A mark that a crash takes back costs a second publication, which every consumer
 	// recognises. So the marks need not wait for the disk, where commands wait.
 	cfg.RuntimeParams["synchronous_commit"] = "off"
 	cfg.ConnectTimeout = 5 * time.Second
@@ -178,15 +181,16 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 }
 
 const claimSQL = `
-SELECT tableoid::regclass::text, ctid::text, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, traceparent, data, occurred_at
+SELECT tableoid::regclass::text, ctid::text, event_id, type, tenant, aggregate_id, version, causation_id,
+       correlation_id, actor_id, traceparent, data, occurred_at
 FROM outbox WHERE published_at IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED`
 
-// markSQL names rows by their place: they are locked since they were claimed, so it has
-// not changed. It names the partition itself; a condition on the day would let the
-// planner walk an index of the whole day, which it finds cheap while the day is young.
+// markSQL names rows by their tid: they are locked since they were claimed, so it has not
+// changed. It names the partition itself; a condition on the day would let the planner
+// walk an index of the whole day, which it estimates as cheap while the day has few rows.
 const markSQL = `UPDATE %s SET published_at = clock_timestamp() WHERE ctid = ANY($1::text[]::tid[])`
 
-// row is where an event lies in the outbox: in which partition (quoted), and where there.
+// row identifies a row of the outbox: its partition (quoted) and its tid there.
 type row struct{ partition, tid string }
 
 // drain publishes one batch. full says that there may be more waiting.
@@ -215,7 +219,7 @@ func (r *Relay) drain(ctx context.Context, conn *pgx.Conn) (full bool, err error
 	return len(claimed) == r.cfg.BatchSize, failure
 }
 
-func claim(ctx context.Context, tx pgx.Tx, limit int) (claimed []events.Event, places []row, err error) {
+func claim(ctx context.Context, tx pgx.Tx, limit int) (claimed []events.Event, claimedRows []row, err error) {
 	rows, err := tx.Query(ctx, claimSQL, limit)
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim: %w", err)
@@ -227,13 +231,13 @@ func claim(ctx context.Context, tx pgx.Tx, limit int) (claimed []events.Event, p
 		&e.ActorID, &e.TraceParent, &e.Data, &e.Time,
 	}, func() error {
 		e.Data = append([]byte(nil), e.Data...)
-		claimed, places = append(claimed, e), append(places, at)
+		claimed, claimedRows = append(claimed, e), append(claimedRows, at)
 		return nil
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim: %w", err)
 	}
-	return claimed, places, nil
+	return claimed, claimedRows, nil
 }
 
 // publish publishes in waves and returns the indexes of what the stream stored.
@@ -288,7 +292,8 @@ func mark(ctx context.Context, tx pgx.Tx, rows []row, published []int, last uint
 	for partition := range tids {
 		batch.Queue(fmt.Sprintf(markSQL, partition), tids[partition])
 	}
-	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last)) // sequences stay far below 2^63
+	// Sequences stay far below 2^63.
+	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last))
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("mark: %w", err)
 	}

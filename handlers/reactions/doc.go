@@ -1,30 +1,52 @@
-// Package reactions holds what follows from events: access from purchases,
-// transcoding from uploads, and so on. Each [Reaction] has a durable consumer of its
-// own and lives on events alone.
+// Package reactions is the event kit: what follows from events, such as access from
+// purchases and transcoding jobs from uploads. Each reaction has a durable consumer of
+// its own and lives on events alone. There are two kinds, because they fail and scale
+// differently.
 //
-// # Exactly once in effect
+// # Projections
 //
-// An event is handled in one transaction, together with its inbox mark (reaction,
-// event id) and the events it leads to. A second delivery finds the mark and is
-// acknowledged. Two deliveries at once meet at the mark's primary key: the second
-// waits for the first and then finds it.
+// A [Projection] only reads and writes Postgres. It is consumed as commands are: what is
+// waiting, up to 256 events, is applied in one transaction that holds
 //
-// # Failure
+//   - the inbox marks (projection, event id) of the batch, written with one statement
+//     that returns the new ones; a second delivery finds its mark and is skipped,
+//   - the effects of the new events, in the order of their arrival,
+//   - the events that follow from them ([Event.Emit]), appended to the outbox.
 //
-// A failed attempt is repeated at once, three times with a short back-off, which
-// keeps the order of events through the usual hiccups. Then the event goes back to
-// the bus and returns after a growing delay, so others go on; from here on events
-// of one aggregate may pass each other, and every reaction must tolerate that. While the database is away this goes on for ever. An
-// event that fails for a reason of its own becomes a dead letter after eight
-// deliveries. A message that is no event of ours becomes one at once.
+// So a burst of paid webhooks costs a few transactions, not one per event; one event at a
+// time with a confirmed acknowledgement made a burst of 200 per second wait ten seconds.
+// After the commit the causes of the batch are reported in one message, for requests that
+// wait for the effect (bus.Dispatcher.WaitHandled), and the batch is acknowledged.
 //
-// # Watermill over JetStream
+// Projections of several processes share their consumer and may have events of one
+// aggregate in hand at once. Each locks its rows in a fixed order, and none relies on the
+// order of events across batches.
 //
-// The router and its middleware (retry, recovery) are Watermill's; the subscriber is
-// ours, a hundred lines over nats.go. Watermill's own JetStream subscriber (v2.1.3)
-// can be given a durable consumer, a delay and an unmarshaler, but it closes its
-// output channel while another goroutine may send on it, which the race detector
-// caught at shutdown and which can panic there; it also does not notice when its
-// consumer or the stream vanishes. Here one goroutine owns the channel, and a lost
-// consumer is made anew.
+// # Failure of a projection
+//
+// A failed batch is replayed one by one, each event in a transaction of its own, so that
+// one event never hurts its neighbours. Events that fail again are tried three more times
+// with a short back-off, after the others. Then they go back to the bus and are
+// redelivered after a growing delay; an event that fails for a reason of its own becomes a
+// dead letter after eight deliveries. A message that is no event of ours becomes one at
+// once.
+//
+// A failure that is not proven to come from the event is the database's, and is never a
+// reason to give an event up. While the database does not answer at all, the batch is kept
+// and tried again, and nothing is redelivered.
+//
+// # Processes
+//
+// A [Process] calls the outside: the object store, later mail and other people's
+// webhooks. Processes run on a Watermill router, one message at a time per worker, with
+// middleware for recovery and retries, in the trace of their event, measured like
+// projections. No transaction is open while the outside is slow. Where a process has an
+// effect in Postgres, it writes its inbox mark in that transaction ([Mark]). After the
+// last try the event becomes a dead letter, unless the process never gives up.
+//
+// The router's subscriber is an adapter over the bus's own consumer loop. Watermill's
+// JetStream subscriber (watermill-nats v2.1.3) can be given a durable consumer, a delay
+// and an unmarshaler, but it closes its output channel while another goroutine may send
+// on it, which the race detector reports at shutdown and which can panic there; and it
+// does not notice when its consumer or the stream is gone.
 package reactions

@@ -98,23 +98,33 @@ func run(m *testing.M, options ...Option) int {
 // and is dropped, with its connections, when the test ends.
 func Database(t testing.TB) string {
 	t.Helper()
-	if current == nil {
-		t.Fatal("pgtest.Database needs func TestMain(m *testing.M) { pgtest.Main(m) } in this package")
-	}
-	from, err := current.started()
+	address, drop, err := Create()
 	if err != nil {
-		t.Fatalf("pgtest: start Postgres: %v", err)
-	}
-	name := "test_" + strings.ToLower(rand.Text())
-	if err := current.create(from, name); err != nil {
-		t.Fatalf("pgtest: create a database: %v", err)
+		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := administer(from, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
+		if err := drop(); err != nil {
 			t.Errorf("pgtest: drop the test's database: %v", err)
 		}
 	})
-	return withDatabase(from.adminURL, name)
+	return address
+}
+
+// Create is Database for examples, which have no test: they call drop themselves.
+func Create() (address string, drop func() error, err error) {
+	if current == nil {
+		return "", nil, errors.New("this package needs func TestMain(m *testing.M) { pgtest.Main(m) }")
+	}
+	from, err := current.started()
+	if err != nil {
+		return "", nil, fmt.Errorf("start Postgres: %w", err)
+	}
+	name := "test_" + strings.ToLower(rand.Text())
+	if err := current.create(from, name); err != nil {
+		return "", nil, fmt.Errorf("create a database: %w", err)
+	}
+	drop = func() error { return administer(from, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)") }
+	return withDatabase(from.adminURL, name), drop, nil
 }
 
 func (s *shared) started() (source, error) {
