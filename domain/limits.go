@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"net/mail"
 	"net/url"
@@ -14,16 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// Check returns the fields of a request that break the limits declared in its
-// jsonschema tags. The published description is made from the same tags, so a limit
-// stands in one place. Understood are
-//
-//	required  minLength maxLength  minimum maximum  minItems maxItems
-//	enum (repeated)  pattern  format (uuid, uri, email, date-time)
-//
-// and, for lists, the same with an each tag for every item. Lengths count
-// characters. A field that is absent, null or the zero of an omitempty field is
-// checked for nothing but required. The tag rule replaces the message of pattern.
+// Check returns the fields of a request that break the limits declared in its tags; see
+// [Limits] and [Property]. The published description is made from the same tags, so a
+// limit stands in one place. A field that is absent, null or the zero of an omitted one
+// is checked for nothing but required. The tag rule replaces the message of pattern.
 //
 //	Tags []string `json:"tags,omitempty" jsonschema:"maxItems=20" each:"minLength=1,maxLength=50"`
 func Check(request any) []Field {
@@ -32,104 +27,22 @@ func Check(request any) []Field {
 	return bad
 }
 
-// limits are the parsed tags of one field.
-type limits struct {
-	required             bool
-	minLength, maxLength int
-	minimum, maximum     *float64
-	minItems, maxItems   int
-	enum                 []string
-	pattern              *regexp.Regexp
-	format, patternRule  string
-}
-
-// field is one field of a request type.
-type field struct {
-	index     int
-	name      string
-	omitempty bool
-	own, each *limits
-}
-
-var checked sync.Map // reflect.Type → []field
-
-func fieldsOf(t reflect.Type) []field {
-	if known, ok := checked.Load(t); ok {
-		return known.([]field)
-	}
-	var list []field
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" {
-			continue
-		}
-		if name == "" && !f.Anonymous {
-			name = f.Name
-		}
-		list = append(list, field{
-			index: i, name: name, omitempty: strings.Contains(options, "omitempty"),
-			own: parseLimits(f.Tag.Get("jsonschema"), f.Tag.Get("rule")), each: parseLimits(f.Tag.Get("each"), f.Tag.Get("rule")),
-		})
-	}
-	checked.Store(t, list)
-	return list
-}
-
-func parseLimits(tag, rule string) *limits {
-	l := &limits{maxLength: -1, maxItems: -1, patternRule: rule}
-	for part := range strings.SplitSeq(tag, ",") {
-		name, value, _ := strings.Cut(part, "=")
-		switch name {
-		case "required":
-			l.required = true
-		case "minLength":
-			l.minLength = number(value)
-		case "maxLength":
-			l.maxLength = number(value)
-		case "minItems":
-			l.minItems = number(value)
-		case "maxItems":
-			l.maxItems = number(value)
-		case "minimum":
-			n := float64(number(value))
-			l.minimum = &n
-		case "maximum":
-			n := float64(number(value))
-			l.maximum = &n
-		case "enum":
-			l.enum = append(l.enum, value)
-		case "pattern":
-			l.pattern = regexp.MustCompile(value)
-		case "format":
-			l.format = value
-		}
-	}
-	return l
-}
-
-// number reads a number of a tag; a tag that is wrong fails the first test that
-// checks its type.
-func number(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		panic("domain: bad limit " + strconv.Quote(s))
-	}
-	return n
-}
-
+// checkStruct checks the fields of a struct; a nil pointer has none.
 func checkStruct(bad *[]Field, prefix string, v reflect.Value) {
-	for _, f := range fieldsOf(v.Type()) {
-		if f.name == "" { // embedded: its fields are the outer one's
-			checkStruct(bad, prefix, reflect.Indirect(v.Field(f.index)))
+	if !v.IsValid() {
+		return
+	}
+	for _, p := range PropertiesOf(v.Type()) {
+		if p.Name == "" { // embedded: its fields are the outer one's
+			checkStruct(bad, prefix, reflect.Indirect(v.Field(p.Index)))
 			continue
 		}
-		checkValue(bad, prefix+f.name, f, v.Field(f.index))
+		checkValue(bad, prefix+p.Name, p, v.Field(p.Index))
 	}
 }
 
-func checkValue(bad *[]Field, path string, f field, v reflect.Value) {
-	absent := f.omitempty && v.IsZero()
+func checkValue(bad *[]Field, path string, p Property, v reflect.Value) {
+	absent := p.Omitted && v.IsZero()
 	if o, ok := v.Interface().(interface{ Inner() any }); ok {
 		v = reflect.ValueOf(o.Inner())
 		absent = !v.IsValid()
@@ -139,12 +52,12 @@ func checkValue(bad *[]Field, path string, f field, v reflect.Value) {
 		v = v.Elem()
 	}
 	if absent || !v.IsValid() {
-		if f.own.required {
+		if p.Limits.Required {
 			*bad = append(*bad, Field{Path: path, Message: "is required"})
 		}
 		return
 	}
-	f.own.check(bad, path, v)
+	p.Limits.check(bad, path, p.Rule, v)
 	switch _, isTime := v.Interface().(time.Time); {
 	case isTime:
 	case v.Kind() == reflect.Struct:
@@ -155,23 +68,23 @@ func checkValue(bad *[]Field, path string, f field, v reflect.Value) {
 			if item := reflect.Indirect(v.Index(i)); item.Kind() == reflect.Struct {
 				checkStruct(bad, at+".", item)
 			} else {
-				f.each.check(bad, at, item)
+				p.Each.check(bad, at, p.Rule, item)
 			}
 		}
 	}
 }
 
-func (l *limits) check(bad *[]Field, path string, v reflect.Value) {
+func (l Limits) check(bad *[]Field, path, rule string, v reflect.Value) {
 	message := ""
 	switch v.Kind() {
 	case reflect.String:
-		message = l.text(v.String())
+		message = l.text(v.String(), rule)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		message = l.numeric(float64(v.Int()))
 	case reflect.Float32, reflect.Float64:
 		message = l.numeric(v.Float())
 	case reflect.Slice, reflect.Map:
-		message = between(v.Len(), l.minItems, l.maxItems, "entries")
+		message = between(v.Len(), l.MinItems, l.MaxItems, "entries")
 	default: // a bool or a struct has no limits of its own
 	}
 	if message != "" {
@@ -179,50 +92,65 @@ func (l *limits) check(bad *[]Field, path string, v reflect.Value) {
 	}
 }
 
-func (l *limits) text(s string) string {
-	if l.required && s == "" {
+func (l Limits) text(s, rule string) string {
+	if l.Required && s == "" {
 		return "is required"
 	}
-	if message := between(utf8.RuneCountInString(s), l.minLength, l.maxLength, "characters"); message != "" {
+	if message := between(utf8.RuneCountInString(s), l.MinLength, l.MaxLength, "characters"); message != "" {
 		return message
 	}
-	if len(l.enum) > 0 && !slices.Contains(l.enum, s) {
-		return "must be " + oneOf(l.enum)
+	if len(l.Enum) > 0 && !slices.Contains(l.Enum, s) {
+		return "must be " + oneOf(l.Enum)
 	}
-	if l.pattern != nil && !l.pattern.MatchString(s) {
-		if l.patternRule != "" {
-			return l.patternRule
-		}
-		return "must match " + l.pattern.String()
+	if l.Pattern != "" && !compiled(l.Pattern).MatchString(s) {
+		return cmp.Or(rule, "must match "+l.Pattern)
 	}
-	return formats[l.format].message(s)
+	return formats[l.Format].message(s)
 }
 
-func (l *limits) numeric(n float64) string {
-	low, high := l.minimum != nil, l.maximum != nil
+var patterns sync.Map // string → *regexp.Regexp
+
+// compiled returns the expression of a pattern; one that is wrong fails the first test
+// that checks its type.
+func compiled(pattern string) *regexp.Regexp {
+	if known, ok := patterns.Load(pattern); ok {
+		return known.(*regexp.Regexp)
+	}
+	expression := regexp.MustCompile(pattern)
+	patterns.Store(pattern, expression)
+	return expression
+}
+
+func (l Limits) numeric(n float64) string {
+	tooLow := l.Minimum != nil && n < float64(*l.Minimum)
+	tooHigh := l.Maximum != nil && n > float64(*l.Maximum)
 	switch {
-	case (!low || n >= *l.minimum) && (!high || n <= *l.maximum):
+	case !tooLow && !tooHigh:
 		return ""
-	case low && high:
-		return fmt.Sprintf("must be from %.0f to %.0f", *l.minimum, *l.maximum)
-	case low:
-		return fmt.Sprintf("must be at least %.0f", *l.minimum)
+	case l.Minimum != nil && l.Maximum != nil:
+		return fmt.Sprintf("must be from %d to %d", *l.Minimum, *l.Maximum)
+	case tooLow:
+		return fmt.Sprintf("must be at least %d", *l.Minimum)
 	default:
-		return fmt.Sprintf("must be at most %.0f", *l.maximum)
+		return fmt.Sprintf("must be at most %d", *l.Maximum)
 	}
 }
 
-// between says what is wrong with a count; high -1 is no upper limit.
-func between(n, low, high int, what string) string {
+// between says what is wrong with a count; a nil bound is none.
+func between(n int, least, most *int, what string) string {
+	low := 0
+	if least != nil {
+		low = *least
+	}
 	switch {
-	case n >= low && (high < 0 || n <= high):
+	case n >= low && (most == nil || n <= *most):
 		return ""
-	case high < 0:
+	case most == nil:
 		return fmt.Sprintf("must have at least %d %s", low, what)
 	case low == 0:
-		return fmt.Sprintf("must have at most %d %s", high, what)
+		return fmt.Sprintf("must have at most %d %s", *most, what)
 	default:
-		return fmt.Sprintf("must have %d to %d %s", low, high, what)
+		return fmt.Sprintf("must have %d to %d %s", low, *most, what)
 	}
 }
 

@@ -97,7 +97,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Warn("relay restarts", "error", err)
-			pause(ctx, retryAfter)
+			bus.Pause(ctx, retryAfter)
 		}
 	}
 	return nil
@@ -137,10 +137,7 @@ func (r *Relay) lead(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
-			select {
-			case <-ctx.Done():
-			case <-time.After(r.cfg.Rest - time.Since(began)):
-			}
+			bus.Pause(ctx, r.cfg.Rest-time.Since(began))
 		case <-time.After(r.cfg.Poll):
 		}
 	}
@@ -157,7 +154,7 @@ func waitForLock(ctx context.Context, conn *pgx.Conn) error {
 		if active {
 			return nil
 		}
-		if !pause(ctx, standbyPoll) {
+		if !bus.Pause(ctx, standbyPoll) {
 			return ctx.Err()
 		}
 	}

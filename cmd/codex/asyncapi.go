@@ -3,11 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/invopop/jsonschema"
+	"reflect"
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/edge/openapi"
 )
 
 type schemaCmd struct{}
@@ -63,15 +63,15 @@ func asyncAPI() ([]byte, error) {
 	return append(document, '\n'), nil
 }
 
-func payloadSchema(entry events.Entry) (*jsonschema.Schema, error) {
-	reflector := jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true, AllowAdditionalProperties: true}
-	schema := reflector.Reflect(entry.New())
-	if schema == nil {
-		return nil, fmt.Errorf("event %s has no schema", entry.Type)
+// payloadSchema describes an event's data; consumers must accept further fields.
+func payloadSchema(entry events.Entry) (*openapi.Schema, error) {
+	schemas := &openapi.Schemas{}
+	schema := *schemas.Resolve(schemas.Answer(reflect.TypeOf(entry.New()).Elem()))
+	if len(schemas.Named) != 1 {
+		return nil, fmt.Errorf("event %s: its data is not flat", entry.Type)
 	}
-	schema.Version = ""
-	schema.ID = jsonschema.ID(entry.SchemaURI())
-	return schema, nil
+	schema.ID = entry.SchemaURI()
+	return &schema, nil
 }
 
 // envelopeSchema describes the headers of every event.

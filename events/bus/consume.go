@@ -108,7 +108,7 @@ func (l loop) run(ctx context.Context, conn *nats.Conn, handle handler) error {
 					return
 				}
 				l.log.Warn("consumer restarts", "consumer", l.consumer.Durable, "error", err)
-				pause(ctx, restartDelay)
+				Pause(ctx, restartDelay)
 			}
 		})
 	}
@@ -299,11 +299,14 @@ func Backoff(deliveries uint64) time.Duration {
 	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// Pause waits for d and reports whether ctx is still alive.
+func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+		return false
 	case <-timer.C:
+		return true
 	}
 }

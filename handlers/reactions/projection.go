@@ -89,7 +89,7 @@ func (r *Runner) attempt(ctx context.Context, p Projection, batch []received) (f
 		}
 		r.cfg.Log.WarnContext(ctx, "database does not answer, the batch waits",
 			"projection", p.Name, "events", len(batch), "error", cause)
-		if !pause(ctx, min(100*time.Millisecond<<min(n, 5), 2*time.Second)) {
+		if !bus.Pause(ctx, min(100*time.Millisecond<<min(n, 5), 2*time.Second)) {
 			return nil, ctx.Err()
 		}
 	}
@@ -99,13 +99,13 @@ func (r *Runner) attempt(ctx context.Context, p Projection, batch []received) (f
 // and returns those that failed again, for the next round: they must not keep the others
 // waiting. After the last round they go back to the bus, or become dead letters.
 func (r *Runner) replay(ctx context.Context, p Projection, batch []received, round int) (failed []received, err error) {
-	if round > 0 && !pause(ctx, min(50*time.Millisecond<<(2*(round-1)), time.Second)) {
+	if round > 0 && !bus.Pause(ctx, min(50*time.Millisecond<<(2*(round-1)), time.Second)) {
 		return nil, ctx.Err()
 	}
 	for _, e := range batch {
 		cause := r.transact(ctx, p, []received{e})
 		for cause != nil && transient(cause) && !r.answers(ctx) {
-			if !pause(ctx, time.Second) {
+			if !bus.Pause(ctx, time.Second) {
 				return nil, ctx.Err()
 			}
 			cause = r.transact(ctx, p, []received{e})
@@ -263,16 +263,4 @@ func causes(batch []received) []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"reflect"
@@ -9,10 +10,13 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/codex-platform/codex/domain"
 )
 
 // Schema is a JSON Schema 2020-12.
 type Schema struct {
+	ID                   string           `json:"$id,omitempty"`
 	Ref                  string           `json:"$ref,omitempty"`
 	Type                 Types            `json:"type,omitempty"`
 	Format               string           `json:"format,omitempty"`
@@ -204,81 +208,53 @@ func (s *Schemas) object(u use) *Schema {
 }
 
 func (s *Schemas) fields(o *Schema, u use) {
-	for i := range u.t.NumField() {
-		f := u.t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		switch {
-		case name == "-" || (!f.IsExported() && !f.Anonymous):
-			continue
-		case f.Anonymous && name == "":
+	for _, p := range domain.PropertiesOf(u.t) {
+		f := u.t.Field(p.Index)
+		if p.Name == "" { // embedded: its fields are the outer one's
 			inner := f.Type
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
 			s.fields(o, u.to(inner))
 			continue
-		case name == "":
-			name = f.Name
 		}
+
 		property := s.of(u.to(f.Type))
-		omitted := strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
-		if omitted && u.answer && f.Type.Kind() == reflect.Pointer {
+		if p.Omitted && u.answer && f.Type.Kind() == reflect.Pointer {
 			property = s.of(u.to(f.Type.Elem())) // absent rather than null
 		}
-		required := property.limit(f.Tag.Get("jsonschema"))
-		property.Description = f.Tag.Get("doc")
-		if rule := f.Tag.Get("rule"); rule != "" && property.Description == "" {
-			property.Description = rule
-		}
+		property.limit(p.Limits)
+		property.Description = cmp.Or(p.Doc, p.Rule)
 		if property.Items != nil && property.Items.Ref == "" {
-			property.Items.limit(f.Tag.Get("each"))
+			property.Items.limit(p.Each)
 		}
-		if (u.answer && !omitted) || required {
-			o.Required = append(o.Required, name)
+
+		if (u.answer && !p.Omitted) || p.Limits.Required {
+			o.Required = append(o.Required, p.Name)
 		}
-		o.Properties.Set(name, property)
+		o.Properties.Set(p.Name, property)
 	}
 }
 
-// limit takes what a tag says, and reports whether it says that the field is required.
-func (s *Schema) limit(tag string) (required bool) {
-	for part := range strings.SplitSeq(tag, ",") {
-		name, value, _ := strings.Cut(part, "=")
-		number := func() *int {
-			n, _ := strconv.Atoi(value)
-			return &n
-		}
-		switch name {
-		case "required":
-			required = true
-		case "nullable": // a list that is null rather than empty
-			nullable(s)
-		case "minLength":
-			s.MinLength = number()
-		case "maxLength":
-			s.MaxLength = number()
-		case "minimum":
-			s.Minimum = number()
-		case "maximum":
-			s.Maximum = number()
-		case "minItems":
-			s.MinItems = number()
-		case "maxItems":
-			s.MaxItems = number()
-		case "enum":
-			s.Enum = append(s.Enum, s.value(value))
-		case "pattern":
-			s.Pattern = value
-		case "format":
-			s.Format = value
-		case "example":
-			s.Examples = append(s.Examples, s.value(value))
-		}
+// limit takes what a tag says of the values.
+func (s *Schema) limit(l domain.Limits) {
+	if l.Nullable {
+		nullable(s)
+	}
+	s.MinLength, s.MaxLength = l.MinLength, l.MaxLength
+	s.Minimum, s.Maximum = l.Minimum, l.Maximum
+	s.MinItems, s.MaxItems = l.MinItems, l.MaxItems
+	s.Pattern = l.Pattern
+	s.Format = cmp.Or(l.Format, s.Format)
+	for _, value := range l.Enum {
+		s.Enum = append(s.Enum, s.value(value))
+	}
+	for _, value := range l.Examples {
+		s.Examples = append(s.Examples, s.value(value))
 	}
 	if len(s.Enum) > 0 && s.Nullable() && !slices.Contains(s.Enum, nil) {
 		s.Enum = append(s.Enum, nil)
 	}
-	return required
 }
 
 // value reads a value of a tag as the schema's type.
