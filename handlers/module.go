@@ -11,6 +11,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/jobs"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
 // Module is one activity: everything that it does, in all roles of the platform. A process
@@ -24,6 +25,9 @@ type Module struct {
 	// database only, and those that call the outside.
 	Commands []commands.Context
 	External []commands.External
+	// Projections and Processes are its reactions to events.
+	Projections []reactions.Projection
+	Processes   []reactions.Process
 	// Jobs are its periodic work, which the role commands runs.
 	Jobs []jobs.Job
 	// Workers run until their context is done, in the role transcoder.

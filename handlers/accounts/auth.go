@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
@@ -21,29 +19,6 @@ import (
 type Passwords interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Check(ctx context.Context, password, hash string) (match, weak bool, err error)
-}
-
-// Config is what the routes of accounts need.
-type Config struct {
-	Pool      *pgxpool.Pool
-	Passwords Passwords
-	// PublicURL is how clients reach the platform, without a trailing slash; links in
-	// mails begin with it.
-	PublicURL string
-	// Development adds the short cuts of test clients.
-	Development bool
-	// Committed is called after a commit that left events or mails behind, to wake
-	// the relay and the mailer. It must not block. Nil: they poll.
-	Committed func()
-}
-
-// accounts handles the requests.
-type accounts struct{ cfg Config }
-
-// Routes declares /api/auth and /api/user and, in development, /api/test.
-func Routes(cfg Config) []edge.Route {
-	a := &accounts{cfg}
-	return append(a.authRoutes(), a.profileRoutes()...)
 }
 
 func (a *accounts) authRoutes() []edge.Route {

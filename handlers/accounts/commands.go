@@ -9,16 +9,12 @@ import (
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// User applies the commands of context "user": changes of the own account that
+// userCommands applies the commands of context "user": changes of the own account that
 // hold neither credentials nor personal data. The edge writes the others, because messages
 // of a stream cannot be erased.
-type User struct{}
-
-// Commands returns the context.
-func (User) Commands() commands.Context {
+func userCommands() commands.Context {
 	return commands.NewContext("user", openUsers,
 		commands.Handle(identity.CommandSetPreferences, (*userBatch).wantPreferences, (*userBatch).setPreferences),
 		commands.Handle(identity.CommandDeleteAccount, (*userBatch).wantDeletion, (*userBatch).deleteAccount),
@@ -104,7 +100,7 @@ func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreference
 	}
 	next, payloads := user.SetPreferences(*p, now)
 	b.users.Put(next.ID, next)
-	return commands.OK(wire.PreferencesOf(next), next.Facts(payloads)...), nil
+	return commands.OK(PreferencesOf(next), next.Facts(payloads)...), nil
 }
 
 func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (commands.Outcome, error) {

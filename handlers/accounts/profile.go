@@ -12,13 +12,12 @@ import (
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // profileRoutes are the caller's own account. Personal data does not travel on the bus:
 // see idempotent.go.
 func (a *accounts) profileRoutes() []edge.Route {
-	profile, preferences := []edge.Response{edge.Data[Profile](http.StatusOK)}, []edge.Response{edge.Data[wire.Preferences](http.StatusOK)}
+	profile, preferences := []edge.Response{edge.Data[Profile](http.StatusOK)}, []edge.Response{edge.Data[Preferences](http.StatusOK)}
 	return []edge.Route{
 		{
 			Method: "GET", Path: "/api/user/profile", Name: "getProfile", Summary: "Read the caller's profile",
@@ -161,7 +160,7 @@ func (a *accounts) changed(c *edge.Request, decide func(context.Context, pgx.Tx,
 		if err == nil && len(happened) > 0 {
 			err = postgres.SaveUser(ctx, tx, next)
 		}
-		return outcome{userID: id, body: wire.Single{Data: ProfileOf(next)}, facts: next.Facts(happened)}, err
+		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(happened)}, err
 	}
 }
 
@@ -204,7 +203,7 @@ func (a *accounts) getPreferences(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.OK(wire.PreferencesOf(user))
+	return c.OK(PreferencesOf(user))
 }
 
 func (a *accounts) setPreferences(c *edge.Request) error {

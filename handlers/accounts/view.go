@@ -119,3 +119,16 @@ type SignedOut struct {
 type TestToken struct {
 	Token identity.Token `json:"token"`
 }
+
+// Preferences are the kinds of mail that a user gets.
+type Preferences struct {
+	EmailMarketing bool `json:"emailMarketing"`
+	// EmailTransactional is always true: an account cannot do without those mails.
+	EmailTransactional bool `json:"emailTransactional"`
+	EmailDigest        bool `json:"emailDigest"`
+}
+
+// PreferencesOf returns what a user chose.
+func PreferencesOf(u identity.User) Preferences {
+	return Preferences{EmailMarketing: u.Preferences.Marketing, EmailTransactional: true, EmailDigest: u.Preferences.Digest}
+}

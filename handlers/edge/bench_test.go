@@ -267,7 +267,7 @@ func (d directRoutes) create(c *gin.Context) {
 		c.AbortWithStatus(http.StatusInternalServerError)
 		return
 	}
-	answer, _ := json.Marshal(single{Data: ContentOf(item)})
+	answer, _ := json.Marshal(Single{Data: ContentOf(item)})
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	_ = contentpg.QueueSave(batch, []content.Content{item}, nil)

@@ -106,7 +106,7 @@ func (r *Request) WriteOutcome(cmd events.Command, reply events.Reply, accepted 
 		return
 	}
 	r.Header("Location", "/api/commands/"+cmd.ID)
-	r.JSON(http.StatusAccepted, single{Data: Accepted{ID: cmd.ID, Status: "accepted"}})
+	r.JSON(http.StatusAccepted, Single{Data: Accepted{ID: cmd.ID, Status: "accepted"}})
 }
 
 // WriteReply writes the stored response of a command.

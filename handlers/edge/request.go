@@ -59,7 +59,7 @@ func (r *Request) OK(data any) error { return r.WriteData(http.StatusOK, data) }
 
 // WriteData writes one resource in its envelope.
 func (r *Request) WriteData(status int, data any) error {
-	r.JSON(status, single{Data: data})
+	r.JSON(status, Single{Data: data})
 	return nil
 }
 

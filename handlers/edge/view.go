@@ -7,8 +7,8 @@ import (
 	"github.com/codex-platform/codex/handlers/paging"
 )
 
-// single is the envelope of one resource: {"data": …}.
-type single struct {
+// Single is the envelope of one resource: {"data": …}.
+type Single struct {
 	Data any `json:"data"`
 }
 

@@ -16,16 +16,14 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // Image applies the commands of context "image": the pictures of users,
 // organizations and content. The aggregate is the one that shows the picture; its
 // objects are in the store by then, under the record that the command names.
-type Image struct{}
-
 // Commands returns the context.
-func (Image) Commands() commands.Context {
+func imageCommands() commands.Context {
 	return commands.NewContext("image", openImages,
 		commands.Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
 		commands.Handle(media.CommandRemoveImage, (*imageBatch).wantRemove, (*imageBatch).remove),
@@ -116,11 +114,11 @@ func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.T
 	}
 	switch p.Kind {
 	case media.Logo:
-		return commands.OK(wire.BrandingOf(&image.Address), facts...), nil
+		return commands.OK(view.BrandingOf(&image.Address), facts...), nil
 	case media.Avatar:
-		return commands.OK(wire.Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+		return commands.OK(Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	default:
-		return commands.OK(wire.Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
+		return commands.OK(Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
 	}
 }
 
@@ -130,7 +128,7 @@ func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.T
 		return commands.Outcome{}, err
 	}
 	if p.Kind == media.Logo {
-		return commands.OK(wire.BrandingOf(nil), facts...), nil
+		return commands.OK(view.BrandingOf(nil), facts...), nil
 	}
 	return commands.NoContent(facts...), nil
 }
@@ -182,7 +180,7 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 		}
 		payload = events.OrganizationBrandingChanged{OrganizationID: id, Fields: []string{"logoUrl"}}
 	}
-	if addressOf(owner.Address) == addressOf(address) {
+	if domain.OrZero(owner.Address) == domain.OrZero(address) {
 		return nil, nil
 	}
 	owner.Address = address
@@ -243,5 +241,5 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveOrganizationLogos(save, owners[media.Logo], b.now); err != nil {
 		return err
 	}
-	return contentstore.QueueSave(save, items)
+	return contentstore.QueueSave(save, nil, items)
 }

@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
@@ -22,55 +20,12 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/media/svg"
 	"github.com/codex-platform/codex/domain/organization"
 	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
-
-// PictureMaker turns an uploaded picture into WebP: by the names sm, md and lg.
-type PictureMaker interface {
-	// Picture returns a *ffmpeg.RejectError when the picture is at fault.
-	Picture(ctx context.Context, content []byte) (map[string][]byte, error)
-}
-
-// Config is what pictures need.
-type Config struct {
-	Pool *pgxpool.Pool
-	// Store is the bucket of assets.
-	Store *s3.Bucket
-	// Maker converts pictures; without one, uploads are answered with 503.
-	Maker PictureMaker
-	// AssetsURL is where clients find the bucket, without a trailing slash: a CDN.
-	// Default: the platform itself, which serves it under /assets.
-	AssetsURL string
-	// PublicURL is how clients reach the platform, without a trailing slash.
-	PublicURL string
-	// Conversions is how many pictures are converted at once; default 2.
-	Conversions int
-}
-
-// images handles the requests.
-//
-// An upload goes: authorise → read → convert → record → put → command. What fails on the
-// way leaves at most objects with a record that nothing refers to, which the sweep
-// removes. Object names are never used twice, so what is cached under one never changes.
-type images struct {
-	cfg   Config
-	slots chan struct{}
-}
-
-// Routes declares the pictures of users, organizations and content, and /assets.
-func Routes(cfg Config) []edge.Route {
-	if cfg.Conversions <= 0 {
-		cfg.Conversions = 2
-	}
-	cfg.AssetsURL = strings.TrimSuffix(cfg.AssetsURL, "/")
-	i := &images{cfg: cfg, slots: make(chan struct{}, cfg.Conversions)}
-	return append(i.routes(), i.assetRoute())
-}
 
 const (
 	formType = "multipart/form-data"
@@ -108,7 +63,7 @@ func (i *images) routes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
 			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(edge.Creators...), Body: thumbnailForm{}, BodyType: formType,
-			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
+			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
 			Handle: i.upload(media.Thumbnail, i.ownContent),
 		},
 		{
@@ -119,7 +74,7 @@ func (i *images) routes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
 			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(), Body: avatarForm{}, BodyType: formType,
-			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Avatar](http.StatusOK)}, Errors: imageRefusals,
+			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[Avatar](http.StatusOK)}, Errors: imageRefusals,
 			Handle: i.upload(media.Avatar, func(c *edge.Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
 		},
 		{
@@ -129,12 +84,12 @@ func (i *images) routes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
 			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
-			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)},
+			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
 			Errors: slices.Concat(organizations, imageRefusals), Handle: i.upload(media.Logo, i.brandedOrganization),
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
-			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.Data[wire.Branding](http.StatusOK)}, Errors: organizations,
+			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)}, Errors: organizations,
 			Handle: i.removeLogo,
 		},
 	}

@@ -10,22 +10,22 @@ import (
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
-// Media applies the commands of context "media": those of creators, those that a
+// mediaContext applies the commands of context "media": those of creators, those that a
 // transcoder's callbacks become, and those of the sweep for silent jobs.
-type Media struct {
+type mediaContext struct {
 	// Development permits what test clients do: own object keys, forced statuses.
-	Development bool
+	development bool
 }
 
 // uploadSpace is the name space of upload ids. An upload id follows from the
 // command, so that a command that is applied again names the same object.
 var uploadSpace = uuid.MustParse("3c0f5a7e-96a4-5a3e-8d53-8f0a4c1de2b7")
 
-// Commands returns the context.
-func (m Media) Commands() commands.Context {
+// commands returns the context.
+func (m mediaContext) commands() commands.Context {
 	return commands.NewContext("media", m.open,
 		commands.Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
 		commands.Handle(media.CommandCompleteUpload, wantMedia[media.CompleteUpload], (*mediaBatch).completeUpload),
@@ -52,9 +52,9 @@ type mediaBatch struct {
 	wanted struct{ items, leaving []string }
 }
 
-func (m Media) open() *mediaBatch {
+func (m mediaContext) open() *mediaBatch {
 	return &mediaBatch{
-		development: m.Development,
+		development: m.development,
 		items:       commands.NewState[string, media.Item](),
 		uses:        map[string]int{},
 		actors:      commands.NewActors(),
@@ -93,7 +93,7 @@ func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Ti
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.Created(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.Created(view.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
 func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload, now time.Time) (commands.Outcome, error) {
@@ -101,7 +101,7 @@ func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload,
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	done := wire.UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}
+	done := UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}
 	return commands.OK(done, b.keep(next, payloads)...), nil
 }
 
@@ -110,7 +110,7 @@ func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) 
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
 func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) (commands.Outcome, error) {
@@ -118,7 +118,7 @@ func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) 
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
 func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (commands.Outcome, error) {
@@ -126,7 +126,7 @@ func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (c
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	asked := wire.TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}
+	asked := TranscodingAsked{Message: "The transcoding is tried again", MediaID: next.ID}
 	return commands.OK(asked, b.keep(next, payloads)...), nil
 }
 
@@ -149,7 +149,7 @@ func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	asked := wire.TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}
+	asked := TranscodingAsked{Message: "The transcoding begins", MediaID: next.ID}
 	return commands.OK(asked, b.keep(next, payloads)...), nil
 }
 
@@ -168,7 +168,7 @@ func handleReport[P any](
 		if next.ID != "" && (ignored == "" || len(payloads) > 0) {
 			facts = b.keep(next, payloads)
 		}
-		return commands.OK(wire.ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
+		return commands.OK(ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
 	})
 }
 

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -10,19 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 )
-
-// OrphanCleanup looks for objects in the store that belong to nothing, and removes
-// them.
-type OrphanCleanup interface {
-	// Status says what is known of past and future runs.
-	Status(ctx context.Context) (wire.OrphanCleanup, error)
-	// Trigger runs now, for as long as an answer may take.
-	Trigger(ctx context.Context) (wire.OrphanRun, error)
-	// Schedule asks for a run soon; asked again before it began, it is one run.
-	Schedule(ctx context.Context) (wire.OrphanCleanup, error)
-}
 
 // internalRoutes are for other programs of the same installation.
 func (i *ingest) internalRoutes() []edge.Route {
@@ -30,46 +17,16 @@ func (i *ingest) internalRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
 			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
-			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: media.CommandTranscode, Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
+			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: media.CommandTranscode, Responses: []edge.Response{edge.Data[TranscodingAsked](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.dispatchTranscoding,
 		},
 		{
 			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{media.CommandRecordResult}, Summary: "Stand in for an external transcoder",
 			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
-			Auth:  edge.Public, Body: mockJob{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.MockJob{}}}, Development: true,
+			Auth:  edge.Public, Body: mockJob{}, Responses: []edge.Response{{Status: http.StatusOK, Body: MockJob{}}}, Development: true,
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.mockTranscoder,
 		},
-		{
-			Method: "GET", Path: "/internal/orphan-cleanup/status", Name: "getOrphanCleanup", Summary: "Say when objects without an item were last looked for",
-			Auth: edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *edge.Request) error {
-				return answerWorker(c, i.cfg.Orphans.Status)
-			},
-		},
-		{
-			Method: "POST", Path: "/internal/orphan-cleanup/trigger", Name: "runOrphanCleanup", Summary: "Look for objects without an item now, and remove them",
-			Notes: "The run ends when the answer is due; one that is not complete is continued by the next.",
-			Auth:  edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanRun](http.StatusOK)}, Errors: []*domain.Error{edge.ErrUnavailable},
-			Handle: func(c *edge.Request) error { return answerWorker(c, i.cfg.Orphans.Trigger) },
-		},
-		{
-			Method: "POST", Path: "/internal/orphan-cleanup/schedule", Name: "scheduleOrphanCleanup", Summary: "Ask for a run soon",
-			Auth: edge.WorkerSignature, Responses: []edge.Response{edge.Data[wire.OrphanCleanup](http.StatusOK)}, Handle: func(c *edge.Request) error {
-				return answerWorker(c, i.cfg.Orphans.Schedule)
-			},
-		},
 	}
-}
-
-// answerWorker answers a signed request that has no input.
-func answerWorker[T any](c *edge.Request, ask func(context.Context) (T, error)) error {
-	if err := c.NoBody(); err != nil {
-		return err
-	}
-	answer, err := ask(c)
-	if err != nil {
-		return err
-	}
-	return c.OK(answer)
 }
 
 func (i *ingest) dispatchTranscoding(c *edge.Request) error {
@@ -125,7 +82,7 @@ func (i *ingest) mockTranscoder(c *edge.Request) error {
 	if err := i.record(c, report, body); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.MockJob{ID: item.JobID, Status: "COMPLETED"})
+	c.JSON(http.StatusOK, MockJob{ID: item.JobID, Status: "COMPLETED"})
 	return nil
 }
 

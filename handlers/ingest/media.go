@@ -4,68 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
-
-// Config is what the routes of media need.
-type Config struct {
-	Pool *pgxpool.Pool
-	// Media is the bucket of originals and renditions.
-	Media *s3.Bucket
-	// Prober looks into files that are small enough; nil leaves all of that to the
-	// transcoder.
-	Prober Prober
-	// ProbeBytes is up to which size an upload is fetched and probed before it is
-	// accepted; default 64 MiB. Of a larger one only the first 4 KiB are looked at
-	// here: the transcoder probes it before it does anything else.
-	ProbeBytes int64
-	// Probes is how many uploads are probed at once; default 2.
-	Probes int
-	// UploadIdle is how long a client that sends its file through the edge may send
-	// nothing; default 30 s.
-	UploadIdle time.Duration
-	// TempDir holds files while they are probed; default the system's.
-	TempDir string
-	// CallbackSecrets sign the transcoder's callbacks. More than one is accepted while one
-	// replaces another.
-	CallbackSecrets [][]byte
-	// Orphans looks for objects that belong to no item.
-	Orphans OrphanCleanup
-}
-
-// ingest handles the requests.
-type ingest struct {
-	cfg      Config
-	examiner *examiner
-}
 
 // uploadLife is how long an address for an upload is good.
 const uploadLife = time.Hour
-
-// Routes declares /api/media: what creators upload; /api/transcoding: the transcoder's
-// callbacks, and how far jobs are; and /internal: what other programs of the installation
-// ask about media.
-func Routes(cfg Config) []edge.Route {
-	if cfg.UploadIdle <= 0 {
-		cfg.UploadIdle = defaultUploadIdle
-	}
-	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
-	return slices.Concat(i.mediaRoutes(), i.partRoutes(), i.transcodingRoutes(), i.internalRoutes())
-}
 
 func (i *ingest) mediaRoutes() []edge.Route {
 	return []edge.Route{
@@ -73,21 +27,21 @@ func (i *ingest) mediaRoutes() []edge.Route {
 			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
 			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
 			Auth:  edge.Session(edge.Creators...), Body: media.Register{}, Command: media.CommandRegister,
-			Responses: []edge.Response{edge.Data[wire.RegisteredMedia](http.StatusCreated)}, Handle: i.register,
+			Responses: []edge.Response{edge.Data[RegisteredMedia](http.StatusCreated)}, Handle: i.register,
 		},
 		{
 			Method: "GET", Path: "/api/media", Name: "listMedia", Summary: "List what the caller uploaded",
-			Auth: edge.Session(), Params: ownMediaParams, Responses: []edge.Response{edge.ListOf[wire.Media]()}, Handle: i.listMedia,
+			Auth: edge.Session(), Params: ownMediaParams, Responses: []edge.Response{edge.ListOf[view.Media]()}, Handle: i.listMedia,
 		},
 		{
 			Method: "GET", Path: "/api/media/:id", Name: "getMedia", Summary: "Read one of the caller's items",
-			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.getMedia,
 		},
 		{
 			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
 			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
-			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: media.CommandUpdate, Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: media.CommandUpdate, Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.updateMedia,
 		},
 		{
@@ -97,13 +51,13 @@ func (i *ingest) mediaRoutes() []edge.Route {
 		},
 		{
 			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
-			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.UploadAddress](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[UploadAddress](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: i.renewUpload,
 		},
 		{
 			Method: "POST", Path: "/api/media/:id/upload", Name: "uploadMedia", Summary: "Send the file through this server",
 			Notes: "1 KiB to 5 GiB, under the declared content type. For clients that cannot reach the store; upload-complete follows.",
-			Auth:  edge.Session(edge.Creators...), BodyType: "application/octet-stream", Responses: []edge.Response{edge.Data[wire.Media](http.StatusOK)},
+			Auth:  edge.Session(edge.Creators...), BodyType: "application/octet-stream", Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
 			Errors: []*domain.Error{
 				media.ErrNotFound, media.ErrUploadOver, media.ErrEmptyBody, media.ErrFileTooSmall, media.ErrFileTooLarge,
 				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, edge.ErrUnavailable,
@@ -114,7 +68,7 @@ func (i *ingest) mediaRoutes() []edge.Route {
 			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{media.CommandReject}, Summary: "Say that the file is uploaded",
 			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
 				"one that is not media of the declared type ends the item.",
-			Auth: edge.Session(edge.Creators...), Command: media.CommandCompleteUpload, Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Command: media.CommandCompleteUpload, Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
 			Errors: examinationRefusals, Handle: i.completeUpload,
 		},
 	}
@@ -150,20 +104,20 @@ func (i *ingest) register(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, wire.Single{Data: answer})
+	c.JSON(http.StatusCreated, edge.Single{Data: answer})
 	return nil
 }
 
-func (i *ingest) withAddress(c *edge.Request, reply events.Reply) (wire.RegisteredMedia, error) {
+func (i *ingest) withAddress(c *edge.Request, reply events.Reply) (RegisteredMedia, error) {
 	var stored struct {
-		Data wire.Media `json:"data"`
+		Data view.Media `json:"data"`
 	}
 	if err := json.Unmarshal(reply.Body, &stored); err != nil {
-		return wire.RegisteredMedia{}, fmt.Errorf("read the outcome of a registration: %w", err)
+		return RegisteredMedia{}, fmt.Errorf("read the outcome of a registration: %w", err)
 	}
 	item := stored.Data
 	address, err := i.cfg.Media.PresignPut(c, item.R2Key, item.MimeType, item.FileSizeBytes, uploadLife)
-	return wire.RegisteredMedia{Media: item, PresignedURL: address}, err
+	return RegisteredMedia{Media: item, PresignedURL: address}, err
 }
 
 // renewUpload answers with a fresh address for an item that still waits for its
@@ -183,7 +137,7 @@ func (i *ingest) renewUpload(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.OK(wire.UploadAddress{PresignedURL: address})
+	return c.OK(UploadAddress{PresignedURL: address})
 }
 
 // completeUpload examines the file and only then says that it is there. A file
@@ -268,7 +222,7 @@ func (i *ingest) getMedia(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.OK(wire.MediaOf(item))
+	return c.OK(view.MediaOf(item))
 }
 
 // ownMedia returns the item that the path names. To everybody but its owner it is
@@ -321,12 +275,12 @@ func (i *ingest) listMedia(r *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("list media: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Media, error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (view.Media, error) {
 		item, err := postgres.Scan(row)
-		return wire.MediaOf(item), err
+		return view.MediaOf(item), err
 	})
 	if err != nil {
 		return fmt.Errorf("list media: %w", err)
 	}
-	return r.WriteBare(wire.PageOf(items, found))
+	return r.WriteBare(edge.PageOf(items, found))
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // partRoutes are uploads in parts, straight to the store: a client that was cut off
@@ -22,31 +21,31 @@ func (i *ingest) partRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/media/:id/multipart", Name: "openMediaUpload", Summary: "Begin an upload in parts",
 			Notes: "All parts have partSize bytes but the last, which has what is left. An upload is open for 7 days.",
-			Auth:  edge.Session(edge.Creators...), Command: media.CommandOpenParts, Responses: []edge.Response{edge.Data[wire.MediaUpload](http.StatusCreated)},
+			Auth:  edge.Session(edge.Creators...), Command: media.CommandOpenParts, Responses: []edge.Response{edge.Data[MediaUpload](http.StatusCreated)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
 			Handle: edge.SendForID(struct{}{}),
 		},
 		{
 			Method: "GET", Path: "/api/media/:id/multipart", Name: "listMediaUploads", Summary: "List the open uploads of an item",
-			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.MediaUploads](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[MediaUploads](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.listMediaUploads,
 		},
 		{
 			Method: "POST", Path: one + "/parts", Name: "signMediaParts", Summary: "Give addresses for parts",
 			Notes: "Each takes a PUT of exactly the part's size, for an hour. The store answers with the part's ETag.",
-			Auth:  edge.Session(edge.Creators...), Body: media.SignParts{}, Responses: []edge.Response{edge.Data[wire.SignedParts](http.StatusOK)},
+			Auth:  edge.Session(edge.Creators...), Body: media.SignParts{}, Responses: []edge.Response{edge.Data[SignedParts](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound}, Handle: i.signParts,
 		},
 		{
 			Method: "GET", Path: one, Name: "getMediaUpload", Summary: "List the parts that have arrived",
-			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[wire.MediaUploadParts](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[MediaUploadParts](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrPartsNotFound, edge.ErrUnavailable}, Handle: i.listParts,
 		},
 		{
 			Method: "POST", Path: one + "/complete", Name: "completeMediaParts", Sends: []string{media.CommandCompleteUpload, media.CommandReject}, Summary: "Put the parts together, and say that the file is uploaded",
 			Notes: "Without parts, those that have arrived are taken. What follows is what follows upload-complete. " +
 				"Answered with 202, it is to be repeated when the operation is over.",
-			Auth: edge.Session(edge.Creators...), Body: media.CompleteParts{}, Command: media.CommandCompleteParts, Responses: []edge.Response{edge.Data[wire.UploadCompleted](http.StatusOK)},
+			Auth: edge.Session(edge.Creators...), Body: media.CompleteParts{}, Command: media.CommandCompleteParts, Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
 			Errors: append(slices.Clone(examinationRefusals), media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
 			Handle: i.completeParts,
 		},
@@ -63,14 +62,14 @@ func (i *ingest) listMediaUploads(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.MediaUploads{Uploads: []wire.MediaUpload{}}
+	answer := MediaUploads{Uploads: []MediaUpload{}}
 	if item.Status == media.Uploading {
 		open, err := postgres.OpenParts(c, i.cfg.Pool, item.ID, c.Now())
 		if err != nil {
 			return err
 		}
 		for _, upload := range open {
-			answer.Uploads = append(answer.Uploads, wire.UploadOf(upload))
+			answer.Uploads = append(answer.Uploads, UploadOf(upload))
 		}
 	}
 	return c.OK(answer)
@@ -105,7 +104,7 @@ func (i *ingest) signParts(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.SignedParts{Parts: []wire.SignedPart{}, ExpiresAt: c.Now().Add(uploadLife)}
+	answer := SignedParts{Parts: []SignedPart{}, ExpiresAt: c.Now().Add(uploadLife)}
 	for _, number := range request.PartNumbers {
 		size := upload.Length(number)
 		if size == 0 {
@@ -115,7 +114,7 @@ func (i *ingest) signParts(c *edge.Request) error {
 		if err != nil {
 			return err
 		}
-		answer.Parts = append(answer.Parts, wire.SignedPart{PartNumber: number, PresignedURL: address, Size: size})
+		answer.Parts = append(answer.Parts, SignedPart{PartNumber: number, PresignedURL: address, Size: size})
 	}
 	return c.OK(answer)
 }
@@ -132,9 +131,9 @@ func (i *ingest) listParts(c *edge.Request) error {
 	case err != nil:
 		return storeRefusal(c, c.Log(), err)
 	}
-	answer := wire.MediaUploadParts{MediaUpload: wire.UploadOf(upload), Parts: []wire.MediaUploadPart{}}
+	answer := MediaUploadParts{MediaUpload: UploadOf(upload), Parts: []MediaUploadPart{}}
 	for _, p := range stored {
-		answer.Parts = append(answer.Parts, wire.MediaUploadPart{PartNumber: p.Number, ETag: p.ETag, Size: p.Size})
+		answer.Parts = append(answer.Parts, MediaUploadPart{PartNumber: p.Number, ETag: p.ETag, Size: p.Size})
 	}
 	return c.OK(answer)
 }

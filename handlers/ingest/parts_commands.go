@@ -14,19 +14,9 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// PartsStore is the object store, as far as uploads in parts are concerned.
-type PartsStore interface {
-	StartParts(ctx context.Context, key, contentType string) (string, error)
-	ListParts(ctx context.Context, key, upload string) ([]media.Part, error)
-	CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error
-	AbortParts(ctx context.Context, key, upload string) error
-	Head(ctx context.Context, key string) (s3.Info, error)
-}
-
-// Uploads applies the commands of the external context "upload": uploads of
+// uploads applies the commands of the external context "upload": uploads of
 // originals in parts, straight to the store.
 //
 // A row says which uploads are open; the store knows their parts. upload.open writes
@@ -40,8 +30,8 @@ type PartsStore interface {
 //
 // Uploads have no events of their own: media.uploaded follows once the edge has
 // inspected the file.
-type Uploads struct {
-	Store PartsStore
+type uploads struct {
+	store *s3.Bucket
 }
 
 // uploadTimeout bounds one attempt: a store may need minutes to put a file together.
@@ -50,8 +40,8 @@ const uploadTimeout = 10 * time.Minute
 // partsSpace is the name space of uploads' ids, which follow from the command.
 var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
 
-// Commands returns the external context.
-func (x *Uploads) Commands() commands.External {
+// commands returns the external context.
+func (x uploads) commands() commands.External {
 	return commands.NewExternal("upload", uploadTimeout,
 		commands.HandleExternal(media.CommandOpenParts, x.open),
 		commands.HandleExternal(media.CommandCompleteParts, x.complete),
@@ -60,7 +50,7 @@ func (x *Uploads) Commands() commands.External {
 }
 
 // load locks the item of a command and reads the actor's rights.
-func (x *Uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (media.Item, media.Facts, error) {
+func (x uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (media.Item, media.Facts, error) {
 	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
 	if err != nil {
 		return item, media.Facts{}, err
@@ -69,7 +59,7 @@ func (x *Uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (medi
 	return item, media.Facts{Actor: media.Actor{ID: cmd.ActorID, Role: role}}, err
 }
 
-func (x *Uploads) open(
+func (x uploads) open(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, _ *struct{}, now time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	item, facts, err := x.load(ctx, tx, cmd)
@@ -96,17 +86,17 @@ func (x *Uploads) open(
 	}
 	return func(ctx context.Context) (commands.Finish, error) {
 		var err error
-		if upload.StoreID, err = x.Store.StartParts(ctx, upload.ObjectKey, item.MimeType); err != nil {
+		if upload.StoreID, err = x.store.StartParts(ctx, upload.ObjectKey, item.MimeType); err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			return commands.Created(wire.UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
+			return commands.Created(UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
 		}, nil
 	}, commands.Outcome{}, nil
 }
 
 // complete puts an upload together. One that is put together already succeeds again.
-func (x *Uploads) complete(
+func (x uploads) complete(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	upload, err := x.find(ctx, tx, cmd, end)
@@ -114,7 +104,7 @@ func (x *Uploads) complete(
 		return nil, commands.Outcome{}, err
 	}
 	if upload.Status == media.PartsCompleted {
-		return nil, commands.OK(wire.UploadOf(upload)), nil
+		return nil, commands.OK(UploadOf(upload)), nil
 	}
 	again := upload.Status == media.PartsCompleting
 	upload.Status = media.PartsCompleting
@@ -135,7 +125,7 @@ func (x *Uploads) complete(
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			outcome := commands.OK(wire.UploadOf(upload))
+			outcome := commands.OK(UploadOf(upload))
 			if isRejection {
 				outcome = commands.Rejected(rejection)
 			}
@@ -146,19 +136,19 @@ func (x *Uploads) complete(
 
 // assemble makes the object. again says that the store was asked before, and may
 // have done it, or be doing it still.
-func (x *Uploads) assemble(ctx context.Context, upload media.PartsUpload, named []media.NamedPart, again bool) error {
-	stored, err := x.Store.ListParts(ctx, upload.ObjectKey, upload.StoreID)
+func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named []media.NamedPart, again bool) error {
+	stored, err := x.store.ListParts(ctx, upload.ObjectKey, upload.StoreID)
 	if err == nil {
 		var parts []media.Part
 		if parts, err = upload.Assemble(stored, named); err != nil {
 			return err
 		}
-		err = x.Store.CompleteParts(ctx, upload.ObjectKey, upload.StoreID, parts)
+		err = x.store.CompleteParts(ctx, upload.ObjectKey, upload.StoreID, parts)
 	}
 	if !errors.Is(err, s3.ErrNotFound) {
 		return err
 	}
-	info, headErr := x.Store.Head(ctx, upload.ObjectKey)
+	info, headErr := x.store.Head(ctx, upload.ObjectKey)
 	switch {
 	case headErr == nil && info.Size == upload.SizeBytes:
 		return nil
@@ -169,7 +159,7 @@ func (x *Uploads) assemble(ctx context.Context, upload media.PartsUpload, named 
 	}
 }
 
-func (x *Uploads) abort(
+func (x uploads) abort(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	upload, err := x.find(ctx, tx, cmd, end)
@@ -180,7 +170,7 @@ func (x *Uploads) abort(
 		return nil, commands.Outcome{}, err
 	}
 	return func(ctx context.Context) (commands.Finish, error) {
-		if err := x.Store.AbortParts(ctx, upload.ObjectKey, upload.StoreID); err != nil {
+		if err := x.store.AbortParts(ctx, upload.ObjectKey, upload.StoreID); err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
@@ -192,7 +182,7 @@ func (x *Uploads) abort(
 
 // find returns an upload that was not aborted, of an item that waits for its file. A
 // completed one is found whatever the item does now.
-func (x *Uploads) find(
+func (x uploads) find(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts,
 ) (media.PartsUpload, error) {
 	item, facts, err := x.load(ctx, tx, cmd)

@@ -16,7 +16,6 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // maxCallbackBytes bounds a callback's body.
@@ -30,18 +29,18 @@ func (i *ingest) transcodingRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/api/transcoding/webhook", Name: "reportTranscoding", Sends: []string{media.CommandRecordProgress, media.CommandRecordResult, media.CommandRecordFailure}, Summary: "Take a transcoder's report",
 			Notes: "Not enveloped. 200 says that the report needs not be sent again: it is recorded for good, or it is nothing that could be; error then says why.",
-			Auth:  edge.TranscoderSignature, Limit: edge.LimitWebhook, Body: media.Callback{}, Responses: []edge.Response{{Status: http.StatusOK, Body: wire.ReportReceived{}}},
+			Auth:  edge.TranscoderSignature, Limit: edge.LimitWebhook, Body: media.Callback{}, Responses: []edge.Response{{Status: http.StatusOK, Body: ReportReceived{}}},
 			Errors: []*domain.Error{edge.ErrBodyTooLarge, edge.ErrUnavailable}, Handle: i.callback,
 		},
 		{
 			Method: "POST", Path: "/api/transcoding/retry/:id", Name: "retryTranscoding", Summary: "Try a failed transcoding again",
-			Auth: edge.Session(), Limit: edge.LimitStrict, Command: media.CommandRetry, Responses: []edge.Response{edge.Data[wire.TranscodingAsked](http.StatusOK)},
+			Auth: edge.Session(), Limit: edge.LimitStrict, Command: media.CommandRetry, Responses: []edge.Response{edge.Data[TranscodingAsked](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner, media.ErrState, media.ErrRetriesExceeded},
 			Handle: edge.SendForID(media.Retry{}),
 		},
 		{
 			Method: "GET", Path: "/api/transcoding/status/:id", Name: "getTranscodingStatus", Summary: "Say how far an item is",
-			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.TranscodingStatus](http.StatusOK)},
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[TranscodingStatus](http.StatusOK)},
 			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrNotOwner}, Handle: i.getTranscodingStatus,
 		},
 	}
@@ -61,13 +60,13 @@ func (i *ingest) callback(c *edge.Request) error {
 	report, err := parseCallback(body)
 	if err != nil {
 		c.Log().WarnContext(c, "callback refused", "error", err)
-		c.JSON(http.StatusOK, wire.ReportReceived{Received: true, Error: err.Error()})
+		c.JSON(http.StatusOK, ReportReceived{Received: true, Error: err.Error()})
 		return nil
 	}
 	if err := i.record(c, report, body); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.ReportReceived{Received: true})
+	c.JSON(http.StatusOK, ReportReceived{Received: true})
 	return nil
 }
 
@@ -160,5 +159,5 @@ func (i *ingest) getTranscodingStatus(c *edge.Request) error {
 	case item.CreatorID != c.Actor().UserID:
 		return media.ErrNotOwner
 	}
-	return c.OK(wire.TranscodingStatusOf(item))
+	return c.OK(TranscodingStatusOf(item))
 }

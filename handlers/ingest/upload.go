@@ -11,7 +11,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 const (
@@ -59,7 +59,7 @@ func (i *ingest) upload(c *edge.Request) error {
 	if err != nil || !found {
 		return errors.Join(err, edge.ErrUnavailable)
 	}
-	return c.OK(wire.MediaOf(now))
+	return c.OK(view.MediaOf(now))
 }
 
 // acceptable checks everything that can be known before the first byte is read.

@@ -94,33 +94,6 @@ type MockJob struct {
 	Status string `json:"status" jsonschema:"enum=COMPLETED"`
 }
 
-// OrphanCleanup says when objects that belong to nothing were last looked for, and when that will be next.
-type OrphanCleanup struct {
-	// ScheduledAt is since when a run is asked for that has not begun.
-	ScheduledAt *time.Time `json:"scheduledAt"`
-	Running     bool       `json:"running"`
-	// Last is the last run that ended; null when there was none.
-	Last *OrphanRun `json:"last"`
-}
-
-// OrphanRun is one search for objects that belong to nothing.
-type OrphanRun struct {
-	ID         string     `json:"id" jsonschema:"format=uuid"`
-	StartedAt  time.Time  `json:"startedAt"`
-	FinishedAt *time.Time `json:"finishedAt"`
-	// Scanned are all objects looked at; Orphans those without an item, older than the minimum age; Removed how many of
-	// these are gone now.
-	Scanned        int64 `json:"scanned"`
-	Orphans        int64 `json:"orphans"`
-	Removed        int64 `json:"removed"`
-	RemovedBytes   int64 `json:"removedBytes"`
-	AbortedUploads int64 `json:"abortedUploads"`
-	// Complete is false when the run ended before it had seen every object. The next one goes on where it ended.
-	Complete bool `json:"complete"`
-	// Failed says that something went wrong, which is in the log.
-	Failed bool `json:"failed"`
-}
-
 // ReportTaken is the outcome of a transcoder's report: whether it changed anything, and if not, why.
 type ReportTaken struct {
 	Applied bool          `json:"applied"`

@@ -11,7 +11,6 @@ import (
 	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Organization applies the commands of context "organization": those about tenants
@@ -114,7 +113,7 @@ func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrg
 	b.slugs[o.Slug] = o.ID
 	b.organizations.Put(o.ID, o)
 	b.putMember(owner)
-	return commands.Created(wire.OrganizationOf(o), created...), nil
+	return commands.Created(OrganizationOf(o), created...), nil
 }
 
 func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (commands.Outcome, error) {
@@ -128,7 +127,7 @@ func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrg
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(wire.OrganizationOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(OrganizationOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (commands.Outcome, error) {

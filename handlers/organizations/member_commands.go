@@ -7,7 +7,6 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // A change of a membership counts as a change of its organization, whose lock it holds.
@@ -90,8 +89,8 @@ func (b *organizationBatch) memberFacts(cmd events.Command) organization.MemberF
 	}
 }
 
-func (b *organizationBatch) memberView(facts organization.MemberFacts, m organization.Membership) wire.Member {
-	return wire.MemberOf(m, b.people[m.UserID], facts.Actor.Manages())
+func (b *organizationBatch) memberView(facts organization.MemberFacts, m organization.Membership) Member {
+	return MemberOf(m, b.people[m.UserID], facts.Actor.Manages())
 }
 
 func (b *organizationBatch) member(organizationID, userID string) organization.Membership {

@@ -15,7 +15,6 @@ import (
 	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 var userIDPattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
@@ -33,21 +32,21 @@ var userIDParam = edge.Param{Name: "userId", Check: func(v string) string {
 func (e *edge.Edge) memberRoutes(managed []*domain.Error) []edge.Route {
 	const members = "/api/organizations/:id/members"
 	lead := append([]*domain.Error{organization.ErrNotOwner, organization.ErrMemberNotFound, organization.ErrLastOwner}, managed...)
-	member := []edge.Response{edge.Data[wire.Member](http.StatusOK)}
-	own := []edge.Response{edge.Data[wire.OwnMembership](http.StatusOK)}
+	member := []edge.Response{edge.Data[Member](http.StatusOK)}
+	own := []edge.Response{edge.Data[OwnMembership](http.StatusOK)}
 	return []edge.Route{
 		{
 			Method: "GET", Path: members, Name: "listMembers", Summary: "List the members of an organization",
 			Notes:     "For members. Owners and admins see addresses, invitations and former members; the others see active members only.",
 			Auth:      edge.Session(),
 			Params:    edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...), edge.OptionalChoiceParam("status", "active", "inactive", "invited")),
-			Responses: []edge.Response{edge.ListOf[wire.Member]()}, Errors: tenantRefusals, Handle: e.listMembers,
+			Responses: []edge.Response{edge.ListOf[Member]()}, Errors: tenantRefusals, Handle: e.listMembers,
 		},
 		{
 			Method: "POST", Path: members + "/invite", Name: "inviteMember", Summary: "Invite the user who has an address",
 			Notes: "For owners and admins; only owners invite admins. The user is asked by mail and is no member before they accept, " +
 				"for which they have seven days.",
-			Auth: edge.Session(), Body: organization.InviteMember{}, Command: organization.CommandInvite, Responses: []edge.Response{edge.Data[wire.Member](http.StatusCreated)},
+			Auth: edge.Session(), Body: organization.InviteMember{}, Command: organization.CommandInvite, Responses: []edge.Response{edge.Data[Member](http.StatusCreated)},
 			Errors: append([]*domain.Error{
 				organization.ErrNotOwner, organization.ErrUserNotFound, organization.ErrAlreadyMember, organization.ErrAlreadyInvited,
 			}, managed...),
@@ -89,7 +88,7 @@ func (e *edge.Edge) memberRoutes(managed []*domain.Error) []edge.Route {
 		{
 			Method: "GET", Path: "/api/organizations/:id/membership/:userId", Name: "getMembership",
 			Summary: "Tell another program a user's active place in an organization", Notes: "All null without one.",
-			Auth: edge.WorkerSignature, Params: []edge.Param{userIDParam}, Responses: []edge.Response{edge.Data[wire.ActiveMembership](http.StatusOK)},
+			Auth: edge.WorkerSignature, Params: []edge.Param{userIDParam}, Responses: []edge.Response{edge.Data[ActiveMembership](http.StatusOK)},
 			Errors: workersig.Refusals, Handle: e.getMembership,
 		},
 	}
@@ -133,7 +132,7 @@ func (e *edge.Edge) listMembers(c *edge.Request) error {
 	page, role, status := q.Page(), q.Text("role"), q.Text("status")
 	if !managed {
 		if status != "" && status != "active" {
-			c.JSON(http.StatusOK, wire.Page[wire.Member](nil, page.Number, page.Limit, 0))
+			c.JSON(http.StatusOK, edge.Page[Member](nil, page.Number, page.Limit, 0))
 			return nil
 		}
 		status = "active"
@@ -152,15 +151,15 @@ WHERE m.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], m.id)`, found.I
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Member, error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Member, error) {
 		var p organization.Person
 		m, err := organizationstore.ScanMember(row, &p.Name, &p.Email, &p.AvatarURL)
-		return wire.MemberOf(m, p, managed), err
+		return MemberOf(m, p, managed), err
 	})
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
 
@@ -187,7 +186,7 @@ func (e *edge.Edge) getOwnMembership(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.OK(wire.OwnMembershipOf(m))
+	return c.OK(OwnMembershipOf(m))
 }
 
 func (e *edge.Edge) getMembership(c *edge.Request) error {
@@ -196,7 +195,7 @@ func (e *edge.Edge) getMembership(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	var view wire.ActiveMembership
+	var view ActiveMembership
 	if m.Status == organization.Active {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // OrganizationRoutes serves /api/organizations: tenants, their public pages and
@@ -34,39 +34,39 @@ func (OrganizationRoutes) Routes(e *edge.Edge) []edge.Route {
 		{
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
 			Auth: edge.Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
-			Responses: []edge.Response{edge.Data[wire.Organization](http.StatusCreated)},
+			Responses: []edge.Response{edge.Data[Organization](http.StatusCreated)},
 			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
 			Notes: "The platform's owner sees all.", Auth: edge.Session(),
 			Params:    edge.PagedParams(SearchParam(255), edge.ChoiceParam("sortBy", "createdAt", "name"), edge.ChoiceParam("sortOrder", "desc", "asc")),
-			Responses: []edge.Response{edge.ListOf[wire.Organization]()}, Handle: e.listOrganizations,
+			Responses: []edge.Response{edge.ListOf[Organization]()}, Handle: e.listOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
 			Summary: "Say whether a new organization could have a slug", Auth: edge.Session(), Params: []edge.Param{organizationSlug},
-			Responses: []edge.Response{edge.Data[wire.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
+			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
-			Auth: edge.Session(), Params: []edge.Param{organizationSlug}, Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
+			Auth: edge.Session(), Params: []edge.Param{organizationSlug}, Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
 			Errors: notFound, Handle: e.getOrganizationBySlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
 			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: edge.Session(),
-			Responses: []edge.Response{edge.Data[[]wire.OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
+			Responses: []edge.Response{edge.Data[[]OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
-			Notes: "It shows what the public page shows.", Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
+			Notes: "It shows what the public page shows.", Auth: edge.Session(), Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
 			Errors: notFound, Handle: e.getOrganization,
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
 			Notes: "For owners and admins.", Auth: edge.Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
-			Responses: []edge.Response{edge.Data[wire.Organization](http.StatusOK)},
+			Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
 			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
 		},
 		{
@@ -127,7 +127,7 @@ func answerOrganization(c *edge.Request, o organization.Organization, err error)
 	case err != nil:
 		return fmt.Errorf("read the organization: %w", err)
 	}
-	return c.OK(wire.OrganizationOf(o))
+	return c.OK(OrganizationOf(o))
 }
 
 // checkOrganizationSlug says whether a new organization could have a slug.
@@ -138,7 +138,7 @@ func (e *edge.Edge) checkOrganizationSlug(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
-	return c.OK(wire.Availability{Available: !taken && !organization.ReservedSlug(slug)})
+	return c.OK(view.Availability{Available: !taken && !organization.ReservedSlug(slug)})
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.
@@ -150,7 +150,7 @@ WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o
 	if err != nil {
 		return fmt.Errorf("list own organizations: %w", err)
 	}
-	own, err := pgx.CollectRows(rows, pgx.RowToStructByPos[wire.OwnOrganization])
+	own, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OwnOrganization])
 	if err != nil {
 		return fmt.Errorf("list own organizations: %w", err)
 	}
@@ -186,13 +186,13 @@ func (e *edge.Edge) listOrganizations(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.Organization, error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Organization, error) {
 		o, err := postgres.ScanOrganization(row)
-		return wire.OrganizationOf(o), err
+		return OrganizationOf(o), err
 	})
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }

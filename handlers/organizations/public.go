@@ -11,7 +11,7 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // publicOrganizationRoutes are what everyone may know of an organization. They look
@@ -25,20 +25,20 @@ func (e *edge.Edge) publicOrganizationRoutes() []edge.Route {
 		}
 	}
 	return []edge.Route{
-		route("", "getOrganizationBranding", "Read how an organization looks", nil, edge.Data[wire.Branding](http.StatusOK),
+		route("", "getOrganizationBranding", "Read how an organization looks", nil, edge.Data[view.Branding](http.StatusOK),
 			func(c *edge.Request, o organization.Organization) error {
-				return c.OK(wire.BrandingOf(o.LogoURL))
+				return c.OK(view.BrandingOf(o.LogoURL))
 			}),
-		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, edge.Data[wire.OrganizationInfo](http.StatusOK),
+		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, edge.Data[OrganizationInfo](http.StatusOK),
 			func(c *edge.Request, o organization.Organization) error {
-				return c.OK(wire.OrganizationInfoOf(o))
+				return c.OK(OrganizationInfoOf(o))
 			}),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
-			edge.Data[wire.OrganizationStats](http.StatusOK), e.showStats),
+			edge.Data[OrganizationStats](http.StatusOK), e.showStats),
 		route("/creators", "listOrganizationCreators", "List who publishes in an organization", edge.PagedParams(),
-			edge.ListOf[wire.OrganizationCreator](), e.showCreators),
+			edge.ListOf[OrganizationCreator](), e.showCreators),
 		route("/members", "listPublicMembers", "List an organization's members", edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
-			edge.ListOf[wire.PublicMember](), e.showMembers),
+			edge.ListOf[PublicMember](), e.showMembers),
 	}
 }
 
@@ -66,7 +66,7 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
 func (e *edge.Edge) showStats(c *edge.Request, o organization.Organization) error {
-	var s wire.OrganizationStats
+	var s OrganizationStats
 	err := e.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
        count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
@@ -80,7 +80,7 @@ LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publishedIn, o.ID).
 	rows, err := e.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publishedIn+`
   AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, o.ID)
 	if err == nil {
-		s.Categories, err = pgx.CollectRows(rows, pgx.RowToStructByPos[wire.CategoryCount])
+		s.Categories, err = pgx.CollectRows(rows, pgx.RowToStructByPos[CategoryCount])
 	}
 	if err != nil {
 		return fmt.Errorf("count categories: %w", err)
@@ -128,14 +128,14 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (wire.OrganizationCreator, error) {
-		var v wire.OrganizationCreator
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (OrganizationCreator, error) {
+		var v OrganizationCreator
 		return v, row.Scan(&v.Name, &v.Username, &v.AvatarURL, &v.Role, &v.JoinedAt, &v.Bio, &v.ContentCount, &v.RecentContent)
 	})
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
 
@@ -151,10 +151,10 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[wire.PublicMember])
+	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PublicMember])
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }

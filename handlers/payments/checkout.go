@@ -16,7 +16,6 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 func (p *payments) checkoutRoutes() []edge.Route {
@@ -26,7 +25,7 @@ func (p *payments) checkoutRoutes() []edge.Route {
 			Method: "POST", Path: "/checkout/create", Name: "createCheckout", Summary: "Start to buy an item",
 			Notes: where + " Who asks again for the same item is sent to the same session.",
 			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: purchase.StartCheckout{}, Command: purchase.CommandStartCheckout,
-			Responses: []edge.Response{edge.Data[wire.CheckoutSession](http.StatusOK)},
+			Responses: []edge.Response{edge.Data[CheckoutSession](http.StatusOK)},
 			Errors: []*domain.Error{
 				purchase.ErrContentNotFound, purchase.ErrBuyerNotFound, purchase.ErrAlreadyPurchased, purchase.ErrNotPurchasable, purchase.ErrPaymentProcessing,
 			},
@@ -35,7 +34,7 @@ func (p *payments) checkoutRoutes() []edge.Route {
 		{
 			Method: "POST", Path: "/checkout/portal-session", Name: "openPortal", Summary: "Open the payment provider's page of receipts and cards",
 			Notes: where, Auth: edge.Session(), Limit: edge.LimitStrict, Body: purchase.OpenPortal{}, Command: purchase.CommandOpenPortal,
-			Responses: []edge.Response{edge.Data[wire.Portal](http.StatusOK)},
+			Responses: []edge.Response{edge.Data[Portal](http.StatusOK)},
 			Errors:    []*domain.Error{purchase.ErrBuyerNotFound, purchase.ErrPaymentProcessing},
 			Handle:    p.portal,
 		},
@@ -43,7 +42,7 @@ func (p *payments) checkoutRoutes() []edge.Route {
 			Method: "GET", Path: "/checkout/verify", Name: "verifyCheckout", Summary: "Say what became of a checkout session",
 			Notes: "purchase and content are absent until the payment has been heard of.",
 			Auth:  edge.Session(), Params: []edge.Param{edge.RequiredParam(edge.TextParam("session_id", 255))},
-			Responses: []edge.Response{edge.Data[wire.CheckoutState](http.StatusOK)},
+			Responses: []edge.Response{edge.Data[CheckoutState](http.StatusOK)},
 			Errors:    []*domain.Error{purchase.ErrForeignSession, purchase.ErrCheckoutNotFound, purchase.ErrPaymentProcessing},
 			Handle:    p.verify,
 		},
@@ -102,7 +101,7 @@ func (p *payments) verify(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	view := wire.CheckoutState{SessionStatus: status}
+	view := CheckoutState{SessionStatus: status}
 	if status == stripe.SessionComplete {
 		if view.Purchase, view.Content, err = p.bought(c, checkout); err != nil {
 			return err
@@ -155,12 +154,12 @@ func (p *payments) find(c *edge.Request, sessionID string) (ownCheckout, string,
 // bought returns the purchase that a checkout became, and what was bought. Both are
 // nil while the payment has not been recorded. For a payment that turned out to be
 // a duplicate it is the purchase that the buyer had before.
-func (p *payments) bought(c *edge.Request, checkout ownCheckout) (*wire.VerifiedPurchase, *wire.PurchasedContent, error) {
+func (p *payments) bought(c *edge.Request, checkout ownCheckout) (*VerifiedPurchase, *PurchasedContent, error) {
 	if checkout.contentID == "" {
 		return nil, nil, nil
 	}
-	var bought wire.VerifiedPurchase
-	var item wire.PurchasedContent
+	var bought VerifiedPurchase
+	var item PurchasedContent
 	err := p.cfg.Pool.QueryRow(c, `
 SELECT p.id, p.content_id, p.status, p.amount_paid_cents, p.purchased_at, c.id, c.title, c.slug, c.content_type, c.thumbnail_url
 FROM purchases p JOIN content c ON c.id = p.content_id

@@ -16,7 +16,6 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // purchaseCommands applies the commands of context "purchase": what the payment provider
@@ -41,7 +40,6 @@ type purchaseBatch struct {
 	stored  map[string]bool   // intents that have a row
 	changed map[string]bool   // intents to write
 	moved   map[string]bool   // checkouts to write
-	sold    map[string]int    // content → new sales
 	results map[string]string // event → result
 	letters []commands.DeadLetter
 	now     time.Time
@@ -66,7 +64,6 @@ func newPurchaseBatch(rates money.Rates) *purchaseBatch {
 		stored:    map[string]bool{},
 		changed:   map[string]bool{},
 		moved:     map[string]bool{},
-		sold:      map[string]int{},
 		results:   map[string]string{},
 	}
 }
@@ -133,7 +130,7 @@ func (u *purchaseBatch) recordEvent(cmd events.Command, p *purchase.RecordEvent,
 		return commands.Outcome{}, err
 	}
 	u.results[report.EventID] = result
-	outcome := commands.OK(wire.Recorded{Result: result}, facts...)
+	outcome := commands.OK(Recorded{Result: result}, facts...)
 	outcome.Awaits = accessEvents(facts)
 	return outcome, nil
 }
@@ -224,7 +221,6 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 		u.saveCheckout(checkout.Complete(s.ID))
 	}
 	if next.IsPurchase() {
-		u.sold[next.Sale.ContentID]++
 	}
 	return string(next.Sale.Outcome), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
 }
@@ -306,9 +302,6 @@ func (u *purchaseBatch) Save(b *pgx.Batch) error {
 		} else {
 			postgres.QueueInsertPayment(b, p, u.now)
 		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(u.sold)) {
-		postgres.QueueSold(b, id, u.sold[id])
 	}
 	for _, id := range slices.Sorted(maps.Keys(u.results)) {
 		postgres.QueueProcessed(b, id, u.results[id], u.now)

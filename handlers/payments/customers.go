@@ -15,7 +15,6 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Customers is the payment provider, as far as its record of a buyer is concerned.
@@ -112,7 +111,7 @@ func (x checkouts) openPortal(
 			return nil, purchase.ErrPaymentProcessing
 		}
 		return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
-			return commands.OK(wire.Portal{URL: url}), nil
+			return commands.OK(Portal{URL: url}), nil
 		}, nil
 	}, commands.Outcome{}, nil
 }

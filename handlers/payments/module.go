@@ -13,6 +13,7 @@ package payments
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -87,7 +88,7 @@ func New(cfg Config) handlers.Module {
 	reconciler := NewReconciler(cfg, ingester)
 	return handlers.Module{
 		Name:     "payments",
-		Routes:   append(p.checkoutRoutes(), p.webhookRoutes()...),
+		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
 		Commands: []commands.Context{purchaseCommands(cfg.Rates)},
 		External: []commands.External{checkouts{cfg}.commands()},
 		Jobs: []jobs.Job{

@@ -11,14 +11,10 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
-// PurchaseRoutes serves /purchases: what the caller has bought.
-type PurchaseRoutes struct{}
-
-// Routes implements [Resource].
-func (PurchaseRoutes) Routes(e *edge.Edge) []edge.Route {
+// purchaseRoutes declares /purchases: what the caller has bought.
+func (p *payments) purchaseRoutes() []edge.Route {
 	return []edge.Route{
 		{
 			Method: "GET", Path: "/purchases", Name: "listPurchases", Summary: "List what the caller has bought, the newest first",
@@ -27,12 +23,12 @@ func (PurchaseRoutes) Routes(e *edge.Edge) []edge.Route {
 					string(purchase.Refunded), string(purchase.Failed)),
 				edge.UUIDParam("contentId"),
 			),
-			Responses: []edge.Response{edge.ListOf[wire.Purchase]()}, Handle: e.listPurchases,
+			Responses: []edge.Response{edge.ListOf[Purchase]()}, Handle: p.listPurchases,
 		},
 		{
 			Method: "GET", Path: "/purchases/:id", Name: "getPurchase", Summary: "Read one of the caller's purchases",
-			Auth: edge.Session(), Responses: []edge.Response{edge.Data[wire.PurchaseDetail](http.StatusOK)},
-			Errors: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: e.getPurchase,
+			Auth: edge.Session(), Responses: []edge.Response{edge.Data[PurchaseDetail](http.StatusOK)},
+			Errors: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: p.getPurchase,
 		},
 	}
 }
@@ -41,8 +37,8 @@ const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p
 	p.status, p.created_at, p.purchased_at, c.title, c.id, c.title, c.slug, c.content_type, c.thumbnail_url`
 
 // purchaseFields are where purchaseColumns go.
-func purchaseFields(p *wire.Purchase) []any {
-	p.Content = &wire.PurchasedContent{}
+func purchaseFields(p *Purchase) []any {
+	p.Content = &PurchasedContent{}
 	return []any{
 		&p.ID, &p.CustomerID, &p.ContentID, &p.OrganizationID, &p.AmountPaidCents, &p.Currency, &p.AmountCents,
 		&p.Status, &p.CreatedAt, &p.PurchasedAt, &p.ContentTitle,
@@ -51,38 +47,37 @@ func purchaseFields(p *wire.Purchase) []any {
 }
 
 // listPurchases answers one page of the caller's purchases, the newest first.
-func (e *edge.Edge) listPurchases(c *edge.Request) error {
-	q := c
+func (p *payments) listPurchases(c *edge.Request) error {
 	l := paging.List{From: "purchases", Order: paging.By("created_at", paging.Time, "id", "desc")}
 	l.Where.And("customer_id = $", c.Actor().UserID)
-	l.Where.AndIf("status = $", q.Text("status"))
-	l.Where.AndIf("content_id = $::uuid", q.UUID("contentId"))
-	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	l.Where.AndIf("status = $", c.Text("status"))
+	l.Where.AndIf("content_id = $::uuid", c.UUID("contentId"))
+	found, err := paging.Find(c, p.cfg.Pool, l, c.Page())
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+purchaseColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
+	rows, err := p.cfg.Pool.Query(c, `SELECT `+purchaseColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
 		WHERE p.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], p.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p wire.Purchase, err error) {
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Purchase, err error) {
 		return p, row.Scan(purchaseFields(&p)...)
 	})
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
 
 // getPurchase answers the buyer only; to everyone else the purchase is not there.
-func (e *edge.Edge) getPurchase(c *edge.Request) error {
-	var p wire.PurchaseDetail
-	fields := append(purchaseFields(&p.Purchase), &p.PlatformFeeCents, &p.OrganizationFeeCents, &p.CreatorPayoutCents,
-		&p.StripePaymentIntentID, &p.RefundedAt, &p.RefundAmountCents, &p.RefundReason, &p.StripeRefundID,
-		&p.DisputedAt, &p.DisputeReason, &p.UpdatedAt)
-	err := e.cfg.Pool.QueryRow(c, `SELECT `+purchaseColumns+`, p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
+func (p *payments) getPurchase(c *edge.Request) error {
+	var detail PurchaseDetail
+	fields := append(purchaseFields(&detail.Purchase), &detail.PlatformFeeCents, &detail.OrganizationFeeCents, &detail.CreatorPayoutCents,
+		&detail.StripePaymentIntentID, &detail.RefundedAt, &detail.RefundAmountCents, &detail.RefundReason, &detail.StripeRefundID,
+		&detail.DisputedAt, &detail.DisputeReason, &detail.UpdatedAt)
+	err := p.cfg.Pool.QueryRow(c, `SELECT `+purchaseColumns+`, p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
 		p.stripe_payment_intent_id, p.refunded_at, p.refund_amount_cents, p.refund_reason, p.stripe_refund_id,
 		p.disputed_at, p.dispute_reason, p.updated_at
 		FROM purchases p JOIN content c ON c.id = p.content_id WHERE p.id = $1 AND p.customer_id = $2`,
@@ -93,5 +88,5 @@ func (e *edge.Edge) getPurchase(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("read purchase: %w", err)
 	}
-	return c.OK(p)
+	return c.OK(detail)
 }

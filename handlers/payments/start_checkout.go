@@ -16,7 +16,6 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // CheckoutSessions is the payment provider, as far as sessions are concerned.
@@ -141,7 +140,7 @@ func (x checkouts) claim(ctx context.Context, tx pgx.Tx, offer purchase.Offer, f
 }
 
 func sessionOutcome(c purchase.Checkout, facts ...events.Fact) commands.Outcome {
-	return commands.OK(wire.CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
+	return commands.OK(CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
 }
 
 // call closes what must be closed and opens the session.

@@ -15,7 +15,6 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 const (
@@ -54,8 +53,8 @@ func (p *payments) webhookRoutes() []edge.Route {
 			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{purchase.CommandRecordEvent},
 			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
 				"What it does depends on its type and not on the endpoint.",
-			Auth: edge.StripeSignature, Limit: edge.LimitWebhook, Body: wire.StripeEvent{},
-			Responses: []edge.Response{{Status: http.StatusOK, Body: wire.Received{}}}, Errors: deliveryRefusals,
+			Auth: edge.StripeSignature, Limit: edge.LimitWebhook, Body: StripeEvent{},
+			Responses: []edge.Response{{Status: http.StatusOK, Body: Received{}}}, Errors: deliveryRefusals,
 			Handle: func(c *edge.Request) error { return p.receive(c, secrets) },
 		}
 	}
@@ -100,7 +99,7 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 	if pending {
 		p.finish(c.Request.Context(), cmd)
 	}
-	c.JSON(http.StatusOK, wire.Received{Received: true})
+	c.JSON(http.StatusOK, Received{Received: true})
 	return nil
 }
 

@@ -116,7 +116,7 @@ func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page pagi
 	l.Where.AndIf("content.content_type = $", f.contentType)
 	l.Where.AndIf("content.category_slug = $", strings.ToLower(f.category))
 	l.Where.AndIf("content.creator_id = $", f.creator)
-	l.Where.AndIf(contentMatches, paging.Contains(f.search))
+	l.Where.AndIf(postgres.Matches, paging.Contains(f.search))
 	if f.featured != nil {
 		l.Where.And("content.featured = $", *f.featured)
 	}

@@ -124,9 +124,6 @@ var (
 	)
 )
 
-// contentMatches is the condition of a search for content.
-const contentMatches = `(content.title ILIKE $ OR content.description ILIKE $)`
-
 // contentList is a list of content in an order that a client asks for. within is the column
 // that selects the list's owner.
 func contentList(sortBy, direction, within string) paging.List {
@@ -168,7 +165,7 @@ func (p *publishing) listOwnContent(c *edge.Request) error {
 	l.Where.AndIf("content.organization_id = $::uuid", q.UUID("organizationId"))
 	l.Where.AndIf("content.category = $", q.Text("category"))
 	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
-	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
+	l.Where.AndIf(postgres.Matches, paging.Contains(q.Text("search")))
 	found, err := paging.Find(c, p.cfg.Pool, l, q.Page())
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)

@@ -32,6 +32,6 @@ func New(cfg Config) handlers.Module {
 		Name:        "publishing",
 		Routes:      append(p.catalogueRoutes(), p.contentRoutes()...),
 		Commands:    []commands.Context{Commands(cfg.PayoutsRequired)},
-		Projections: []reactions.Projection{Counters()},
+		Projections: []reactions.Projection{countSuccess()},
 	}
 }

@@ -30,29 +30,29 @@ func (p *publishing) getOwnContent(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	view := OwnContent{Content: ContentOf(item)}
+	own := OwnContent{Content: ContentOf(item)}
 	if item.MediaItemID != "" {
 		m, found, err := mediastore.Find(c, p.cfg.Pool, item.MediaItemID)
 		if err != nil {
 			return err
 		}
 		if shown := view.MediaOf(m); found && m.DeletedAt == nil {
-			view.Media = &shown
+			own.Media = &shown
 		}
 	}
 	creators, err := p.publicCreators(c, []string{item.CreatorID})
 	if err != nil {
 		return err
 	}
-	view.Creator = creators[item.CreatorID]
+	own.Creator = creators[item.CreatorID]
 	if item.OrganizationID != "" {
 		organizations, err := p.publicOrganizations(c, []string{item.OrganizationID})
 		if err != nil {
 			return err
 		}
-		view.Organization = organizations[item.OrganizationID]
+		own.Organization = organizations[item.OrganizationID]
 	}
-	return c.OK(view)
+	return c.OK(own)
 }
 
 // userParam is a user's id: letters and digits, or a UUID as clients of old have them.
@@ -119,7 +119,7 @@ func (p *publishing) browseContent(c *edge.Request) error {
 	l.Where.AndIf("content.access_type = $", q.Text("accessType"))
 	l.Where.AndIf("content.category = $", q.Text("category"))
 	l.Where.AndIf("content.creator_id = $", q.Text("creatorId"))
-	l.Where.AndIf(contentMatches, paging.Contains(q.Text("search")))
+	l.Where.AndIf(postgres.Matches, paging.Contains(q.Text("search")))
 	found, err := paging.Find(c, p.cfg.Pool, l, q.Page())
 	if err != nil {
 		return fmt.Errorf("browse content: %w", err)

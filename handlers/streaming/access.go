@@ -8,32 +8,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
-	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 )
-
-// Config is what streaming needs.
-type Config struct {
-	Pool *pgxpool.Pool
-	// Objects is the bucket that renditions are in.
-	Objects StreamObjects
-	// Tokens signs and opens stream tokens.
-	Tokens *token.Keys
-	// PublicURL is how clients reach the platform, without a trailing slash.
-	PublicURL string
-	// Now is the clock.
-	Now func() time.Time
-}
-
-// streaming handles the requests.
-type streaming struct{ cfg Config }
 
 // StreamObjects is what streaming needs of an object store.
 type StreamObjects interface {
@@ -44,28 +25,27 @@ type StreamObjects interface {
 	PresignGet(ctx context.Context, key string, life time.Duration) (string, error)
 }
 
-// Routes declares /api/access: streams, progress and decisions.
-func Routes(cfg Config) []edge.Route {
-	s := &streaming{cfg}
-	return append(s.routes(),
-		edge.Route{
+// accessRoutes declares progress and decisions.
+func (s *streaming) accessRoutes() []edge.Route {
+	return []edge.Route{
+		{
 			Method: "POST", Path: "/api/access/content/:id/progress", Name: "saveProgress", Summary: "Say how far a player got",
 			Notes: "Only the furthest position counts; from 95 % on, or with completed, the item is completed for good.",
 			Auth:  edge.Session(), Body: access.Progress{}, Command: access.CommandRecordPlayback, Responses: []edge.Response{edge.NoContent},
 			Errors: []*domain.Error{access.ErrContentNotFound, access.ErrDenied}, Handle: s.saveProgress,
 		},
-		edge.Route{
+		{
 			Method: "GET", Path: "/api/access/content/:id/progress", Name: "getProgress", Summary: "Read the caller's progress in an item",
 			Auth: edge.Session(), Responses: []edge.Response{edge.Data[ProgressAnswer](http.StatusOK)}, Handle: s.getProgress,
 		},
-		edge.Route{
+		{
 			Method: "GET", Path: "/api/access/content/:id/decision", Name: "explainAccess", Summary: "Explain whether somebody may see an item",
 			Notes: "About the caller, or, for the item's creator and the owners and admins of its organization, about the user that userId names. " +
 				"To everybody else the question about another is answered as if the item did not exist.",
 			Auth: edge.Session(), Params: []edge.Param{edge.UserIDParam("userId", "whom to explain it for; the caller when absent")}, Responses: []edge.Response{edge.Data[Decision](http.StatusOK)},
 			Errors: []*domain.Error{access.ErrContentNotFound, errUserNotFound}, Handle: s.getDecision,
 		},
-	)
+	}
 }
 
 // decide reads what the decision on a question rests on and decides. queue adds
@@ -138,7 +118,7 @@ func (s *streaming) getProgress(c *edge.Request) error {
 	case err != nil:
 		return fmt.Errorf("read progress: %w", err)
 	default:
-		progress := wire.ProgressOf(playback)
+		progress := ProgressOf(playback)
 		answer.Progress = &progress
 	}
 	return c.OK(answer)

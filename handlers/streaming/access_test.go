@@ -13,7 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
@@ -145,9 +145,9 @@ func TestAnEventOfSomebodyUnknownIsNoPoison(t *testing.T) {
 }
 
 // explained asks for a decision; about is "" for the viewer.
-func (v viewer) explained(f film, about string) wire.Decision {
+func (v viewer) explained(f film, about string) streaming.Decision {
 	v.Helper()
-	return worldtest.Decode[single[wire.Decision]](v.decision(f, about).Want(http.StatusOK, "")).Data
+	return worldtest.Decode[single[streaming.Decision]](v.decision(f, about).Want(http.StatusOK, "")).Data
 }
 
 func (v viewer) decision(f film, about string) answer {
@@ -274,8 +274,8 @@ func TestProgressOnlyMovesForward(t *testing.T) {
 	v := w.signIn()
 	f.grantTo(v)
 	path := "/api/access/content/" + f.id + "/progress"
-	progress := func() *wire.Progress {
-		return worldtest.Decode[single[wire.ProgressAnswer]](v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")).Data.Progress
+	progress := func() *streaming.Progress {
+		return worldtest.Decode[single[streaming.ProgressAnswer]](v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")).Data.Progress
 	}
 	if p := progress(); p != nil {
 		t.Fatalf("before the first report: %+v", p)

@@ -13,12 +13,9 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// Playback applies the commands of context "playback": what players report. Whether
+// playbackCommands applies the commands of context "playback": what players report. Whether
 // the actor has access is decided here again, by the same rules as for the stream.
-type Playback struct{}
-
-// Commands returns the context.
-func (Playback) Commands() commands.Context {
+func playbackCommands() commands.Context {
 	return commands.NewContext("playback", openPlayback,
 		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
 }

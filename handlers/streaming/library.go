@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
+	contentpostgres "github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // libraryFilter selects and sorts items of a library.
@@ -21,7 +21,7 @@ type libraryFilter struct {
 }
 
 // libraryRoute declares the library.
-func (e *edge.Edge) libraryRoute() edge.Route {
+func (s *streaming) libraryRoute() edge.Route {
 	return edge.Route{
 		Method: "GET", Path: "/api/access/user/library", Name: "listLibrary", Summary: "List what the caller has",
 		Notes: "One list over all sources: every item stands in it once, under the first of purchased, membership, subscription, complimentary, " +
@@ -33,44 +33,43 @@ func (e *edge.Edge) libraryRoute() edge.Route {
 			edge.ChoiceParam("sortBy", "recent", "title", "duration"),
 			edge.ChoiceParam("contentType", "all", "video", "audio", "written"),
 			edge.ChoiceParam("accessType", "all", "purchased", "membership", "subscription", "complimentary", "preview", "free", "followers"),
-			SearchParam(200),
+			edge.SearchParam(200),
 		),
-		Responses: []edge.Response{edge.ListOf[wire.LibraryItem]()}, Handle: e.listLibrary,
+		Responses: []edge.Response{edge.ListOf[LibraryItem]()}, Handle: s.listLibrary,
 	}
 }
 
 // listLibrary lists what the caller has, each item once under its first source.
-func (e *edge.Edge) listLibrary(c *edge.Request) error {
-	p := c
+func (s *streaming) listLibrary(c *edge.Request) error {
 	f := libraryFilter{
-		organization: p.UUID("organizationId"), progress: p.Text("filter"), contentType: p.Text("contentType"),
-		source: p.Text("accessType"), search: p.Text("search"), sort: p.Text("sortBy"),
+		organization: c.UUID("organizationId"), progress: c.Text("filter"), contentType: c.Text("contentType"),
+		source: c.Text("accessType"), search: c.Text("search"), sort: c.Text("sortBy"),
 	}
-	items, found, err := e.library(c, c.Actor().UserID, f, p.Page())
+	items, found, err := s.library(c, c.Actor().UserID, f, c.Page())
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, wire.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
 
 // library reads one page of a user's library. Which items are on it, their entries and
 // the content of the user's organizations say; what is shown of them is read from the
 // grants themselves, and an item that access would deny is left out.
-func (e *edge.Edge) library(ctx context.Context, userID string, f libraryFilter, page paging.Page) ([]wire.LibraryItem, paging.Found, error) {
+func (s *streaming) library(ctx context.Context, userID string, f libraryFilter, page paging.Page) ([]LibraryItem, paging.Found, error) {
 	if f.source == "followers" {
 		return nil, paging.Found{Number: page.Number, Limit: page.Limit}, nil
 	}
-	in, err := e.libraryOrganizations(ctx, userID, f.organization)
+	in, err := s.libraryOrganizations(ctx, userID, f.organization)
 	if err != nil {
 		return nil, paging.Found{}, err
 	}
-	now := e.cfg.Now().UTC()
-	found, err := paging.Find(ctx, e.cfg.Pool, libraryList(userID, now, f, in), page)
+	now := s.cfg.Now().UTC()
+	found, err := paging.Find(ctx, s.cfg.Pool, libraryList(userID, now, f, in), page)
 	if err != nil {
 		return nil, found, fmt.Errorf("list the library: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(ctx, libraryItems, userID, now, found.IDs)
+	rows, err := s.cfg.Pool.Query(ctx, libraryItems, userID, now, found.IDs)
 	if err != nil {
 		return nil, found, fmt.Errorf("read the library: %w", err)
 	}
@@ -86,8 +85,8 @@ func (e *edge.Edge) library(ctx context.Context, userID string, f libraryFilter,
 type membership struct{ all, managed []string }
 
 // libraryOrganizations reads a user's organizations, or the one of them that is asked for.
-func (e *edge.Edge) libraryOrganizations(ctx context.Context, userID, only string) (in membership, err error) {
-	rows, err := e.cfg.Pool.Query(ctx, `
+func (s *streaming) libraryOrganizations(ctx context.Context, userID, only string) (in membership, err error) {
+	rows, err := s.cfg.Pool.Query(ctx, `
 SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator')
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 WHERE m.user_id = $1 AND m.status = 'active' AND ($2 = '' OR m.organization_id = NULLIF($2, '')::uuid)`, userID, only)
@@ -152,8 +151,8 @@ func libraryList(userID string, now time.Time, f libraryFilter, in membership) p
 	both("organization_id = $::text::uuid", "c.organization_id = $::text::uuid", f.organization, "")
 	both("content_type = $", "c.content_type = $", f.contentType, "all")
 	both("progress = $", "$ = 'not_started'", f.progress, "all")
-	both("EXISTS (SELECT FROM content WHERE content.id = e.id AND "+contentMatches+")",
-		"EXISTS (SELECT FROM content WHERE content.id = c.id AND "+contentMatches+")", paging.Contains(f.search), "")
+	both("EXISTS (SELECT FROM content WHERE content.id = e.id AND "+contentpostgres.Matches+")",
+		"EXISTS (SELECT FROM content WHERE content.id = c.id AND "+contentpostgres.Matches+")", paging.Contains(f.search), "")
 	both("EXISTS (SELECT "+librarySource+" AND c.id = e.id AND s.source = $)",
 		"EXISTS (SELECT FROM (SELECT c.id) k, LATERAL (SELECT s.source "+librarySource+" AND c.id = k.id) s WHERE s.source = $)", f.source, "all")
 
@@ -227,8 +226,8 @@ LEFT JOIN purchases b ON l.source = 'purchased' AND b.customer_id = $1 AND b.con
 LEFT JOIN video_playback p ON p.user_id = $1 AND p.content_id = l.id
 ORDER BY array_position($3::uuid[], l.id)`
 
-func scanLibraryItem(row pgx.CollectableRow) (wire.LibraryItem, error) {
-	var item wire.LibraryItem
+func scanLibraryItem(row pgx.CollectableRow) (LibraryItem, error) {
+	var item LibraryItem
 	var purchasedAt, updatedAt *time.Time
 	var paid *int64
 	var position, duration *int
@@ -238,11 +237,11 @@ func scanLibraryItem(row pgx.CollectableRow) (wire.LibraryItem, error) {
 		&c.OrganizationID, &c.OrganizationSlug, &item.AccessType,
 		&purchasedAt, &paid, &position, &duration, &completed, &updatedAt)
 	if purchasedAt != nil && paid != nil {
-		item.Purchase = &wire.LibraryPurchase{PurchasedAt: *purchasedAt, PriceCents: *paid}
+		item.Purchase = &LibraryPurchase{PurchasedAt: *purchasedAt, PriceCents: *paid}
 	}
 	if updatedAt != nil {
 		p := access.Playback{PositionSeconds: *position, DurationSeconds: *duration, Completed: *completed, UpdatedAt: *updatedAt}
-		item.Progress = &wire.LibraryProgress{Progress: wire.ProgressOf(p), PercentComplete: p.Percent()}
+		item.Progress = &LibraryProgress{Progress: ProgressOf(p), PercentComplete: p.Percent()}
 	}
 	return item, err
 }

@@ -15,18 +15,19 @@ import (
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
-func (v viewer) library(query string) wire.List[wire.LibraryItem] {
+func (v viewer) library(query string) edge.List[streaming.LibraryItem] {
 	v.Helper()
 	v.RefreshLibraries()
-	return worldtest.Decode[wire.List[wire.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
+	return worldtest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
 }
 
 // shelf is a library in brief: title and source of each item, in order.
-func shelf(list wire.List[wire.LibraryItem]) string {
+func shelf(list edge.List[streaming.LibraryItem]) string {
 	var all []string
 	for _, item := range list.Items {
 		all = append(all, item.Content.Title+":"+item.AccessType)
@@ -84,7 +85,7 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	if got := shelf(all); got != "bought:purchased club:membership gift:complimentary members:membership open:free" {
 		t.Errorf("library %s", got)
 	}
-	if all.Pagination != (wire.Pagination{Page: 1, Limit: 20, Total: 5, TotalPages: 1}) {
+	if all.Pagination != (edge.Pagination{Page: 1, Limit: 20, Total: 5, TotalPages: 1}) {
 		t.Errorf("pagination %+v", all.Pagination)
 	}
 	first := all.Items[0]
@@ -159,7 +160,7 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 			t.Errorf("%q: %s, want %s", query, got, want)
 		}
 	}
-	if got := v.library("page=9&limit=3").Pagination; got != (wire.Pagination{Page: 9, Limit: 3, Total: 4, TotalPages: 2}) {
+	if got := v.library("page=9&limit=3").Pagination; got != (edge.Pagination{Page: 9, Limit: 3, Total: 4, TotalPages: 2}) {
 		t.Errorf("a page beyond the last: %+v", got)
 	}
 	if p := v.library("filter=in_progress").Items[0].Progress; p == nil || p.PercentComplete != 33 || p.PositionSeconds != 30 || p.Completed {
@@ -194,14 +195,14 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 		if len(whole.Items) != 4*each || whole.Pagination.Total != 4*each {
 			t.Fatalf("%s: %d items, %+v", order, len(whole.Items), whole.Pagination)
 		}
-		var paged wire.List[wire.LibraryItem]
+		var paged edge.List[streaming.LibraryItem]
 		for page := 1; page <= 6; page++ {
 			list := v.library(fmt.Sprintf("sortBy=%s&limit=3&page=%d", order, page))
 			if more := list.Pagination.NextCursor != nil; more != (page < 6) {
 				t.Errorf("%s, page %d: another page follows is %v", order, page, more)
 			}
 			list.Pagination.NextCursor = nil
-			if list.Pagination != (wire.Pagination{Page: page, Limit: 3, Total: 4 * each, TotalPages: 6}) {
+			if list.Pagination != (edge.Pagination{Page: page, Limit: 3, Total: 4 * each, TotalPages: 6}) {
 				t.Errorf("%s, page %d: %+v", order, page, list.Pagination)
 			}
 			paged.Items = append(paged.Items, list.Items...)

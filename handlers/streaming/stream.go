@@ -73,8 +73,8 @@ func (p played) ready() bool {
 	return p.mediaID != "" && p.status == string(media.Ready) && media.SafeKey(p.master)
 }
 
-// routes declares the stream and its playlists.
-func (s *streaming) routes() []edge.Route {
+// streamRoutes declares the stream and its playlists.
+func (s *streaming) streamRoutes() []edge.Route {
 	playlist := func(path, name, summary string, handle func(*edge.Request), more ...edge.Param) edge.Route {
 		return edge.Route{
 			Method: "GET", Path: "/api/access/content/:id/hls/" + path, Name: name, Summary: summary,

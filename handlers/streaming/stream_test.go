@@ -14,7 +14,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/wire"
+	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
@@ -43,9 +43,9 @@ func (v viewer) stream(f film, query string) answer {
 }
 
 // opened returns the addresses of a stream that must be given.
-func (v viewer) opened(f film, query string) wire.Stream {
+func (v viewer) opened(f film, query string) streaming.Stream {
 	v.Helper()
-	return worldtest.Decode[single[wire.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
+	return worldtest.Decode[single[streaming.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
 }
 
 func addresses(playlist string) (list []string) {
@@ -113,7 +113,7 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 		seconds, _ := strconv.Atoi(u.Query().Get("X-Amz-Expires"))
 		return seconds
 	}
-	segment := func(s wire.Stream) string {
+	segment := func(s streaming.Stream) string {
 		return addresses(w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)).Want(http.StatusOK, "").Body)[0]
 	}
 	for query, seconds := range map[string]int{"": 600, "?expirySeconds=300": 300, "?expirySeconds=7200": 7200, "?expirySeconds=1234": 1234} {

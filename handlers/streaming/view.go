@@ -5,7 +5,6 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Stream is where a player finds an item. Written content has no addresses; its
@@ -25,7 +24,7 @@ type Stream struct {
 
 // ProgressAnswer is the caller's progress in one item; null before the first report.
 type ProgressAnswer struct {
-	Progress *wire.Progress `json:"progress"`
+	Progress *Progress `json:"progress"`
 }
 
 // Decision is whether and why somebody may see an item.
@@ -84,4 +83,52 @@ func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, now ti
 		}
 	}
 	return d
+}
+
+// Progress is how far somebody got.
+type Progress struct {
+	PositionSeconds int       `json:"positionSeconds"`
+	DurationSeconds int       `json:"durationSeconds"`
+	Completed       bool      `json:"completed"`
+	UpdatedAt       time.Time `json:"updatedAt"`
+}
+
+// ProgressOf returns the representation of a playback.
+func ProgressOf(p access.Playback) Progress {
+	return Progress{
+		PositionSeconds: p.PositionSeconds, DurationSeconds: p.DurationSeconds, Completed: p.Completed, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// LibraryItem is one item of a user's library.
+type LibraryItem struct {
+	Content    LibraryContent   `json:"content"`
+	AccessType string           `json:"accessType"`
+	Purchase   *LibraryPurchase `json:"purchase"`
+	Progress   *LibraryProgress `json:"progress"`
+}
+
+// LibraryContent is an item in brief.
+type LibraryContent struct {
+	ID               string  `json:"id"`
+	Slug             string  `json:"slug"`
+	Title            string  `json:"title"`
+	Description      *string `json:"description"`
+	ThumbnailURL     *string `json:"thumbnailUrl"`
+	ContentType      string  `json:"contentType"`
+	DurationSeconds  *int    `json:"durationSeconds"`
+	OrganizationID   *string `json:"organizationId"`
+	OrganizationSlug *string `json:"organizationSlug"`
+}
+
+// LibraryPurchase is when and for how much an item was bought.
+type LibraryPurchase struct {
+	PurchasedAt time.Time `json:"purchasedAt"`
+	PriceCents  int64     `json:"priceCents"`
+}
+
+// LibraryProgress is progress with its share of the whole, from 0 to 100.
+type LibraryProgress struct {
+	Progress
+	PercentComplete int `json:"percentComplete"`
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Mailbox shows the mails that the platform wrote, in development: nobody needs a
@@ -94,13 +93,13 @@ func recipient(c *edge.Request) string {
 func (m Mailbox) list(r *edge.Request) error {
 	to := recipient(r)
 	if to == "" && r.Query("to") != "" {
-		return r.WriteBare(wire.Page[message](nil, 1, mailboxSize, 0)) // no account has this address
+		return r.WriteBare(edge.Page[message](nil, 1, mailboxSize, 0)) // no account has this address
 	}
 	mails, total, err := m.newest(r, to)
 	if err != nil {
 		return err
 	}
-	return r.WriteBare(wire.Page(mails, 1, mailboxSize, total))
+	return r.WriteBare(edge.Page(mails, 1, mailboxSize, total))
 }
 
 func (m Mailbox) page(r *edge.Request) error {

@@ -222,3 +222,6 @@ func null(s string) *string {
 	}
 	return &s
 }
+
+// Matches is the condition of a search for content; $ is the pattern.
+const Matches = `(content.title ILIKE $ OR content.description ILIKE $)`

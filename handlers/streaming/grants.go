@@ -1,4 +1,4 @@
-package reactions
+package streaming
 
 import (
 	"context"
@@ -10,22 +10,19 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// AccessName is the name of the projection [Access]. The webhooks of payments wait for
-// it, so that access is there with the answer.
-const AccessName = "access"
-
-// Access opens and closes access with the purchases it rests on. It changes only the
+// grantAccess opens and closes access with the purchases it rests on. It changes only the
 // grant of that purchase: other grants of the buyer stay as they are.
-func Access(now func() time.Time) Projection {
-	return Projection{
-		Name: AccessName,
+func grantAccess(now func() time.Time) reactions.Projection {
+	return reactions.Projection{
+		Name: "access",
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
 			events.PurchaseDisputed{}.EventType(), events.PurchaseDisputeClosed{}.EventType(),
 		},
-		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			return applyToGrants(ctx, tx, batch, now().UTC())
 		},
 	}
@@ -33,7 +30,7 @@ func Access(now func() time.Time) Projection {
 
 // applyToGrants loads the grants of all purchases of a batch, lets each follow its events
 // in memory, and saves those that changed.
-func applyToGrants(ctx context.Context, tx pgx.Tx, batch []Event, now time.Time) error {
+func applyToGrants(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now time.Time) error {
 	var purchases []postgres.Purchase
 	for _, e := range batch {
 		if purchase, ok := purchaseOf(e.Payload); ok {

@@ -1,4 +1,4 @@
-package reactions
+package cleanup
 
 import (
 	"context"
@@ -7,32 +7,22 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// PrefixRemover removes every object below a prefix of one bucket.
-type PrefixRemover interface {
-	DeletePrefix(ctx context.Context, prefix string) (int, error)
-}
-
-// OriginalsRemover also ends the uploads in parts that are open below a prefix. A
-// zero time means all of them.
-type OriginalsRemover interface {
-	PrefixRemover
-	AbortUploads(ctx context.Context, prefix string, before time.Time) (int, error)
-}
-
-// MediaSweep removes the objects of deleted media items, and what a late job delivers for
+// removeObjectsOfDeleted removes the objects of deleted media items, and what a late job delivers for
 // one. The first bucket holds originals, renditions, posters and waveforms, the second thumbnails. It
 // writes nothing to Postgres and needs no inbox mark; while the store is unavailable its
 // events keep coming back.
-func MediaSweep(store OriginalsRemover, assets PrefixRemover) Process {
-	return Process{
+func removeObjectsOfDeleted(store, assets *s3.Bucket) reactions.Process {
+	return reactions.Process{
 		Name:        "media_sweep",
 		Durable:     "media_sweep",
 		Events:      []string{events.MediaDeleted{}.EventType(), events.MediaOutputsDiscarded{}.EventType()},
 		Workers:     2,
-		Timeout:     sweepTimeout,
+		Timeout:     removeTimeout,
 		NeverGiveUp: true,
 		Handle: func(ctx context.Context, _ events.Event, p events.Payload) error {
 			prefixes, ok := prefixesOf(p)
@@ -44,8 +34,8 @@ func MediaSweep(store OriginalsRemover, assets PrefixRemover) Process {
 	}
 }
 
-// sweepTimeout is enough to list and delete thousands of objects.
-const sweepTimeout = 5 * time.Minute
+// removeTimeout is enough to list and delete thousands of objects.
+const removeTimeout = 5 * time.Minute
 
 func prefixesOf(p events.Payload) (prefixes media.Prefixes, ok bool) {
 	switch p := p.(type) {
@@ -60,7 +50,7 @@ func prefixesOf(p events.Payload) (prefixes media.Prefixes, ok bool) {
 
 // removeObjects removes the objects of one item. A prefix that cannot be removed does not
 // keep the others from being removed.
-func removeObjects(ctx context.Context, store OriginalsRemover, assets PrefixRemover, p media.Prefixes) error {
+func removeObjects(ctx context.Context, store, assets *s3.Bucket, p media.Prefixes) error {
 	// Uploads first: one that is completed at this moment has left its object behind
 	// by the time the objects are removed.
 	_, failed := store.AbortUploads(ctx, p.Originals, time.Time{})

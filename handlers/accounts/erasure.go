@@ -1,4 +1,4 @@
-package reactions
+package accounts
 
 import (
 	"context"
@@ -7,28 +7,25 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	accessstore "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// ErasureName is the name of the projection [Erasure].
-const ErasureName = "erasure"
-
-// Erasure removes what other contexts keep about a user whose account was deleted. The
+// eraseData removes what other contexts keep about a user whose account was deleted. The
 // account itself, with credentials, sessions and mails, was erased in the transaction
 // of the event. Removed are the outcomes of the user's commands and of commands of others
 // about the user, and the playback progress. The user's memberships end, with the events
 // that leaving has. Purchases, the access they gave and the ledger stay: they name an id
 // and no person.
-func Erasure(now func() time.Time) Projection {
-	return Projection{
-		Name:   ErasureName,
+func eraseData(now func() time.Time) reactions.Projection {
+	return reactions.Projection{
+		Name:   "erasure",
 		Events: []string{events.UserDeleted{}.EventType()},
-		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			at := now().UTC()
 			for _, e := range batch {
 				deleted, ok := e.Payload.(*events.UserDeleted)

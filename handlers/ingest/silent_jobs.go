@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -21,15 +19,13 @@ type Publisher interface {
 	Publish(ctx context.Context, cmd events.Command) error
 }
 
-// Sweeper fails the jobs that gave no sign of life for too long, whoever transcodes. It decides nothing: it sends commands,
+// SilentJobs fails the jobs that gave no sign of life for too long, whoever transcodes. It decides nothing: it sends commands,
 // and a sign of life that comes first wins.
-type Sweeper struct {
+type SilentJobs struct {
 	DB         postgres.Queryer
 	Dispatcher Publisher
 	// After is how long a job may be silent; default 120 min.
 	After time.Duration
-	// Every is the time between two sweeps; default 1 min.
-	Every time.Duration
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -45,20 +41,8 @@ const (
 // sweeps that see the same silence send the same command.
 var stuckSpace = uuid.MustParse("0d9c5b1a-7f36-5b0e-8f3c-2b1c9c52d7aa")
 
-// Run sweeps until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
-		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("sweep for silent jobs failed", "error", err)
-		} else if n > 0 {
-			s.Log.Info("silent jobs taken for dead", "jobs", n)
-		}
-	})
-	return nil
-}
-
 // Sweep sends one batch of commands and returns how many.
-func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
+func (s *SilentJobs) Sweep(ctx context.Context) (int, error) {
 	after := s.After
 	if after <= 0 {
 		after = defaultSilence

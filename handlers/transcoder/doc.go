@@ -1,4 +1,4 @@
-// Package ingest is the platform's own transcoder: a worker that lives on the event media.transcoding_started and
+// Package transcoder is the platform's own transcoder: a worker that lives on the event media.transcoding_started and
 // reports through the same signed callback that an external transcoder would use. It writes nothing to the database.
 //
 // # A job
@@ -21,4 +21,4 @@
 // Progress is reported at most once a second, best effort; it doubles as the job's sign of life. [Sweeper] fails the jobs
 // that gave none for two hours. A worker that was only slow still delivers: the rules accept the result of such a job until
 // another attempt begins.
-package ingest
+package transcoder

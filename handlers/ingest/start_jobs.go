@@ -1,4 +1,4 @@
-package reactions
+package ingest
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
 // jobSpace is the name space of job ids. A job id follows from the event that led to
@@ -23,17 +24,17 @@ var jobSpace = uuid.MustParse("b7a2c2d4-6a43-5f0c-9f0e-5f8e1f6b7c90")
 // started as those jobs end, the most urgent first.
 const JobsPerCreator = 4
 
-// Transcoding starts transcoding jobs: when a file has been uploaded, when its owner asks
+// startTranscoding starts transcoding jobs: when a file has been uploaded, when its owner asks
 // for another attempt, and when a job of the same creator has ended. The job is the event
 // media.transcoding_started, which carries all that a transcoder needs.
-func Transcoding(now func() time.Time) Projection {
-	return Projection{
+func startTranscoding(now func() time.Time) reactions.Projection {
+	return reactions.Projection{
 		Name: "transcoding",
 		Events: []string{
 			events.MediaUploaded{}.EventType(), events.MediaRetried{}.EventType(),
 			events.MediaReady{}.EventType(), events.MediaFailed{}.EventType(), events.MediaDeleted{}.EventType(),
 		},
-		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			return startJobs(ctx, tx, batch, now().UTC())
 		},
 	}
@@ -41,9 +42,9 @@ func Transcoding(now func() time.Time) Projection {
 
 // startJobs takes the events creator by creator, in a fixed order: the jobs of one
 // creator are locked until the transaction ends.
-func startJobs(ctx context.Context, tx pgx.Tx, batch []Event, now time.Time) error {
+func startJobs(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now time.Time) error {
 	type change struct {
-		Event
+		reactions.Event
 		item media.Item
 	}
 	var list []change
@@ -66,7 +67,7 @@ func startJobs(ctx context.Context, tx pgx.Tx, batch []Event, now time.Time) err
 }
 
 // startWaiting starts as many jobs of the item's creator as may run now.
-func startWaiting(ctx context.Context, tx pgx.Tx, e Event, item media.Item, now time.Time) error {
+func startWaiting(ctx context.Context, tx pgx.Tx, e reactions.Event, item media.Item, now time.Time) error {
 	waiting, err := postgres.LockWaiting(ctx, tx, item.CreatorID, item.ID, JobsPerCreator)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package ingest
+package transcoder
 
 import (
 	"context"
@@ -30,8 +30,8 @@ type Converter interface {
 	Transcode(ctx context.Context, job ffmpeg.Job) (ffmpeg.Result, error)
 }
 
-// WorkerConfig configures a [Worker]. Zero durations and counts take the defaults.
-type WorkerConfig struct {
+// Config configures a [Worker]. Zero durations and counts take the defaults.
+type Config struct {
 	Conn   *nats.Conn
 	Limits bus.StreamLimits
 	// DB is only read: whether a job is still of interest.
@@ -76,7 +76,7 @@ var (
 
 // Worker transcodes.
 type Worker struct {
-	cfg     WorkerConfig
+	cfg     Config
 	courier *courier
 
 	mu      sync.Mutex
@@ -85,7 +85,7 @@ type Worker struct {
 }
 
 // NewWorker checks the configuration and removes what a killed worker left in the work directory.
-func NewWorker(cfg WorkerConfig) (*Worker, error) {
+func New(cfg Config) (*Worker, error) {
 	if u, err := url.Parse(cfg.CallbackURL); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("the transcoder's callback address %q is not a URL", cfg.CallbackURL)
 	}

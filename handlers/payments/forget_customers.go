@@ -1,7 +1,6 @@
-package reactions
+package payments
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
@@ -20,15 +18,13 @@ type CustomerRemover interface {
 	DeleteCustomer(ctx context.Context, customerID string) error
 }
 
-// CustomerErasure deletes the customers of deleted accounts at the payment provider. The
+// customerErasure deletes the customers of deleted accounts at the payment provider. The
 // row of each was written in the transaction that deleted the account, so the table is
 // the work list: no event has to carry the customer's id, and no transaction stays open
 // while the provider is slow. A failed deletion is tried again for ever.
-type CustomerErasure struct {
+type customerErasure struct {
 	Pool   *pgxpool.Pool
 	Stripe CustomerRemover
-	// Every is the time between two sweeps; default 2 s.
-	Every time.Duration
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -41,20 +37,8 @@ const (
 	customerAlarm = 10
 )
 
-// Run sweeps until ctx is done.
-func (e *CustomerErasure) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(e.Every, 2*time.Second), func() {
-		if n, err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
-			e.Log.Warn("sweep of customers failed", "error", err)
-		} else if n > 0 {
-			e.Log.Info("customers erased at the provider", "customers", n)
-		}
-	})
-	return nil
-}
-
-// Sweep deletes the customers that are due and returns how many were deleted.
-func (e *CustomerErasure) Sweep(ctx context.Context) (erased int, err error) {
+// eraseDue deletes the customers that are due and returns how many were deleted.
+func (e *customerErasure) eraseDue(ctx context.Context) (erased int, err error) {
 	due, err := e.claim(ctx)
 	if err != nil {
 		return 0, err
@@ -88,7 +72,7 @@ type erasedCustomer struct {
 
 // claim takes what is due and sets when it is due again: 5 s later, doubled with every
 // attempt, an hour at most. Deleting a customer twice does no harm.
-func (e *CustomerErasure) claim(ctx context.Context) ([]erasedCustomer, error) {
+func (e *customerErasure) claim(ctx context.Context) ([]erasedCustomer, error) {
 	rows, err := e.Pool.Query(ctx, `
 UPDATE customer_erasures SET attempts = attempts + 1,
        next_attempt_at = $1::timestamptz + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')

@@ -1,7 +1,6 @@
-package reactions
+package images
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,16 +11,17 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/domain/periodic"
+	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// Images makes the pictures of deleted users due for the sweep at once.
-func Images(now func() time.Time) Projection {
-	return Projection{
+// expediteImages makes the pictures of deleted users due for the sweep at once.
+func expediteImages(now func() time.Time) reactions.Projection {
+	return reactions.Projection{
 		Name:   "images",
 		Events: []string{events.UserDeleted{}.EventType()},
-		Apply: func(ctx context.Context, tx pgx.Tx, batch []Event) error {
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			for _, e := range batch {
 				deleted, ok := e.Payload.(*events.UserDeleted)
 				if !ok {
@@ -36,15 +36,13 @@ func Images(now func() time.Time) Projection {
 	}
 }
 
-// ImageSweep removes the objects of pictures that are not in use: those that were
+// sweeper removes the objects of pictures that are not in use: those that were
 // replaced, and those whose upload ended between its record and its command. It reads
 // the records and never lists the store, so no object with a record is forgotten.
-type ImageSweep struct {
+type sweeper struct {
 	Pool *pgxpool.Pool
 	// Assets is the bucket of pictures.
-	Assets PrefixRemover
-	// Every is the time between two sweeps; default 1 min.
-	Every time.Duration
+	Assets *s3.Bucket
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -57,21 +55,9 @@ const (
 	imageTimeout = time.Minute
 )
 
-// Run sweeps until ctx is done.
-func (s *ImageSweep) Run(ctx context.Context) error {
-	periodic.Run(ctx, cmp.Or(s.Every, time.Minute), func() {
-		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("sweep of pictures failed", "error", err)
-		} else if n > 0 {
-			s.Log.Info("pictures swept", "pictures", n)
-		}
-	})
-	return nil
-}
-
 // Sweep looks at everything that is due and returns how many pictures it removed.
 // What fails is due again a few minutes later.
-func (s *ImageSweep) Sweep(ctx context.Context) (swept int, err error) {
+func (s *sweeper) Sweep(ctx context.Context) (swept int, err error) {
 	for {
 		ctx, cancel := context.WithTimeout(ctx, imageTimeout)
 		n, looked, err := s.batch(ctx)
@@ -83,7 +69,7 @@ func (s *ImageSweep) Sweep(ctx context.Context) (swept int, err error) {
 	}
 }
 
-func (s *ImageSweep) batch(ctx context.Context) (swept, looked int, err error) {
+func (s *sweeper) batch(ctx context.Context) (swept, looked int, err error) {
 	now := s.Now().UTC()
 	claimed, looked, err := postgres.ClaimImages(ctx, s.Pool, now, now.Add(imageRetry), imagesPerSweep)
 	if err != nil {

@@ -1,6 +1,7 @@
-package objects
+package cleanup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,13 +9,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Status says when the last search ended, and whether one is asked for or running.
-func (o *Orphans) Status(ctx context.Context) (wire.OrphanCleanup, error) {
-	var status wire.OrphanCleanup
+func (o *Orphans) Status(ctx context.Context) (OrphanCleanup, error) {
+	var status OrphanCleanup
 	err := o.Pool.QueryRow(ctx, `
 SELECT (SELECT requested_at FROM orphan_cleanups WHERE started_at IS NULL),
        EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $1 AND finished_at IS NULL)`, o.Now().Add(-staleRun)).
@@ -30,11 +29,11 @@ SELECT (SELECT requested_at FROM orphan_cleanups WHERE started_at IS NULL),
 }
 
 // Schedule asks for a run soon. A run that is asked for already is that run.
-func (o *Orphans) Schedule(ctx context.Context) (wire.OrphanCleanup, error) {
+func (o *Orphans) Schedule(ctx context.Context) (OrphanCleanup, error) {
 	_, err := o.Pool.Exec(ctx, `INSERT INTO orphan_cleanups (id, requested_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 		uuid.NewString(), o.Now().UTC())
 	if err != nil {
-		return wire.OrphanCleanup{}, fmt.Errorf("ask for a search for orphans: %w", err)
+		return OrphanCleanup{}, fmt.Errorf("ask for a search for orphans: %w", err)
 	}
 	return o.Status(ctx)
 }
@@ -86,7 +85,7 @@ func (o *Orphans) claim(ctx context.Context) (*search, bool, error) {
 SELECT pg_try_advisory_xact_lock(7402110010) AND NOT EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $1 AND finished_at IS NULL)
    AND (EXISTS (SELECT FROM orphan_cleanups WHERE started_at IS NULL)
         OR NOT EXISTS (SELECT FROM orphan_cleanups WHERE finished_at > $2 AND complete))`,
-			now.Add(-staleRun), now.Add(-orDefault(o.Every, defaultEvery))).Scan(&due)
+			now.Add(-staleRun), now.Add(-cmp.Or(o.Every, defaultEvery))).Scan(&due)
 		if err != nil || !due {
 			return err
 		}

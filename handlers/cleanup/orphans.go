@@ -1,6 +1,7 @@
-package objects
+package cleanup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,6 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/domain/periodic"
-	"github.com/codex-platform/codex/handlers/wire"
 )
 
 // Orphans searches for objects of items that are not there, and removes them. It implements the edge's OrphanCleanup.
@@ -42,8 +41,6 @@ const (
 	defaultWithin = 20 * time.Second
 	// runWithin bounds a run in the background.
 	runWithin = time.Hour
-	// lookEvery is how often the database is asked whether a run is due.
-	lookEvery = time.Minute
 	// staleRun is after how long a run without an end is taken for dead.
 	staleRun = 2 * runWithin
 	// chunk is how many keys are looked up at once.
@@ -52,42 +49,30 @@ const (
 	uploadsKept = media.PartsLife + 24*time.Hour
 )
 
-// Run runs what is due, until ctx is done: what was asked for, and a search a day.
-func (o *Orphans) Run(ctx context.Context) error {
-	periodic.Run(ctx, lookEvery, func() {
-		if err := o.RunDue(ctx); err != nil && ctx.Err() == nil {
-			o.Log.Warn("search for orphaned objects failed", "error", err)
-		}
-	})
-	return nil
-}
-
 // RunDue runs a search if one was asked for, or if the last one is long ago or did not see everything.
-func (o *Orphans) RunDue(ctx context.Context) error {
+func (o *Orphans) RunDue(ctx context.Context) (removed int, err error) {
 	run, due, err := o.claim(ctx)
 	if err != nil || !due {
-		return err
+		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, runWithin)
-	defer cancel()
-	_, err = o.run(ctx, run)
-	return err
+	done, err := o.run(ctx, run)
+	return int(done.Removed), err
 }
 
 // Trigger runs a search now and returns what it did.
-func (o *Orphans) Trigger(ctx context.Context) (wire.OrphanRun, error) {
+func (o *Orphans) Trigger(ctx context.Context) (OrphanRun, error) {
 	run, err := o.begin(ctx)
 	if err != nil {
-		return wire.OrphanRun{}, err
+		return OrphanRun{}, err
 	}
-	limit, cancel := context.WithTimeout(ctx, orDefault(o.Within, defaultWithin))
+	limit, cancel := context.WithTimeout(ctx, cmp.Or(o.Within, defaultWithin))
 	defer cancel()
 	return o.run(limit, run)
 }
 
 // search is one run: what it found, and from where it goes on.
 type search struct {
-	wire.OrphanRun
+	OrphanRun
 	bucket, after string
 }
 
@@ -98,7 +83,7 @@ const (
 )
 
 // run searches both buckets until ctx ends and writes down what it did.
-func (o *Orphans) run(ctx context.Context, r *search) (wire.OrphanRun, error) {
+func (o *Orphans) run(ctx context.Context, r *search) (OrphanRun, error) {
 	err := o.searchAll(ctx, r)
 	// A run whose time is over is not a failure: the next one goes on.
 	r.Failed = err != nil && ctx.Err() == nil
@@ -148,7 +133,7 @@ func (o *Orphans) bucket(name string) *s3.Bucket {
 
 // search goes through one bucket, chunk by chunk. It moves on only when a chunk is dealt with.
 func (o *Orphans) search(ctx context.Context, r *search, bucket *s3.Bucket) error {
-	old := o.Now().Add(-orDefault(o.MinAge, defaultMinAge))
+	old := o.Now().Add(-cmp.Or(o.MinAge, defaultMinAge))
 	var candidates []candidate
 	seen, last := 0, r.after
 	flush := func() error {
@@ -222,11 +207,4 @@ func (o *Orphans) remove(ctx context.Context, r *search, bucket *s3.Bucket, cand
 		o.Log.InfoContext(ctx, "orphaned object removed", "bucket", bucket.Name(), "key", strings.ToValidUTF8(c.Key, "?"))
 	}
 	return nil
-}
-
-func orDefault(d, fallback time.Duration) time.Duration {
-	if d <= 0 {
-		return fallback
-	}
-	return d
 }

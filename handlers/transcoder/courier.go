@@ -1,4 +1,4 @@
-package ingest
+package transcoder
 
 import (
 	"bytes"
@@ -30,11 +30,11 @@ const (
 
 // courier posts signed callbacks.
 type courier struct {
-	cfg    WorkerConfig
+	cfg    Config
 	client *http.Client
 }
 
-func newCourier(cfg WorkerConfig) *courier {
+func newCourier(cfg Config) *courier {
 	transport := cfg.Transport
 	if transport == nil {
 		transport = &http.Transport{

@@ -1,0 +1,59 @@
+package publishing
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/reactions"
+)
+
+// countSuccess keeps the public counts of a content item: how often it was bought and not
+// refunded in full, and how many users began to play it. The inbox mark counts every
+// event once; additions do not depend on their order.
+func countSuccess() reactions.Projection {
+	return reactions.Projection{
+		Name: "counters",
+		Events: []string{
+			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
+			events.PlaybackStarted{}.EventType(),
+		},
+		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
+			sums := map[string]postgres.Count{}
+			for _, e := range batch {
+				added := countOf(e.Payload)
+				sum := sums[added.ContentID]
+				added.Views += sum.Views
+				added.Purchases += sum.Purchases
+				sums[added.ContentID] = added
+			}
+			delete(sums, "")
+			save := &pgx.Batch{}
+			postgres.QueueCount(save, slices.Collect(maps.Values(sums)))
+			if err := tx.SendBatch(ctx, save).Close(); err != nil {
+				return fmt.Errorf("add to the counts of content: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+// countOf returns what an event adds to which item; the zero count for nothing.
+func countOf(p events.Payload) postgres.Count {
+	switch p := p.(type) {
+	case *events.PurchaseCompleted:
+		return postgres.Count{ContentID: p.ContentID, Purchases: 1}
+	case *events.PurchaseRefunded:
+		if p.Full { // a payment has at most one full refund
+			return postgres.Count{ContentID: p.ContentID, Purchases: -1}
+		}
+	case *events.PlaybackStarted:
+		return postgres.Count{ContentID: p.ContentID, Views: 1}
+	}
+	return postgres.Count{}
+}
