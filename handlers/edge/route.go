@@ -214,3 +214,6 @@ func ListOf[T any]() Response { return Response{Status: http.StatusOK, Body: Lis
 
 // NoContent declares an empty response.
 var NoContent = Response{Status: http.StatusNoContent}
+
+// CachePublic lets caches keep an answer that is the same for everybody: for a minute.
+const CachePublic = "public, max-age=60"

@@ -13,23 +13,16 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// Organization applies the commands of context "organization": those about tenants
+// organizationCommands applies the commands of context "organization": those about tenants
 // and about their members.
-type Organization struct {
-	// PublicURL is how people reach the platform, without a trailing slash; links in
-	// mails begin with it.
-	PublicURL string
-}
-
-// Commands returns the context.
-func (o Organization) Commands() commands.Context {
-	return commands.NewContext("organization", o.open,
+func organizationCommands(publicURL string) commands.Context {
+	return commands.NewContext("organization", func() *organizationBatch { return open(publicURL) },
 		commands.Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
 		commands.Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
-		commands.Handle(organization.CommandDelete, wantOrganization[organization.DeleteOrganization], (*organizationBatch).remove),
+		commands.Handle(organization.CommandDelete, wantOrganization, (*organizationBatch).remove),
 		commands.Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
-		commands.Handle(organization.CommandAcceptInvitation, wantOrganization[organization.AcceptInvitation], (*organizationBatch).accept),
-		commands.Handle(organization.CommandDeclineInvitation, wantOrganization[organization.DeclineInvitation], (*organizationBatch).decline),
+		commands.Handle(organization.CommandAcceptInvitation, wantOrganization, (*organizationBatch).accept),
+		commands.Handle(organization.CommandDeclineInvitation, wantOrganization, (*organizationBatch).decline),
 		commands.Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
 		commands.Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
 	)
@@ -48,9 +41,9 @@ type organizationBatch struct {
 	wanted struct{ organizations, slugs, users []string }
 }
 
-func (o Organization) open() *organizationBatch {
+func open(publicURL string) *organizationBatch {
 	return &organizationBatch{
-		publicURL:     o.PublicURL,
+		publicURL:     publicURL,
 		organizations: commands.NewState[string, organization.Organization](),
 		slugs:         map[string]string{},
 		members:       commands.NewState[organization.MembershipKey, organization.Membership](),

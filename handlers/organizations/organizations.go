@@ -15,15 +15,11 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// OrganizationRoutes serves /api/organizations: tenants, their public pages and
-// their members.
-type OrganizationRoutes struct{}
-
 // organizationSlug is an organization's slug in the path.
 var organizationSlug = edge.Param{Name: "slug", Check: organization.MalformedSlug}
 
-// Routes implements [Resource].
-func (OrganizationRoutes) Routes(e *edge.Edge) []edge.Route {
+// routes declares /api/organizations: tenants, their public pages and their members.
+func (o *organizations) routes() []edge.Route {
 	founders := make([]string, len(organization.CreatorRoles))
 	for i, role := range organization.CreatorRoles {
 		founders[i] = string(role)
@@ -35,39 +31,39 @@ func (OrganizationRoutes) Routes(e *edge.Edge) []edge.Route {
 			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
 			Auth: edge.Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
 			Responses: []edge.Response{edge.Data[Organization](http.StatusCreated)},
-			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: e.createOrganization,
+			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: o.createOrganization,
 		},
 		{
 			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
 			Notes: "The platform's owner sees all.", Auth: edge.Session(),
-			Params:    edge.PagedParams(SearchParam(255), edge.ChoiceParam("sortBy", "createdAt", "name"), edge.ChoiceParam("sortOrder", "desc", "asc")),
-			Responses: []edge.Response{edge.ListOf[Organization]()}, Handle: e.listOrganizations,
+			Params:    edge.PagedParams(edge.SearchParam(255), edge.ChoiceParam("sortBy", "createdAt", "name"), edge.ChoiceParam("sortOrder", "desc", "asc")),
+			Responses: []edge.Response{edge.ListOf[Organization]()}, Handle: o.listOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
 			Summary: "Say whether a new organization could have a slug", Auth: edge.Session(), Params: []edge.Param{organizationSlug},
-			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)}, Handle: e.checkOrganizationSlug,
+			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)}, Handle: o.checkOrganizationSlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
 			Auth: edge.Session(), Params: []edge.Param{organizationSlug}, Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors: notFound, Handle: e.getOrganizationBySlug,
+			Errors: notFound, Handle: o.getOrganizationBySlug,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
 			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: edge.Session(),
-			Responses: []edge.Response{edge.Data[[]OwnOrganization](http.StatusOK)}, Handle: e.listOwnOrganizations,
+			Responses: []edge.Response{edge.Data[[]OwnOrganization](http.StatusOK)}, Handle: o.listOwnOrganizations,
 		},
 		{
 			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
 			Notes: "It shows what the public page shows.", Auth: edge.Session(), Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors: notFound, Handle: e.getOrganization,
+			Errors: notFound, Handle: o.getOrganization,
 		},
 		{
 			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
 			Notes: "For owners and admins.", Auth: edge.Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
 			Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: e.updateOrganization,
+			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: o.updateOrganization,
 		},
 		{
 			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
@@ -77,10 +73,10 @@ func (OrganizationRoutes) Routes(e *edge.Edge) []edge.Route {
 			Errors: managed, Handle: edge.SendForID(organization.DeleteOrganization{}),
 		},
 	}
-	return append(append(routes, e.publicOrganizationRoutes()...), e.memberRoutes(managed)...)
+	return append(append(routes, o.publicOrganizationRoutes()...), o.memberRoutes(managed)...)
 }
 
-func (e *edge.Edge) createOrganization(c *edge.Request) error {
+func (o *organizations) createOrganization(c *edge.Request) error {
 	var request organization.CreateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -88,7 +84,7 @@ func (e *edge.Edge) createOrganization(c *edge.Request) error {
 	return c.Send(edge.NewID(), request)
 }
 
-func (e *edge.Edge) updateOrganization(c *edge.Request) error {
+func (o *organizations) updateOrganization(c *edge.Request) error {
 	var request organization.UpdateOrganization
 	if err := c.Decode(&request); err != nil {
 		return err
@@ -97,26 +93,26 @@ func (e *edge.Edge) updateOrganization(c *edge.Request) error {
 }
 
 // seesAll says that the actor looks after the whole platform.
-func (a *edge.Actor) seesAll() bool { return a.Role == string(organization.PlatformOwner) }
+func seesAll(a *edge.Actor) bool { return a.Role == string(organization.PlatformOwner) }
 
 // getOrganization answers everybody who is signed in: what it shows is what the
 // organization's public page shows.
-func (e *edge.Edge) getOrganization(c *edge.Request) error {
-	o, err := postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
+func (o *organizations) getOrganization(c *edge.Request) error {
+	found, err := postgres.ScanOrganization(o.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, c.UUID("id")))
-	return answerOrganization(c, o, err)
+	return answerOrganization(c, found, err)
 }
 
 // getOrganizationBySlug answers the same people with the same.
-func (e *edge.Edge) getOrganizationBySlug(c *edge.Request) error {
-	o, err := e.organizationBySlug(c)
-	return answerOrganization(c, o, err)
+func (o *organizations) getOrganizationBySlug(c *edge.Request) error {
+	found, err := o.organizationBySlug(c)
+	return answerOrganization(c, found, err)
 }
 
 // organizationBySlug reads the live organization whose slug is in the path, or
 // [pgx.ErrNoRows].
-func (e *edge.Edge) organizationBySlug(c *edge.Request) (organization.Organization, error) {
-	return postgres.ScanOrganization(e.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
+func (o *organizations) organizationBySlug(c *edge.Request) (organization.Organization, error) {
+	return postgres.ScanOrganization(o.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
 FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, c.Text("slug")))
 }
 
@@ -131,10 +127,10 @@ func answerOrganization(c *edge.Request, o organization.Organization, err error)
 }
 
 // checkOrganizationSlug says whether a new organization could have a slug.
-func (e *edge.Edge) checkOrganizationSlug(c *edge.Request) error {
+func (o *organizations) checkOrganizationSlug(c *edge.Request) error {
 	slug := c.Text("slug")
 	var taken bool
-	err := e.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
+	err := o.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
@@ -142,8 +138,8 @@ func (e *edge.Edge) checkOrganizationSlug(c *edge.Request) error {
 }
 
 // listOwnOrganizations answers with all organizations that the caller belongs to.
-func (e *edge.Edge) listOwnOrganizations(c *edge.Request) error {
-	rows, err := e.cfg.Pool.Query(c, `
+func (o *organizations) listOwnOrganizations(c *edge.Request) error {
+	rows, err := o.cfg.Pool.Query(c, `
 SELECT o.id, o.name, o.slug, o.logo_url, m.role
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
 WHERE m.user_id = $1 AND m.status = 'active' AND o.deleted_at IS NULL ORDER BY o.name, o.id`, c.Actor().UserID)
@@ -167,21 +163,21 @@ func organizationOrder(sortBy, direction string) paging.Order {
 
 // listOrganizations answers with one page of the caller's own organizations, never
 // with those of others; the platform's owner sees all.
-func (e *edge.Edge) listOrganizations(c *edge.Request) error {
-	q, actor := c, c.Actor()
-	l := paging.List{From: "organizations o", Order: organizationOrder(q.Text("sortBy"), q.Text("sortOrder")), Search: q.Text("search") != ""}
-	if !actor.seesAll() {
+func (o *organizations) listOrganizations(c *edge.Request) error {
+	actor := c.Actor()
+	l := paging.List{From: "organizations o", Order: organizationOrder(c.Text("sortBy"), c.Text("sortOrder")), Search: c.Text("search") != ""}
+	if !seesAll(actor) {
 		// The caller's memberships lead: how many organizations others have does not matter.
 		l.From = "organization_memberships m JOIN organizations o ON o.id = m.organization_id"
 		l.Where.And("m.user_id = $ AND m.status = 'active'", actor.UserID)
 	}
 	l.Where.Is("o.deleted_at IS NULL")
-	l.Where.AndIf("(o.name ILIKE $ OR o.slug ILIKE $)", paging.Contains(q.Text("search")))
-	found, err := paging.Find(c, e.cfg.Pool, l, q.Page())
+	l.Where.AndIf("(o.name ILIKE $ OR o.slug ILIKE $)", paging.Contains(c.Text("search")))
+	found, err := paging.Find(c, o.cfg.Pool, l, c.Page())
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+` FROM organizations o
+	rows, err := o.cfg.Pool.Query(c, `SELECT `+postgres.OrganizationColumns+` FROM organizations o
 		WHERE o.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], o.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list organizations: %w", err)

@@ -16,46 +16,46 @@ import (
 
 // publicOrganizationRoutes are what everyone may know of an organization. They look
 // at no session, so that anything between us and the reader may keep the answers.
-func (e *edge.Edge) publicOrganizationRoutes() []edge.Route {
+func (o *organizations) publicOrganizationRoutes() []edge.Route {
 	route := func(path, name, summary string, params []edge.Param, answer edge.Response, show func(*edge.Request, organization.Organization) error) edge.Route {
 		return edge.Route{
 			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
 			Params: append([]edge.Param{organizationSlug}, params...), Responses: []edge.Response{answer},
-			Errors: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: e.showOrganization(show),
+			Errors: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: o.showOrganization(show),
 		}
 	}
 	return []edge.Route{
 		route("", "getOrganizationBranding", "Read how an organization looks", nil, edge.Data[view.Branding](http.StatusOK),
-			func(c *edge.Request, o organization.Organization) error {
-				return c.OK(view.BrandingOf(o.LogoURL))
+			func(c *edge.Request, shown organization.Organization) error {
+				return c.OK(view.BrandingOf(shown.LogoURL))
 			}),
 		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, edge.Data[OrganizationInfo](http.StatusOK),
-			func(c *edge.Request, o organization.Organization) error {
-				return c.OK(OrganizationInfoOf(o))
+			func(c *edge.Request, shown organization.Organization) error {
+				return c.OK(OrganizationInfoOf(shown))
 			}),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
-			edge.Data[OrganizationStats](http.StatusOK), e.showStats),
+			edge.Data[OrganizationStats](http.StatusOK), o.showStats),
 		route("/creators", "listOrganizationCreators", "List who publishes in an organization", edge.PagedParams(),
-			edge.ListOf[OrganizationCreator](), e.showCreators),
+			edge.ListOf[OrganizationCreator](), o.showCreators),
 		route("/members", "listPublicMembers", "List an organization's members", edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
-			edge.ListOf[PublicMember](), e.showMembers),
+			edge.ListOf[PublicMember](), o.showMembers),
 	}
 }
 
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (e *edge.Edge) showOrganization(show func(*edge.Request, organization.Organization) error) func(*edge.Request) error {
+func (o *organizations) showOrganization(show func(*edge.Request, organization.Organization) error) func(*edge.Request) error {
 	return func(c *edge.Request) error {
-		o, err := e.organizationBySlug(c)
+		shown, err := o.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return organization.ErrOrganizationNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("read the organization: %w", err)
 		}
-		c.Header("Cache-Control", catalogueCache)
-		return show(c, o)
+		c.Header("Cache-Control", edge.CachePublic)
+		return show(c, shown)
 	}
 }
 
@@ -65,20 +65,20 @@ const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.del
 // publishers are the roles of members who publish.
 const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
 
-func (e *edge.Edge) showStats(c *edge.Request, o organization.Organization) error {
+func (o *organizations) showStats(c *edge.Request, shown organization.Organization) error {
 	var s OrganizationStats
-	err := e.cfg.Pool.QueryRow(c, `
+	err := o.cfg.Pool.QueryRow(c, `
 SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
        count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
        (SELECT count(*) FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
 FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id
-LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publishedIn, o.ID).
+LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publishedIn, shown.ID).
 		Scan(&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written, &s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
 	if err != nil {
 		return fmt.Errorf("count what is published: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publishedIn+`
-  AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, o.ID)
+	rows, err := o.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publishedIn+`
+  AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, shown.ID)
 	if err == nil {
 		s.Categories, err = pgx.CollectRows(rows, pgx.RowToStructByPos[CategoryCount])
 	}
@@ -108,16 +108,16 @@ const (
 )
 
 // showCreators lists those members who may publish.
-func (e *edge.Edge) showCreators(c *edge.Request, o organization.Organization) error {
-	l := publicMembers(o.ID)
+func (o *organizations) showCreators(c *edge.Request, shown organization.Organization) error {
+	l := publicMembers(shown.ID)
 	l.Where.And(standing+" <= $", 3)
-	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())
+	found, err := paging.Find(c, o.cfg.Pool, l, c.Page())
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
 	const made = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND c.status = 'published' AND c.deleted_at IS NULL
                   AND c.published_at IS NOT NULL AND c.access_type <> 'private'`
-	rows, err := e.cfg.Pool.Query(c, `
+	rows, err := o.cfg.Pool.Query(c, `
 SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio,
        (SELECT count(*) FROM content c WHERE `+made+`),
        (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
@@ -139,14 +139,14 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	return nil
 }
 
-func (e *edge.Edge) showMembers(c *edge.Request, o organization.Organization) error {
-	l := publicMembers(o.ID)
+func (o *organizations) showMembers(c *edge.Request, shown organization.Organization) error {
+	l := publicMembers(shown.ID)
 	l.Where.AndIf(standing+` = array_position(`+ranks+`, $::text)`, c.Text("role"))
-	found, err := paging.Find(c, e.cfg.Pool, l, c.Page())
+	found, err := paging.Find(c, o.cfg.Pool, l, c.Page())
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}
-	rows, err := e.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`
+	rows, err := o.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`
 FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 // OrganizationInfo is an organization's public page.
@@ -46,7 +47,7 @@ type BrandFineTune struct {
 
 // OrganizationInfoOf returns an organization's public page.
 func OrganizationInfoOf(o organization.Organization) OrganizationInfo {
-	b := BrandingOf(o.LogoURL)
+	b := view.BrandingOf(o.LogoURL)
 	return OrganizationInfo{
 		ID: o.ID, Slug: o.Slug, Name: o.Name, Description: o.Description, LogoURL: b.LogoURL,
 		BrandColors: BrandColors{

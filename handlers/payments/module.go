@@ -31,6 +31,7 @@ type Provider interface {
 	CheckoutProvider
 	Refunds
 	EventSource
+	CustomerRemover
 }
 
 // Config is what payments need.
@@ -56,8 +57,8 @@ type Config struct {
 	Development bool
 	// Wait is how long a delivery waits for its command; default 10 s.
 	Wait time.Duration
-	// RefundEvery is the interval of the refund queue; default 2 s.
-	RefundEvery time.Duration
+	// QueueEvery is the interval of the queues of calls to the provider; default 2 s.
+	QueueEvery time.Duration
 	// ReconcileEvery is the interval of the reconciler; default 5 min.
 	ReconcileEvery time.Duration
 	// Now is the clock.
@@ -86,13 +87,15 @@ func New(cfg Config) handlers.Module {
 	p := &payments{cfg: cfg, ingester: ingester, slots: make(chan struct{}, webhookSlots)}
 	refunds := &RefundQueue{Pool: cfg.Pool, Stripe: cfg.Stripe, Now: cfg.Now, Log: cfg.Log}
 	reconciler := NewReconciler(cfg, ingester)
+	customers := &customerErasure{Pool: cfg.Pool, Stripe: cfg.Stripe, Now: cfg.Now, Log: cfg.Log}
 	return handlers.Module{
 		Name:     "payments",
 		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
 		Commands: []commands.Context{purchaseCommands(cfg.Rates)},
 		External: []commands.External{checkouts{cfg}.commands()},
 		Jobs: []jobs.Job{
-			{Name: "payments.refund", Every: cmp.Or(cfg.RefundEvery, 2*time.Second), Run: refunds.RefundDue},
+			{Name: "payments.refund", Every: cmp.Or(cfg.QueueEvery, 2*time.Second), Run: refunds.RefundDue},
+			{Name: "payments.forget_customers", Every: cmp.Or(cfg.QueueEvery, 2*time.Second), Run: customers.eraseDue},
 			{
 				Name:    "payments.reconcile",
 				Every:   reconciler.Every,

@@ -16,9 +16,6 @@ import (
 	"github.com/codex-platform/codex/handlers/paging"
 )
 
-// catalogueCache is how long Public may keep a page of the public catalogue.
-const catalogueCache = "public, max-age=60"
-
 // maxPublicLimit caps a page of the public catalogue, silently.
 const maxPublicLimit = 50
 
@@ -90,7 +87,7 @@ func (p *publishing) answerCatalogue(c *edge.Request, f catalogueFilter) error {
 	if err != nil {
 		return err
 	}
-	c.Header("Cache-Control", catalogueCache)
+	c.Header("Cache-Control", edge.CachePublic)
 	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
@@ -150,7 +147,7 @@ func (p *publishing) getPublicContent(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	c.Header("Cache-Control", catalogueCache)
+	c.Header("Cache-Control", edge.CachePublic)
 	return c.OK(items[0])
 }
 

@@ -1,0 +1,36 @@
+// Package organizations is about tenants: organizations, their public pages and their
+// members.
+package organizations
+
+import (
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/handlers"
+	"github.com/codex-platform/codex/handlers/commands"
+)
+
+// Config is what organizations need.
+type Config struct {
+	Pool *pgxpool.Pool
+	// PublicURL is how clients reach the platform, without a trailing slash; links in
+	// mails begin with it.
+	PublicURL string
+}
+
+// organizations handles the requests.
+type organizations struct{ cfg Config }
+
+// tenantRefusals are the errors of routes that need a tenant.
+var tenantRefusals = []*domain.Error{organization.ErrNotMember, organization.ErrOrganizationNotFound}
+
+// New returns the module.
+func New(cfg Config) handlers.Module {
+	o := &organizations{cfg}
+	return handlers.Module{
+		Name:     "organizations",
+		Routes:   o.routes(),
+		Commands: []commands.Context{organizationCommands(cfg.PublicURL)},
+	}
+}
