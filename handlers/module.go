@@ -4,7 +4,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -30,8 +29,6 @@ type Module struct {
 	Processes   []reactions.Process
 	// Jobs are its periodic work, which the role commands runs.
 	Jobs []jobs.Job
-	// Workers run until their context is done, in the role transcoder.
-	Workers []func(context.Context) error
 }
 
 // Check returns what is wrong with the declarations of modules together: a route or a job

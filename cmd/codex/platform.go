@@ -7,15 +7,18 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers"
 )
 
 // role is one part of the platform that can run in a process of its own.
@@ -42,6 +45,8 @@ type platform struct {
 	batchPool *pgxpool.Pool
 	conn      *nats.Conn
 	limits    bus.StreamLimits
+	// dispatcher sends commands, for the edge and for jobs.
+	dispatcher *bus.Dispatcher
 	// listener serves the edge; nil without that role.
 	listener net.Listener
 	// compat are more addresses of the edge, under the names of services.
@@ -67,6 +72,11 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 		return nil, err
 	}
 	if p.conn, err = bus.Connect(cfg.NATSURL, "codex", log, busOptions...); err != nil {
+		p.close()
+		return nil, err
+	}
+	host, _ := os.Hostname()
+	if p.dispatcher, err = bus.NewDispatcher(p.conn, host+"-"+uuid.NewString(), cfg.Partitions, log); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -104,6 +114,9 @@ func openPool(ctx context.Context, databaseURL string, size int32, more map[stri
 }
 
 func (p *platform) close() {
+	if p.dispatcher != nil {
+		p.dispatcher.Close()
+	}
 	if p.conn != nil {
 		p.conn.Close()
 	}
@@ -184,7 +197,11 @@ func (p *platform) run(ctx context.Context, roles []role, started func()) error 
 
 // stages builds the roles, in stopping order.
 func (p *platform) stages(roles []role) ([]stage, error) {
-	builders := map[role]func() (func(context.Context) error, error){
+	modules, err := p.modules()
+	if err != nil {
+		return nil, err
+	}
+	builders := map[role]func([]handlers.Module) (func(context.Context) error, error){
 		roleEdge: p.edge, roleCommands: p.commands, roleRelay: p.relay, roleReactions: p.reactions, roleTranscoder: p.transcoder,
 	}
 	var stages []stage
@@ -193,7 +210,7 @@ func (p *platform) stages(roles []role) ([]stage, error) {
 			if wanted != r {
 				continue
 			}
-			run, err := builders[r]()
+			run, err := builders[r](modules)
 			if err != nil {
 				return nil, fmt.Errorf("role %s: %w", r, err)
 			}

@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/jobs"
 )
 
 // Sweeper publishes accepted commands again that have no outcome yet, and removes
@@ -25,28 +24,16 @@ type Sweeper struct {
 	// Keep is for how long outcomes are kept; default 7 days.
 	Keep time.Duration
 	Now  func() time.Time
-	Log  *slog.Logger
 }
 
 const sweepBatch = 500
 
-// Run sweeps once a second until ctx is done.
-func (s *Sweeper) Run(ctx context.Context) error {
-	clean := time.Time{}
-	periodic.Run(ctx, time.Second, func() {
-		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Warn("sweep failed", "error", err)
-		} else if n > 0 {
-			s.Log.Info("accepted commands sent again", "commands", n)
-		}
-		if time.Since(clean) > time.Hour {
-			clean = time.Now()
-			if err := s.Clean(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Warn("clean-up failed", "error", err)
-			}
-		}
-	})
-	return nil
+// Jobs returns the jobs that it is: sweeping and cleaning up.
+func (s *Sweeper) Jobs() []jobs.Job {
+	return []jobs.Job{
+		{Name: "commands.sweep", Every: time.Second, Run: s.Sweep},
+		{Name: "commands.clean", Every: time.Hour, Run: func(ctx context.Context) (int, error) { return 0, s.Clean(ctx) }},
+	}
 }
 
 // Sweep sends one batch again and returns how many.
@@ -55,8 +42,6 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 	if after == 0 {
 		after = 5 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	now := s.Now().UTC()
 	envelopes, err := Ledger{DB: s.Pool}.claimDue(ctx, now.Add(-after), now, sweepBatch)
 	if err != nil {
@@ -80,7 +65,5 @@ func (s *Sweeper) Clean(ctx context.Context) error {
 	if keep == 0 {
 		keep = 7 * 24 * time.Hour
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	return Ledger{DB: s.Pool}.deleteFinished(ctx, s.Now().UTC().Add(-keep))
 }

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -68,11 +67,6 @@ type Edge struct {
 	description func() *openapi.Document
 }
 
-// Resource declares the routes of one resource.
-type Resource interface {
-	Routes(e *Edge) []Route
-}
-
 // Time limits and sizes of the server. No body is read before its limit is set.
 const (
 	defaultWait       = 10 * time.Second
@@ -90,8 +84,8 @@ const (
 	MinUploadRate = 64 << 10
 )
 
-// New returns an edge that serves the given parts: each is a [Resource] or a list of routes.
-func New(cfg Config, parts ...any) (*Edge, error) {
+// New returns an edge that serves routes, besides those of the service itself.
+func New(cfg Config, routes []Route) (*Edge, error) {
 	if cfg.Wait == 0 {
 		cfg.Wait = defaultWait
 	}
@@ -135,16 +129,7 @@ func New(cfg Config, parts ...any) (*Edge, error) {
 	router.NoRoute(func(c *gin.Context) { e.writeError(c, errNoRoute) })
 	router.NoMethod(e.noMethod)
 	e.declare(e.serviceRoutes())
-	for _, part := range parts {
-		switch part := part.(type) {
-		case Resource:
-			e.declare(part.Routes(e))
-		case []Route:
-			e.declare(part)
-		default:
-			return nil, fmt.Errorf("edge: %T declares no routes", part)
-		}
-	}
+	e.declare(routes)
 	e.description()
 	return e, nil
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/codex-platform/codex/domain/media"
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -139,7 +138,7 @@ func (c *courier) follow(ctx context.Context, job events.MediaTranscodingStarted
 	ctx, cancel := context.WithCancel(ctx)
 	p := &progress{courier: c, job: job, cancel: cancel}
 	p.done.Go(func() {
-		periodic.Run(ctx, c.cfg.ProgressEvery, func() { p.post(ctx) })
+		repeat(ctx, c.cfg.ProgressEvery, func() { p.post(ctx) })
 	})
 	return p
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/domain/periodic"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -246,7 +245,7 @@ func (w *Worker) state(ctx context.Context, job events.MediaTranscodingStarted) 
 
 // watch cancels the job, which ends ctx, when it is not wanted any more. An answer that cannot be had changes nothing.
 func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job events.MediaTranscodingStarted) {
-	periodic.Run(ctx, w.cfg.CheckEvery, func() {
+	repeat(ctx, w.cfg.CheckEvery, func() {
 		if state, err := w.state(ctx, job); err == nil && state != wanted {
 			cancel(errUnwanted)
 		}
@@ -256,4 +255,18 @@ func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job 
 // reportKey is where a job's report waits until it is delivered.
 func reportKey(job events.MediaTranscodingStarted) string {
 	return media.PrefixesOf(job.CreatorID, job.MediaID).HLS + "reports/" + job.JobID + ".json"
+}
+
+// repeat calls f once in every period until ctx is done. Calls never overlap.
+func repeat(ctx context.Context, every time.Duration, f func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
+		}
+	}
 }

@@ -18,13 +18,10 @@ var docsFiles embed.FS
 
 var docsPage = template.Must(template.New("docs.html").Funcs(template.FuncMap{"prose": prose}).ParseFS(docsFiles, "docs/docs.html"))
 
-// Docs is the HTTP contract for people: /docs, made from the same declarations as
+// docsRoutes declares the HTTP contract for people: /docs, made from the same declarations as
 // /openapi.json. It is one page without a script, so that the browser's own search
 // finds everything.
-type Docs struct{}
-
-// Routes declares the page and its style sheet.
-func (Docs) Routes() []edge.Route {
+func docsRoutes() []edge.Route {
 	var (
 		once sync.Once
 		body []byte

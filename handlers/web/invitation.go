@@ -16,20 +16,17 @@ var invitationFiles embed.FS
 
 var invitationPage = template.Must(template.ParseFS(invitationFiles, "invitation/invitation.html"))
 
-// Invitations is where the link in an invitation's mail leads: a page on which the
+// invitationRoutes declares where the link in an invitation's mail leads: a page on which the
 // invited user, signed in, accepts or declines. It looks nothing up, so that whoever
 // guesses an address learns nothing from it.
-type Invitations struct{}
-
-// Routes declares the page and its script.
-func (i Invitations) Routes() []edge.Route {
+func invitationRoutes() []edge.Route {
 	return []edge.Route{
-		page("/invitations/:id", "invitationPage", i.page, edge.TextParam("id", 0)),
+		page("/invitations/:id", "invitationPage", showInvitation, edge.TextParam("id", 0)),
 		page("/invitation.js", "invitationScript", asset(invitationFiles, "invitation/invitation.js", time.Hour)),
 	}
 }
 
-func (Invitations) page(r *edge.Request) error {
+func showInvitation(r *edge.Request) error {
 	id, err := uuid.Parse(r.Text("id"))
 	if err != nil || id.String() != r.Text("id") {
 		r.AbortWithStatus(http.StatusNotFound)

@@ -15,13 +15,13 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// Mailbox shows the mails that the platform wrote, in development: nobody needs a
+// mailbox shows the mails that the platform wrote, in development: nobody needs a
 // mail server to try it. Elsewhere its paths are not known, because a mail may hold
 // the key to somebody's account.
 //
 //	/mailbox             the newest mails, to read and to click on
 //	/mailbox.json?to=    the same for programs, optionally of one recipient
-type Mailbox struct {
+type mailbox struct {
 	Pool        *pgxpool.Pool
 	Development bool
 }
@@ -29,8 +29,8 @@ type Mailbox struct {
 // mailboxSize is how many mails are shown, newest first.
 const mailboxSize = 100
 
-// Routes declares the page, its style sheet and the list for programs.
-func (m Mailbox) Routes() []edge.Route {
+// routes declares the page, its style sheet and the list for programs.
+func (m mailbox) routes() []edge.Route {
 	if !m.Development {
 		return nil
 	}
@@ -58,7 +58,7 @@ type message struct {
 
 // newest returns the newest mails, of one recipient or, with "", of all; and how
 // many there are.
-func (m Mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
+func (m mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var total int64
@@ -90,7 +90,7 @@ func recipient(c *edge.Request) string {
 	return to
 }
 
-func (m Mailbox) list(r *edge.Request) error {
+func (m mailbox) list(r *edge.Request) error {
 	to := recipient(r)
 	if to == "" && r.Query("to") != "" {
 		return r.WriteBare(edge.Page[message](nil, 1, mailboxSize, 0)) // no account has this address
@@ -102,7 +102,7 @@ func (m Mailbox) list(r *edge.Request) error {
 	return r.WriteBare(edge.Page(mails, 1, mailboxSize, total))
 }
 
-func (m Mailbox) page(r *edge.Request) error {
+func (m mailbox) page(r *edge.Request) error {
 	to := recipient(r)
 	mails, total, err := m.newest(r, to)
 	if err != nil {

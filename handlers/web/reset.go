@@ -10,14 +10,11 @@ import (
 //go:embed reset
 var resetFiles embed.FS
 
-// ResetPassword is where the link in a reset's mail leads when it names no other page: a
+// resetRoutes declares where the link in a reset's mail leads when it names no other page: a
 // form for another password. The page is the same for everybody. Its script takes the
 // token out of the address before anything else; the server neither looks at it nor
 // writes it into the page.
-type ResetPassword struct{}
-
-// Routes declares the page and its script.
-func (ResetPassword) Routes() []edge.Route {
+func resetRoutes() []edge.Route {
 	form := asset(resetFiles, "reset/reset.html", 0)
 	return []edge.Route{
 		page("/reset-password", "resetPasswordPage", func(r *edge.Request) error {

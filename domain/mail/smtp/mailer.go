@@ -25,18 +25,13 @@ type Sender interface {
 	Send(ctx context.Context, mail mail.Mail) error
 }
 
-// Mailer delivers mails. Zero durations take the defaults.
+// Mailer delivers mails.
 type Mailer struct {
 	Pool *pgxpool.Pool
 	// Sender is nil when no server is configured.
 	Sender Sender
-	// Poll is how often the table is polled when the mailer is not woken;
-	// default 1 s.
-	Poll time.Duration
-	// Wake signals that there may be a mail; nil for polling only.
-	Wake <-chan struct{}
-	Now  func() time.Time
-	Log  *slog.Logger
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 const (
@@ -50,37 +45,23 @@ const (
 	longestWait = 4 * time.Hour
 )
 
-// Run delivers until ctx is done. The mail in hand is finished first.
-func (m *Mailer) Run(ctx context.Context) error {
-	poll := m.Poll
-	if poll == 0 {
-		poll = time.Second
-	}
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
+// DeliverTimeout limits one run of [Mailer.DeliverDue].
+const DeliverTimeout = time.Hour
+
+// DeliverDue delivers the mails that are due and returns how many it looked at. That a mail
+// was rejected by the server is noted in its row and is no error.
+func (m *Mailer) DeliverDue(ctx context.Context) (delivered int, err error) {
 	for {
-		n, err := m.Deliver(ctx)
-		if err != nil && ctx.Err() == nil {
-			m.Log.WarnContext(ctx, "mails not delivered", "error", err)
-		}
-		if err == nil && n == claimSize {
-			if ctx.Err() != nil {
-				return nil
-			}
-			continue // there may be more
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		case <-m.Wake:
+		n, err := m.deliverSome(ctx)
+		delivered += n
+		if err != nil || n < claimSize || ctx.Err() != nil {
+			return delivered, err
 		}
 	}
 }
 
-// Deliver delivers the mails that are due, one claim at most, and returns how many
-// were claimed. That a mail was refused is noted in its row and is no error.
-func (m *Mailer) Deliver(ctx context.Context) (int, error) {
+// deliverSome delivers one claim at most and returns how many were claimed.
+func (m *Mailer) deliverSome(ctx context.Context) (int, error) {
 	now := m.Now().UTC()
 	if m.Sender == nil {
 		n, err := postgres.ShowMails(ctx, m.Pool, now)
