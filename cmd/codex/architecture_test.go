@@ -129,11 +129,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./deploy/embedded/postgres/pgtest", to: "./deploy/embedded/postgres", allowed: true},
 		{from: "./handlers/edge/edgetest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
 		{from: "./handlers/edge", to: "./handlers/edge/edgetest"},
-		{from: "./handlers/worldtest", to: "./handlers/edge", allowed: true},
-		{from: "./handlers/worldtest", to: "./migrations", allowed: true},
-		{from: "./handlers/worldtest", to: "./cmd/codex"},
-		{from: "./handlers/edge", to: "./handlers/worldtest"},
-		{from: "./cmd/codex", to: "./handlers/worldtest"},
+		{from: "./handlers/handlertest", to: "./handlers/edge", allowed: true},
+		{from: "./handlers/handlertest", to: "./migrations", allowed: true},
+		{from: "./handlers/handlertest", to: "./cmd/codex"},
+		{from: "./handlers/edge", to: "./handlers/handlertest"},
+		{from: "./cmd/codex", to: "./handlers/handlertest"},
 	} {
 		rule := violatedRule(c.from, c.to)
 		if c.allowed && rule != "" {

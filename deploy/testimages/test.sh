@@ -7,7 +7,7 @@
 # CODEX_TEST_POSTGRES_IMAGE and CODEX_TEST_NATS_IMAGE may name other images, the
 # daemon pulls what it lacks. Those that are not named are built from this
 # machine (build.sh). The integration tests are the packages whose tests use
-# pgtest, natstest or worldtest; everything else ran in `make test` already.
+# pgtest, natstest or handlertest; everything else ran in `make test` already.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,9 +26,9 @@ packages=()
 while read -r package; do
 	packages+=("$package")
 done < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}{{end}}' ./... |
-	awk '/\/(pgtest|natstest|worldtest)( |$)/ { print $1 }')
+	awk '/\/(pgtest|natstest|handlertest)( |$)/ { print $1 }')
 if ((${#packages[@]} == 0)); then
-	echo "test-docker: no package uses pgtest, natstest or worldtest, so nothing would be tested" >&2
+	echo "test-docker: no package uses pgtest, natstest or handlertest, so nothing would be tested" >&2
 	exit 1
 fi
 

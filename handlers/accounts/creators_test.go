@@ -8,7 +8,7 @@ import (
 
 func TestCreators(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	t.Run("a customer becomes a creator once", func(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)

@@ -27,7 +27,7 @@ func (b *browser) deleteAccount() answer {
 
 // tablesWith returns the tables that hold a text anywhere, in any column, spelled out
 // or as bytes.
-func (w *world) tablesWith(text string) []string {
+func (w *harness) tablesWith(text string) []string {
 	w.Helper()
 	rows, err := w.Pool.Query(w.Context(), `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1`)
 	if err != nil {
@@ -49,7 +49,7 @@ func (w *world) tablesWith(text string) []string {
 
 // messagesWith counts the messages of a stream, and those that hold a text in subject,
 // headers or body.
-func (w *world) messagesWith(stream, text string) (all, found int) {
+func (w *harness) messagesWith(stream, text string) (all, found int) {
 	w.Helper()
 	js, err := jetstream.New(w.Conn)
 	if err != nil {
@@ -81,7 +81,7 @@ func (w *world) messagesWith(stream, text string) (all, found int) {
 func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	t.Parallel()
 	const word = "zebrafinch"
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	b := w.browser()
 	email := word + "@example.org"
 	b.keyed(http.MethodPost, "/api/auth/sign-up/email", "k1", map[string]any{
@@ -174,7 +174,7 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 }
 
 // buy writes what a purchase, and watching it, leaves in the database.
-func (w *world) buy(customer string) (purchase string) {
+func (w *harness) buy(customer string) (purchase string) {
 	w.Helper()
 	purchase = uuid.NewString()
 	film := w.film(w.account())
@@ -186,7 +186,7 @@ func (w *world) buy(customer string) (purchase string) {
 }
 
 // account writes a creator.
-func (w *world) account() string {
+func (w *harness) account() string {
 	w.Helper()
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")
 	w.Exec(`INSERT INTO users (id, name, email, role) VALUES ($1::text, 'Creator', $1::text||'@example.org', 'creator')`, id)
@@ -194,7 +194,7 @@ func (w *world) account() string {
 }
 
 // film writes an article of a creator.
-func (w *world) film(creator string) string {
+func (w *harness) film(creator string) string {
 	w.Helper()
 	id := uuid.NewString()
 	w.Exec(`INSERT INTO content (id, creator_id, title, slug, content_type, content_body, access_type, price_cents, status, published_at)
@@ -205,8 +205,8 @@ func (w *world) film(creator string) string {
 // TestDeletingAnAccount shares one installation: every sub-test has an account of its own.
 func TestDeletingAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
-	for name, test := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{bus: true})
+	for name, test := range map[string]func(*testing.T, *harness){
 		"ends every session at once and frees address and username": deletingFreesAddressAndUsername,
 		"waits for the organizations that the user owns":            deletingWaitsForOwnedOrganizations,
 		"waits for content and media":                               deletingWaitsForContentAndMedia,
@@ -223,7 +223,7 @@ func TestDeletingAnAccount(t *testing.T) {
 	}
 }
 
-func deletingFreesAddressAndUsername(t *testing.T, w *world) {
+func deletingFreesAddressAndUsername(t *testing.T, w *harness) {
 	b := w.member("leaves@example.org")
 	b.post("/api/user/upgrade-to-creator", map[string]any{"username": "leaver"}).want(http.StatusOK)
 	elsewhere := w.browser()
@@ -247,7 +247,7 @@ func deletingFreesAddressAndUsername(t *testing.T, w *world) {
 	again.post("/api/user/upgrade-to-creator", map[string]any{"username": "leaver"}).want(http.StatusOK)
 }
 
-func deletingWaitsForOwnedOrganizations(t *testing.T, w *world) {
+func deletingWaitsForOwnedOrganizations(t *testing.T, w *harness) {
 	b := w.creator("owns@example.org")
 	org := b.post("/api/organizations", map[string]any{"name": "Mine", "slug": "mine-for-now"}).want(http.StatusCreated).Text("data.id")
 	got := b.deleteAccount().wantError(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
@@ -261,7 +261,7 @@ func deletingWaitsForOwnedOrganizations(t *testing.T, w *world) {
 	b.deleteAccount().want(http.StatusNoContent)
 }
 
-func deletingWaitsForContentAndMedia(t *testing.T, w *world) {
+func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
 	b := w.creator("made@example.org")
 	id := b.get("/api/user/profile").Text("data.id")
 	film, media := w.film(id), uuid.NewString()
@@ -279,7 +279,7 @@ func deletingWaitsForContentAndMedia(t *testing.T, w *world) {
 	b.deleteAccount().want(http.StatusNoContent)
 }
 
-func deletingNeedsTheWord(t *testing.T, w *world) {
+func deletingNeedsTheWord(t *testing.T, w *harness) {
 	b := w.member("word@example.org")
 	for _, body := range []any{map[string]any{}, map[string]any{"confirmation": "delete"}, map[string]any{"confirmation": "DELETE "}, map[string]any{"confirmation": ""}} {
 		b.call(http.MethodDelete, "/api/user/account", body).wantFields("confirmation")
@@ -291,7 +291,7 @@ func deletingNeedsTheWord(t *testing.T, w *world) {
 	}
 }
 
-func deletingMakesTokensUseless(t *testing.T, w *world) {
+func deletingMakesTokensUseless(t *testing.T, w *harness) {
 	b := w.member("tokens@example.org")
 	reset := w.requestReset("tokens@example.org")[0]
 	b.patch(map[string]any{"email": "tokens2@example.org"}).want(http.StatusOK)
@@ -301,7 +301,7 @@ func deletingMakesTokensUseless(t *testing.T, w *world) {
 	w.browser().get(move).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func deletingLeavesOthersAlone(t *testing.T, w *world) {
+func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 	stays, leaves := w.member("stays@example.org"), w.creator("goes@example.org")
 	org := uuid.NewString()
 	w.Exec(`INSERT INTO organizations (id, name, slug) VALUES ($1::uuid, 'Both', 'o-'||$1::text)`, org)
@@ -321,7 +321,7 @@ func deletingLeavesOthersAlone(t *testing.T, w *world) {
 	}
 }
 
-func deletingTellsThatAMemberLeft(t *testing.T, w *world) {
+func deletingTellsThatAMemberLeft(t *testing.T, w *harness) {
 	member, asked, gone := w.club("left-member"), w.club("left-asked"), w.club("left-gone")
 	b, id := member.join("leaver", "admin")
 	email := "leaver-left-member@example.org"
@@ -353,7 +353,7 @@ func deletingTellsThatAMemberLeft(t *testing.T, w *world) {
 
 // A change of role that is being applied has read the address already, and keeps it in
 // its answer and its mail: the deletion waits for it, and finds both.
-func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *world) {
+func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 	const email = "plain-waits@example.org"
 	c := w.club("waits")
 	b, id := c.join("plain", "member")
@@ -394,7 +394,7 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *world) {
 // TestTheProviderForgetsTheCustomerOfADeletedAccount begins while it is away.
 func TestTheProviderForgetsTheCustomerOfADeletedAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	customers := map[string]string{}
 	for _, email := range []string{"leaves@example.org", "stays@example.org"} {
 		customer, err := w.Stripe.CreateCustomer(t.Context(), email, "u", email)

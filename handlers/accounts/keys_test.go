@@ -16,7 +16,7 @@ func (b *browser) keyed(method, path, key string, body any) answer {
 // keys and accounts of its own.
 func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	t.Run("a sign-up", func(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)

@@ -14,7 +14,7 @@ var hrefPattern = regexp.MustCompile(`<a href="([^"]+)">`)
 
 func TestTheMailboxShowsMailsToReadAndLinksToClick(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	if empty := b.get("/mailbox").want(http.StatusOK); !strings.Contains(empty.Body, "No mail") {
 		t.Errorf("%s", empty.Body)
@@ -51,7 +51,7 @@ func TestTheMailboxShowsMailsToReadAndLinksToClick(t *testing.T) {
 
 func TestProgramsReadTheMailboxAsJSON(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	b.signUp("ada@example.org")
 	b.signUp("bob@example.org")
@@ -77,7 +77,7 @@ func TestProgramsReadTheMailboxAsJSON(t *testing.T) {
 
 func TestAMailCannotPutAnythingButTextOnThePage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	hostile := `<script>alert(1)</script> https://a.test/"onmouseover="alert(1) javascript:alert(1) (see https://b.test/x). <img src=x onerror=alert(1)>`
 	w.Exec(`INSERT INTO mails (id, template, recipient, source_id, subject, text_body, html_body) VALUES ($1, 'x', 'ada@example.org', 'x', $2, $2, $2)`, uuid.NewString(), hostile)
 	page := w.browser().get("/mailbox").want(http.StatusOK).Body

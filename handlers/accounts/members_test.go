@@ -14,24 +14,24 @@ import (
 
 // club is an organization with its owner.
 type club struct {
-	*world
+	*harness
 	id    string
 	slug  string
 	owner *browser
 }
 
-func (w *world) club(slug string) *club {
+func (w *harness) club(slug string) *club {
 	w.Helper()
 	owner := w.creator(slug + "-owner@example.org")
 	got := owner.post("/api/organizations", map[string]any{"name": "The " + slug, "slug": slug}).want(http.StatusCreated)
-	return &club{world: w, id: got.Text("data.id"), slug: slug, owner: owner}
+	return &club{harness: w, id: got.Text("data.id"), slug: slug, owner: owner}
 }
 
 func (c *club) path(rest ...string) string {
 	return strings.Join(append([]string{"/api/organizations", c.id, "members"}, rest...), "/")
 }
 
-func (w *world) userID(email string) string {
+func (w *harness) userID(email string) string {
 	w.Helper()
 	var id string
 	if err := w.Pool.QueryRow(w.Context(), `SELECT id FROM users WHERE email = $1`, email).Scan(&id); err != nil {
@@ -83,8 +83,8 @@ func (c *club) role(b *browser) string {
 
 func TestMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
-	for name, test := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{bus: true})
+	for name, test := range map[string]func(*testing.T, *harness){
 		"an invitation needs consent":                                invitationNeedsConsent,
 		"an invitation can be declined or withdrawn":                 invitationCanBeDeclined,
 		"an expired invitation cannot be accepted":                   expiredInvitationCannotBeAccepted,
@@ -110,7 +110,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-func invitationNeedsConsent(t *testing.T, w *world) {
+func invitationNeedsConsent(t *testing.T, w *harness) {
 	c := w.club("consent")
 	bob := w.member("consent-bob@example.org")
 	got := c.invite(c.owner, " Consent-Bob@example.org", "creator").want(http.StatusCreated)
@@ -153,7 +153,7 @@ func invitationNeedsConsent(t *testing.T, w *world) {
 	}
 }
 
-func invitationCanBeDeclined(t *testing.T, w *world) {
+func invitationCanBeDeclined(t *testing.T, w *harness) {
 	c := w.club("declined")
 	bob := w.member("declined-bob@example.org")
 	id := w.userID("declined-bob@example.org")
@@ -179,7 +179,7 @@ func invitationCanBeDeclined(t *testing.T, w *world) {
 	}
 }
 
-func expiredInvitationCannotBeAccepted(t *testing.T, w *world) {
+func expiredInvitationCannotBeAccepted(t *testing.T, w *harness) {
 	c := w.club("expired")
 	bob := w.member("expired-bob@example.org")
 	c.invite(c.owner, "expired-bob@example.org", "admin").want(http.StatusCreated)
@@ -201,7 +201,7 @@ func expiredInvitationCannotBeAccepted(t *testing.T, w *world) {
 	}
 }
 
-func invitationIsAnsweredByTheInvited(t *testing.T, w *world) {
+func invitationIsAnsweredByTheInvited(t *testing.T, w *harness) {
 	c := w.club("answered")
 	w.member("answered-bob@example.org")
 	eve := w.member("answered-eve@example.org")
@@ -215,7 +215,7 @@ func invitationIsAnsweredByTheInvited(t *testing.T, w *world) {
 	w.browser().post(c.path("accept"), nil).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func badInvitationsAreRefused(t *testing.T, w *world) {
+func badInvitationsAreRefused(t *testing.T, w *harness) {
 	c := w.club("bad-invitations")
 	c.owner.post(c.path("invite"), map[string]any{}).wantFields("email", "role")
 	c.invite(c.owner, "nonsense", "member").wantFields("email")
@@ -237,7 +237,7 @@ func badInvitationsAreRefused(t *testing.T, w *world) {
 	}
 }
 
-func onlyOwnersMakeLeaders(t *testing.T, w *world) {
+func onlyOwnersMakeLeaders(t *testing.T, w *harness) {
 	c := w.club("leaders")
 	admin, adminID := c.join("admin", "admin")
 	second, secondID := c.join("second", "admin")
@@ -275,7 +275,7 @@ func onlyOwnersMakeLeaders(t *testing.T, w *world) {
 	}
 }
 
-func nobodyRaisesTheirOwnRole(t *testing.T, w *world) {
+func nobodyRaisesTheirOwnRole(t *testing.T, w *harness) {
 	c := w.club("own-role")
 	for _, role := range []string{"admin", "creator", "member"} {
 		b, id := c.join(role, role)
@@ -293,7 +293,7 @@ func nobodyRaisesTheirOwnRole(t *testing.T, w *world) {
 	c.setRole(admin, id, "admin").wantError(http.StatusForbidden, "FORBIDDEN")
 }
 
-func organizationKeepsAnOwner(t *testing.T, w *world) {
+func organizationKeepsAnOwner(t *testing.T, w *harness) {
 	c := w.club("keeps")
 	id := w.userID("keeps-owner@example.org")
 	for name, got := range map[string]answer{"demote": c.setRole(c.owner, id, "admin"), "remove": c.remove(c.owner, id)} {
@@ -307,7 +307,7 @@ func organizationKeepsAnOwner(t *testing.T, w *world) {
 	heir.call(http.MethodDelete, c.path(w.userID("heir-keeps@example.org")), nil).wantError(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
 }
 
-func twoOwnersCannotLeaveAtOnce(t *testing.T, w *world) {
+func twoOwnersCannotLeaveAtOnce(t *testing.T, w *harness) {
 	c := w.club("at-once")
 	first := w.userID("at-once-owner@example.org")
 	heir, second := c.join("heir", "owner")
@@ -328,7 +328,7 @@ func twoOwnersCannotLeaveAtOnce(t *testing.T, w *world) {
 	}
 }
 
-func removedMemberComesBackWithTheNewRole(t *testing.T, w *world) {
+func removedMemberComesBackWithTheNewRole(t *testing.T, w *harness) {
 	c := w.club("comes-back")
 	b, id := c.join("was", "admin")
 	before := b.get(c.path("my-membership")).want(http.StatusOK).Text("data.joinedAt")
@@ -359,7 +359,7 @@ func (c *club) written(slug, access string, price int) string {
 	return id
 }
 
-func removedMemberLosesContentAtOnce(t *testing.T, w *world) {
+func removedMemberLosesContentAtOnce(t *testing.T, w *harness) {
 	c := w.club("loses")
 	paid, members := c.written("paid", "paid", 2999), c.written("members", "members", 0)
 	b, id := c.join("reader", "member")
@@ -381,7 +381,7 @@ func removedMemberLosesContentAtOnce(t *testing.T, w *world) {
 	stream(http.StatusForbidden)
 }
 
-func membersLeave(t *testing.T, w *world) {
+func membersLeave(t *testing.T, w *harness) {
 	c := w.club("leave")
 	b, id := c.join("plain", "member")
 	_, other := c.join("other", "member")
@@ -396,7 +396,7 @@ func membersLeave(t *testing.T, w *world) {
 
 // Neither mail can be switched off, and neither says the name of the organization, which
 // is free text.
-func membersAreToldOfWhatIsDoneToThem(t *testing.T, w *world) {
+func membersAreToldOfWhatIsDoneToThem(t *testing.T, w *harness) {
 	c := w.club("told")
 	b, id := c.join("plain", "member")
 	leaver, leaverID := c.join("leaver", "member")
@@ -446,11 +446,11 @@ func membersAreToldOfWhatIsDoneToThem(t *testing.T, w *world) {
 }
 
 // A foreign organization and one that does not exist look the same.
-func strangersLearnNothing(t *testing.T, w *world) {
+func strangersLearnNothing(t *testing.T, w *harness) {
 	c := w.club("unknown")
 	eve := w.creator("unknown-eve@example.org")
 	_, victim := c.join("victim", "member")
-	nowhere := &club{world: w, id: uuid.NewString()}
+	nowhere := &club{harness: w, id: uuid.NewString()}
 	ask := func(c *club) map[string]answer {
 		at := "/api/organizations/" + c.id
 		return map[string]answer{
@@ -491,7 +491,7 @@ func strangersLearnNothing(t *testing.T, w *world) {
 	}
 }
 
-func listShowsWhatConcernsItsReader(t *testing.T, w *world) {
+func listShowsWhatConcernsItsReader(t *testing.T, w *harness) {
 	c := w.club("listed")
 	plain, _ := c.join("plain", "member")
 	_, goneID := c.join("gone", "creator")
@@ -530,7 +530,7 @@ func placesOf(a answer) string {
 }
 
 // The edge accepts the invitation of an admin who is none any more when it applies.
-func rightToInviteIsCheckedLate(t *testing.T, w *world) {
+func rightToInviteIsCheckedLate(t *testing.T, w *harness) {
 	c := w.club("late-right")
 	admin, id := c.join("admin", "admin")
 	w.member("late-right-bob@example.org")
@@ -552,7 +552,7 @@ func rightToInviteIsCheckedLate(t *testing.T, w *world) {
 	}
 }
 
-func platformOwnerManages(t *testing.T, w *world) {
+func platformOwnerManages(t *testing.T, w *harness) {
 	c := w.club("landlord")
 	boss := w.member("landlord-boss@example.org")
 	w.Exec(`UPDATE users SET role = 'platform_owner' WHERE email = 'landlord-boss@example.org'`)

@@ -13,9 +13,9 @@ import (
 // sub-tests use names of their own.
 func TestOrganizations(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	ada := w.creator("ada@example.org")
-	for name, test := range map[string]func(*testing.T, *world, *browser){
+	for name, test := range map[string]func(*testing.T, *harness, *browser){
 		"begins with its owner":                       organizationBeginsWithItsOwner,
 		"slug belongs to one":                         slugBelongsToOne,
 		"slug of a deleted one is free":               slugOfADeletedOneIsFree,
@@ -38,7 +38,7 @@ func TestOrganizations(t *testing.T) {
 	}
 }
 
-func organizationBeginsWithItsOwner(t *testing.T, w *world, ada *browser) {
+func organizationBeginsWithItsOwner(t *testing.T, w *harness, ada *browser) {
 	got := ada.post("/api/organizations", map[string]any{
 		"name": " Trains & Co ", "slug": "trains", "description": "About trains", "logoUrl": "https://a.test/l.png", "websiteUrl": nil,
 	}).want(http.StatusCreated)
@@ -62,7 +62,7 @@ func organizationBeginsWithItsOwner(t *testing.T, w *world, ada *browser) {
 	}
 }
 
-func slugBelongsToOne(t *testing.T, w *world, ada *browser) {
+func slugBelongsToOne(t *testing.T, w *harness, ada *browser) {
 	ada.post("/api/organizations", map[string]any{"name": "One", "slug": "taken"}).want(http.StatusCreated)
 	got := ada.post("/api/organizations", map[string]any{"name": "Two", "slug": "taken"}).wantError(http.StatusConflict, "CONFLICT")
 	if got.Text("error.details.context.code") != "SLUG_TAKEN" || w.Number(`SELECT count(*) FROM organizations WHERE slug = 'taken'`) != 1 {
@@ -76,14 +76,14 @@ func slugBelongsToOne(t *testing.T, w *world, ada *browser) {
 	ada.get("/api/organizations/check-slug/Not_a_slug").wantFields("slug")
 }
 
-func slugOfADeletedOneIsFree(t *testing.T, w *world, ada *browser) {
+func slugOfADeletedOneIsFree(t *testing.T, w *harness, ada *browser) {
 	id := ada.post("/api/organizations", map[string]any{"name": "One", "slug": "again"}).want(http.StatusCreated).Text("data.id")
 	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, id)
 	ada.get("/api/organizations/"+id).wantError(http.StatusNotFound, "NOT_FOUND")
 	ada.post("/api/organizations", map[string]any{"name": "Two", "slug": "again"}).want(http.StatusCreated)
 }
 
-func badOrganizationsNameTheirFields(t *testing.T, w *world, ada *browser) {
+func badOrganizationsNameTheirFields(t *testing.T, w *harness, ada *browser) {
 	const ofBad = `SELECT count(*) FROM organizations WHERE name LIKE 'bad%'`
 	ada.post("/api/organizations", map[string]any{}).wantFields("name", "slug")
 	for field, body := range map[string]map[string]any{
@@ -106,7 +106,7 @@ func badOrganizationsNameTheirFields(t *testing.T, w *world, ada *browser) {
 	ada.get("/api/organizations?limit=0&sortBy=slug").wantFields("limit", "sortBy")
 }
 
-func onlyCreatorsMayFound(t *testing.T, w *world, _ *browser) {
+func onlyCreatorsMayFound(t *testing.T, w *harness, _ *browser) {
 	body := map[string]any{"name": "Mine", "slug": "not-mine"}
 	w.browser().post("/api/organizations", body).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 	w.member("customer@example.org").post("/api/organizations", body).wantError(http.StatusForbidden, "FORBIDDEN")
@@ -118,7 +118,7 @@ func onlyCreatorsMayFound(t *testing.T, w *world, _ *browser) {
 }
 
 // The edge accepts the command, and the right is gone before it is applied.
-func rightIsCheckedWhenTheCommandApplies(t *testing.T, w *world, _ *browser) {
+func rightIsCheckedWhenTheCommandApplies(t *testing.T, w *harness, _ *browser) {
 	b := w.creator("demoted@example.org")
 	w.Exec(`CREATE FUNCTION demote() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		UPDATE users SET role = 'customer' WHERE id = NEW.actor_id AND email = 'demoted@example.org'; RETURN NEW; END $$;
@@ -137,7 +137,7 @@ func rightIsCheckedWhenTheCommandApplies(t *testing.T, w *world, _ *browser) {
 	}
 }
 
-func whoIsSignedInSeesOne(t *testing.T, w *world, ada *browser) {
+func whoIsSignedInSeesOne(t *testing.T, w *harness, ada *browser) {
 	id := ada.post("/api/organizations", map[string]any{"name": "Seen", "slug": "seen-club"}).want(http.StatusCreated).Text("data.id")
 	bob := w.member("bob@example.org")
 	byID := bob.get("/api/organizations/" + id).want(http.StatusOK)
@@ -149,7 +149,7 @@ func whoIsSignedInSeesOne(t *testing.T, w *world, ada *browser) {
 	w.browser().get("/api/organizations/"+id).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func listHoldsTheCallersOwn(t *testing.T, w *world, ada *browser) {
+func listHoldsTheCallersOwn(t *testing.T, w *harness, ada *browser) {
 	carol := w.creator("carol@example.org")
 	ada.post("/api/organizations", map[string]any{"name": "Ada only", "slug": "list-ada"}).want(http.StatusCreated)
 	for _, name := range []string{"b-second", "A-first", "c-third"} {
@@ -199,7 +199,7 @@ func namesOf(a answer, path string) string {
 	return strings.Join(names, " ")
 }
 
-func repeatedRequestFoundsOne(t *testing.T, w *world, ada *browser) {
+func repeatedRequestFoundsOne(t *testing.T, w *harness, ada *browser) {
 	send := func(name string) answer {
 		return ada.call(http.MethodPost, "/api/organizations", map[string]any{"name": name, "slug": "repeated"}, "Idempotency-Key", "found-once")
 	}
@@ -210,7 +210,7 @@ func repeatedRequestFoundsOne(t *testing.T, w *world, ada *browser) {
 	send("Other").want(http.StatusUnprocessableEntity)
 }
 
-func racesForASlugHaveOneWinner(t *testing.T, w *world, ada *browser) {
+func racesForASlugHaveOneWinner(t *testing.T, w *harness, ada *browser) {
 	var wg sync.WaitGroup
 	statuses := make(chan int, 16)
 	for i := range cap(statuses) {
@@ -229,7 +229,7 @@ func racesForASlugHaveOneWinner(t *testing.T, w *world, ada *browser) {
 	}
 }
 
-func ownerChangesIt(t *testing.T, w *world, ada *browser) {
+func ownerChangesIt(t *testing.T, w *harness, ada *browser) {
 	c := w.club("changes")
 	at := "/api/organizations/" + c.id
 	patch := func(b *browser, body map[string]any) answer { return b.call(http.MethodPatch, at, body) }
@@ -268,7 +268,7 @@ func ownerChangesIt(t *testing.T, w *world, ada *browser) {
 	patch(admin, map[string]any{"name": "Ours"}).want(http.StatusOK)
 }
 
-func adminDeletesIt(t *testing.T, w *world, ada *browser) {
+func adminDeletesIt(t *testing.T, w *harness, ada *browser) {
 	c := w.club("deleted")
 	at := "/api/organizations/" + c.id
 	admin, _ := c.join("admin", "admin")
@@ -298,7 +298,7 @@ func adminDeletesIt(t *testing.T, w *world, ada *browser) {
 	}
 }
 
-func publicPageShowsWhatIsPublic(t *testing.T, w *world, _ *browser) {
+func publicPageShowsWhatIsPublic(t *testing.T, w *harness, _ *browser) {
 	c := w.club("public-page")
 	c.owner.call(http.MethodPatch, "/api/organizations/"+c.id, map[string]any{"description": "About", "logoUrl": "https://a.test/l.png"}).want(http.StatusOK)
 	c.join("plain", "member")
@@ -350,7 +350,7 @@ func publicPageShowsWhatIsPublic(t *testing.T, w *world, _ *browser) {
 	anyone.get("/api/organizations/public/No_Slug/stats").wantFields("slug")
 }
 
-func creatorsAreListed(t *testing.T, w *world, _ *browser) {
+func creatorsAreListed(t *testing.T, w *harness, _ *browser) {
 	c := w.club("creators-of")
 	c.join("maker", "creator")
 	c.join("reader", "member")

@@ -14,14 +14,14 @@ import (
 const another = "a loud summer canyon"
 
 // requestReset asks for a reset mail and returns the tokens that an address has got.
-func (w *world) requestReset(email string) []string {
+func (w *harness) requestReset(email string) []string {
 	w.Helper()
 	w.browser().post("/api/auth/request-password-reset", map[string]any{"email": email}).want(http.StatusOK)
 	return w.tokens("password-reset", email)
 }
 
 // tokens returns the tokens in the mails of a template to an address, oldest first.
-func (w *world) tokens(template, email string) []string {
+func (w *harness) tokens(template, email string) []string {
 	w.Helper()
 	var tokens []string
 	for _, link := range w.mailedLinks(template, email) {
@@ -39,8 +39,8 @@ func (b *browser) reset(token, secret string) answer {
 // TestPasswords shares one installation: every sub-test has an account of its own.
 func TestPasswords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for name, test := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{})
+	for name, test := range map[string]func(*testing.T, *harness){
 		"a forgotten password is replaced once by the mailed token":  aForgottenPasswordIsReplacedOnceByTheMailedToken,
 		"asking for a reset never tells whether there is an account": askingForAResetNeverTellsWhetherThereIsAnAccount,
 		"a wrong token resets nothing":                               aWrongTokenResetsNothing,
@@ -59,7 +59,7 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *world) {
+func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *harness) {
 	thief := w.member("forgot@example.org")
 	id := thief.get("/api/user/profile").Text("data.id")
 	owner := w.browser()
@@ -91,7 +91,7 @@ func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *world) {
 	}
 }
 
-func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *world) {
+func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *harness) {
 	w.member("known@example.org")
 	b := w.browser()
 	for range 6 {
@@ -113,7 +113,7 @@ func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *world) {
 // must not be able to have its token sent elsewhere.
 func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	w.member("ada@example.org")
 	for _, address := range []string{"https://evil.test/reset", "//evil.test", "http://evil.test"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/auth/request-password-reset",
@@ -141,7 +141,7 @@ func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 	}
 }
 
-func aWrongTokenResetsNothing(t *testing.T, w *world) {
+func aWrongTokenResetsNothing(t *testing.T, w *harness) {
 	b := w.member("wrong@example.org")
 	verification := w.browser()
 	verification.signUp("wrong2@example.org")
@@ -162,7 +162,7 @@ func aWrongTokenResetsNothing(t *testing.T, w *world) {
 
 func TestAResetTokenWorksForAnHour(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	tokens := w.requestReset("ada@example.org")
 	w.Pass(time.Hour - time.Minute)
@@ -174,7 +174,7 @@ func TestAResetTokenWorksForAnHour(t *testing.T) {
 	b.signIn("ada@example.org", another).want(http.StatusOK)
 }
 
-func ofManyResetsWithOneTokenOneWins(t *testing.T, w *world) {
+func ofManyResetsWithOneTokenOneWins(t *testing.T, w *harness) {
 	w.member("race@example.org")
 	token := w.requestReset("race@example.org")[0]
 	statuses := make(chan int, 6)
@@ -194,7 +194,7 @@ func ofManyResetsWithOneTokenOneWins(t *testing.T, w *world) {
 	}
 }
 
-func aResetOpensAnAccountThatWasClosedByFailures(t *testing.T, w *world) {
+func aResetOpensAnAccountThatWasClosedByFailures(t *testing.T, w *harness) {
 	w.member("closed@example.org")
 	b := w.browser()
 	for range 5 {
@@ -214,7 +214,7 @@ func (b *browser) change(current, next string, more ...any) answer {
 	return b.post("/api/auth/change-password", body)
 }
 
-func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *world) {
+func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
 	b := w.member("change@example.org")
 	elsewhere := w.browser()
 	elsewhere.signIn("change@example.org", password).want(http.StatusOK)
@@ -236,7 +236,7 @@ func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *world) {
 	}
 }
 
-func aChangeMaySignEverybodyElseOut(t *testing.T, w *world) {
+func aChangeMaySignEverybodyElseOut(t *testing.T, w *harness) {
 	b := w.member("alone@example.org")
 	elsewhere := w.browser()
 	elsewhere.signIn("alone@example.org", password).want(http.StatusOK)
@@ -258,7 +258,7 @@ func aChangeMaySignEverybodyElseOut(t *testing.T, w *world) {
 	}
 }
 
-func wrongCurrentPasswordsAreCountedLikeSignIns(t *testing.T, w *world) {
+func wrongCurrentPasswordsAreCountedLikeSignIns(t *testing.T, w *harness) {
 	b := w.member("guess@example.org")
 	for range 5 {
 		got := b.change("not the password", another).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
@@ -273,7 +273,7 @@ func wrongCurrentPasswordsAreCountedLikeSignIns(t *testing.T, w *world) {
 	}
 }
 
-func aChangeMakesTokensInMailsUseless(t *testing.T, w *world) {
+func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 	b := w.member("useless@example.org")
 	reset := w.requestReset("useless@example.org")[0]
 	b.call(http.MethodPatch, "/api/user/profile", map[string]any{"email": "thief@example.org"}).want(http.StatusOK)
@@ -286,7 +286,7 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *world) {
 	}
 }
 
-func badPasswordRequestsNameTheirFields(t *testing.T, w *world) {
+func badPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badfields@example.org")
 	b.post("/api/auth/request-password-reset", map[string]any{}).wantFields("email")
 	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).wantFields("redirectTo")
@@ -302,7 +302,7 @@ func badPasswordRequestsNameTheirFields(t *testing.T, w *world) {
 // are sent and the same rows written, before the commit.
 func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("proven@example.org")
 	w.browser().signUp("unproven@example.org")
 	w.Exec(`CREATE TABLE work (transaction xid8, what text);
@@ -350,7 +350,7 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 
 func TestTheMailedLinkLeadsToAPageThatAsksForAnotherPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	w.member("ada@example.org")
 	w.requestReset("ada@example.org")
 	link := w.mailedLinks("password-reset", "ada@example.org")[0]

@@ -16,8 +16,8 @@ func (b *browser) patch(body any) answer {
 // TestProfiles shares one installation: every sub-test has an account of its own.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for name, test := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{})
+	for name, test := range map[string]func(*testing.T, *harness){
 		"change field by field":                             aProfileChangesFieldByField,
 		"a username belongs to one":                         aUsernameBelongsToOne,
 		"another address takes effect when it is confirmed": anotherAddressTakesEffectWhenItIsConfirmed,
@@ -35,7 +35,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-func aProfileChangesFieldByField(t *testing.T, w *world) {
+func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	b := w.member("fields@example.org")
 	got := b.patch(map[string]any{
 		"displayName": " Ada L. ", "username": "ada-fields", "bio": "Trains", "socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
@@ -68,7 +68,7 @@ func aProfileChangesFieldByField(t *testing.T, w *world) {
 	b.patch(map[string]any{}).want(http.StatusOK)
 }
 
-func aUsernameBelongsToOne(t *testing.T, w *world) {
+func aUsernameBelongsToOne(t *testing.T, w *harness) {
 	w.member("name1@example.org").patch(map[string]any{"username": "one-name"}).want(http.StatusOK)
 	b := w.member("name2@example.org")
 	got := b.patch(map[string]any{"username": "one-name", "bio": "mine"}).wantError(http.StatusConflict, "CONFLICT")
@@ -80,7 +80,7 @@ func aUsernameBelongsToOne(t *testing.T, w *world) {
 	}
 }
 
-func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *world) {
+func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	b := w.member("old@example.org")
 	got := b.patch(map[string]any{"email": "New@Example.org"}).want(http.StatusOK)
 	if got.Text("data.email") != "old@example.org" || got.At("data.emailVerified") != true || got.Text("data.pendingEmail") != "new@example.org" {
@@ -111,7 +111,7 @@ func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *world) {
 	}
 }
 
-func anotherAddressCanBeGivenUp(t *testing.T, w *world) {
+func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 	b := w.member("stay@example.org")
 	b.patch(map[string]any{"email": "first-idea@example.org"}).want(http.StatusOK)
 	b.patch(map[string]any{"email": "second-idea@example.org"}).want(http.StatusOK)
@@ -131,7 +131,7 @@ func anotherAddressCanBeGivenUp(t *testing.T, w *world) {
 	}
 }
 
-func anAddressBelongsToOne(t *testing.T, w *world) {
+func anAddressBelongsToOne(t *testing.T, w *harness) {
 	w.member("owner@example.org")
 	b := w.member("wants@example.org")
 	got := b.patch(map[string]any{"email": "owner@example.org"}).wantError(http.StatusConflict, "CONFLICT")
@@ -147,7 +147,7 @@ func anAddressBelongsToOne(t *testing.T, w *world) {
 	}
 }
 
-func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *world) {
+func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *harness) {
 	b := w.member("typo@example.org")
 	b.patch(map[string]any{"email": "somebody-else@example.org"}).want(http.StatusOK)
 	other := w.browser()
@@ -157,7 +157,7 @@ func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *world) {
 	}
 }
 
-func askingForAddressesIsLimited(t *testing.T, w *world) {
+func askingForAddressesIsLimited(t *testing.T, w *harness) {
 	b := w.member("pester@example.org")
 	for range 5 {
 		b.patch(map[string]any{"email": "pestered@example.org"}).want(http.StatusOK)
@@ -171,7 +171,7 @@ func askingForAddressesIsLimited(t *testing.T, w *world) {
 	many.patch(map[string]any{"email": "many-more@example.org"}).wantError(http.StatusTooManyRequests, "RATE_LIMITED")
 }
 
-func badProfilesNameTheirFields(t *testing.T, w *world) {
+func badProfilesNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badprofile@example.org")
 	b.patch(map[string]any{"displayName": " ", "email": "nobody", "username": "Not A Slug", "bio": strings.Repeat("é", 501), "socialLinks": map[string]any{"website": "x"}}).
 		wantFields("displayName", "email", "username", "bio", "socialLinks.website")
@@ -183,7 +183,7 @@ func badProfilesNameTheirFields(t *testing.T, w *world) {
 	w.browser().patch(map[string]any{"bio": "x"}).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func theAccountsNameAndImage(t *testing.T, w *world) {
+func theAccountsNameAndImage(t *testing.T, w *harness) {
 	b := w.member("image@example.org")
 	if got := b.post("/api/auth/update-user", map[string]any{"name": "Grace", "image": "https://img.test/g.png"}).want(http.StatusOK); got.Body != `{"status":true}` {
 		t.Errorf("%s", got.Body)
@@ -201,7 +201,7 @@ func theAccountsNameAndImage(t *testing.T, w *world) {
 
 func TestTheLinkToAnotherAddressWorksForADay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
 	b.patch(map[string]any{"email": "late@example.org"}).want(http.StatusOK)
 	w.Pass(24*time.Hour + time.Second)
@@ -210,7 +210,7 @@ func TestTheLinkToAnotherAddressWorksForADay(t *testing.T) {
 
 func TestWhoHasProvenAnAddressIsWelcomedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
 	b.patch(map[string]any{"email": "lovelace@example.org"}).want(http.StatusOK)
 	b.get(w.mailedLinks("change-email", "lovelace@example.org")[0]).want(http.StatusFound)
@@ -221,7 +221,7 @@ func TestWhoHasProvenAnAddressIsWelcomedOnce(t *testing.T) {
 
 func TestNotificationPreferences(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	b := w.member("ada@example.org")
 	const path = "/api/user/notification-preferences"
 	check := func(got answer, marketing, digest bool) {

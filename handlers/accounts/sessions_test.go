@@ -23,7 +23,7 @@ func (b *browser) sessions() []listedSession {
 // TestSessions shares one installation: every sub-test has an account of its own.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	t.Run("are listed for their owner only", func(t *testing.T) {
 		t.Parallel()
 		w := w.in(t)

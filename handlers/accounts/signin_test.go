@@ -14,8 +14,8 @@ import (
 // TestSigningIn shares one installation: every sub-test has an account of its own.
 func TestSigningIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for name, test := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{})
+	for name, test := range map[string]func(*testing.T, *harness){
 		"signing in and out": signingInAndOut,
 		"a session is found under every name of its cookie":            aSessionIsFoundUnderEveryNameOfItsCookie,
 		"an unverified account gets another link instead of a session": anUnverifiedAccountGetsAnotherLinkInsteadOfASession,
@@ -33,7 +33,7 @@ func TestSigningIn(t *testing.T) {
 	}
 }
 
-func signingInAndOut(t *testing.T, w *world) {
+func signingInAndOut(t *testing.T, w *harness) {
 	w.member("inandout@example.org")
 	b := w.browser()
 	if b.signedIn() {
@@ -70,7 +70,7 @@ func signingInAndOut(t *testing.T, w *world) {
 	}
 }
 
-func aSessionIsFoundUnderEveryNameOfItsCookie(t *testing.T, w *world) {
+func aSessionIsFoundUnderEveryNameOfItsCookie(t *testing.T, w *harness) {
 	w.member("names@example.org")
 	token := w.browser().signIn("names@example.org", password).cookie().Value
 	for _, header := range []string{
@@ -86,7 +86,7 @@ func aSessionIsFoundUnderEveryNameOfItsCookie(t *testing.T, w *world) {
 
 func TestAWrongPasswordAndAnUnknownAddressLookAlikeAndCostTheSame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	w.Exec(`INSERT INTO users (id, name, email) VALUES ('nopassword', 'x', 'nopassword@example.org')`)
 	before := w.rows()
@@ -110,7 +110,7 @@ func TestAWrongPasswordAndAnUnknownAddressLookAlikeAndCostTheSame(t *testing.T) 
 	}
 }
 
-func anUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T, w *world) {
+func anUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T, w *harness) {
 	b := w.browser()
 	b.signUp("unverified@example.org")
 	b.signIn("unverified@example.org", "not the password").wantError(http.StatusUnauthorized, "UNAUTHORIZED")
@@ -135,7 +135,7 @@ func anUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T, w *world)
 
 func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	b := w.browser()
 	for _, email := range []string{"ada@example.org", "unknown@example.org"} {
@@ -157,7 +157,7 @@ func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
 	b.signIn("ada@example.org", password).want(http.StatusOK)
 }
 
-func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *world) {
+func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *harness) {
 	w.member("success@example.org")
 	b := w.browser()
 	for range 3 {
@@ -168,7 +168,7 @@ func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *world) {
 	}
 }
 
-func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *world) {
+func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *harness) {
 	w.member("guesses@example.org")
 	statuses := make(chan int, 30)
 	var wg sync.WaitGroup
@@ -187,7 +187,7 @@ func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *world) {
 	}
 }
 
-func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *world) {
+func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *harness) {
 	w.member("crowd@example.org")
 	var wg sync.WaitGroup
 	for range 12 {
@@ -203,7 +203,7 @@ func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *world) {
 
 func TestAnAddressMayTryARouteOfCredentialsFiveTimesInAQuarterOfAnHour(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true, limited: true})
+	w := newHarness(t, options{production: true, limited: true})
 	b := w.browser()
 	for name, call := range map[string]func(i int) answer{
 		"sign-up": func(int) answer { return b.post("/api/auth/sign-up/email", map[string]any{}) },
@@ -231,13 +231,13 @@ func TestAnAddressMayTryARouteOfCredentialsFiveTimesInAQuarterOfAnHour(t *testin
 
 func TestWhoseFailuresCannotBeCountedIsNotLetIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	w.Exec(`DROP TABLE rate_limits`)
 	w.browser().signIn("ada@example.org", password).wantError(http.StatusInternalServerError, "INTERNAL_ERROR")
 }
 
-func aPresetCookieIsNeverAdopted(t *testing.T, w *world) {
+func aPresetCookieIsNeverAdopted(t *testing.T, w *harness) {
 	w.member("preset@example.org")
 	preset := strings.Repeat("A", 43)
 	got := w.browser().call(http.MethodPost, "/api/auth/sign-in/email", map[string]any{"email": "preset@example.org", "password": password},
@@ -251,7 +251,7 @@ func aPresetCookieIsNeverAdopted(t *testing.T, w *world) {
 	}
 }
 
-func aSignInFromAnotherSiteIsRefused(t *testing.T, w *world) {
+func aSignInFromAnotherSiteIsRefused(t *testing.T, w *harness) {
 	b := w.member("elsewhere@example.org")
 	b.call(http.MethodPost, "/api/auth/sign-out", map[string]any{}, "Origin", "https://evil.test").wantError(http.StatusForbidden, "FORBIDDEN")
 	if !b.signedIn() {
@@ -261,7 +261,7 @@ func aSignInFromAnotherSiteIsRefused(t *testing.T, w *world) {
 
 func TestAWeakHashIsStrengthenedWhenItsPasswordIsSeen(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	weaker, err := argon2id.New(argon2id.Config{Memory: 32, Iterations: 1})
 	if err != nil {
@@ -281,7 +281,7 @@ func TestAWeakHashIsStrengthenedWhenItsPasswordIsSeen(t *testing.T) {
 
 func TestASessionLastsADayAndUsingItInItsSecondHalfRenewsIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	idle, used := w.member("idle@example.org"), w.member("used@example.org")
 	w.Pass(11 * time.Hour)
 	if got := used.get("/api/auth/get-session"); got.cookie() != nil {
@@ -309,7 +309,7 @@ func TestASessionLastsADayAndUsingItInItsSecondHalfRenewsIt(t *testing.T) {
 
 func TestWhoDoesNotWantToBeRememberedGetsACookieThatClosesWithTheBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	b := w.browser()
 	cookie := b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password, "rememberMe": false}).want(http.StatusOK).cookie()
@@ -328,7 +328,7 @@ func TestWhoDoesNotWantToBeRememberedGetsACookieThatClosesWithTheBrowser(t *test
 
 func TestADeletedAccountHasNoSessionAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
 	w.Exec(`UPDATE users SET deleted_at = now()`)
 	if b.signedIn() {
@@ -338,7 +338,7 @@ func TestADeletedAccountHasNoSessionAtOnce(t *testing.T) {
 	w.browser().signIn("ada@example.org", password).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func badSignInsNameTheirFields(t *testing.T, w *world) {
+func badSignInsNameTheirFields(t *testing.T, w *harness) {
 	b := w.browser()
 	b.post("/api/auth/sign-in/email", map[string]any{}).wantFields("email", "password")
 	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": strings.Repeat("x", 129)}).wantFields("password")
@@ -350,7 +350,7 @@ func badSignInsNameTheirFields(t *testing.T, w *world) {
 
 func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
-	production := newWorld(t, options{production: true})
+	production := newHarness(t, options{production: true})
 	b := production.browser()
 	b.signUp("ada@example.org")
 	b.get("/api/test/verification-token/ada@example.org").want(http.StatusNotFound)
@@ -359,7 +359,7 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	b.get("/mailbox").want(http.StatusNotFound)
 	b.get("/mailbox.json?to=ada@example.org").want(http.StatusNotFound)
 
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b = w.browser()
 	b.signUp("ada@example.org")
 	token := b.get("/api/test/verification-token/Ada@example.org").want(http.StatusOK).Text("token")

@@ -10,7 +10,7 @@ import (
 
 func TestSigningUpLeavesAnAccountAMailAndAnEvent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	got := w.browser().post("/api/auth/sign-up/email", map[string]any{
 		"name": " Ada ", "email": "Ada@Example.org", "password": password, "role": "creator",
 	}).want(http.StatusOK)
@@ -46,7 +46,7 @@ func TestSigningUpLeavesAnAccountAMailAndAnEvent(t *testing.T) {
 
 func TestInDevelopmentASignUpMayAskToBeACreator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	for wish, want := range map[string]string{"creator": "creator", "user": "customer", "customer": "customer", "admin": "customer", "platform_owner": "customer"} {
 		got := w.browser().post("/api/auth/sign-up/email", map[string]any{
 			"name": "Ada", "email": wish + "@example.org", "password": password, "role": wish,
@@ -59,7 +59,7 @@ func TestInDevelopmentASignUpMayAskToBeACreator(t *testing.T) {
 
 func TestAnAddressCanSignUpOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	b.signUp("ada@example.org")
 	before := w.rows()
@@ -77,7 +77,7 @@ func TestAnAddressCanSignUpOnce(t *testing.T) {
 
 func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	statuses := make(chan int, 6)
 	var wg sync.WaitGroup
 	for range cap(statuses) {
@@ -105,7 +105,7 @@ func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
 
 func TestBadSignUpsNameTheirFieldsAndLeaveNoTrace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	for name, c := range map[string]struct {
 		body   any
@@ -136,7 +136,7 @@ func TestBadSignUpsNameTheirFieldsAndLeaveNoTrace(t *testing.T) {
 
 func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	b := w.browser()
 	id := b.post("/api/auth/sign-up/email", map[string]any{
 		"name": "Ada", "email": "ada@example.org", "password": password, "callbackURL": "/library?new=1",
@@ -178,7 +178,7 @@ func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 // Programs that look at mails ask for the head of the links in them.
 func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	scanner, b := w.browser(), w.browser()
 	b.signUp("ada@example.org")
 	link := w.links("ada@example.org")[0]
@@ -211,7 +211,7 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 
 func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	b.signUp("ada@example.org")
 	link := w.links("ada@example.org")[0]
@@ -232,7 +232,7 @@ func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 
 func TestAVerificationLeadsOnlyToThisSite(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{production: true})
+	w := newHarness(t, options{production: true})
 	b := w.browser()
 	for callback, allowed := range map[string]bool{
 		"": true, "/": true, "/library": true, "/a?b=https://x.test": true, w.URL: true, w.URL + "/library": true,
@@ -259,7 +259,7 @@ func callbackName(s string) string {
 
 func TestAnotherVerificationMailIsSentOnceInAWhileAndTellsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	b := w.browser()
 	b.signUp("ada@example.org")
 	known := b.post("/api/auth/send-verification-email", map[string]any{"email": "ada@example.org"}).want(http.StatusOK)

@@ -24,7 +24,7 @@ func olderSignature(secret []byte, timestamp string) string {
 
 func TestOtherProgramsAreToldOfMembershipsWhenTheySign(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	c := w.club("told")
 	_, id := c.join("reader", "creator")
 	path := "/api/organizations/" + c.id + "/membership/" + id

@@ -23,7 +23,7 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -39,7 +39,7 @@ const (
 func runChild(role string) int {
 	ctx := context.Background()
 	die := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }
-	conn, err := bus.Connect(os.Getenv(childBus), "child", worldtest.Logger())
+	conn, err := bus.Connect(os.Getenv(childBus), "child", handlertest.Logger())
 	if err != nil {
 		return 1
 	}
@@ -51,19 +51,19 @@ func runChild(role string) int {
 	switch role {
 	case "runner":
 		err = commands.NewRunner(commands.Config{
-			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(), AfterCommit: die,
+			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(), AfterCommit: die,
 		}, []commands.Context{commands.Content{}.Commands()}, nil).Run(ctx)
 	case "uploads: not put together", "uploads: put together":
 		var store *s3.Bucket
 		if store, err = openStore(os.Getenv(childStore)); err == nil {
 			err = commands.NewRunner(commands.Config{
-				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(),
+				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(),
 			}, nil, []commands.External{(&commands.Uploads{Store: dyingStore{store, role, die}}).Commands()}).Run(ctx)
 		}
 	case "relay":
 		var relay *outbox.Relay
 		relay, err = outbox.NewRelay(outbox.RelayConfig{
-			DatabaseURL: os.Getenv(childDatabase), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: worldtest.Logger(), AfterPublish: die,
+			DatabaseURL: os.Getenv(childDatabase), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(), AfterPublish: die,
 		})
 		if err == nil {
 			err = relay.Run(ctx)
@@ -101,7 +101,7 @@ func openStore(endpoint string) (*s3.Bucket, error) {
 
 // startChild starts a role in a process of its own. wait returns when it died by
 // its own SIGKILL.
-func (w *world) startChild(role string, more ...string) (wait func()) {
+func (w *harness) startChild(role string, more ...string) (wait func()) {
 	w.Helper()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childRole+"="+role, childDatabase+"="+w.Database, childBus+"="+w.Bus.URL())
@@ -136,7 +136,7 @@ func (w *world) startChild(role string, more ...string) (wait func()) {
 
 func TestARunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.StartRelay()
 	killed := w.startChild("runner")
 	cmd := w.create("killed")
@@ -167,7 +167,7 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 	}{{"uploads: not put together", false}, {"uploads: put together", true}} {
 		t.Run(c.role, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newHarness(t)
 			endpoint := s3test.Server(t).Endpoint()
 			store, err := openStore(endpoint)
 			if err != nil {
@@ -231,7 +231,7 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 }
 
 // sendPart sends a file as the only part of an upload, as its creator does.
-func (w *world) sendPart(store *s3.Bucket, key, upload, file string) {
+func (w *harness) sendPart(store *s3.Bucket, key, upload, file string) {
 	w.Helper()
 	address, err := store.PresignPart(w.Context(), key, upload, 1, int64(len(file)), time.Minute)
 	if err != nil {
@@ -252,7 +252,7 @@ func (w *world) sendPart(store *s3.Bucket, key, upload, file string) {
 
 func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	for i := range 50 {
 		w.send(w.create(slug(i)))
@@ -277,7 +277,7 @@ func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 // Everything JetStream holds is deleted while commands and events are in flight.
 func TestALostJetStreamDirectoryLosesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	w.StartRelay()
 	sweep(t, w)

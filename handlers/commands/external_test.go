@@ -34,7 +34,7 @@ func (s slowCalls) call(context.Context) (commands.Finish, error) {
 
 func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	calls := slowCalls{began: make(chan struct{}, 9), end: make(chan struct{})}
 	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls.commands()}).Run)
 	cmd := newCommand(media.CommandCompleteParts, w.creator, uuid.NewString(), struct{}{})
@@ -58,7 +58,7 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 
 func TestAnExternalCommandThatCannotBeReadIsGivenUpAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	calls := slowCalls{}
 	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls.commands()}).Run)
 	unknown := newCommand("upload.explode", w.creator, uuid.NewString(), struct{}{})

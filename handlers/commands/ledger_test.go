@@ -13,14 +13,14 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 var errTaken = domain.Refuse(domain.Conflict, "TAKEN", "It is taken")
 
-func newLedger(t *testing.T) (*worldtest.World, commands.Ledger) {
+func newLedger(t *testing.T) (*handlertest.Harness, commands.Ledger) {
 	t.Helper()
-	w := worldtest.New(t, worldtest.Options{})
+	w := handlertest.New(t, handlertest.Options{})
 	return w, commands.Ledger{DB: w.Pool}
 }
 

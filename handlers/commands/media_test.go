@@ -16,7 +16,7 @@ import (
 
 // applyBatch publishes commands while no consumer runs, so that those of one partition are
 // one batch, has them applied, and returns the body of each response.
-func (w *world) applyBatch(c commands.Context, cmds ...events.Command) []string {
+func (w *harness) applyBatch(c commands.Context, cmds ...events.Command) []string {
 	w.Helper()
 	for _, cmd := range cmds {
 		w.accept(cmd)
@@ -44,7 +44,7 @@ func (w *world) applyBatch(c commands.Context, cmds ...events.Command) []string 
 }
 
 // emitted returns type and version of an aggregate's events.
-func (w *world) emitted(id string) string {
+func (w *harness) emitted(id string) string {
 	w.Helper()
 	var list string
 	err := w.Pool.QueryRow(context.Background(), `
@@ -61,7 +61,7 @@ func register() media.Register {
 
 func TestMediaCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	id, other := uuid.NewString(), uuid.NewString()
 	uploaded := media.CompleteUpload{ETag: "e", SizeBytes: 10}
 	bodies := w.applyBatch(commands.Media{}.Commands(),
@@ -101,7 +101,7 @@ func TestMediaCommandsOfOneBatchSeeEachOther(t *testing.T) {
 
 func TestOnlyTheirMachinesMayReport(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	id := uuid.NewString()
 	w.applyBatch(commands.Media{}.Commands(), newCommand(media.CommandRegister, w.creator, id, register()))
 	w.Exec(`UPDATE media_items SET status = 'transcoding', runpod_job_id = 'job', transcoding_attempts = 1, transcoding_seen_at = now()`)

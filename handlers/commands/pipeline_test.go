@@ -20,7 +20,7 @@ import (
 
 func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	w.StartRelay()
 	cmd := w.create("first")
@@ -36,7 +36,7 @@ func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
 
 func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	cmd := w.create("once")
 	var wait sync.WaitGroup
@@ -60,7 +60,7 @@ func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
 
 func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	first := w.create("one")
 	w.send(first)
@@ -76,7 +76,7 @@ func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
 
 func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	statuses := make(chan int, 32)
 	var wait sync.WaitGroup
@@ -99,7 +99,7 @@ func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
 
 func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	id := uuid.NewString()
 	create := w.create("story")
 	create.AggregateID = id
@@ -123,7 +123,7 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	}
 }
 
-func sweep(t *testing.T, w *world) {
+func sweep(t *testing.T, w *harness) {
 	t.Helper()
 	s := &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, After: 100 * time.Millisecond, Now: time.Now, Log: w.Logger}
 	w.Start(s.Run)
@@ -131,7 +131,7 @@ func sweep(t *testing.T, w *world) {
 
 func TestTheSweeperSendsWhatGotLost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	cmd := w.create("lost")
 	w.accept(cmd) // and the edge died before it published
@@ -141,7 +141,7 @@ func TestTheSweeperSendsWhatGotLost(t *testing.T) {
 
 func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	cmd := w.create("late")
 	w.accept(cmd)
 	w.Exec(`UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
@@ -178,7 +178,7 @@ func panicking(want, decide string) commands.Context {
 
 func TestACommandThatPanicsIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner(panicking("poison-1", "poison-2"))
 	var wait sync.WaitGroup
 	for i := range 20 {
@@ -202,7 +202,7 @@ func TestACommandThatPanicsIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
 
 func TestAnUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	unknown := w.create("unknown")
 	unknown.Type = "content.explode"
@@ -221,7 +221,7 @@ func TestAnUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
 
 func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	w.send(w.create("before")) // the stream exists now
 	for _, body := range []string{"not json", `{"id":"x"}`, `{"id":"` + uuid.NewString() + `","type":"media.create"}`} {
@@ -237,7 +237,7 @@ func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 
 func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.startRunner()
 	w.send(w.create("before"))
 	tx, err := w.Pool.Begin(context.Background())
@@ -262,7 +262,7 @@ func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 
 func TestStoppingTheRunnerLeavesNoBatchHalfDone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	stop := w.startRunner()
 	w.StartRelay()
 	var wait sync.WaitGroup

@@ -10,20 +10,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // client is a client of the original: it keeps every cookie, sends Origin, follows no
 // redirect, and knows nothing that the contract of the original does not say.
 type client struct {
-	*world
+	*harness
 	jar http.CookieJar
 	// followed are the routes that were used, by all clients of a test.
 	followed map[string]bool
 }
 
-func (w *world) newClient(followed map[string]bool) *client {
-	return &client{world: w, followed: followed, jar: worldtest.Must(cookiejar.New(nil))(w)}
+func (w *harness) newClient(followed map[string]bool) *client {
+	return &client{harness: w, followed: followed, jar: handlertest.Must(cookiejar.New(nil))(w)}
 }
 
 var placeholder = regexp.MustCompile(`:\w+`)
@@ -131,7 +131,7 @@ type object = map[string]any
 
 func TestAClientOfTheOriginalFindsEverything(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	followed := map[string]bool{}
 	j := &journey{creator: w.newClient(followed), buyer: w.newClient(followed), guest: w.newClient(followed)}
 	for _, part := range []struct {
@@ -155,7 +155,7 @@ func TestAClientOfTheOriginalFindsEverything(t *testing.T) {
 		ok := t.Run(part.name, func(t *testing.T) {
 			inner := w.in(t)
 			for _, c := range []*client{j.creator, j.buyer, j.guest} {
-				c.world = inner
+				c.harness = inner
 			}
 			part.play(j)
 		})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // description is /openapi.json, as a client reads it.
@@ -36,16 +36,16 @@ type operation struct {
 
 const documentURL = "http://codex.test/openapi.json"
 
-func (w *world) describe() *description {
+func (w *harness) describe() *description {
 	w.Helper()
 	a := w.send(request{Method: http.MethodGet, Path: "/openapi.json"})
 	if a.Status != http.StatusOK {
 		w.Fatalf("/openapi.json: %d %s", a.Status, a.Body)
 	}
 	d := &description{operations: map[string]*operation{}, schemas: jsonschema.NewCompiler()}
-	d.raw = worldtest.Must(jsonschema.UnmarshalJSON(strings.NewReader(a.Body)))(w)
+	d.raw = handlertest.Must(jsonschema.UnmarshalJSON(strings.NewReader(a.Body)))(w)
 	d.schemas.AssertFormat()
-	worldtest.Must(0, d.schemas.AddResource(documentURL, d.raw))(w)
+	handlertest.Must(0, d.schemas.AddResource(documentURL, d.raw))(w)
 	for path, item := range at[map[string]any](d.raw, "paths") {
 		for method, raw := range item.(map[string]any) {
 			o := &operation{

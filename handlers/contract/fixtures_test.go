@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // fixture is how an operation's example is made true: who asks, what they find, and
@@ -49,7 +49,7 @@ func (f fixture) body(s *stage, o *operation) map[string]any {
 }
 
 // replay makes a state and sends an operation's example as an actor.
-func (w *world) replay(o *operation, actor, state string) answer {
+func (w *harness) replay(o *operation, actor, state string) answer {
 	w.Helper()
 	s := w.stage()
 	s.enter(state)
@@ -68,7 +68,7 @@ func (w *world) replay(o *operation, actor, state string) answer {
 // ask sends a JSON body as an actor.
 func (s *stage) ask(o *operation, actor string, body map[string]any) answer {
 	s.Helper()
-	content := worldtest.Must(json.Marshal(body))(s)
+	content := handlertest.Must(json.Marshal(body))(s)
 	return s.send(s.signed(s.request(o, actor, content, "application/json"), actor))
 }
 
@@ -131,12 +131,12 @@ func (s *stage) signed(r request, actor string) request {
 func picture(field string) func(*stage) ([]byte, string) {
 	return func(s *stage) ([]byte, string) {
 		dots := image.NewGray(image.Rect(0, 0, 16, 16))
-		copy(dots.Pix, worldtest.FlatID())
+		copy(dots.Pix, handlertest.FlatID())
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
-		part := worldtest.Must(form.CreateFormFile(field, "picture.png"))(s)
-		worldtest.Must(0, png.Encode(part, dots))(s)
-		worldtest.Must(0, form.Close())(s)
+		part := handlertest.Must(form.CreateFormFile(field, "picture.png"))(s)
+		handlertest.Must(0, png.Encode(part, dots))(s)
+		handlertest.Must(0, form.Close())(s)
 		return body.Bytes(), form.FormDataContentType()
 	}
 }
@@ -144,8 +144,8 @@ func picture(field string) func(*stage) ([]byte, string) {
 // stripeEvent is an event as Stripe sends it.
 func stripeEvent(typ string, object func(s *stage) map[string]any) func(*stage) ([]byte, string) {
 	return func(s *stage) ([]byte, string) {
-		return worldtest.Must(json.Marshal(map[string]any{
-			"id": "evt_" + worldtest.FlatID(), "object": "event", "type": typ, "created": 1750000000, "livemode": false,
+		return handlertest.Must(json.Marshal(map[string]any{
+			"id": "evt_" + handlertest.FlatID(), "object": "event", "type": typ, "created": 1750000000, "livemode": false,
 			"api_version": "2025-10-29.clover", "data": map[string]any{"object": object(s)},
 		}))(s), "application/json"
 	}
@@ -153,7 +153,7 @@ func stripeEvent(typ string, object func(s *stage) map[string]any) func(*stage) 
 
 // paidSession is a checkout that was paid and not opened here.
 func paidSession(s *stage) map[string]any {
-	intent := "pi_" + worldtest.FlatID()
+	intent := "pi_" + handlertest.FlatID()
 	return map[string]any{
 		"id": "cs_" + intent, "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
 		"payment_intent": intent, "amount_total": 2999, "currency": "gbp",
@@ -164,13 +164,13 @@ func paidSession(s *stage) map[string]any {
 // newcomer makes the address one that nobody has, unless the state is about somebody.
 func newcomer(s *stage, body map[string]any) {
 	if s.given["email"] == "" {
-		body["email"] = worldtest.FlatID() + "@example.test"
+		body["email"] = handlertest.FlatID() + "@example.test"
 	}
 }
 
 // fresh makes a field one that nobody has yet.
 func fresh(field, format string) func(*stage, map[string]any) {
-	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, worldtest.FlatID()) }
+	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, handlertest.FlatID()) }
 }
 
 // fixtures are those of every operation.
@@ -312,7 +312,7 @@ func forItem(s *stage, body map[string]any) {
 	backHere(s, body)
 }
 
-// backHere makes addresses lead back to this world's edge.
+// backHere makes addresses lead back to this harness's edge.
 func backHere(s *stage, body map[string]any) {
 	for name := range body {
 		if strings.HasSuffix(name, "Url") {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // keyed are the operations that take an Idempotency-Key, and commands those of them
@@ -33,7 +33,7 @@ func (d *description) keyed() (keyed, commands []string) {
 }
 
 // prepared is a request that its operation's fixture makes, with a key.
-func (w *world) prepared(o *operation) (*stage, request) {
+func (w *harness) prepared(o *operation) (*stage, request) {
 	w.Helper()
 	f := fixtures[o.ID]
 	s := w.stage()
@@ -50,7 +50,7 @@ func (s *stage) prepared(o *operation) request {
 	case f.raw != nil:
 		content, kind = f.raw(s)
 	case o.Type == "application/json":
-		content, kind = worldtest.Must(json.Marshal(f.body(s, o)))(s), "application/json"
+		content, kind = handlertest.Must(json.Marshal(f.body(s, o)))(s), "application/json"
 	}
 	r := s.request(o, f.actor, content, kind)
 	r.Header["Idempotency-Key"] = uuid.NewString()
@@ -84,7 +84,7 @@ func preferring(r request, what string) request {
 
 func TestTheSameRequestWithTheSameKeyIsAnsweredAlike(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	keyed, _ := d.keyed()
 	t.Logf("%d operations take a key", len(keyed))
@@ -117,7 +117,7 @@ var endsTheSession = map[string]bool{"deleteAccount": true}
 
 func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	keyed, _ := d.keyed()
 	for _, name := range keyed {
@@ -170,7 +170,7 @@ func (s *stage) accepts(o *operation, r request) {
 	}
 }
 
-func (w *world) refusesReuse(a answer) {
+func (w *harness) refusesReuse(a answer) {
 	w.Helper()
 	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "IDEMPOTENCY_KEY_REUSED") {
 		w.Errorf("another request with the key is answered with %d %s", a.Status, a.Body)
@@ -223,7 +223,7 @@ func anotherText(o *operation, field, value string) string {
 
 func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	_, commands := d.keyed()
 	if len(commands) < 15 {
@@ -262,7 +262,7 @@ func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
 				return // programs cannot look at operations
 			}
 			var operation answer
-			for deadline := time.Now().Add(worldtest.Within); ; {
+			for deadline := time.Now().Add(handlertest.Within); ; {
 				operation = w.send(request{Method: http.MethodGet, Path: place, Session: r.Session})
 				if status := operation.Text("data.status"); status != "" && status != "accepted" {
 					break

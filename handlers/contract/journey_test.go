@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 const (
@@ -51,7 +51,7 @@ func (j *journey) passwords() {
 	c.call("POST /api/auth/request-password-reset", object{"email": buyerMail, "redirectTo": "/reset-password"}).is(200)
 	c.call("POST /api/auth/request-password-reset", object{"email": "nobody@example.test", "redirectTo": "/reset-password"}).is(200)
 	c.call("POST /api/auth/reset-password", object{"token": strings.Repeat("a", 43), "newPassword": password}).is(400)
-	token := (&stage{world: c.world}).resetToken(buyerMail)
+	token := (&stage{harness: c.harness}).resetToken(buyerMail)
 	c.call("POST /api/auth/reset-password", object{"token": token, "newPassword": "a quiet summer lake"}).is(200)
 	c.call("POST /api/auth/sign-in/email", object{"email": buyerMail, "password": "a quiet summer lake"}).is(200)
 	c.call("POST /api/auth/change-password", object{"currentPassword": "a quiet summer lake", "newPassword": password, "revokeOtherSessions": true}).is(200)
@@ -106,7 +106,7 @@ func (j *journey) recordings() {
 		has("data.id", "data.presignedUrl", "data.title", "data.mediaType", "data.mimeType", "data.fileSizeBytes", "data.r2Key").says("data.status", "uploading")
 	j.media = made.Text("data.id")
 	put := c.Send(request{
-		Method: http.MethodPut, Path: made.Text("data.presignedUrl"), Body: []byte(movie), Header: worldtest.Pairs("Content-Type", "video/mp4"),
+		Method: http.MethodPut, Path: made.Text("data.presignedUrl"), Body: []byte(movie), Header: handlertest.Pairs("Content-Type", "video/mp4"),
 	})
 	if put.Status != http.StatusOK {
 		c.Fatalf("put the file: %d", put.Status)
@@ -158,7 +158,7 @@ func (j *journey) contents() {
 	c.call("POST /api/content/:id/publish", nil, j.article).is(200)
 	c.call("GET /api/content/browse?organizationId="+j.organization, nil).listed(2)
 	c.call("GET /api/content/browse", nil).refused(400, "VALIDATION_ERROR")
-	body, kind := picture("thumbnail")(&stage{world: c.world})
+	body, kind := picture("thumbnail")(&stage{harness: c.harness})
 	c.with(map[string]string{"Content-Type": kind}, "POST /api/content/:id/thumbnail", body, j.article).is(200).has("data.thumbnailUrl", "data.size", "data.mimeType")
 	c.call("DELETE /api/content/:id/thumbnail", nil, j.article).is(204)
 }
@@ -191,7 +191,7 @@ func (j *journey) buying() {
 			"payment_intent": "pi_journey", "amount_total": 2999, "currency": "gbp",
 			"metadata": object{"customerId": buyer, "contentId": j.film, "organizationId": j.organization},
 		}
-	})(&stage{world: c.world})
+	})(&stage{harness: c.harness})
 	j.guest.call("POST /webhooks/stripe/booking", event).is(400)
 	j.guest.with(map[string]string{"Stripe-Signature": "t=1,v1=00"}, "POST /webhooks/stripe/booking", event).is(401)
 	j.guest.with(signedByStripe(event), "POST /webhooks/stripe/booking", event).is(200).says("received", true)
@@ -211,7 +211,7 @@ func (j *journey) buying() {
 func (j *journey) access() {
 	c := j.buyer
 	g := c.call("GET /api/access/content/:id/stream?expirySeconds=900", nil, j.film).is(200).has("data.streamingUrl", "data.waveformUrl", "data.expiresAt", "data.contentType")
-	address := worldtest.Must(url.Parse(g.Text("data.streamingUrl")))(c)
+	address := handlertest.Must(url.Parse(g.Text("data.streamingUrl")))(c)
 	if !strings.HasSuffix(address.Path, "master.m3u8") {
 		c.Errorf("the stream is at %s", address)
 	}
@@ -257,7 +257,7 @@ func (j *journey) members() {
 
 func (j *journey) profile() {
 	c := j.buyer
-	body, kind := picture("avatar")(&stage{world: c.world})
+	body, kind := picture("avatar")(&stage{harness: c.harness})
 	c.with(map[string]string{"Content-Type": kind}, "POST /api/user/avatar", body).is(200).has("data.avatarUrl", "data.size", "data.mimeType")
 	c.call("DELETE /api/user/avatar", nil).is(204)
 	c.call("GET /api/user/profile", nil).is(200).says("data.email", buyerMail).has("data.id", "data.name", "data.role")
@@ -270,7 +270,7 @@ func (j *journey) profile() {
 
 func (j *journey) webhooks() {
 	send := func(route, typ string, object map[string]any) {
-		event, _ := stripeEvent(typ, func(*stage) map[string]any { return object })(&stage{world: j.guest.world})
+		event, _ := stripeEvent(typ, func(*stage) map[string]any { return object })(&stage{harness: j.guest.harness})
 		j.guest.with(signedByStripe(event), route, event).is(200).says("received", true)
 	}
 	dispute := object{"id": "dp_1", "object": "dispute", "payment_intent": "pi_journey", "charge": "ch_1", "status": "needs_response", "reason": "fraudulent"}
@@ -285,7 +285,7 @@ func (j *journey) webhooks() {
 
 func (j *journey) transcoding() {
 	c := j.creator
-	s := &stage{world: c.world, users: map[string]string{"creator": c.call("GET /api/auth/get-session", nil).is(200).Text("user.id")}}
+	s := &stage{harness: c.harness, users: map[string]string{"creator": c.call("GET /api/auth/get-session", nil).is(200).Text("user.id")}}
 	waiting, failed := s.recording("creator", "uploaded"), s.recording("creator", "failed")
 	target := "/internal/media/" + waiting + "/transcode"
 	j.guest.with(c.SignedByWorker("POST", target, nil), "POST /internal/media/:id/transcode", nil, waiting).is(200).says("data.mediaId", waiting).has("data.message")

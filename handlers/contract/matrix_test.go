@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // row is one line of the matrix: what everyone is told who asks for an operation in
@@ -20,7 +20,7 @@ type row struct {
 // front, where names have single ones, and by any number among the verdicts.
 func readMatrix(t *testing.T) []row {
 	t.Helper()
-	text := worldtest.Must(os.ReadFile("testdata/matrix.txt"))(t)
+	text := handlertest.Must(os.ReadFile("testdata/matrix.txt"))(t)
 	var rows []row
 	for n, line := range strings.Split(string(text), "\n") {
 		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "operation ") {
@@ -33,7 +33,7 @@ func readMatrix(t *testing.T) []row {
 		}
 		r := row{operation: words[0], state: strings.Join(words[1:split], " "), verdicts: map[string]int{}}
 		for i, word := range words[split:] {
-			r.verdicts[actors[i]] = worldtest.Must(strconv.Atoi(word))(t)
+			r.verdicts[actors[i]] = handlertest.Must(strconv.Atoi(word))(t)
 		}
 		rows = append(rows, r)
 	}
@@ -42,7 +42,7 @@ func readMatrix(t *testing.T) []row {
 
 func TestEveryoneIsToldWhatTheMatrixSays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	rows, judged := readMatrix(t), map[string]bool{}
 	t.Run("cells", func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 func TestTheDescriptionAndTheRouterSayTheSame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	described := map[string]bool{}
 	for _, o := range d.operations {
@@ -37,7 +37,7 @@ func TestTheDescriptionAndTheRouterSayTheSame(t *testing.T) {
 
 func TestEveryOperationIsDescribedInFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	for _, name := range d.names() {
 		o := d.operations[name]
@@ -130,7 +130,7 @@ func faultyAnswers(d *description, o *operation) (list []string) {
 
 func TestTheDocumentHoldsTogether(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	if version := at[string](d.raw, "openapi"); version != "3.1.0" {
 		t.Errorf("openapi is %q", version)
@@ -178,7 +178,7 @@ func TestTheDocumentHoldsTogether(t *testing.T) {
 
 func TestTheDescriptionMayBeKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	first := w.send(request{Method: "GET", Path: "/openapi.json"})
 	if cache := first.Header.Get("Cache-Control"); !strings.HasPrefix(cache, "public") {
 		t.Errorf("Cache-Control %q", cache)
@@ -198,7 +198,7 @@ func TestTheDescriptionMayBeKept(t *testing.T) {
 
 func TestEveryExampleIsTrue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	replayed := 0
 	for _, name := range d.names() {
@@ -225,7 +225,7 @@ func TestEveryExampleIsTrue(t *testing.T) {
 
 func TestEveryDeclaredLimitOfAFieldHolds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	d := w.describe()
 	tried := 0
 	for _, name := range d.names() {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // actors are who asks, in the order of the matrix's columns.
@@ -31,7 +31,7 @@ var memberships = map[string]string{"owner": "owner", "admin": "admin", "maker":
 
 // stage is fresh people, two fresh organizations and what a state adds.
 type stage struct {
-	*world
+	*harness
 	// users are ids, which are session tokens as well, by actor.
 	users                   map[string]string
 	organization, elsewhere string
@@ -39,14 +39,14 @@ type stage struct {
 	given map[string]string
 }
 
-func (w *world) stage() *stage {
+func (w *harness) stage() *stage {
 	w.Helper()
-	s := &stage{world: w, users: map[string]string{}, organization: uuid.NewString(), elsewhere: uuid.NewString(), given: map[string]string{}}
+	s := &stage{harness: w, users: map[string]string{}, organization: uuid.NewString(), elsewhere: uuid.NewString(), given: map[string]string{}}
 	list := []statement{
 		sql(`INSERT INTO organizations (id, name, slug, version) VALUES ($1::uuid, 'Here', 'o-' || $1::text, 1), ($2::uuid, 'Elsewhere', 'o-' || $2::text, 1)`, s.organization, s.elsewhere),
 	}
 	for name, role := range roles {
-		s.users[name] = worldtest.FlatID()
+		s.users[name] = handlertest.FlatID()
 		list = append(list, s.user(s.users[name], role)...)
 		if role, belongs := memberships[name]; belongs {
 			list = append(list, s.membership(s.organization, s.users[name], role))
@@ -71,7 +71,7 @@ func (s *stage) moveOn() {
 }
 
 // user makes somebody who can sign in with the password and has a session.
-func (w *world) user(id, role string) []statement {
+func (w *harness) user(id, role string) []statement {
 	hash := sha256.Sum256([]byte(id))
 	return []statement{
 		sql(`INSERT INTO users (id, name, email, email_verified, role, version) VALUES ($1::text, 'Test', $1::text || '@example.test', true, $2, 1)`, id, role),
@@ -80,7 +80,7 @@ func (w *world) user(id, role string) []statement {
 	}
 }
 
-func (w *world) membership(organization, user, role string) statement {
+func (w *harness) membership(organization, user, role string) statement {
 	return sql(`INSERT INTO organization_memberships (organization_id, user_id, role) VALUES ($1, $2, $3)`, organization, user, role)
 }
 
@@ -144,7 +144,7 @@ func (s *stage) renditions(by, media string) {
 
 func (s *stage) object(key, text, kind string) {
 	s.Helper()
-	worldtest.Must(s.Media.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), kind))(s)
+	handlertest.Must(s.Media.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), kind))(s)
 }
 
 // purchase makes a completed purchase of an item, with its grant.
@@ -215,7 +215,7 @@ func states() map[string]func(s *stage) {
 		"refunded": func(s *stage) { s.enter("bought"); s.refund() },
 		"about another": func(s *stage) {
 			s.enter("org paid")
-			s.given["?userId"] = worldtest.FlatID()
+			s.given["?userId"] = handlertest.FlatID()
 			s.exec(s.user(s.given["?userId"], "customer")...)
 		},
 		"in organization": func(s *stage) { s.given["+organizationId"] = s.organization },
@@ -271,7 +271,7 @@ func states() map[string]func(s *stage) {
 		"account": func(s *stage) { s.given["email"] = s.users["creator"] + "@example.test" },
 		"nobody": func(s *stage) {
 			s.inOrganization(s.organization)
-			s.given["email"] = worldtest.FlatID() + "@example.test"
+			s.given["email"] = handlertest.FlatID() + "@example.test"
 		},
 		"worn token": func(s *stage) { s.given["?token"], s.given["token"] = strings.Repeat("a", 43), strings.Repeat("a", 43) },
 		"unproven": func(s *stage) {
@@ -279,7 +279,7 @@ func states() map[string]func(s *stage) {
 			s.exec(sql(`UPDATE users SET email_verified = false WHERE id = $1`, s.users["other"]))
 		},
 		"new address": func(s *stage) {
-			email := worldtest.FlatID() + "@example.test"
+			email := handlertest.FlatID() + "@example.test"
 			a := s.send(request{Method: "POST", Path: "/api/auth/sign-up/email", Body: map[string]any{"name": "New", "email": email, "password": password}})
 			s.given["email"], s.given["?token"] = email, s.send(request{Method: "GET", Path: "/api/test/verification-token/" + email}).Text("token")
 			if a.Status != 200 || s.given["?token"] == "" {
@@ -345,7 +345,7 @@ func states() map[string]func(s *stage) {
 			}
 		},
 		"nothing": func(s *stage) {
-			s.given["id"], s.given["contentId"], s.given["userId"] = uuid.NewString(), uuid.NewString(), worldtest.FlatID()
+			s.given["id"], s.given["contentId"], s.given["userId"] = uuid.NewString(), uuid.NewString(), handlertest.FlatID()
 		},
 	}
 }

@@ -45,7 +45,7 @@ import (
 //	ratio-p50   our median answer time over the direct one's  (1 client; smaller is better)
 //	ratio-rate  our rate over the direct one's                (256 clients; larger is better)
 func BenchmarkBusAgainstDirectHandler(b *testing.B) {
-	w := newBenchWorld(b)
+	w := newBenchHarness(b)
 	for _, clients := range []int{1, 16, 256} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			for b.Loop() {
@@ -57,7 +57,7 @@ func BenchmarkBusAgainstDirectHandler(b *testing.B) {
 
 const rounds = 7
 
-func (w *benchWorld) compare(b *testing.B, clients int) {
+func (w *benchHarness) compare(b *testing.B, clients int) {
 	b.Helper()
 	var p50, rate, busP50, directP50, busRate, directRate []float64
 	w.load("/api/content", clients, 500*time.Millisecond) // warm-up: connections, statements, caches
@@ -88,7 +88,7 @@ func median(values []float64) float64 {
 type measured struct{ p50, rate float64 } // ms, requests per second
 
 // load lets clients send requests one after the other for a while.
-func (w *benchWorld) load(path string, clients int, d time.Duration) measured {
+func (w *benchHarness) load(path string, clients int, d time.Duration) measured {
 	var all []time.Duration
 	var mu sync.Mutex
 	var wait sync.WaitGroup
@@ -114,14 +114,14 @@ func (w *benchWorld) load(path string, clients int, d time.Duration) measured {
 	}
 }
 
-type benchWorld struct {
+type benchHarness struct {
 	pool   *pgxpool.Pool
 	server *httptest.Server
 	cookie string
 	n      atomic.Int64
 }
 
-func (w *benchWorld) request(path string) time.Duration {
+func (w *benchHarness) request(path string) time.Duration {
 	body := fmt.Sprintf(`{"title":"A piece of work","slug":"piece-%d","contentType":"written","contentBody":"Some words to read.","accessType":"paid","priceCents":2999}`, w.n.Add(1))
 	r, err := http.NewRequest(http.MethodPost, w.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -144,7 +144,7 @@ func (w *benchWorld) request(path string) time.Duration {
 }
 
 // unpublished is how many events the relay has not published two seconds after the load.
-func (w *benchWorld) unpublished(b *testing.B) float64 {
+func (w *benchHarness) unpublished(b *testing.B) float64 {
 	b.Helper()
 	deadline := time.Now().Add(2 * time.Second)
 	for {
@@ -159,7 +159,7 @@ func (w *benchWorld) unpublished(b *testing.B) float64 {
 	}
 }
 
-func newBenchWorld(b *testing.B) *benchWorld {
+func newBenchHarness(b *testing.B) *benchHarness {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
@@ -212,7 +212,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 		_ = server.Stop(context.Background())
 		_ = pg.Stop(context.Background())
 	})
-	w := &benchWorld{pool: pool, server: web}
+	w := &benchHarness{pool: pool, server: web}
 	w.cookie = signIn(b, pool)
 	return w
 }

@@ -19,7 +19,7 @@ import (
 
 func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	cookie := w.user("creator")
 	post := func() answer {
 		return w.send(http.MethodPost, "/api/content", article("kept", `"Words."`), "Cookie", cookie, "Idempotency-Key", "the-key")
@@ -49,7 +49,7 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 
 func TestKeysOfTwoUsersAreTwoKeys(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	for _, slug := range []string{"one", "two"} {
 		a := w.send(http.MethodPost, "/api/content", article(slug, `"Words."`), "Cookie", w.user("creator"), "Idempotency-Key", "the-key")
 		if a.Status != http.StatusCreated {
@@ -60,7 +60,7 @@ func TestKeysOfTwoUsersAreTwoKeys(t *testing.T) {
 
 func TestOneKeyAtTheSameMomentIsOneRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{edges: 2, bus: true})
+	w := newHarness(t, options{edges: 2, bus: true})
 	cookie := w.user("creator")
 	var all sync.WaitGroup
 	answers := make([]answer, 20)
@@ -91,7 +91,7 @@ func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := newWorld(t, options{edges: 2, bus: true, change: func(cfg *edge.Config) { cfg.LimitFactor = edge.NoLimits }})
+	w := newHarness(t, options{edges: 2, bus: true, change: func(cfg *edge.Config) { cfg.LimitFactor = edge.NoLimits }})
 	const writers = 16
 	var done, stale atomic.Int64
 	var all sync.WaitGroup

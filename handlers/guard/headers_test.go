@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
@@ -26,7 +26,7 @@ func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
 			"connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 	)
 	for _, development := range []bool{false, true} {
-		w := newWorld(t, options{change: func(cfg *edge.Config) { cfg.Development = development }})
+		w := newHarness(t, options{change: func(cfg *edge.Config) { cfg.Development = development }})
 		for _, path := range []string{discover, "/nothing", "/panic", "/page", "/api/content"} {
 			a := w.send(http.MethodGet, path, nil)
 			want := map[string]string{
@@ -58,7 +58,7 @@ func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
 
 func TestARequestIDIsKeptWhenItIsHarmless(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	for _, id := range []string{"abc-123", strings.Repeat("a", 128)} {
 		if got := w.send(http.MethodGet, "/health", nil, "X-Request-Id", id).Header.Get("X-Request-Id"); got != id {
 			t.Errorf("%q became %q", id, got)
@@ -75,7 +75,7 @@ func TestARequestIDIsKeptWhenItIsHarmless(t *testing.T) {
 func TestHealthNamesThePartThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
-	w := newWorld(t, options{change: func(cfg *edge.Config) {
+	w := newHarness(t, options{change: func(cfg *edge.Config) {
 		cfg.Checks = []edge.Check{
 			{Name: "bus", Ask: func(context.Context) error { return nil }},
 			{Name: "storage", Ask: func(context.Context) error {
@@ -145,7 +145,7 @@ var (
 func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
 	t.Parallel()
 	for _, development := range []bool{false, true} {
-		w := newWorld(t, options{change: fromBrowser(development)})
+		w := newHarness(t, options{change: fromBrowser(development)})
 		allowed := map[string]bool{}
 		for _, origin := range known {
 			allowed[origin] = true
@@ -176,7 +176,7 @@ func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
 
 func TestAnAnswerToNoBrowserStillVaries(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{change: fromBrowser(false)})
+	w := newHarness(t, options{change: fromBrowser(false)})
 	a := w.send(http.MethodGet, discover, nil)
 	if !slices.Contains(a.Header.Values("Vary"), "Origin") || a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%v", a.Header)
@@ -185,7 +185,7 @@ func TestAnAnswerToNoBrowserStillVaries(t *testing.T) {
 
 func TestAPreflightIsAnsweredForEveryPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{change: fromBrowser(false)})
+	w := newHarness(t, options{change: fromBrowser(false)})
 	for _, path := range []string{"/api/content", "/api/auth/sign-in/email", "/nothing"} {
 		a := w.send(http.MethodOptions, path, nil, "Origin", "https://app.example", "Access-Control-Request-Method", "PATCH",
 			"Access-Control-Request-Headers", "content-type,idempotency-key")
@@ -205,7 +205,7 @@ func TestAPreflightIsAnsweredForEveryPath(t *testing.T) {
 
 func TestWritesOfAnotherSiteWithTheUsersCookieAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{change: fromBrowser(false)})
+	w := newHarness(t, options{change: fromBrowser(false)})
 	cookie := w.user("creator")
 	const path = "/api/auth/sign-up/email" // answered with 400 when it gets so far
 	type request []string
@@ -241,7 +241,7 @@ func TestWritesOfAnotherSiteWithTheUsersCookieAreRefused(t *testing.T) {
 	for kind, refused := range map[string]bool{
 		"application/x-www-form-urlencoded": true, "text/plain; charset=utf-8": true, "application/json": false, "multipart/form-data; boundary=x": false,
 	} {
-		a := w.Send(worldtest.Request{Method: http.MethodPost, Path: path, Body: []byte("a=b"), Header: worldtest.Pairs("Cookie", cookie, "Content-Type", kind)})
+		a := w.Send(handlertest.Request{Method: http.MethodPost, Path: path, Body: []byte("a=b"), Header: handlertest.Pairs("Cookie", cookie, "Content-Type", kind)})
 		if (a.Status == http.StatusForbidden) != refused {
 			t.Errorf("a form of an old browser, %s: %d, want refused %t", kind, a.Status, refused)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // discover is a public route with the usual limit, 100 in a minute.
@@ -20,7 +20,7 @@ const discover = "/api/content/public/discover"
 
 // limited sends n requests at once, in turns to all edges, and returns how many were
 // let through. Every other one must be refused as the contract says.
-func (w *world) limited(n int, method, path string, body any, headers ...string) int {
+func (w *harness) limited(n int, method, path string, body any, headers ...string) int {
 	w.Helper()
 	var passed int
 	var mu sync.Mutex
@@ -56,7 +56,7 @@ func (w *world) limited(n int, method, path string, body any, headers ...string)
 
 func TestSeveralEdgesTogetherLetThroughExactlyTheLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{edges: 2})
+	w := newHarness(t, options{edges: 2})
 	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
 	if got := w.limited(500, http.MethodPost, "/api/auth/sign-in/email", signIn); got != 5 {
 		t.Errorf("%d of 500 attempts to sign in were let through, want 5", got)
@@ -68,7 +68,7 @@ func TestSeveralEdgesTogetherLetThroughExactlyTheLimit(t *testing.T) {
 
 func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	start := time.Now().Unix()
 	for left := 99; left > 90; left-- {
 		a := w.send(http.MethodGet, discover, nil)
@@ -88,7 +88,7 @@ func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
 
 func TestAnOfficeBehindOneAddressIsNotOneCaller(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{edges: 2})
+	w := newHarness(t, options{edges: 2})
 	for range 3 {
 		// Enough for each edge to spend what it has leased.
 		if got := w.limited(240, http.MethodGet, "/api/content", nil, "Cookie", w.user("creator")); got != 100 {
@@ -99,7 +99,7 @@ func TestAnOfficeBehindOneAddressIsNotOneCaller(t *testing.T) {
 
 func TestAUserIsOneCallerWhereverTheyCallFrom(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{edges: 2, change: trustLoopback})
+	w := newHarness(t, options{edges: 2, change: trustLoopback})
 	cookie := w.user("creator")
 	passed := 0
 	for i := range 240 {
@@ -115,7 +115,7 @@ func TestAUserIsOneCallerWhereverTheyCallFrom(t *testing.T) {
 
 func TestMadeUpCookiesDoNotWidenALimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	// Whoever has no session is counted by address, whatever the cookie says.
 	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
 	if got := w.limited(20, http.MethodPost, "/api/auth/sign-in/email", signIn, "Cookie", "codex-session=made-up", "Origin", publicURL); got != 5 {
@@ -130,7 +130,7 @@ func TestMadeUpCookiesDoNotWidenALimit(t *testing.T) {
 
 func TestASpoofedForwardedForChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	passed := 0
 	for i := range 110 {
 		a := w.send(http.MethodGet, discover, nil,
@@ -147,10 +147,10 @@ func TestASpoofedForwardedForChangesNothing(t *testing.T) {
 
 func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{change: trustLoopback})
+	w := newHarness(t, options{change: trustLoopback})
 	left := func(lines []string) string {
 		t.Helper()
-		r := worldtest.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+discover, http.NoBody))(t)
+		r := handlertest.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+discover, http.NoBody))(t)
 		for _, line := range lines {
 			r.Header.Add("X-Forwarded-For", line)
 		}
@@ -198,7 +198,7 @@ func TestProxiesAreNamedExactly(t *testing.T) {
 func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) {
 	t.Parallel()
 	for factor, want := range map[int]string{0: "10000", 1: "100", 7: "700", edge.NoLimits: ""} {
-		w := newWorld(t, options{change: func(cfg *edge.Config) { cfg.Development, cfg.LimitFactor = true, factor }})
+		w := newHarness(t, options{change: func(cfg *edge.Config) { cfg.Development, cfg.LimitFactor = true, factor }})
 		if got := w.send(http.MethodGet, discover, nil).Header.Get("X-RateLimit-Limit"); got != want {
 			t.Errorf("factor %d: the limit is %q, want %q", factor, got, want)
 		}
@@ -207,7 +207,7 @@ func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) 
 
 func TestPagesHaveALimitToo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	if got := w.limited(320, http.MethodGet, "/page", nil); got != 300 {
 		t.Errorf("a page was shown %d times, want 300", got)
 	}
@@ -215,7 +215,7 @@ func TestPagesHaveALimitToo(t *testing.T) {
 
 func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	w.Pool.Close()
 	for _, c := range [][2]string{
 		{http.MethodPost, "/api/auth/sign-in/email"},

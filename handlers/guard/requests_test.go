@@ -15,7 +15,7 @@ func article(slug, text string) string {
 
 func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{edges: 2, bus: true})
+	w := newHarness(t, options{edges: 2, bus: true})
 	cookie := w.user("creator")
 	const most = 500_000
 	for i, c := range []struct {
@@ -56,7 +56,7 @@ func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 
 func TestABodyThatIsTooLongIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true})
+	w := newHarness(t, options{bus: true})
 	cookie := w.user("creator")
 	for _, c := range []struct {
 		what, path string
@@ -86,7 +86,7 @@ func TestABodyThatIsTooLongIsRefused(t *testing.T) {
 
 func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	for _, c := range [][2]string{
 		{http.MethodGet, "/nothing"},
 		{http.MethodPost, "/api"},
@@ -110,7 +110,7 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 
 func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	get, head := w.send(http.MethodGet, discover, nil), w.send(http.MethodHead, discover, nil)
 	if head.Status != http.StatusOK || len(head.Body) != 0 {
 		t.Errorf("%d with %d bytes", head.Status, len(head.Body))
@@ -124,7 +124,7 @@ func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
 
 func TestOptionsNameTheMethodsOfAPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	a := w.send(http.MethodOptions, "/api/content", nil)
 	allow := a.Header.Get("Allow")
 	if a.Status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") || strings.Contains(allow, "DELETE") {
@@ -134,7 +134,7 @@ func TestOptionsNameTheMethodsOfAPath(t *testing.T) {
 
 func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	a := w.send(http.MethodGet, "/panic", nil, "X-Request-Id", "the-request")
 	if a.Status != http.StatusInternalServerError || a.Code() != "INTERNAL_ERROR" ||
 		strings.Contains(a.Body, "secret") || !strings.Contains(a.Body, "the-request") {
@@ -147,7 +147,7 @@ func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
 
 func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/half", nil)
 	if err != nil {
 		t.Fatal(err)

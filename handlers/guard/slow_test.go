@@ -25,7 +25,7 @@ const (
 
 // served is an edge behind a server of its own on a real port.
 type served struct {
-	*world
+	*harness
 	address string
 	// inside is how many requests are being handled; givenUp how many were cancelled
 	// before they were answered.
@@ -36,7 +36,7 @@ type served struct {
 
 // serve serves the first edge with the limits of a server; what the test does not set
 // is long.
-func (w *world) serve(server edge.Server) *served {
+func (w *harness) serve(server edge.Server) *served {
 	w.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,7 +47,7 @@ func (w *world) serve(server edge.Server) *served {
 			*limit = others
 		}
 	}
-	s := &served{world: w, address: listener.Addr().String(), ended: make(chan error, 1)}
+	s := &served{harness: w, address: listener.Addr().String(), ended: make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	w.Cleanup(stop)
@@ -127,7 +127,7 @@ func (s *served) wantClosed(conn net.Conn) string {
 
 func TestHeadersThatTrickleAreCutOff(t *testing.T) {
 	t.Parallel()
-	s := newWorld(t, options{}).serve(edge.Server{Headers: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Headers: patience})
 	conn := s.dial()
 	s.write(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Slow: ")
 	go trickle(conn, "a")
@@ -139,7 +139,7 @@ func TestHeadersThatTrickleAreCutOff(t *testing.T) {
 
 func TestHeadersThatAreTooLongAreRefused(t *testing.T) {
 	t.Parallel()
-	s := newWorld(t, options{}).serve(edge.Server{})
+	s := newHarness(t, options{}).serve(edge.Server{})
 	conn := s.dial()
 	if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Long: "+strings.Repeat("a", 32<<10)+"\r\n\r\n"); err != nil {
 		return // it was cut off even earlier
@@ -161,7 +161,7 @@ func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
+			w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
 			s := w.serve(edge.Server{})
 			conn := s.dial()
 			s.write(conn, "POST "+c.path+" HTTP/1.1\r\nHost: codex.example\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\nCookie: "+
@@ -183,7 +183,7 @@ func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
 // Who is refused before the body is looked at is not waited for longer than others.
 func TestABodyThatNobodyWantsIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := newWorld(t, options{}).serve(edge.Server{Request: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Request: patience})
 	conn := s.dial()
 	s.write(conn, "POST /api/content HTTP/1.1\r\nHost: codex.example\r\nContent-Length: 2000\r\n\r\n{")
 	go trickle(conn, " ")
@@ -195,7 +195,7 @@ func TestABodyThatNobodyWantsIsNotWaitedFor(t *testing.T) {
 // request.
 func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
+	w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
 	s := w.serve(edge.Server{})
 	conn := s.dial()
 	answers := bufio.NewReader(conn)
@@ -230,7 +230,7 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 
 func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	t.Parallel()
-	s := newWorld(t, options{}).serve(edge.Server{Answer: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Answer: patience})
 	conn := s.dial()
 	s.write(conn, "GET /endless HTTP/1.1\r\nHost: codex.example\r\n\r\n")
 	// The first bytes are there: it is being answered.
@@ -249,7 +249,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 
 func TestOneConnectionMoreWaitsUntilAnotherIsClosed(t *testing.T) {
 	t.Parallel()
-	s := newWorld(t, options{}).serve(edge.Server{Connections: 2})
+	s := newHarness(t, options{}).serve(edge.Server{Connections: 2})
 	ask := func(conn net.Conn) { s.write(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\n\r\n") }
 	answered := func(conn net.Conn) {
 		t.Helper()

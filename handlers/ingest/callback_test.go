@@ -16,8 +16,8 @@ import (
 // TestACallback shares one installation between its parts.
 func TestACallback(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	for name, part := range map[string]func(*testing.T, *world){
+	w := newHarness(t, options{})
+	for name, part := range map[string]func(*testing.T, *harness){
 		"is taken only when it is signed and fresh":                    isSignedAndFresh,
 		"with a result that comes twice and at once is one transition": isOneTransition,
 		"on the job before the retry changes nothing":                  isStaleAfterARetry,
@@ -30,7 +30,7 @@ func TestACallback(t *testing.T) {
 	}
 }
 
-func isSignedAndFresh(t *testing.T, w *world) {
+func isSignedAndFresh(t *testing.T, w *harness) {
 	u := w.signIn("creator")
 	id, job := u.transcoding()
 	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"from":"elsewhere"}}`)
@@ -89,7 +89,7 @@ func taken(t *testing.T, a answer) {
 	}
 }
 
-func isOneTransition(t *testing.T, w *world) {
+func isOneTransition(t *testing.T, w *harness) {
 	u := w.signIn("creator")
 	id, job := u.transcoding()
 	result := u.completed(id, job)
@@ -110,7 +110,7 @@ func isOneTransition(t *testing.T, w *world) {
 	}
 }
 
-func isStaleAfterARetry(t *testing.T, w *world) {
+func isStaleAfterARetry(t *testing.T, w *harness) {
 	u := w.signIn("creator")
 	id, first := u.transcoding()
 	taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: first, Error: "INCOMPLETE: The file ends early."}))
@@ -137,7 +137,7 @@ func isStaleAfterARetry(t *testing.T, w *world) {
 	w.history(id)
 }
 
-func revivesNothing(t *testing.T, w *world) {
+func revivesNothing(t *testing.T, w *harness) {
 	u := w.signIn("creator")
 	id, job := u.transcoding()
 	neighbour, _ := u.transcoding()
@@ -164,7 +164,7 @@ func revivesNothing(t *testing.T, w *world) {
 
 func TestASilentJobIsFailedAndItsLateResultStillCounts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id, job := u.transcoding()
 	clock := time.Now()

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain/media"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // uploaded makes an item whose file is there and for which no job was given out yet.
@@ -25,7 +25,7 @@ func (u user) uploaded() string {
 
 func TestAnotherProgramGivesOutAJob(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id := u.uploaded()
 	path := "/internal/media/" + id + "/transcode"
@@ -41,7 +41,7 @@ func TestAnotherProgramGivesOutAJob(t *testing.T) {
 		status.At("data.transcodingAttempts") != 1.0 || status.Text("data.runpodJobId") == "" {
 		t.Errorf("status %s", status.Body)
 	}
-	if p := worldtest.Value[string](w.World, `SELECT data->>'priority' FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id); p != "0" {
+	if p := handlertest.Value[string](w.Harness, `SELECT data->>'priority' FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id); p != "0" {
 		t.Errorf("priority %s in the event", p)
 	}
 	refused := w.signed(http.MethodPost, path, ``).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
@@ -59,14 +59,14 @@ func TestAnotherProgramGivesOutAJob(t *testing.T) {
 
 func TestTheStandInForATranscoderIsThereInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	job := func(w *world, id string) answer {
+	w := newHarness(t, options{})
+	job := func(w *harness, id string) answer {
 		return w.do(http.MethodPost, "/internal/mock-runpod", map[string]string{"Content-Type": "application/json"},
 			[]byte(`{"input":{"mediaId":"`+id+`","type":"video","creatorId":"c","inputKey":"k","webhookUrl":"http://elsewhere.example/","priority":2}}`))
 	}
 	job(w, uuid.NewString()).Want(http.StatusNotFound, "NOT_FOUND")
 
-	w = newWorld(t, options{development: true})
+	w = newHarness(t, options{development: true})
 	u := w.signIn("creator")
 	job(w, uuid.NewString()).Want(http.StatusNotFound, "NOT_FOUND")
 	id, current := u.transcoding()
@@ -82,7 +82,7 @@ func TestTheStandInForATranscoderIsThereInDevelopmentOnly(t *testing.T) {
 
 func TestObjectsThatBelongToNothingAreFoundAndRemoved(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id := u.deliver("video/mp4", seeming)
 	gone := uuid.NewString()
@@ -132,7 +132,7 @@ func TestObjectsThatBelongToNothingAreFoundAndRemoved(t *testing.T) {
 
 func TestARunThatIsAskedForIsDoneOnceByWhoeverComesFirst(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	due := func() {
 		t.Helper()
@@ -165,7 +165,7 @@ func TestARunThatIsAskedForIsDoneOnceByWhoeverComesFirst(t *testing.T) {
 
 func TestASearchThatRunsOutOfTimeIsContinued(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	for n := range 3 {
 		put(t, w.Media, media.PrefixesOf(u.id, uuid.NewString()).HLS+fmt.Sprintf("%d.m3u8", n), "lost", "text/plain")
@@ -184,7 +184,7 @@ func TestASearchThatRunsOutOfTimeIsContinued(t *testing.T) {
 
 func TestAJobIsReportedWithTheItemsOwnWords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u, stranger := w.signIn("creator"), w.signIn("creator")
 	id, job := u.transcoding()
 	stranger.ask(http.MethodGet, "/api/transcoding/status/"+id, nil).Want(http.StatusForbidden, "MEDIA_OWNERSHIP_ERROR")

@@ -10,7 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
@@ -19,7 +19,7 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, options{prober: tool})
+	w := newHarness(t, options{prober: tool})
 	u := w.signIn("creator")
 
 	t.Run("a file that never came leaves the item waiting", func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 	t.Run("a file of another size or type leaves the item waiting", func(t *testing.T) {
 		w, u := w.in(t), u.in(t)
 		id, _ := u.register("video/mp4", 10)
-		key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+		key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, id)
 		put(t, w.Media, key, "eleven byte", "video/mp4")
 		u.complete(id).Want(http.StatusUnprocessableEntity, "UPLOAD_SIZE_MISMATCH")
 		put(t, w.Media, key, "just ten b", "text/html")
@@ -60,7 +60,7 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 			if got.Text("data.status") != "failed" || got.Text("data.transcodingError") != a.Text("error.message") {
 				t.Errorf("answer %s, item %s", a.Body, got.Body)
 			}
-			event := worldtest.Value[string](w.World, `SELECT data->>'code' FROM outbox WHERE aggregate_id = $1 AND type = 'media.failed'`, id)
+			event := handlertest.Value[string](w.Harness, `SELECT data->>'code' FROM outbox WHERE aggregate_id = $1 AND type = 'media.failed'`, id)
 			if event != c.code {
 				t.Errorf("event code %q", event)
 			}
@@ -79,7 +79,7 @@ func put(t *testing.T, b *s3.Bucket, key, content, contentType string) {
 
 func TestWhileTheStoreIsAwayAnUploadWaits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{store: func(*s3.Bucket) *s3.Bucket {
+	w := newHarness(t, options{store: func(*s3.Bucket) *s3.Bucket {
 		away, err := s3.Open(s3.Config{Endpoint: "http://127.0.0.1:1", AccessKey: "a", SecretKey: "b"})
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +99,7 @@ func TestWhileTheStoreIsAwayAnUploadWaits(t *testing.T) {
 
 func TestTheAddressForAnUploadIsStoredNowhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "once", "Content-Type": "application/json"}
 	body := []byte(`{"title":"A piece","mediaType":"audio","mimeType":"audio/ogg","fileSizeBytes":1000,"r2Key":"mine/song.ogg"}`)
@@ -127,7 +127,7 @@ func TestTheAddressForAnUploadIsStoredNowhere(t *testing.T) {
 
 func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u, stranger, customer := w.signIn("creator"), w.signIn("creator"), w.signIn("customer")
 	var ids []string
 	for _, mime := range []string{"video/mp4", "audio/ogg", "video/webm"} {
@@ -178,7 +178,7 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 		{stranger, http.MethodPost, "/api/transcoding/retry/" + ids[0], nil, 403},
 		{customer, http.MethodPost, "/api/media", fields{"title": "x", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 1}, 403},
 		{customer, http.MethodDelete, "/api/media/" + ids[0], nil, 403},
-		{user{world: w}, http.MethodGet, "/api/media", nil, 401},
+		{user{harness: w}, http.MethodGet, "/api/media", nil, 401},
 		{u, http.MethodGet, "/api/media/01900000-0000-7000-8000-000000000000", nil, 404},
 		{u, http.MethodGet, "/api/transcoding/status/01900000-0000-7000-8000-000000000000", nil, 404},
 		{u, http.MethodPost, "/api/transcoding/retry/01900000-0000-7000-8000-000000000000", nil, 404},
@@ -204,7 +204,7 @@ func TestMediaIsListedReadChangedAndDeletedByItsOwnerOnly(t *testing.T) {
 
 func TestAFileMayAlsoBeSentThroughTheEdge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id, _ := u.register("video/mp4", len(seeming))
 	send := func(contentType string, content []byte) answer {
@@ -224,7 +224,7 @@ func TestAFileMayAlsoBeSentThroughTheEdge(t *testing.T) {
 
 func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{development: true})
+	w := newHarness(t, options{development: true})
 	u := w.signIn("creator")
 	a := u.ask(http.MethodPost, "/api/media", fields{
 		"title": "A piece", "mediaType": "video", "mimeType": "video/mp4", "fileSizeBytes": 10, "r2Key": "tests/one.mp4",
@@ -247,7 +247,7 @@ func TestInDevelopmentAClientSetsWhatItLikes(t *testing.T) {
 
 func TestARepeatedCompletionIsAnsweredAsTheFirstWas(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	content := []byte(strings.Repeat("Dear diary, ", 100))
 	for name, file := range map[string][]byte{"false": content, "true": seeming} {

@@ -27,6 +27,8 @@ type Config struct {
 	Pool *pgxpool.Pool
 	// Media is the bucket of originals and renditions.
 	Media *s3.Bucket
+	// Parts is where uploads in parts go; default Media.
+	Parts PartsStore
 	// Prober looks into files that are small enough; nil leaves all of that to the
 	// transcoder.
 	Prober Prober
@@ -66,6 +68,9 @@ func New(cfg Config) handlers.Module {
 	if cfg.UploadIdle <= 0 {
 		cfg.UploadIdle = defaultUploadIdle
 	}
+	if cfg.Parts == nil {
+		cfg.Parts = cfg.Media
+	}
 	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
 	silent := &SilentJobs{
 		DB: cfg.Pool, Dispatcher: cfg.Dispatcher, After: cfg.StuckAfter, Now: cfg.Now, Log: cfg.Log,
@@ -74,7 +79,7 @@ func New(cfg Config) handlers.Module {
 		Name:        "ingest",
 		Routes:      slices.Concat(i.mediaRoutes(), i.partRoutes(), i.transcodingRoutes(), i.internalRoutes()),
 		Commands:    []commands.Context{mediaContext{cfg.Development}.commands()},
-		External:    []commands.External{uploads{cfg.Media}.commands()},
+		External:    []commands.External{uploads{cfg.Parts}.commands()},
 		Projections: []reactions.Projection{startTranscoding(cfg.Now)},
 		Jobs: []jobs.Job{{
 			Name:  "ingest.fail_silent_jobs",

@@ -16,6 +16,15 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
+// PartsStore is what uploads in parts need of an object store.
+type PartsStore interface {
+	Head(ctx context.Context, key string) (s3.Info, error)
+	StartParts(ctx context.Context, key, contentType string) (string, error)
+	ListParts(ctx context.Context, key, upload string) ([]media.Part, error)
+	CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error
+	AbortParts(ctx context.Context, key, upload string) error
+}
+
 // uploads applies the commands of the external context "upload": uploads of
 // originals in parts, straight to the store.
 //
@@ -31,7 +40,7 @@ import (
 // Uploads have no events of their own: media.uploaded follows once the edge has
 // inspected the file.
 type uploads struct {
-	store *s3.Bucket
+	store PartsStore
 }
 
 // uploadTimeout bounds one attempt: a store may need minutes to put a file together.

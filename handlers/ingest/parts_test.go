@@ -16,8 +16,8 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/objects"
-	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 // open begins an upload in parts and returns the path of its routes.
@@ -73,7 +73,7 @@ func cutParts(content []byte) [][]byte {
 
 func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	content := large()
 	parts := cutParts(content)
@@ -107,7 +107,7 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 	if done.At("data.success") != true || done.Text("data.status") != "uploaded" {
 		t.Errorf("completed %s", done.Body)
 	}
-	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, id)
 	object, err := w.Media.Get(t.Context(), key, s3.Range{}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 
 func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	content := large()
 	parts := cutParts(content)
@@ -168,7 +168,7 @@ func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *te
 
 func TestAFileInPartsIsExaminedLikeAnyOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	content := bytes.Repeat([]byte("Dear diary, "), 1000)
 	id, _ := u.register("video/mp4", len(content))
@@ -183,7 +183,7 @@ func TestAFileInPartsIsExaminedLikeAnyOther(t *testing.T) {
 
 func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u, stranger, customer := w.signIn("creator"), w.signIn("creator"), w.signIn("customer")
 	id, _ := u.register("video/mp4", 2000)
 	neighbour, _ := u.register("video/mp4", 2000)
@@ -227,7 +227,7 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 
 func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	clock := time.Now()
 	sweeper := objects.Uploads{Pool: w.Pool, Store: w.Media, Now: func() time.Time { return clock }, Log: w.Logger}
@@ -260,7 +260,7 @@ func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
 
 func TestADeletionRemovesOpenUploadsAndEveryObject(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id := u.deliver("video/mp4", seeming)
 	waiting, address := u.register("video/mp4", len(seeming))
@@ -310,7 +310,7 @@ func (f *forgetful) CompleteParts(ctx context.Context, key, upload string, parts
 func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
 	t.Parallel()
 	store := &forgetful{}
-	w := newWorld(t, options{parts: func(real commands.PartsStore) commands.PartsStore {
+	w := newHarness(t, options{parts: func(real commands.PartsStore) commands.PartsStore {
 		store.PartsStore = real
 		return store
 	}})
@@ -325,7 +325,7 @@ func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
 	if n := w.count(id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
 		t.Errorf("uploaded %d times, the store was asked %d times", n, store.asked.Load())
 	}
-	if got := worldtest.Value[string](w.World, `SELECT status FROM media_uploads`); got != "completed" {
+	if got := handlertest.Value[string](w.Harness, `SELECT status FROM media_uploads`); got != "completed" {
 		t.Errorf("status %s", got)
 	}
 	// The upload whose name got lost goes with the item.

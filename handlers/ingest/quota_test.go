@@ -4,13 +4,13 @@ import (
 	"testing"
 
 	"github.com/codex-platform/codex/domain/media"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
 func TestOneCreatorsArchiveDoesNotKeepTheOthersWaiting(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u, other := w.signIn("creator"), w.signIn("creator")
 	running := func(u user) int {
 		return w.Number(`SELECT count(*) FROM media_items WHERE creator_id = $1 AND status = 'transcoding'`, u.id)
@@ -25,7 +25,7 @@ func TestOneCreatorsArchiveDoesNotKeepTheOthersWaiting(t *testing.T) {
 	w.Exec(`UPDATE media_items SET transcoding_priority = 0 WHERE id = $1`, waiting[2])
 	end := func(id string, report func(job string)) {
 		t.Helper()
-		report(worldtest.Value[string](w.World, `SELECT runpod_job_id FROM media_items WHERE id = $1`, id))
+		report(handlertest.Value[string](w.Harness, `SELECT runpod_job_id FROM media_items WHERE id = $1`, id))
 	}
 	end(ids[0], func(job string) { taken(t, w.callback(u.completed(ids[0], job))) })
 	w.Until("the most urgent one is given out", func() bool { return w.status(waiting[2]) == media.Transcoding })

@@ -7,7 +7,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // TestEveryTypeIsTakenForWhatItIs uploads a real file of each type under its own name, and under that of another.
@@ -17,7 +17,7 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, options{prober: tool})
+	w := newHarness(t, options{prober: tool})
 	u := w.signIn("creator")
 	const video, tone = "-f lavfi -i testsrc2=s=64x64:r=25 -t 0.5 ", "-f lavfi -i sine=d=0.5 "
 	for _, c := range []struct{ mime, name, args, extension, falsely string }{
@@ -39,7 +39,7 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 				t.Errorf("status %s", got)
 			}
 			want := media.PrefixesOf(u.id, id).Originals
-			if key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id); len(key) < len(want) ||
+			if key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, id); len(key) < len(want) ||
 				key[:len(want)] != want || key[len(key)-len(c.extension)-1:] != "."+c.extension {
 				t.Errorf("key %q", key)
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // raw sends a request by hand, in pieces with pauses, and returns the answer.
@@ -51,7 +51,7 @@ func postUpload(id, mime, length string) string {
 
 func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{idle: time.Second, readTimeout: 300 * time.Millisecond})
+	w := newHarness(t, options{idle: time.Second, readTimeout: 300 * time.Millisecond})
 	u := w.signIn("creator")
 	content := append(bytes.Clone(seeming), make([]byte, 200_000)...)
 	length := fmt.Sprintf("Content-Length: %d", len(content))
@@ -81,7 +81,7 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("a dripping upload held its connection for %s", took)
 	}
-	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, stalled)
+	key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, stalled)
 	if _, err := w.Media.Head(t.Context(), key); err == nil {
 		t.Error("half a file is in the store")
 	}
@@ -89,7 +89,7 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 
 func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("creator")
 	id, _ := u.register("video/mp4", len(seeming))
 	largest, _ := u.register("video/mp4", media.MaxUploadBytes)
@@ -119,7 +119,7 @@ func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	key := worldtest.Value[string](w.World, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, id)
 	if _, err := w.Media.Head(t.Context(), key); err == nil {
 		t.Error("something is in the store")
 	}
@@ -143,7 +143,7 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 		rw.Header().Set("ETag", `"e"`)
 	}))
 	t.Cleanup(store.Close)
-	w := newWorld(t, options{store: func(*s3.Bucket) *s3.Bucket {
+	w := newHarness(t, options{store: func(*s3.Bucket) *s3.Bucket {
 		client, err := s3.Open(s3.Config{Endpoint: store.URL, AccessKey: "a", SecretKey: "b"})
 		if err != nil {
 			t.Fatal(err)

@@ -13,33 +13,33 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // sessionsOf are the sandbox's sessions of a checkout.
-func (w *world) sessionsOf(checkoutID string) []stripe.Session {
+func (w *harness) sessionsOf(checkoutID string) []stripe.Session {
 	w.Helper()
-	return worldtest.Must(w.Stripe.FindCheckouts(context.Background(), checkoutID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))(w)
+	return handlertest.Must(w.Stripe.FindCheckouts(context.Background(), checkoutID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))(w)
 }
 
-func (w *world) session(id string) stripe.Session {
+func (w *harness) session(id string) stripe.Session {
 	w.Helper()
-	return worldtest.Must(w.Stripe.RetrieveCheckout(context.Background(), id))(w)
+	return handlertest.Must(w.Stripe.RetrieveCheckout(context.Background(), id))(w)
 }
 
-func (w *world) verify(user, session string) answer {
+func (w *harness) verify(user, session string) answer {
 	w.Helper()
 	return w.request(http.MethodGet, "/checkout/verify?session_id="+url.QueryEscape(session), user, nil)
 }
 
 func TestACheckoutIsPaidAndVerified(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
 
 	at := w.session(session)
-	checkout := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1 AND status = 'open'`, session)
+	checkout := handlertest.Value[string](w.Harness, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1 AND status = 'open'`, session)
 	if at.AmountTotal != 2999 || at.Currency != "gbp" || at.ClientReferenceID != checkout || at.Metadata["contentId"] != content ||
 		at.Metadata["customerId"] != user || at.Metadata["organizationId"] != w.organization || at.Metadata["creatorId"] != w.creator ||
 		at.Metadata["contentTitle"] != "A piece" {
@@ -77,9 +77,9 @@ func TestACheckoutIsPaidAndVerified(t *testing.T) {
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'partially_refunded' AND refund_amount_cents = 500`)
 	w.control("payment_intents/"+intent+"/dispute", nil)
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE disputed_at IS NOT NULL AND dispute_reason = 'fraudulent'`)
-	w.control("disputes/"+worldtest.Value[string](w.World, `SELECT stripe_dispute_id FROM purchases`)+"/close", map[string]any{"status": "lost"})
+	w.control("disputes/"+handlertest.Value[string](w.Harness, `SELECT stripe_dispute_id FROM purchases`)+"/close", map[string]any{"status": "lost"})
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'refunded'`)
-	if got := w.announced(worldtest.Value[string](w.World, `SELECT id::text FROM purchases`)); got !=
+	if got := w.announced(handlertest.Value[string](w.Harness, `SELECT id::text FROM purchases`)); got !=
 		"purchase.completed purchase.refunded purchase.disputed purchase.dispute_closed" {
 		t.Errorf("announced %q", got)
 	}
@@ -87,7 +87,7 @@ func TestACheckoutIsPaidAndVerified(t *testing.T) {
 
 func TestCheckoutsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user := w.User("customer")
 	changed := func(set string) string {
 		id := w.piece(2999)
@@ -131,11 +131,11 @@ func TestCheckoutsThatAreRefused(t *testing.T) {
 }
 
 // creatorSession signs the creator in.
-func (w *world) creatorSession() string { return w.creator }
+func (w *harness) creatorSession() string { return w.creator }
 
 func TestH01TwoTabsGetOneSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	var tabs sync.WaitGroup
 	sessions := make(chan string, 8)
@@ -159,7 +159,7 @@ func TestH01TwoTabsGetOneSession(t *testing.T) {
 	if n := w.Number(`SELECT count(*) FROM checkouts`); n != 1 {
 		t.Errorf("%d checkouts", n)
 	}
-	id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts`)
+	id := handlertest.Value[string](w.Harness, `SELECT id::text FROM checkouts`)
 	if n := len(w.sessionsOf(id)); n != 1 {
 		t.Errorf("%d sessions at the provider", n)
 	}
@@ -170,7 +170,7 @@ func TestH01TwoTabsGetOneSession(t *testing.T) {
 
 func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	first := w.sessionOf(w.checkout(user, content))
 	w.control("sessions/"+first+"/pay", nil)
@@ -204,7 +204,7 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 	if err != nil || len(made) != 1 || made[0].AmountCents != 2999 || made[0].Reason != stripe.ReasonDuplicate {
 		t.Fatalf("%+v, %v", made, err)
 	}
-	if got := worldtest.Value[string](w.World, `SELECT stripe_refund_id FROM refund_obligations WHERE paid_at IS NOT NULL`); got != made[0].ID {
+	if got := handlertest.Value[string](w.Harness, `SELECT stripe_refund_id FROM refund_obligations WHERE paid_at IS NOT NULL`); got != made[0].ID {
 		t.Errorf("refund %s", got)
 	}
 	if n := w.Number(`SELECT count(*) FROM purchases WHERE status = 'completed'`); n != 1 {
@@ -214,7 +214,7 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 
 func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	session, err := w.Stripe.CreateCheckout(t.Context(), stripe.CheckoutParams{
 		IdempotencyKey: "one", AmountCents: 700, Currency: "gbp", ProductName: "A piece", SuccessURL: w.URL,
 		Metadata: map[string]string{"customerId": w.User("customer"), "contentId": uuid.NewString()},
@@ -236,7 +236,7 @@ func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 
 func TestH02AChangedPriceClosesTheOldSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	old := w.sessionOf(w.checkout(user, content))
 	w.Exec(`UPDATE content SET price_cents = 3999, title = 'Dearer' WHERE id = $1`, content)
@@ -244,7 +244,7 @@ func TestH02AChangedPriceClosesTheOldSession(t *testing.T) {
 	if fresh == old || w.session(old).Status != stripe.SessionExpired || w.session(fresh).AmountTotal != 3999 {
 		t.Fatalf("old %+v, new %+v", w.session(old), w.session(fresh))
 	}
-	oldID := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, old)
+	oldID := handlertest.Value[string](w.Harness, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, old)
 	w.Eventually(1, `SELECT count(*) FROM checkouts WHERE id = $1 AND status = 'expired'`, oldID)
 	w.Eventually(0, `SELECT count(*) FROM stripe_events WHERE processed_at IS NULL`)
 	if got := w.announced(oldID); got != "checkout.started checkout.expired" {
@@ -259,7 +259,7 @@ func TestH02AChangedPriceClosesTheOldSession(t *testing.T) {
 
 func TestH02APaymentThatDoesNotMatchItsCheckoutIsOwedBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
 	h := paidSession(w, user, content, "pi_less", 100)
@@ -275,7 +275,7 @@ func TestH02APaymentThatDoesNotMatchItsCheckoutIsOwedBack(t *testing.T) {
 
 func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	old := w.sessionOf(w.checkout(user, content))
 	w.deaf.Store(true)
@@ -294,7 +294,7 @@ func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
 
 func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	for _, c := range []struct {
 		name   string
 		faults sandbox.Faults
@@ -309,7 +309,7 @@ func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 		w.Sandbox.SetFaults(c.faults)
 		session := w.sessionOf(w.checkout(user, content))
 		w.Sandbox.SetFaults(sandbox.Faults{})
-		id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, session)
+		id := handlertest.Value[string](w.Harness, `SELECT id::text FROM checkouts WHERE stripe_session_id = $1`, session)
 		if n := len(w.sessionsOf(id)); n != 1 {
 			t.Errorf("%s: %d sessions", c.name, n)
 		}
@@ -318,7 +318,7 @@ func TestF38F39ACallWithAnUnknownOutcomeOpensOneSession(t *testing.T) {
 
 func TestF40WhileTheProviderIsAwayBuyersAreToldAndNothingIsLost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
 	begun := time.Now()
@@ -329,10 +329,10 @@ func TestF40WhileTheProviderIsAwayBuyersAreToldAndNothingIsLost(t *testing.T) {
 	if took := time.Since(begun); took > 9*time.Second {
 		t.Errorf("the buyer waited %s", took)
 	}
-	id := worldtest.Value[string](w.World, `SELECT id::text FROM checkouts WHERE status = 'creating'`)
+	id := handlertest.Value[string](w.Harness, `SELECT id::text FROM checkouts WHERE status = 'creating'`)
 	w.Sandbox.SetFaults(sandbox.Faults{})
 	session := w.sessionOf(w.checkout(user, content))
-	if worldtest.Value[string](w.World, `SELECT stripe_session_id FROM checkouts WHERE id = $1`, id) != session {
+	if handlertest.Value[string](w.Harness, `SELECT stripe_session_id FROM checkouts WHERE id = $1`, id) != session {
 		t.Error("the second try opened another checkout")
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // purchaseOf delivers the payment of a content item and returns its intent.
-func (w *world) purchaseOf(user, content string) string {
+func (w *harness) purchaseOf(user, content string) string {
 	w.Helper()
 	intent := intentID()
 	w.deliver(paidSession(w, user, content, intent, 2999))
@@ -23,7 +23,7 @@ func (w *world) purchaseOf(user, content string) string {
 
 func TestAPartOfTheMoneyBackLeavesAccessAndAllOfItEndsItAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	intent := w.purchaseOf(user, content)
 	w.deliver(refundedCharge(intent, 2999, 1000))
@@ -40,7 +40,7 @@ func TestAPartOfTheMoneyBackLeavesAccessAndAllOfItEndsItAtOnce(t *testing.T) {
 
 func TestADisputeThatIsWonGivesAccessBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	for status, after := range map[string]int{"won": http.StatusOK, "lost": http.StatusForbidden} {
 		user, content := w.User("customer"), w.piece(2999)
 		intent := w.purchaseOf(user, content)
@@ -57,7 +57,7 @@ func TestADisputeThatIsWonGivesAccessBack(t *testing.T) {
 
 func TestARefundEndsThatPurchaseAloneNotTheOrganization(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, first, second := w.User("customer"), w.piece(2999), w.piece(2999)
 	intent := w.purchaseOf(user, first)
 	w.purchaseOf(user, second)
@@ -70,7 +70,7 @@ func TestARefundEndsThatPurchaseAloneNotTheOrganization(t *testing.T) {
 
 // broken makes every write to a table fail, for a reason that nobody foresaw, until
 // the returned function is called.
-func (w *world) broken(table string) (mend func()) {
+func (w *harness) broken(table string) (mend func()) {
 	w.Helper()
 	w.Exec(`CREATE FUNCTION broken_` + table + `() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END $$`)
 	w.Exec(`CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION broken_` + table + `()`)
@@ -79,16 +79,16 @@ func (w *world) broken(table string) (mend func()) {
 
 func TestAnEventThatCannotBeStoredIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	body := paidSession(w, user, content, "pi_again", 2999).body()
 	mend := w.broken("stripe_events")
-	got := w.post("booking", body, worldtest.StripeSignature(body, bookingKey, time.Now()))
+	got := w.post("booking", body, handlertest.StripeSignature(body, bookingKey, time.Now()))
 	if got.Status != http.StatusInternalServerError || got.At("error.code") != "INTERNAL_ERROR" {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	mend()
-	if got := w.post("booking", body, worldtest.StripeSignature(body, bookingKey, time.Now())); got.Status != http.StatusOK {
+	if got := w.post("booking", body, handlertest.StripeSignature(body, bookingKey, time.Now())); got.Status != http.StatusOK {
 		t.Errorf("when it comes again: %d %s", got.Status, got.Body)
 	}
 	if got := w.stream(user, content); got != http.StatusOK {
@@ -98,7 +98,7 @@ func TestAnEventThatCannotBeStoredIsAskedForAgain(t *testing.T) {
 
 func TestAnUnforeseenErrorWhileAPurchaseIsWrittenLosesNoPayment(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	mend := w.broken("purchases")
 	var delivery sync.WaitGroup
@@ -115,7 +115,7 @@ func TestAnUnforeseenErrorWhileAPurchaseIsWrittenLosesNoPayment(t *testing.T) {
 
 func TestRefusedDeliveriesAnswerInTheEnvelope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_x", 2999).body()
 	for endpoint, c := range map[string]struct {
 		signature string
@@ -123,8 +123,8 @@ func TestRefusedDeliveriesAnswerInTheEnvelope(t *testing.T) {
 		code      string
 	}{
 		"booking": {"", http.StatusBadRequest, "VALIDATION_ERROR"},
-		"payment": {worldtest.StripeSignature(body, "whsec_wrong", time.Now()), http.StatusUnauthorized, "UNAUTHORIZED"},
-		"connect": {worldtest.StripeSignature(body, bookingKey, time.Now()), http.StatusNotImplemented, "CONFIGURATION_ERROR"},
+		"payment": {handlertest.StripeSignature(body, "whsec_wrong", time.Now()), http.StatusUnauthorized, "UNAUTHORIZED"},
+		"connect": {handlertest.StripeSignature(body, bookingKey, time.Now()), http.StatusNotImplemented, "CONFIGURATION_ERROR"},
 	} {
 		got := w.post(endpoint, body, c.signature)
 		if message, _ := got.At("error.message").(string); got.Status != c.status || got.At("error.code") != c.code || message == "" {
@@ -135,9 +135,9 @@ func TestRefusedDeliveriesAnswerInTheEnvelope(t *testing.T) {
 
 func TestTheDevelopmentEndpointIsThereInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_dev", 2999).body()
-	signature := worldtest.StripeSignature(body, bookingKey, time.Now())
+	signature := handlertest.StripeSignature(body, bookingKey, time.Now())
 	live := w.production(&edge.WebhookRoutes{Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey}}})
 	if got := live.post("dev", body, signature); got.Status != http.StatusNotFound {
 		t.Errorf("in production: %d", got.Status)

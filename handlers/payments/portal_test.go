@@ -11,26 +11,26 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // production is the same installation behind an edge that is not for development.
-func (w *world) production(parts ...any) *world {
+func (w *harness) production(parts ...any) *harness {
 	w.Helper()
 	server := httptest.NewServer(w.Edge(func(cfg *edge.Config) { cfg.PublicURL = "https://shop.example.test" }, parts...).Handler())
 	w.Cleanup(server.Close)
-	live := *w.World
+	live := *w.Harness
 	live.URL = server.URL
-	return &world{World: &live}
+	return &harness{Harness: &live}
 }
 
-func (w *world) portal(user, back string) answer {
+func (w *harness) portal(user, back string) answer {
 	w.Helper()
 	return w.request(http.MethodPost, "/checkout/portal-session", user, map[string]string{"returnUrl": back})
 }
 
 // portalPage opens the portal and returns what the buyer sees.
-func (w *world) portalPage(user string) string {
+func (w *harness) portalPage(user string) string {
 	w.Helper()
 	got := w.portal(user, w.URL+"/account")
 	address, _ := got.At("data.url").(string)
@@ -46,7 +46,7 @@ func (w *world) portalPage(user string) string {
 
 func TestThePortalShowsTheBuyersPaymentsAndLeadsBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, stranger := w.User("customer"), w.User("customer")
 	w.control("sessions/"+w.sessionOf(w.checkout(user, w.piece(2999)))+"/pay", nil)
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1`, user)
@@ -68,11 +68,11 @@ func TestThePortalShowsTheBuyersPaymentsAndLeadsBack(t *testing.T) {
 
 func TestABuyerHasOneCustomerAtTheProvider(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user := w.User("customer")
 	first := w.session(w.sessionOf(w.checkout(user, w.piece(2999)))).CustomerID
 	second := w.session(w.sessionOf(w.checkout(user, w.piece(1999)))).CustomerID
-	if first == "" || first != second || first != worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
+	if first == "" || first != second || first != handlertest.Value[string](w.Harness, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
 		t.Errorf("customers %q and %q", first, second)
 	}
 	// One that the provider has forgotten is replaced, whoever finds out.
@@ -80,12 +80,12 @@ func TestABuyerHasOneCustomerAtTheProvider(t *testing.T) {
 		"a checkout": func(user string) string { return w.session(w.sessionOf(w.checkout(user, w.piece(2999)))).CustomerID },
 		"the portal": func(user string) string {
 			w.portalPage(user)
-			return worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user)
+			return handlertest.Value[string](w.Harness, `SELECT stripe_customer_id FROM users WHERE id = $1`, user)
 		},
 	} {
 		user := w.User("customer")
 		w.Exec(`UPDATE users SET stripe_customer_id = 'cus_gone_' || id WHERE id = $1`, user)
-		if got := use(user); strings.HasPrefix(got, "cus_gone") || got != worldtest.Value[string](w.World, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
+		if got := use(user); strings.HasPrefix(got, "cus_gone") || got != handlertest.Value[string](w.Harness, `SELECT stripe_customer_id FROM users WHERE id = $1`, user) {
 			t.Errorf("%s uses %q", name, got)
 		}
 	}
@@ -93,7 +93,7 @@ func TestABuyerHasOneCustomerAtTheProvider(t *testing.T) {
 
 func TestACustomerIsMadeWhateverTheProviderAnswers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	for name, faults := range map[string]sandbox.Faults{
 		"the answer is lost": {DroppedReplies: 1}, "done, but answered 500": {CommittedErrors: 1}, "not done, answered 500": {Errors: 1}, "asked to slow down": {RateLimits: 1},
 	} {
@@ -113,13 +113,13 @@ func TestACustomerIsMadeWhateverTheProviderAnswers(t *testing.T) {
 
 func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	live := w.production(edge.CheckoutRoutes{Sessions: w.Stripe})
 	elsewhere := w.production(edge.CheckoutRoutes{Sessions: w.Stripe, ReturnHosts: []string{"films.example.org"}})
 	for _, c := range []struct {
 		name   string
-		world  *world
+		harness  *harness
 		target string
 		status int
 	}{
@@ -132,10 +132,10 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 		{"another domain", elsewhere, "https://app.revelations.studio/", http.StatusBadRequest},
 		{"another domain", elsewhere, "https://www.films.example.org/", http.StatusOK},
 	} {
-		if got := c.world.portal(user, c.target); got.Status != c.status {
+		if got := c.harness.portal(user, c.target); got.Status != c.status {
 			t.Errorf("%s: the portal back to %s: %d %s", c.name, c.target, got.Status, got.Body)
 		}
-		got := c.world.request(http.MethodPost, "/checkout/create", user, map[string]string{"contentId": content, "successUrl": c.target, "cancelUrl": c.target})
+		got := c.harness.request(http.MethodPost, "/checkout/create", user, map[string]string{"contentId": content, "successUrl": c.target, "cancelUrl": c.target})
 		if got.Status != c.status || (c.status == http.StatusBadRequest && strings.Count(got.Body, "must lead back") != 2) {
 			t.Errorf("%s: a checkout back to %s: %d %s", c.name, c.target, got.Status, got.Body)
 		}
@@ -146,7 +146,7 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 // customer, and another process may have been quicker.
 func TestACustomerMadeInVainIsErased(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	stays, leaves := w.User("customer"), w.User("customer")
 	w.Exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, leaves)
 	keep := func(user, customer, want string, refused error) {
@@ -160,7 +160,7 @@ func TestACustomerMadeInVainIsErased(t *testing.T) {
 	keep(stays, "cus_slower", "cus_kept", nil)
 	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
 	keep(leaves, "cus_late", "", purchase.ErrBuyerNotFound)
-	if due := worldtest.Value[string](w.World, `SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`); due != "cus_late cus_slower" {
+	if due := handlertest.Value[string](w.Harness, `SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`); due != "cus_late cus_slower" {
 		t.Errorf("to be erased: %s", due)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func (w *world) reconciler() *commands.Reconciler {
+func (w *harness) reconciler() *commands.Reconciler {
 	return &commands.Reconciler{
 		Pool:     w.Pool,
 		Events:   w.Stripe,
@@ -26,7 +26,7 @@ func (w *world) reconciler() *commands.Reconciler {
 
 func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	session := w.sessionOf(w.checkout(user, content))
 	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
@@ -39,14 +39,14 @@ func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 		t.Fatalf("%+v, %v", repaired, err)
 	}
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
-	id := worldtest.Value[string](w.World, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
+	id := handlertest.Value[string](w.Harness, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
 
 	// Another process in the same period does nothing; the next run finds nothing.
-	claimed := worldtest.Value[time.Time](w.World, `SELECT claimed_at FROM stripe_watermark`)
+	claimed := handlertest.Value[time.Time](w.Harness, `SELECT claimed_at FROM stripe_watermark`)
 	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
 		t.Fatalf("%+v, %v", repaired, err)
 	}
-	if again := worldtest.Value[time.Time](w.World, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
+	if again := handlertest.Value[time.Time](w.Harness, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
 		t.Error("two runs in one period")
 	}
 	r.Now = func() time.Time { return time.Now().Add(time.Minute) }
@@ -62,7 +62,7 @@ func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 
 func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	paidOne, openOne, lostOne := w.User("customer"), w.User("customer"), w.User("customer")
 	content := w.piece(2999)
 	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})

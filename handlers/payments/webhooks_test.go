@@ -12,12 +12,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, other, content := w.User("customer"), w.User("customer"), w.piece(2999)
 	w.deliver(paidSession(w, user, content, "pi_first", 2999))
 
@@ -68,7 +68,7 @@ func TestAPaidSessionIsAPurchaseWithAccessWhenTheWebhookReturns(t *testing.T) {
 
 func TestF30FiftyCopiesAtOnceHaveOneEffect(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_copies", 2999)
 	var copies sync.WaitGroup
 	for range 50 {
@@ -85,14 +85,14 @@ func TestF30FiftyCopiesAtOnceHaveOneEffect(t *testing.T) {
 	if n := w.Number(`SELECT count(*) FROM outbox WHERE type LIKE 'purchase.%'`); n != 1 {
 		t.Errorf("%d outbox rows", n)
 	}
-	if result := worldtest.Value[string](w.World, `SELECT result FROM stripe_events WHERE processed_at IS NOT NULL`); result != "purchase" {
+	if result := handlertest.Value[string](w.Harness, `SELECT result FROM stripe_events WHERE processed_at IS NOT NULL`); result != "purchase" {
 		t.Errorf("result %q", result)
 	}
 }
 
 func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_lost", 2999)
 	event, err := stripe.DecodeEvent(h.body())
 	if err != nil {
@@ -113,7 +113,7 @@ func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 
 func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	for range 4 {
 		user, content, intent := w.User("customer"), w.piece(2000), intentID()
 		hooks := []hook{
@@ -127,12 +127,12 @@ func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 			order += " " + h.typ
 			w.deliver(h)
 		}
-		got := worldtest.Value[string](w.World, `SELECT status || ' ' || refund_amount_cents || ' ' || (disputed_at IS NULL) || ' ' || stripe_dispute_id
+		got := handlertest.Value[string](w.Harness, `SELECT status || ' ' || refund_amount_cents || ' ' || (disputed_at IS NULL) || ' ' || stripe_dispute_id
 			FROM purchases WHERE stripe_payment_intent_id = $1`, intent)
 		if want := "refunded 2000 true dp_" + intent; got != want {
 			t.Errorf("%s after%s", got, order)
 		}
-		id := worldtest.Value[string](w.World, `SELECT purchase_id::text FROM payments WHERE payment_intent = $1`, intent)
+		id := handlertest.Value[string](w.Harness, `SELECT purchase_id::text FROM payments WHERE payment_intent = $1`, intent)
 		announced := w.announced(id)
 		if !strings.HasPrefix(announced, "purchase.completed ") || strings.Count(announced, "purchase.dispute_closed") != 1 ||
 			strings.Contains(announced, "not dense") {
@@ -143,7 +143,7 @@ func TestF32H04FactsInAnyOrderEndAlike(t *testing.T) {
 
 func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	w.deliver(refundedCharge("pi_early", 2999, 2999))
 	if n := w.Number(`SELECT count(*) FROM payments WHERE refunded_cents = 2999 AND paid_at IS NULL`); n != 1 {
@@ -153,10 +153,10 @@ func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 	if n := w.Number(`SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`); n != 2 {
 		t.Errorf("the webhook returned after %d of 2 events were handled", n)
 	}
-	if status := worldtest.Value[string](w.World, `SELECT status FROM purchases`); status != "refunded" {
+	if status := handlertest.Value[string](w.Harness, `SELECT status FROM purchases`); status != "refunded" {
 		t.Errorf("status %s", status)
 	}
-	if got := w.announced(worldtest.Value[string](w.World, `SELECT id::text FROM purchases`)); got != "purchase.completed purchase.refunded" {
+	if got := w.announced(handlertest.Value[string](w.Harness, `SELECT id::text FROM purchases`)); got != "purchase.completed purchase.refunded" {
 		t.Errorf("announced %q", got)
 	}
 	// Who was refunded may buy again.
@@ -168,7 +168,7 @@ func TestH04RefundBeforeCompletionIsRecordedAndNeverLive(t *testing.T) {
 
 func TestOnlyOneOfManyPaymentsForOneContentBecomesAPurchase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	var all sync.WaitGroup
 	for i := range 12 { // both partitions, side by side and within a batch
@@ -191,7 +191,7 @@ func TestOnlyOneOfManyPaymentsForOneContentBecomesAPurchase(t *testing.T) {
 
 func TestWhatCannotBeFulfilledIsOwedOrShownToAnOperator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	change := func(h hook, field string, value any) hook {
 		h.object[field] = value
@@ -220,7 +220,7 @@ func TestWhatCannotBeFulfilledIsOwedOrShownToAnOperator(t *testing.T) {
 	} {
 		dead := w.Number(`SELECT count(*) FROM dead_letters`)
 		w.deliver(c.hook)
-		if got := worldtest.Value[string](w.World, `SELECT COALESCE(result, 'open') FROM stripe_events WHERE event_id = $1`, c.hook.id); got != c.result {
+		if got := handlertest.Value[string](w.Harness, `SELECT COALESCE(result, 'open') FROM stripe_events WHERE event_id = $1`, c.hook.id); got != c.result {
 			t.Errorf("%s: result %s", c.name, got)
 		}
 		intent, _ := c.hook.object["payment_intent"].(string)
@@ -238,11 +238,11 @@ func TestWhatCannotBeFulfilledIsOwedOrShownToAnOperator(t *testing.T) {
 
 func TestF33F34F35OnlyWhatIsSignedNowIsTaken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	now := time.Now()
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_forged", 2999)
 	body := h.body()
-	good := worldtest.StripeSignature(body, bookingKey, now)
+	good := handlertest.StripeSignature(body, bookingKey, now)
 	another := paidSession(w, w.User("customer"), w.piece(2999), "pi_other", 2999).body()
 	wrapped := func(inner string) []byte {
 		return []byte(`{"id":"evt_x","type":"checkout.session.completed","data":{"object":` + inner + `}}`)
@@ -258,19 +258,19 @@ func TestF33F34F35OnlyWhatIsSignedNowIsTaken(t *testing.T) {
 		want           int
 	}{
 		{"no signature", "booking", body, "", http.StatusBadRequest},
-		{"wrong secret", "booking", body, worldtest.StripeSignature(body, "whsec_wrong", now), http.StatusUnauthorized},
-		{"another endpoint's secret", "booking", body, worldtest.StripeSignature(body, paymentKey, now), http.StatusUnauthorized},
+		{"wrong secret", "booking", body, handlertest.StripeSignature(body, "whsec_wrong", now), http.StatusUnauthorized},
+		{"another endpoint's secret", "booking", body, handlertest.StripeSignature(body, paymentKey, now), http.StatusUnauthorized},
 		{"v0 only", "booking", body, strings.Replace(good, "v1=", "v0=", 1), http.StatusUnauthorized},
 		{"body changed", "booking", []byte(strings.Replace(string(body), "2999", "1", 1)), good, http.StatusUnauthorized},
-		{"header of another event", "booking", body, worldtest.StripeSignature(another, bookingKey, now), http.StatusUnauthorized},
-		{"301 s old", "booking", body, worldtest.StripeSignature(body, bookingKey, now.Add(-301*time.Second)), http.StatusUnauthorized},
-		{"an hour ahead", "booking", body, worldtest.StripeSignature(body, bookingKey, now.Add(time.Hour)), http.StatusUnauthorized},
+		{"header of another event", "booking", body, handlertest.StripeSignature(another, bookingKey, now), http.StatusUnauthorized},
+		{"301 s old", "booking", body, handlertest.StripeSignature(body, bookingKey, now.Add(-301*time.Second)), http.StatusUnauthorized},
+		{"an hour ahead", "booking", body, handlertest.StripeSignature(body, bookingKey, now.Add(time.Hour)), http.StatusUnauthorized},
 		{"not configured", "connect", body, good, http.StatusNotImplemented},
 		{"no such endpoint", "bookings", body, good, http.StatusNotFound},
-		{"too large", "booking", large, worldtest.StripeSignature(large, bookingKey, now), http.StatusRequestEntityTooLarge},
-		{"10 000 arrays", "booking", deep, worldtest.StripeSignature(deep, bookingKey, now), http.StatusBadRequest},
-		{"invalid UTF-8", "booking", broken, worldtest.StripeSignature(broken, bookingKey, now), http.StatusBadRequest},
-		{"NUL in the id", "booking", nul, worldtest.StripeSignature(nul, bookingKey, now), http.StatusBadRequest},
+		{"too large", "booking", large, handlertest.StripeSignature(large, bookingKey, now), http.StatusRequestEntityTooLarge},
+		{"10 000 arrays", "booking", deep, handlertest.StripeSignature(deep, bookingKey, now), http.StatusBadRequest},
+		{"invalid UTF-8", "booking", broken, handlertest.StripeSignature(broken, bookingKey, now), http.StatusBadRequest},
+		{"NUL in the id", "booking", nul, handlertest.StripeSignature(nul, bookingKey, now), http.StatusBadRequest},
 	} {
 		if a := w.post(c.endpoint, c.body, c.signature); a.Status != c.want {
 			t.Errorf("%s: %d %s", c.name, a.Status, a.Body)
@@ -280,10 +280,10 @@ func TestF33F34F35OnlyWhatIsSignedNowIsTaken(t *testing.T) {
 		t.Errorf("%d rows of what was refused", n)
 	}
 	// The older secret of a rotation, and the development endpoint.
-	if a := w.post("booking", body, worldtest.StripeSignature(body, olderKey, now)); a.Status != http.StatusOK {
+	if a := w.post("booking", body, handlertest.StripeSignature(body, olderKey, now)); a.Status != http.StatusOK {
 		t.Errorf("older secret: %d", a.Status)
 	}
-	if a := w.post("dev", another, worldtest.StripeSignature(another, bookingKey, now)); a.Status != http.StatusOK {
+	if a := w.post("dev", another, handlertest.StripeSignature(another, bookingKey, now)); a.Status != http.StatusOK {
 		t.Errorf("development endpoint: %d", a.Status)
 	}
 	if n := w.Number(`SELECT count(*) FROM purchases`); n != 2 {

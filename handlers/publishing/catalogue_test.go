@@ -12,7 +12,7 @@ import (
 
 func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization := w.Organization()
 	one := w.creator().join(organization, "owner", "active")
 	two := w.creator().join(organization, "creator", "active")
@@ -82,7 +82,7 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 
 func TestAPageOfTheCatalogueIsCappedSilently(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization, c := w.Organization(), w.creator()
 	w.Exec(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
 		SELECT gen_random_uuid(), $1, $2, 'Item ' || n, 'item-' || n, 'written', 'published', now() - n * interval '1 minute' FROM generate_series(1, 60) n`, c.id, organization)
@@ -96,7 +96,7 @@ func TestAPageOfTheCatalogueIsCappedSilently(t *testing.T) {
 
 func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization, c := w.Organization(), w.creator()
 	c.join(organization, "owner", "active")
 	for _, o := range []order{{"category": "zoo"}, {"category": "Art"}, {"category": "ART"}, {"category": "---"}, {}, {"category": "Secrets", "accessType": "private"}} {

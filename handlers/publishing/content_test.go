@@ -55,7 +55,7 @@ func titles(items []item) []string {
 
 func TestTheCreatorReadsAnItemWithEverythingAroundIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "owner", "active")
 	film := c.media("video")
@@ -83,7 +83,7 @@ func TestTheCreatorReadsAnItemWithEverythingAroundIt(t *testing.T) {
 
 func TestContentBelongsOnlyWhereItsCreatorMayPublish(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	for _, c := range []struct {
 		role, status string
 		want         int
@@ -117,7 +117,7 @@ func TestContentBelongsOnlyWhereItsCreatorMayPublish(t *testing.T) {
 
 func TestWhoLeftAnOrganizationPublishesNothingUnderItsName(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "creator", "active")
 	id := c.create(article(order{"organizationId": organization}))
@@ -132,7 +132,7 @@ func TestWhoLeftAnOrganizationPublishesNothingUnderItsName(t *testing.T) {
 
 func TestMediaMustBeTheCreatorsOwnAndOfTheKind(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, other := w.creator(), w.creator()
 	own, theirs, sound := c.media("video"), other.media("video"), c.media("audio")
 	film := func(media string) order {
@@ -154,7 +154,7 @@ func TestMediaMustBeTheCreatorsOwnAndOfTheKind(t *testing.T) {
 
 func TestFreeContentIsNotSoldPastTheGate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{payouts: true})
+	w := newHarness(t, options{payouts: true})
 	c := w.creator()
 	id := c.publish(c.create(article(nil)))
 	for _, change := range []order{
@@ -177,7 +177,7 @@ func TestFreeContentIsNotSoldPastTheGate(t *testing.T) {
 
 func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "owner", "active")
 	for _, try := range []struct {
@@ -207,7 +207,7 @@ func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
 
 func TestCategoriesThatAreNotThereAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c := w.creator()
 	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{uuid.NewString()}})).Names("categoryIds.0")
 	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{"films"}})).Names("categoryIds.0")
@@ -222,7 +222,7 @@ func TestCategoriesThatAreNotThereAreRefused(t *testing.T) {
 
 func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "creator", "active")
 	personal := c.create(article(order{"slug": "mine"}))
@@ -256,7 +256,7 @@ func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
 
 func TestListsHonourPagesAndCreatorsIDs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c := w.creator()
 	for range 3 {
 		c.create(article(nil))
@@ -274,7 +274,7 @@ func TestListsHonourPagesAndCreatorsIDs(t *testing.T) {
 
 func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization, elsewhere := w.Organization(), w.Organization()
 	one := w.creator().join(organization, "creator", "active")
 	two := w.creator().join(organization, "creator", "active").join(elsewhere, "creator", "active")
@@ -321,7 +321,7 @@ func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 
 func TestSuccessIsCountedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c := w.creator()
 	id := c.publish(c.create(article(order{"accessType": "paid", "priceCents": 100})))
 	count := func(column string, want int) {

@@ -15,7 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 type shown struct {
@@ -27,7 +27,7 @@ type shown struct {
 }
 
 // widths fetches a picture in its three sizes and returns how wide they are.
-func (w *world) widths(address string) (list []int) {
+func (w *harness) widths(address string) (list []int) {
 	w.Helper()
 	for _, name := range []string{"sm", "md", "lg"} {
 		a := w.get(strings.Replace(address, "lg.webp", name+".webp", 1)).Want(http.StatusOK, "")
@@ -42,7 +42,7 @@ func (w *world) widths(address string) (list []int) {
 
 func TestAThumbnailIsMadeInThreeWidthsAndServed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c := w.creator()
 	id := c.create(article(nil))
 	before := w.Number(`SELECT version FROM content WHERE id = $1`, id)
@@ -68,7 +68,7 @@ func TestAThumbnailIsMadeInThreeWidthsAndServed(t *testing.T) {
 	if again := w.get(got.ThumbnailURL, "If-None-Match", a.Header.Get("ETag")); again.Status != http.StatusNotModified || again.Body != "" {
 		t.Errorf("asked whether it changed: %d with %d bytes", again.Status, len(again.Body))
 	}
-	if head := (user{world: w}).ask(http.MethodHead, got.ThumbnailURL, nil); head.Status != http.StatusOK || head.Body != "" || head.Header.Get("Content-Type") != "image/webp" {
+	if head := (user{harness: w}).ask(http.MethodHead, got.ThumbnailURL, nil); head.Status != http.StatusOK || head.Body != "" || head.Header.Get("Content-Type") != "image/webp" {
 		t.Errorf("HEAD: %d %v", head.Status, head.Header)
 	}
 	item := data[shown](c.ask(http.MethodGet, "/api/content/"+id, nil))
@@ -90,7 +90,7 @@ func TestAThumbnailIsMadeInThreeWidthsAndServed(t *testing.T) {
 
 func TestAPictureIsNeverMadeWiderThanItCame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("customer")
 	got := data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 300, 300, 10)}).Want(http.StatusOK, ""))
 	if !strings.HasPrefix(got.AvatarURL, w.URL+"/assets/avatars/"+u.id+"/") || got.MimeType != "image/webp" {
@@ -99,7 +99,7 @@ func TestAPictureIsNeverMadeWiderThanItCame(t *testing.T) {
 	if list := w.widths(got.AvatarURL); !slices.Equal(list, []int{200, 300, 300}) {
 		t.Errorf("widths %v", list)
 	}
-	if address := worldtest.Value[string](w.World, `SELECT avatar_url FROM users WHERE id = $1`, u.id); address != got.AvatarURL {
+	if address := handlertest.Value[string](w.Harness, `SELECT avatar_url FROM users WHERE id = $1`, u.id); address != got.AvatarURL {
 		t.Errorf("the profile shows %s", address)
 	}
 	u.ask(http.MethodDelete, "/api/user/avatar", nil).Want(http.StatusNoContent, "")
@@ -112,7 +112,7 @@ const drawing = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><scri
 
 func TestALogoMayBeADrawingThatCannotAct(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization := w.Organization()
 	path := "/api/organizations/" + organization + "/settings/branding/logo"
 	admin := w.signIn("customer").join(organization, "admin", "active")
@@ -144,7 +144,7 @@ func TestALogoMayBeADrawingThatCannotAct(t *testing.T) {
 
 func TestOnlyTheManagementChangesALogo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	organization := w.Organization()
 	for _, c := range []struct {
 		name         string
@@ -162,7 +162,7 @@ func TestOnlyTheManagementChangesALogo(t *testing.T) {
 		{"an organization that is not there", w.signIn("creator"), uuid.NewString(), 403, "FORBIDDEN"},
 		{"the platform's owner", w.signIn("platform_owner"), organization, 200, ""},
 		{"the platform's owner, nowhere", w.signIn("platform_owner"), uuid.NewString(), 404, "NOT_FOUND"},
-		{"nobody", user{world: w}, organization, 401, "UNAUTHORIZED"},
+		{"nobody", user{harness: w}, organization, 401, "UNAUTHORIZED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			who, path := c.who.in(t), "/api/organizations/"+c.organization+"/settings/branding/logo"
@@ -174,7 +174,7 @@ func TestOnlyTheManagementChangesALogo(t *testing.T) {
 
 func TestOnlyTheCreatorChangesAThumbnail(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "creator", "active")
 	id := c.create(article(order{"organizationId": organization}))
@@ -190,7 +190,7 @@ func TestOnlyTheCreatorChangesAThumbnail(t *testing.T) {
 		{"another creator", w.creator(), id, 404, "CONTENT_NOT_FOUND"},
 		{"the organization's owner", w.creator().join(organization, "owner", "active"), id, 404, "CONTENT_NOT_FOUND"},
 		{"a customer", w.signIn("customer"), id, 403, "FORBIDDEN"},
-		{"nobody", user{world: w}, id, 401, "UNAUTHORIZED"},
+		{"nobody", user{harness: w}, id, 401, "UNAUTHORIZED"},
 		{"an item that is not there", c, uuid.NewString(), 404, "CONTENT_NOT_FOUND"},
 		{"a deleted item", c, deleted, 404, "CONTENT_NOT_FOUND"},
 		{"no id", c, "x", 400, "VALIDATION_ERROR"},
@@ -212,7 +212,7 @@ var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x0
 
 func TestWhatIsNoUsablePictureIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u, organization := w.creator(), w.Organization()
 	u.join(organization, "owner", "active")
 	good := painting(t, 9, 9, 1)
@@ -253,7 +253,7 @@ func TestWhatIsNoUsablePictureIsRefused(t *testing.T) {
 
 func TestAnEdgeWithoutFFmpegTakesNoPictures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{noMaker: true})
+	w := newHarness(t, options{noMaker: true})
 	a := w.signIn("customer").upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).Want(http.StatusServiceUnavailable, "IMAGES_UNAVAILABLE")
 	if !strings.Contains(a.Body, "ffmpeg") {
 		t.Errorf("the operator is told %s", a.Body)
@@ -279,7 +279,7 @@ func TestTroubleOfOursIsNotBlamedOnThePicture(t *testing.T) {
 	} {
 		t.Run(c.err.Error(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{maker: stubborn{c.err}})
+			w := newHarness(t, options{maker: stubborn{c.err}})
 			w.signIn("customer").upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 9, 9, 1)}).Want(c.status, c.code)
 		})
 	}
@@ -287,7 +287,7 @@ func TestTroubleOfOursIsNotBlamedOnThePicture(t *testing.T) {
 
 func TestAReplacedPictureIsSweptWhenNobodyShowsItAnyMore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("customer")
 	upload := func(shade uint8) string {
 		return data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}).Want(http.StatusOK, "")).AvatarURL
@@ -323,7 +323,7 @@ func TestAReplacedPictureIsSweptWhenNobodyShowsItAnyMore(t *testing.T) {
 
 func TestAPictureInUseIsNeverSwept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	c := w.creator()
 	id := c.create(article(nil))
 	address := data[shown](c.upload("/api/content/"+id+"/thumbnail", part{"thumbnail", "image/png", painting(t, 50, 50, 3)}).Want(http.StatusOK, "")).ThumbnailURL
@@ -341,7 +341,7 @@ func TestAPictureInUseIsNeverSwept(t *testing.T) {
 // objects with a record; nothing shows them, and the sweep removes them.
 func TestAnAbandonedUploadIsSwept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{deaf: true, wait: 50 * time.Millisecond})
+	w := newHarness(t, options{deaf: true, wait: 50 * time.Millisecond})
 	u := w.signIn("customer")
 	u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).Want(http.StatusAccepted, "")
 	if keys := w.objects("avatars/" + u.id + "/"); len(keys) != 3 {
@@ -361,7 +361,7 @@ func TestAnAbandonedUploadIsSwept(t *testing.T) {
 
 func TestACommandThatComesAfterTheSweepIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("customer")
 	key := []string{"Idempotency-Key", "one"}
 	address := data[shown](u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}, key...).Want(http.StatusOK, "")).AvatarURL
@@ -382,7 +382,7 @@ func TestACommandThatComesAfterTheSweepIsRefused(t *testing.T) {
 
 func TestOneKeyStandsForOnePicture(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("customer")
 	send := func(shade uint8) answer {
 		return u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, shade)}, "Idempotency-Key", "k")
@@ -402,7 +402,7 @@ func TestOneKeyStandsForOnePicture(t *testing.T) {
 
 func TestTheEdgeServesNothingButPictures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	content := []byte("secret")
 	for _, key := range []string{"u1/originals/m1/source.mp4", "u1/waveforms/m1/waveform.json", "avatars/u1/v1/lg.html", "private/lg.webp"} {
 		if _, err := w.Assets.Put(context.Background(), key, bytes.NewReader(content), int64(len(content)), "image/webp"); err != nil {
@@ -422,7 +422,7 @@ func TestTheEdgeServesNothingButPictures(t *testing.T) {
 
 func TestAnErasedAccountTakesItsPictureWithIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	u := w.signIn("customer")
 	u.upload("/api/user/avatar", part{"avatar", "image/png", painting(t, 50, 50, 1)}).Want(http.StatusOK, "")
 	w.Exec(`UPDATE users SET avatar_url = NULL, deleted_at = now() WHERE id = $1`, u.id)

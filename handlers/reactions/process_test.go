@@ -27,7 +27,7 @@ func process(handle func(ctx context.Context, e events.Event) error) reactions.P
 
 func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	started, proceed := make(chan string, 8), make(chan struct{})
 	stop := w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
 		started <- e.AggregateID
@@ -51,7 +51,7 @@ func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
 
 func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	attempts := map[string]chan struct{}{"panics": make(chan struct{}, 64), "once": make(chan struct{}, 64)}
 	w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
 		attempts[e.AggregateID] <- struct{}{}
@@ -76,7 +76,7 @@ func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 
 func TestAProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	attempts, succeeded := 0, make(chan struct{})
 	p := process(func(context.Context, events.Event) error {
 		if attempts++; attempts <= 12 { // three deliveries, MaxDeliveries is 2

@@ -16,7 +16,7 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-func (w *world) exec(t *testing.T, sql string, args ...any) {
+func (w *harness) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	if _, err := w.pool.Exec(context.Background(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -24,7 +24,7 @@ func (w *world) exec(t *testing.T, sql string, args ...any) {
 }
 
 // film makes a published item for sale.
-func (w *world) film(t *testing.T) (id, creator string) {
+func (w *harness) film(t *testing.T) (id, creator string) {
 	t.Helper()
 	id, creator = uuid.NewString(), w.user(t)
 	w.exec(t, `INSERT INTO content (id, creator_id, title, slug, content_type, access_type, price_cents, status, published_at)
@@ -32,7 +32,7 @@ func (w *world) film(t *testing.T) (id, creator string) {
 	return id, creator
 }
 
-func (w *world) user(t *testing.T) string {
+func (w *harness) user(t *testing.T) string {
 	t.Helper()
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")
 	w.exec(t, `INSERT INTO users (id, name, email) VALUES ($1, 'Test', $1 || '@example.test')`, id)
@@ -59,7 +59,7 @@ const liveGrants = `SELECT count(*) FROM content_access WHERE deleted_at IS NULL
 
 func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	film, creator := w.film(t)
 	const buyers = 300
 	for range buyers {
@@ -92,7 +92,7 @@ func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 
 func TestAPoisonousEventDoesNotHurtItsNeighbours(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	film, creator := w.film(t)
 	poison := paid(t, w.user(t), "not a UUID", creator)
 	for i := range 50 {
@@ -111,7 +111,7 @@ func TestAPoisonousEventDoesNotHurtItsNeighbours(t *testing.T) {
 
 func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.publish(t, newEvent(t, "bad", 1), false)
 	for i := range 20 {
 		w.publish(t, newEvent(t, fmt.Sprint("good-", i), 1), false)
@@ -142,7 +142,7 @@ func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 
 func TestTheDatabasesFaultIsNeverADeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	var mu sync.Mutex
 	attempts := 0
 	broken := follow(always)
@@ -167,7 +167,7 @@ func TestTheDatabasesFaultIsNeverADeadLetter(t *testing.T) {
 
 func TestProjectionsLoseNothingWhenTheServerStalls(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	film, creator := w.film(t)
 	w.start(t, reactions.Access(time.Now))
 	w.publish(t, paid(t, w.user(t), film, creator), false)

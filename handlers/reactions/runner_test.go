@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// world is a database and a bus; the test publishes events by hand.
-type world struct {
+// harness is a database and a bus; the test publishes events by hand.
+type harness struct {
 	pool *pgxpool.Pool
 	bus  *natstest.Instance
 	conn *nats.Conn
@@ -44,9 +44,9 @@ type world struct {
 	log  *slog.Logger
 }
 
-func newWorld(t *testing.T) *world {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &world{bus: natstest.Embedded(t), log: slog.New(slog.DiscardHandler)}
+	w := &harness{bus: natstest.Embedded(t), log: slog.New(slog.DiscardHandler)}
 	var err error
 	if w.pool, err = pgxpool.New(context.Background(), pgtest.Database(t)); err != nil {
 		t.Fatal(err)
@@ -66,12 +66,12 @@ func newWorld(t *testing.T) *world {
 }
 
 // start runs projections until the test ends, or stop is called.
-func (w *world) start(t *testing.T, list ...reactions.Projection) (stop func()) {
+func (w *harness) start(t *testing.T, list ...reactions.Projection) (stop func()) {
 	t.Helper()
 	return w.run(t, list, nil)
 }
 
-func (w *world) run(t *testing.T, projections []reactions.Projection, processes []reactions.Process) (stop func()) {
+func (w *harness) run(t *testing.T, projections []reactions.Projection, processes []reactions.Process) (stop func()) {
 	t.Helper()
 	runner := reactions.New(reactions.Config{
 		Pool: w.pool, Conn: w.conn, Limits: bus.DefaultStreamLimits(), Log: w.log, MaxDeliveries: 2,
@@ -97,7 +97,7 @@ func newEvent(t *testing.T, aggregate string, version int64) events.Event {
 }
 
 // publish publishes an event; fresh makes the server take a copy of one it knows.
-func (w *world) publish(t *testing.T, e events.Event, fresh bool) {
+func (w *harness) publish(t *testing.T, e events.Event, fresh bool) {
 	t.Helper()
 	msg := &nats.Msg{Subject: events.Subject(e.Tenant, e.Type), Header: e.Headers(), Data: e.Data}
 	if fresh {
@@ -108,7 +108,7 @@ func (w *world) publish(t *testing.T, e events.Event, fresh bool) {
 	}
 }
 
-func (w *world) eventually(t *testing.T, want int, sql string, args ...any) {
+func (w *harness) eventually(t *testing.T, want int, sql string, args ...any) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -152,7 +152,7 @@ func always(events.Event) error { return nil }
 
 func TestAnEventDeliveredTwiceHasOneEffect(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	e := newEvent(t, "a", 1)
 	w.publish(t, e, false)
@@ -165,7 +165,7 @@ func TestAnEventDeliveredTwiceHasOneEffect(t *testing.T) {
 
 func TestAFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	var attempts atomic.Int32
 	w.start(t, follow(func(events.Event) error {
 		if attempts.Add(1) == 1 {
@@ -183,7 +183,7 @@ func TestAFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
 
 func TestAnEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(func(e events.Event) error {
 		if e.AggregateID == "bad" {
 			panic("bad")
@@ -200,7 +200,7 @@ func TestAnEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
 
 func TestAMessageThatIsNoEventBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	if _, err := w.js.Publish(context.Background(), "codex.events.tenant.content.unpublished", []byte("not json")); err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestAMessageThatIsNoEventBecomesADeadLetter(t *testing.T) {
 
 func TestEventsPublishedWhileStoppedAreHandledAfterStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	stop := w.start(t, follow(always))
 	w.publish(t, newEvent(t, "before", 1), false)
 	w.eventually(t, 1, `SELECT count(*) FROM outbox`)
@@ -224,7 +224,7 @@ func TestEventsPublishedWhileStoppedAreHandledAfterStart(t *testing.T) {
 
 func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	w.publish(t, newEvent(t, "before", 1), false)
 	w.eventually(t, 1, `SELECT count(*) FROM outbox`)
@@ -237,7 +237,7 @@ func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 
 func TestAWipedServerIsNoticed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	w.publish(t, newEvent(t, "before", 1), false)
 	w.eventually(t, 1, `SELECT count(*) FROM outbox`)
@@ -259,7 +259,7 @@ func TestAWipedServerIsNoticed(t *testing.T) {
 
 func TestWaitHandledReturnsAfterTheCommit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	dispatcher, err := bus.NewDispatcher(w.conn, "edge", 1, w.log)
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ var recorded = sync.OnceValue(func() *tracetest.SpanRecorder {
 
 func TestTheTraceReachesTheProjectionAndItsEvents(t *testing.T) {
 	recorder := recorded()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	e := newEvent(t, "traced", 1)
 	e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -318,7 +318,7 @@ func reacted(recorder *tracetest.SpanRecorder, traceID string) bool {
 
 func TestTheOutboxKeepsTheBytesOfTheData(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newHarness(t)
 	w.start(t, follow(always))
 	w.publish(t, newEvent(t, "a", 1), false)
 	w.eventually(t, 1, `SELECT count(*) FROM outbox`)

@@ -14,12 +14,12 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/streaming"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // handle applies one event to the projection, in an order that a test chooses, and
 // returns the facts that follow and their types.
-func (w *world) handle(p purchase, payload events.Payload, version int64) (types []string, facts []events.Fact) {
+func (w *harness) handle(p purchase, payload events.Payload, version int64) (types []string, facts []events.Fact) {
 	w.Helper()
 	e, err := reactions.NewEvent(w.event(p, payload, version))
 	if err != nil {
@@ -41,7 +41,7 @@ const liveGrants = `SELECT count(*) FROM content_access WHERE user_id = $1 AND c
 
 func TestAPurchaseOpensAndARefundCloses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film(w.Organization())
 	w.Exec(`UPDATE media_items SET waveform_key = NULL`)
 	v := w.signIn()
@@ -72,7 +72,7 @@ func TestAPurchaseOpensAndARefundCloses(t *testing.T) {
 
 func TestRefundBeforeCompletionGrantsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	p := v.buy(f)
@@ -91,7 +91,7 @@ func TestRefundBeforeCompletionGrantsNothing(t *testing.T) {
 
 func TestADisputeSuspendsUntilItIsDecided(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	f := w.film("")
 	for _, c := range []struct {
 		name string
@@ -119,7 +119,7 @@ func TestADisputeSuspendsUntilItIsDecided(t *testing.T) {
 
 func TestARefundLeavesOtherSourcesAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	f, other := w.film(""), w.film("")
 	w.Exec(`UPDATE media_items SET waveform_key = NULL`)
 	v := w.signIn()
@@ -137,7 +137,7 @@ func TestARefundLeavesOtherSourcesAlone(t *testing.T) {
 
 func TestAnEventOfSomebodyUnknownIsNoPoison(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	p := purchase{uuid.NewString(), "nobody", w.film("")}
 	if types, _ := w.handle(p, p.completed(), 1); types != nil {
 		t.Errorf("led to %v", types)
@@ -147,7 +147,7 @@ func TestAnEventOfSomebodyUnknownIsNoPoison(t *testing.T) {
 // explained asks for a decision; about is "" for the viewer.
 func (v viewer) explained(f film, about string) streaming.Decision {
 	v.Helper()
-	return worldtest.Decode[single[streaming.Decision]](v.decision(f, about).Want(http.StatusOK, "")).Data
+	return handlertest.Decode[single[streaming.Decision]](v.decision(f, about).Want(http.StatusOK, "")).Data
 }
 
 func (v viewer) decision(f film, about string) answer {
@@ -161,7 +161,7 @@ func (v viewer) decision(f film, about string) answer {
 
 func TestADecisionIsExplained(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film(w.Organization())
 	v := w.signIn()
 	if d := v.explained(f, ""); d.Allowed || d.Decision != "deny" || d.Reason != "payment_required" || d.Rule != "paid" ||
@@ -204,7 +204,7 @@ func TestADecisionIsExplained(t *testing.T) {
 
 func TestAGrantKnowsItsEventWhenTheOutboxHasForgottenIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	p := v.buy(f)
@@ -225,7 +225,7 @@ func TestAGrantKnowsItsEventWhenTheOutboxHasForgottenIt(t *testing.T) {
 
 func TestOnlyTheManagementIsToldAboutOthers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	f := w.film(w.Organization())
 	personal := w.film("")
 	buyer := w.signIn()
@@ -269,13 +269,13 @@ func TestOnlyTheManagementIsToldAboutOthers(t *testing.T) {
 
 func TestProgressOnlyMovesForward(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)
 	path := "/api/access/content/" + f.id + "/progress"
 	progress := func() *streaming.Progress {
-		return worldtest.Decode[single[streaming.ProgressAnswer]](v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")).Data.Progress
+		return handlertest.Decode[single[streaming.ProgressAnswer]](v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")).Data.Progress
 	}
 	if p := progress(); p != nil {
 		t.Fatalf("before the first report: %+v", p)
@@ -317,7 +317,7 @@ func TestProgressOnlyMovesForward(t *testing.T) {
 
 func TestProgressNeedsAccessWhenItIsApplied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	path := "/api/access/content/" + f.id + "/progress"
@@ -344,7 +344,7 @@ func TestProgressNeedsAccessWhenItIsApplied(t *testing.T) {
 
 func TestAReportThatCannotBeReadDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{objects: brokenObjects{}})
+	w := newHarness(t, options{objects: brokenObjects{}})
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)

@@ -17,13 +17,13 @@ import (
 	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/streaming"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func (v viewer) library(query string) edge.List[streaming.LibraryItem] {
 	v.Helper()
 	v.RefreshLibraries()
-	return worldtest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
+	return handlertest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
 }
 
 // shelf is a library in brief: title and source of each item, in order.
@@ -36,7 +36,7 @@ func shelf(list edge.List[streaming.LibraryItem]) string {
 }
 
 // titled is a film with a title and a change to its row.
-func (w *world) titled(organization, title, change string) film {
+func (w *harness) titled(organization, title, change string) film {
 	w.Helper()
 	f := w.film(organization)
 	w.Exec(`UPDATE content SET title = $2, published_at = now() - interval '1 day' WHERE id = $1`, f.id, title)
@@ -57,7 +57,7 @@ func (v viewer) buyNow(f film) {
 
 func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	club, elsewhere := w.Organization(), w.Organization()
 	v := w.signIn()
 	v.join(club, "member")
@@ -111,7 +111,7 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 
 func TestALibraryIsFilteredAndSorted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	v := w.signIn()
 	watched := func(f film, position int, done bool, ago string) {
 		w.Exec(`INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds, completed, updated_at) VALUES ($1, $2, $3, 90, $4, now() - $5::interval)`,
@@ -176,7 +176,7 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 
 func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	club, v := w.Organization(), w.signIn()
 	v.join(club, "member")
 	const each = 4
@@ -231,14 +231,14 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 	}
 }
 
-// TestTheLibraryAgreesWithTheDecision builds a random world and asks for both. What
+// TestTheLibraryAgreesWithTheDecision builds a random harness and asks for both. What
 // stands in a library may be seen; what may be seen stands there, unless it is so
 // because everybody may, or because the viewer made it.
 func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	viewers, items := w.populate(rand.New(rand.NewPCG(seed, 1)))
 	found := map[postgres.Question]postgres.Facts{}
 	var questions []postgres.Question
@@ -323,7 +323,7 @@ func pick(random *rand.Rand, from ...string) string { return from[random.IntN(le
 
 // populate makes organizations, viewers with random roles, items of every kind and
 // grants in every state.
-func (w *world) populate(random *rand.Rand) (viewers []viewer, items []string) {
+func (w *harness) populate(random *rand.Rand) (viewers []viewer, items []string) {
 	w.Helper()
 	organizations := []string{w.Organization(), w.Organization(), w.Organization()}
 	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, organizations[2])

@@ -15,7 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/streaming"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 const masterText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,RESOLUTION=1280x720\n720p/index.m3u8\n" +
@@ -25,7 +25,7 @@ const variantText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n#EXT-X-
 	"#EXTINF:6.0,\n#EXT-X-BYTERANGE:6@4\nstream.mp4\n#EXT-X-ENDLIST\n"
 
 // upload puts what a transcoder would into the store.
-func (w *world) upload(f film) {
+func (w *harness) upload(f film) {
 	w.Helper()
 	for name, text := range map[string]string{
 		"master.m3u8": masterText, "720p/index.m3u8": variantText, "480p/index.m3u8": "<not a playlist>",
@@ -45,7 +45,7 @@ func (v viewer) stream(f film, query string) answer {
 // opened returns the addresses of a stream that must be given.
 func (v viewer) opened(f film, query string) streaming.Stream {
 	v.Helper()
-	return worldtest.Decode[single[streaming.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
+	return handlertest.Decode[single[streaming.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
 }
 
 func addresses(playlist string) (list []string) {
@@ -59,7 +59,7 @@ func addresses(playlist string) (list []string) {
 
 func TestAStreamLeadsToTheBytes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.upload(f)
 	v := w.signIn()
@@ -100,7 +100,7 @@ func TestAStreamLeadsToTheBytes(t *testing.T) {
 
 func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.upload(f)
 	v := w.signIn()
@@ -148,7 +148,7 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 
 func TestAStreamIsRefusedForAReason(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film(w.Organization())
 	v := w.signIn()
 	if got := w.get("/api/access/content/" + f.id + "/stream"); got.Status != http.StatusUnauthorized {
@@ -176,7 +176,7 @@ func TestAStreamIsRefusedForAReason(t *testing.T) {
 
 func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time' WHERE id = $1`, f.id)
 	v := w.signIn()
@@ -195,7 +195,7 @@ func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 
 func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.Exec(`UPDATE media_items SET ready_variants = '["480p","8k","audio","../x","64k"]' WHERE id = $1`, f.media)
 	v := w.signIn()
@@ -210,7 +210,7 @@ func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
 
 func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.Exec(`UPDATE media_items SET hls_master_playlist_key = 'hls/master.m3u8', waveform_key = NULL, ready_variants = NULL WHERE id = $1`, f.media)
 	v := w.signIn()
@@ -229,7 +229,7 @@ func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
 
 func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f, other := w.film(""), w.film("")
 	w.upload(f)
 	w.upload(other)
@@ -283,7 +283,7 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 
 func TestEveryPlaylistDecidesAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true})
+	w := newHarness(t, options{readOnly: true})
 	f := w.film(w.Organization())
 	w.upload(f)
 	v := w.signIn()
@@ -331,7 +331,7 @@ func (b brokenObjects) PresignGet(context.Context, string, time.Duration) (strin
 
 func TestAStoreThatIsAwayIsNotAMissingPlaylist(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{readOnly: true, objects: brokenObjects{errors.New("away")}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{errors.New("away")}})
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)
@@ -349,7 +349,7 @@ func TestOneAddressFetchesSixtyPlaylistsAMinute(t *testing.T) {
 		development bool
 		want        int
 	}{{false, http.StatusTooManyRequests}, {true, http.StatusForbidden}} {
-		w := newWorld(t, options{readOnly: true, objects: brokenObjects{}, development: c.development})
+		w := newHarness(t, options{readOnly: true, objects: brokenObjects{}, development: c.development})
 		playlist := func() answer {
 			return w.get("/api/access/content/" + uuid.NewString() + "/hls/master.m3u8?token=x")
 		}

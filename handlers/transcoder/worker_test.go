@@ -23,7 +23,7 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/transcoder"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
@@ -32,7 +32,7 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, options{prober: tool})
+	w := newHarness(t, options{prober: tool})
 	u := w.signIn("creator")
 	dir := t.TempDir()
 	worker, err := transcoder.New(transcoder.Config{
@@ -99,7 +99,7 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 // bench is a worker with a counting converter and an endpoint for its callbacks. The item is a row; the jobs are events
 // that the test hands over itself.
 type bench struct {
-	*world
+	*harness
 	u         user
 	converter *converter
 	endpoint  *endpoint
@@ -175,7 +175,7 @@ func (e *endpoint) taken() []media.Callback {
 // TestAWorker shares one installation between its parts.
 func TestAWorker(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newHarness(t, options{})
 	for name, part := range map[string]func(*testing.T, *bench){
 		"offers its report until it is taken and works once":            offersItsReportUntilItIsTaken,
 		"that died before its report was taken only delivers it":        onlyDeliversAfterItDied,
@@ -191,9 +191,9 @@ func TestAWorker(t *testing.T) {
 	}
 }
 
-func newBench(t *testing.T, w *world) *bench {
+func newBench(t *testing.T, w *harness) *bench {
 	t.Helper()
-	b := &bench{world: w, u: w.signIn("creator"), converter: &converter{}, endpoint: newEndpoint(t)}
+	b := &bench{harness: w, u: w.signIn("creator"), converter: &converter{}, endpoint: newEndpoint(t)}
 	b.cfg = transcoder.Config{
 		Conn: w.Conn, DB: w.Pool, Media: w.Media, Assets: w.Assets, Tool: b.converter, CallbackURL: b.endpoint.server.URL,
 		Secret: []byte(secret), Dir: t.TempDir(), CheckEvery: 20 * time.Millisecond, RetryAfter: 10 * time.Millisecond, Log: w.Logger,
@@ -214,7 +214,7 @@ func (b *bench) worker(t *testing.T) *transcoder.Worker {
 func (b *bench) started(t *testing.T) (id string, e events.Event) {
 	t.Helper()
 	id, _ = b.u.transcoding()
-	data := worldtest.Value[[]byte](b.World, `SELECT data FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
+	data := handlertest.Value[[]byte](b.Harness, `SELECT data FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
 	return id, events.Event{ID: uuid.NewString(), Type: "media.transcoding_started", AggregateID: id, Data: data}
 }
 
@@ -299,7 +299,7 @@ func stopsWhenTheItemIsDeleted(t *testing.T, b *bench) {
 func removesLateOutputs(t *testing.T, b *bench) {
 	b.cfg.CheckEvery = time.Hour // so that only the check after the upload can notice
 	id, e := b.started(t)
-	b.cfg.DB = deletesAfter{b.world, id, new(atomic.Int32)}
+	b.cfg.DB = deletesAfter{b.harness, id, new(atomic.Int32)}
 	if err := b.worker(t).Handle(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -329,11 +329,11 @@ func triesThreeTimes(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	missing, lost := b.started(t)
-	if err := b.Media.Delete(t.Context(), worldtest.Value[string](b.World, `SELECT r2_key FROM media_items WHERE id = $1`, missing)); err != nil {
+	if err := b.Media.Delete(t.Context(), handlertest.Value[string](b.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, missing)); err != nil {
 		t.Fatal(err)
 	}
 	replaced, changed := b.started(t)
-	put(t, b.Media, worldtest.Value[string](b.World, `SELECT r2_key FROM media_items WHERE id = $1`, replaced), "another file", "video/mp4")
+	put(t, b.Media, handlertest.Value[string](b.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, replaced), "another file", "video/mp4")
 	for _, e := range []events.Event{lost, changed} {
 		if err := worker.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)

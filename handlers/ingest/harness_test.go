@@ -21,18 +21,18 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/worldtest"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
 const secret = "the transcoder's secret"
 
-// world is the media side of one installation, from the HTTP edge to the object store. Only the worker is missing.
-type world struct {
-	*worldtest.World
+// harness is the media side of one installation, from the HTTP edge to the object store. Only the worker is missing.
+type harness struct {
+	*handlertest.Harness
 	orphans *objects.Orphans
 }
 
@@ -47,9 +47,9 @@ type options struct {
 	idle, readTimeout time.Duration
 }
 
-func newWorld(t *testing.T, o options) *world {
+func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Options{Server: func(s *http.Server) { s.ReadTimeout = o.readTimeout }})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{Server: func(s *http.Server) { s.ReadTimeout = o.readTimeout }})}
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
 	var parts commands.PartsStore = w.Media
@@ -73,40 +73,40 @@ func newWorld(t *testing.T, o options) *world {
 	return w
 }
 
-// in is the world for a subtest.
-func (w *world) in(t *testing.T) *world { return &world{w.In(t), w.orphans} }
+// in is the harness for a subtest.
+func (w *harness) in(t *testing.T) *harness { return &harness{w.In(t), w.orphans} }
 
 // user is a signed-in client.
 type user struct {
-	*world
+	*harness
 	id, cookie string
 }
 
-func (w *world) signIn(role string) user {
+func (w *harness) signIn(role string) user {
 	w.Helper()
 	id := w.User(role)
-	return user{w, id, worldtest.Cookie(id)}
+	return user{w, id, handlertest.Cookie(id)}
 }
 
 // in is the user for a subtest.
-func (u user) in(t *testing.T) user { return user{u.world.in(t), u.id, u.cookie} }
+func (u user) in(t *testing.T) user { return user{u.harness.in(t), u.id, u.cookie} }
 
 // signed asks as another program of the installation.
-func (w *world) signed(method, path, body string) answer {
+func (w *harness) signed(method, path, body string) answer {
 	w.Helper()
 	return w.do(method, path, w.SignedByWorker(method, path, []byte(body)), []byte(body))
 }
 
-type answer = worldtest.Answer
+type answer = handlertest.Answer
 
-func (w *world) do(method, path string, header map[string]string, body []byte) answer {
+func (w *harness) do(method, path string, header map[string]string, body []byte) answer {
 	w.Helper()
-	return w.Send(worldtest.Request{Method: method, Path: path, Header: header, Body: body})
+	return w.Send(handlertest.Request{Method: method, Path: path, Header: header, Body: body})
 }
 
 func (u user) ask(method, path string, body any) answer {
 	u.Helper()
-	return u.Send(worldtest.Request{Method: method, Path: path, Session: u.id, Body: body})
+	return u.Send(handlertest.Request{Method: method, Path: path, Session: u.id, Body: body})
 }
 
 type fields map[string]any
@@ -120,7 +120,7 @@ func (u user) register(mime string, size int) (id, address string) {
 	return a.Text("data.id"), a.Text("data.presignedUrl")
 }
 
-func (w *world) upload(address, mime string, content []byte) answer {
+func (w *harness) upload(address, mime string, content []byte) answer {
 	w.Helper()
 	return w.do(http.MethodPut, address, map[string]string{"Content-Type": mime}, content)
 }
@@ -150,23 +150,23 @@ func (u user) transcoding() (id, job string) {
 func (u user) job(id, other string) (job string) {
 	u.Helper()
 	u.Until("a job was given out", func() bool {
-		job = worldtest.Value[string](u.World, `SELECT CASE WHEN status = 'transcoding' THEN runpod_job_id ELSE '' END FROM media_items WHERE id = $1`, id)
+		job = handlertest.Value[string](u.Harness, `SELECT CASE WHEN status = 'transcoding' THEN runpod_job_id ELSE '' END FROM media_items WHERE id = $1`, id)
 		return job != "" && job != other
 	})
 	return job
 }
 
-func (w *world) status(id string) media.Status {
+func (w *harness) status(id string) media.Status {
 	w.Helper()
-	return media.Status(worldtest.Value[string](w.World, `SELECT status FROM media_items WHERE id = $1`, id))
+	return media.Status(handlertest.Value[string](w.Harness, `SELECT status FROM media_items WHERE id = $1`, id))
 }
 
 // history returns the types of an item's events and checks that their versions are dense.
-func (w *world) history(id string) []string {
+func (w *harness) history(id string) []string {
 	w.Helper()
-	types := worldtest.Value[[]string](w.World, `SELECT array_agg(type ORDER BY version) FROM outbox WHERE aggregate_id = $1`, id)
-	last := worldtest.Value[int64](w.World, `SELECT max(version) FROM outbox WHERE aggregate_id = $1`, id)
-	row := worldtest.Value[int64](w.World, `SELECT version FROM media_items WHERE id = $1`, id)
+	types := handlertest.Value[[]string](w.Harness, `SELECT array_agg(type ORDER BY version) FROM outbox WHERE aggregate_id = $1`, id)
+	last := handlertest.Value[int64](w.Harness, `SELECT max(version) FROM outbox WHERE aggregate_id = $1`, id)
+	row := handlertest.Value[int64](w.Harness, `SELECT version FROM media_items WHERE id = $1`, id)
 	if int(last) != len(types) || row != last {
 		w.Errorf("%d events, last version %d, row %d", len(types), last, row)
 	}
@@ -174,13 +174,13 @@ func (w *world) history(id string) []string {
 }
 
 // count counts the events of one type.
-func (w *world) count(id, eventType string) int {
+func (w *harness) count(id, eventType string) int {
 	w.Helper()
 	return w.Number(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = $2`, id, eventType)
 }
 
 // callback posts a signed callback.
-func (w *world) callback(report any) answer {
+func (w *harness) callback(report any) answer {
 	w.Helper()
 	body, err := json.Marshal(report)
 	if err != nil {
@@ -189,9 +189,9 @@ func (w *world) callback(report any) answer {
 	return w.post(body, secret, strconv.FormatInt(time.Now().Unix(), 10))
 }
 
-func (w *world) post(body []byte, key, timestamp string) answer {
+func (w *harness) post(body []byte, key, timestamp string) answer {
 	w.Helper()
-	return w.do(http.MethodPost, "/api/transcoding/webhook", worldtest.SignedByTranscoder(body, key, timestamp), body)
+	return w.do(http.MethodPost, "/api/transcoding/webhook", handlertest.SignedByTranscoder(body, key, timestamp), body)
 }
 
 // completed is the report of a job that went well.
@@ -236,7 +236,7 @@ func keys(t *testing.T, b *s3.Bucket, prefix string) string {
 
 // deletesAfter deletes the item once its worker has asked for it twice: before the work, and before the upload.
 type deletesAfter struct {
-	*world
+	*harness
 	id    string
 	asked *atomic.Int32
 }

@@ -25,13 +25,13 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// world is one installation. Its clock stands still until a test moves it.
-type world struct{ *worldtest.World }
+// harness is one installation. Its clock stands still until a test moves it.
+type harness struct{ *handlertest.Harness }
 
 type options struct {
 	// maker replaces ffmpeg; noMaker leaves it out.
@@ -47,9 +47,9 @@ type options struct {
 
 var tool = sync.OnceValues(func() (*ffmpeg.Tool, error) { return ffmpeg.New(ffmpeg.Config{Threads: 1}) })
 
-func newWorld(t *testing.T, o options) *world {
+func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &world{worldtest.New(t, worldtest.Options{StandStill: true})}
+	w := &harness{handlertest.New(t, handlertest.Options{StandStill: true})}
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
 	if !o.deaf {
@@ -57,25 +57,25 @@ func newWorld(t *testing.T, o options) *world {
 	}
 	w.StartReactions(reactions.Counters(), reactions.Images(w.Now))
 	if o.maker == nil && !o.noMaker {
-		o.maker = worldtest.Must(tool())(t)
+		o.maker = handlertest.Must(tool())(t)
 	}
 	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait },
 		edge.ContentRoutes{}, edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: o.maker}), edge.Assets{Objects: w.Assets}).Handler())
 	return w
 }
 
-// in is the world for a subtest.
-func (w *world) in(t *testing.T) *world { return &world{w.In(t)} }
+// in is the harness for a subtest.
+func (w *harness) in(t *testing.T) *harness { return &harness{w.In(t)} }
 
 // sweep runs the sweep of pictures once and returns how many it removed.
-func (w *world) sweep() int {
+func (w *harness) sweep() int {
 	w.Helper()
 	s := reactions.ImageSweep{Pool: w.Pool, Assets: w.Assets, Now: w.Now, Log: w.Logger}
-	return worldtest.Must(s.Sweep(context.Background()))(w)
+	return handlertest.Must(s.Sweep(context.Background()))(w)
 }
 
 // objects lists the keys below a prefix.
-func (w *world) objects(prefix string) (keys []string) {
+func (w *harness) objects(prefix string) (keys []string) {
 	w.Helper()
 	err := w.Assets.List(context.Background(), prefix, func(i s3.Info) error { keys = append(keys, i.Key); return nil })
 	if err != nil {
@@ -86,16 +86,16 @@ func (w *world) objects(prefix string) (keys []string) {
 
 // user is a signed-in user, whose session's token is the id; the zero id is nobody.
 type user struct {
-	*world
+	*harness
 	id string
 }
 
-func (w *world) signIn(role string) user { w.Helper(); return user{w, w.User(role)} }
+func (w *harness) signIn(role string) user { w.Helper(); return user{w, w.User(role)} }
 
-func (w *world) creator() user { w.Helper(); return w.signIn("creator") }
+func (w *harness) creator() user { w.Helper(); return w.signIn("creator") }
 
 // in is the user for a subtest.
-func (u user) in(t *testing.T) user { return user{u.world.in(t), u.id} }
+func (u user) in(t *testing.T) user { return user{u.harness.in(t), u.id} }
 
 func (u user) join(organization, role, status string) user {
 	u.Helper()
@@ -112,11 +112,11 @@ func (u user) media(kind string) string {
 	return id
 }
 
-type answer = worldtest.Answer
+type answer = handlertest.Answer
 
 // data decodes what is in the envelope of one resource.
 func data[T any](a answer) T {
-	return worldtest.Decode[struct {
+	return handlertest.Decode[struct {
 		Data T `json:"data"`
 	}](a).Data
 }
@@ -127,17 +127,17 @@ type page[T any] struct {
 	Pagination struct{ Page, Limit, Total, TotalPages int }
 }
 
-func list[T any](a answer) page[T] { return worldtest.Decode[page[T]](a.Want(http.StatusOK, "")) }
+func list[T any](a answer) page[T] { return handlertest.Decode[page[T]](a.Want(http.StatusOK, "")) }
 
 func (u user) ask(method, path string, body any, headers ...string) answer {
 	u.Helper()
-	return u.Send(worldtest.Request{Method: method, Path: path, Session: u.id, Body: body, Header: worldtest.Pairs(headers...)})
+	return u.Send(handlertest.Request{Method: method, Path: path, Session: u.id, Body: body, Header: handlertest.Pairs(headers...)})
 }
 
 // get asks as nobody.
-func (w *world) get(path string, headers ...string) answer {
+func (w *harness) get(path string, headers ...string) answer {
 	w.Helper()
-	return user{world: w}.ask(http.MethodGet, path, nil, headers...)
+	return user{harness: w}.ask(http.MethodGet, path, nil, headers...)
 }
 
 // part is one part of a form.
@@ -216,7 +216,7 @@ func (u user) publish(id string) string {
 }
 
 // tell announces something; the relay and the reactions do the rest.
-func (w *world) tell(tenant, aggregate string, version int64, payload events.Payload) events.Event {
+func (w *harness) tell(tenant, aggregate string, version int64, payload events.Payload) events.Event {
 	w.Helper()
 	e := w.Event(tenant, aggregate, version, payload)
 	w.Tell(e)

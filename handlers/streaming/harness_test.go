@@ -12,19 +12,19 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
 const tokenSecret = "the secret of stream tokens"
 
 // publicURL is the address that the edge believes to have.
 const publicURL = "http://codex.test"
 
-// world is one installation as a viewer meets it: edge, consumer, relay, reactions
+// harness is one installation as a viewer meets it: edge, consumer, relay, reactions
 // and the object store. Its clock stands still until a test moves it.
-type world struct{ *worldtest.World }
+type harness struct{ *handlertest.Harness }
 
 type options struct {
 	// readOnly leaves out everything that a change needs.
@@ -34,9 +34,9 @@ type options struct {
 	development bool
 }
 
-func newWorld(t *testing.T, o options) *world {
+func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &world{worldtest.New(t, worldtest.Options{StandStill: true})}
+	w := &harness{handlertest.New(t, handlertest.Options{StandStill: true})}
 	if !o.readOnly {
 		w.StartBus(natstest.Embedded(t), 1)
 		w.StartCommands([]commands.Context{commands.Playback{}.Commands()})
@@ -49,17 +49,17 @@ func newWorld(t *testing.T, o options) *world {
 	w.Serve(w.Edge(func(cfg *edge.Config) {
 		cfg.PublicURL, cfg.Development, cfg.LimitFactor = publicURL, o.development, 0 // fetching playlists is limited
 	},
-		edge.AccessRoutes{Objects: o.objects, Tokens: worldtest.Must(token.NewKeys([]byte(tokenSecret)))(t)}).Handler())
+		edge.AccessRoutes{Objects: o.objects, Tokens: handlertest.Must(token.NewKeys([]byte(tokenSecret)))(t)}).Handler())
 	return w
 }
 
 // viewer is a signed-in user.
 type viewer struct {
-	*world
+	*harness
 	id, session string
 }
 
-func (w *world) signIn() viewer { w.Helper(); id := w.User("customer"); return viewer{w, id, id} }
+func (w *harness) signIn() viewer { w.Helper(); id := w.User("customer"); return viewer{w, id, id} }
 
 func (v viewer) join(organization, role string) {
 	v.Helper()
@@ -71,13 +71,13 @@ type film struct{ id, media, creator, organization string }
 
 func (f film) folder() string { return f.creator + "/hls/" + f.media }
 
-func (w *world) film(organization string) film {
+func (w *harness) film(organization string) film {
 	w.Helper()
 	f := film{media: uuid.NewString(), creator: w.User("creator"), organization: organization}
 	w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key, hls_master_playlist_key, waveform_key, duration_seconds, ready_variants)
 		VALUES ($1, $2, 'Film', 'video', 'ready', 'original', $3, $4, 100, '["720p","480p"]')`,
 		f.media, f.creator, f.folder()+"/master.m3u8", f.creator+"/waveforms/"+f.media+"/waveform.json")
-	f.id = w.Publish(worldtest.ForSale{Creator: f.creator, Organization: organization, Media: f.media, Price: 2999})
+	f.id = w.Publish(handlertest.ForSale{Creator: f.creator, Organization: organization, Media: f.media, Price: 2999})
 	return f
 }
 
@@ -112,20 +112,20 @@ func (p purchase) closed(won bool) events.Payload {
 }
 
 // event makes an event of a purchase.
-func (w *world) event(p purchase, payload events.Payload, version int64) events.Event {
+func (w *harness) event(p purchase, payload events.Payload, version int64) events.Event {
 	w.Helper()
 	return w.Event(p.film.creator, p.id, version, payload)
 }
 
 // publish announces an event of a purchase; the relay does the rest.
-func (w *world) publish(p purchase, payload events.Payload, version int64) events.Event {
+func (w *harness) publish(p purchase, payload events.Payload, version int64) events.Event {
 	w.Helper()
 	e := w.event(p, payload, version)
 	w.Tell(e)
 	return e
 }
 
-type answer = worldtest.Answer
+type answer = handlertest.Answer
 
 // single is the envelope of one resource.
 type single[T any] struct {
@@ -134,7 +134,7 @@ type single[T any] struct {
 
 func (v viewer) ask(method, path, body string) answer {
 	v.Helper()
-	r := worldtest.Request{Method: method, Path: path, Session: v.session}
+	r := handlertest.Request{Method: method, Path: path, Session: v.session}
 	if body != "" {
 		r.Body = body
 	}
@@ -142,7 +142,7 @@ func (v viewer) ask(method, path, body string) answer {
 }
 
 // get fetches an address that stands on its own, as a player does.
-func (w *world) get(address string) answer {
+func (w *harness) get(address string) answer {
 	w.Helper()
-	return w.Send(worldtest.Request{Path: strings.TrimPrefix(address, publicURL)})
+	return w.Send(handlertest.Request{Path: strings.TrimPrefix(address, publicURL)})
 }

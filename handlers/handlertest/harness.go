@@ -1,30 +1,28 @@
-// Package worldtest starts an installation for one test, out of the platform's own
-// parts, and asks it over HTTP. Nothing in it is a fake but Stripe, which is the
-// payments sandbox.
+// Package handlertest is the test harness of the handlers: it starts an installation for
+// one test, out of the platform's own parts, and sends requests to it over HTTP. Nothing in
+// it is a fake but Stripe, which is the payments sandbox.
 //
-// A test binary wraps its tests in [Main]. A package's own world embeds a [World] and
-// starts what its tests are about, in this order:
+// A test binary wraps its tests in [Main]. A package's own harness embeds a [Harness],
+// starts what the modules need, and installs them:
 //
-//	w := &world{World: worldtest.New(t, worldtest.Options{})}
-//	w.StartBus(natstest.Server(t), 1)
-//	w.StartStore()
-//	w.StartCommands([]commands.Context{commands.Content{}.Commands()})
-//	w.StartReactions(reactions.Counters())
-//	w.Serve(w.Edge(nil, edge.ContentRoutes{}).Handler())
-//	got := w.Send(worldtest.Request{Method: http.MethodGet, Path: "/api/content", Session: w.User("creator")})
+//	h := handlertest.New(t, handlertest.Options{})
+//	h.StartBus(natstest.Server(t), 1)
+//	h.StartStore()
+//	h.Install(nil, publishing.New(publishing.Config{Pool: h.Pool}))
+//	got := h.Send(handlertest.Request{Method: http.MethodGet, Path: "/api/content", Session: h.User("creator")})
 //
 // It promises that:
-//   - every world has a database, a bus, a store and a sandbox of its own, and only those
+//   - every harness has a database, a bus, a store and a sandbox of its own, and only those
 //     that were started; the cluster behind the databases is the test binary's, see pgtest;
 //   - all of it has stopped, in the opposite order, when the test has ended, and what
 //     stops with an error or not at all makes the test fail;
 //   - waiting ends with its condition, or after [Within] with a failure that names it;
-//   - what fails, fails the test that the world is for: see [World.In] for subtests.
+//   - what fails, fails the test that the harness is for: see [Harness.In] for subtests.
 //
 // CODEX_TEST_LOG=1 writes what the parts log to the standard error.
 //
 // Only tests import it. What one package's tests alone need stays with them.
-package worldtest
+package handlertest
 
 import (
 	"context"
@@ -33,6 +31,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,8 +50,10 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
@@ -61,6 +62,9 @@ import (
 // Within is how long anything may take. It is long because machines are busy; only a
 // test that fails waits for it.
 const Within = 30 * time.Second
+
+// jobInterval is how often jobs run in tests.
+const jobInterval = 20 * time.Millisecond
 
 // relayPoll is how often the relay looks for what its notifications missed.
 const relayPoll = 50 * time.Millisecond
@@ -73,9 +77,9 @@ func Main(m *testing.M) {
 	}))
 }
 
-// Options say how the parts of a world begin that are there from the beginning.
+// Options say how the parts of a harness begin that are there from the beginning.
 type Options struct {
-	// StandStill stops the clock at the whole second, until [World.Pass] moves it.
+	// StandStill stops the clock at the whole second, until [Harness.Pass] moves it.
 	StandStill bool
 	// Pool changes the configuration of the connections to the database.
 	Pool func(*pgxpool.Config)
@@ -83,14 +87,14 @@ type Options struct {
 	Server func(*http.Server)
 }
 
-// World is one installation. Its fields are nil until what makes them was started.
-type World struct {
+// Harness is one installation. Its fields are nil until what makes them was started.
+type Harness struct {
 	// T is the test that it is for, or the part of it.
 	*testing.T
 	// Database is the URL of the database, and Pool the connections to it.
 	Database string
 	Pool     *pgxpool.Pool
-	// URL is where [World.Serve] serves, known before anything is served.
+	// URL is where [Harness.Serve] serves, known before anything is served.
 	URL string
 	// Workers are the keys with which programs of the installation sign.
 	Workers *workersig.Keys
@@ -116,11 +120,11 @@ type World struct {
 
 type served struct{ http.Handler }
 
-// New makes a world with a migrated database and a server that has nothing to serve
+// New makes a harness with a migrated database and a server that has nothing to serve
 // yet.
-func New(t *testing.T, o Options) *World {
+func New(t *testing.T, o Options) *Harness {
 	t.Helper()
-	w := &World{T: t, Database: pgtest.Database(t), Logger: Logger(), handler: &atomic.Value{}, shift: &atomic.Int64{}}
+	w := &Harness{T: t, Database: pgtest.Database(t), Logger: Logger(), handler: &atomic.Value{}, shift: &atomic.Int64{}}
 	if o.StandStill {
 		w.stood = time.Now().UTC().Truncate(time.Second)
 	}
@@ -150,15 +154,15 @@ func New(t *testing.T, o Options) *World {
 	return w
 }
 
-// In is the same world for a subtest, which then is what fails.
-func (w *World) In(t *testing.T) *World {
+// In is the same harness for a subtest, which then is what fails.
+func (w *Harness) In(t *testing.T) *Harness {
 	inner := *w
 	inner.T = t
 	return &inner
 }
 
 // Now is the clock of the installation.
-func (w *World) Now() time.Time {
+func (w *Harness) Now() time.Time {
 	now := w.stood
 	if now.IsZero() {
 		now = time.Now()
@@ -167,11 +171,11 @@ func (w *World) Now() time.Time {
 }
 
 // Pass moves the clock on.
-func (w *World) Pass(d time.Duration) { w.shift.Add(int64(d)) }
+func (w *Harness) Pass(d time.Duration) { w.shift.Add(int64(d)) }
 
 // StartBus makes a server the bus, with its streams, and connects the edge's dispatcher
 // to it. Commands are spread over partitions.
-func (w *World) StartBus(server *natstest.Instance, partitions int) {
+func (w *Harness) StartBus(server *natstest.Instance, partitions int) {
 	w.Helper()
 	w.Bus, w.partitions = server, partitions
 	w.Conn = w.connect()
@@ -183,14 +187,14 @@ func (w *World) StartBus(server *natstest.Instance, partitions int) {
 }
 
 // NewDispatcher connects another edge to the bus.
-func (w *World) NewDispatcher() *bus.Dispatcher {
+func (w *Harness) NewDispatcher() *bus.Dispatcher {
 	w.Helper()
 	d := Must(bus.NewDispatcher(w.connect(), uuid.NewString(), w.partitions, w.Logger))(w)
 	w.Cleanup(d.Close)
 	return d
 }
 
-func (w *World) connect() *nats.Conn {
+func (w *Harness) connect() *nats.Conn {
 	w.Helper()
 	conn := Must(bus.Connect(w.Bus.URL(), "test", w.Logger))(w)
 	w.Cleanup(conn.Close)
@@ -198,7 +202,7 @@ func (w *World) connect() *nats.Conn {
 }
 
 // StartStore starts an object store with both buckets.
-func (w *World) StartStore() {
+func (w *Harness) StartStore() {
 	w.Helper()
 	client := Must(s3.Open(s3.Config{
 		Endpoint: s3test.Server(w).Endpoint(), Region: s3test.Region, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey,
@@ -209,7 +213,7 @@ func (w *World) StartStore() {
 
 // StartSandbox starts the payments sandbox and the client of Stripe that asks it. The
 // secret key need not be given.
-func (w *World) StartSandbox(cfg sandbox.Config) {
+func (w *Harness) StartSandbox(cfg sandbox.Config) {
 	w.Helper()
 	cfg.SecretKey = "sk_test_world"
 	w.Sandbox = Must(sandbox.Start(context.Background(), cfg))(w)
@@ -225,7 +229,7 @@ func (w *World) StartSandbox(cfg sandbox.Config) {
 }
 
 // StartCommands starts the consumer of the commands of these contexts.
-func (w *World) StartCommands(contexts []commands.Context, externals ...commands.External) {
+func (w *Harness) StartCommands(contexts []commands.Context, externals ...commands.External) {
 	w.Helper()
 	w.Start(commands.NewRunner(commands.Config{
 		Pool: w.Pool, Conn: w.Conn, Partitions: w.partitions, Limits: bus.DefaultStreamLimits(), Now: w.Now, Log: w.Logger,
@@ -233,27 +237,21 @@ func (w *World) StartCommands(contexts []commands.Context, externals ...commands
 }
 
 // StartRelay starts the relay of events.
-func (w *World) StartRelay() (stop func()) {
+func (w *Harness) StartRelay() (stop func()) {
 	w.Helper()
 	return w.Start(Must(outbox.NewRelay(outbox.RelayConfig{
 		DatabaseURL: w.Database, Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Log: w.Logger, Poll: relayPoll,
 	}))(w).Run)
 }
 
-// StartReactions starts the relay and what follows from events.
-func (w *World) StartReactions(projections ...reactions.Projection) {
+// StartReactions starts the relay and reactions.
+func (w *Harness) StartReactions(projections ...reactions.Projection) {
 	w.Helper()
 	w.StartRelay()
 	w.start(projections, nil)
 }
 
-// StartProcesses starts processes that follow events.
-func (w *World) StartProcesses(processes ...reactions.Process) {
-	w.Helper()
-	w.start(nil, processes)
-}
-
-func (w *World) start(projections []reactions.Projection, processes []reactions.Process) {
+func (w *Harness) start(projections []reactions.Projection, processes []reactions.Process) {
 	w.Helper()
 	w.Start(reactions.New(reactions.Config{
 		Pool: w.Pool, Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Now: w.Now, Log: w.Logger,
@@ -261,7 +259,7 @@ func (w *World) start(projections []reactions.Projection, processes []reactions.
 }
 
 // Start runs f until the test ends, or until stop is called.
-func (w *World) Start(f func(context.Context) error) (stop func()) {
+func (w *Harness) Start(f func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
@@ -285,9 +283,52 @@ func (w *World) Start(f func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// Edge makes an edge of the world, for production and without limits of rates, unless
-// change says otherwise. Parts are its routes and pages.
-func (w *World) Edge(change func(*edge.Config), parts ...any) *edge.Edge {
+// Install starts modules and serves their routes. Their commands and reactions need a bus,
+// and are left out without one. Jobs are left out: see [Harness.StartJobs].
+func (w *Harness) Install(change func(*edge.Config), modules ...handlers.Module) {
+	w.Helper()
+	if w.Conn != nil {
+		w.StartModules(modules...)
+	}
+	w.Serve(w.Edge(change, modules...).Handler())
+}
+
+// StartModules starts the commands and the reactions of modules, and the relay.
+func (w *Harness) StartModules(modules ...handlers.Module) {
+	w.Helper()
+	var all handlers.Module
+	for _, m := range modules {
+		all.Commands = append(all.Commands, m.Commands...)
+		all.External = append(all.External, m.External...)
+		all.Projections = append(all.Projections, m.Projections...)
+		all.Processes = append(all.Processes, m.Processes...)
+	}
+	w.StartCommands(all.Commands, all.External...)
+	w.StartRelay()
+	w.start(all.Projections, all.Processes)
+}
+
+// StartJobs starts the named jobs of modules, at a short interval.
+func (w *Harness) StartJobs(names []string, modules ...handlers.Module) {
+	w.Helper()
+	var started []jobs.Job
+	for _, m := range modules {
+		for _, job := range m.Jobs {
+			if slices.Contains(names, job.Name) {
+				job.Every = jobInterval
+				started = append(started, job)
+			}
+		}
+	}
+	if len(started) != len(names) {
+		w.Fatalf("%d of the jobs %v exist", len(started), names)
+	}
+	w.Start(func(ctx context.Context) error { return jobs.Run(ctx, w.Logger, started...) })
+}
+
+// Edge makes an edge of the harness that serves the routes of modules, for production and
+// without limits of rates, unless change says otherwise.
+func (w *Harness) Edge(change func(*edge.Config), modules ...handlers.Module) *edge.Edge {
 	w.Helper()
 	cfg := edge.Config{
 		Pool: w.Pool, Dispatcher: w.Dispatcher, PublicURL: w.URL, LimitFactor: edge.NoLimits, Workers: w.Workers, Now: w.Now, Log: w.Logger,
@@ -295,11 +336,15 @@ func (w *World) Edge(change func(*edge.Config), parts ...any) *edge.Edge {
 	if change != nil {
 		change(&cfg)
 	}
-	return Must(edge.New(cfg, parts...))(w)
+	var routes []edge.Route
+	for _, m := range modules {
+		routes = append(routes, m.Routes...)
+	}
+	return Must(edge.New(cfg, routes))(w)
 }
 
-// Serve makes a handler what answers at [World.URL].
-func (w *World) Serve(h http.Handler) { w.handler.Store(served{h}) }
+// Serve makes a handler what answers at [Harness.URL].
+func (w *Harness) Serve(h http.Handler) { w.handler.Store(served{h}) }
 
 // Passwords hash as cheaply as argon2id can.
 func Passwords(t testing.TB) *argon2id.Hasher {
@@ -318,7 +363,7 @@ func Must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// Logger is where the parts of a world log to: nowhere, unless CODEX_TEST_LOG is set.
+// Logger is where the parts of a harness log to: nowhere, unless CODEX_TEST_LOG is set.
 func Logger() *slog.Logger {
 	if os.Getenv("CODEX_TEST_LOG") != "" {
 		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -1,4 +1,4 @@
-package worldtest
+package handlertest
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // Exec changes the database.
-func (w *World) Exec(sql string, args ...any) {
+func (w *Harness) Exec(sql string, args ...any) {
 	w.Helper()
 	if _, err := w.Pool.Exec(context.Background(), sql, args...); err != nil {
 		w.Fatalf("%s: %v", sql, err)
@@ -23,7 +23,7 @@ func (w *World) Exec(sql string, args ...any) {
 }
 
 // Value reads one value from the database.
-func Value[T any](w *World, sql string, args ...any) (v T) {
+func Value[T any](w *Harness, sql string, args ...any) (v T) {
 	w.Helper()
 	if err := w.Pool.QueryRow(context.Background(), sql, args...).Scan(&v); err != nil {
 		w.Fatalf("%s: %v", sql, err)
@@ -32,10 +32,10 @@ func Value[T any](w *World, sql string, args ...any) (v T) {
 }
 
 // Number reads one number from the database.
-func (w *World) Number(sql string, args ...any) int { w.Helper(); return Value[int](w, sql, args...) }
+func (w *Harness) Number(sql string, args ...any) int { w.Helper(); return Value[int](w, sql, args...) }
 
 // Eventually waits until a query gives the wanted number.
-func (w *World) Eventually(want int, sql string, args ...any) {
+func (w *Harness) Eventually(want int, sql string, args ...any) {
 	w.Helper()
 	deadline := time.Now().Add(Within)
 	for got := w.Number(sql, args...); got != want; got = w.Number(sql, args...) {
@@ -44,7 +44,7 @@ func (w *World) Eventually(want int, sql string, args ...any) {
 }
 
 // Until waits for a condition; what says it in words.
-func (w *World) Until(what string, ok func() bool) {
+func (w *Harness) Until(what string, ok func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(Within); !ok(); {
 		w.lookAgain(deadline, "never: %s", what)
@@ -52,7 +52,7 @@ func (w *World) Until(what string, ok func() bool) {
 }
 
 // lookAgain waits between two looks at a condition, until the deadline.
-func (w *World) lookAgain(deadline time.Time, format string, args ...any) {
+func (w *Harness) lookAgain(deadline time.Time, format string, args ...any) {
 	w.Helper()
 	if time.Now().After(deadline) {
 		w.Fatalf(format, args...)
@@ -69,7 +69,7 @@ func FlatID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 // User makes a user with a platform role and a session. The id is also the token of
 // the session, and the name before the @ of the address.
-func (w *World) User(role string) (id string) {
+func (w *Harness) User(role string) (id string) {
 	w.Helper()
 	id = FlatID()
 	w.Exec(`INSERT INTO users (id, name, email, email_verified, role) VALUES ($1, 'Test', $1 || '@example.test', true, $2)`, id, role)
@@ -78,21 +78,21 @@ func (w *World) User(role string) (id string) {
 }
 
 // Session makes another session of a user and returns its token, which is its id too.
-func (w *World) Session(user string) (token string) {
+func (w *Harness) Session(user string) (token string) {
 	w.Helper()
 	token = uuid.NewString()
 	w.addSession(token, user)
 	return token
 }
 
-func (w *World) addSession(token, user string) {
+func (w *Harness) addSession(token, user string) {
 	w.Helper()
 	hash := sha256.Sum256([]byte(token))
 	w.Exec(`INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`, token, hash[:], user)
 }
 
 // Organization makes an organization without members.
-func (w *World) Organization() (id string) {
+func (w *Harness) Organization() (id string) {
 	w.Helper()
 	id = uuid.NewString()
 	w.Exec(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Test', $2)`, id, "o-"+id)
@@ -100,7 +100,7 @@ func (w *World) Organization() (id string) {
 }
 
 // Join makes a user what it is to be in an organization.
-func (w *World) Join(organization, user, role, status string) {
+func (w *Harness) Join(organization, user, role, status string) {
 	w.Helper()
 	w.Exec(`INSERT INTO organization_memberships (organization_id, user_id, role, status) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, status = excluded.status`, organization, user, role, status)
@@ -115,7 +115,7 @@ type ForSale struct {
 }
 
 // Publish puts an item up for sale and returns its id.
-func (w *World) Publish(f ForSale) (id string) {
+func (w *Harness) Publish(f ForSale) (id string) {
 	w.Helper()
 	id = uuid.NewString()
 	w.Exec(`INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, content_type, access_type, price_cents, status, published_at)
@@ -127,7 +127,7 @@ func (w *World) Publish(f ForSale) (id string) {
 
 // RefreshLibraries derives all library entries anew, after a test has changed grants,
 // playbacks or items with SQL.
-func (w *World) RefreshLibraries() {
+func (w *Harness) RefreshLibraries() {
 	w.Helper()
 	rows, err := w.Pool.Query(context.Background(), `SELECT user_id, content_id FROM content_access
 		UNION SELECT user_id, content_id FROM video_playback UNION SELECT user_id, content_id FROM library_entries`)
@@ -149,14 +149,14 @@ func (w *World) RefreshLibraries() {
 }
 
 // Event makes an event of an aggregate.
-func (w *World) Event(tenant, aggregate string, version int64, payload events.Payload) events.Event {
+func (w *Harness) Event(tenant, aggregate string, version int64, payload events.Payload) events.Event {
 	w.Helper()
 	return Must(events.Fact{Tenant: tenant, AggregateID: aggregate, Version: version, Payload: payload}.
 		Event(uuid.Must(uuid.NewV7()).String(), events.Cause{ID: uuid.NewString(), ActorID: "test", At: time.Now()}))(w)
 }
 
 // Tell appends an event to the outbox; the relay and the reactions do the rest.
-func (w *World) Tell(e events.Event) {
+func (w *Harness) Tell(e events.Event) {
 	w.Helper()
 	err := pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
 		return outbox.NewPublisher(tx).Publish("", outbox.Message(context.Background(), e))

@@ -1,4 +1,4 @@
-package worldtest
+package handlertest
 
 import (
 	"crypto/hmac"
@@ -25,7 +25,7 @@ func SignedByTranscoder(body []byte, secret, timestamp string) map[string]string
 }
 
 // SignedByWorker is the header with which a program of the installation asks, now.
-func (w *World) SignedByWorker(method, target string, body []byte) map[string]string {
+func (w *Harness) SignedByWorker(method, target string, body []byte) map[string]string {
 	r := workersig.Request{
 		Method: method, Target: target, Body: body, Timestamp: strconv.FormatInt(time.Now().Unix(), 10), Nonce: FlatID(),
 	}

@@ -1,4 +1,4 @@
-package worldtest
+package handlertest
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 type Request struct {
 	// Method is GET by default.
 	Method string
-	// Path is below [World.URL]. An address with a host stands on its own.
+	// Path is below [Harness.URL]. An address with a host stands on its own.
 	Path string
 	// Session is the token of a session, "" for nobody's.
 	Session string
@@ -29,7 +29,7 @@ type Request struct {
 
 // Send sends a request and reads its answer; redirects are answers. Where there is no
 // answer, the test fails and the status is 0, so that goroutines of a test may send.
-func (w *World) Send(r Request) Answer {
+func (w *Harness) Send(r Request) Answer {
 	w.Helper()
 	req, err := w.request(r)
 	if err != nil {
@@ -40,9 +40,9 @@ func (w *World) Send(r Request) Answer {
 }
 
 // Do is Send for a request that was made otherwise.
-func (w *World) Do(req *http.Request) Answer { w.Helper(); return w.do(req, nil) }
+func (w *Harness) Do(req *http.Request) Answer { w.Helper(); return w.do(req, nil) }
 
-func (w *World) do(req *http.Request, jar http.CookieJar) Answer {
+func (w *Harness) do(req *http.Request, jar http.CookieJar) Answer {
 	w.Helper()
 	client := *w.client
 	client.Jar = jar
@@ -55,7 +55,7 @@ func (w *World) do(req *http.Request, jar http.CookieJar) Answer {
 }
 
 // Read reads the answer to a request that was sent by hand.
-func (w *World) Read(resp *http.Response) Answer {
+func (w *Harness) Read(resp *http.Response) Answer {
 	w.Helper()
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
@@ -66,7 +66,7 @@ func (w *World) Read(resp *http.Response) Answer {
 	return Answer{T: w.T, Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
 }
 
-func (w *World) request(r Request) (*http.Request, error) {
+func (w *Harness) request(r Request) (*http.Request, error) {
 	kind, content := "application/json", []byte(nil)
 	switch body := r.Body.(type) {
 	case nil:

@@ -12,17 +12,17 @@ import (
 	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
 // publicURL is where clients find the installation.
 const publicURL = "https://codex.example"
 
-// world is one installation with one or more edges.
-type world struct {
-	*worldtest.World
+// harness is one installation with one or more edges.
+type harness struct {
+	*handlertest.Harness
 	// handler is the first edge, edges are the addresses of all.
 	handler http.Handler
 	edges   []string
@@ -36,9 +36,9 @@ type options struct {
 	change func(*edge.Config)
 }
 
-func newWorld(t *testing.T, o options) *world {
+func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Options{})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
 	if o.bus {
 		w.StartBus(natstest.Server(t), 2)
 		w.StartCommands([]commands.Context{commands.Content{}.Commands(), commands.Organization{}.Commands()})
@@ -53,7 +53,7 @@ func newWorld(t *testing.T, o options) *world {
 	return w
 }
 
-func (w *world) newEdge(o options) http.Handler {
+func (w *harness) newEdge(o options) http.Handler {
 	w.Helper()
 	return w.Edge(func(cfg *edge.Config) {
 		cfg.PublicURL, cfg.LimitFactor = publicURL, 0
@@ -63,23 +63,23 @@ func (w *world) newEdge(o options) http.Handler {
 		if o.change != nil {
 			o.change(cfg)
 		}
-	}, accounts.Routes(accounts.Config{Pool: w.Pool, Passwords: worldtest.Passwords(w), PublicURL: publicURL}), edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
+	}, accounts.Routes(accounts.Config{Pool: w.Pool, Passwords: handlertest.Passwords(w), PublicURL: publicURL}), edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
 }
 
 // user makes a user with a session and returns the cookie.
-func (w *world) user(role string) string { w.Helper(); return worldtest.Cookie(w.User(role)) }
+func (w *harness) user(role string) string { w.Helper(); return handlertest.Cookie(w.User(role)) }
 
-type answer = worldtest.Answer
+type answer = handlertest.Answer
 
 // send sends a request to the first edge.
-func (w *world) send(method, path string, body any, headers ...string) answer {
+func (w *harness) send(method, path string, body any, headers ...string) answer {
 	w.Helper()
 	return w.sendTo(0, method, path, body, headers...)
 }
 
-func (w *world) sendTo(n int, method, path string, body any, headers ...string) answer {
+func (w *harness) sendTo(n int, method, path string, body any, headers ...string) answer {
 	w.Helper()
-	return w.Send(worldtest.Request{Method: method, Path: w.edges[n] + path, Body: body, Header: worldtest.Pairs(headers...)})
+	return w.Send(handlertest.Request{Method: method, Path: w.edges[n] + path, Body: body, Header: handlertest.Pairs(headers...)})
 }
 
 // testPages are a page, one that does not end, and handlers that fail.

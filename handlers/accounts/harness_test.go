@@ -30,17 +30,17 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/web"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
 // password is one that the rules like.
 const password = "a quiet winter river"
 
-// world is one installation.
-type world struct {
-	*worldtest.World
+// harness is one installation.
+type harness struct {
+	*handlertest.Harness
 	hasher *argon2id.Hasher
 	mailer *smtp.Mailer
 	// woken is how often the mailer was woken after a commit.
@@ -108,11 +108,11 @@ type options struct {
 	limited bool
 }
 
-func newWorld(t *testing.T, o options) *world {
+func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &world{hasher: worldtest.Passwords(t), woken: &atomic.Int64{}, statements: &statements{}}
-	w.World = worldtest.New(t, worldtest.Options{Pool: func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = w.statements }})
-	w.Workers = worldtest.Must(workersig.NewKeys(workerSecrets...))(t)
+	w := &harness{hasher: handlertest.Passwords(t), woken: &atomic.Int64{}, statements: &statements{}}
+	w.Harness = handlertest.New(t, handlertest.Options{Pool: func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = w.statements }})
+	w.Workers = handlertest.Must(workersig.NewKeys(workerSecrets...))(t)
 	w.mailer = &smtp.Mailer{Pool: w.Pool, Now: w.Now, Log: w.Logger}
 	if o.bus {
 		w.StartBus(natstest.Server(t), 1)
@@ -121,7 +121,7 @@ func newWorld(t *testing.T, o options) *world {
 		w.Start((&reactions.CustomerErasure{Pool: w.Pool, Stripe: w.Stripe, Every: 20 * time.Millisecond, Now: w.Now, Log: w.Logger}).Run)
 		w.StartCommands([]commands.Context{commands.Organization{PublicURL: w.URL}.Commands(), commands.User{}.Commands()})
 	}
-	tokens := worldtest.Must(token.NewKeys([]byte("a secret of stream tokens")))(t)
+	tokens := handlertest.Must(token.NewKeys([]byte("a secret of stream tokens")))(t)
 	committed := func() { w.woken.Add(1) }
 	w.Serve(w.Edge(func(cfg *edge.Config) {
 		cfg.Development = !o.production
@@ -137,37 +137,37 @@ func newWorld(t *testing.T, o options) *world {
 	return w
 }
 
-// in is the world for a subtest.
-func (w *world) in(t *testing.T) *world {
+// in is the harness for a subtest.
+func (w *harness) in(t *testing.T) *harness {
 	inner := *w
-	inner.World = w.In(t)
+	inner.Harness = w.In(t)
 	return &inner
 }
 
 // browser is a client that keeps its cookies and follows no redirect.
 type browser struct {
-	*world
+	*harness
 	jar http.CookieJar
 }
 
-func (w *world) browser() *browser {
+func (w *harness) browser() *browser {
 	w.Helper()
-	return &browser{w, worldtest.Must(cookiejar.New(nil))(w)}
+	return &browser{w, handlertest.Must(cookiejar.New(nil))(w)}
 }
 
 // in is the browser for a subtest.
-func (b *browser) in(t *testing.T) *browser { return &browser{b.world.in(t), b.jar} }
+func (b *browser) in(t *testing.T) *browser { return &browser{b.harness.in(t), b.jar} }
 
 // answer is a response, read.
-type answer struct{ worldtest.Answer }
+type answer struct{ handlertest.Answer }
 
 func (b *browser) call(method, path string, body any, headers ...string) answer {
 	b.Helper()
-	header := worldtest.Pairs(headers...)
+	header := handlertest.Pairs(headers...)
 	if _, given := header["Origin"]; !given && (body != nil || method == http.MethodPost) {
 		header["Origin"] = b.URL
 	}
-	return answer{b.Send(worldtest.Request{Method: method, Path: path, Body: body, Header: header, Jar: b.jar})}
+	return answer{b.Send(handlertest.Request{Method: method, Path: path, Body: body, Header: header, Jar: b.jar})}
 }
 
 func (b *browser) post(path string, body any) answer {
@@ -245,14 +245,14 @@ func (b *browser) signIn(email, secret string) answer {
 var linkPattern = regexp.MustCompile(`https?://\S+[?&]token=\S+`)
 
 // links returns the verification links that were mailed to an address, oldest first.
-func (w *world) links(email string) []string {
+func (w *harness) links(email string) []string {
 	w.Helper()
 	return w.mailedLinks("verify-email", email)
 }
 
 // mailedLinks returns the links with a token in the mails of a template to an
 // address, oldest first.
-func (w *world) mailedLinks(template, email string) []string {
+func (w *harness) mailedLinks(template, email string) []string {
 	w.Helper()
 	rows, err := w.Pool.Query(w.Context(), `SELECT text_body FROM mails WHERE template = $1 AND recipient = $2 ORDER BY created_at, id`, template, email)
 	if err != nil {
@@ -270,7 +270,7 @@ func (w *world) mailedLinks(template, email string) []string {
 }
 
 // member makes a verified account, signed in.
-func (w *world) member(email string) *browser {
+func (w *harness) member(email string) *browser {
 	w.Helper()
 	b := w.browser()
 	b.signUp(email)
@@ -280,7 +280,7 @@ func (w *world) member(email string) *browser {
 }
 
 // creator makes a verified creator, signed in.
-func (w *world) creator(email string) *browser {
+func (w *harness) creator(email string) *browser {
 	w.Helper()
 	b := w.member(email)
 	w.Exec(`UPDATE users SET role = 'creator' WHERE email = $1`, email)
@@ -288,7 +288,7 @@ func (w *world) creator(email string) *browser {
 }
 
 // rows is how many rows all of identity has: refused requests must not change it.
-func (w *world) rows() int {
+func (w *harness) rows() int {
 	w.Helper()
 	return w.Number(`SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM accounts) + (SELECT count(*) FROM sessions)
 		+ (SELECT count(*) FROM verification) + (SELECT count(*) FROM mails) + (SELECT count(*) FROM organizations)
@@ -297,7 +297,7 @@ func (w *world) rows() int {
 
 // story returns the events of an aggregate as "type vN", in order, and checks that
 // each can be decoded and holds nothing personal.
-func (w *world) story(aggregate string) string {
+func (w *harness) story(aggregate string) string {
 	w.Helper()
 	rows, err := w.Pool.Query(w.Context(), `SELECT type, version, tenant, actor_id, causation_id, correlation_id, data FROM outbox WHERE aggregate_id = $1 ORDER BY version`, aggregate)
 	if err != nil {

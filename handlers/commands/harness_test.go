@@ -15,38 +15,38 @@ import (
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(childRole); role != "" {
 		os.Exit(runChild(role))
 	}
-	worldtest.Main(m)
+	handlertest.Main(m)
 }
 
-// world is one installation: a database, a bus and an edge's dispatcher. Runner
+// harness is one installation: a database, a bus and an edge's dispatcher. Runner
 // and relay are started by the test.
-type world struct {
-	*worldtest.World
+type harness struct {
+	*handlertest.Harness
 	creator string
 }
 
-func newWorld(t *testing.T) *world {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Options{})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
 	w.StartBus(natstest.Embedded(t), 2)
 	w.creator = w.User("creator")
 	return w
 }
 
-func (w *world) config() commands.Config {
+func (w *harness) config() commands.Config {
 	return commands.Config{
 		Pool: w.Pool, Conn: w.Conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: w.Logger,
 	}
 }
 
-func (w *world) startRunner(contexts ...commands.Context) (stop func()) {
+func (w *harness) startRunner(contexts ...commands.Context) (stop func()) {
 	w.Helper()
 	if contexts == nil {
 		contexts = []commands.Context{commands.Content{}.Commands()}
@@ -54,7 +54,7 @@ func (w *world) startRunner(contexts ...commands.Context) (stop func()) {
 	return w.Start(commands.NewRunner(w.config(), contexts, nil).Run)
 }
 
-func (w *world) create(slug string) events.Command {
+func (w *harness) create(slug string) events.Command {
 	return newCommand(content.CommandCreate, w.creator, uuid.NewString(), content.Create{
 		Title: "A piece", Slug: slug, ContentType: content.Written, ContentBody: pointer("text"),
 	})
@@ -73,7 +73,7 @@ func newCommand(typ, actor, aggregate string, payload any) events.Command {
 }
 
 // send sends a command and waits for its outcome.
-func (w *world) send(cmd events.Command) events.Reply {
+func (w *harness) send(cmd events.Command) events.Reply {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -85,7 +85,7 @@ func (w *world) send(cmd events.Command) events.Reply {
 }
 
 // accept writes a command's row as an edge does before it says 202.
-func (w *world) accept(cmd events.Command) {
+func (w *harness) accept(cmd events.Command) {
 	w.Helper()
 	if err := (commands.Ledger{DB: w.Pool}).Accept(context.Background(), cmd); err != nil {
 		w.Fatal(err)
@@ -93,7 +93,7 @@ func (w *world) accept(cmd events.Command) {
 }
 
 // onStream returns how often every event id is on the event stream.
-func (w *world) onStream() map[string]int {
+func (w *harness) onStream() map[string]int {
 	w.Helper()
 	publisher, err := bus.NewEventPublisher(w.Conn, bus.DefaultStreamLimits())
 	if err != nil {
@@ -110,7 +110,7 @@ func (w *world) onStream() map[string]int {
 
 // assertWhole checks what must hold whenever the pipeline is at rest: versions
 // dense, every event on the stream, every row's version that of its last event.
-func (w *world) assertWhole() {
+func (w *harness) assertWhole() {
 	w.Helper()
 	w.Eventually(0, `SELECT count(*) FROM outbox WHERE published_at IS NULL`)
 	if n := w.Number(`SELECT count(*) FROM (SELECT aggregate_id FROM outbox GROUP BY aggregate_id

@@ -18,7 +18,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 const (
@@ -27,11 +27,11 @@ const (
 	olderKey   = "whsec_older"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// world is one installation in development.
-type world struct {
-	*worldtest.World
+// harness is one installation in development.
+type harness struct {
+	*handlertest.Harness
 	intake *edge.StripeIntake
 	// deaf makes the endpoint refuse what the sandbox delivers.
 	deaf atomic.Bool
@@ -39,9 +39,9 @@ type world struct {
 	creator, organization string
 }
 
-func newWorld(t *testing.T) *world {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Options{})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
 	w.creator, w.organization = w.User("creator"), w.Organization()
 	w.StartBus(natstest.Embedded(t), 2)
 	w.StartSandbox(sandbox.Config{
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	w.StartReactions(reactions.Access(w.Now))
 
 	w.intake = &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}
-	tokens := worldtest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t)
+	tokens := handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t)
 	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true },
 		edge.CheckoutRoutes{Sessions: w.Stripe}, edge.PurchaseRoutes{}, edge.AccessRoutes{Tokens: tokens}, &edge.WebhookRoutes{
 			Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
@@ -74,33 +74,33 @@ func newWorld(t *testing.T) *world {
 
 // announced returns the types of an aggregate's events, in the order of their
 // versions, which must be dense.
-func (w *world) announced(aggregate string) string {
+func (w *harness) announced(aggregate string) string {
 	w.Helper()
-	return worldtest.Value[string](w.World, `SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
+	return handlertest.Value[string](w.Harness, `SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
 		CASE WHEN max(version) <> count(*) THEN ' (not dense)' ELSE '' END FROM outbox WHERE aggregate_id = $1`, aggregate)
 }
 
 // piece makes a published content item at a price.
-func (w *world) piece(price int) string {
+func (w *harness) piece(price int) string {
 	w.Helper()
-	return w.Publish(worldtest.ForSale{Creator: w.creator, Organization: w.organization, Price: price})
+	return w.Publish(handlertest.ForSale{Creator: w.creator, Organization: w.organization, Price: price})
 }
 
 // stream asks for the stream of a content item and returns the status.
-func (w *world) stream(user, content string) int {
+func (w *harness) stream(user, content string) int {
 	w.Helper()
 	return w.request(http.MethodGet, "/api/access/content/"+content+"/stream", user, nil).Status
 }
 
-type answer = worldtest.Answer
+type answer = handlertest.Answer
 
-func (w *world) request(method, path, user string, body any) answer {
+func (w *harness) request(method, path, user string, body any) answer {
 	w.Helper()
-	return w.Send(worldtest.Request{Method: method, Path: path, Session: user, Body: body})
+	return w.Send(handlertest.Request{Method: method, Path: path, Session: user, Body: body})
 }
 
 // checkout asks for a checkout as a client does.
-func (w *world) checkout(user, content string) answer {
+func (w *harness) checkout(user, content string) answer {
 	w.Helper()
 	return w.request(http.MethodPost, "/checkout/create", user, map[string]string{
 		"contentId": content, "successUrl": w.URL + "/done?session_id={CHECKOUT_SESSION_ID}", "cancelUrl": "http://localhost:3000/",
@@ -108,7 +108,7 @@ func (w *world) checkout(user, content string) answer {
 }
 
 // sessionOf returns the session that a checkout was answered with.
-func (w *world) sessionOf(a answer) string {
+func (w *harness) sessionOf(a answer) string {
 	w.Helper()
 	id, url := a.Text("data.sessionId"), a.Text("data.sessionUrl")
 	if a.Status != http.StatusOK || id == "" || !strings.HasPrefix(url, "http") {
@@ -118,7 +118,7 @@ func (w *world) sessionOf(a answer) string {
 }
 
 // control makes something happen at the sandbox.
-func (w *world) control(path string, body map[string]any) {
+func (w *harness) control(path string, body map[string]any) {
 	w.Helper()
 	if a := w.request(http.MethodPost, w.Sandbox.URL()+"/sandbox/"+path, "", body); a.Status != http.StatusOK {
 		w.Fatalf("control %s: %d %s", path, a.Status, a.Body)
@@ -147,12 +147,12 @@ func (h hook) body() []byte {
 	return raw
 }
 
-func eventID() string { return "evt_" + worldtest.FlatID() }
+func eventID() string { return "evt_" + handlertest.FlatID() }
 
-func intentID() string { return "pi_" + worldtest.FlatID() }
+func intentID() string { return "pi_" + handlertest.FlatID() }
 
 // paidSession is the event that a test client sends: a session not opened here.
-func paidSession(w *world, user, content, intent string, amount int) hook {
+func paidSession(w *harness, user, content, intent string, amount int) hook {
 	return hook{id: eventID(), typ: "checkout.session.completed", object: map[string]any{
 		"id": "cs_" + intent, "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
 		"payment_intent": intent, "amount_total": amount, "currency": "gbp",
@@ -172,20 +172,20 @@ func disputed(intent, typ, status string) hook {
 	}}
 }
 
-func (w *world) post(endpoint string, body []byte, signature string) answer {
+func (w *harness) post(endpoint string, body []byte, signature string) answer {
 	w.Helper()
-	r := worldtest.Request{Method: http.MethodPost, Path: "/webhooks/stripe/" + endpoint, Body: body}
+	r := handlertest.Request{Method: http.MethodPost, Path: "/webhooks/stripe/" + endpoint, Body: body}
 	if signature != "" {
-		r.Header = worldtest.Pairs("Stripe-Signature", signature)
+		r.Header = handlertest.Pairs("Stripe-Signature", signature)
 	}
 	return w.Send(r)
 }
 
 // deliver posts a webhook that must be taken.
-func (w *world) deliver(h hook) {
+func (w *harness) deliver(h hook) {
 	w.Helper()
 	body := h.body()
-	if a := w.post("booking", body, worldtest.StripeSignature(body, bookingKey, time.Now())); a.Status != http.StatusOK || a.Body != `{"received":true}` {
+	if a := w.post("booking", body, handlertest.StripeSignature(body, bookingKey, time.Now())); a.Status != http.StatusOK || a.Body != `{"received":true}` {
 		w.Errorf("%s: %d %s", h.typ, a.Status, a.Body)
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/codex-platform/codex/handlers/objects"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/web"
-	"github.com/codex-platform/codex/handlers/worldtest"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 const (
@@ -34,25 +34,25 @@ const (
 	password         = "a quiet winter river"
 )
 
-func TestMain(m *testing.M) { worldtest.Main(m) }
+func TestMain(m *testing.M) { handlertest.Main(m) }
 
 type (
-	request = worldtest.Request
-	answer  = worldtest.Answer
+	request = handlertest.Request
+	answer  = handlertest.Answer
 )
 
-// world is one installation in development mode, with everything.
-type world struct {
-	*worldtest.World
+// harness is one installation in development mode, with everything.
+type harness struct {
+	*handlertest.Harness
 	edge *edge.Edge
 	hash string // of password
 }
 
-func newWorld(t *testing.T) *world {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Options{})}
-	passwords := worldtest.Passwords(t)
-	w.hash = worldtest.Must(passwords.Hash(context.Background(), password))(t)
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
+	passwords := handlertest.Passwords(t)
+	w.hash = handlertest.Must(passwords.Hash(context.Background(), password))(t)
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
 	w.StartSandbox(sandbox.Config{})
@@ -73,16 +73,16 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// in is the world for a part of its test.
-func (w *world) in(t *testing.T) *world {
+// in is the harness for a part of its test.
+func (w *harness) in(t *testing.T) *harness {
 	inner := *w
-	inner.World = w.In(t)
+	inner.Harness = w.In(t)
 	return &inner
 }
 
 // parts are what the edge serves.
-func (w *world) parts(passwords *argon2id.Hasher) []any {
-	tokens := worldtest.Must(token.NewKeys([]byte("the secret of stream tokens")))(w)
+func (w *harness) parts(passwords *argon2id.Hasher) []any {
+	tokens := handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(w)
 	wake := func() { _ = bus.WakeRelay(w.Conn) }
 	secrets := map[string][]string{}
 	for _, name := range []string{"booking", "payment", "dispute", "subscription", "connect", "customer"} {
@@ -94,7 +94,7 @@ func (w *world) parts(passwords *argon2id.Hasher) []any {
 		}),
 		edge.OrganizationRoutes{},
 		edge.ContentRoutes{},
-		edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: worldtest.Must(ffmpeg.New(ffmpeg.Config{Logger: w.Logger}))(w)}),
+		edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: handlertest.Must(ffmpeg.New(ffmpeg.Config{Logger: w.Logger}))(w)}),
 		edge.Assets{Objects: w.Assets},
 		edge.NewMediaRoutes(edge.MediaConfig{Store: w.Media}),
 		edge.TranscodingRoutes{Secrets: [][]byte{[]byte(transcoderSecret)}, Orphans: &objects.Orphans{
@@ -111,7 +111,7 @@ func (w *world) parts(passwords *argon2id.Hasher) []any {
 }
 
 // exec changes the database in one round trip.
-func (w *world) exec(statements ...statement) {
+func (w *harness) exec(statements ...statement) {
 	w.Helper()
 	b := &pgx.Batch{}
 	for _, s := range statements {
@@ -130,7 +130,7 @@ type statement struct {
 func sql(text string, args ...any) statement { return statement{text, args} }
 
 // send sends a request as a browser at the service's own address does.
-func (w *world) send(r request) answer {
+func (w *harness) send(r request) answer {
 	w.Helper()
 	header := map[string]string{"Origin": w.URL}
 	for name, value := range r.Header {
@@ -142,10 +142,10 @@ func (w *world) send(r request) answer {
 
 // signedByStripe returns the headers with which Stripe sends a body.
 func signedByStripe(body []byte) map[string]string {
-	return map[string]string{"Stripe-Signature": worldtest.StripeSignature(body, webhookSecret, time.Now())}
+	return map[string]string{"Stripe-Signature": handlertest.StripeSignature(body, webhookSecret, time.Now())}
 }
 
 // signedByTranscoder returns the headers with which a transcoder sends a body.
 func signedByTranscoder(body []byte) map[string]string {
-	return worldtest.SignedByTranscoder(body, transcoderSecret, strconv.FormatInt(time.Now().Unix(), 10))
+	return handlertest.SignedByTranscoder(body, transcoderSecret, strconv.FormatInt(time.Now().Unix(), 10))
 }
