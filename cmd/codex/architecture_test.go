@@ -94,6 +94,9 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase", to: "./domain/periodic"},
 		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
 		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
+		{from: "./domain/identity/postgres", to: "./domain/postgres/ratelimit", allowed: true},
+		{from: "./domain/postgres/ratelimit", to: "./domain/postgres", allowed: true},
+		{from: "./domain/postgres/ratelimit", to: "./domain/identity/postgres"},
 		{from: "./outbox", to: "./domain/postgres", allowed: true},
 		{from: "./domain/purchase", to: "./domain/postgres"},
 		{from: "./domain/postgres", to: "github.com/jackc/pgx/v5", allowed: true},
@@ -216,7 +219,7 @@ const (
 	layerContext  // domain/<context>, pure
 	layerKernel   // domain, domain/money and domain/signature, pure
 	layerPeriodic // domain/periodic, which has a clock
-	layerStores   // domain/postgres, what all stores share
+	layerStores   // domain/postgres and below, what all stores share
 	layerBus      // events/bus
 	layerEvents
 	layerMigrations
@@ -243,7 +246,7 @@ func layerOf(importPath string) layer {
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
-	case own == "domain/postgres":
+	case strings.HasPrefix(own+"/", "domain/postgres/"):
 		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
@@ -280,7 +283,7 @@ var mayImport = map[layer][]layer{
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
 	layerPeriodic:   {},
-	layerStores:     {layerKernel},
+	layerStores:     {layerStores, layerKernel},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},

@@ -19,11 +19,11 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	mediastore "github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/edge/ratelimit"
 	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/lists"
 	"github.com/codex-platform/codex/handlers/objects"
@@ -234,7 +234,7 @@ func (p *platform) commands() (func(context.Context) error, error) {
 	uploads := &objects.Uploads{Pool: p.pool, Store: mediaBucket, Now: time.Now, Log: p.log}
 	orphans := p.orphans(store)
 	credentials := &identitystore.Sweeper{Pool: p.pool, Now: time.Now}
-	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now}
+	limits := &ratelimit.Sweeper{DB: p.pool, Now: time.Now}
 	obligations := &commands.Obligations{Pool: p.pool, Stripe: payments, Now: time.Now, Log: p.log}
 	reconciler := &commands.Reconciler{
 		Pool: p.pool, Events: payments, Sessions: payments, Intake: p.intake(dispatcher), Now: time.Now, Log: p.log,

@@ -12,6 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -54,7 +55,7 @@ func (a *auth) requestReset(c *gin.Context) error {
 		return err
 	}
 	now := a.now()
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
+	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
 		v := identity.NewVerification(newID(), identity.ResetForgotten, "", request.Email, token, now)
@@ -96,7 +97,7 @@ func (a *auth) resetPassword(c *gin.Context) error {
 		}
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			// First, because a sign-in locks its failures before the account, too.
-			if err := postgres.ClearHits(ctx, tx, failureKey(v.Email)); err != nil {
+			if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
 				return outcome{}, err
 			}
 			return resetByMail(ctx, tx, token, hash, now)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/wire"
 )
@@ -100,7 +101,7 @@ func (a *auth) mailToAccount(c *gin.Context, v identity.Verification, mail ident
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
 func (a *auth) remindToVerify(c *gin.Context, user identity.User, callback string) error {
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, a.now())
+	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.VerificationMails, user.Email), identity.ThrottleWindow, a.now())
 	if err != nil || hits > identity.VerificationMails {
 		return err
 	}
@@ -120,7 +121,7 @@ type rehash struct{ old, replacement string }
 // are hashed, but none that comes after the fifth failure is let in.
 func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *rehash, error) {
 	key := failureKey(request.Email)
-	hits, end, err := postgres.Hits(c, a.cfg.Pool, key, false, a.now())
+	hits, end, err := ratelimit.Hits(c, a.cfg.Pool, key, false, a.now())
 	if err == nil && hits >= identity.SignInFailures {
 		err = identity.Throttled(end.Sub(a.now()))
 	}
@@ -150,11 +151,11 @@ func (a *auth) prove(c *gin.Context, request identity.SignIn) (identity.User, *r
 	return user, &rehash{old: hash, replacement: replacement}, nil
 }
 
-func failureKey(email string) string { return postgres.LimitKey(postgres.SignInFailures, email) }
+func failureKey(email string) ratelimit.Key { return ratelimit.KeyOf(postgres.SignInFailures, email) }
 
 // fail counts a failure and returns what to refuse it with.
-func (a *auth) fail(c *gin.Context, key string) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, a.now())
+func (a *auth) fail(c *gin.Context, key ratelimit.Key) error {
+	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, a.now())
 	switch {
 	case err != nil:
 		return err
@@ -192,14 +193,14 @@ func (a *auth) startSession(c *gin.Context, user identity.User, request identity
 // that comes after the last one allowed.
 func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 	key := failureKey(email)
-	hits, end, err := postgres.Hits(ctx, tx, key, true, now)
+	hits, end, err := ratelimit.Hits(ctx, tx, key, true, now)
 	switch {
 	case err != nil:
 		return err
 	case hits >= identity.SignInFailures:
 		return identity.Throttled(end.Sub(now))
 	case hits > 0:
-		return postgres.ClearHits(ctx, tx, key)
+		return ratelimit.Clear(ctx, tx, key)
 	default:
 		return nil
 	}
@@ -305,7 +306,7 @@ func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.
 
 // limit counts a hit on something of which whom may have only so much in a window.
 func (a accounts) limit(c *gin.Context, what, whom string, most int) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, a.now())
+	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(what, whom), identity.ThrottleWindow, a.now())
 	if err != nil {
 		return fmt.Errorf("limit %s: %w", what, err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
-	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/migrations"
 )
 
@@ -239,8 +239,14 @@ func TestWindowsThatAreOverAreRemoved(t *testing.T) {
 	if _, err := db.Exec(t.Context(), `UPDATE rate_leases SET resets_at = now() - interval '2 minutes' WHERE key = $1`, over[:]); err != nil {
 		t.Fatal(err)
 	}
-	s := &ratelimit.Sweeper{Pool: db.Pool, Now: time.Now}
-	if n, err := s.Sweep(t.Context()); n != 1 || err != nil {
+	for _, at := range []time.Time{time.Now().Add(-time.Hour), time.Now()} {
+		key := ratelimit.KeyOf("failures", at.String())
+		if _, _, err := ratelimit.Hit(t.Context(), db, key, 10*time.Minute, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &ratelimit.Sweeper{DB: db.Pool, Now: time.Now}
+	if n, err := s.Sweep(t.Context()); n != 2 || err != nil {
 		t.Errorf("%d removed, %v", n, err)
 	}
 	if n, err := s.Sweep(t.Context()); n != 0 || err != nil {
