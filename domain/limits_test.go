@@ -43,15 +43,16 @@ func TestEveryDeclaredLimitIsChecked(t *testing.T) {
 		with(good, `"kind":"d"`):                "kind must be a, b or c",
 		with(good, `"code":"A"`):                "code must be lower case",
 		with(good, `"count":10`):                "count must be from 1 to 9",
-		with(good, `"tags":["x","",""]`):        "tags must have at most 2 entries; tags.1 must have at least 1 characters; tags.2 must have at least 1 characters",
-		with(good, `"mail":"x <a@b.test>"`):     "mail must be an e-mail address",
-		with(good, `"page":"javascript:x"`):     "page must be an http or https address",
-		with(good, `"page":"http://u:p@h/"`):    "page must be an http or https address",
-		with(good, `"owner":"x"`):               "owner must be a UUID",
-		with(good, `"title":null`):              "",
-		with(good, `"title":"long"`):            "title must have at most 3 characters",
-		with(good, `"nested":{"low":-1}`):       "nested.low must be at least 0",
-		with(good, `"members":[{"low":-1}]`):    "members.0.low must be at least 0",
+		with(good, `"tags":["x","",""]`): "tags must have at most 2 entries; " +
+			"tags.1 must have at least 1 characters; tags.2 must have at least 1 characters",
+		with(good, `"mail":"x <a@b.test>"`):  "mail must be an e-mail address",
+		with(good, `"page":"javascript:x"`):  "page must be an http or https address",
+		with(good, `"page":"http://u:p@h/"`): "page must be an http or https address",
+		with(good, `"owner":"x"`):            "owner must be a UUID",
+		with(good, `"title":null`):           "",
+		with(good, `"title":"long"`):         "title must have at most 3 characters",
+		with(good, `"nested":{"low":-1}`):    "nested.low must be at least 0",
+		with(good, `"members":[{"low":-1}]`): "members.0.low must be at least 0",
 	} {
 		var o order
 		if err := json.Unmarshal([]byte(body), &o); err != nil {

@@ -101,6 +101,9 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase", to: "./domain/periodic"},
 		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
 		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
+		{from: "./domain/identity/postgres", to: "./domain/postgres/ratelimit", allowed: true},
+		{from: "./domain/postgres/ratelimit", to: "./domain/postgres", allowed: true},
+		{from: "./domain/postgres/ratelimit", to: "./domain/identity/postgres"},
 		{from: "./outbox", to: "./domain/postgres", allowed: true},
 		{from: "./domain/purchase", to: "./domain/postgres"},
 		{from: "./domain/postgres", to: "github.com/jackc/pgx/v5", allowed: true},
@@ -223,7 +226,7 @@ const (
 	layerContext  // domain/<context>, pure
 	layerKernel   // domain, domain/money, domain/mail and domain/signature, pure
 	layerPeriodic // domain/periodic, which has a clock
-	layerStores   // domain/postgres, what all stores share
+	layerStores   // domain/postgres and below, what all stores share
 	layerBus      // events/bus
 	layerEvents
 	layerMigrations
@@ -250,7 +253,7 @@ func layerOf(importPath string) layer {
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
-	case own == "domain/postgres":
+	case strings.HasPrefix(own+"/", "domain/postgres/"):
 		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
@@ -287,7 +290,7 @@ var mayImport = map[layer][]layer{
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
 	layerPeriodic:   {},
-	layerStores:     {layerKernel},
+	layerStores:     {layerStores, layerKernel},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},

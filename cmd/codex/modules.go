@@ -21,7 +21,7 @@ import (
 	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/cleanup"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/handlers/images"
 	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/jobs"
@@ -125,7 +125,7 @@ func (p *platform) modules() ([]handlers.Module, error) {
 // housekeeping are the jobs of the kits.
 func (p *platform) housekeeping() []jobs.Job {
 	ledger := &commands.Sweeper{Pool: p.pool, Dispatcher: p.dispatcher, Now: time.Now}
-	limits := &ratelimit.Sweeper{Pool: p.pool, Now: time.Now}
+	limits := &ratelimit.Sweeper{DB: p.pool, Now: time.Now}
 	return append(ledger.Jobs(), jobs.Job{Name: "ratelimit.sweep", Every: time.Minute, Run: limits.Sweep})
 }
 

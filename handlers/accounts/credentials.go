@@ -12,6 +12,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/mail"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -101,7 +102,7 @@ func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, mail 
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
 func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback string) error {
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.VerificationMails, user.Email), identity.ThrottleWindow, c.Now())
+	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.VerificationMails, user.Email), identity.ThrottleWindow, c.Now())
 	if err != nil || hits > identity.VerificationMails {
 		return err
 	}
@@ -121,7 +122,7 @@ type rehash struct{ old, replacement string }
 // are hashed, but none that comes after the fifth failure is let in.
 func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
 	key := failureKey(request.Email)
-	hits, end, err := postgres.Hits(c, a.cfg.Pool, key, false, c.Now())
+	hits, end, err := ratelimit.Hits(c, a.cfg.Pool, key, false, c.Now())
 	if err == nil && hits >= identity.SignInFailures {
 		err = identity.Throttled(end.Sub(c.Now()))
 	}
@@ -151,11 +152,11 @@ func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.Use
 	return user, &rehash{old: hash, replacement: replacement}, nil
 }
 
-func failureKey(email string) string { return postgres.LimitKey(postgres.SignInFailures, email) }
+func failureKey(email string) ratelimit.Key { return ratelimit.KeyOf(postgres.SignInFailures, email) }
 
 // fail counts a failure and returns what to refuse it with.
-func (a *accounts) fail(c *edge.Request, key string) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
+func (a *accounts) fail(c *edge.Request, key ratelimit.Key) error {
+	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
 	switch {
 	case err != nil:
 		return err
@@ -193,14 +194,14 @@ func (a *accounts) startSession(c *edge.Request, user identity.User, request ide
 // that comes after the last one allowed.
 func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 	key := failureKey(email)
-	hits, end, err := postgres.Hits(ctx, tx, key, true, now)
+	hits, end, err := ratelimit.Hits(ctx, tx, key, true, now)
 	switch {
 	case err != nil:
 		return err
 	case hits >= identity.SignInFailures:
 		return identity.Throttled(end.Sub(now))
 	case hits > 0:
-		return postgres.ClearHits(ctx, tx, key)
+		return ratelimit.Clear(ctx, tx, key)
 	default:
 		return nil
 	}
@@ -306,7 +307,7 @@ func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.
 
 // limit counts a hit on something of which whom may have only so much in a window.
 func (a *accounts) limit(c *edge.Request, what, whom string, most int) error {
-	hits, end, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(what, whom), identity.ThrottleWindow, c.Now())
+	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(what, whom), identity.ThrottleWindow, c.Now())
 	if err != nil {
 		return fmt.Errorf("limit %s: %w", what, err)
 	}

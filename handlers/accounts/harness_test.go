@@ -28,9 +28,9 @@ import (
 	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/web"
-	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestMain(m *testing.M) { handlertest.Main(m) }

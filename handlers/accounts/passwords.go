@@ -13,6 +13,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/mail"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -55,7 +56,7 @@ func (a *accounts) requestReset(c *edge.Request) error {
 		return err
 	}
 	now := c.Now()
-	hits, _, err := postgres.Hit(c, a.cfg.Pool, postgres.LimitKey(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
+	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
 		v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, now)
@@ -97,7 +98,7 @@ func (a *accounts) resetPassword(c *edge.Request) error {
 		}
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			// First, because a sign-in locks its failures before the account, too.
-			if err := postgres.ClearHits(ctx, tx, failureKey(v.Email)); err != nil {
+			if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
 				return outcome{}, err
 			}
 			return resetByMail(ctx, tx, token, hash, now)

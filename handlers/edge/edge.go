@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
 
 	"github.com/codex-platform/codex/domain/identity/workersig"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
-	"github.com/codex-platform/codex/handlers/edge/ratelimit"
 )
 
 // Config is everything the edge needs. Zero durations take the defaults.

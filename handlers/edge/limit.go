@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/handlers/edge/ratelimit"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 )
 
 // Every route has a limit: so many requests in a window, counted for all edges

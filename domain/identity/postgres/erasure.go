@@ -4,6 +4,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
+)
+
+// What is counted for one address.
+const (
+	SignInFailures    = "sign-in-failures"
+	VerificationMails = "verification-mail"
+	ResetMails        = "reset-mail"
 )
 
 // limitsPerAddress are the limits whose keys are made from an address.
@@ -14,10 +22,10 @@ var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 // credentials, proofs and mails go with it, sent or not. That the payment provider has
 // to forget the customer, too, is noted in customer_erasures.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
-	var keys []string
+	var keys []ratelimit.Key
 	for _, address := range addresses {
 		for _, what := range limitsPerAddress {
-			keys = append(keys, LimitKey(what, address))
+			keys = append(keys, ratelimit.KeyOf(what, address))
 		}
 	}
 	b.Queue(`
@@ -36,5 +44,5 @@ WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.V
 	b.Queue(`DELETE FROM verification WHERE identifier = ANY($1::text[])`, addresses)
 	b.Queue(`DELETE FROM mails WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
-	b.Queue(`DELETE FROM rate_limits WHERE key = ANY($1::text[])`, keys)
+	ratelimit.QueueClear(b, keys...)
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Sweeper removes expired sessions, verifications and limits. They count for nothing
-// from the moment they expire; removing them keeps the tables small, and addresses no
-// longer than needed.
+// Sweeper removes expired sessions and verifications. They count for nothing from the
+// moment they expire; removing them keeps the tables small, and addresses no longer
+// than needed.
 type Sweeper struct {
 	Pool *pgxpool.Pool
 	Now  func() time.Time
@@ -22,7 +22,6 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 	for _, sql := range []string{
 		`DELETE FROM sessions WHERE expires_at <= $1`,
 		`DELETE FROM verification WHERE expires_at <= $1`,
-		`DELETE FROM rate_limits WHERE resets_at <= $1`,
 	} {
 		tag, err := s.Pool.Exec(ctx, sql, s.Now().UTC())
 		if err != nil {

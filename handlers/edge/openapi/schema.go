@@ -52,7 +52,8 @@ func (t Types) MarshalJSON() ([]byte, error) {
 
 // Nullable reports whether the value may be null.
 func (s *Schema) Nullable() bool {
-	return slices.Contains(s.Type, "null") || slices.ContainsFunc(s.AnyOf, func(o *Schema) bool { return slices.Contains(o.Type, "null") })
+	isNull := func(o *Schema) bool { return slices.Contains(o.Type, "null") }
+	return isNull(s) || slices.ContainsFunc(s.AnyOf, isNull)
 }
 
 // Schemas makes schemas from Go types and collects those that have a name.

@@ -52,8 +52,17 @@ func TestWhatIsWrongIsNamedByItsPath(t *testing.T) {
 // as the same value, and holds no text that is refused everywhere.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
-		`{"title":"x","count":1,"tags":["a"],"nested":{"title":"y"},"map":{"a":1.5}}`, `{"title":"\ud800"}`, `{"count":9223372036854775808}`,
-		`{"count":1e3}`, `{"title":null}`, `null`, `[]`, `""`, `{"title":"a","title":"b"}`, "\xef\xbb\xbf{}", `{"map":{"":1,"":2}}`,
+		`{"title":"x","count":1,"tags":["a"],"nested":{"title":"y"},"map":{"a":1.5}}`,
+		`{"title":"\ud800"}`,
+		`{"count":9223372036854775808}`,
+		`{"count":1e3}`,
+		`{"title":null}`,
+		`null`,
+		`[]`,
+		`""`,
+		`{"title":"a","title":"b"}`,
+		"\xef\xbb\xbf{}",
+		`{"map":{"":1,"":2}}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -2,10 +2,9 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // shareOf is the part of what is left of an allowance that one lease takes: an
@@ -24,7 +23,9 @@ type share struct {
 // other, on the row's lock; each judges by one reading of the clock, taken before it
 // had the lock, so that it begins no window early. One that judges by a reading that
 // got old while it waited leases from a window that is over, which its rest then says.
-func acquire(ctx context.Context, db DB, key Key, limit int, window, ahead time.Duration) (share, error) {
+func acquire(
+	ctx context.Context, db postgres.RowQueryer, key Key, limit int, window, ahead time.Duration,
+) (share, error) {
 	var s share
 	var used int
 	var rest float64
@@ -43,21 +44,4 @@ RETURNING used, granted, EXTRACT(EPOCH FROM resets_at - (clock_timestamp() + $5:
 	s.unleased = limit - used
 	s.rest = time.Duration(rest * float64(time.Second))
 	return s, err
-}
-
-// Sweeper removes the windows that are over.
-type Sweeper struct {
-	Pool *pgxpool.Pool
-	Now  func() time.Time
-}
-
-// Sweep removes the windows that ended a minute ago or earlier, and returns how many
-// those were. The minute is for a sweeper whose clock is ahead of the database's.
-func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
-	tag, err := s.Pool.Exec(ctx,
-		`DELETE FROM rate_leases WHERE resets_at <= LEAST($1, clock_timestamp()) - interval '1 minute'`, s.Now().UTC())
-	if err != nil {
-		return 0, fmt.Errorf("sweep limits: %w", err)
-	}
-	return int(tag.RowsAffected()), nil
 }

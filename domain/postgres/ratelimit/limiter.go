@@ -1,41 +1,20 @@
-// Package ratelimit counts uses of things in fixed windows, for any number of
-// processes together, and exactly: in one window they let through no more than the
-// limit, whatever fails.
-//
-// The count stands in Postgres (table rate_leases). A process does not go there for
-// every use: one statement leases a share of what is left of the window's allowance,
-// and the process spends that share from memory. Shares get smaller towards the
-// limit, and a small limit has shares of one, so that nobody is refused while
-// another process sits on much of the allowance. Who has used the allowance up is
-// remembered until the window ends, and costs no statement either.
-//
-// A window's end is decided by the database's clock alone. A process learns how
-// long the window still lasts and counts from the moment before it asked; so its
-// lease is over before the window is, and clocks that disagree let nobody through
-// twice.
-//
-// It fails closed: without the database there are no new leases.
 package ratelimit
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/jackc/pgx/v5"
-)
 
-// DB is a connection pool.
-type DB interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
+	"github.com/codex-platform/codex/domain/postgres"
+)
 
 // Config says where a limiter counts.
 type Config struct {
-	DB DB
+	// DB is a connection pool.
+	DB postgres.RowQueryer
 	// Leases is how many leases are kept in memory; default 65 536, about 16 MB. Which
 	// was not used for longest goes first; what is left of it is lost, not granted again.
 	Leases int
@@ -73,15 +52,6 @@ func New(cfg Config) *Limiter {
 		panic(err) // a negative number of leases
 	}
 	return &Limiter{cfg: cfg, leases: leases}
-}
-
-// Key names what is limited, and for whom, without saying it.
-type Key [16]byte
-
-// KeyOf returns the key of a use by somebody.
-func KeyOf(what, whom string) Key {
-	sum := sha256.Sum256([]byte(what + "\x00" + whom))
-	return Key(sum[:16])
 }
 
 // Verdict is what became of one use.
