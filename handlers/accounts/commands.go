@@ -7,6 +7,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -128,6 +129,7 @@ func (b *userBatch) Save(save *pgx.Batch) error {
 	}
 	for _, e := range b.erased {
 		postgres.QueueErase(save, e.user, e.addresses)
+		mailstore.QueueErase(save, e.user.ID, e.addresses)
 		commands.QueueForget(save, e.user.ID, accountRequests)
 	}
 	return nil

@@ -72,7 +72,7 @@ func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification,
 		return err
 	}
 	for _, mail := range mails {
-		if err := mailstore.InsertMail(ctx, tx, mail); err != nil {
+		if err := mailstore.Insert(ctx, tx, mail); err != nil {
 			return err
 		}
 	}
@@ -90,12 +90,17 @@ func (a *accounts) mailVerification(c *edge.Request, user identity.User, callbac
 	})
 }
 
-// mailToAccount writes a proof and its mail for the account that has the address, if there
-// is one that has a use for them. It does the same work if there is none: how long the
-// answer takes must not tell who has an account.
-func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, mail mail.Mail) error {
+// mailToAccount writes a proof and its mail for the account that has the address. It does
+// the same work when there is none, or none that needs them: the response time must not
+// reveal who has an account.
+func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, letter mail.Mail) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		return nil, postgres.InsertForAccount(ctx, tx, v, mail)
+		stored, err := postgres.InsertForAccount(ctx, tx, v)
+		if err != nil {
+			return nil, err
+		}
+		letter.UserID, letter.Recipient = stored.UserID, stored.Email
+		return nil, mailstore.InsertForUser(ctx, tx, letter)
 	})
 }
 
@@ -261,7 +266,7 @@ func (a *accounts) proven(ctx context.Context, tx pgx.Tx, c *edge.Request, user 
 			err = postgres.SaveUser(ctx, tx, user)
 		}
 		if err == nil {
-			err = mailstore.InsertMail(ctx, tx, welcome)
+			err = mailstore.Insert(ctx, tx, welcome)
 		}
 		if err != nil {
 			return session, nil, err

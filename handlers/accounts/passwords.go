@@ -206,7 +206,7 @@ func (a *accounts) replaceKnown(ctx context.Context, tx pgx.Tx, c *edge.Request,
 	}
 	mail, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
 	if err == nil {
-		err = mailstore.InsertMail(ctx, tx, mail)
+		err = mailstore.Insert(ctx, tx, mail)
 	}
 	if err != nil {
 		return outcome{}, err

@@ -92,7 +92,7 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveMembers(save, b.members.Changed()); err != nil {
 		return err
 	}
-	mailstore.QueueMails(save, b.mails)
+	mailstore.QueueInsert(save, b.mails)
 	return nil
 }
 

@@ -3,15 +3,14 @@ package web
 import (
 	"context"
 	"embed"
-	"fmt"
 	"html/template"
 	"regexp"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
@@ -56,30 +55,35 @@ type message struct {
 	Links []string `json:"links"`
 }
 
-// newest returns the newest mails, of one recipient or, with "", of all; and how
-// many there are.
+func messageOf(m postgres.Stored) message {
+	return message{
+		ID:        m.ID,
+		Template:  string(m.Template),
+		To:        m.Recipient,
+		Subject:   m.Subject,
+		Text:      m.Text,
+		HTML:      m.HTML,
+		Status:    m.Status,
+		CreatedAt: m.Created,
+		SentAt:    m.SentAt,
+		Links:     append([]string{}, address.FindAllString(m.Text, -1)...),
+	}
+}
+
+// newest returns the newest mails, to one recipient or, with "", to all; and how many
+// there are.
 func (m mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var total int64
-	err := m.Pool.QueryRow(ctx, `SELECT count(*) FROM mails WHERE $1 = '' OR recipient = $1`, to).Scan(&total)
+	mails, total, err := postgres.Newest(ctx, m.Pool, to, mailboxSize)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count mails: %w", err)
+		return nil, 0, err
 	}
-	rows, err := m.Pool.Query(ctx, `
-SELECT id, template, recipient, subject, text_body, html_body, status, created_at, sent_at, '{}'::text[]
-FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, to, mailboxSize)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read mails: %w", err)
+	list := make([]message, len(mails))
+	for i, stored := range mails {
+		list[i] = messageOf(stored)
 	}
-	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[message])
-	if err != nil {
-		return nil, 0, fmt.Errorf("read mails: %w", err)
-	}
-	for i := range mails {
-		mails[i].Links = append(mails[i].Links, address.FindAllString(mails[i].Text, -1)...)
-	}
-	return mails, total, nil
+	return list, total, nil
 }
 
 func recipient(c *edge.Request) string {
