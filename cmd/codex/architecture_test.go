@@ -208,6 +208,7 @@ const (
 	layerContext  // domain/<context>, pure
 	layerKernel   // domain, domain/money and domain/mail, pure
 	layerPeriodic // domain/periodic, which has a clock
+	layerColumns  // domain/columns, which adapters make their statements with
 	layerBus      // events/bus
 	layerEvents
 	layerMigrations
@@ -234,6 +235,8 @@ func layerOf(importPath string) layer {
 		return layerKernel
 	case own == "domain/periodic":
 		return layerPeriodic
+	case own == "domain/columns":
+		return layerColumns
 	case parts[0] == "domain" && len(parts) == 2:
 		return layerContext
 	case parts[0] == "domain":
@@ -262,11 +265,12 @@ var mayImport = map[layer][]layer{
 	layerHandlers: {
 		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents,
 	},
-	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerBus, layerEvents},
+	layerAdapter:    {layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerColumns, layerBus, layerEvents},
 	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerBus, layerEvents},
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
 	layerPeriodic:   {},
+	layerColumns:    {},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
 	layerMigrations: {},
@@ -283,6 +287,7 @@ var ruleOf = map[layer]string{
 	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail and events only",
 	layerKernel:     "domain, domain/money and domain/mail import the standard library and each other only",
 	layerPeriodic:   "domain/periodic imports nothing of the module",
+	layerColumns:    "domain/columns imports nothing of the module",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",

@@ -106,13 +106,12 @@ func (e *Edge) browseContent(c *gin.Context) error {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
 
-	l := contentList(q.text("sortBy"), q.text("sortOrder"), "organization_id")
+	l := contentList(q.text("sortBy"), q.text("sortOrder"), "organization_id", organization, q.text("category")+q.text("search") != "")
 	if q.text("sortBy") == "publishedAt" { // everything here has a date
 		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.text("sortOrder"))
 	}
 	l.Search = q.text("search") != ""
 	l.Where.Is(publishedForAll)
-	l.Where.And("content.organization_id = $::uuid", organization)
 	if !manages {
 		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", actor.UserID)
 	}
