@@ -125,8 +125,8 @@ type page struct {
 	Pagination wire.Pagination   `json:"pagination"`
 }
 
-// ask sends a request and returns the body of its answer, which must be 200.
-func (w *world) ask(tb testing.TB, user, path string) []byte {
+// send sends a request and returns its status and body.
+func (w *world) send(tb testing.TB, user, path string) (status int, body string) {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.server.URL+path, nil)
 	check(tb, err)
@@ -136,18 +136,36 @@ func (w *world) ask(tb testing.TB, user, path string) []byte {
 	res, err := w.server.Client().Do(r)
 	check(tb, err)
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
+	text, err := io.ReadAll(res.Body)
 	check(tb, err)
-	if res.StatusCode != http.StatusOK {
-		tb.Fatalf("%s answered %d: %s", path, res.StatusCode, body)
+	return res.StatusCode, string(text)
+}
+
+// ask sends a request and returns the body of its answer, which must be 200.
+func (w *world) ask(tb testing.TB, user, path string) string {
+	tb.Helper()
+	status, body := w.send(tb, user, path)
+	if status != http.StatusOK {
+		tb.Fatalf("%s answered %d: %s", path, status, body)
 	}
 	return body
+}
+
+// wider returns another pool of the same database.
+func (w *world) wider(tb testing.TB, connections int32) *pgxpool.Pool {
+	tb.Helper()
+	cfg := w.pool.Config().Copy()
+	cfg.MaxConns = connections
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	check(tb, err)
+	tb.Cleanup(pool.Close)
+	return pool
 }
 
 func (w *world) read(tb testing.TB, user, path string) page {
 	tb.Helper()
 	var p page
-	check(tb, json.Unmarshal(w.ask(tb, user, path), &p))
+	check(tb, json.Unmarshal([]byte(w.ask(tb, user, path)), &p))
 	return p
 }
 
