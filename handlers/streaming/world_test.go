@@ -40,7 +40,7 @@ func newWorld(t *testing.T, o options) *world {
 	if !o.readOnly {
 		w.StartBus(natstest.Embedded(t), 1)
 		w.StartCommands([]commands.Context{commands.Playback{}})
-		w.StartReactions(reactions.Access(w.Now))
+		w.StartReactions(reactions.Access(w.Now), reactions.Library())
 	}
 	if o.objects == nil {
 		w.StartStore()
