@@ -18,8 +18,6 @@ import (
 	"github.com/codex-platform/codex/handlers/web"
 )
 
-func TestMain(m *testing.M) { handlertest.Main(m) }
-
 // harness is one installation that serves the pages only.
 type harness struct{ *handlertest.Harness }
 

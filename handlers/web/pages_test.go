@@ -50,19 +50,3 @@ func TestTheInvitationPageNamesTheOrganizationOfItsAddress(t *testing.T) {
 		w.get("/invitations/"+bad).Want(http.StatusNotFound, "")
 	}
 }
-
-func TestTheReferenceDescribesTheDeclaredRoutes(t *testing.T) {
-	t.Parallel()
-	w := newHarness(t, false)
-	page := w.get("/docs").Want(http.StatusOK, "")
-	w.assets(page)
-	if page.Header.Get("Cache-Control") != "public, max-age=300" {
-		t.Errorf("headers %v", page.Header)
-	}
-	if !strings.Contains(page.Body, "<code>/openapi.json</code>") {
-		t.Error("a route of the kit is not described")
-	}
-	if strings.Contains(page.Body, "<code>/reset-password</code>") {
-		t.Error("a page is described")
-	}
-}

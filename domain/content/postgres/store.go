@@ -5,10 +5,11 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/columns"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 	"github.com/codex-platform/codex/domain/content"
 )
 
@@ -170,6 +171,13 @@ func QueueSeats(b *pgx.Batch, organizations, users, contentIDs []string, found m
 		})
 }
 
+// repeated are the columns of content that content_stats repeats.
+const repeated = `creator_id, organization_id, content_type, access_type, status, published_at, deleted_at`
+
+func repeatedOf(alias string) string {
+	return alias + "." + strings.ReplaceAll(repeated, ", ", ", "+alias+".")
+}
+
 // QueueSave queues the statements that write items: those that are new, and those that
 // were changed, which must be locked.
 func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
@@ -179,8 +187,8 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("insert content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`INSERT INTO content_stats (content_id, creator_id, organization_id)
-			SELECT id, creator_id, organization_id FROM json_populate_recordset(NULL::content, $1::json)`, rows)
+		b.Queue(`INSERT INTO content_stats (content_id, `+repeated+`)
+			SELECT id, `+repeated+` FROM json_populate_recordset(NULL::content, $1::json)`, rows)
 	}
 	if len(changed) > 0 {
 		sql, rows, err := table.Update(changed)
@@ -188,8 +196,8 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("update content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`UPDATE content_stats s SET organization_id = r.organization_id FROM json_populate_recordset(NULL::content, $1::json) r
-			WHERE s.content_id = r.id AND s.organization_id IS DISTINCT FROM r.organization_id`, rows)
+		b.Queue(`UPDATE content_stats s SET (`+repeated+`) = (`+repeatedOf("r")+`) FROM json_populate_recordset(NULL::content, $1::json) r
+			WHERE s.content_id = r.id AND (`+repeatedOf("s")+`) IS DISTINCT FROM (`+repeatedOf("r")+`)`, rows)
 	}
 	return nil
 }
@@ -207,8 +215,8 @@ func QueueCount(b *pgx.Batch, counts []Count) {
 		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
 	}
 	b.Queue(`
-INSERT INTO content_stats AS s (content_id, creator_id, organization_id, view_count, purchase_count)
-SELECT c.id, c.creator_id, c.organization_id, n.views, n.purchases
+INSERT INTO content_stats AS s (content_id, view_count, purchase_count, `+repeated+`)
+SELECT c.id, n.views, n.purchases, `+repeatedOf("c")+`
 FROM unnest($1::uuid[], $2::int[], $3::int[]) n (id, views, purchases) JOIN content c ON c.id = n.id
 ORDER BY c.id
 ON CONFLICT (content_id) DO UPDATE SET
