@@ -14,11 +14,11 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// mailbox shows the mails that the platform wrote, in development: nobody needs a
-// mail server to try it. Elsewhere its paths are not known, because a mail may hold
-// the key to somebody's account.
+// mailbox shows the mails that the platform wrote, in development, where no mail server is
+// needed. Elsewhere its routes do not exist, because a mail may hold a token that opens
+// an account.
 //
-//	/mailbox             the newest mails, to read and to click on
+//	/mailbox             the newest mails, with their links
 //	/mailbox.json?to=    the same for programs, optionally of one recipient
 type mailbox struct {
 	Pool        *pgxpool.Pool
@@ -70,8 +70,8 @@ func messageOf(m postgres.Stored) message {
 	}
 }
 
-// newest returns the newest mails, to one recipient or, with "", to all; and how many
-// there are.
+// newest returns the newest mails and how many there are: those to one recipient or, with
+// "", all.
 func (m mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -86,8 +86,9 @@ func (m mailbox) newest(ctx context.Context, to string) ([]message, int64, error
 	return list, total, nil
 }
 
-func recipient(c *edge.Request) string {
-	to := mail.NormalAddress(c.Query("to"))
+// recipient is the address that a request asks for, "" for none or an invalid one.
+func recipient(r *edge.Request) string {
+	to := mail.NormalAddress(r.Query("to"))
 	if !mail.ValidAddress(to) {
 		return ""
 	}
@@ -112,7 +113,7 @@ func (m mailbox) page(r *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	r.Header("Content-Security-Policy", formPolicy)
 	r.Header("Referrer-Policy", "no-referrer") // the links hold tokens
 	return render(r, mailboxPage, map[string]any{"Mails": mails, "Total": total, "To": to})
 }
@@ -121,28 +122,28 @@ func (m mailbox) page(r *edge.Request) error {
 // not belong to them.
 var address = regexp.MustCompile(`https?://[^\s<>"]*[^\s<>".,;:!?)\]]`)
 
-// piece is a stretch of a text: plain, or an address to click on.
-type piece struct {
+// part is a part of a text: plain, or an address to link to.
+type part struct {
 	Text string
 	Link bool
 }
 
-// pieces cuts a text into what is plain and what is an address.
-func pieces(text string) []piece {
-	var out []piece
-	at := 0
+// parts splits a text at the addresses in it.
+func parts(text string) []part {
+	var list []part
+	end := 0
 	for _, span := range address.FindAllStringIndex(text, -1) {
-		out = append(out, piece{Text: text[at:span[0]]}, piece{Text: text[span[0]:span[1]], Link: true})
-		at = span[1]
+		list = append(list, part{Text: text[end:span[0]]}, part{Text: text[span[0]:span[1]], Link: true})
+		end = span[1]
 	}
-	return append(out, piece{Text: text[at:]})
+	return append(list, part{Text: text[end:]})
 }
 
 //go:embed mailbox
 var mailboxFiles embed.FS
 
 var mailboxPage = template.Must(template.New("mailbox.html").Funcs(template.FuncMap{
-	"pieces": pieces,
-	"count":  func(m []message) int64 { return int64(len(m)) },
-	"utc":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
+	"parts": parts,
+	"count": func(m []message) int64 { return int64(len(m)) },
+	"utc":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 }).ParseFS(mailboxFiles, "mailbox/mailbox.html"))
