@@ -94,7 +94,11 @@ func (b *userBatch) account(cmd events.Command) (identity.User, error) {
 	return user, nil
 }
 
-func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreferences, now time.Time) (commands.Outcome, error) {
+func (b *userBatch) setPreferences(
+	cmd events.Command,
+	p *identity.SetPreferences,
+	now time.Time,
+) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
 		return commands.Outcome{}, err
@@ -104,7 +108,11 @@ func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreference
 	return commands.OK(PreferencesOf(next), next.Facts(payloads)...), nil
 }
 
-func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (commands.Outcome, error) {
+func (b *userBatch) deleteAccount(
+	cmd events.Command,
+	_ *identity.DeleteAccount,
+	now time.Time,
+) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
 		return commands.Outcome{}, err

@@ -60,7 +60,11 @@ func (a *accounts) newUser(c *edge.Request, request identity.SignUp) (identity.U
 
 // newVerification returns a fresh proof for a user's address, the mail that
 // carries its token, and the token.
-func (a *accounts) newVerification(user identity.User, callback string, now time.Time) (identity.Verification, mail.Mail, identity.Token, error) {
+func (a *accounts) newVerification(
+	user identity.User,
+	callback string,
+	now time.Time,
+) (identity.Verification, mail.Mail, identity.Token, error) {
 	token := newToken()
 	v := identity.NewVerification(edge.NewID(), identity.ProveEmail, user.ID, user.Email, token, now)
 	mail, err := identity.VerificationMail(edge.NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
@@ -107,7 +111,13 @@ func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, lette
 // remindToVerify writes another verification mail, unless the address had enough
 // of them for now.
 func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback string) error {
-	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.VerificationMails, user.Email), identity.ThrottleWindow, c.Now())
+	hits, _, err := ratelimit.Hit(
+		c,
+		a.cfg.Pool,
+		ratelimit.KeyOf(postgres.VerificationMails, user.Email),
+		identity.ThrottleWindow,
+		c.Now(),
+	)
 	if err != nil || hits > identity.VerificationMails {
 		return err
 	}
@@ -257,7 +267,14 @@ func (a *accounts) look(c *edge.Request, token identity.Token) error {
 
 // proven marks an address as proven, greets its owner the first time, and starts a
 // session.
-func (a *accounts) proven(ctx context.Context, tx pgx.Tx, c *edge.Request, user identity.User, key identity.Token, now time.Time) (identity.Session, []events.Fact, error) {
+func (a *accounts) proven(
+	ctx context.Context,
+	tx pgx.Tx,
+	c *edge.Request,
+	user identity.User,
+	key identity.Token,
+	now time.Time,
+) (identity.Session, []events.Fact, error) {
 	user, happened := user.VerifyEmail(now)
 	session, started := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
 	if len(happened) > 0 {
@@ -277,7 +294,13 @@ func (a *accounts) proven(ctx context.Context, tx pgx.Tx, c *edge.Request, user 
 
 // moveEmail makes a pending address the account's. Tokens that wait in the mailbox of
 // the old one are useless from then on.
-func moveEmail(ctx context.Context, tx pgx.Tx, user identity.User, v identity.Verification, now time.Time) ([]events.Fact, error) {
+func moveEmail(
+	ctx context.Context,
+	tx pgx.Tx,
+	user identity.User,
+	v identity.Verification,
+	now time.Time,
+) ([]events.Fact, error) {
 	next, happened, ok := user.ConfirmEmail(v.Email, now)
 	if !ok {
 		return nil, identity.ErrBadToken

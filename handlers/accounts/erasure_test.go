@@ -60,7 +60,12 @@ func (w *harness) club(slug string) *club {
 	w.Helper()
 	owner := w.creator(slug + "-owner@example.org")
 	got := owner.post("/api/organizations", map[string]any{"name": "The " + slug, "slug": slug})
-	return &club{harness: w, id: got.Want(http.StatusCreated, "").Text("data.id"), slug: slug, owner: owner}
+	return &club{
+		harness: w,
+		id:      got.Want(http.StatusCreated, "").Text("data.id"),
+		slug:    slug,
+		owner:   owner,
+	}
 }
 
 // path is a path below the members of the organization.
@@ -93,7 +98,10 @@ func (c *club) setRole(user, role string) handlertest.Answer {
 // or as bytes.
 func (w *harness) tablesWith(text string) []string {
 	w.Helper()
-	rows, err := w.Pool.Query(w.Context(), `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1`)
+	rows, err := w.Pool.Query(
+		w.Context(),
+		`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1`,
+	)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -103,7 +111,10 @@ func (w *harness) tablesWith(text string) []string {
 	}
 	var found []string
 	for _, table := range tables {
-		sql := fmt.Sprintf(`SELECT count(*) FROM %s AS t WHERE t::text ILIKE '%%'||$1||'%%' OR t::text ILIKE '%%'||$2||'%%'`, pgx.Identifier{table}.Sanitize())
+		sql := fmt.Sprintf(
+			`SELECT count(*) FROM %s AS t WHERE t::text ILIKE '%%'||$1||'%%' OR t::text ILIKE '%%'||$2||'%%'`,
+			pgx.Identifier{table}.Sanitize(),
+		)
 		if w.Number(sql, text, hex.EncodeToString([]byte(text))) > 0 {
 			found = append(found, table)
 		}
@@ -150,31 +161,48 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	b := w.browser()
 	email := word + "@example.org"
 	b.keyed(http.MethodPost, "/api/auth/sign-up/email", "k1", map[string]any{
-		"name": word, "email": email, "password": word + " sings at night", "image": "https://" + word + ".test/a.png", "callbackURL": "/" + word,
+		"name":        word,
+		"email":       email,
+		"password":    word + " sings at night",
+		"image":       "https://" + word + ".test/a.png",
+		"callbackURL": "/" + word,
 	}).Want(http.StatusOK, "")
 	b.call(http.MethodGet, w.links(email)[0], nil, "User-Agent", word+"/1.0").Want(http.StatusFound, "")
 	b.keyed(http.MethodPost, "/api/user/upgrade-to-creator", "k2", map[string]any{
 		"username": word, "bio": word + " sings", "socialLinks": map[string]any{"website": "https://" + word + ".test"},
 	}).Want(http.StatusOK, "")
-	profile := b.keyed(http.MethodPatch, "/api/user/profile", "k3", map[string]any{"displayName": "The " + word, "email": "new-" + email}).Want(http.StatusOK, "")
+	profile := b.keyed(http.MethodPatch, "/api/user/profile", "k3", map[string]any{"displayName": "The " + word, "email": "new-" + email}).
+		Want(http.StatusOK, "")
 	id := profile.Text("data.id")
 	b.keyed(http.MethodPost, "/api/auth/update-user", "k4", map[string]any{"name": "A " + word}).Want(http.StatusOK, "")
 	b.keyed(http.MethodPost, "/api/auth/change-password", "k5", map[string]any{"currentPassword": word + " sings at night", "newPassword": word + " sings at dawn"}).
 		Want(http.StatusOK, "")
-	b.call(http.MethodPut, "/api/user/notification-preferences", map[string]any{"emailMarketing": false}).Want(http.StatusOK, "")
+	b.call(http.MethodPut, "/api/user/notification-preferences", map[string]any{"emailMarketing": false}).
+		Want(http.StatusOK, "")
 	w.requestReset(email)
 	w.browser().signIn(email, "not the password").Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	w.Exec(`UPDATE users SET stripe_customer_id = 'cus_'||$2, avatar_url = 'https://assets.test/'||$2||'.webp' WHERE id = $1`, id, word)
+	w.Exec(
+		`UPDATE users SET stripe_customer_id = 'cus_'||$2, avatar_url = 'https://assets.test/'||$2||'.webp' WHERE id = $1`,
+		id,
+		word,
+	)
 	bought := w.buy(id)
 	asked, joined := w.club("aviary"), w.club("perch")
 	invitation := map[string]any{"email": email, "role": "member"}
-	if answered := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation).Want(http.StatusCreated, ""); answered.Text("data.email") != email {
+	if answered := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation).
+		Want(http.StatusCreated, ""); answered.Text(
+		"data.email",
+	) != email {
 		t.Errorf("%s", answered.Body)
 	}
 	joined.invite(email, "member")
 	b.post(joined.path("accept"), nil).Want(http.StatusOK, "")
 	joined.setRole(id, "creator").Want(http.StatusOK, "")
-	if n := w.Number(`SELECT count(*) FROM commands WHERE type LIKE 'organization.%' AND actor_id <> $1 AND strpos(response_body::text, $2) > 0`, id, word); n != 3 {
+	if n := w.Number(
+		`SELECT count(*) FROM commands WHERE type LIKE 'organization.%' AND actor_id <> $1 AND strpos(response_body::text, $2) > 0`,
+		id,
+		word,
+	); n != 3 {
 		t.Errorf("the address is in %d answers to others, want 3", n)
 	}
 	w.Exec(`INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope)
@@ -206,7 +234,15 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 			t.Errorf("stream %s: the word is in %d of %d messages", stream, found, all)
 		}
 	}
-	if again := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation); strings.Contains(again.Body, word) {
+	if again := asked.owner.keyed(
+		http.MethodPost,
+		asked.path("invite"),
+		"i1",
+		invitation,
+	); strings.Contains(
+		again.Body,
+		word,
+	) {
 		t.Errorf("the invitation is still answered with %s", again.Body)
 	}
 	for _, what := range []string{
@@ -231,7 +267,10 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 			t.Errorf("%d, want %d: %s", n, want, sql)
 		}
 	}
-	if n := w.Number(`SELECT count(*) FROM purchases WHERE id = $1 AND amount_paid_cents = 2999 AND stripe_payment_intent_id <> ''`, bought); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM purchases WHERE id = $1 AND amount_paid_cents = 2999 AND stripe_payment_intent_id <> ''`,
+		bought,
+	); n != 1 {
 		t.Error("the books lost a purchase")
 	}
 	if story := w.history(id); !strings.HasSuffix(story, "user.preferences_changed v7, user.deleted v8") {
@@ -244,10 +283,24 @@ func (w *harness) buy(customer string) (purchase string) {
 	w.Helper()
 	purchase = uuid.NewString()
 	film := w.film(w.account())
-	w.Exec(`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, platform_fee_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
-		VALUES ($1::uuid, $2, $3, 2999, 300, 2699, 'pi_'||$1::text, 'completed', now())`, purchase, customer, film)
-	w.Exec(`INSERT INTO content_access (user_id, content_id, access_type, source_id) VALUES ($1, $2, 'purchased', $3)`, customer, film, purchase)
-	w.Exec(`INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds) VALUES ($1, $2, 10, 100)`, customer, film)
+	w.Exec(
+		`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, platform_fee_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
+		VALUES ($1::uuid, $2, $3, 2999, 300, 2699, 'pi_'||$1::text, 'completed', now())`,
+		purchase,
+		customer,
+		film,
+	)
+	w.Exec(
+		`INSERT INTO content_access (user_id, content_id, access_type, source_id) VALUES ($1, $2, 'purchased', $3)`,
+		customer,
+		film,
+		purchase,
+	)
+	w.Exec(
+		`INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds) VALUES ($1, $2, 10, 100)`,
+		customer,
+		film,
+	)
 	return purchase
 }
 
@@ -255,7 +308,10 @@ func (w *harness) buy(customer string) (purchase string) {
 func (w *harness) account() string {
 	w.Helper()
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")
-	w.Exec(`INSERT INTO users (id, name, email, role) VALUES ($1::text, 'Creator', $1::text||'@example.org', 'creator')`, id)
+	w.Exec(
+		`INSERT INTO users (id, name, email, role) VALUES ($1::text, 'Creator', $1::text||'@example.org', 'creator')`,
+		id,
+	)
 	return id
 }
 
@@ -263,8 +319,12 @@ func (w *harness) account() string {
 func (w *harness) film(creator string) string {
 	w.Helper()
 	id := uuid.NewString()
-	w.Exec(`INSERT INTO content (id, creator_id, title, slug, content_type, content_body, access_type, price_cents, status, published_at)
-		VALUES ($1::uuid, $2, 'Film', 'f-'||$1::text, 'written', 'words', 'paid', 2999, 'published', now())`, id, creator)
+	w.Exec(
+		`INSERT INTO content (id, creator_id, title, slug, content_type, content_body, access_type, price_cents, status, published_at)
+		VALUES ($1::uuid, $2, 'Film', 'f-'||$1::text, 'written', 'words', 'paid', 2999, 'published', now())`,
+		id,
+		creator,
+	)
 	return id
 }
 
@@ -315,15 +375,23 @@ func deletingFreesAddressAndUsername(t *testing.T, w *harness) {
 
 func deletingWaitsForOwnedOrganizations(t *testing.T, w *harness) {
 	b := w.creator("owns@example.org")
-	org := b.post("/api/organizations", map[string]any{"name": "Mine", "slug": "mine-for-now"}).Want(http.StatusCreated, "").Text("data.id")
+	org := b.post("/api/organizations", map[string]any{"name": "Mine", "slug": "mine-for-now"}).
+		Want(http.StatusCreated, "").
+		Text("data.id")
 	got := b.deleteAccount().Want(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
 	if reason(got) != "ACCOUNT_OWNS_ORGANIZATION" || sessionCookie(got) != nil || !b.signedIn() {
 		t.Errorf("%s", got.Body)
 	}
 	w.Exec(`UPDATE organization_memberships SET status = 'inactive' WHERE organization_id = $1`, org)
 	other := uuid.NewString()
-	w.Exec(`INSERT INTO organizations (id, name, slug, deleted_at) VALUES ($1::uuid, 'Gone', 'o-'||$1::text, now())`, other)
-	w.Exec(`INSERT INTO organization_memberships (organization_id, user_id, role) SELECT $1, id, 'owner' FROM users WHERE email = 'owns@example.org'`, other)
+	w.Exec(
+		`INSERT INTO organizations (id, name, slug, deleted_at) VALUES ($1::uuid, 'Gone', 'o-'||$1::text, now())`,
+		other,
+	)
+	w.Exec(
+		`INSERT INTO organization_memberships (organization_id, user_id, role) SELECT $1, id, 'owner' FROM users WHERE email = 'owns@example.org'`,
+		other,
+	)
 	b.deleteAccount().Want(http.StatusNoContent, "")
 }
 
@@ -331,7 +399,11 @@ func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
 	b := w.creator("made@example.org")
 	id := b.get("/api/user/profile").Text("data.id")
 	film, media := w.film(id), uuid.NewString()
-	w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key) VALUES ($1, $2, 'Film', 'video', 'uploading', 'original')`, media, id)
+	w.Exec(
+		`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key) VALUES ($1, $2, 'Film', 'video', 'uploading', 'original')`,
+		media,
+		id,
+	)
 	for _, remove := range []string{
 		`UPDATE content SET deleted_at = now() WHERE id = '` + film + `'`,
 		`UPDATE media_items SET deleted_at = now() WHERE id = '` + media + `'`,
@@ -347,8 +419,10 @@ func deletingNeedsTheWord(t *testing.T, w *harness) {
 	for _, body := range []any{map[string]any{}, map[string]any{"confirmation": "delete"}, map[string]any{"confirmation": "DELETE "}, map[string]any{"confirmation": ""}} {
 		b.call(http.MethodDelete, "/api/user/account", body).WantFields("confirmation")
 	}
-	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE", "userId": "x"}).WantFields("userId")
-	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE"}, "Origin", "https://evil.test").Want(http.StatusForbidden, "FORBIDDEN")
+	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE", "userId": "x"}).
+		WantFields("userId")
+	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE"}, "Origin", "https://evil.test").
+		Want(http.StatusForbidden, "FORBIDDEN")
 	if !b.signedIn() {
 		t.Error("the account is gone")
 	}
@@ -376,7 +450,10 @@ func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 	if !stays.signedIn() {
 		t.Error("somebody else was signed out")
 	}
-	if got := stays.keyed(http.MethodPatch, "/api/user/profile", "stay", map[string]any{"bio": "Stays"}).Want(http.StatusOK, ""); got.Text("data.bio") != "Stays" {
+	if got := stays.keyed(http.MethodPatch, "/api/user/profile", "stay", map[string]any{"bio": "Stays"}).
+		Want(http.StatusOK, ""); got.Text(
+		"data.bio",
+	) != "Stays" {
 		t.Errorf("%s", got.Body)
 	}
 	if n := w.Number(`SELECT count(*) FROM mails WHERE recipient = 'stays@example.org'`); n != 2 {
@@ -427,8 +504,10 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 	if _, err := held.Exec(t.Context(), `SELECT pg_advisory_xact_lock(4711)`); err != nil {
 		t.Fatal(err)
 	}
-	w.Exec(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
-		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"` + email + `"%') EXECUTE FUNCTION hold()`)
+	w.Exec(
+		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
+		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"` + email + `"%') EXECUTE FUNCTION hold()`,
+	)
 	var changed, deleted handlertest.Answer
 	var both sync.WaitGroup
 	both.Go(func() { changed = c.setRole(id, "creator") })
@@ -442,7 +521,11 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 	both.Wait()
 	changed.Want(http.StatusOK, "")
 	deleted.Want(http.StatusNoContent, "")
-	w.Eventually(1, `SELECT count(*) FROM reaction_inbox r JOIN outbox o ON o.event_id = r.event_id WHERE r.reaction = 'erasure' AND o.aggregate_id = $1`, id)
+	w.Eventually(
+		1,
+		`SELECT count(*) FROM reaction_inbox r JOIN outbox o ON o.event_id = r.event_id WHERE r.reaction = 'erasure' AND o.aggregate_id = $1`,
+		id,
+	)
 	for sql, argument := range map[string]string{
 		`SELECT count(*) FROM commands WHERE strpos(response_body::text, $1) > 0`:                              email,
 		`SELECT count(*) FROM mails WHERE recipient = $1`:                                                      email,

@@ -109,7 +109,13 @@ func (b *browser) call(method, path string, body any, headers ...string) handler
 	if _, given := header["Origin"]; !given && (body != nil || method == http.MethodPost) {
 		header["Origin"] = b.URL
 	}
-	return b.Send(handlertest.Request{Method: method, Path: path, Body: body, Header: header, Jar: b.jar})
+	return b.Send(handlertest.Request{
+		Method: method,
+		Path:   path,
+		Body:   body,
+		Header: header,
+		Jar:    b.jar,
+	})
 }
 
 // keyed sends a request with an Idempotency-Key.

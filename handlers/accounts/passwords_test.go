@@ -61,13 +61,17 @@ func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *harness) 
 	thief := w.member("forgot@example.org")
 	id := thief.get("/api/user/profile").Text("data.id")
 	owner := w.browser()
-	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org", "redirectTo": "/reset?x=1"}).Want(http.StatusOK, "")
+	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org", "redirectTo": "/reset?x=1"}).
+		Want(http.StatusOK, "")
 	links := w.mailedLinks("password-reset", "forgot@example.org")
 	if len(links) != 1 || !strings.HasPrefix(links[0], "/reset?x=1&token=") {
 		t.Fatalf("links %v", links)
 	}
 	token := w.tokens("password-reset", "forgot@example.org")[0]
-	if n := w.Number(`SELECT count(*) FROM verification WHERE value = sha256(convert_to($1, 'UTF8')) AND purpose = 'password-reset'`, token); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM verification WHERE value = sha256(convert_to($1, 'UTF8')) AND purpose = 'password-reset'`,
+		token,
+	); n != 1 {
 		t.Error("the token is not stored as its hash")
 	}
 	if body := owner.reset(token, another).Want(http.StatusOK, ""); body.At("status") != true {
@@ -91,8 +95,10 @@ func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *harness) 
 	w.member("known@example.org")
 	b := w.browser()
 	for range 6 {
-		known := b.post("/api/auth/request-password-reset", map[string]any{"email": "known@example.org"}).Want(http.StatusOK, "")
-		unknown := b.post("/api/auth/request-password-reset", map[string]any{"email": "unknown@example.org"}).Want(http.StatusOK, "")
+		known := b.post("/api/auth/request-password-reset", map[string]any{"email": "known@example.org"}).
+			Want(http.StatusOK, "")
+		unknown := b.post("/api/auth/request-password-reset", map[string]any{"email": "unknown@example.org"}).
+			Want(http.StatusOK, "")
 		if known.Body != unknown.Body || len(known.Header) != len(unknown.Header) {
 			t.Fatalf("%s and %s differ", known.Body, unknown.Body)
 		}
@@ -130,9 +136,15 @@ func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 		}
 	}
 	for _, page := range []string{"/new-password", w.URL + "/new-password"} {
-		w.browser().post("/api/auth/request-password-reset", map[string]any{"email": "ada@example.org", "redirectTo": page}).Want(http.StatusOK, "")
+		w.browser().
+			post("/api/auth/request-password-reset", map[string]any{"email": "ada@example.org", "redirectTo": page}).
+			Want(http.StatusOK, "")
 	}
-	if links := w.mailedLinks("password-reset", "ada@example.org"); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") || !strings.HasPrefix(links[1], "/new-password?token=") {
+	if links := w.mailedLinks(
+		"password-reset",
+		"ada@example.org",
+	); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") ||
+		!strings.HasPrefix(links[1], "/new-password?token=") {
 		t.Errorf("links %v", links)
 	}
 }
@@ -221,7 +233,9 @@ func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
 	if !b.signedIn() || !elsewhere.signedIn() {
 		t.Error("somebody was signed out")
 	}
-	if n := w.Number(`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`,
+	); n != 1 {
 		t.Errorf("%d confirmations", n)
 	}
 	w.browser().signIn("change@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
@@ -249,7 +263,9 @@ func aChangeMaySignEverybodyElseOut(t *testing.T, w *harness) {
 	if id := b.get("/api/auth/get-session").Text("session.id"); id != session {
 		t.Error("this session is another one")
 	}
-	if n := w.Number(`SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`,
+	); n != 1 {
 		t.Errorf("%d sessions are left", n)
 	}
 }
@@ -274,7 +290,10 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 	b.change(password, another).Want(http.StatusOK, "")
 	w.browser().reset(reset, password).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	w.browser().get(move).Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	if profile := b.get("/api/user/profile"); profile.Text("data.email") != "useless@example.org" || profile.At("data.pendingEmail") != nil {
+	if profile := b.get(
+		"/api/user/profile",
+	); profile.Text("data.email") != "useless@example.org" ||
+		profile.At("data.pendingEmail") != nil {
 		t.Errorf("%s", profile.Body)
 	}
 }
@@ -282,7 +301,8 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 func badPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badfields@example.org")
 	b.post("/api/auth/request-password-reset", map[string]any{}).WantFields("email")
-	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).WantFields("redirectTo")
+	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).
+		WantFields("redirectTo")
 	b.post("/api/auth/reset-password", map[string]any{}).WantFields("token", "newPassword")
 	b.reset(w.requestReset("badfields@example.org")[0], "badfields@example.org").WantFields("newPassword")
 	b.post("/api/auth/change-password", map[string]any{}).WantFields("currentPassword", "newPassword")
@@ -317,7 +337,8 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 			w.browser().post(path, map[string]any{"email": email}).Want(http.StatusOK, "")
 			sent := w.statements.end()
 			var written string
-			if err := w.Pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).Scan(&written); err != nil {
+			if err := w.Pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).
+				Scan(&written); err != nil {
 				t.Fatal(err)
 			}
 			done := fmt.Sprintf("%s; %d woken; %s", written, w.committed.Load()-woken, strings.Join(sent, "\n"))
@@ -331,12 +352,19 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 			if mailed {
 				want = 1
 			}
-			if n, m := w.Number(`SELECT count(*) FROM mails`)-mails, w.Number(`SELECT count(*) FROM verification`)-proofs; n != want || m != want {
+			if n, m := w.Number(
+				`SELECT count(*) FROM mails`,
+			)-mails, w.Number(
+				`SELECT count(*) FROM verification`,
+			)-proofs; n != want ||
+				m != want {
 				t.Errorf("%s for %s: %d mails and %d proofs, want %d", path, email, n, m, want)
 			}
 		}
 	}
-	if n := w.Number(`SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`); n != 0 {
+	if n := w.Number(
+		`SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`,
+	); n != 0 {
 		t.Errorf("%d mails to nobody", n)
 	}
 }

@@ -40,7 +40,10 @@ func TestProfiles(t *testing.T) {
 func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	b := w.member("fields@example.org")
 	got := b.patch(map[string]any{
-		"displayName": " Ada L. ", "username": "ada-fields", "bio": "Trains", "socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
+		"displayName": " Ada L. ",
+		"username":    "ada-fields",
+		"bio":         "Trains",
+		"socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
 	}).Want(http.StatusOK, "")
 	for path, want := range map[string]string{
 		"data.name": "Ada L.", "data.displayName": "Ada L.", "data.username": "ada-fields", "data.bio": "Trains", "data.socialLinks.website": "https://ada.test",
@@ -56,15 +59,20 @@ func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	if name := b.get("/api/auth/get-session").Text("user.name"); name != "Ada L." {
 		t.Errorf("the session says %s", name)
 	}
-	got = b.patch(map[string]any{"bio": nil, "socialLinks": map[string]any{"twitter": "https://x.test/a"}}).Want(http.StatusOK, "")
-	if got.At("data.bio") != nil || got.At("data.socialLinks.website") != nil || got.Text("data.socialLinks.twitter") == "" || got.Text("data.name") != "Ada L." {
+	got = b.patch(map[string]any{"bio": nil, "socialLinks": map[string]any{"twitter": "https://x.test/a"}}).
+		Want(http.StatusOK, "")
+	if got.At("data.bio") != nil || got.At("data.socialLinks.website") != nil ||
+		got.Text("data.socialLinks.twitter") == "" ||
+		got.Text("data.name") != "Ada L." {
 		t.Errorf("%s", got.Body)
 	}
 	again := b.patch(map[string]any{"displayName": "Ada L.", "username": "ada-fields"}).Want(http.StatusOK, "")
 	if again.Body != got.Body {
 		t.Errorf("a change that changes nothing answers %s", again.Body)
 	}
-	if story := w.history(got.Text("data.id")); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
+	if story := w.history(
+		got.Text("data.id"),
+	); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
 		t.Errorf("events: %s", story)
 	}
 	b.patch(map[string]any{}).Want(http.StatusOK, "")
@@ -82,10 +90,13 @@ func aUsernameBelongsToOne(t *testing.T, w *harness) {
 func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	b := w.member("old@example.org")
 	got := b.patch(map[string]any{"email": "New@Example.org"}).Want(http.StatusOK, "")
-	if got.Text("data.email") != "old@example.org" || got.At("data.emailVerified") != true || got.Text("data.pendingEmail") != "new@example.org" {
+	if got.Text("data.email") != "old@example.org" || got.At("data.emailVerified") != true ||
+		got.Text("data.pendingEmail") != "new@example.org" {
 		t.Fatalf("%s", got.Body)
 	}
-	if n := w.Number(`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org' AND text_body NOT LIKE '%new@%'`); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org' AND text_body NOT LIKE '%new@%'`,
+	); n != 1 {
 		t.Errorf("the old address got %d notices", n)
 	}
 	w.browser().signIn("new@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
@@ -98,14 +109,17 @@ func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	}
 	b.get(links[0]).Want(http.StatusFound, "")
 	profile := b.get("/api/user/profile").Want(http.StatusOK, "")
-	if profile.Text("data.email") != "new@example.org" || profile.At("data.emailVerified") != true || profile.At("data.pendingEmail") != nil {
+	if profile.Text("data.email") != "new@example.org" || profile.At("data.emailVerified") != true ||
+		profile.At("data.pendingEmail") != nil {
 		t.Errorf("%s", profile.Body)
 	}
 	w.browser().get(links[0]).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	w.browser().signIn("old@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	w.browser().signIn("new@example.org", password).Want(http.StatusOK, "")
 	w.browser().reset(stale, another).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	if story := w.history(profile.Text("data.id")); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
+	if story := w.history(
+		profile.Text("data.id"),
+	); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
 		t.Errorf("events: %s", story)
 	}
 }
@@ -117,7 +131,10 @@ func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 	first, second := w.mailedLinks("change-email", "first-idea@example.org")[0], w.mailedLinks("change-email", "second-idea@example.org")[0]
 	w.browser().get(first).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	for range 12 { // clients send what they show
-		if got := b.patch(map[string]any{"email": "stay@example.org", "bio": "x"}).Want(http.StatusOK, ""); got.Text("data.pendingEmail") != "second-idea@example.org" {
+		if got := b.patch(map[string]any{"email": "stay@example.org", "bio": "x"}).
+			Want(http.StatusOK, ""); got.Text(
+			"data.pendingEmail",
+		) != "second-idea@example.org" {
 			t.Errorf("%s", got.Body)
 		}
 	}
@@ -175,23 +192,29 @@ func badProfilesNameTheirFields(t *testing.T, w *harness) {
 	b.patch(map[string]any{"displayName": "two\nlines"}).WantFields("displayName")
 	b.patch(map[string]any{"role": "admin"}).WantFields("role")
 	b.patch(map[string]any{"emailVerified": true}).WantFields("emailVerified")
-	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500), "username": strings.Repeat("a", 50)}).Want(http.StatusOK, "")
+	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500), "username": strings.Repeat("a", 50)}).
+		Want(http.StatusOK, "")
 	w.browser().patch(map[string]any{"bio": "x"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
 func theAccountsNameAndImage(t *testing.T, w *harness) {
 	b := w.member("image@example.org")
-	if got := b.post("/api/auth/update-user", map[string]any{"name": "Grace", "image": "https://img.test/g.png"}).Want(http.StatusOK, ""); got.Body != `{"status":true}` {
+	if got := b.post("/api/auth/update-user", map[string]any{"name": "Grace", "image": "https://img.test/g.png"}).
+		Want(http.StatusOK, ""); got.Body != `{"status":true}` {
 		t.Errorf("%s", got.Body)
 	}
-	if session := b.get("/api/auth/get-session"); session.Text("user.name") != "Grace" || session.Text("user.image") != "https://img.test/g.png" {
+	if session := b.get(
+		"/api/auth/get-session",
+	); session.Text("user.name") != "Grace" ||
+		session.Text("user.image") != "https://img.test/g.png" {
 		t.Errorf("%s", session.Body)
 	}
 	b.post("/api/auth/update-user", map[string]any{"image": nil}).Want(http.StatusOK, "")
 	if session := b.get("/api/auth/get-session"); session.At("user.image") != nil || session.Text("user.name") != "Grace" {
 		t.Errorf("%s", session.Body)
 	}
-	b.post("/api/auth/update-user", map[string]any{"name": nil, "image": "javascript:alert(1)"}).WantFields("image", "name")
+	b.post("/api/auth/update-user", map[string]any{"name": nil, "image": "javascript:alert(1)"}).
+		WantFields("image", "name")
 	b.post("/api/auth/update-user", map[string]any{"email": "x@example.org"}).WantFields("email")
 }
 
@@ -223,7 +246,8 @@ func TestNotificationPreferences(t *testing.T) {
 	check := func(got handlertest.Answer, marketing, digest bool) {
 		t.Helper()
 		got.Want(http.StatusOK, "")
-		if got.At("data.emailMarketing") != marketing || got.At("data.emailDigest") != digest || got.At("data.emailTransactional") != true {
+		if got.At("data.emailMarketing") != marketing || got.At("data.emailDigest") != digest ||
+			got.At("data.emailTransactional") != true {
 			t.Errorf("%s", got.Body)
 		}
 	}
@@ -237,7 +261,9 @@ func TestNotificationPreferences(t *testing.T) {
 	put(map[string]any{"emailMarketing": "yes"}).WantFields("emailMarketing")
 	check(put(map[string]any{}), true, true)
 	id := b.get("/api/user/profile").Text("data.id")
-	if story := w.history(id); story != "user.registered v1, user.email_verified v2, user.preferences_changed v3, user.preferences_changed v4, user.preferences_changed v5" {
+	if story := w.history(
+		id,
+	); story != "user.registered v1, user.email_verified v2, user.preferences_changed v3, user.preferences_changed v4, user.preferences_changed v5" {
 		t.Errorf("events: %s", story)
 	}
 	w.browser().get(path).Want(http.StatusUnauthorized, "UNAUTHORIZED")

@@ -39,7 +39,8 @@ func TestSessions(t *testing.T) {
 			if s.ID == "" || s.Token != s.ID || s.UserID != list[0].UserID || s.UserAgent == "" {
 				t.Errorf("%+v", s)
 			}
-			if probe := w.browser().call(http.MethodGet, "/api/auth/get-session", nil, "Cookie", "codex-session="+s.Token); probe.Body != "null" {
+			if probe := w.browser().
+				call(http.MethodGet, "/api/auth/get-session", nil, "Cookie", "codex-session="+s.Token); probe.Body != "null" {
 				t.Error("what the list calls token opens the session")
 			}
 		}

@@ -45,12 +45,15 @@ func signingInAndOut(t *testing.T, w *harness) {
 		t.Errorf("%s", got.Body)
 	}
 	cookie := sessionCookie(got)
-	if cookie == nil || !cookie.HttpOnly || cookie.Secure || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.MaxAge != 86400 {
+	if cookie == nil || !cookie.HttpOnly || cookie.Secure || cookie.SameSite != http.SameSiteLaxMode ||
+		cookie.Path != "/" ||
+		cookie.MaxAge != 86400 {
 		t.Fatalf("cookie %+v", cookie)
 	}
 	session := b.get("/api/auth/get-session").Want(http.StatusOK, "")
 	id := session.Text("session.id")
-	if session.Text("user.email") != "inandout@example.org" || session.Text("session.userId") != session.Text("user.id") || id == "" {
+	if session.Text("user.email") != "inandout@example.org" || session.Text("session.userId") != session.Text("user.id") ||
+		id == "" {
 		t.Errorf("%s", session.Body)
 	}
 	if strings.Contains(session.Body, cookie.Value) {
@@ -241,8 +244,10 @@ func TestWhoseFailuresCannotBeCountedIsNotLetIn(t *testing.T) {
 func aPresetCookieIsNeverAdopted(t *testing.T, w *harness) {
 	w.member("preset@example.org")
 	preset := strings.Repeat("A", 43)
-	got := w.browser().call(http.MethodPost, "/api/auth/sign-in/email", map[string]any{"email": "preset@example.org", "password": password},
-		"Cookie", "codex-session="+preset).Want(http.StatusOK, "")
+	got := w.browser().
+		call(http.MethodPost, "/api/auth/sign-in/email", map[string]any{"email": "preset@example.org", "password": password},
+			"Cookie", "codex-session="+preset).
+		Want(http.StatusOK, "")
 	if sessionCookie(got).Value == preset {
 		t.Error("the session took the cookie that was there")
 	}
@@ -254,7 +259,8 @@ func aPresetCookieIsNeverAdopted(t *testing.T, w *harness) {
 
 func aSignInFromAnotherSiteIsRefused(t *testing.T, w *harness) {
 	b := w.member("elsewhere@example.org")
-	b.call(http.MethodPost, "/api/auth/sign-out", map[string]any{}, "Origin", "https://evil.test").Want(http.StatusForbidden, "FORBIDDEN")
+	b.call(http.MethodPost, "/api/auth/sign-out", map[string]any{}, "Origin", "https://evil.test").
+		Want(http.StatusForbidden, "FORBIDDEN")
 	if !b.signedIn() {
 		t.Error("another site signed the user out")
 	}
@@ -303,7 +309,9 @@ func TestASessionLastsADayAndUsingItInItsSecondHalfRenewsIt(t *testing.T) {
 			break
 		}
 	}
-	if age := w.Number(`SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 86400 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'used@example.org'`); age != 30 {
+	if age := w.Number(
+		`SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 86400 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'used@example.org'`,
+	); age != 30 {
 		t.Errorf("the session lived %d days", age)
 	}
 }
@@ -313,7 +321,10 @@ func TestWhoDoesNotWantToBeRememberedGetsACookieThatClosesWithTheBrowser(t *test
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	b := w.browser()
-	cookie := sessionCookie(b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password, "rememberMe": false}).Want(http.StatusOK, ""))
+	cookie := sessionCookie(
+		b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password, "rememberMe": false}).
+			Want(http.StatusOK, ""),
+	)
 	if cookie.MaxAge != 0 || !cookie.Expires.IsZero() {
 		t.Errorf("cookie %+v", cookie)
 	}
@@ -342,9 +353,12 @@ func TestADeletedAccountHasNoSessionAtOnce(t *testing.T) {
 func badSignInsNameTheirFields(t *testing.T, w *harness) {
 	b := w.browser()
 	b.post("/api/auth/sign-in/email", map[string]any{}).WantFields("email", "password")
-	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": strings.Repeat("x", 129)}).WantFields("password")
-	b.post("/api/auth/sign-in/email", map[string]any{"email": []string{"a@example.org"}, "password": "x"}).WantFields("email")
-	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": "x", "callbackURL": "https://evil.test"}).WantFields("callbackURL")
+	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": strings.Repeat("x", 129)}).
+		WantFields("password")
+	b.post("/api/auth/sign-in/email", map[string]any{"email": []string{"a@example.org"}, "password": "x"}).
+		WantFields("email")
+	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": "x", "callbackURL": "https://evil.test"}).
+		WantFields("callbackURL")
 	b.post("/api/auth/sign-out", map[string]any{"all": true}).WantFields("all")
 	b.get("/api/auth/sign-in/email").Want(http.StatusNotFound, "NOT_FOUND")
 }
@@ -355,19 +369,23 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	b := production.browser()
 	b.signUp("ada@example.org")
 	b.get("/api/test/verification-token/ada@example.org").Want(http.StatusNotFound, "NOT_FOUND")
-	b.post("/api/test/fast-register", map[string]any{"name": "A", "email": "b@example.org", "password": password}).Want(http.StatusNotFound, "NOT_FOUND")
-	b.post("/api/test/fast-signin", map[string]any{"email": "ada@example.org", "password": password}).Want(http.StatusNotFound, "NOT_FOUND")
+	b.post("/api/test/fast-register", map[string]any{"name": "A", "email": "b@example.org", "password": password}).
+		Want(http.StatusNotFound, "NOT_FOUND")
+	b.post("/api/test/fast-signin", map[string]any{"email": "ada@example.org", "password": password}).
+		Want(http.StatusNotFound, "NOT_FOUND")
 
 	w := newHarness(t, options{})
 	b = w.browser()
 	b.signUp("ada@example.org")
 	token := b.get("/api/test/verification-token/Ada@example.org").Want(http.StatusOK, "").Text("token")
-	b.get(query("/api/auth/verify-email", "token", token, "callbackURL", "http://localhost:3000/done")).Want(http.StatusFound, "")
+	b.get(query("/api/auth/verify-email", "token", token, "callbackURL", "http://localhost:3000/done")).
+		Want(http.StatusFound, "")
 	b.get("/api/test/verification-token/ada@example.org").Want(http.StatusNotFound, "NOT_FOUND")
 	b.get("/api/test/verification-token/nobody@example.org").Want(http.StatusNotFound, "NOT_FOUND")
 
 	fast := w.browser()
-	got := fast.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password, "role": "creator"}).Want(http.StatusOK, "")
+	got := fast.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password, "role": "creator"}).
+		Want(http.StatusOK, "")
 	if got.Text("user.role") != "creator" || got.At("user.emailVerified") != true || !fast.signedIn() {
 		t.Errorf("%s", got.Body)
 	}
@@ -375,10 +393,13 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 		t.Errorf("events: %s", story)
 	}
 	again := w.browser()
-	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": password}).Want(http.StatusOK, "")
+	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": password}).
+		Want(http.StatusOK, "")
 	if !again.signedIn() {
 		t.Error("not signed in")
 	}
-	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": "wrong"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	again.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password}).Want(http.StatusUnprocessableEntity, "EMAIL_IN_USE")
+	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": "wrong"}).
+		Want(http.StatusUnauthorized, "UNAUTHORIZED")
+	again.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password}).
+		Want(http.StatusUnprocessableEntity, "EMAIL_IN_USE")
 }

@@ -148,10 +148,17 @@ func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 		t.Errorf("leads to %s", got.Header.Get("Location"))
 	}
 	cookie := sessionCookie(got)
-	if cookie == nil || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 86400 || len(cookie.Value) != 43 {
+	if cookie == nil || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode ||
+		cookie.Path != "/" ||
+		cookie.Domain != "" ||
+		cookie.MaxAge != 86400 ||
+		len(cookie.Value) != 43 {
 		t.Fatalf("cookie %+v", cookie)
 	}
-	if n := w.Number(`SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`, cookie.Value); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`,
+		cookie.Value,
+	); n != 1 {
 		t.Error("the session is not stored by the hash of its token")
 	}
 	if n := w.Number(`SELECT count(*) FROM users WHERE id = $1 AND email_verified AND version = 2`, id); n != 1 {
@@ -189,10 +196,12 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 			t.Errorf("%v %s", got.Header, got.Body)
 		}
 	}
-	if w.rows() != before || w.Number(`SELECT count(*) FROM users WHERE email_verified`) != 0 || w.Number(`SELECT count(*) FROM verification`) != 1 {
+	if w.rows() != before || w.Number(`SELECT count(*) FROM users WHERE email_verified`) != 0 ||
+		w.Number(`SELECT count(*) FROM verification`) != 1 {
 		t.Error("a look changed something")
 	}
-	scanner.call(http.MethodHead, "/api/auth/verify-email?token="+strings.Repeat("A", 43), nil).Want(http.StatusUnauthorized, "")
+	scanner.call(http.MethodHead, "/api/auth/verify-email?token="+strings.Repeat("A", 43), nil).
+		Want(http.StatusUnauthorized, "")
 	scanner.call(http.MethodHead, link+"&callbackURL=https%3A%2F%2Fevil.test", nil).Want(http.StatusBadRequest, "")
 	b.get(link).Want(http.StatusFound, "")
 	if !b.signedIn() {
@@ -203,7 +212,9 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 	b.patch(map[string]any{"email": "new@example.org"}).Want(http.StatusOK, "")
 	move := w.mailedLinks("change-email", "new@example.org")[0]
 	scanner.call(http.MethodHead, move, nil).Want(http.StatusFound, "")
-	if n := w.Number(`SELECT count(*) FROM users WHERE email = 'ada@example.org' AND pending_email = 'new@example.org'`); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM users WHERE email = 'ada@example.org' AND pending_email = 'new@example.org'`,
+	); n != 1 {
 		t.Error("a look changed the address")
 	}
 	b.get(move).Want(http.StatusFound, "")
@@ -219,7 +230,10 @@ func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 	b.get("/api/auth/verify-email?token=a&token=b").WantFields("token")
 	b.get(link + "&callbackURL=https%3A%2F%2Fevil.test").WantFields("callbackURL")
 	for _, token := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 44), "../../etc", "%00"} {
-		if got := b.get("/api/auth/verify-email?token=" + token); got.Status != http.StatusUnauthorized && got.Status != http.StatusBadRequest {
+		if got := b.get(
+			"/api/auth/verify-email?token=" + token,
+		); got.Status != http.StatusUnauthorized &&
+			got.Status != http.StatusBadRequest {
 			t.Errorf("token %q: %d %s", token, got.Status, got.Body)
 		}
 	}
@@ -240,7 +254,13 @@ func TestAVerificationLeadsOnlyToThisSite(t *testing.T) {
 		"javascript:alert(1)": false, "library": false, "https:evil.test": false, "http:///evil.test": false,
 		w.URL + "@evil.test": false, w.URL + ".evil.test": false, "http://localhost:3000/": false, " /x": false,
 	} {
-		got := b.post("/api/auth/send-verification-email", map[string]any{"email": strings.Trim(strings.ToLower(callbackName(callback)), "-") + "x@example.org", "callbackURL": callback})
+		got := b.post(
+			"/api/auth/send-verification-email",
+			map[string]any{
+				"email":       strings.Trim(strings.ToLower(callbackName(callback)), "-") + "x@example.org",
+				"callbackURL": callback,
+			},
+		)
 		if want := map[bool]int{true: http.StatusOK, false: http.StatusBadRequest}[allowed]; got.Status != want {
 			t.Errorf("%q: status %d, want %d: %s", callback, got.Status, want, got.Body)
 		}
@@ -262,8 +282,10 @@ func TestAnotherVerificationMailIsSentOnceInAWhileAndTellsNothing(t *testing.T) 
 	w := newHarness(t, options{})
 	b := w.browser()
 	b.signUp("ada@example.org")
-	known := b.post("/api/auth/send-verification-email", map[string]any{"email": "ada@example.org"}).Want(http.StatusOK, "")
-	unknown := b.post("/api/auth/send-verification-email", map[string]any{"email": "bob@example.org"}).Want(http.StatusOK, "")
+	known := b.post("/api/auth/send-verification-email", map[string]any{"email": "ada@example.org"}).
+		Want(http.StatusOK, "")
+	unknown := b.post("/api/auth/send-verification-email", map[string]any{"email": "bob@example.org"}).
+		Want(http.StatusOK, "")
 	if known.Body != unknown.Body {
 		t.Errorf("%s and %s differ", known.Body, unknown.Body)
 	}
@@ -274,7 +296,8 @@ func TestAnotherVerificationMailIsSentOnceInAWhileAndTellsNothing(t *testing.T) 
 		for range 4 {
 			b.post("/api/auth/send-verification-email", map[string]any{"email": email}).Want(http.StatusOK, "")
 		}
-		got := b.post("/api/auth/send-verification-email", map[string]any{"email": email}).Want(http.StatusTooManyRequests, "RATE_LIMITED")
+		got := b.post("/api/auth/send-verification-email", map[string]any{"email": email}).
+			Want(http.StatusTooManyRequests, "RATE_LIMITED")
 		if got.Header.Get("Retry-After") == "" {
 			t.Error("Retry-After is missing")
 		}

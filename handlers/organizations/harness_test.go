@@ -85,7 +85,13 @@ func (b *browser) call(method, path string, body any, headers ...string) handler
 	if method != http.MethodGet {
 		header["Origin"] = b.URL
 	}
-	return b.Send(handlertest.Request{Method: method, Path: path, Body: body, Header: header, Session: b.session})
+	return b.Send(handlertest.Request{
+		Method:  method,
+		Path:    path,
+		Body:    body,
+		Header:  header,
+		Session: b.session,
+	})
 }
 
 func (b *browser) get(path string) handlertest.Answer {
@@ -110,7 +116,12 @@ func (w *harness) club(slug string) *club {
 	w.Helper()
 	owner := w.creator(slug + "-owner@example.org")
 	got := owner.post("/api/organizations", map[string]any{"name": "The " + slug, "slug": slug})
-	return &club{harness: w, id: got.Want(http.StatusCreated, "").Text("data.id"), slug: slug, owner: owner}
+	return &club{
+		harness: w,
+		id:      got.Want(http.StatusCreated, "").Text("data.id"),
+		slug:    slug,
+		owner:   owner,
+	}
 }
 
 // path is a path below the members of the organization.

@@ -31,7 +31,12 @@ func TestProgramsReadMembershipsWithASignedRequest(t *testing.T) {
 	}
 	at := func(offset time.Duration) string { return strconv.FormatInt(w.Now().Add(offset).Unix(), 10) }
 	signed := func(path, timestamp, nonce string) []string {
-		r := workersig.Request{Method: http.MethodGet, Target: path, Timestamp: timestamp, Nonce: nonce}
+		r := workersig.Request{
+			Method:    http.MethodGet,
+			Target:    path,
+			Timestamp: timestamp,
+			Nonce:     nonce,
+		}
 		return []string{
 			workersig.SignatureHeader,
 			w.Workers.Sign(r),

@@ -65,7 +65,8 @@ func TestARejectedMailIsRetriedWithBackoffUntilAttemptsAreExhausted(t *testing.T
 	mailer := newMailer(pool, sender, at)
 	deliver(t, mailer)
 	r := readMail(t, pool, m.ID)
-	if r.Status != "pending" || r.Attempts != 1 || r.Error != "450 mailbox busy" || !r.Next.Equal(noon.Add(30*time.Second)) {
+	if r.Status != "pending" || r.Attempts != 1 || r.Error != "450 mailbox busy" ||
+		!r.Next.Equal(noon.Add(30*time.Second)) {
 		t.Fatalf("after one attempt: %+v", r)
 	}
 	if n := deliver(t, mailer); n != 0 {
@@ -98,7 +99,12 @@ func TestAMailIsSentAfterItsServerRecovered(t *testing.T) {
 	deliver(t, mailer)
 	sender.fail, at.at = nil, noon.Add(time.Minute)
 	deliver(t, mailer)
-	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 || sender.got[0].Text != m.Text {
+	if r := readMail(
+		t,
+		pool,
+		m.ID,
+	); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 ||
+		sender.got[0].Text != m.Text {
 		t.Fatalf("%+v, %+v", r, sender.got)
 	}
 }

@@ -63,7 +63,11 @@ func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail
 		HTML:      "<p>the page</p>",
 		Created:   noon,
 	}
-	if err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return postgres.Insert(t.Context(), tx, m) }); err != nil {
+	if err := pgx.BeginFunc(
+		t.Context(),
+		pool,
+		func(tx pgx.Tx) error { return postgres.Insert(t.Context(), tx, m) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	return m
