@@ -18,54 +18,6 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
-func (a *accounts) passwordRoutes() []edge.Route {
-	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
-	return []edge.Route{
-		{
-			Method:  "POST",
-			Path:    "/api/auth/request-password-reset",
-			Name:    "requestPasswordReset",
-			Summary: "Mail a link by which a forgotten password is replaced",
-			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
-				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
-			Auth:      edge.Public,
-			Limit:     edge.LimitAuth,
-			Body:      identity.RequestReset{},
-			Responses: done,
-			Handle:    a.requestReset,
-		},
-		{
-			Method:     "POST",
-			Path:       "/api/auth/reset-password",
-			Name:       "resetPassword",
-			Summary:    "Replace a forgotten password by the token that was mailed",
-			Notes:      "All sessions of the account end.",
-			Auth:       edge.Public,
-			Limit:      edge.LimitAuth,
-			Body:       identity.ResetPassword{},
-			Idempotent: true,
-			Responses:  done,
-			Errors:     []*domain.Error{identity.ErrBadResetToken},
-			Handle:     a.resetPassword,
-		},
-		{
-			Method:  "POST",
-			Path:    "/api/auth/change-password",
-			Name:    "changePassword",
-			Summary: "Replace the password by who knows it",
-			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
-				"The account is told by mail.",
-			Auth:       edge.Session(),
-			Body:       identity.ChangePassword{},
-			Idempotent: true,
-			Responses:  []edge.Response{{Status: http.StatusOK, Body: PasswordChanged{}}},
-			Errors:     []*domain.Error{identity.ErrWrongPassword},
-			Handle:     a.changePassword,
-		},
-	}
-}
-
 // requestReset mails a link, unless the address had enough of them for now. Whatever
 // happens, the answer is the same.
 func (a *accounts) requestReset(c *edge.Request) error {

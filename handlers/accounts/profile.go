@@ -7,108 +7,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
-
-// profileRoutes are the caller's own account. Personal data does not travel on the bus:
-// see idempotent.go.
-func (a *accounts) profileRoutes() []edge.Route {
-	profile, preferences := []edge.Response{
-		edge.Data[Profile](http.StatusOK),
-	}, []edge.Response{
-		edge.Data[Preferences](http.StatusOK),
-	}
-	return []edge.Route{
-		{
-			Method:    "GET",
-			Path:      "/api/user/profile",
-			Name:      "getProfile",
-			Summary:   "Read the caller's profile",
-			Auth:      edge.Session(),
-			Responses: profile,
-			Errors:    []*domain.Error{identity.ErrUserNotFound},
-			Handle:    a.getProfile,
-		},
-		{
-			Method:  "PATCH",
-			Path:    "/api/user/profile",
-			Name:    "updateProfile",
-			Summary: "Change the fields that are given",
-			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
-				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
-			Auth:       edge.Session(),
-			Body:       identity.UpdateProfile{},
-			Idempotent: true,
-			Responses:  profile,
-			Errors:     []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken},
-			Handle:     a.updateProfile,
-		},
-		{
-			Method:     "POST",
-			Path:       "/api/auth/update-user",
-			Name:       "updateUser",
-			Summary:    "Change the account's name or image",
-			Auth:       edge.Session(),
-			Body:       identity.UpdateUser{},
-			Idempotent: true,
-			Responses:  []edge.Response{{Status: http.StatusOK, Body: Done{}}},
-			Handle:     a.updateUser,
-		},
-		{
-			Method:     "POST",
-			Path:       "/api/user/upgrade-to-creator",
-			Name:       "upgradeToCreator",
-			Summary:    "Become a creator",
-			Auth:       edge.Session(),
-			Limit:      edge.LimitStrict,
-			Body:       identity.BecomeCreator{},
-			Idempotent: true,
-			Responses:  profile,
-			Errors:     []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator},
-			Handle:     a.becomeCreator,
-		},
-		{
-			Method:    "GET",
-			Path:      "/api/user/notification-preferences",
-			Name:      "getNotificationPreferences",
-			Summary:   "Read which mails the caller gets",
-			Auth:      edge.Session(),
-			Responses: preferences,
-			Errors:    []*domain.Error{identity.ErrUserNotFound},
-			Handle:    a.getPreferences,
-		},
-		{
-			Method:    "PUT",
-			Path:      "/api/user/notification-preferences",
-			Name:      "setNotificationPreferences",
-			Summary:   "Choose which mails to get",
-			Notes:     "What is absent stays as it is. Transactional mails cannot be switched off.",
-			Auth:      edge.Session(),
-			Body:      identity.SetPreferences{},
-			Command:   identity.CommandSetPreferences,
-			Responses: preferences,
-			Handle:    a.setPreferences,
-		},
-		{
-			Method:    "DELETE",
-			Path:      "/api/user/account",
-			Name:      "deleteAccount",
-			Summary:   "Delete the caller's account and everything personal with it",
-			Notes:     "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
-			Auth:      edge.Session(),
-			Limit:     edge.LimitStrict,
-			Body:      identity.DeleteAccount{},
-			Command:   identity.CommandDeleteAccount,
-			Responses: []edge.Response{edge.NoContent},
-			Errors:    []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent},
-			Handle:    a.deleteAccount,
-		},
-	}
-}
 
 // self returns the caller's account.
 func (a *accounts) self(c *edge.Request) (identity.User, error) {

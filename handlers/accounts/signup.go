@@ -2,20 +2,31 @@ package accounts
 
 import (
 	"context"
-	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/mail"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
-	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
+
+// signUp makes an account. It starts no session: the address has to be proven first.
+func (a *accounts) signUp(c *edge.Request) error {
+	var request identity.SignUp
+	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
+		return err
+	}
+	return a.register(c, request)
+}
 
 // register makes an account with a mail that proves its address, and answers.
 func (a *accounts) register(c *edge.Request, request identity.SignUp) error {
@@ -108,118 +119,54 @@ func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, lette
 	})
 }
 
-// remindToVerify writes another verification mail, unless the address had enough
-// of them for now.
-func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback string) error {
-	hits, _, err := ratelimit.Hit(
-		c,
-		a.cfg.Pool,
-		ratelimit.KeyOf(postgres.VerificationMails, user.Email),
-		identity.ThrottleWindow,
-		c.Now(),
-	)
-	if err != nil || hits > identity.VerificationMails {
-		return err
+// sendVerification mails the link once more. The answer does not say whether there
+// is such an account.
+func (a *accounts) sendVerification(c *edge.Request) error {
+	var request identity.SendVerification
+	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
+	if err == nil {
+		err = a.limit(c, postgres.VerificationMails, request.Email, identity.VerificationMails)
 	}
-	_, err = a.mailVerification(c, user, callback)
-	return err
-}
-
-// rehash is a stronger hash of a password that has just been seen; nil when the
-// stored one is strong enough.
-type rehash struct{ old, replacement string }
-
-// prove returns the account whose address and password are given. A wrong password
-// and an unknown address look alike and cost the same.
-//
-// An account takes five failures in 15 minutes. The count is read before the hash
-// and again, locked, when a session starts: of many guesses at the same moment all
-// are hashed, but none that comes after the fifth failure is let in.
-func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
-	key := failureKey(request.Email)
-	hits, end, err := ratelimit.Hits(c, a.cfg.Pool, key, false, c.Now())
-	if err == nil && hits >= identity.SignInFailures {
-		err = identity.Throttled(end.Sub(c.Now()))
-	}
-	if err != nil {
-		return identity.User{}, nil, err
-	}
-	user, hash, err := postgres.Credentials(c, a.cfg.Pool, request.Email)
-	if err != nil {
-		return identity.User{}, nil, err
-	}
-	match, weak, err := a.cfg.Passwords.Check(c.Request.Context(), request.Password, hash)
-	if err != nil {
-		return identity.User{}, nil, err
-	}
-	if !match {
-		return identity.User{}, nil, a.fail(c, key)
-	}
-	if !weak {
-		return user, nil, nil
-	}
-	replacement, err := a.cfg.Passwords.Hash(c.Request.Context(), request.Password)
-	if err != nil {
-		// The queue is full, say. There will be another sign-in.
-		c.Log().InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
-		return user, nil, nil
-	}
-	return user, &rehash{old: hash, replacement: replacement}, nil
-}
-
-func failureKey(email string) ratelimit.Key { return ratelimit.KeyOf(postgres.SignInFailures, email) }
-
-// fail counts a failure and returns what to refuse it with.
-func (a *accounts) fail(c *edge.Request, key ratelimit.Key) error {
-	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
-	switch {
-	case err != nil:
-		return err
-	case hits > identity.SignInFailures:
-		return identity.Throttled(end.Sub(c.Now()))
-	default:
-		return identity.ErrBadCredentials
-	}
-}
-
-// startSession starts the session of a user who has proven who they are, and gives
-// the browser its key: always a fresh one, whatever cookie the request brought.
-func (a *accounts) startSession(c *edge.Request, user identity.User, request identity.SignIn, upgrade *rehash) error {
-	token, now := newToken(), c.Now()
-	session, facts := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
-	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		err := admit(ctx, tx, user.Email, now)
-		if err == nil && upgrade != nil {
-			err = postgres.ReplaceHash(ctx, tx, user.ID, upgrade.old, upgrade.replacement, now)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return facts, postgres.InsertSession(ctx, tx, session, token)
-	})
 	if err != nil {
 		return err
 	}
-	c.SetSessionCookie(session, token)
+	verification, mail, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL, c.Now())
+	if err == nil {
+		err = a.mailToAccount(c, verification, mail)
+	}
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, Done{Status: true})
 	return nil
 }
 
-// admit forgets the failures of an account whose owner has just proven the password,
-// unless it had too many meanwhile: of many guesses at the same moment none is let in
-// that comes after the last one allowed.
-func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
-	key := failureKey(email)
-	hits, end, err := ratelimit.Hits(ctx, tx, key, true, now)
-	switch {
-	case err != nil:
+// verifyEmail proves an address by the token that was mailed to it and signs the
+// owner of a new account in.
+func (a *accounts) verifyEmail(c *edge.Request) error {
+	q := c
+	callback := q.Text("callbackURL")
+	if err := a.checkCallback(c, "callbackURL", callback); err != nil {
 		return err
-	case hits >= identity.SignInFailures:
-		return identity.Throttled(end.Sub(now))
-	case hits > 0:
-		return ratelimit.Clear(ctx, tx, key)
-	default:
-		return nil
 	}
+	token, ok := identity.ParseToken(q.Text("token"))
+	if !ok {
+		return identity.ErrBadToken
+	}
+	use := a.verify
+	if c.IsHead() {
+		use = a.look
+	}
+	if err := use(c, token); err != nil {
+		return err
+	}
+	if callback == "" {
+		callback = "/"
+	}
+	// The token in this address must not leak to where the browser goes next.
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Redirect(http.StatusFound, callback)
+	return nil
 }
 
 // verify uses a token up. For a new account it marks the address as proven and signs
@@ -311,36 +258,35 @@ func moveEmail(
 	return next.Facts(happened), postgres.DropVerifications(ctx, tx, user.ID, identity.ProveEmail, identity.ResetForgotten)
 }
 
-// revoke ends the session of a user that has this id, or the token with this hash. A
-// session that has ended, or is another's, is left alone.
-func (a *accounts) revoke(c *edge.Request, userID, id string, hash [32]byte) error {
-	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)
-		if err != nil || !found {
-			return nil, err
-		}
-		return []events.Fact{session.Revoked()}, nil
-	})
+// maxCallback is the longest callback address.
+const maxCallback = 2048
+
+// decodeWithCallback decodes a request and checks the callback address in it.
+func decodeWithCallback[T any](a *accounts, c *edge.Request, request *T, callback *string) error {
+	if err := c.Decode(request); err != nil {
+		return err
+	}
+	return a.checkCallback(c, "callbackURL", *callback)
 }
 
-// revokeAll ends a user's sessions, all but one ("" for none), inside a transaction.
-func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.Fact, error) {
-	ended, err := postgres.DeleteSessions(ctx, tx, userID, except)
-	facts := make([]events.Fact, len(ended))
-	for i, session := range ended {
-		facts[i] = session.Revoked()
+// checkCallback accepts where a browser may be sent after a verification or a reset: a
+// path of ours, or an address of an origin that this edge is configured for; in
+// development also any port of this machine, where a web app under test listens.
+// Everything else would make us an open redirect, or hand a token to another site.
+// What the request calls its host does not count: who asks chooses that, and a reset
+// is mailed to somebody else.
+func (a *accounts) checkCallback(c *edge.Request, name, callback string) error {
+	if callback == "" || a.ownAddress(c, callback) {
+		return nil
 	}
-	return facts, err
+	return domain.BadFields([]domain.Field{{Path: name, Message: "must be a path or an address of this site"}})
 }
 
-// limit counts a hit on something of which whom may have only so much in a window.
-func (a *accounts) limit(c *edge.Request, what, whom string, most int) error {
-	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(what, whom), identity.ThrottleWindow, c.Now())
-	if err != nil {
-		return fmt.Errorf("limit %s: %w", what, err)
+func (a *accounts) ownAddress(c *edge.Request, address string) bool {
+	origin, ok := identity.CallbackOrigin(address)
+	if !ok || origin == "" || c.OwnOrigin(origin) {
+		return ok
 	}
-	if hits > most {
-		return identity.Throttled(end.Sub(c.Now()))
-	}
-	return nil
+	u, err := url.Parse(origin)
+	return err == nil && a.cfg.Development && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())
 }
