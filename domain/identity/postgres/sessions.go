@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // InsertSession writes a session; of its token only the hash.
@@ -65,7 +66,7 @@ WHERE s.user_id = $1 AND (s.id = $2 OR s.token_hash = $3) RETURNING `+sessionCol
 }
 
 // Sessions returns a user's live sessions, the one used last first.
-func Sessions(ctx context.Context, db Querier, userID string, now time.Time) ([]identity.Session, error) {
+func Sessions(ctx context.Context, db postgres.DB, userID string, now time.Time) ([]identity.Session, error) {
 	rows, err := db.Query(ctx, `SELECT `+sessionColumns+` FROM sessions s
 WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.updated_at DESC, s.id`, userID, now)
 	if err != nil {
@@ -106,7 +107,7 @@ func sessionFields(s *identity.Session) []any {
 }
 
 // Session returns a session and its user. It reports false when either is gone.
-func Session(ctx context.Context, db Querier, id string) (identity.Session, identity.User, bool, error) {
+func Session(ctx context.Context, db postgres.DB, id string) (identity.Session, identity.User, bool, error) {
 	var s identity.Session
 	u, err := ScanUser(db.QueryRow(ctx, `SELECT `+UserColumns+`, `+sessionColumns+`
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_at IS NULL`, id), sessionFields(&s)...)
@@ -121,7 +122,7 @@ FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_a
 
 // ExtendSession moves a session's end from one time to a later one. Of several
 // requests that want it at the same moment, one writes; it reports which.
-func ExtendSession(ctx context.Context, db Querier, s identity.Session, end, now time.Time) (bool, error) {
+func ExtendSession(ctx context.Context, db postgres.DB, s identity.Session, end, now time.Time) (bool, error) {
 	tag, err := db.Exec(ctx, `UPDATE sessions SET expires_at = $3, updated_at = $4 WHERE id = $1 AND expires_at = $2`,
 		s.ID, s.ExpiresAt, end, now)
 	if err != nil {

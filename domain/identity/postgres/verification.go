@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // InsertVerification writes a proof that waits in a mail.
@@ -37,7 +38,7 @@ func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
 // PeekVerification returns what a token proves, without using it up. It reports false
 // when the token is wrong, for another purpose, was used, or is too old.
 func PeekVerification(
-	ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose,
+	ctx context.Context, db postgres.DB, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
 	hash := token.Hash()
 	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // UseNonce remembers the nonce of a signed request until expires, and reports false
 // when it was used before. It forgets some of those whose time is over.
-func UseNonce(ctx context.Context, db Querier, nonce string, expires, now time.Time) (bool, error) {
+func UseNonce(ctx context.Context, db postgres.DB, nonce string, expires, now time.Time) (bool, error) {
 	tag, err := db.Exec(ctx, `
 WITH over AS (
     DELETE FROM worker_nonces WHERE nonce IN (

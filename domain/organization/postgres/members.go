@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // MemberColumns are the columns that ScanMember reads, from a table or alias named
@@ -60,6 +62,22 @@ WHERE m.organization_id = ANY($1::uuid[])
 		}
 		return err
 	})
+}
+
+// OrganizationsOf returns the ids of the organizations in which a user is a member or
+// invited, in their order.
+func OrganizationsOf(ctx context.Context, db postgres.Queryer, userID string) ([]string, error) {
+	rows, err := db.Query(ctx, `
+SELECT DISTINCT organization_id::text FROM organization_memberships
+WHERE user_id = $1 AND status <> 'inactive' ORDER BY 1`, userID)
+	if err != nil {
+		return nil, fmt.Errorf("read the organizations of a user: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read the organizations of a user: %w", err)
+	}
+	return ids, nil
 }
 
 type memberRow struct {
