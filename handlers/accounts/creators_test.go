@@ -18,7 +18,8 @@ func TestCreators(t *testing.T) {
 			"bio":         "Films about trains",
 			"socialLinks": map[string]any{"website": "https://ada.test", "twitter": ""},
 		}).Want(http.StatusOK, "")
-		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" || got.Text("data.bio") != "Films about trains" ||
+		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" ||
+			got.Text("data.bio") != "Films about trains" ||
 			got.Text("data.socialLinks.website") != "https://ada.test" ||
 			got.At("data.socialLinks.twitter") != nil {
 			t.Errorf("%s", got.Body)

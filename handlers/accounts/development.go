@@ -48,7 +48,14 @@ func (a *accounts) fastRegister(c *edge.Request) error {
 		if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 			return nil, err
 		}
-		return append(user.Facts(append(registered, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
+		return append(
+				user.Facts(append(registered, verified...)),
+				started...), postgres.InsertSession(
+				ctx,
+				tx,
+				session,
+				token,
+			)
 	})
 	if err != nil {
 		return err
