@@ -163,11 +163,12 @@ func (a *accounts) sessionRoutes() []edge.Route {
 			Handle:    a.listSessions,
 		},
 		{
-			Method:    "POST",
-			Path:      "/api/auth/revoke-session",
-			Name:      "revokeSession",
-			Summary:   "End one of the caller's sessions",
-			Notes:     "Named by the `id` or `token` of the list, or by the value of its cookie. The answer is the same for a session that has ended or never was.",
+			Method:  "POST",
+			Path:    "/api/auth/revoke-session",
+			Name:    "revokeSession",
+			Summary: "End one of the caller's sessions",
+			Notes: "It is identified by the `id` or `token` of the list, or by the value of its cookie. The response is " +
+				"the same for a session that has ended and for one that never existed.",
 			Auth:      edge.Session(),
 			Body:      identity.RevokeSession{},
 			Responses: done,

@@ -28,7 +28,8 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name: "organizations",
 		Routes: slices.Concat(
-			o.tenantRoutes(), o.publicRoutes(), o.memberRoutes(), o.roleRoutes(), o.membershipRoutes(),
+			o.tenantRoutes(), o.managementRoutes(), o.publicRoutes(),
+			o.memberRoutes(), o.roleRoutes(), o.membershipRoutes(),
 		),
 		Commands: []commands.Context{organizationCommands(cfg.PublicURL)},
 	}

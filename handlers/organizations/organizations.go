@@ -63,8 +63,8 @@ func writeOrganization(c *edge.Request, o organization.Organization, err error) 
 func (o *organizations) checkOrganizationSlug(c *edge.Request) error {
 	slug := c.Text("slug")
 	var taken bool
-	err := o.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).
-		Scan(&taken)
+	err := o.cfg.Pool.QueryRow(c, `
+SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}

@@ -28,7 +28,7 @@ var (
 	}, managerErrors...)
 )
 
-// tenantRoutes create, update and delete organizations.
+// tenantRoutes create and read organizations.
 func (o *organizations) tenantRoutes() []edge.Route {
 	creators := make([]string, len(organization.CreatorRoles))
 	for i, role := range organization.CreatorRoles {
@@ -103,6 +103,12 @@ func (o *organizations) tenantRoutes() []edge.Route {
 			Errors:    notFound,
 			Handle:    o.getOrganization,
 		},
+	}
+}
+
+// managementRoutes update and delete organizations.
+func (o *organizations) managementRoutes() []edge.Route {
+	return []edge.Route{
 		{
 			Method:    "PATCH",
 			Path:      "/api/organizations/:id",
@@ -260,7 +266,7 @@ func (o *organizations) membershipRoutes() []edge.Route {
 			Auth:      edge.WorkerSignature,
 			Params:    []edge.Param{memberParam},
 			Responses: []edge.Response{edge.Data[ActiveMembership](http.StatusOK)},
-			Errors:    workersig.Refusals,
+			Errors:    workersig.Errors,
 			Handle:    o.getMembership,
 		},
 	}

@@ -1,9 +1,9 @@
-// Package postgres keeps users, sessions, verifications and limits in Postgres.
+// Package postgres keeps users, sessions and verifications in Postgres.
 //
-// What carries credentials is written by functions that take a transaction: the
-// edge composes them with the outbox rows into one commit (accounts.go,
-// sessions.go, limits.go). What is asked for by a command is read and written by
-// functions that queue on a batch (users.go, erasure.go).
+// Requests with credentials are written by functions that take a transaction: the edge
+// composes them with the outbox rows into one commit (accounts.go, sessions.go,
+// verification.go). Commands are read and written by functions that queue on a batch
+// (users.go, erasure.go).
 package postgres
 
 import (
@@ -32,8 +32,8 @@ func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
 	return u, err
 }
 
-// InsertUser writes a new account and its password. An address that is taken is
-// refused with identity.ErrEmailInUse; the transaction is lost then.
+// InsertUser writes a new account and its password. It returns [identity.ErrEmailInUse] for
+// an address that is taken; the transaction has failed then.
 func InsertUser(ctx context.Context, tx pgx.Tx, u identity.User, passwordHash, accountID string) error {
 	_, err := tx.Exec(ctx, `
 INSERT INTO users (id, name, email, email_verified, image, role, version, created_at, updated_at)
@@ -132,15 +132,17 @@ func oneUser(ctx context.Context, db postgres.DB, where, key string, lock bool) 
 func UsernameTaken(ctx context.Context, db postgres.DB, username, userID string) (bool, error) {
 	var taken bool
 	err := db.QueryRow(ctx, `
-SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
+SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).
+		Scan(&taken)
 	if err != nil {
 		return false, fmt.Errorf("look up the username: %w", err)
 	}
 	return taken, nil
 }
 
-// SaveUser writes what an account says about its owner. A username or address that
-// another account took concurrently is refused; the transaction is lost then.
+// SaveUser writes the data of an account. It returns [identity.ErrUsernameTaken] or
+// [identity.ErrEmailTaken] when another account has taken the username or the address in the
+// meantime; the transaction has failed then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(
 		ctx,
