@@ -65,7 +65,7 @@ var (
 	ErrBadTimestamp = rejected("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
 	ErrExpired      = rejected("TIMESTAMP_EXPIRED", "The request is too old")
 	ErrFuture       = rejected("TIMESTAMP_FUTURE", "The request comes from the future")
-	ErrNoNonce      = refuse(
+	ErrNoNonce      = rejected(
 		"MISSING_NONCE",
 		"A request that changes something needs a nonce of 16 to 64 letters and digits",
 	)
