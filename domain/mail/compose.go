@@ -59,7 +59,8 @@ var page = template.Must(template.New("mail").Parse(`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{{.Title}}</title></head>
 <body
-style="margin:0;padding:32px 16px;background:#f4f2ee;font-family:system-ui,-apple-system,'Segoe UI',sans-serif;color:#1d1b18">
+style="margin:0;padding:32px 16px;background:#f4f2ee;color:#1d1b18;
+font-family:system-ui,-apple-system,'Segoe UI',sans-serif">
 <div style="max-width:480px;margin:0 auto;padding:32px;background:#ffffff;border-radius:12px">
 <h1 style="margin:0 0 16px;font-size:22px">{{.Title}}</h1>
 <p style="margin:0 0 24px;line-height:1.5">{{.Text}}</p>
