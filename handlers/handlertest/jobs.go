@@ -7,7 +7,7 @@ import (
 	"github.com/codex-platform/codex/handlers"
 )
 
-// Run runs a job of a module once and returns how many items it processed.
+// Run runs the named job of a module one time and returns how many items it processed.
 func Run(t testing.TB, module handlers.Module, name string) (items int) {
 	t.Helper()
 	for _, job := range module.Jobs {
@@ -15,6 +15,6 @@ func Run(t testing.TB, module handlers.Module, name string) (items int) {
 			return Must(job.Run(context.Background()))(t)
 		}
 	}
-	t.Fatalf("the module %s has no job %s", module.Name, name)
+	t.Fatalf("module %s has no job %s", module.Name, name)
 	return 0
 }
