@@ -185,3 +185,18 @@ func (w *Harness) CountEvents(aggregate, eventType string) int {
 	w.Helper()
 	return w.Number(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = $2`, aggregate, eventType)
 }
+
+// OpenParts opens an upload in parts and returns the path of its routes.
+func (u Uploader) OpenParts(id string) (path string) {
+	u.Helper()
+	path = "/api/media/" + id + "/multipart"
+	return path + "/" + u.Ask(http.MethodPost, path, nil).Want(http.StatusCreated, "").Text("data.uploadId")
+}
+
+// SendPart sends one part of an upload to its presigned URL and returns its ETag.
+func (u Uploader) SendPart(path string, number int, content []byte) (etag string) {
+	u.Helper()
+	signed := u.Ask(http.MethodPost, path+"/parts", map[string]any{"partNumbers": []int{number}}).Want(http.StatusOK, "")
+	sent := u.Send(Request{Method: http.MethodPut, Path: signed.Text("data.parts.0.presignedUrl"), Body: content})
+	return sent.Want(http.StatusOK, "").Header.Get("ETag")
+}

@@ -19,22 +19,6 @@ import (
 	"github.com/codex-platform/codex/handlers/ingest"
 )
 
-// open begins an upload in parts and returns the path of its routes.
-func openParts(u user, id string) (path string) {
-	u.Helper()
-	a := u.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
-	return "/api/media/" + id + "/multipart/" + a.Text("data.uploadId")
-}
-
-// sendPart gets an address for one part and sends it.
-func sendPart(u user, path string, number int, content []byte) (etag string) {
-	u.Helper()
-	a := u.Ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{number}}).Want(http.StatusOK, "")
-	sent := request(u.Harness, http.MethodPut, firstPart(u.T, a)["presignedUrl"].(string), nil, content)
-	sent.Want(http.StatusOK, "")
-	return sent.Header.Get("ETag")
-}
-
 // firstPart returns the first entry of an answer's list of parts.
 func firstPart(t *testing.T, a answer) map[string]any {
 	t.Helper()
@@ -85,8 +69,8 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 		t.Errorf("expires at %s", opened.Text("data.expiresAt"))
 	}
 	path := "/api/media/" + id + "/multipart/" + opened.Text("data.uploadId")
-	sendPart(u, path, 1, parts[0])
-	sendPart(u, path, 3, parts[2])
+	u.SendPart(path, 1, parts[0])
+	u.SendPart(path, 3, parts[2])
 
 	// The client comes back and knows nothing.
 	listed := u.Ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusOK, "")
@@ -101,7 +85,7 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 	if got := fmt.Sprint(refused.At("error.details.context.partNumbers")); got != "[2]" {
 		t.Errorf("missing parts %s in %s", got, refused.Body)
 	}
-	sendPart(u, path, 2, parts[1])
+	u.SendPart(path, 2, parts[1])
 	done := u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
 	if done.At("data.success") != true || done.Text("data.status") != "uploaded" {
 		t.Errorf("completed %s", done.Body)
@@ -130,10 +114,10 @@ func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *te
 	content := large()
 	parts := cutParts(content)
 	id, _ := u.Register("video/mp4", len(content))
-	path := openParts(u, id)
+	path := u.OpenParts(id)
 	var named []fields
 	for n, part := range parts {
-		named = append(named, fields{"partNumber": n + 1, "etag": sendPart(u, path, n+1, part)})
+		named = append(named, fields{"partNumber": n + 1, "etag": u.SendPart(path, n+1, part)})
 	}
 	complete := func(parts any) answer {
 		return u.Ask(http.MethodPost, path+"/complete", fields{"parts": parts})
@@ -171,8 +155,8 @@ func TestAFileInPartsIsExaminedLikeAnyOther(t *testing.T) {
 	u := h.Uploader("creator")
 	content := bytes.Repeat([]byte("Dear diary, "), 1000)
 	id, _ := u.Register("video/mp4", len(content))
-	path := openParts(u, id)
-	sendPart(u, path, 1, content)
+	path := u.OpenParts(id)
+	u.SendPart(path, 1, content)
 	u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
 	if got := h.MediaStatus(id); got != media.Failed {
 		t.Errorf("status %s", got)
@@ -187,7 +171,7 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 	id, _ := u.Register("video/mp4", 2000)
 	neighbour, _ := u.Register("video/mp4", 2000)
 	foreign, _ := stranger.Register("video/mp4", 2000)
-	path := openParts(u, id)
+	path := u.OpenParts(id)
 	upload := path[strings.LastIndex(path, "/"):]
 	sign := fields{"partNumbers": []int{1}}
 	for _, c := range []struct {
@@ -210,15 +194,15 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 	stranger.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
 	stranger.Ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
 	for range media.MaxOpenUploads - 1 {
-		openParts(u, id)
+		u.OpenParts(id)
 	}
 	u.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
 
-	etag := sendPart(u, path, 1, make([]byte, 2000))
+	etag := u.SendPart(path, 1, make([]byte, 2000))
 	u.Ask(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
 	u.Ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
 	u.Ask(http.MethodPost, path+"/complete", fields{"parts": []fields{{"partNumber": 1, "etag": etag}}}).Want(http.StatusNotFound, "NOT_FOUND")
-	openParts(u, id)
+	u.OpenParts(id)
 	if n := h.Number(`SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
 		t.Errorf("%d commands hold a presigned address", n)
 	}
@@ -257,11 +241,11 @@ func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
 	}})
 	u := h.Uploader("creator")
 	id, _ := u.Register("video/mp4", len(handlertest.MP4Header))
-	path := openParts(u, id)
+	path := u.OpenParts(id)
 	if n := h.Number(`SELECT count(*) FROM media_uploads`); n != 1 {
 		t.Errorf("%d uploads are known", n)
 	}
-	sendPart(u, path, 1, handlertest.MP4Header)
+	u.SendPart(path, 1, handlertest.MP4Header)
 	u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
 	if n := h.CountEvents(id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
 		t.Errorf("uploaded %d times, the store was asked %d times", n, store.asked.Load())
