@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
@@ -23,8 +24,6 @@ const (
 	webhookSlots = 64
 	// accessWait is how long a delivery waits for access to follow.
 	accessWait = 2 * time.Second
-	// accessProjection opens and closes access with payments; see package streaming.
-	accessProjection = "access"
 )
 
 // webhookEndpoints are the endpoints by name, with what they are for.
@@ -132,8 +131,8 @@ func (p *payments) finish(ctx context.Context, cmd events.Command) {
 
 	waiting, cancel := context.WithTimeout(ctx, accessWait)
 	defer cancel()
-	err = p.cfg.Dispatcher.WaitHandled(waiting, accessProjection, cmd.ID, reply.Awaits, func(ctx context.Context) (int, error) {
-		return reactions.Handled(ctx, p.cfg.Pool, accessProjection, cmd.ID)
+	err = p.cfg.Dispatcher.WaitHandled(waiting, access.GrantProjection, cmd.ID, reply.Awaits, func(ctx context.Context) (int, error) {
+		return reactions.Handled(ctx, p.cfg.Pool, access.GrantProjection, cmd.ID)
 	})
 	if err != nil {
 		p.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID, "error", err)

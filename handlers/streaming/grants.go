@@ -17,7 +17,7 @@ import (
 // grant of that purchase: other grants of the buyer stay as they are.
 func grantAccess(now func() time.Time) reactions.Projection {
 	return reactions.Projection{
-		Name: "access",
+		Name: access.GrantProjection,
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
 			events.PurchaseDisputed{}.EventType(), events.PurchaseDisputeClosed{}.EventType(),
