@@ -12,7 +12,6 @@ import (
 
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -186,17 +185,16 @@ func TestH01ASecondPaymentIsGivenBackByItself(t *testing.T) {
 	w.control("sessions/"+second.ID+"/pay", nil)
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE paid_at IS NULL AND reason = 'duplicate'`)
 
-	payer := &commands.RefundQueue{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
 	w.Sandbox.SetFaults(sandbox.Faults{Errors: 1}) // the key now stands for a failure
-	if n, err := payer.RefundDue(t.Context()); n != 0 || err != nil {
-		t.Fatalf("paid %d, %v", n, err)
+	if n := w.run(w.module, "payments.refund"); n != 0 {
+		t.Fatalf("refunded %d while the provider fails", n)
 	}
-	if n, err := payer.RefundDue(t.Context()); n != 0 || err != nil {
-		t.Fatalf("tried again at once: %d, %v", n, err)
+	if n := w.run(w.module, "payments.refund"); n != 0 {
+		t.Fatalf("refunded %d without a pause", n)
 	}
-	payer.Now = func() time.Time { return time.Now().Add(time.Minute) }
-	if n, err := payer.RefundDue(t.Context()); n != 1 || err != nil {
-		t.Fatalf("paid %d, %v", n, err)
+	w.Pass(time.Minute)
+	if n := w.run(w.module, "payments.refund"); n != 1 {
+		t.Fatalf("refunded %d, want 1", n)
 	}
 	intent := w.session(second.ID).PaymentIntentID
 	w.Eventually(1, `SELECT count(*) FROM payments WHERE payment_intent = $1 AND refunded_cents = 2999`, intent)
@@ -225,9 +223,8 @@ func TestWhatWasGivenBackByHandIsNotGivenBackTwice(t *testing.T) {
 	w.control("sessions/"+session.ID+"/pay", nil)
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations WHERE reason = 'unfulfillable' AND amount_cents = 700`)
 	w.control("payment_intents/"+w.session(session.ID).PaymentIntentID+"/refund", nil)
-	payer := &commands.RefundQueue{Pool: w.Pool, Stripe: w.Stripe, Now: time.Now, Log: w.Logger}
-	if n, err := payer.RefundDue(t.Context()); n != 1 || err != nil {
-		t.Fatalf("paid %d, %v", n, err)
+	if n := w.run(w.module, "payments.refund"); n != 1 {
+		t.Fatalf("settled %d, want 1", n)
 	}
 	if made, _ := w.Stripe.ListRefunds(t.Context(), w.session(session.ID).PaymentIntentID); len(made) != 1 {
 		t.Fatalf("%d refunds", len(made))
@@ -278,7 +275,7 @@ func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
 	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
 	old := w.sessionOf(w.checkout(user, content))
-	w.deaf.Store(true)
+	w.rejecting.Store(true)
 	w.control("sessions/"+old+"/pay", nil)
 	if got := w.verify(user, old); got.At("data.sessionStatus") != "complete" || got.At("data.purchase") != nil {
 		t.Errorf("paid, and not heard of yet: %s", got.Body)
@@ -287,7 +284,7 @@ func TestH02ASessionThatWasPaidIsNotReplaced(t *testing.T) {
 	if got := w.checkout(user, content); got.Status != http.StatusConflict {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
-	w.deaf.Store(false)
+	w.rejecting.Store(false)
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE amount_paid_cents = 2999 AND status = 'completed'`)
 	w.Eventually(0, `SELECT count(*) FROM checkouts WHERE status IN ('creating', 'open', 'expiring')`)
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -138,7 +137,7 @@ func TestTheDevelopmentEndpointIsThereInDevelopmentOnly(t *testing.T) {
 	w := newHarness(t)
 	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_dev", 2999).body()
 	signature := handlertest.StripeSignature(body, bookingKey, time.Now())
-	live := w.production(&edge.WebhookRoutes{Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey}}})
+	live := w.production()
 	if got := live.post("dev", body, signature); got.Status != http.StatusNotFound {
 		t.Errorf("in production: %d", got.Status)
 	}

@@ -6,6 +6,8 @@ package payments_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,10 +17,12 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/money"
-	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/jobs"
+	"github.com/codex-platform/codex/handlers/payments"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 const (
@@ -29,12 +33,15 @@ const (
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// harness is one installation in development.
+// harness is one installation in development: the modules payments and streaming, and the
+// sandbox as the payment provider.
 type harness struct {
 	*handlertest.Harness
-	intake *edge.StripeIntake
-	// deaf makes the endpoint refuse what the sandbox delivers.
-	deaf atomic.Bool
+	// config is what module was made from.
+	config payments.Config
+	module handlers.Module
+	// rejecting makes the endpoints reject what the sandbox delivers.
+	rejecting atomic.Bool
 
 	creator, organization string
 }
@@ -52,24 +59,68 @@ func newHarness(t *testing.T) *harness {
 		},
 		Retry: sandbox.Retry{First: 20 * time.Millisecond, Max: 100 * time.Millisecond},
 	})
-	w.StartCommands([]commands.Context{commands.Purchase{Rates: money.DefaultRates()}.Commands()},
-		(&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger}).Commands())
-	w.StartReactions(reactions.Access(w.Now))
-
-	w.intake = &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}
-	tokens := handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t)
-	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true },
-		edge.CheckoutRoutes{Sessions: w.Stripe}, edge.PurchaseRoutes{}, edge.AccessRoutes{Tokens: tokens}, &edge.WebhookRoutes{
-			Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
-		}).Handler()
+	w.config = payments.Config{
+		Pool:           w.Pool,
+		Dispatcher:     w.Dispatcher,
+		Stripe:         w.Stripe,
+		WebhookSecrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
+		Rates:          money.DefaultRates(),
+		PublicURL:      w.URL,
+		Development:    true,
+		Now:            w.Now,
+		Log:            w.Logger,
+	}
+	w.module = payments.New(w.config)
+	watching := streaming.New(streaming.Config{
+		Pool:   w.Pool,
+		Tokens: handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t),
+		Now:    w.Now,
+	})
+	w.StartModules(w.module, watching)
+	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.module, watching).Handler()
 	w.Serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.deaf.Load() && r.UserAgent() == "Stripe/1.0 (codex sandbox)" {
+		if w.rejecting.Load() && r.UserAgent() == "Stripe/1.0 (codex sandbox)" {
 			rw.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		handler.ServeHTTP(rw, r)
 	}))
 	return w
+}
+
+// serve is the same installation behind another edge, with its own configuration.
+func (w *harness) serve(cfg payments.Config) *harness {
+	w.Helper()
+	module := payments.New(cfg)
+	handler := w.Edge(func(e *edge.Config) {
+		e.PublicURL = cfg.PublicURL
+		e.Development = cfg.Development
+	}, module).Handler()
+	server := httptest.NewServer(handler)
+	w.Cleanup(server.Close)
+	other := *w.Harness
+	other.URL = server.URL
+	return &harness{Harness: &other, config: cfg, module: module}
+}
+
+// production serves the installation for production.
+func (w *harness) production(returnHosts ...string) *harness {
+	w.Helper()
+	cfg := w.config
+	cfg.Development = false
+	cfg.PublicURL = "https://shop.example.test"
+	cfg.ReturnHosts = returnHosts
+	return w.serve(cfg)
+}
+
+// run runs a job of a module once and returns how many items it processed.
+func (w *harness) run(module handlers.Module, name string) int {
+	w.Helper()
+	i := slices.IndexFunc(module.Jobs, func(j jobs.Job) bool { return j.Name == name })
+	if i < 0 {
+		w.Fatalf("module %s has no job %q", module.Name, name)
+	}
+	return handlertest.Must(module.Jobs[i].Run(w.Context()))(w)
 }
 
 // announced returns the types of an aggregate's events, in the order of their

@@ -3,26 +3,14 @@ package payments_test
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
-	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
-
-// production is the same installation behind an edge that is not for development.
-func (w *harness) production(parts ...any) *harness {
-	w.Helper()
-	server := httptest.NewServer(w.Edge(func(cfg *edge.Config) { cfg.PublicURL = "https://shop.example.test" }, parts...).Handler())
-	w.Cleanup(server.Close)
-	live := *w.Harness
-	live.URL = server.URL
-	return &harness{Harness: &live}
-}
 
 func (w *harness) portal(user, back string) answer {
 	w.Helper()
@@ -115,13 +103,12 @@ func TestBuyersAreSentToThisMachineInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
-	live := w.production(edge.CheckoutRoutes{Sessions: w.Stripe})
-	elsewhere := w.production(edge.CheckoutRoutes{Sessions: w.Stripe, ReturnHosts: []string{"films.example.org"}})
+	live, elsewhere := w.production(), w.production("films.example.org")
 	for _, c := range []struct {
-		name   string
-		harness  *harness
-		target string
-		status int
+		name    string
+		harness *harness
+		target  string
+		status  int
 	}{
 		{"development", w, "http://localhost:5173/", http.StatusOK},
 		{"development", w, "https://app.revelations.studio/", http.StatusOK},

@@ -8,21 +8,9 @@ import (
 
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/payments"
 )
-
-func (w *harness) reconciler() *commands.Reconciler {
-	return &commands.Reconciler{
-		Pool:     w.Pool,
-		Events:   w.Stripe,
-		Sessions: w.Stripe,
-		Ingester: w.intake,
-		Every:    10 * time.Second,
-		Now:      time.Now,
-		Log:      w.Logger,
-	}
-}
 
 func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -33,26 +21,25 @@ func TestF31ALostWebhookIsRepairedAndALateOneChangesNothing(t *testing.T) {
 	w.control("sessions/"+session+"/pay", nil)
 	w.Sandbox.SetFaults(sandbox.Faults{})
 
-	r := w.reconciler()
-	repaired, err := r.Reconcile(t.Context())
-	if err != nil || repaired.Events != 1 {
-		t.Fatalf("%+v, %v", repaired, err)
+	if n := w.run(w.module, "payments.reconcile"); n != 1 {
+		t.Fatalf("repaired %d, want 1", n)
 	}
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
 	id := handlertest.Value[string](w.Harness, `SELECT event_id FROM stripe_events WHERE type = 'checkout.session.completed'`)
 
 	// Another process in the same period does nothing; the next run finds nothing.
 	claimed := handlertest.Value[time.Time](w.Harness, `SELECT claimed_at FROM stripe_watermark`)
-	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
-		t.Fatalf("%+v, %v", repaired, err)
+	if n := w.run(w.module, "payments.reconcile"); n != 0 {
+		t.Fatalf("repaired %d, want 0", n)
 	}
 	if again := handlertest.Value[time.Time](w.Harness, `SELECT claimed_at FROM stripe_watermark`); !again.Equal(claimed) {
 		t.Error("two runs in one period")
 	}
-	r.Now = func() time.Time { return time.Now().Add(time.Minute) }
-	if repaired, err = r.Reconcile(t.Context()); err != nil || repaired != (commands.Repaired{}) {
-		t.Fatalf("%+v, %v", repaired, err)
+	w.Pass(5 * time.Minute)
+	if n := w.run(w.module, "payments.reconcile"); n != 0 {
+		t.Fatalf("repaired %d, want 0", n)
 	}
+	w.Pass(-5 * time.Minute)
 	w.control("events/"+id+"/resend", nil)
 	w.deliver(hook{id: id, typ: "checkout.session.completed", object: map[string]any{"id": session}})
 	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'purchase.completed'`); n != 1 {
@@ -75,12 +62,11 @@ func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
 	}
 	w.Sandbox.SetFaults(sandbox.Faults{Drops: sandbox.Always})
 
-	r := w.reconciler()
-	r.Events = noEvents{} // the list is of no help either
-	r.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
-	repaired, err := r.Reconcile(t.Context())
-	if err != nil || repaired.Checkouts != 3 {
-		t.Fatalf("%+v, %v", repaired, err)
+	cfg := w.config
+	cfg.Stripe = noEvents{w.Stripe} // the list is of no help either
+	w.Pass(2 * time.Hour)
+	if n := w.run(payments.New(cfg), "payments.reconcile"); n != 3 {
+		t.Fatalf("repaired %d, want 3", n)
 	}
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE customer_id = $1 AND status = 'completed'`, paidOne)
 	w.Eventually(2, `SELECT count(*) FROM checkouts WHERE status = 'expired'`)
@@ -92,8 +78,8 @@ func TestCheckoutsThatNobodyToldTheEndOfAreSettled(t *testing.T) {
 	}
 }
 
-// noEvents is a list that shows nothing.
-type noEvents struct{}
+// noEvents is the provider with an empty list of events.
+type noEvents struct{ *stripe.Client }
 
 func (noEvents) ListEvents(context.Context, time.Time, []string) ([]stripe.Event, error) {
 	return nil, nil

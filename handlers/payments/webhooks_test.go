@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -94,12 +94,13 @@ func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_lost", 2999)
-	event, err := stripe.DecodeEvent(h.body())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, pending, err := w.intake.Accept(t.Context(), event); err != nil || !pending {
-		t.Fatalf("pending %t, %v", pending, err) // and here the edge dies: the command was never sent
+	conn := handlertest.Must(bus.Connect(w.Bus.URL(), "cut off", w.Logger))(t)
+	cfg := w.config
+	cfg.Dispatcher = handlertest.Must(bus.NewDispatcher(conn, uuid.NewString(), 2, w.Logger))(t)
+	conn.Close()
+	w.serve(cfg).deliver(h)
+	if n := w.Number(`SELECT count(*) FROM commands WHERE status = 'accepted'`); n != 1 {
+		t.Fatalf("%d commands are stored and not sent, want 1", n)
 	}
 	h.object["amount_total"] = 1 // what was stored first counts
 	w.deliver(h)
