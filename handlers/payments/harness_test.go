@@ -123,12 +123,20 @@ func (w *harness) run(module handlers.Module, name string) int {
 	return handlertest.Must(module.Jobs[i].Run(w.Context()))(w)
 }
 
-// announced returns the types of an aggregate's events, in the order of their
-// versions, which must be dense.
-func (w *harness) announced(aggregate string) string {
+// text reads one text from the database.
+func (w *harness) text(sql string, args ...any) string {
 	w.Helper()
-	return handlertest.Value[string](w.Harness, `SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
-		CASE WHEN max(version) <> count(*) THEN ' (not dense)' ELSE '' END FROM outbox WHERE aggregate_id = $1`, aggregate)
+	return handlertest.Value[string](w.Harness, sql, args...)
+}
+
+// eventsOf returns the types of an aggregate's events, in the order of their versions,
+// which must be dense.
+func (w *harness) eventsOf(aggregate string) string {
+	w.Helper()
+	return w.text(`
+SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
+       CASE WHEN max(version) <> count(*) THEN ' (not dense)' ELSE '' END
+FROM outbox WHERE aggregate_id = $1`, aggregate)
 }
 
 // piece makes a published content item at a price.
@@ -147,18 +155,25 @@ type answer = handlertest.Answer
 
 func (w *harness) request(method, path, user string, body any) answer {
 	w.Helper()
-	return w.Send(handlertest.Request{Method: method, Path: path, Session: user, Body: body})
+	return w.Send(handlertest.Request{
+		Method:  method,
+		Path:    path,
+		Session: user,
+		Body:    body,
+	})
 }
 
 // checkout asks for a checkout as a client does.
 func (w *harness) checkout(user, content string) answer {
 	w.Helper()
 	return w.request(http.MethodPost, "/checkout/create", user, map[string]string{
-		"contentId": content, "successUrl": w.URL + "/done?session_id={CHECKOUT_SESSION_ID}", "cancelUrl": "http://localhost:3000/",
+		"contentId":  content,
+		"successUrl": w.URL + "/done?session_id={CHECKOUT_SESSION_ID}",
+		"cancelUrl":  "http://localhost:3000/",
 	})
 }
 
-// sessionOf returns the session that a checkout was answered with.
+// sessionOf returns the session of a response to a checkout.
 func (w *harness) sessionOf(a answer) string {
 	w.Helper()
 	id, url := a.Text("data.sessionId"), a.Text("data.sessionUrl")
@@ -213,14 +228,29 @@ func paidSession(w *harness, user, content, intent string, amount int) hook {
 
 func refundedCharge(intent string, amount, refunded int) hook {
 	return hook{id: eventID(), typ: "charge.refunded", object: map[string]any{
-		"id": "ch_" + intent, "object": "charge", "payment_intent": intent, "amount": amount, "amount_refunded": refunded, "currency": "gbp",
+		"id":              "ch_" + intent,
+		"object":          "charge",
+		"payment_intent":  intent,
+		"amount":          amount,
+		"amount_refunded": refunded,
+		"currency":        "gbp",
 	}}
 }
 
 func disputed(intent, typ, status string) hook {
 	return hook{id: eventID(), typ: typ, object: map[string]any{
-		"id": "dp_" + intent, "object": "dispute", "payment_intent": intent, "charge": "ch_1", "status": status, "reason": "fraudulent",
+		"id":             "dp_" + intent,
+		"object":         "dispute",
+		"payment_intent": intent,
+		"charge":         "ch_1",
+		"status":         status,
+		"reason":         "fraudulent",
 	}}
+}
+
+// sign returns the Stripe-Signature header of a body at a time.
+func sign(body []byte, secret string, at time.Time) string {
+	return handlertest.StripeSignature(body, secret, at)
 }
 
 func (w *harness) post(endpoint string, body []byte, signature string) answer {
@@ -232,11 +262,12 @@ func (w *harness) post(endpoint string, body []byte, signature string) answer {
 	return w.Send(r)
 }
 
-// deliver posts a webhook that must be taken.
+// deliver posts a webhook that must be accepted.
 func (w *harness) deliver(h hook) {
 	w.Helper()
 	body := h.body()
-	if a := w.post("booking", body, handlertest.StripeSignature(body, bookingKey, time.Now())); a.Status != http.StatusOK || a.Body != `{"received":true}` {
+	a := w.post("booking", body, sign(body, bookingKey, time.Now()))
+	if a.Status != http.StatusOK || a.Body != `{"received":true}` {
 		w.Errorf("%s: %d %s", h.typ, a.Status, a.Body)
 	}
 }

@@ -121,7 +121,9 @@ func sessionOutcome(c purchase.Checkout, facts ...events.Fact) commands.Outcome 
 }
 
 // call closes what must be closed and opens the session.
-func (x checkouts) call(checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer) commands.Call {
+func (x checkouts) call(
+	checkout purchase.Checkout, closing []purchase.Checkout, buyer postgres.Customer,
+) commands.Call {
 	return func(ctx context.Context) (commands.Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
