@@ -102,6 +102,7 @@ func TestCheckoutsThatAreRejected(t *testing.T) {
 		w.Exec(`UPDATE content SET `+set+` WHERE id = $1`, id)
 		return id
 	}
+	unpriced := changed(`access_type = 'subscribers', price_cents = NULL`)
 	for _, c := range []struct {
 		name, user, content string
 		status              int
@@ -111,7 +112,7 @@ func TestCheckoutsThatAreRejected(t *testing.T) {
 		{"draft", user, changed(`status = 'draft'`), 422, "CONTENT_NOT_PURCHASABLE", "not_published"},
 		{"deleted", user, changed(`deleted_at = now()`), 422, "CONTENT_NOT_PURCHASABLE", "deleted"},
 		{"free", user, changed(`access_type = 'free', price_cents = 0`), 422, "CONTENT_NOT_PURCHASABLE", "free"},
-		{"no price", user, changed(`access_type = 'subscribers', price_cents = NULL`), 422, "CONTENT_NOT_PURCHASABLE", "no_price"},
+		{"no price", user, unpriced, 422, "CONTENT_NOT_PURCHASABLE", "no_price"},
 		{"one's own", w.creator, w.piece(2999), 422, "CONTENT_NOT_PURCHASABLE", "own_content"},
 		{"signed out", "", w.piece(2999), 401, "UNAUTHORIZED", ""},
 	} {

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// webhookSlots is how many deliveries are processed at once; beyond it Stripe is told to
-	// send again.
+	// webhookSlots is how many deliveries are processed at once; more get an error, after
+	// which Stripe sends them again.
 	webhookSlots = 64
 	// commandWait is how long a delivery waits for its command.
 	commandWait = 10 * time.Second
