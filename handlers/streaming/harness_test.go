@@ -34,7 +34,7 @@ type options struct {
 	// readOnly leaves out everything that a change needs.
 	readOnly bool
 	// objects replaces the bucket that the edge sees.
-	objects     streaming.StreamObjects
+	objects     streaming.Objects
 	development bool
 }
 
