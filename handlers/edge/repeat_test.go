@@ -1,8 +1,7 @@
-package guard_test
+package edge_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"strconv"
@@ -26,7 +25,7 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 	}
 	sweepAfter := func(age time.Duration) {
 		t.Helper()
-		s := &commands.Sweeper{Pool: w.Pool, Now: func() time.Time { return time.Now().Add(age) }, Log: slog.New(slog.DiscardHandler)}
+		s := &commands.Sweeper{Pool: w.Pool, Now: func() time.Time { return time.Now().Add(age) }}
 		if err := s.Clean(t.Context()); err != nil {
 			t.Fatal(err)
 		}
