@@ -42,7 +42,7 @@ func (w *harness) serve(server edge.Server) *served {
 	if err != nil {
 		w.Fatal(err)
 	}
-	for _, limit := range []*time.Duration{&server.Headers, &server.Request, &server.Answer, &server.Idle, &server.Grace} {
+	for _, limit := range []*time.Duration{&server.Headers, &server.Request, &server.Response, &server.Idle, &server.Grace} {
 		if *limit == 0 {
 			*limit = others
 		}
@@ -230,7 +230,7 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 
 func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	t.Parallel()
-	s := newHarness(t, options{}).serve(edge.Server{Answer: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Response: patience})
 	conn := s.dial()
 	s.write(conn, "GET /endless HTTP/1.1\r\nHost: codex.example\r\n\r\n")
 	// The first bytes are there: it is being answered.

@@ -67,7 +67,7 @@ func TestAnAnswerHasItsFieldsAndPointersAreNull(t *testing.T) {
 		`"kind":{"type":["string","null"],"enum":["a","b",null]},` +
 		`"tags":{"type":["array","null"],"maxItems":2,"items":{"type":"string","minLength":1}},` +
 		`"when":{"type":["string","null"],"format":"date-time"},` +
-		`"part":{"anyOf":[{"$ref":"#/components/schemas/PartOpenapi_test"},{"type":"null"}]}},` +
+		`"part":{"anyOf":[{"$ref":"#/components/schemas/Part"},{"type":"null"}]}},` +
 		`"required":["title","when","part"]}`
 	if got != want {
 		t.Errorf("schema\n%s\nwant\n%s", got, want)
