@@ -305,7 +305,12 @@ func createDirectly(r *edge.Request, pool *pgxpool.Pool) error {
 		ActorID: "direct",
 		Payload: payload,
 	}
-	fact := events.Fact{Tenant: item.Tenant(), AggregateID: item.ID, Version: 1, Payload: payloads[0]}
+	fact := events.Fact{
+		Tenant:      item.Tenant(),
+		AggregateID: item.ID,
+		Version:     1,
+		Payload:     payloads[0],
+	}
 	event, err := fact.Event(edge.NewID(), events.CauseOf(cmd, now))
 	if err != nil {
 		return err
@@ -330,8 +335,8 @@ func insertDirectly(
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	batch.Queue(`
-INSERT INTO content (id, creator_id, title, slug, description, content_type, content_body, tags, access_type, price_cents,
-	featured, status, created_at, updated_at, version)
+INSERT INTO content (id, creator_id, title, slug, description, content_type, content_body, tags, access_type,
+	price_cents, featured, status, created_at, updated_at, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $12, 1)`,
 		item.ID, item.CreatorID, item.Title, item.Slug, item.Description, item.Type, item.Body, item.Access, item.PriceCents,
 		item.Featured, item.Status, item.CreatedAt)

@@ -90,14 +90,26 @@ func (w *harness) send(method, path string, body any, headers ...string) answer 
 
 func (w *harness) sendTo(n int, method, path string, body any, headers ...string) answer {
 	w.Helper()
-	return w.Send(handlertest.Request{Method: method, Path: w.edges[n] + path, Body: body, Header: handlertest.Pairs(headers...)})
+	return w.Send(
+		handlertest.Request{
+			Method: method,
+			Path:   w.edges[n] + path,
+			Body:   body,
+			Header: handlertest.Pairs(headers...),
+		})
 }
 
 // testRoutes are a page, one that does not end, handlers that fail, and routes that
 // respond with who asked.
 func testRoutes() []edge.Route {
 	page := func(path string, handle func(*edge.Request) error) edge.Route {
-		return edge.Route{Method: http.MethodGet, Path: path, Name: path, Page: true, Handle: handle}
+		return edge.Route{
+			Method: http.MethodGet,
+			Path:   path,
+			Name:   path,
+			Page:   true,
+			Handle: handle,
+		}
 	}
 	return []edge.Route{
 		page("/page", func(r *edge.Request) error {

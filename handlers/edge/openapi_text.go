@@ -69,20 +69,25 @@ var topics = []openapi.Topic{
 			"are RFC 3339, prices whole pence, ids opaque.",
 		"Each route has a limit per address and per user; `X-RateLimit-Limit`, `-Remaining` and `-Reset` show its state.",
 	}},
-	{ID: "generations", Title: "Two generations of one field", Text: []string{
-		"Who may see an item was once called `visibility` and is now called `accessType`. Requests may use either, responses " +
-			"have both.",
-		"A request with both must have a combination of this table, and `accessType` decides. Other combinations are rejected " +
-			"with `400` and the code `VALIDATION_ERROR`, at the path `visibility`.",
-	}, Table: [][]string{
-		{"visibility", "price", "accessType", "who may see it once it is published"},
-		{"public", "0 or none", "free", "all signed-in users"},
-		{"public", "above 0", "paid", "its buyers, and the members of its organization"},
-		{"purchased_only", "above 0", "paid", "its buyers, and the members of its organization"},
-		{"members_only", "any", "members", "the members of its organization"},
-		{"private", "any", "private", "its creator and the management of its organization"},
-		{"members_only (in responses)", "any", "followers, subscribers, team", "as the access type says"},
-	}},
+	{
+		ID:    "generations",
+		Title: "Two generations of one field",
+		Text: []string{
+			"Who may see an item was once called `visibility` and is now called `accessType`. Requests may use either, " +
+				"responses have both.",
+			"A request with both must have a combination of this table, and `accessType` decides. Other combinations are " +
+				"rejected with `400` and the code `VALIDATION_ERROR`, at the path `visibility`.",
+		},
+		Table: [][]string{
+			{"visibility", "price", "accessType", "who may see it once it is published"},
+			{"public", "0 or none", "free", "all signed-in users"},
+			{"public", "above 0", "paid", "its buyers, and the members of its organization"},
+			{"purchased_only", "above 0", "paid", "its buyers, and the members of its organization"},
+			{"members_only", "any", "members", "the members of its organization"},
+			{"private", "any", "private", "its creator and the management of its organization"},
+			{"members_only (in responses)", "any", "followers, subscribers, team", "as the access type says"},
+		},
+	},
 }
 
 // markdown returns topics as Markdown.

@@ -56,7 +56,13 @@ func BoolParam(name string) Param { return Param{Name: name, kind: paramBool} }
 
 // IntParam is a whole number from min to max; absent is fallback.
 func IntParam(name string, low, high, fallback int) Param {
-	return Param{Name: name, kind: paramInt, min: low, max: high, fallback: fallback}
+	return Param{
+		Name:     name,
+		kind:     paramInt,
+		min:      low,
+		max:      high,
+		fallback: fallback,
+	}
 }
 
 // ChoiceParam is one of values; absent is the first.

@@ -24,7 +24,7 @@ func article(slug, text string) string {
 	return `{"title":"A long read","slug":"` + slug + `","contentType":"written","contentBody":` + text + `}`
 }
 
-func TestTheLongestLegalArticleIsTaken(t *testing.T) {
+func TestLongestAllowedArticleIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{edges: 2, bus: true})
 	cookie := w.user("creator")
@@ -49,14 +49,15 @@ func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 			} `json:"data"`
 		}
 		if err := json.Unmarshal([]byte(a.Body), &got); err != nil || len(got.Data.ContentBody) != c.length {
-			t.Errorf("%s: the answer has a text of %d bytes, want %d (%v)", c.slug, len(got.Data.ContentBody), c.length, err)
+			t.Errorf("%s: the response has a text of %d bytes, want %d (%v)", c.slug, len(got.Data.ContentBody), c.length, err)
 		}
 		read := w.sendTo((i+1)%2, http.MethodGet, "/api/content/"+got.Data.ID, nil, "Cookie", cookie)
 		if read.Status != http.StatusOK || len(read.Body) < c.length {
 			t.Errorf("%s: read as %d, %d bytes", c.slug, read.Status, len(read.Body))
 		}
 	}
-	a := w.send(http.MethodPost, "/api/content", article("one-more", `"`+strings.Repeat("a", most+1)+`"`), "Cookie", cookie)
+	a := w.send(http.MethodPost, "/api/content", article("one-more", `"`+strings.Repeat("a", most+1)+`"`), "Cookie",
+		cookie)
 	if a.Status != http.StatusBadRequest || a.Code() != "VALIDATION_ERROR" {
 		t.Errorf("one character more: %d %.200s", a.Status, a.Body)
 	}
@@ -65,7 +66,7 @@ func TestTheLongestLegalArticleIsTaken(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsTooLongIsRefused(t *testing.T) {
+func TestTooLargeBodyIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{bus: true})
 	cookie := w.user("creator")
@@ -77,11 +78,13 @@ func TestABodyThatIsTooLongIsRefused(t *testing.T) {
 		{"credentials", "/api/auth/sign-in/email", 300 << 10},
 	} {
 		text := `{"title":"` + strings.Repeat("a", c.length) + `"}`
-		if a := w.send(http.MethodPost, c.path, text, "Cookie", cookie); a.Status != http.StatusRequestEntityTooLarge || a.Code() != "PAYLOAD_TOO_LARGE" {
+		if a := w.send(http.MethodPost, c.path, text, "Cookie", cookie); a.Status != http.StatusRequestEntityTooLarge ||
+			a.Code() != "PAYLOAD_TOO_LARGE" {
 			t.Errorf("%s: %d %s", c.what, a.Status, a.Body)
 		}
 		// Nothing said beforehand how long it is.
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+c.path, io.MultiReader(strings.NewReader(text)))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+c.path,
+			io.MultiReader(strings.NewReader(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,11 +94,11 @@ func TestABodyThatIsTooLongIsRefused(t *testing.T) {
 		}
 	}
 	if n := w.Number(`SELECT count(*) FROM commands`); n != 0 {
-		t.Errorf("refused requests left %d commands", n)
+		t.Errorf("rejected requests left %d commands", n)
 	}
 }
 
-func TestWhatDoesNotExistIsNotFound(t *testing.T) {
+func TestUnknownRoutesAreNotFound(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	for _, c := range [][2]string{
@@ -119,7 +122,7 @@ func TestWhatDoesNotExistIsNotFound(t *testing.T) {
 	}
 }
 
-func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
+func TestHeadHasTheHeadersOfGetWithoutTheBody(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	get, head := w.send(http.MethodGet, discover, nil), w.send(http.MethodHead, discover, nil)
@@ -133,17 +136,18 @@ func TestHeadIsAnsweredAsGetWithoutTheBody(t *testing.T) {
 	}
 }
 
-func TestOptionsNameTheMethodsOfAPath(t *testing.T) {
+func TestOptionsListTheMethodsOfAPath(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	a := w.send(http.MethodOptions, "/api/content", nil)
 	allow := a.Header.Get("Allow")
-	if a.Status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") || strings.Contains(allow, "DELETE") {
+	if a.Status != http.StatusNoContent || !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") ||
+		strings.Contains(allow, "DELETE") {
 		t.Errorf("%d, Allow: %q", a.Status, allow)
 	}
 }
 
-func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
+func TestPanicIsAnInternalErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	a := w.send(http.MethodGet, "/panic", nil, "X-Request-Id", "the-request")
@@ -156,7 +160,7 @@ func TestAPanicIsAnInternalErrorThatShowsNothing(t *testing.T) {
 	}
 }
 
-func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
+func TestPanicInTheMiddleOfAResponseClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/half", nil)
@@ -169,16 +173,17 @@ func TestHalfAnAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if body, err := io.ReadAll(response.Body); err == nil {
-		t.Errorf("the answer seems to be whole: %q", body)
+		t.Errorf("the response seems complete: %q", body)
 	}
 }
 
-func TestAKeyIsRememberedForSevenDays(t *testing.T) {
+func TestIdempotencyKeyIsKeptForSevenDays(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{bus: true})
 	cookie := w.user("creator")
 	post := func() answer {
-		return w.send(http.MethodPost, "/api/content", article("kept", `"Words."`), "Cookie", cookie, "Idempotency-Key", "the-key")
+		return w.send(http.MethodPost, "/api/content", article("kept", `"Words."`), "Cookie", cookie, "Idempotency-Key",
+			"the-key")
 	}
 	sweepAfter := func(age time.Duration) {
 		t.Helper()
@@ -194,7 +199,7 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 		t.Errorf("after 6 days: %d %s, first %d %s", again.Status, again.Body, first.Status, first.Body)
 	}
 	sweepAfter(8 * day)
-	// The request is a new one now, whose slug is taken.
+	// Now it is a new request, whose slug is in use.
 	if again := post(); again.Status != http.StatusConflict {
 		t.Errorf("after 8 days: %d %s", again.Status, again.Body)
 	}
@@ -203,32 +208,34 @@ func TestAKeyIsRememberedForSevenDays(t *testing.T) {
 	}
 }
 
-func TestKeysOfTwoUsersAreTwoKeys(t *testing.T) {
+func TestIdempotencyKeysBelongToTheirUser(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{bus: true})
 	for _, slug := range []string{"one", "two"} {
-		a := w.send(http.MethodPost, "/api/content", article(slug, `"Words."`), "Cookie", w.user("creator"), "Idempotency-Key", "the-key")
+		a := w.send(http.MethodPost, "/api/content", article(slug, `"Words."`), "Cookie", w.user("creator"),
+			"Idempotency-Key", "the-key")
 		if a.Status != http.StatusCreated {
 			t.Errorf("%s: %d %s", slug, a.Status, a.Body)
 		}
 	}
 }
 
-func TestOneKeyAtTheSameMomentIsOneRequest(t *testing.T) {
+func TestConcurrentRequestsWithOneKeyAreOneRequest(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{edges: 2, bus: true})
 	cookie := w.user("creator")
 	var all sync.WaitGroup
-	answers := make([]answer, 20)
-	for i := range answers {
+	responses := make([]answer, 20)
+	for i := range responses {
 		all.Go(func() {
-			answers[i] = w.sendTo(i%2, http.MethodPost, "/api/content", article("once", `"Words."`), "Cookie", cookie, "Idempotency-Key", "the-key")
+			responses[i] = w.sendTo(i%2, http.MethodPost, "/api/content", article("once", `"Words."`), "Cookie", cookie,
+				"Idempotency-Key", "the-key")
 		})
 	}
 	all.Wait()
-	for i, a := range answers {
-		if a.Status != http.StatusCreated || a.Body != answers[0].Body {
-			t.Errorf("answer %d: %d %s, the first was %d %s", i, a.Status, a.Body, answers[0].Status, answers[0].Body)
+	for i, a := range responses {
+		if a.Status != http.StatusCreated || a.Body != responses[0].Body {
+			t.Errorf("response %d: %d %s, the first was %d %s", i, a.Status, a.Body, responses[0].Status, responses[0].Body)
 		}
 	}
 	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'content.created'`); n != 1 {
@@ -236,9 +243,9 @@ func TestOneKeyAtTheSameMomentIsOneRequest(t *testing.T) {
 	}
 }
 
-// TestWhatOneEdgeWroteTheOtherShows writes through one edge and reads through the
+// TestReadsFollowWritesOfAnotherEdge writes through one edge and reads through the
 // other, at once. CODEX_TEST_PAIRS says how often; 100000 take some minutes.
-func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
+func TestReadsFollowWritesOfAnotherEdge(t *testing.T) {
 	t.Parallel()
 	pairs := 1000
 	if set := os.Getenv("CODEX_TEST_PAIRS"); set != "" {
@@ -273,7 +280,9 @@ func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
 					return
 				}
 				item = wrote.Text("data.id")
-				if read := w.sendTo(there, http.MethodGet, "/api/content/"+item, nil, "Cookie", cookie); read.Status != http.StatusOK || read.Text("data.title") != title {
+				if read := w.sendTo(there, http.MethodGet, "/api/content/"+item, nil, "Cookie",
+					cookie); read.Status != http.StatusOK ||
+					read.Text("data.title") != title {
 					stale.Add(1)
 					w.Errorf("wrote %q, read %d %s", title, read.Status, read.Body)
 				}
@@ -282,5 +291,6 @@ func TestWhatOneEdgeWroteTheOtherShows(t *testing.T) {
 	}
 	all.Wait()
 	took := time.Since(start)
-	t.Logf("%d pairs in %s (%.0f a second), %d stale", pairs, took.Round(time.Millisecond), float64(pairs)/took.Seconds(), stale.Load())
+	t.Logf("%d pairs in %s (%.0f a second), %d stale", pairs, took.Round(time.Millisecond),
+		float64(pairs)/took.Seconds(), stale.Load())
 }

@@ -39,7 +39,7 @@ func schemaOf(t *testing.T, of func(*openapi.Schemas, reflect.Type) *openapi.Sch
 	return string(raw), string(sample)
 }
 
-func TestARequestNamesItsLimitsAndNothingElseIsAccepted(t *testing.T) {
+func TestRequestSchemaHasLimitsAndNoFurtherFields(t *testing.T) {
 	t.Parallel()
 	got, example := schemaOf(t, (*openapi.Schemas).Request)
 	want := `{"type":"object","properties":{` +
@@ -58,7 +58,7 @@ func TestARequestNamesItsLimitsAndNothingElseIsAccepted(t *testing.T) {
 	}
 }
 
-func TestAnAnswerHasItsFieldsAndPointersAreNull(t *testing.T) {
+func TestResponseSchemaRequiresFieldsAndAllowsNull(t *testing.T) {
 	t.Parallel()
 	got, _ := schemaOf(t, (*openapi.Schemas).Answer)
 	want := `{"type":"object","properties":{` +
@@ -74,7 +74,7 @@ func TestAnAnswerHasItsFieldsAndPointersAreNull(t *testing.T) {
 	}
 }
 
-func TestMembersOfAnObjectKeepTheirOrder(t *testing.T) {
+func TestOrderedKeepsTheOrderOfMembers(t *testing.T) {
 	t.Parallel()
 	var o openapi.Ordered[any]
 	o.Set("b", 1)
