@@ -1,7 +1,4 @@
-// Package guard_test tests what stands in front of every route: limits, origins,
-// headers, proxies, the bounds of requests, and what a request that is sent again
-// leads to. All of it over HTTP, with real parts.
-package guard_test
+package edge_test
 
 import (
 	"net/http"
@@ -9,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/accounts"
-	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/organizations"
+	"github.com/codex-platform/codex/handlers/publishing"
 )
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
@@ -26,6 +25,7 @@ type harness struct {
 	// handler is the first edge, edges are the addresses of all.
 	handler http.Handler
 	edges   []string
+	modules []handlers.Module
 }
 
 // options change the configuration of an installation in production.
@@ -39,9 +39,20 @@ type options struct {
 func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
 	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
+	w.modules = []handlers.Module{
+		accounts.New(accounts.Config{
+			Pool:      w.Pool,
+			Passwords: handlertest.Passwords(t),
+			PublicURL: publicURL,
+			Now:       w.Now,
+		}),
+		organizations.New(organizations.Config{Pool: w.Pool, PublicURL: publicURL}),
+		publishing.New(publishing.Config{Pool: w.Pool}),
+		{Name: "test", Routes: testRoutes()},
+	}
 	if o.bus {
 		w.StartBus(natstest.Server(t), 2)
-		w.StartCommands([]commands.Context{commands.Content{}.Commands(), commands.Organization{}.Commands()})
+		w.StartModules(w.modules...)
 	}
 	w.handler, w.edges = w.newEdge(o), []string{w.URL}
 	w.Serve(w.handler)
@@ -63,7 +74,7 @@ func (w *harness) newEdge(o options) http.Handler {
 		if o.change != nil {
 			o.change(cfg)
 		}
-	}, accounts.Routes(accounts.Config{Pool: w.Pool, Passwords: handlertest.Passwords(w), PublicURL: publicURL}), edge.ContentRoutes{}, edge.OrganizationRoutes{}, testPages()).Handler()
+	}, w.modules...).Handler()
 }
 
 // user makes a user with a session and returns the cookie.
@@ -79,13 +90,26 @@ func (w *harness) send(method, path string, body any, headers ...string) answer 
 
 func (w *harness) sendTo(n int, method, path string, body any, headers ...string) answer {
 	w.Helper()
-	return w.Send(handlertest.Request{Method: method, Path: w.edges[n] + path, Body: body, Header: handlertest.Pairs(headers...)})
+	return w.Send(
+		handlertest.Request{
+			Method: method,
+			Path:   w.edges[n] + path,
+			Body:   body,
+			Header: handlertest.Pairs(headers...),
+		})
 }
 
-// testPages are a page, one that does not end, and handlers that fail.
-func testPages() []edge.Route {
+// testRoutes are a page, one that does not end, handlers that fail, and routes that
+// respond with who asked.
+func testRoutes() []edge.Route {
 	page := func(path string, handle func(*edge.Request) error) edge.Route {
-		return edge.Route{Method: http.MethodGet, Path: path, Name: path, Page: true, Handle: handle}
+		return edge.Route{
+			Method: http.MethodGet,
+			Path:   path,
+			Name:   path,
+			Page:   true,
+			Handle: handle,
+		}
 	}
 	return []edge.Route{
 		page("/page", func(r *edge.Request) error {
@@ -105,5 +129,25 @@ func testPages() []edge.Route {
 			r.Writer.Flush()
 			panic("in the middle")
 		}),
+		{
+			Method: http.MethodGet,
+			Path:   "/test/session",
+			Name:   "testSession",
+			Auth:   edge.Session(),
+			Handle: func(r *edge.Request) error { return r.WriteBare(r.Actor().SessionID) },
+		},
+		{
+			Method: http.MethodPost,
+			Path:   "/test/signed",
+			Name:   "testSigned",
+			Auth:   edge.WorkerSignature,
+			Handle: func(r *edge.Request) error {
+				body, err := r.ReadBody(1 << 10)
+				if err != nil {
+					return err
+				}
+				return r.WriteBare(string(body))
+			},
+		},
 	}
 }

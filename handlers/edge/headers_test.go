@@ -1,4 +1,4 @@
-package guard_test
+package edge_test
 
 import (
 	"context"
@@ -17,12 +17,14 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
+func TestResponsesHaveTheSecurityHeadersOfTheContract(t *testing.T) {
 	t.Parallel()
 	const (
-		api = "default-src 'none'; script-src 'none'; style-src 'none'; img-src 'none'; font-src 'none'; connect-src 'self'; " +
+		api = "default-src 'none'; script-src 'none'; style-src 'none'; img-src 'none'; font-src 'none'; " +
+			"connect-src 'self'; " +
 			"frame-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-		page = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; font-src 'self'; " +
+		page = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; " +
+			"font-src 'self'; " +
 			"connect-src 'self'; frame-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 	)
 	for _, development := range []bool{false, true} {
@@ -56,7 +58,7 @@ func TestAnswersCarryTheHeadersOfTheContract(t *testing.T) {
 	}
 }
 
-func TestARequestIDIsKeptWhenItIsHarmless(t *testing.T) {
+func TestRequestIDOfTheClientIsUsedWhenItIsSafe(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	for _, id := range []string{"abc-123", strings.Repeat("a", 128)} {
@@ -72,7 +74,7 @@ func TestARequestIDIsKeptWhenItIsHarmless(t *testing.T) {
 	}
 }
 
-func TestHealthNamesThePartThatDoesNotAnswer(t *testing.T) {
+func TestHealthNamesTheUnreachablePart(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
 	w := newHarness(t, options{change: func(cfg *edge.Config) {
@@ -91,7 +93,7 @@ func TestHealthNamesThePartThatDoesNotAnswer(t *testing.T) {
 		Timestamp                time.Time
 		Checks                   map[string]string
 	}
-	look := func() (int, health) {
+	getHealth := func() (int, health) {
 		t.Helper()
 		a := w.send(http.MethodGet, "/health", nil)
 		var h health
@@ -100,20 +102,24 @@ func TestHealthNamesThePartThatDoesNotAnswer(t *testing.T) {
 		}
 		return a.Status, h
 	}
-	status, h := look()
-	if status != http.StatusOK || h.Status != "healthy" || h.Service != "codex" || h.Version == "" || time.Since(h.Timestamp).Abs() > time.Minute ||
-		len(h.Checks) != 3 || h.Checks["database"] != "ok" || h.Checks["bus"] != "ok" || h.Checks["storage"] != "ok" {
+	status, h := getHealth()
+	if status != http.StatusOK || h.Status != "healthy" || h.Service != "codex" || h.Version == "" ||
+		time.Since(h.Timestamp).Abs() > time.Minute ||
+		len(h.Checks) != 3 || h.Checks["database"] != "ok" ||
+		h.Checks["bus"] != "ok" ||
+		h.Checks["storage"] != "ok" {
 		t.Errorf("%d %+v", status, h)
 	}
 	broken.Store(true)
-	deadline := time.Now().Add(10 * time.Second) // an answer holds for a second
+	deadline := time.Now().Add(10 * time.Second) // a result is reused for a second
 	for {
-		status, h = look()
+		status, h = getHealth()
 		if status == http.StatusServiceUnavailable || time.Now().After(deadline) {
 			break
 		}
 	}
-	if status != http.StatusServiceUnavailable || h.Status != "unhealthy" || h.Checks["storage"] != "unreachable" || h.Checks["database"] != "ok" {
+	if status != http.StatusServiceUnavailable || h.Status != "unhealthy" || h.Checks["storage"] != "unreachable" ||
+		h.Checks["database"] != "ok" {
 		t.Errorf("%d %+v", status, h)
 	}
 }
@@ -131,18 +137,42 @@ func fromBrowser(development bool) func(*edge.Config) {
 var (
 	known = []string{"https://app.example", "https://studio.example:8443", publicURL, "http://127.0.0.1:4001"}
 	local = []string{
-		"http://localhost:3000", "http://localhost:5173", "http://localhost:8787", "http://localhost:8788", "http://localhost:8789",
-		"http://localhost:4001", "http://localhost:4002", "http://acme.lvh.me:3000", "http://lvh.me.lvh.me", "http://acme.127.0.0.1.nip.io:5173",
+		"http://localhost:3000",
+		"http://localhost:5173",
+		"http://localhost:8787",
+		"http://localhost:8788",
+		"http://localhost:8789",
+		"http://localhost:4001",
+		"http://localhost:4002",
+		"http://acme.lvh.me:3000",
+		"http://lvh.me.lvh.me",
+		"http://acme.127.0.0.1.nip.io:5173",
 	}
 	unknown = []string{
-		"null", "https://evil.example", "http://app.example", "https://app.example:8443", "https://app.example.evil.example",
-		"https://evilapp.example", "https://app.example@evil.example", "https://codex.example.", "http://localhost:3001", "http://localhost",
-		"http://lvh.me.evil.example", "http://evillvh.me", "http://127.0.0.1.nip.io.evil.example", "file://", "https://app.example/",
-		"HTTPS://APP.EXAMPLE", "http://localhost:3000.evil.example", "http://user@acme.lvh.me", "https://app.example, https://evil.example", "*",
+		"null",
+		"https://evil.example",
+		"http://app.example",
+		"https://app.example:8443",
+		"https://app.example.evil.example",
+		"https://evilapp.example",
+		"https://app.example@evil.example",
+		"https://codex.example.",
+		"http://localhost:3001",
+		"http://localhost",
+		"http://lvh.me.evil.example",
+		"http://evillvh.me",
+		"http://127.0.0.1.nip.io.evil.example",
+		"file://",
+		"https://app.example/",
+		"HTTPS://APP.EXAMPLE",
+		"http://localhost:3000.evil.example",
+		"http://user@acme.lvh.me",
+		"https://app.example, https://evil.example",
+		"*",
 	}
 )
 
-func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
+func TestOnlyKnownOriginsMayReadResponses(t *testing.T) {
 	t.Parallel()
 	for _, development := range []bool{false, true} {
 		w := newHarness(t, options{change: fromBrowser(development)})
@@ -160,9 +190,10 @@ func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
 			}
 			a := w.send(http.MethodGet, discover, nil, "Origin", origin)
 			if got := strings.Join(a.Header.Values("Access-Control-Allow-Origin"), "|"); got != want {
-				t.Errorf("development %t, %s is told %q, want %q", development, origin, got, want)
+				t.Errorf("development %t, %s got %q, want %q", development, origin, got, want)
 			}
-			if a.Header.Get("Access-Control-Allow-Credentials") != "true" || !slices.Contains(a.Header.Values("Vary"), "Origin") {
+			if a.Header.Get("Access-Control-Allow-Credentials") != "true" ||
+				!slices.Contains(a.Header.Values("Vary"), "Origin") {
 				t.Errorf("%s: %v", origin, a.Header)
 			}
 			for _, name := range []string{"Content-Length", "X-Request-Id"} {
@@ -174,7 +205,7 @@ func TestOnlyKnownOriginsMayReadAnswers(t *testing.T) {
 	}
 }
 
-func TestAnAnswerToNoBrowserStillVaries(t *testing.T) {
+func TestResponsesVaryByOriginEvenWithoutOne(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{change: fromBrowser(false)})
 	a := w.send(http.MethodGet, discover, nil)
@@ -183,7 +214,7 @@ func TestAnAnswerToNoBrowserStillVaries(t *testing.T) {
 	}
 }
 
-func TestAPreflightIsAnsweredForEveryPath(t *testing.T) {
+func TestPreflightSucceedsForEveryPath(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{change: fromBrowser(false)})
 	for _, path := range []string{"/api/content", "/api/auth/sign-in/email", "/nothing"} {
@@ -203,47 +234,62 @@ func TestAPreflightIsAnsweredForEveryPath(t *testing.T) {
 	}
 }
 
-func TestWritesOfAnotherSiteWithTheUsersCookieAreRefused(t *testing.T) {
+func TestCrossSiteWritesWithASessionCookieAreRejected(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{change: fromBrowser(false)})
 	cookie := w.user("creator")
-	const path = "/api/auth/sign-up/email" // answered with 400 when it gets so far
+	const path = "/api/auth/sign-up/email" // the response is 400 unless it is rejected
+	const site = "Sec-Fetch-Site"
 	type request []string
 	for _, c := range []struct {
-		what    string
-		headers request
-		refused bool
+		what     string
+		headers  request
+		rejected bool
 	}{
 		{"a program", request{"Cookie", cookie}, false},
 		{"a program that names the address it talks to", request{"Cookie", cookie, "Origin", publicURL}, false},
-		{"a program that talks to another name of ours", request{"Cookie", cookie, "Origin", "http://codex.internal", "Host", "codex.internal"}, false},
-		{"our own page", request{"Cookie", cookie, "Origin", publicURL, "Sec-Fetch-Site", "same-origin"}, false},
-		{"a web app of ours", request{"Cookie", cookie, "Origin", "https://app.example", "Sec-Fetch-Site", "cross-site"}, false},
-		{"an address typed in", request{"Cookie", cookie, "Sec-Fetch-Site", "none"}, false},
-		{"another site", request{"Cookie", cookie, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, true},
-		{"another site without the cookie", request{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, false},
+		{
+			"a program at another of our addresses",
+			request{"Cookie", cookie, "Origin", "http://codex.internal", "Host", "codex.internal"},
+			false,
+		},
+		{"our own page", request{"Cookie", cookie, "Origin", publicURL, site, "same-origin"}, false},
+		{"a web app of ours", request{"Cookie", cookie, "Origin", "https://app.example", site, "cross-site"}, false},
+		{"an address typed in", request{"Cookie", cookie, site, "none"}, false},
+		{"another site", request{"Cookie", cookie, "Origin", "https://evil.example", site, "cross-site"}, true},
+		{"another site without the cookie", request{"Origin", "https://evil.example", site, "cross-site"}, false},
 		{"another site in an older browser", request{"Cookie", cookie, "Origin", "https://evil.example"}, true},
 		{"a sandboxed page", request{"Cookie", cookie, "Origin", "null"}, true},
-		{"another site that hides its origin", request{"Cookie", cookie, "Sec-Fetch-Site", "cross-site"}, true},
-		{"a sub-domain", request{"Cookie", cookie, "Origin", "https://blog.codex.example", "Sec-Fetch-Site", "same-site"}, true},
+		{"another site that hides its origin", request{"Cookie", cookie, site, "cross-site"}, true},
+		{"a sub-domain", request{"Cookie", cookie, "Origin", "https://blog.codex.example", site, "same-site"}, true},
 		{"our origin without encryption", request{"Cookie", cookie, "Origin", "http://codex.example"}, true},
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodPut} {
 			a := w.send(method, path, "{", c.headers...)
-			if refused := a.Status == http.StatusForbidden && strings.Contains(a.Body, "CROSS_ORIGIN"); refused != c.refused {
-				t.Errorf("%s, %s: %d %s, want refused %t", c.what, method, a.Status, a.Body, c.refused)
+			if rejected := a.Status == http.StatusForbidden && strings.Contains(a.Body, "CROSS_ORIGIN"); rejected != c.rejected {
+				t.Errorf("%s, %s: %d %s, want rejected %t", c.what, method, a.Status, a.Body, c.rejected)
 			}
 		}
 		if a := w.send(http.MethodGet, discover, nil, c.headers...); a.Status != http.StatusOK {
 			t.Errorf("%s reads: %d %s", c.what, a.Status, a.Body)
 		}
 	}
-	for kind, refused := range map[string]bool{
-		"application/x-www-form-urlencoded": true, "text/plain; charset=utf-8": true, "application/json": false, "multipart/form-data; boundary=x": false,
+	for kind, rejected := range map[string]bool{
+		"application/x-www-form-urlencoded": true,
+		"text/plain; charset=utf-8":         true,
+		"application/json":                  false,
+		"multipart/form-data; boundary=x":   false,
 	} {
-		a := w.Send(handlertest.Request{Method: http.MethodPost, Path: path, Body: []byte("a=b"), Header: handlertest.Pairs("Cookie", cookie, "Content-Type", kind)})
-		if (a.Status == http.StatusForbidden) != refused {
-			t.Errorf("a form of an old browser, %s: %d, want refused %t", kind, a.Status, refused)
+		a := w.Send(
+			handlertest.Request{
+				Method: http.MethodPost,
+				Path:   path,
+				Body:   []byte("a=b"),
+				Header: handlertest.Pairs("Cookie", cookie, "Content-Type", kind),
+			},
+		)
+		if (a.Status == http.StatusForbidden) != rejected {
+			t.Errorf("a form of an old browser, %s: %d, want rejected %t", kind, a.Status, rejected)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package guard_test
+package edge_test
 
 import (
 	"fmt"
@@ -19,18 +19,17 @@ import (
 const discover = "/api/content/public/discover"
 
 // limited sends n requests at once, in turns to all edges, and returns how many were
-// let through. Every other one must be refused as the contract says.
-func (w *harness) limited(n int, method, path string, body any, headers ...string) int {
+// allowed. Every other one must be rejected as the contract says.
+func (w *harness) allowed(n int, method, path string, body any, headers ...string) int {
 	w.Helper()
 	var passed int
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	// A crowd, but not more connections than a test may open.
-	turn := make(chan struct{}, 100)
+	connections := make(chan struct{}, 100)
 	for i := range n {
 		all.Go(func() {
-			turn <- struct{}{}
-			defer func() { <-turn }()
+			connections <- struct{}{}
+			defer func() { <-connections }()
 			a := w.sendTo(i%len(w.edges), method, path, body, headers...)
 			if a.Status == http.StatusServiceUnavailable {
 				w.Errorf("not counted: %s", a.Body)
@@ -43,7 +42,7 @@ func (w *harness) limited(n int, method, path string, body any, headers ...strin
 				return
 			}
 			if a.Code() != "RATE_LIMITED" {
-				w.Errorf("the refusal is %s", a.Body)
+				w.Errorf("the error is %s", a.Body)
 			}
 			if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 {
 				w.Errorf("Retry-After is %q", a.Header.Get("Retry-After"))
@@ -54,25 +53,26 @@ func (w *harness) limited(n int, method, path string, body any, headers ...strin
 	return passed
 }
 
-func TestSeveralEdgesTogetherLetThroughExactlyTheLimit(t *testing.T) {
+func TestSeveralEdgesTogetherAllowExactlyTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{edges: 2})
-	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
-	if got := w.limited(500, http.MethodPost, "/api/auth/sign-in/email", signIn); got != 5 {
-		t.Errorf("%d of 500 attempts to sign in were let through, want 5", got)
+	signIn := map[string]any{"email": "unknown@example.test", "password": "wrong horse 9"}
+	if got := w.allowed(500, http.MethodPost, "/api/auth/sign-in/email", signIn); got != 5 {
+		t.Errorf("%d of 500 attempts to sign in were allowed, want 5", got)
 	}
-	if got := w.limited(500, http.MethodGet, discover, nil); got != 100 {
-		t.Errorf("%d of 500 reads were let through, want 100", got)
+	if got := w.allowed(500, http.MethodGet, discover, nil); got != 100 {
+		t.Errorf("%d of 500 reads were allowed, want 100", got)
 	}
 }
 
-func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
+func TestResponseHeadersShowTheRemainingRequests(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	start := time.Now().Unix()
 	for left := 99; left > 90; left-- {
 		a := w.send(http.MethodGet, discover, nil)
-		if a.Status != http.StatusOK || a.Header.Get("X-RateLimit-Limit") != "100" || a.Header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) {
+		if a.Status != http.StatusOK || a.Header.Get("X-RateLimit-Limit") != "100" ||
+			a.Header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) {
 			t.Fatalf("%d, %v, want %d left of 100", a.Status, a.Header, left)
 		}
 		reset, err := strconv.ParseInt(a.Header.Get("X-RateLimit-Reset"), 10, 64)
@@ -86,49 +86,52 @@ func TestAnAnswerSaysHowManyRequestsAreLeft(t *testing.T) {
 	}
 }
 
-func TestAnOfficeBehindOneAddressIsNotOneCaller(t *testing.T) {
+func TestUsersOfOneAddressHaveLimitsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{edges: 2})
 	for range 3 {
 		// Enough for each edge to spend what it has leased.
-		if got := w.limited(240, http.MethodGet, "/api/content", nil, "Cookie", w.user("creator")); got != 100 {
-			t.Errorf("a user was let through %d times, want 100", got)
+		if got := w.allowed(240, http.MethodGet, "/api/content", nil, "Cookie", w.user("creator")); got != 100 {
+			t.Errorf("a user was allowed %d times, want 100", got)
 		}
 	}
 }
 
-func TestAUserIsOneCallerWhereverTheyCallFrom(t *testing.T) {
+func TestUserHasOneLimitForAllAddresses(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{edges: 2, change: trustLoopback})
 	cookie := w.user("creator")
 	passed := 0
 	for i := range 240 {
-		a := w.sendTo(i%2, http.MethodGet, "/api/content", nil, "Cookie", cookie, "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
+		a := w.sendTo(i%2, http.MethodGet, "/api/content", nil, "Cookie", cookie, "X-Forwarded-For",
+			fmt.Sprintf("198.51.100.%d", i))
 		if a.Status == http.StatusOK {
 			passed++
 		}
 	}
 	if passed != 100 {
-		t.Errorf("the user was let through %d times, want 100", passed)
+		t.Errorf("the user was allowed %d times, want 100", passed)
 	}
 }
 
-func TestMadeUpCookiesDoNotWidenALimit(t *testing.T) {
+func TestInvalidSessionCookiesDoNotRaiseALimit(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	// Whoever has no session is counted by address, whatever the cookie says.
-	signIn := map[string]any{"email": "nobody@example.test", "password": "wrong horse 9"}
-	if got := w.limited(20, http.MethodPost, "/api/auth/sign-in/email", signIn, "Cookie", "codex-session=made-up", "Origin", publicURL); got != 5 {
-		t.Errorf("%d attempts with a made-up cookie, want 5", got)
+	signIn := map[string]any{"email": "unknown@example.test", "password": "wrong horse 9"}
+	if got := w.allowed(20, http.MethodPost, "/api/auth/sign-in/email", signIn, "Cookie", "codex-session=invalid",
+		"Origin", publicURL); got != 5 {
+		t.Errorf("%d attempts with an invalid cookie, want 5", got)
 	}
 	// Where a session is needed the shared count of the address ends the attempts.
 	item := "/api/content/" + uuid.NewString()
-	if got := w.limited(220, http.MethodDelete, item, nil, "Cookie", "codex-session=made-up", "Origin", publicURL); got != 200 {
-		t.Errorf("%d requests with a made-up cookie reached the sessions, want 200", got)
+	if got := w.allowed(220, http.MethodDelete, item, nil, "Cookie", "codex-session=invalid", "Origin",
+		publicURL); got != 200 {
+		t.Errorf("%d requests with an invalid cookie reached the session lookup, want 200", got)
 	}
 }
 
-func TestASpoofedForwardedForChangesNothing(t *testing.T) {
+func TestSpoofedForwardedForIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	passed := 0
@@ -141,11 +144,11 @@ func TestASpoofedForwardedForChangesNothing(t *testing.T) {
 		}
 	}
 	if passed != 100 {
-		t.Errorf("%d requests were let through, want 100", passed)
+		t.Errorf("%d requests were allowed, want 100", passed)
 	}
 }
 
-func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
+func TestClientAddressIsReadFromATrustedProxy(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{change: trustLoopback})
 	left := func(lines []string) string {
@@ -182,7 +185,7 @@ func trustLoopback(cfg *edge.Config) {
 	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-func TestProxiesAreNamedExactly(t *testing.T) {
+func TestParseProxiesAcceptsAddressesAndNetworksOnly(t *testing.T) {
 	t.Parallel()
 	networks, err := edge.ParseProxies(" 10.0.0.0/8, 192.0.2.1 ,2001:db8::/32,")
 	if err != nil || fmt.Sprint(networks) != "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32]" {
@@ -195,7 +198,7 @@ func TestProxiesAreNamedExactly(t *testing.T) {
 	}
 }
 
-func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) {
+func TestDevelopmentLimitsAreAHundredTimesHigherUnlessConfigured(t *testing.T) {
 	t.Parallel()
 	for factor, want := range map[int]string{0: "10000", 1: "100", 7: "700", edge.NoLimits: ""} {
 		w := newHarness(t, options{change: func(cfg *edge.Config) { cfg.Development, cfg.LimitFactor = true, factor }})
@@ -205,15 +208,15 @@ func TestInDevelopmentLimitsAreAHundredTimesWiderUnlessConfigured(t *testing.T) 
 	}
 }
 
-func TestPagesHaveALimitToo(t *testing.T) {
+func TestPagesHaveALimit(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
-	if got := w.limited(320, http.MethodGet, "/page", nil); got != 300 {
+	if got := w.allowed(320, http.MethodGet, "/page", nil); got != 300 {
 		t.Errorf("a page was shown %d times, want 300", got)
 	}
 }
 
-func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
+func TestRequestsAreRejectedWhileTheyCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.Pool.Close()
@@ -226,7 +229,8 @@ func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
 		{http.MethodGet, "/api/auth/get-session"},
 	} {
 		a := w.send(c[0], c[1], nil)
-		if a.Status != http.StatusServiceUnavailable || a.Code() != "SERVICE_UNAVAILABLE" || a.Header.Get("Retry-After") == "" {
+		if a.Status != http.StatusServiceUnavailable || a.Code() != "SERVICE_UNAVAILABLE" ||
+			a.Header.Get("Retry-After") == "" {
 			t.Errorf("%s %s: %d %s", c[0], c[1], a.Status, a.Body)
 		}
 	}

@@ -1,4 +1,4 @@
-package guard_test
+package edge_test
 
 import (
 	"bufio"
@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// patience is the time limit that a test sets, others how long the limits are that
+	// shortLimit is the time limit that a test sets, longLimit how long the limits are that
 	// it must not meet.
-	patience = 300 * time.Millisecond
-	others   = 30 * time.Second
+	shortLimit = 300 * time.Millisecond
+	longLimit  = 30 * time.Second
 )
 
 // served is an edge behind a server of its own on a real port.
 type served struct {
 	*harness
 	address string
-	// inside is how many requests are being handled; givenUp how many were cancelled
-	// before they were answered.
-	inside, givenUp atomic.Int64
-	stop            context.CancelFunc
-	ended           chan error
+	// inside is how many requests are being handled; cancelled how many were cancelled
+	// before the response.
+	inside, cancelled atomic.Int64
+	stop              context.CancelFunc
+	ended             chan error
 }
 
 // serve serves the first edge with the limits of a server; what the test does not set
@@ -42,9 +42,15 @@ func (w *harness) serve(server edge.Server) *served {
 	if err != nil {
 		w.Fatal(err)
 	}
-	for _, limit := range []*time.Duration{&server.Headers, &server.Request, &server.Answer, &server.Idle, &server.Grace} {
+	for _, limit := range []*time.Duration{
+		&server.Headers,
+		&server.Request,
+		&server.Response,
+		&server.Idle,
+		&server.Grace,
+	} {
 		if *limit == 0 {
-			*limit = others
+			*limit = longLimit
 		}
 	}
 	s := &served{harness: w, address: listener.Addr().String(), ended: make(chan error, 1)}
@@ -58,19 +64,19 @@ func (w *harness) serve(server edge.Server) *served {
 			defer s.inside.Add(-1)
 			handler.ServeHTTP(rw, r)
 			if r.Context().Err() != nil {
-				s.givenUp.Add(1)
+				s.cancelled.Add(1)
 			}
 		}))
 	}()
 	return s
 }
 
-// leavesNothing stops the server, which waits for every connection that is in use.
-func (s *served) leavesNothing() {
+// assertNothingLeft stops the server, which waits for every connection that is in use.
+func (s *served) assertNothingLeft() {
 	s.Helper()
 	began := time.Now()
 	s.stop()
-	if err := <-s.ended; err != nil || time.Since(began) > others/2 {
+	if err := <-s.ended; err != nil || time.Since(began) > longLimit/2 {
 		s.Errorf("a connection was in use: stopped after %s with %v", time.Since(began), err)
 	}
 	if n := s.inside.Load(); n != 0 {
@@ -91,7 +97,7 @@ func (s *served) dial() net.Conn {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(others / 2)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(longLimit / 2)); err != nil {
 		s.Fatal(err)
 	}
 	return conn
@@ -104,9 +110,9 @@ func (s *served) write(conn net.Conn, text string) {
 	}
 }
 
-// trickle sends bytes one by one until the other end does not want them any more.
-func trickle(conn net.Conn, piece string) {
-	for tick := time.NewTicker(patience / 20); ; <-tick.C {
+// sendSlowly sends bytes one by one until the other end does not want them any more.
+func sendSlowly(conn net.Conn, piece string) {
+	for tick := time.NewTicker(shortLimit / 20); ; <-tick.C {
 		if _, err := io.WriteString(conn, piece); err != nil {
 			tick.Stop()
 			return
@@ -125,23 +131,24 @@ func (s *served) wantClosed(conn net.Conn) string {
 	return string(read)
 }
 
-func TestHeadersThatTrickleAreCutOff(t *testing.T) {
+func TestSlowHeadersCloseTheConnection(t *testing.T) {
 	t.Parallel()
-	s := newHarness(t, options{}).serve(edge.Server{Headers: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Headers: shortLimit})
 	conn := s.dial()
 	s.write(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Slow: ")
-	go trickle(conn, "a")
+	go sendSlowly(conn, "a")
 	if got := s.wantClosed(conn); strings.Contains(got, " 200 ") {
-		t.Errorf("it was answered: %q", got)
+		t.Errorf("the response is %q", got)
 	}
-	s.leavesNothing()
+	s.assertNothingLeft()
 }
 
-func TestHeadersThatAreTooLongAreRefused(t *testing.T) {
+func TestTooLongHeadersAreRejected(t *testing.T) {
 	t.Parallel()
 	s := newHarness(t, options{}).serve(edge.Server{})
 	conn := s.dial()
-	if _, err := io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Long: "+strings.Repeat("a", 32<<10)+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn,
+		"GET /health HTTP/1.1\r\nHost: codex.example\r\nX-Long: "+strings.Repeat("a", 32<<10)+"\r\n\r\n"); err != nil {
 		return // it was cut off even earlier
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -153,7 +160,7 @@ func TestHeadersThatAreTooLongAreRefused(t *testing.T) {
 	}
 }
 
-func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
+func TestSlowBodyIsRejectedAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ path, headers, first, piece string }{
 		"announced": {"/api/content", "Content-Length: 2000\r\n", `{"title":"`, "a"},
@@ -161,12 +168,12 @@ func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
+			w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = shortLimit }})
 			s := w.serve(edge.Server{})
 			conn := s.dial()
-			s.write(conn, "POST "+c.path+" HTTP/1.1\r\nHost: codex.example\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\nCookie: "+
-				w.user("creator")+"\r\n"+c.headers+"\r\n"+c.first)
-			go trickle(conn, c.piece)
+			s.write(conn, "POST "+c.path+" HTTP/1.1\r\nHost: codex.example\r\nContent-Type: application/json\r\n"+
+				"Idempotency-Key: slow\r\nCookie: "+w.user("creator")+"\r\n"+c.headers+"\r\n"+c.first)
+			go sendSlowly(conn, c.piece)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -175,30 +182,29 @@ func TestABodyThatTricklesIsCutOffAndLeavesNothing(t *testing.T) {
 				t.Errorf("%d %s, %v", a.Status, a.Body, response.Header)
 			}
 			s.wantClosed(conn)
-			s.leavesNothing()
+			s.assertNothingLeft()
 		})
 	}
 }
 
-// Who is refused before the body is looked at is not waited for longer than others.
-func TestABodyThatNobodyWantsIsNotWaitedFor(t *testing.T) {
+// A request that is rejected before its body is read gets no more time than others.
+func TestUnreadBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	s := newHarness(t, options{}).serve(edge.Server{Request: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Request: shortLimit})
 	conn := s.dial()
 	s.write(conn, "POST /api/content HTTP/1.1\r\nHost: codex.example\r\nContent-Length: 2000\r\n\r\n{")
-	go trickle(conn, " ")
+	go sendSlowly(conn, " ")
 	s.wantClosed(conn)
-	s.leavesNothing()
+	s.assertNothingLeft()
 }
 
-// The time for the body says nothing about the answer, and nothing about the next
-// request.
-func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
+// The deadline of the body applies neither to the response nor to the next request.
+func TestBodyDeadlineEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = patience }})
+	w := newHarness(t, options{bus: true, change: func(cfg *edge.Config) { cfg.BodyWithin = shortLimit }})
 	s := w.serve(edge.Server{})
 	conn := s.dial()
-	answers := bufio.NewReader(conn)
+	responses := bufio.NewReader(conn)
 	cookie := w.user("creator")
 	late := func(path, body string) answer {
 		t.Helper()
@@ -209,10 +215,10 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `LOCK TABLE content IN EXCLUSIVE MODE`); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(3*patience, func() { _ = tx.Rollback(context.Background()) })
-		s.write(conn, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: codex.example\r\nContent-Type: application/json\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n%s",
-			path, cookie, len(body), body))
-		response, err := http.ReadResponse(answers, nil)
+		time.AfterFunc(3*shortLimit, func() { _ = tx.Rollback(context.Background()) })
+		s.write(conn, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: codex.example\r\nContent-Type: application/json\r\n"+
+			"Cookie: %s\r\nContent-Length: %d\r\n\r\n%s", path, cookie, len(body), body))
+		response, err := http.ReadResponse(responses, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,35 +229,35 @@ func TestTheTimeForABodyIsForTheBodyOnly(t *testing.T) {
 	if created.Status != http.StatusCreated || published.Status != http.StatusOK {
 		t.Errorf("%d %s, then %d %s", created.Status, created.Body, published.Status, published.Body)
 	}
-	if n := s.givenUp.Load(); n != 0 {
-		t.Errorf("%d requests were taken for given up", n)
+	if n := s.cancelled.Load(); n != 0 {
+		t.Errorf("%d requests were cancelled", n)
 	}
 }
 
-func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
+func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
 	t.Parallel()
-	s := newHarness(t, options{}).serve(edge.Server{Answer: patience})
+	s := newHarness(t, options{}).serve(edge.Server{Response: shortLimit})
 	conn := s.dial()
 	s.write(conn, "GET /endless HTTP/1.1\r\nHost: codex.example\r\n\r\n")
-	// The first bytes are there: it is being answered.
+	// The first bytes have arrived: the response has begun.
 	if _, err := io.ReadFull(conn, make([]byte, 12)); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(others / 2)
+	deadline := time.Now().Add(longLimit / 2)
 	for s.inside.Load() != 0 {
 		if time.Now().After(deadline) {
-			t.Fatal("it is still being answered")
+			t.Fatal("the handler still runs")
 		}
-		time.Sleep(patience / 20) // between two looks
+		time.Sleep(shortLimit / 20) // between two inspections
 	}
-	s.leavesNothing()
+	s.assertNothingLeft()
 }
 
-func TestOneConnectionMoreWaitsUntilAnotherIsClosed(t *testing.T) {
+func TestConnectionAboveTheLimitWaits(t *testing.T) {
 	t.Parallel()
 	s := newHarness(t, options{}).serve(edge.Server{Connections: 2})
 	ask := func(conn net.Conn) { s.write(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\n\r\n") }
-	answered := func(conn net.Conn) {
+	wantOK := func(conn net.Conn) {
 		t.Helper()
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
@@ -265,11 +271,11 @@ func TestOneConnectionMoreWaitsUntilAnotherIsClosed(t *testing.T) {
 	}
 	first, second, third := s.dial(), s.dial(), s.dial()
 	ask(first)
-	answered(first)
+	wantOK(first)
 	ask(second)
-	answered(second)
+	wantOK(second)
 	ask(third)
-	if err := third.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := third.SetReadDeadline(time.Now().Add(shortLimit)); err != nil {
 		t.Fatal(err)
 	}
 	var timeout net.Error
@@ -277,12 +283,12 @@ func TestOneConnectionMoreWaitsUntilAnotherIsClosed(t *testing.T) {
 		t.Fatalf("the third is served beside two others: %d bytes, %v", n, err)
 	}
 	ask(second) // those who are in are served as before
-	answered(second)
-	if err := third.SetReadDeadline(time.Now().Add(others / 2)); err != nil {
+	wantOK(second)
+	if err := third.SetReadDeadline(time.Now().Add(longLimit / 2)); err != nil {
 		t.Fatal(err)
 	}
 	_ = first.Close()
-	answered(third)
+	wantOK(third)
 	_, _ = second.Close(), third.Close()
-	s.leavesNothing()
+	s.assertNothingLeft()
 }
