@@ -104,24 +104,32 @@ func (c Category) Update(cmd UpdateCategory, facts CategoryFacts, now time.Time)
 	return c.changed(now), nil
 }
 
-// MoveTo gives the category another position.
-func (c Category) MoveTo(position int, facts CategoryFacts, now time.Time) (Category, error) {
-	if err := c.MayChange(facts); err != nil {
-		return c, err
+// ReorderIn gives categories the positions 0, 1, 2, …. All of them must be of one scope; the
+// zero Category stands for one that does not exist.
+func ReorderIn(scope Scope, ordered []Category, facts CategoryFacts, now time.Time) ([]Category, error) {
+	moved := make([]Category, len(ordered))
+	for i, c := range ordered {
+		if c.Scope() != scope {
+			return nil, ErrCategoryNotFound
+		}
+		if err := c.MayChange(facts); err != nil {
+			return nil, err
+		}
+		if c.SortOrder != i {
+			c.SortOrder = i
+			c = c.changed(now)
+		}
+		moved[i] = c
 	}
-	if c.SortOrder == position {
-		return c, nil
-	}
-	c.SortOrder = position
-	return c.changed(now), nil
+	return moved, nil
 }
 
-// ShowCover gives the category a cover, nil for none.
-func (c Category) ShowCover(key *string, facts CategoryFacts, now time.Time) (Category, error) {
+// ShowCover gives the category a cover: the object of the key.
+func (c Category) ShowCover(key string, facts CategoryFacts, now time.Time) (Category, error) {
 	if err := c.MayChange(facts); err != nil {
 		return c, err
 	}
-	c.CoverImageKey = key
+	c.CoverImageKey = &key
 	return c.changed(now), nil
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/images"
 	"github.com/codex-platform/codex/handlers/publishing"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
@@ -69,7 +70,11 @@ func newHarness(t *testing.T, o options) *harness {
 		Log:       w.Logger,
 	})
 	modules := []handlers.Module{
-		publishing.New(publishing.Config{Pool: w.Pool, PayoutsRequired: o.payouts}),
+		publishing.New(publishing.Config{
+			Pool:            w.Pool,
+			PayoutsRequired: o.payouts,
+			AssetsURL:       view.AssetsURL("", w.URL),
+		}),
 		w.images,
 	}
 	if !o.deaf {

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -63,6 +65,31 @@ func queueCategories(b *pgx.Batch, ids []string, lock string, found map[string]c
 			}
 			return err
 		})
+}
+
+// Pool is a pool of connections.
+type Pool interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// MayChangeCategory reports why a user may not change a category now; the platform role is
+// the user's.
+func MayChangeCategory(ctx context.Context, db Pool, id, userID, platformRole string) error {
+	var c content.Category
+	roles := Roles{}
+	b := &pgx.Batch{}
+	QueueCategoryRoles(b, nil, []string{userID}, []string{id}, roles)
+	b.Queue(`SELECT `+CategoryColumns+` FROM categories WHERE id = $1`, id).Query(func(rows pgx.Rows) (err error) {
+		c, err = pgx.CollectOneRow(rows, ScanCategory)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err := db.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("read the category: %w", err)
+	}
+	return c.MayChange(roles.CategoryFacts(userID, platformRole, c.OrganizationID))
 }
 
 // prefixLength is how many characters of a slug its variants with a number have in common at

@@ -3,11 +3,29 @@ package postgres
 import (
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/organization"
 )
 
 // Roles are the roles of active memberships in organizations that exist.
 type Roles map[organization.MembershipKey]organization.Role
+
+// MayPublish reports whether a user may publish in an organization.
+func (r Roles) MayPublish(organizationID, userID string) bool {
+	return r[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}].Publishes()
+}
+
+// CategoryFacts returns what a decision about a category of an organization ("" for none)
+// rests on.
+func (r Roles) CategoryFacts(userID, platformRole, organizationID string) content.CategoryFacts {
+	role := r[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}]
+	return content.CategoryFacts{
+		ActorID:   userID,
+		ActorRole: platformRole,
+		Member:    role != "",
+		Manager:   organization.Authority{Member: role}.Manages(),
+	}
+}
 
 // QueueRoles queues the read of the roles that users have in organizations: those named, and
 // those that the named content items belong to.
