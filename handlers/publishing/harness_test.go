@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { handlertest.Main(m) }
 // harness is one installation. Its clock stands still until a test moves it.
 type harness struct {
 	*handlertest.Harness
-	images handlers.Module
+	modules []handlers.Module
 }
 
 type options struct {
@@ -61,36 +61,35 @@ func newHarness(t *testing.T, o options) *harness {
 		o.maker = handlertest.Must(tool())(t)
 	}
 
-	w.images = images.New(images.Config{
-		Pool:      w.Pool,
-		Store:     w.Assets,
-		Maker:     o.maker,
-		PublicURL: w.URL,
-		Now:       w.Now,
-		Log:       w.Logger,
-	})
-	modules := []handlers.Module{
+	w.modules = []handlers.Module{
 		publishing.New(publishing.Config{
 			Pool:            w.Pool,
 			PayoutsRequired: o.payouts,
 			AssetsURL:       view.AssetsURL("", w.URL),
 		}),
-		w.images,
+		images.New(images.Config{
+			Pool:      w.Pool,
+			Store:     w.Assets,
+			Maker:     o.maker,
+			PublicURL: w.URL,
+			Now:       w.Now,
+			Log:       w.Logger,
+		}),
 	}
 	if !o.deaf {
-		w.StartModules(modules...)
+		w.StartModules(w.modules...)
 	}
-	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait }, modules...).Handler())
+	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait }, w.modules...).Handler())
 	return w
 }
 
 // in is the harness for a subtest.
-func (w *harness) in(t *testing.T) *harness { return &harness{Harness: w.In(t), images: w.images} }
+func (w *harness) in(t *testing.T) *harness { return &harness{Harness: w.In(t), modules: w.modules} }
 
 // sweep runs the sweep of pictures once and returns how many it removed.
 func (w *harness) sweep() int {
 	w.Helper()
-	return handlertest.Must(w.images.Jobs[0].Run(context.Background()))(w)
+	return handlertest.Must(w.modules[1].Jobs[0].Run(context.Background()))(w)
 }
 
 // objects lists the keys below a prefix.
