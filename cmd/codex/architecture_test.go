@@ -17,10 +17,10 @@ import (
 
 // The dependency rule of the module, in one line:
 //
-//	cmd → handlers → {domain adapters, outbox} → domain → events
+//	cmd → handlers/<activity> → kits → {domain adapters, outbox} → domain → events
 //
-// An arrow may skip layers, never point back. The tests below read the imports
-// with go list, so a rule cannot be broken by a file nobody looked at.
+// An arrow may skip layers, never point back. Activities do not import each other. The
+// tests below read the imports with go list, so every file counts.
 
 const module = "github.com/codex-platform/codex"
 
@@ -64,6 +64,18 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		allowed  bool
 	}{
 		{from: "./cmd/codex", to: "./handlers/edge", allowed: true},
+		{from: "./cmd/codex", to: "./handlers/payments", allowed: true},
+		{from: "./handlers/payments", to: "./handlers", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/edge", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/view", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/streaming"},
+		{from: "./handlers/payments", to: "./handlers/payments/inner", allowed: true},
+		{from: "./handlers", to: "./handlers/edge", allowed: true},
+		{from: "./handlers", to: "./handlers/payments"},
+		{from: "./handlers/edge", to: "./handlers"},
+		{from: "./handlers/edge", to: "./handlers/paging", allowed: true},
+		{from: "./handlers/edge/openapi", to: "./handlers/payments"},
+		{from: "./handlers/reactions", to: "./handlers/streaming"},
 		{from: "./cmd/codex", to: "./deploy/embedded/postgres", allowed: true},
 		{from: "./handlers/edge", to: "./cmd/codex"},
 		{from: "./handlers/edge", to: "./deploy/embedded"},
@@ -96,9 +108,6 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/purchase/postgres", allowed: true},
 		{from: "./domain/purchase/stripe", to: "github.com/stripe/stripe-go/v76", allowed: true},
 		{from: "./domain/purchase/stripe", to: "./domain/media/s3"},
-		{from: "./domain/purchase/stripe", to: "./domain/periodic", allowed: true},
-		{from: "./handlers/commands", to: "./domain/periodic", allowed: true},
-		{from: "./domain/purchase", to: "./domain/periodic"},
 		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
 		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
 		{from: "./domain/identity/postgres", to: "./domain/postgres/ratelimit", allowed: true},
@@ -112,13 +121,11 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase", to: "./domain/signature", allowed: true},
 		{from: "./domain/signature", to: "./domain/purchase"},
 		{from: "./domain/signature", to: "github.com/jackc/pgx/v5"},
-		{from: "./domain", to: "./domain/periodic"},
-		{from: "./domain/periodic", to: "./domain"},
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
 		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
 		{from: "./cmd/codex", to: "./handlers/jobs", allowed: true},
-		{from: "./handlers/objects", to: "./handlers/jobs", allowed: true},
-		{from: "./handlers/jobs", to: "./handlers/objects"},
+		{from: "./handlers/cleanup", to: "./handlers/jobs", allowed: true},
+		{from: "./handlers/jobs", to: "./handlers/cleanup"},
 		{from: "./handlers/jobs", to: "./domain/identity/postgres"},
 		{from: "./domain/identity/postgres", to: "./handlers/jobs"},
 		{from: "./events", to: "github.com/nats-io/nats.go"},
@@ -220,19 +227,23 @@ const (
 	layerStandard layer = iota
 	layerThirdParty
 	layerCmd
-	layerHandlers
-	layerAdapter // domain/<context>/<technology>
+	layerActivity // handlers/<activity>
+	layerModule   // handlers, what an activity exports
+	layerKit      // handlers/edge, commands, reactions, jobs, paging and view
+	layerAdapter  // domain/<context>/<technology>
 	layerOutbox
-	layerContext  // domain/<context>, pure
-	layerKernel   // domain, domain/money, domain/mail and domain/signature, pure
-	layerPeriodic // domain/periodic, which has a clock
-	layerStores   // domain/postgres and below, what all stores share
-	layerBus      // events/bus
+	layerContext // domain/<context>, pure
+	layerKernel  // domain, domain/money, domain/mail and domain/signature, pure
+	layerStores  // domain/postgres and below, what all stores share
+	layerBus     // events/bus
 	layerEvents
 	layerMigrations
 	layerEmbedded // deploy/embedded
 	layerUnknown
 )
+
+// kits are the folders of handlers that activities are made of.
+var kits = []string{"edge", "commands", "reactions", "jobs", "paging", "view"}
 
 // layerOf places an import path as relative gives it.
 func layerOf(importPath string) layer {
@@ -247,12 +258,14 @@ func layerOf(importPath string) layer {
 	switch {
 	case parts[0] == "cmd":
 		return layerCmd
+	case own == "handlers":
+		return layerModule
+	case parts[0] == "handlers" && slices.Contains(kits, parts[1]):
+		return layerKit
 	case parts[0] == "handlers":
-		return layerHandlers
+		return layerActivity
 	case own == "domain", own == "domain/money", own == "domain/mail", own == "domain/signature":
 		return layerKernel
-	case own == "domain/periodic":
-		return layerPeriodic
 	case strings.HasPrefix(own+"/", "domain/postgres/"):
 		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
@@ -277,19 +290,20 @@ func layerOf(importPath string) layer {
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
 	layerCmd: {
-		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores,
+		layerCmd, layerActivity, layerModule, layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores,
 		layerBus, layerEvents, layerMigrations, layerEmbedded,
 	},
-	layerHandlers: {
-		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
+	layerActivity: {
+		layerActivity, layerModule, layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
 	},
+	layerModule: {layerKit},
+	layerKit:    {layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
 	layerAdapter: {
-		layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
+		layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
 	},
 	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
 	layerContext:    {layerKernel, layerEvents},
 	layerKernel:     {layerKernel},
-	layerPeriodic:   {},
 	layerStores:     {layerStores, layerKernel},
 	layerBus:        {layerBus, layerKernel, layerEvents},
 	layerEvents:     {},
@@ -301,12 +315,13 @@ var mayImport = map[layer][]layer{
 
 var ruleOf = map[layer]string{
 	layerCmd:        "cmd may import everything but the folders outside the layout",
-	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
+	layerActivity:   "an activity imports the kits, domain adapters, outbox, domain and events, nothing above and nothing from deploy",
+	layerModule:     "handlers says what a module is, in terms of the kits",
+	layerKit:        "a kit knows no activity; it imports kits, domain adapters, outbox, domain and events",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
 	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail, domain/signature and events only",
 	layerKernel:     "domain, domain/money, domain/mail and domain/signature import the standard library and each other only",
-	layerPeriodic:   "domain/periodic imports nothing of the module",
 	layerStores:     "domain/postgres knows no context and no store",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
@@ -352,8 +367,12 @@ func violatedRule(from, to string) string {
 		}
 		return ""
 	case layerAdapter:
-		if source == layerAdapter && contextOf(from) != contextOf(to) {
+		if source == layerAdapter && folderOf(from) != folderOf(to) {
 			return "an adapter is private to its context, handlers bring contexts together"
+		}
+	case layerActivity:
+		if source == layerActivity && folderOf(from) != folderOf(to) && !support {
+			return "activities do not import each other: they meet in events, and in cmd/codex/modules.go"
 		}
 	}
 	if support && target != layerCmd {
@@ -373,8 +392,8 @@ func isTestSupport(importPath string) bool {
 	return strings.HasPrefix(importPath, "./") && strings.HasSuffix(path.Base(importPath), "test")
 }
 
-// contextOf returns <context> of ./domain/<context>/….
-func contextOf(own string) string {
+// folderOf returns <context> of ./domain/<context>/…, and <activity> of ./handlers/<activity>/….
+func folderOf(own string) string {
 	return strings.Split(own, "/")[2]
 }
 

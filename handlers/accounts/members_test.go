@@ -355,7 +355,8 @@ func (c *club) written(slug, access string, price int) string {
 	c.Exec(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, content_body, access_type, price_cents, status, published_at, version)
 		SELECT $1, m.user_id, $2, $3, $3, 'written', 'words', $4, $5, 'published', now(), 1
 		FROM organization_memberships m WHERE m.organization_id = $2 AND m.role = 'owner'`, id, c.id, slug, access, price)
-	c.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id) SELECT id, creator_id, organization_id FROM content WHERE id = $1`, id)
+	c.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at)
+		SELECT id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at FROM content WHERE id = $1`, id)
 	return id
 }
 

@@ -123,10 +123,18 @@ var (
 	)
 )
 
+// Lists in the order of a count are read in content_stats, which repeats what most filters
+// need. Filters by category and searches need the items as well.
+const (
+	countedContent = `(SELECT content_id AS id, * FROM content_stats) content`
+	joinedContent  = `content JOIN content_stats s ON s.content_id = content.id`
+)
+
 // contentList is a list of content in an order that a client asks for. within is the column
-// that selects the list's owner.
-func contentList(sortBy, direction, within string) paging.List {
+// that selects the list's owner; joined says that a filter needs more than countedContent.
+func contentList(sortBy, direction, within, owner string, joined bool) paging.List {
 	l := paging.List{From: "content", Counted: "content"}
+	l.Where.And("content."+within+" = $", owner)
 	key, of := "content.created_at", paging.Time
 	switch sortBy {
 	case "updatedAt":
@@ -139,13 +147,14 @@ func contentList(sortBy, direction, within string) paging.List {
 	case "title":
 		key, of = "content.title", paging.Text
 	case "viewCount", "purchaseCount":
-		l.From = "content JOIN content_stats s ON s.content_id = content.id AND s." + within + " = content." + within
-		key, of = "s.view_count", paging.Int
+		key, of = "content.view_count", paging.Int
 		if sortBy == "purchaseCount" {
-			key = "s.purchase_count"
+			key = "content.purchase_count"
 		}
-		l.Order = paging.By(key, of, "s.content_id", direction)
-		return l
+		l.From, l.Counted = countedContent, ""
+		if joined {
+			l.From, key = joinedContent, "s"+strings.TrimPrefix(key, "content")
+		}
 	}
 	l.Order = paging.By(key, of, "content.id", direction)
 	return l
@@ -154,10 +163,9 @@ func contentList(sortBy, direction, within string) paging.List {
 // listOwnContent lists what the caller made.
 func (p *publishing) listOwnContent(c *edge.Request) error {
 	q := c
-	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id")
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id", c.Actor().UserID, q.Text("category")+q.Text("search") != "")
 	l.Search = q.Text("search") != ""
 	l.Where.Is("content.deleted_at IS NULL")
-	l.Where.And("content.creator_id = $", c.Actor().UserID)
 	l.Where.AndIf("content.status = $", q.Text("status"))
 	l.Where.AndIf("content.content_type = $", q.Text("contentType"))
 	l.Where.AndIf("content.access_type = $", q.Text("accessType"))

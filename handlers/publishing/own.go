@@ -105,13 +105,12 @@ func (p *publishing) browseContent(c *edge.Request) error {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
 
-	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id")
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id", organization, q.Text("category")+q.Text("search") != "")
 	if q.Text("sortBy") == "publishedAt" { // everything here has a date
 		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.Text("sortOrder"))
 	}
 	l.Search = q.Text("search") != ""
 	l.Where.Is(postgres.Published("content"))
-	l.Where.And("content.organization_id = $::uuid", organization)
 	if !manages {
 		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", actor.UserID)
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/streaming"
-	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // handle applies one event to the projection, in an order that a test chooses, and

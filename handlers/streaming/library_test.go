@@ -15,9 +15,10 @@ import (
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
+	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 func (v viewer) library(query string) edge.List[streaming.LibraryItem] {
@@ -107,6 +108,25 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	if got := shelf(w.signIn().library("")); got != "" {
 		t.Errorf("a stranger's library %s", got)
 	}
+}
+
+func TestALibraryFollowsItsItems(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{})
+	v := w.signIn()
+	f := w.titled("", "before", "")
+	f.grantTo(v)
+	w.RefreshLibraries()
+	w.Exec(`UPDATE content SET title = 'after', status = 'draft' WHERE id = $1`, f.id)
+	if got := handlertest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library", "")); len(got.Items) > 0 {
+		t.Errorf("a draft is shown before its entry has followed: %+v", got.Items)
+	}
+	w.Tell(w.Event(f.creator, f.id, 1, events.ContentRevised{ContentID: f.id, Fields: []string{"title"}}))
+	w.Eventually(1, `SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND title = 'after' AND access_type IS NULL`, f.id)
+
+	w.Exec(`UPDATE media_items SET duration_seconds = 7 WHERE id = $1`, f.media)
+	w.Tell(w.Event(f.creator, f.media, 1, events.MediaReady{MediaID: f.media, CreatorID: f.creator, MediaType: "video"}))
+	w.Eventually(1, `SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND seconds = 7`, f.id)
 }
 
 func TestALibraryIsFilteredAndSorted(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/columns"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 )
 
 var categories = columns.New("categories", []columns.Column[content.Category]{

@@ -15,8 +15,8 @@ func QueueCount(b *pgx.Batch, counts []Count) {
 		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
 	}
 	b.Queue(`
-INSERT INTO content_stats AS s (content_id, creator_id, organization_id, view_count, purchase_count)
-SELECT c.id, c.creator_id, c.organization_id, n.views, n.purchases
+INSERT INTO content_stats AS s (content_id, view_count, purchase_count, `+repeated+`)
+SELECT c.id, n.views, n.purchases, `+repeatedOf("c")+`
 FROM unnest($1::uuid[], $2::int[], $3::int[]) n (id, views, purchases) JOIN content c ON c.id = n.id
 ORDER BY c.id
 ON CONFLICT (content_id) DO UPDATE SET

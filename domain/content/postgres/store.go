@@ -5,12 +5,13 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/columns"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 )
 
 // table is table content. The counts stand in a table of their own; they are read with
@@ -95,6 +96,13 @@ func QueueMedia(b *pgx.Batch, ids, contentIDs []string, found map[string]content
 	})
 }
 
+// repeated are the columns of content that content_stats repeats.
+const repeated = `creator_id, organization_id, content_type, access_type, status, published_at, deleted_at`
+
+func repeatedOf(alias string) string {
+	return alias + "." + strings.ReplaceAll(repeated, ", ", ", "+alias+".")
+}
+
 // QueueSave queues the statements that write items: those that are new, and those that
 // were changed, which must be locked.
 func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
@@ -104,8 +112,8 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("insert content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`INSERT INTO content_stats (content_id, creator_id, organization_id)
-			SELECT id, creator_id, organization_id FROM json_populate_recordset(NULL::content, $1::json)`, rows)
+		b.Queue(`INSERT INTO content_stats (content_id, `+repeated+`)
+			SELECT id, `+repeated+` FROM json_populate_recordset(NULL::content, $1::json)`, rows)
 	}
 	if len(changed) > 0 {
 		sql, rows, err := table.Update(changed)
@@ -113,8 +121,8 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("update content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`UPDATE content_stats s SET organization_id = r.organization_id FROM json_populate_recordset(NULL::content, $1::json) r
-			WHERE s.content_id = r.id AND s.organization_id IS DISTINCT FROM r.organization_id`, rows)
+		b.Queue(`UPDATE content_stats s SET (`+repeated+`) = (`+repeatedOf("r")+`) FROM json_populate_recordset(NULL::content, $1::json) r
+			WHERE s.content_id = r.id AND (`+repeatedOf("s")+`) IS DISTINCT FROM (`+repeatedOf("r")+`)`, rows)
 	}
 	return nil
 }
