@@ -229,7 +229,7 @@ var fixtures = map[string]fixture{
 	"createCategory":      {actor: "creator", state: "-"},
 	"updateCategory":      {actor: "creator", state: "own category"},
 	"deleteCategory":      {actor: "creator", state: "own category"},
-	"reorderCategories":   {actor: "creator", state: "own category", adjust: orderOne},
+	"reorderCategories":   {actor: "owner", state: "org category", adjust: orderOne},
 	"uploadCategoryCover": {actor: "creator", state: "own category", raw: picture("cover")},
 
 	"registerMedia":       {actor: "creator", state: "-"},
