@@ -180,6 +180,27 @@ func TestTheTopLevelIsFixed(t *testing.T) {
 	}
 }
 
+// The README and the contributors' guide lead newcomers to files. They have to be there.
+func TestTheGuidesNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile("`((?:cmd|domain|handlers|events|outbox|migrations|deploy)(?:/[\\w.-]+)*)`")
+	for _, guide := range []string{"README.md", ".github/CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(guide)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := quoted.FindAllStringSubmatch(string(text), -1)
+		if len(names) < 10 {
+			t.Errorf("%s names only %d files", guide, len(names))
+		}
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name[1]))); err != nil {
+				t.Errorf("%s names %s: %v", guide, name[1], err)
+			}
+		}
+	}
+}
+
 // The README names a test beside each guarantee. It has to be there.
 func TestTheReadmeNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
