@@ -29,6 +29,7 @@ import (
 	"github.com/codex-platform/codex/handlers/payments"
 	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/handlers/streaming"
+	"github.com/codex-platform/codex/handlers/view"
 	"github.com/codex-platform/codex/handlers/web"
 )
 
@@ -48,7 +49,11 @@ func (p *platform) modules() ([]handlers.Module, error) {
 			Now:         time.Now,
 		}),
 		organizations.New(organizations.Config{Pool: p.pool, PublicURL: p.cfg.PublicURL}),
-		publishing.New(publishing.Config{Pool: p.pool, PayoutsRequired: p.cfg.RequirePayouts}),
+		publishing.New(publishing.Config{
+			Pool:            p.pool,
+			PayoutsRequired: p.cfg.RequirePayouts,
+			AssetsURL:       view.AssetsURL(p.cfg.AssetsURL, p.cfg.PublicURL),
+		}),
 		p.ingest(a),
 		images.New(images.Config{
 			Pool:      p.pool,

@@ -5,11 +5,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/view"
@@ -105,7 +104,7 @@ func (p *publishing) checkContentSlug(c *edge.Request) error {
 SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1
     AND id IS DISTINCT FROM NULLIF($4, '')::uuid
     AND ($2 = '' OR status = 'published' OR EXISTS (SELECT FROM organization_memberships m
-         WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))))`,
+         WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND `+organizationstore.Publishes("m")+`)))`,
 		strings.ToLower(q.Text("slug")), scope.OrganizationID, c.Actor().UserID, q.UUID("excludeContentId")).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)
@@ -178,17 +177,14 @@ func (p *publishing) listOwnContent(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)
 	}
-	rows, err := p.cfg.Pool.Query(c, contentByID, found.IDs)
+	items, err := p.readContent(c, found.IDs)
 	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+		return err
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Content, error) {
-		item, err := postgres.Scan(row)
-		return ContentOf(item), err
-	})
-	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+	views := make([]Content, len(items))
+	for i, item := range items {
+		views[i] = contentOf(item)
 	}
-	c.JSON(http.StatusOK, edge.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(views, found))
 	return nil
 }

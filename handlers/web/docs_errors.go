@@ -53,24 +53,28 @@ const foldedFrom = 5
 
 // advice says what a client does about an error of a status.
 var advice = map[int]string{
-	http.StatusBadRequest: "The request is malformed. Correct it before sending it again: `details` names every " +
-		"field that is wrong.",
+	http.StatusBadRequest: "The request is malformed. Correct it before sending it again: " +
+		"`details` names every field that is wrong.",
 	http.StatusUnauthorized:    "The caller is not authenticated. Sign in, or sign the request again.",
 	http.StatusPaymentRequired: "The resource has to be paid for first.",
-	http.StatusForbidden: "The caller is authenticated and lacks the permission. Sending the request again does " +
-		"not help.",
-	http.StatusNotFound:              "The resource does not exist, or the caller may not know that it exists.",
-	http.StatusRequestTimeout:        "The body arrived too slowly: at least 64 KiB/s are expected. Send it again.",
-	http.StatusConflict:              "The request conflicts with the current state. Read the resource and decide again.",
+	http.StatusForbidden: "The caller is authenticated and lacks the permission. " +
+		"Sending the request again does not help.",
+	http.StatusNotFound: "The resource does not exist, or the caller may not know that it exists.",
+	http.StatusRequestTimeout: "The body arrived too slowly: at least 64 KiB per second are expected. " +
+		"Send it again.",
+	http.StatusConflict: "The request conflicts with the current state. " +
+		"Read the resource, then decide again.",
 	http.StatusRequestEntityTooLarge: "The body is larger than this operation accepts.",
 	http.StatusUnprocessableEntity:   "The request is well-formed, and a rule forbids it in the current state.",
-	http.StatusTooManyRequests:       "A rate limit is used up. Wait for `Retry-After` seconds, then send it again.",
-	http.StatusInternalServerError: "A fault of the server, logged under the request's `X-Request-Id`. A request with " +
-		"an `Idempotency-Key` is safe to send again.",
-	http.StatusNotImplemented: "This installation is not configured for the operation. Only its operator can change that.",
-	http.StatusBadGateway:     "A service of another company failed. Send the request again later.",
-	http.StatusServiceUnavailable: "The service is unavailable for a moment. Wait for the seconds in `Retry-After`, " +
-		"then send it again.",
+	http.StatusTooManyRequests: "A rate limit is used up. " +
+		"Wait for the seconds in `Retry-After`, then send the request again.",
+	http.StatusInternalServerError: "A fault of the server, logged under the request's `X-Request-Id`. " +
+		"A request with an `Idempotency-Key` is safe to send again.",
+	http.StatusNotImplemented: "This installation is not configured for the operation. " +
+		"Only its operator can change that.",
+	http.StatusBadGateway: "A service of another company failed. Send the request again later.",
+	http.StatusServiceUnavailable: "The service is unavailable for a moment. " +
+		"Wait for the seconds in `Retry-After`, then send the request again.",
 }
 
 // errorCatalogue collects the errors that the operations declare, by status and code.
