@@ -28,7 +28,8 @@ const (
 	CallbackProgress  CallbackStatus = "progress"
 )
 
-// Callback is what a transcoder reports. Which fields count depends on Status; fields that are not named here are ignored.
+// Callback is what a transcoder reports. Which fields count depends on Status; fields that are
+// not named here are ignored.
 type Callback struct {
 	Status  CallbackStatus `json:"status" jsonschema:"required,enum=completed,enum=failed,enum=progress,example=progress"`
 	JobID   string         `json:"jobId" jsonschema:"required,minLength=1,maxLength=255,example=5a5b1c9e-0f5c-5d0e-8f3c-2b1c9c52d7aa"`
@@ -64,7 +65,8 @@ type Output struct {
 	LoudnessRange      *int `json:"loudnessRange" jsonschema:"minimum=0,maximum=50000"`
 }
 
-// ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the item; nobody stores them.
+// ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the
+// item; nobody stores them.
 type ThumbnailVariants struct {
 	SM string `json:"sm" jsonschema:"maxLength=500"`
 	MD string `json:"md" jsonschema:"maxLength=500"`
@@ -125,8 +127,9 @@ func callbackParts(timestamp string, body []byte) [][]byte {
 	return [][]byte{[]byte(timestamp), {'.'}, body}
 }
 
-// Verify checks the signature and the age of a callback. Several secrets are valid while one replaces another; all are
-// tried, in constant time. The refusals are 401 with the contract's codes.
+// Verify checks the signature and the age of a callback. Several secrets are valid while one
+// replaces another; all are tried, in constant time. The refusals are 401 with the contract's
+// codes.
 func Verify(secrets [][]byte, given, timestamp string, body []byte, now time.Time) error {
 	if given == "" {
 		return unsigned("MISSING_SIGNATURE", "The callback is not signed")

@@ -73,7 +73,8 @@ func (t Transcode) Validate() []domain.Field { return domain.Check(t) }
 // Delete asks for the end of an item.
 type Delete struct{}
 
-// Update changes what the creator wrote about an item. The fields after Description are for test clients, in development.
+// Update changes what the creator wrote about an item. The fields after Description are for test
+// clients, in development.
 type Update struct {
 	Title       *string `json:"title,omitempty" jsonschema:"minLength=1,maxLength=255,example=Rehearsal in April"`
 	Description *string `json:"description,omitempty" jsonschema:"maxLength=2000"`
@@ -173,8 +174,8 @@ type FailStuck struct {
 	SeenAt time.Time `json:"seenAt"`
 }
 
-// checkKeys refuses keys that could be mistaken for something else where keys become paths or URLs. One that is too long
-// was refused before.
+// checkKeys refuses keys that could be mistaken for something else where keys become paths or
+// URLs. One that is too long was refused before.
 func checkKeys(bad []domain.Field, keys []namedKey) []domain.Field {
 	for _, key := range keys {
 		if key.value != nil && len(*key.value) <= maxKeyLength && !SafeKey(*key.value) {

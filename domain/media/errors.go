@@ -18,7 +18,8 @@ var (
 	ErrUploadSize    = refuse(domain.Rule, "UPLOAD_SIZE_MISMATCH", "The file in the store has another size than was declared; upload it again")
 	ErrUploadType    = refuse(domain.Rule, "UPLOAD_TYPE_MISMATCH", "The file was uploaded under another content type than was declared; upload it again")
 	ErrUploadChanged = domain.Refuse(domain.Conflict, "UPLOAD_CHANGED", "The file was replaced while it was looked at; try again")
-	// ErrFileRejected : the file itself is at fault; the item has failed. Other codes than this one come from looking into it.
+	// ErrFileRejected : the file itself is at fault; the item has failed. Other codes than this one
+	// come from looking into it.
 	ErrFileRejected = refuse(domain.Rule, CodeInvalidContentType, ReasonInvalidContentType)
 
 	// ErrEmptyBody and the three after it refuse a file that is sent through us, before it is stored.

@@ -11,8 +11,8 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// TestNoOrderOfFactsBreaksAnItem sends commands and reports in any order, any number of times, on current, old and unknown
-// jobs, and checks after every one what must always hold.
+// TestNoOrderOfFactsBreaksAnItem sends commands and reports in any order, any number of times, on
+// current, old and unknown jobs, and checks after every one what must always hold.
 func TestNoOrderOfFactsBreaksAnItem(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

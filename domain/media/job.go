@@ -79,8 +79,9 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 	return next, payloads, ""
 }
 
-// RecordResult makes an item ready. The result of a job that was taken for dead still counts; one for a deleted item only
-// has its objects removed. A result that lacks what its type of media must have ends the attempt as a failure.
+// RecordResult makes an item ready. The result of a job that was taken for dead still counts; one
+// for a deleted item only has its objects removed. A result that lacks what its type of media
+// must have ends the attempt as a failure.
 func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payload, Ignored) {
 	switch ignored := i.judge(cmd.JobID); {
 	case ignored == Gone:
@@ -109,8 +110,8 @@ func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payl
 	return next, payloads, ""
 }
 
-// complete reports whether an output has what an item of this type must have to be ready, all of it below the item's own
-// prefixes.
+// complete reports whether an output has what an item of this type must have to be ready, all of
+// it below the item's own prefixes.
 func (i Item) complete(out Output) bool {
 	if out.MediaID != i.ID || len(out.ReadyVariants) == 0 || out.DurationSeconds <= 0 || out.HLSMasterKey == nil {
 		return false
@@ -140,8 +141,8 @@ func (i Item) ready() events.MediaReady {
 // codedError is how our own transcoder writes a failure: a stable code and a sentence that is fit for the public.
 var codedError = regexp.MustCompile(`^([A-Z][A-Z_]{2,62}): ([ -~]{1,300})$`)
 
-// RecordFailure ends an attempt. The text is shown to the owner; the event quotes it only when it has the form that our
-// own transcoder gives it.
+// RecordFailure ends an attempt. The text is shown to the owner; the event quotes it only when it
+// has the form that our own transcoder gives it.
 func (i Item) RecordFailure(cmd RecordFailure, now time.Time) (Item, []events.Payload, Ignored) {
 	if ignored := i.judge(cmd.JobID); ignored != "" {
 		return i, nil, ignored

@@ -27,12 +27,13 @@ func typeOfMime(mime string) Type {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*(\.[A-Za-z0-9]+)?$`)
 
-// ValidKey reports whether a client may choose this key for an original: letters, digits, "/", "_" and "-", one optional
-// extension, at most 500 characters, no empty segment.
+// ValidKey reports whether a client may choose this key for an original: letters, digits, "/",
+// "_" and "-", one optional extension, at most 500 characters, no empty segment.
 func ValidKey(key string) bool { return len(key) <= maxKeyLength && plainKey.MatchString(key) }
 
-// SafeKey reports whether a key is harmless wherever keys become paths or URLs: not empty, at most 500 bytes of visible
-// ASCII, no "..", no empty segment, no backslash, and no per cent sign that could hide one of these.
+// SafeKey reports whether a key is harmless wherever keys become paths or URLs: not empty, at
+// most 500 bytes of visible ASCII, no "..", no empty segment, no backslash, and no per cent sign
+// that could hide one of these.
 func SafeKey(key string) bool {
 	if key == "" || len(key) > maxKeyLength || strings.HasPrefix(key, "/") || strings.HasSuffix(key, "/") {
 		return false
@@ -60,7 +61,8 @@ type Prefixes struct {
 	MediaThumbnails string
 }
 
-// PrefixesOf returns the prefixes of an item, each with a slash at its end, so that no prefix contains another item's.
+// PrefixesOf returns the prefixes of an item, each with a slash at its end, so that no prefix
+// contains another item's.
 func PrefixesOf(creator, id string) Prefixes {
 	of := func(area string) string { return creator + "/" + area + "/" + id + "/" }
 	return Prefixes{

@@ -29,7 +29,8 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 	return next, payloads, nil
 }
 
-// CompleteUpload decides that the file is there. Asked again while the item waits for its job, it succeeds without an event.
+// CompleteUpload decides that the file is there. Asked again while the item waits for its job, it
+// succeeds without an event.
 func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
@@ -97,7 +98,8 @@ func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads
 	return next, payloads, true
 }
 
-// Dispatch decides that a job is given out with a priority, for a program that asks for it before the platform itself does.
+// Dispatch decides that a job is given out with a priority, for a program that asks for it before
+// the platform itself does.
 func (i Item) Dispatch(cmd Transcode, jobID string, now time.Time) (Item, []events.Payload, error) {
 	if !i.exists() {
 		return i, nil, ErrTranscodingNotFound

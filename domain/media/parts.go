@@ -16,8 +16,9 @@ const (
 	CommandAbortParts    = "upload.abort"
 )
 
-// Uploads in parts. A large file goes to the store in parts, each with an address of its own, so that a broken connection
-// costs one part and who comes back goes on with what is missing: the store knows which parts it has.
+// Uploads in parts. A large file goes to the store in parts, each with an address of its own, so
+// that a broken connection costs one part and who comes back goes on with what is missing: the
+// store knows which parts it has.
 const (
 	// MinPartBytes is the least that stores take, except for the last part.
 	MinPartBytes = 5 << 20
@@ -70,7 +71,8 @@ type SignParts struct {
 // Validate returns the fields that break the limits.
 func (s SignParts) Validate() []domain.Field { return domain.Check(s) }
 
-// CompleteParts asks for an upload to be put together: from the parts that are named, or from those that the store has.
+// CompleteParts asks for an upload to be put together: from the parts that are named, or from
+// those that the store has.
 type CompleteParts struct {
 	Parts []NamedPart `json:"parts,omitempty" jsonschema:"maxItems=10000"`
 }
@@ -149,8 +151,8 @@ func (u PartsUpload) Length(number int) int64 {
 	return min(u.PartSize, u.SizeBytes-int64(number-1)*u.PartSize)
 }
 
-// Assemble returns the parts to put together, in their order. It refuses when the store lacks one, or has it in another
-// size or version than the client means; nothing is lost by that.
+// Assemble returns the parts to put together, in their order. It refuses when the store lacks
+// one, or has it in another size or version than the client means; nothing is lost by that.
 func (u PartsUpload) Assemble(stored []Part, named []NamedPart) ([]Part, error) {
 	byNumber := map[int]Part{}
 	for _, p := range stored {

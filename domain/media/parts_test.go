@@ -85,8 +85,8 @@ func TestPartsArePutTogetherOnlyWhenAllAreThere(t *testing.T) {
 	}
 }
 
-// FuzzOriginalKey : whatever a client says of a file, outside development the key is ours: below the creator's and the
-// item's own prefix.
+// FuzzOriginalKey : whatever a client says of a file, outside development the key is ours: below
+// the creator's and the item's own prefix.
 func FuzzOriginalKey(f *testing.F) {
 	for _, key := range []string{"", "a/b.mp4", "../x", creator + "/originals/other/x.mp4", "a\x00b", "/a", "a//b", "a%2e"} {
 		f.Add(key, "video/mp4", true)

@@ -38,21 +38,21 @@ func (i *images) assetRoute() edge.Route {
 	}
 }
 
-func (i *images) serveAsset(c *edge.Request) error {
-	key := strings.TrimPrefix(c.Text("key"), "/")
+func (i *images) serveAsset(r *edge.Request) error {
+	key := strings.TrimPrefix(r.Text("key"), "/")
 	kind, ok := media.AssetType(key)
 	if !ok {
 		return errNoAsset
 	}
-	object, err := i.cfg.Store.Get(c, key, s3.Range{}, "")
+	object, err := i.cfg.Store.Get(r, key, s3.Range{}, "")
 	switch {
 	case errors.Is(err, s3.ErrNotFound):
 		return errNoAsset
 	case err != nil:
-		return unavailable(c, err)
+		return unavailable(r, err)
 	}
 	defer func() { _ = object.Body.Close() }()
-	h := c.Writer.Header()
+	h := r.Writer.Header()
 	h.Set("Cache-Control", cacheForEver)
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	if kind == media.SVG {
@@ -63,16 +63,16 @@ func (i *images) serveAsset(c *edge.Request) error {
 	}
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("ETag", object.ETag)
-	if object.ETag != "" && c.GetHeader("If-None-Match") == object.ETag {
-		c.Status(http.StatusNotModified)
-		c.Writer.WriteHeaderNow()
+	if object.ETag != "" && r.GetHeader("If-None-Match") == object.ETag {
+		r.Status(http.StatusNotModified)
+		r.Writer.WriteHeaderNow()
 		return nil
 	}
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.FormatInt(object.Size, 10))
-	c.Status(http.StatusOK)
-	if _, err := io.Copy(c.Writer, object.Body); err != nil {
-		c.Log().WarnContext(c, "picture not sent in full", "request", c.ID(), "error", err)
+	r.Status(http.StatusOK)
+	if _, err := io.Copy(r.Writer, object.Body); err != nil {
+		r.Log().WarnContext(r, "picture not sent in full", "request", r.ID(), "error", err)
 	}
 	return nil
 }

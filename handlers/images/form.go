@@ -28,21 +28,21 @@ type pictureFile struct {
 
 // readPicture reads a form with one file, named like the kind of picture, into
 // memory: nothing is spooled, and no more is read than a picture may have.
-func readPicture(c *edge.Request, kind media.ImageKind) (pictureFile, error) {
-	form, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+func readPicture(r *edge.Request, kind media.ImageKind) (pictureFile, error) {
+	form, params, err := mime.ParseMediaType(r.GetHeader("Content-Type"))
 	if err != nil || form != formType || params["boundary"] == "" {
 		return pictureFile{}, domain.BadFields([]domain.Field{{Path: "Content-Type", Message: "must be multipart/form-data with a boundary"}})
 	}
 	const limit = media.MaxImageBytes + formOverhead
-	if c.Request.ContentLength > limit {
-		c.Header("Connection", "close")
+	if r.Request.ContentLength > limit {
+		r.Header("Connection", "close")
 		return pictureFile{}, media.ErrImageTooLarge
 	}
 	until := time.Now().Add(imageWithin)
-	if err := c.ExtendDeadlines(until, until); err != nil {
+	if err := r.ExtendDeadlines(until, until); err != nil {
 		return pictureFile{}, err
 	}
-	return readForm(multipart.NewReader(http.MaxBytesReader(c.Writer, c.Request.Body, limit), params["boundary"]), kind)
+	return readForm(multipart.NewReader(http.MaxBytesReader(r.Writer, r.Request.Body, limit), params["boundary"]), kind)
 }
 
 func readForm(form *multipart.Reader, kind media.ImageKind) (file pictureFile, err error) {

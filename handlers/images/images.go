@@ -61,36 +61,78 @@ func (i *images) routes() []edge.Route {
 	}
 	return []edge.Route{
 		{
-			Method: "POST", Path: "/api/content/:id/thumbnail", Name: "uploadThumbnail", Summary: "Give an item a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(edge.Creators...), Body: thumbnailForm{}, BodyType: formType,
-			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[Thumbnail](http.StatusOK)}, Errors: append(thumbnails, imageRefusals...),
-			Handle: i.upload(media.Thumbnail, i.ownContent),
+			Method:    "POST",
+			Path:      "/api/content/:id/thumbnail",
+			Name:      "uploadThumbnail",
+			Summary:   "Give an item a picture",
+			Notes:     "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes,
+			Auth:      edge.Session(edge.Creators...),
+			Body:      thumbnailForm{},
+			BodyType:  formType,
+			Command:   media.CommandAttachImage,
+			Responses: []edge.Response{edge.Data[Thumbnail](http.StatusOK)},
+			Errors:    append(thumbnails, imageRefusals...),
+			Handle:    i.upload(media.Thumbnail, i.ownContent),
 		},
 		{
-			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
-			Auth: edge.Session(edge.Creators...), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.NoContent}, Errors: thumbnails,
-			Handle: edge.SendForID(media.RemoveImage{Kind: media.Thumbnail}),
+			Method:    "DELETE",
+			Path:      "/api/content/:id/thumbnail",
+			Name:      "removeThumbnail",
+			Summary:   "Take an item's picture away",
+			Auth:      edge.Session(edge.Creators...),
+			Command:   media.CommandRemoveImage,
+			Responses: []edge.Response{edge.NoContent},
+			Errors:    thumbnails,
+			Handle:    edge.SendForID(media.RemoveImage{Kind: media.Thumbnail}),
 		},
 		{
-			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
-			Notes: "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes, Auth: edge.Session(), Body: avatarForm{}, BodyType: formType,
-			Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[Avatar](http.StatusOK)}, Errors: imageRefusals,
-			Handle: i.upload(media.Avatar, func(c *edge.Request) (imageOwner, error) { return imageOwner{id: c.Actor().UserID}, nil }),
+			Method:    "POST",
+			Path:      "/api/user/avatar",
+			Name:      "uploadAvatar",
+			Summary:   "Give the caller a picture",
+			Notes:     "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes,
+			Auth:      edge.Session(),
+			Body:      avatarForm{},
+			BodyType:  formType,
+			Command:   media.CommandAttachImage,
+			Responses: []edge.Response{edge.Data[Avatar](http.StatusOK)},
+			Errors:    imageRefusals,
+			Handle:    i.upload(media.Avatar, func(r *edge.Request) (imageOwner, error) { return imageOwner{id: r.Actor().UserID}, nil }),
 		},
 		{
-			Method: "DELETE", Path: "/api/user/avatar", Name: "removeAvatar", Summary: "Take the caller's picture away",
-			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.NoContent}, Handle: i.removeAvatar,
+			Method:    "DELETE",
+			Path:      "/api/user/avatar",
+			Name:      "removeAvatar",
+			Summary:   "Take the caller's picture away",
+			Auth:      edge.Session(),
+			Command:   media.CommandRemoveImage,
+			Responses: []edge.Response{edge.NoContent},
+			Handle:    i.removeAvatar,
 		},
 		{
-			Method: "POST", Path: "/api/organizations/:id/settings/branding/logo", Name: "uploadLogo", Summary: "Give an organization a logo",
-			Notes: "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
-			Auth:  edge.Session(), Body: logoForm{}, BodyType: formType, Command: media.CommandAttachImage, Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
-			Errors: slices.Concat(organizations, imageRefusals), Handle: i.upload(media.Logo, i.brandedOrganization),
+			Method:    "POST",
+			Path:      "/api/organizations/:id/settings/branding/logo",
+			Name:      "uploadLogo",
+			Summary:   "Give an organization a logo",
+			Notes:     "PNG, JPEG, WebP or SVG of at most 5 MiB. " + imageNotes + " An SVG stays one; what could act in it is removed.",
+			Auth:      edge.Session(),
+			Body:      logoForm{},
+			BodyType:  formType,
+			Command:   media.CommandAttachImage,
+			Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
+			Errors:    slices.Concat(organizations, imageRefusals),
+			Handle:    i.upload(media.Logo, i.brandedOrganization),
 		},
 		{
-			Method: "DELETE", Path: "/api/organizations/:id/settings/branding/logo", Name: "removeLogo", Summary: "Take an organization's logo away",
-			Auth: edge.Session(), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)}, Errors: organizations,
-			Handle: i.removeLogo,
+			Method:    "DELETE",
+			Path:      "/api/organizations/:id/settings/branding/logo",
+			Name:      "removeLogo",
+			Summary:   "Take an organization's logo away",
+			Auth:      edge.Session(),
+			Command:   media.CommandRemoveImage,
+			Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
+			Errors:    organizations,
+			Handle:    i.removeLogo,
 		},
 	}
 }
@@ -100,10 +142,10 @@ type imageOwner struct{ id, creator string }
 
 // ownContent returns the caller's own item, which to everyone else is not there. The
 // consumer looks again; this look spares the work.
-func (i *images) ownContent(c *edge.Request) (imageOwner, error) {
-	o := imageOwner{id: c.UUID("id"), creator: c.Actor().UserID}
+func (i *images) ownContent(r *edge.Request) (imageOwner, error) {
+	o := imageOwner{id: r.UUID("id"), creator: r.Actor().UserID}
 	var found bool
-	err := i.cfg.Pool.QueryRow(c, `SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
+	err := i.cfg.Pool.QueryRow(r, `SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, content.ErrNotFound
 	}
@@ -114,30 +156,30 @@ func (i *images) ownContent(c *edge.Request) (imageOwner, error) {
 }
 
 // brandedOrganization returns an organization that the caller manages.
-func (i *images) brandedOrganization(c *edge.Request) (imageOwner, error) {
-	actor := c.Actor()
-	t, err := organizationstore.Admit(c, i.cfg.Pool, c.UUID("id"), organization.Authority{
+func (i *images) brandedOrganization(r *edge.Request) (imageOwner, error) {
+	actor := r.Actor()
+	t, err := organizationstore.Admit(r, i.cfg.Pool, r.UUID("id"), organization.Authority{
 		UserID: actor.UserID, Platform: organization.PlatformRole(actor.Role),
 	}, true)
 	return imageOwner{id: t.Organization.ID}, err
 }
 
-func (i *images) removeAvatar(c *edge.Request) error {
-	if err := c.NoBody(); err != nil {
+func (i *images) removeAvatar(r *edge.Request) error {
+	if err := r.NoBody(); err != nil {
 		return err
 	}
-	return c.Send(c.Actor().UserID, media.RemoveImage{Kind: media.Avatar})
+	return r.Send(r.Actor().UserID, media.RemoveImage{Kind: media.Avatar})
 }
 
-func (i *images) removeLogo(c *edge.Request) error {
-	if err := c.NoBody(); err != nil {
+func (i *images) removeLogo(r *edge.Request) error {
+	if err := r.NoBody(); err != nil {
 		return err
 	}
-	owner, err := i.brandedOrganization(c)
+	owner, err := i.brandedOrganization(r)
 	if err != nil {
 		return err
 	}
-	return c.Send(owner.id, media.RemoveImage{Kind: media.Logo})
+	return r.Send(owner.id, media.RemoveImage{Kind: media.Logo})
 }
 
 // imageSpace is the name space of image ids. An id follows from its command's, so a
@@ -146,61 +188,65 @@ var imageSpace = uuid.MustParse("b8a7f9d0-52a1-5a5c-9b0e-6c1f6f5b7d21")
 
 // upload serves the upload of a picture of a kind.
 func (i *images) upload(kind media.ImageKind, ownerOf func(*edge.Request) (imageOwner, error)) func(*edge.Request) error {
-	return func(c *edge.Request) error {
+	return func(r *edge.Request) error {
 		if i.cfg.Maker == nil {
 			return media.ErrNoImages
 		}
-		owner, err := ownerOf(c)
+		owner, err := ownerOf(r)
 		if err != nil {
 			return err
 		}
-		file, err := readPicture(c, kind)
+		file, err := readPicture(r, kind)
 		if err != nil {
 			return err
 		}
-		id, err := c.CommandID(c.Actor().UserID)
+		id, err := r.CommandID(r.Actor().UserID)
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(file.content)
 		order := media.AttachImage{Kind: kind, ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(), Digest: hex.EncodeToString(sum[:])}
-		cmd, err := c.NewCommand(media.CommandAttachImage, c.Actor().UserID, owner.id, order)
+		cmd, err := r.NewCommand(media.CommandAttachImage, r.Actor().UserID, owner.id, order)
 		if err != nil {
 			return err
 		}
 		cmd.ID = id
-		if c.IdempotencyKey() != "" {
-			if reply, found, err := c.Replay(cmd); err != nil || found {
+		if r.IdempotencyKey() != "" {
+			if reply, found, err := r.Replay(cmd); err != nil || found {
 				if err == nil {
-					c.WriteReply(reply)
+					r.WriteReply(reply)
 				}
 				return err
 			}
 		}
-		if err := i.keep(c, owner, file, order); err != nil {
+		if err := i.keep(r, owner, file, order); err != nil {
 			return err
 		}
-		return c.SendCommand(cmd)
+		return r.SendCommand(cmd)
 	}
 }
 
 // keep converts a picture, writes its record, and then its objects.
-func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
-	made, err := i.convert(c, file)
+func (i *images) keep(r *edge.Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
+	made, err := i.convert(r, file)
 	if err != nil {
 		return err
 	}
 	image := media.Image{
-		ID: order.ImageID, Kind: order.Kind, OwnerID: owner.id, Digest: order.Digest,
-		Prefix: media.ImagePrefix(order.Kind, owner.creator, owner.id, order.ImageID), MIME: media.WebP,
+		ID:      order.ImageID,
+		Kind:    order.Kind,
+		OwnerID: owner.id,
+		Digest:  order.Digest,
+		Prefix:  media.ImagePrefix(order.Kind, owner.creator, owner.id, order.ImageID),
+		MIME:    media.WebP,
 	}
 	shown := "lg.webp"
 	if file.mime == media.SVG {
 		shown, image.MIME = "logo.svg", media.SVG
 	}
 	image.Size, image.Address = int64(len(made[shown])), i.base()+"/"+image.Prefix+shown
-	now := c.Now()
-	recorded, err := postgres.RecordImage(c, i.cfg.Pool, image, now, now.Add(media.ImageAbandoned))
+	now := r.Now()
+	recorded, err := postgres.RecordImage(r, i.cfg.Pool, image, now, now.Add(media.ImageAbandoned))
 	if err != nil {
 		return err
 	}
@@ -208,8 +254,8 @@ func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order
 		return media.ErrImageGone
 	}
 	for name, object := range made {
-		if _, err := i.cfg.Store.Put(c, image.Prefix+name, bytes.NewReader(object), int64(len(object)), image.MIME); err != nil {
-			return unavailable(c, err)
+		if _, err := i.cfg.Store.Put(r, image.Prefix+name, bytes.NewReader(object), int64(len(object)), image.MIME); err != nil {
+			return unavailable(r, err)
 		}
 	}
 	return nil

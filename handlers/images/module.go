@@ -59,7 +59,12 @@ func New(cfg Config) handlers.Module {
 	}
 	cfg.AssetsURL = strings.TrimSuffix(cfg.AssetsURL, "/")
 	i := &images{cfg: cfg, slots: make(chan struct{}, cfg.Conversions)}
-	unused := &sweeper{Pool: cfg.Pool, Assets: cfg.Store, Now: cfg.Now, Log: cfg.Log}
+	unused := &sweeper{
+		Pool:   cfg.Pool,
+		Assets: cfg.Store,
+		Now:    cfg.Now,
+		Log:    cfg.Log,
+	}
 	return handlers.Module{
 		Name:        "images",
 		Routes:      append(i.routes(), i.assetRoute()),

@@ -65,8 +65,8 @@ func (c confinement) argv(l limits, program string, args []string) []string {
 	}, args...)
 }
 
-// attributes must be used by a goroutine locked to its thread until the child has ended: the death signal is bound to the
-// thread that forked.
+// attributes must be used by a goroutine locked to its thread until the child has ended: the
+// death signal is bound to the thread that forked.
 func (c confinement) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: c.namespaces}
 	if c.drop {

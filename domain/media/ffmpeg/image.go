@@ -14,8 +14,8 @@ import (
 	"github.com/codex-platform/codex/domain/media/picture"
 )
 
-// MaxPixels is the largest picture that is decoded, 40 megapixels: more than cameras of telephones make, and 320 MB at
-// most once it is decoded.
+// MaxPixels is the largest picture that is decoded, 40 megapixels: more than cameras of
+// telephones make, and 320 MB at most once it is decoded.
 const MaxPixels = 40_000_000
 
 const (
@@ -32,10 +32,11 @@ var pictures = map[string]struct{ demuxer, decoder string }{
 	picture.WebP: {"webp_pipe", "webp"}, picture.GIF: {"gif", "gif"},
 }
 
-// Picture turns an uploaded still picture into WebP, once for each of the names sm, md and lg: 200, 400 and 800 pixels wide,
-// or as wide as the source where that is less. Transparency stays, a rotation that the file asks for is applied, everything
-// else that a file says about itself (where and when it was taken, by whom, with what) is gone. Of a GIF that moves the
-// first frame is taken.
+// Picture turns an uploaded still picture into WebP, once for each of the names sm, md and lg:
+// 200, 400 and 800 pixels wide, or as wide as the source where that is less. Transparency stays,
+// a rotation that the file asks for is applied, everything else that a file says about itself
+// (where and when it was taken, by whom, with what) is gone. Of a GIF that moves the first frame
+// is taken.
 //
 // The type is the one of the picture's own header. A *RejectError says that the picture is at fault.
 func (t *Tool) Picture(ctx context.Context, content []byte) (map[string][]byte, error) {

@@ -53,7 +53,8 @@ func planPreview(info Info) rendition {
 	return r
 }
 
-// shrink scales a frame to a shorter side, with even sides as 4:2:0 wants them and at least the 16 pixels of a macroblock.
+// shrink scales a frame to a shorter side, with even sides as 4:2:0 wants them and at least the
+// 16 pixels of a macroblock.
 func shrink(width, height, side int) (int, int) {
 	scale := float64(side) / float64(min(width, height))
 	even := func(v int) int { return max(16, int(math.Round(float64(v)*scale/2))*2) }

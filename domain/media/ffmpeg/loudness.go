@@ -32,8 +32,9 @@ func (l *Loudness) gain() float64 {
 	return min(wanted, ceilingDBTP-float64(l.Peak)/100, maxGainDB)
 }
 
-// analyse measures the first audio track. When pcm is given it also receives the track as mono signed 16-bit samples at
-// waveformRate, from the same decoding. The result is nil for silence, which has no loudness.
+// analyse measures the first audio track. When pcm is given it also receives the track as mono
+// signed 16-bit samples at waveformRate, from the same decoding. The result is nil for silence,
+// which has no loudness.
 func (t *Tool) analyse(ctx context.Context, input *os.File, info Info, pcm io.Writer, report func(seconds float64)) (*Loudness, error) {
 	const meter = "ebur128=peak=true:framelog=verbose" // verbose is below the log level: only the summary is printed
 	args := []string{"-hide_banner", "-v", "info", "-nostdin", "-nostats"}

@@ -28,8 +28,8 @@ type mediaPlaylist struct {
 	segments []segment
 }
 
-// readRendition reads the playlist that ffmpeg wrote and checks it against the bytes: the ranges must follow one another
-// from the first byte of the stream to the last.
+// readRendition reads the playlist that ffmpeg wrote and checks it against the bytes: the ranges
+// must follow one another from the first byte of the stream to the last.
 func readRendition(root string, r rendition) (mediaPlaylist, error) {
 	text, err := os.ReadFile(filepath.Join(root, r.name, r.playlist))
 	if err != nil {
@@ -147,8 +147,8 @@ func codecs(root string, r rendition, header span, hasAudio bool) (string, error
 	return strings.Join(names, ","), nil
 }
 
-// masterPlaylist lists the renditions, best first. It depends on nothing but what was measured, so the same source and
-// the same encoder give the same bytes.
+// masterPlaylist lists the renditions, best first. It depends on nothing but what was measured,
+// so the same source and the same encoder give the same bytes.
 func masterPlaylist(root string, info Info, ladder []rendition, lists []mediaPlaylist) (string, error) {
 	var b strings.Builder
 	b.WriteString("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")

@@ -22,9 +22,10 @@ const (
 // SniffLength is how many leading bytes [Sniff] looks at.
 const SniffLength = 4096
 
-// Sniff names the media type of a file by its first bytes; more than [SniffLength] are ignored. ok is false when the
-// container is none of the nine allowed ones, or when the head also carries the mark of another format that a browser or
-// a tool might believe instead (HTML, SVG, a playlist, a ZIP or PDF header).
+// Sniff names the media type of a file by its first bytes; more than [SniffLength] are ignored.
+// ok is false when the container is none of the nine allowed ones, or when the head also carries
+// the mark of another format that a browser or a tool might believe instead (HTML, SVG, a
+// playlist, a ZIP or PDF header).
 //
 // WebM without a video track among its first bytes, and MP4 with an audio brand, are reported as audio; see [Agrees].
 func Sniff(head []byte) (mime string, ok bool) {
@@ -53,9 +54,9 @@ func Sniff(head []byte) (mime string, ok bool) {
 	return mime, mime != ""
 }
 
-// Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4, QuickTime and M4A are one
-// container, and so are the two WebM types: which tracks are inside is for [Tool.Probe] to say. Parameters after ';' and
-// letter case in the declaration are ignored.
+// Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4,
+// QuickTime and M4A are one container, and so are the two WebM types: which tracks are inside is
+// for [Tool.Probe] to say. Parameters after ';' and letter case in the declaration are ignored.
 func Agrees(declared, sniffed string) bool {
 	declared, _, _ = strings.Cut(declared, ";")
 	declared = strings.ToLower(strings.TrimSpace(declared))
@@ -115,8 +116,8 @@ func sniffISO(head []byte) string {
 	return ""
 }
 
-// mimeOfBrands decides by the major brand, then by the compatible ones. Image brands (heic, avif) share the box and are
-// refused by not being listed.
+// mimeOfBrands decides by the major brand, then by the compatible ones. Image brands (heic, avif)
+// share the box and are refused by not being listed.
 func mimeOfBrands(brands []string) string {
 	for _, brand := range brands {
 		switch brand {
@@ -134,7 +135,8 @@ func mimeOfBrands(brands []string) string {
 	return ""
 }
 
-// sniffOgg wants a first page that begins a stream of an audio codec; Ogg video (Theora) is not among the allowed types.
+// sniffOgg wants a first page that begins a stream of an audio codec; Ogg video (Theora) is not
+// among the allowed types.
 func sniffOgg(head []byte) string {
 	if len(head) < 36 || head[4] != 0 || head[5]&0x02 == 0 {
 		return ""
@@ -151,8 +153,8 @@ func sniffOgg(head []byte) string {
 	return ""
 }
 
-// sniffEBML wants the document type webm; plain Matroska is not among the allowed types. Track codecs (V_…, A_…) usually
-// stand within the head.
+// sniffEBML wants the document type webm; plain Matroska is not among the allowed types. Track
+// codecs (V_…, A_…) usually stand within the head.
 func sniffEBML(head []byte) string {
 	const docType = 0x4282
 	at := 4
@@ -194,7 +196,8 @@ func sniffEBML(head []byte) string {
 	return ""
 }
 
-// ebmlSize reads a variable-length size of at most four bytes (more is absurd inside an EBML header); n is 0 on failure.
+// ebmlSize reads a variable-length size of at most four bytes (more is absurd inside an EBML
+// header); n is 0 on failure.
 func ebmlSize(b []byte) (size, n int) {
 	if len(b) == 0 {
 		return 0, 0

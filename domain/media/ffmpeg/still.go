@@ -25,8 +25,8 @@ var thumbnails = []struct {
 
 func thumbnailFile(name string) string { return "thumbnails/" + name + ".webp" }
 
-// stills writes the poster and the thumbnails from one frame at so many seconds. A seek may find nothing (a last frame
-// that lasts minutes, an index that lies); the first frame serves then.
+// stills writes the poster and the thumbnails from one frame at so many seconds. A seek may find
+// nothing (a last frame that lasts minutes, an index that lies); the first frame serves then.
 func (t *Tool) stills(ctx context.Context, input *os.File, out string, info Info, seconds float64) error {
 	err := t.still(ctx, input, out, info, seconds)
 	if err != nil {

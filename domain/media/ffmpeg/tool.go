@@ -29,8 +29,8 @@ type Tool struct {
 	confinement confinement
 }
 
-// New finds the programs, tries how far they can be confined on this machine, and checks that the encoders are there. The
-// error is one sentence that tells an operator what to install.
+// New finds the programs, tries how far they can be confined on this machine, and checks that the
+// encoders are there. The error is one sentence that tells an operator what to install.
 func New(cfg Config) (*Tool, error) {
 	for _, program := range []struct {
 		path *string
@@ -65,7 +65,8 @@ func New(cfg Config) (*Tool, error) {
 	return t, t.chooseConfinement()
 }
 
-// Confinement describes, for logs, what holds the child processes on this machine, e.g. "limits, namespaces, uid 65534".
+// Confinement describes, for logs, what holds the child processes on this machine, e.g. "limits,
+// namespaces, uid 65534".
 func (t *Tool) Confinement() string { return t.confinement.String() }
 
 // chooseConfinement runs ffmpeg under each confinement, strongest first, and keeps the first that works.

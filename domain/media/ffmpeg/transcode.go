@@ -38,8 +38,9 @@ type Job struct {
 	MIME   string // declared type, one of the nine
 	OutDir string // created when missing; must be empty; belongs to the job
 
-	// Progress, when given, hears of every change of step and of every whole per cent of the whole job, from the goroutine
-	// that called Transcode or one that it waits for, never from two at once. It must not block.
+	// Progress, when given, hears of every change of step and of every whole per cent of the whole
+	// job, from the goroutine that called Transcode or one that it waits for, never from two at
+	// once. It must not block.
 	Progress func(step Step, percent int)
 }
 
@@ -50,7 +51,8 @@ type File struct {
 	Size        int64 // bytes
 }
 
-// Result tells what was made. Paths are relative to OutDir with slashes; those that the kind of media lacks are empty.
+// Result tells what was made. Paths are relative to OutDir with slashes; those that the kind of
+// media lacks are empty.
 type Result struct {
 	Info // of the source, with DurationSeconds as converted
 
@@ -70,8 +72,8 @@ type Result struct {
 	Files []File // everything under OutDir, the master playlist last: who uploads in this order publishes it when it works
 }
 
-// Transcode probes the input and makes everything an audience needs of it. It returns a *RejectError when the file is to
-// blame; OutDir then holds remains that the caller removes.
+// Transcode probes the input and makes everything an audience needs of it. It returns a
+// *RejectError when the file is to blame; OutDir then holds remains that the caller removes.
 func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
 	input, err := os.Open(job.Input)
 	if err != nil {

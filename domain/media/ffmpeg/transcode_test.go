@@ -90,7 +90,8 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	checkFiles(t, out, result)
 }
 
-// checkRanges re-reads a playlist with nothing of the package: the ranges must tile the file. It returns the duration.
+// checkRanges re-reads a playlist with nothing of the package: the ranges must tile the file. It
+// returns the duration.
 func checkRanges(t *testing.T, playlist string) float64 {
 	t.Helper()
 	text, err := os.ReadFile(playlist)

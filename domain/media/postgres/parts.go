@@ -62,8 +62,8 @@ func OpenParts(ctx context.Context, db Queryer, mediaID string, now time.Time) (
 		ORDER BY u.created_at, u.id`, mediaID, now)
 }
 
-// AbandonedParts returns uploads that nobody will complete: their time is over, or their item is deleted or waits for a
-// file no longer. One that is being put together is given a day more.
+// AbandonedParts returns uploads that nobody will complete: their time is over, or their item is
+// deleted or waits for a file no longer. One that is being put together is given a day more.
 func AbandonedParts(ctx context.Context, db Queryer, now time.Time, limit int) ([]media.PartsUpload, error) {
 	return partsOf(ctx, db, `JOIN media_items i ON i.id = u.media_item_id
 		WHERE u.status = 'open' AND (u.expires_at <= $1 OR i.deleted_at IS NOT NULL OR i.status <> 'uploading')
@@ -108,8 +108,8 @@ func Role(ctx context.Context, db Queryer, userID string) (string, error) {
 	return role, nil
 }
 
-// Owned returns, of these creator/item pairs ("creator/id"), those of items that exist, and of these keys those of their
-// originals. The search for orphaned objects asks.
+// Owned returns, of these creator/item pairs ("creator/id"), those of items that exist, and of
+// these keys those of their originals. The search for orphaned objects asks.
 func Owned(ctx context.Context, db Queryer, ids, keys []string) (pairs, originals map[string]bool, err error) {
 	rows, err := db.Query(ctx, `
 SELECT creator_id || '/' || id, '' FROM media_items WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL

@@ -1,5 +1,6 @@
-// Package postgres keeps media items in Postgres. Some functions queue statements on a batch, for a whole set of commands
-// in one transaction; others read or write one item, for reactions and for workers.
+// Package postgres keeps media items in Postgres. Some functions queue statements on a batch, for
+// a whole set of commands in one transaction; others read or write one item, for reactions and
+// for workers.
 package postgres
 
 import (
@@ -103,8 +104,9 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]media.Item) {
 		})
 }
 
-// QueuePublishedUses queues the count of published content per item. It must follow the lock of the items: a publication
-// that has not committed by then waits for the lock and will see the item deleted.
+// QueuePublishedUses queues the count of published content per item. It must follow the lock of
+// the items: a publication that has not committed by then waits for the lock and will see the
+// item deleted.
 func QueuePublishedUses(b *pgx.Batch, ids []string, found map[string]int) {
 	b.Queue(`SELECT media_item_id, count(*) FROM content
 		WHERE media_item_id = ANY($1::uuid[]) AND status = 'published' AND deleted_at IS NULL GROUP BY media_item_id`, ids).

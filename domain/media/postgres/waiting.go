@@ -9,10 +9,11 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 )
 
-// LockWaiting returns a creator's items that wait for a job, the most urgent and then the oldest first, as many as are
-// missing to so many jobs at once. Until the transaction ends they are locked, and nobody else gives out jobs of this
-// creator. Statuses that test clients set by hand do not count: no job runs behind them, and no file was looked into,
-// unless the item is the one that is asked for.
+// LockWaiting returns a creator's items that wait for a job, the most urgent and then the oldest
+// first, as many as are missing to so many jobs at once. Until the transaction ends they are
+// locked, and nobody else gives out jobs of this creator. Statuses that test clients set by hand
+// do not count: no job runs behind them, and no file was looked into, unless the item is the one
+// that is asked for.
 func LockWaiting(ctx context.Context, tx pgx.Tx, creator, asked string, most int) ([]media.Item, error) {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('transcoding ' || $1, 0))`, creator); err != nil {
 		return nil, fmt.Errorf("lock the jobs of a creator: %w", err)

@@ -63,8 +63,9 @@ func (b *Bucket) Head(ctx context.Context, key string) (Info, error) {
 	}, nil
 }
 
-// Get opens an object, or a range of it. With an ETag it opens that version or fails with ErrChanged. The time limit of
-// the operation ends with the first byte; the body is read under ctx.
+// Get opens an object, or a range of it. With an ETag it opens that version or fails with
+// ErrChanged. The time limit of the operation ends with the first byte; the body is read under
+// ctx.
 func (b *Bucket) Get(ctx context.Context, key string, part Range, etag string) (Object, error) {
 	in := &awss3.GetObjectInput{Bucket: &b.name, Key: &key, Range: part.header()}
 	if etag != "" {
@@ -212,8 +213,9 @@ func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *stri
 	return out, nil
 }
 
-// DeletePrefix removes every object whose key starts with prefix and returns how many. The prefix must end in a slash: a
-// prefix that ends within a name would reach into another one's objects. Repeating it after a failure is safe.
+// DeletePrefix removes every object whose key starts with prefix and returns how many. The prefix
+// must end in a slash: a prefix that ends within a name would reach into another one's objects.
+// Repeating it after a failure is safe.
 func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	if len(prefix) < 2 || !strings.HasSuffix(prefix, "/") {
 		return 0, fmt.Errorf("delete %s/%s: the prefix does not end in a slash", b.name, prefix)

@@ -69,8 +69,9 @@ func (b *Bucket) partsPage(ctx context.Context, key, upload string, after *strin
 	})
 }
 
-// CompleteParts makes the object from its parts. A store may need minutes for a large one: ctx alone is the limit, and
-// when it ends first the store may finish all the same. It fails with ErrNotFound when the upload is over.
+// CompleteParts makes the object from its parts. A store may need minutes for a large one: ctx
+// alone is the limit, and when it ends first the store may finish all the same. It fails with
+// ErrNotFound when the upload is over.
 func (b *Bucket) CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error {
 	done := make([]types.CompletedPart, len(parts))
 	for i, p := range parts {
@@ -93,8 +94,9 @@ func (b *Bucket) AbortParts(ctx context.Context, key, upload string) error {
 	return err
 }
 
-// AbortUploads ends every open upload whose key starts with prefix and that was begun before a time, and returns how many.
-// The zero time means all. What cannot be ended does not keep the others from being ended.
+// AbortUploads ends every open upload whose key starts with prefix and that was begun before a
+// time, and returns how many. The zero time means all. What cannot be ended does not keep the
+// others from being ended.
 func (b *Bucket) AbortUploads(ctx context.Context, prefix string, before time.Time) (int, error) {
 	aborted := 0
 	var failed error

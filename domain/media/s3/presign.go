@@ -27,8 +27,8 @@ func (b *Bucket) PresignGet(ctx context.Context, key string, life time.Duration)
 	return out.URL, nil
 }
 
-// PresignPut returns an address that takes one object of exactly this type and size, for so long. The client must send the
-// same Content-Type and Content-Length.
+// PresignPut returns an address that takes one object of exactly this type and size, for so long.
+// The client must send the same Content-Type and Content-Length.
 func (b *Bucket) PresignPut(ctx context.Context, key, contentType string, size int64, life time.Duration) (string, error) {
 	if life < time.Second || life > MaxPresign {
 		return "", errLifetime
