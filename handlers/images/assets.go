@@ -14,19 +14,18 @@ import (
 )
 
 const (
-	// drawingPolicy lets a drawing style itself and nothing else: it is a document when
-	// somebody opens its address.
-	drawingPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-	// The names of pictures are never used twice, save for those of media, which a new
-	// transcoding may overwrite; a drawing's policy may have to change.
-	cacheForEver = "public, max-age=31536000, immutable"
+	// svgPolicy permits an SVG nothing but its own style. Opened by its URL, an SVG is a document.
+	svgPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+	// Names are never reused, except those of media thumbnails, which another transcoding may
+	// overwrite. The policy of an SVG may have to change.
+	cacheForever = "public, max-age=31536000, immutable"
 	cacheHour    = "public, max-age=3600"
 )
 
 var errNoAsset = domain.Missing("", "Picture")
 
-// assetRoute serves pictures from their bucket where no CDN does. Only the names of
-// pictures for the public are looked up at all.
+// assetRoute serves pictures from their bucket where no CDN does. Only names of public
+// pictures are read from the bucket.
 func (i *images) assetRoute() edge.Route {
 	return edge.Route{
 		Method: http.MethodGet,
@@ -53,10 +52,10 @@ func (i *images) serveAsset(r *edge.Request) error {
 	}
 	defer func() { _ = object.Body.Close() }()
 	h := r.Writer.Header()
-	h.Set("Cache-Control", cacheForEver)
+	h.Set("Cache-Control", cacheForever)
 	h.Set("Content-Security-Policy", "default-src 'none'")
 	if kind == media.SVG {
-		h.Set("Content-Security-Policy", drawingPolicy)
+		h.Set("Content-Security-Policy", svgPolicy)
 		h.Set("Cache-Control", cacheHour)
 	} else if strings.Contains(key, "/media-thumbnails/") {
 		h.Set("Cache-Control", cacheHour)
