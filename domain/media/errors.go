@@ -66,5 +66,10 @@ func With(err *domain.Error, facts map[string]any) *domain.Error {
 
 // refuse returns a refusal whose public code is the reason itself, as the contract has it for media.
 func refuse(class domain.Class, reason, message string) *domain.Error {
-	return &domain.Error{Class: class, Code: reason, Reason: reason, Message: message}
+	return &domain.Error{
+		Class:   class,
+		Code:    reason,
+		Reason:  reason,
+		Message: message,
+	}
 }

@@ -75,7 +75,12 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 		return i, nil, ""
 	}
 	i.Progress, i.Step = &percent, cmd.Step
-	next, payloads := i.changed(now, events.MediaTranscodingProgressed{MediaID: i.ID, JobID: i.JobID, Percent: percent, Step: cmd.Step})
+	next, payloads := i.changed(now, events.MediaTranscodingProgressed{
+		MediaID: i.ID,
+		JobID:   i.JobID,
+		Percent: percent,
+		Step:    cmd.Step,
+	})
 	return next, payloads, ""
 }
 
@@ -133,8 +138,14 @@ func (i Item) ready() events.MediaReady {
 		variants = []string{}
 	}
 	return events.MediaReady{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), JobID: i.JobID,
-		DurationSeconds: number(i.DurationSeconds), Width: number(i.Width), Height: number(i.Height), ReadyVariants: variants,
+		MediaID:         i.ID,
+		CreatorID:       i.CreatorID,
+		MediaType:       string(i.Type),
+		JobID:           i.JobID,
+		DurationSeconds: number(i.DurationSeconds),
+		Width:           number(i.Width),
+		Height:          number(i.Height),
+		ReadyVariants:   variants,
 	}
 }
 

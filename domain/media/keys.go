@@ -66,7 +66,10 @@ type Prefixes struct {
 func PrefixesOf(creator, id string) Prefixes {
 	of := func(area string) string { return creator + "/" + area + "/" + id + "/" }
 	return Prefixes{
-		Originals: of("originals"), HLS: of("hls"), Thumbnails: of("thumbnails"), Waveforms: of("waveforms"),
+		Originals:       of("originals"),
+		HLS:             of("hls"),
+		Thumbnails:      of("thumbnails"),
+		Waveforms:       of("waveforms"),
 		MediaThumbnails: of("media-thumbnails"),
 	}
 }

@@ -20,11 +20,23 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 		key = cmd.R2Key
 	}
 	next, payloads := Item{
-		ID: id, CreatorID: f.Actor.ID, Title: cmd.Title, Description: cmd.Description, Type: cmd.MediaType,
-		Status: Uploading, ObjectKey: key, SizeBytes: cmd.FileSizeBytes, MimeType: cmd.MimeType,
-		Priority: DefaultPriority, CreatedAt: now,
+		ID:          id,
+		CreatorID:   f.Actor.ID,
+		Title:       cmd.Title,
+		Description: cmd.Description,
+		Type:        cmd.MediaType,
+		Status:      Uploading,
+		ObjectKey:   key,
+		SizeBytes:   cmd.FileSizeBytes,
+		MimeType:    cmd.MimeType,
+		Priority:    DefaultPriority,
+		CreatedAt:   now,
 	}.changed(now, events.MediaRegistered{
-		MediaID: id, CreatorID: f.Actor.ID, MediaType: string(cmd.MediaType), MimeType: cmd.MimeType, SizeBytes: cmd.FileSizeBytes,
+		MediaID:   id,
+		CreatorID: f.Actor.ID,
+		MediaType: string(cmd.MediaType),
+		MimeType:  cmd.MimeType,
+		SizeBytes: cmd.FileSizeBytes,
 	})
 	return next, payloads, nil
 }
@@ -56,8 +68,13 @@ func (i Item) notUploading() error {
 
 func (i Item) uploaded() events.MediaUploaded {
 	return events.MediaUploaded{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), MimeType: i.MimeType,
-		ObjectKey: i.ObjectKey, SizeBytes: i.SizeBytes, Attempt: i.Attempts + 1,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		MediaType: string(i.Type),
+		MimeType:  i.MimeType,
+		ObjectKey: i.ObjectKey,
+		SizeBytes: i.SizeBytes,
+		Attempt:   i.Attempts + 1,
 	}
 }
 
@@ -78,7 +95,12 @@ func (i Item) failed(now time.Time, code, reason, text string) (Item, []events.P
 	i.Status, i.ErrorCode, i.Error = Failed, code, cut(text, maxErrorText)
 	i.Progress, i.Step, i.SeenAt = nil, "", nil
 	return i.changed(now, events.MediaFailed{
-		MediaID: i.ID, CreatorID: i.CreatorID, JobID: i.JobID, Attempt: i.Attempts, Code: code, Reason: reason,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		JobID:     i.JobID,
+		Attempt:   i.Attempts,
+		Code:      code,
+		Reason:    reason,
 	})
 }
 
@@ -92,8 +114,15 @@ func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads
 	i.Status, i.JobID, i.Progress, i.Step, i.SeenAt = Transcoding, jobID, &zero, "", &now
 	i.Attempts++
 	next, payloads = i.changed(now, events.MediaTranscodingStarted{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), MimeType: i.MimeType, ObjectKey: i.ObjectKey,
-		ETag: i.ETag, JobID: jobID, Attempt: i.Attempts, Priority: i.Priority,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		MediaType: string(i.Type),
+		MimeType:  i.MimeType,
+		ObjectKey: i.ObjectKey,
+		ETag:      i.ETag,
+		JobID:     jobID,
+		Attempt:   i.Attempts,
+		Priority:  i.Priority,
 	})
 	return next, payloads, true
 }

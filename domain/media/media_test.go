@@ -25,7 +25,12 @@ var (
 func p[T any](v T) *T { return &v }
 
 func registration() media.Register {
-	return media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 1000}
+	return media.Register{
+		Title:         "A film",
+		MediaType:     media.Video,
+		MimeType:      "video/mp4",
+		FileSizeBytes: 1000,
+	}
 }
 
 // must drops an error that the test does not expect.
@@ -71,9 +76,18 @@ func failed(t *testing.T, job string) media.Item {
 func output() media.Output {
 	prefixes := media.PrefixesOf(creator, id)
 	return media.Output{
-		MediaID: id, Type: media.Video, HLSMasterKey: p(prefixes.HLS + "master.m3u8"), HLSPreviewKey: p(prefixes.HLS + "preview/preview.m3u8"),
-		ThumbnailKey: p(prefixes.Thumbnails + "auto-generated.jpg"), DurationSeconds: 12.4, Width: p(1280), Height: p(720),
-		ReadyVariants: []string{"720p", "480p"}, LoudnessIntegrated: p(-1600), LoudnessPeak: p(-150), LoudnessRange: p(700),
+		MediaID:            id,
+		Type:               media.Video,
+		HLSMasterKey:       p(prefixes.HLS + "master.m3u8"),
+		HLSPreviewKey:      p(prefixes.HLS + "preview/preview.m3u8"),
+		ThumbnailKey:       p(prefixes.Thumbnails + "auto-generated.jpg"),
+		DurationSeconds:    12.4,
+		Width:              p(1280),
+		Height:             p(720),
+		ReadyVariants:      []string{"720p", "480p"},
+		LoudnessIntegrated: p(-1600),
+		LoudnessPeak:       p(-150),
+		LoudnessRange:      p(700),
 	}
 }
 
@@ -424,8 +438,14 @@ func TestDeletionIsFinalAndPublishedContentStandsInItsWay(t *testing.T) {
 func TestForcedFieldsAreForDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	forced := media.Update{
-		Title: p("New"), Status: p(media.Ready), HLSMasterPlaylistKey: p("x/master.m3u8"), ThumbnailKey: p("x/t.jpg"),
-		DurationSeconds: p(60), Width: p(1920), Height: p(1080), UploadedAt: &now,
+		Title:                p("New"),
+		Status:               p(media.Ready),
+		HLSMasterPlaylistKey: p("x/master.m3u8"),
+		ThumbnailKey:         p("x/t.jpg"),
+		DurationSeconds:      p(60),
+		Width:                p(1920),
+		Height:               p(1080),
+		UploadedAt:           &now,
 	}
 	_, _, err := registered(t).Update(forced, owner, now)
 	refusal, _ := domain.AsError(err)

@@ -122,8 +122,15 @@ func (i Item) OpenParts(id string, f Facts, open int, now time.Time) (PartsUploa
 	}
 	size := PartSize(i.SizeBytes)
 	return PartsUpload{
-		ID: id, MediaID: i.ID, ObjectKey: i.ObjectKey, SizeBytes: i.SizeBytes, PartSize: size,
-		PartCount: int((i.SizeBytes + size - 1) / size), Status: PartsOpen, CreatedAt: now, ExpiresAt: now.Add(PartsLife),
+		ID:        id,
+		MediaID:   i.ID,
+		ObjectKey: i.ObjectKey,
+		SizeBytes: i.SizeBytes,
+		PartSize:  size,
+		PartCount: int((i.SizeBytes + size - 1) / size),
+		Status:    PartsOpen,
+		CreatedAt: now,
+		ExpiresAt: now.Add(PartsLife),
 	}, nil
 }
 

@@ -78,7 +78,11 @@ func (t *Tool) convertPicture(ctx context.Context, dir string, content []byte, i
 	small := *t
 	small.Timeout, small.MemoryLimit, small.CPUSeconds = min(t.Timeout, pictureTime), min(t.MemoryLimit, pictureMemory), min(t.CPUSeconds, 60)
 	err = small.run(ctx, invocation{
-		program: t.FFmpeg, args: pictureArgs(info, min(t.Threads, 2)), input: input, dir: out, fileBytes: pictureBytes,
+		program:   t.FFmpeg,
+		args:      pictureArgs(info, min(t.Threads, 2)),
+		input:     input,
+		dir:       out,
+		fileBytes: pictureBytes,
 	})
 	// From here on only we write: take the directory back before trusting what lies in it.
 	if err := errors.Join(err, t.confinement.reclaim(out)); err != nil {

@@ -33,13 +33,23 @@ func planLadder(info Info) []rendition {
 	var ladder []rendition
 	for _, rung := range []struct{ side, video, audio int }{{720, 3000, 128}, {480, 1500, 96}} {
 		if min(info.Width, info.Height) >= rung.side {
-			r := rendition{name: fmt.Sprintf("%dp", rung.side), playlist: "index.m3u8", videoRate: rung.video, audioRate: rung.audio}
+			r := rendition{
+				name:      fmt.Sprintf("%dp", rung.side),
+				playlist:  "index.m3u8",
+				videoRate: rung.video,
+				audioRate: rung.audio,
+			}
 			r.width, r.height = shrink(info.Width, info.Height, rung.side)
 			ladder = append(ladder, r)
 		}
 	}
 	if ladder == nil {
-		r := rendition{name: "source", playlist: "index.m3u8", videoRate: 800, audioRate: 64}
+		r := rendition{
+			name:      "source",
+			playlist:  "index.m3u8",
+			videoRate: 800,
+			audioRate: 64,
+		}
 		r.width, r.height = shrink(info.Width, info.Height, min(info.Width, info.Height))
 		ladder = append(ladder, r)
 	}

@@ -152,7 +152,12 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 		"r_frame_rate,avg_frame_rate,duration:stream_disposition=attached_pic:stream_side_data=rotation"
 	out := &capped{limit: 256 << 10}
 	args := append([]string{"-v", "error", "-show_entries", fields, "-of", "json"}, source(demuxer)...)
-	if err := t.run(ctx, invocation{program: t.FFprobe, args: args, input: input, stdout: out}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFprobe,
+		args:    args,
+		input:   input,
+		stdout:  out,
+	}); err != nil {
 		return description{}, err
 	}
 	if out.over {
@@ -258,7 +263,12 @@ func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (
 	out := &progress{}
 	args := append([]string{"-v", "error", "-nostdin", "-nostats", "-progress", "pipe:1"}, source(info.demuxer)...)
 	args = append(args, "-map", mainStream(info), "-c", "copy", "-f", "null", "-")
-	if err := t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, stdout: out}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFmpeg,
+		args:    args,
+		input:   input,
+		stdout:  out,
+	}); err != nil {
 		return 0, err
 	}
 	if out.seconds <= 0 {
@@ -286,7 +296,13 @@ func (t *Tool) decodeStart(ctx context.Context, input *os.File, info Info) error
 		args = append(args, "-map", "0:a:0")
 	}
 	args = append(args, "-fps_mode", "passthrough", "-f", "null", "-")
-	if err := t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, stdout: out, stderr: stderr}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFmpeg,
+		args:    args,
+		input:   input,
+		stdout:  out,
+		stderr:  stderr,
+	}); err != nil {
 		return err
 	}
 	if (info.Kind == Video && out.frames == 0) || (info.Kind == Audio && out.seconds <= 0) {

@@ -67,7 +67,13 @@ func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info,
 	args = append(args, source(info.demuxer, "-threads", threads, "-ss", strconv.FormatFloat(seconds, 'f', 3, 64))...)
 	args = append(args, "-filter_complex", strings.Join(graph, ";"))
 	args = append(args, outputs...)
-	return t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, dir: out, fileBytes: 64 << 20})
+	return t.run(ctx, invocation{
+		program:   t.FFmpeg,
+		args:      args,
+		input:     input,
+		dir:       out,
+		fileBytes: 64 << 20,
+	})
 }
 
 // fit scales a frame so that its longer side is as given, without a side of zero.

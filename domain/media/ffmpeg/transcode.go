@@ -80,7 +80,13 @@ func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("transcode: %w", err)
 	}
 	defer input.Close()
-	c := &conversion{Tool: t, input: input, out: job.OutDir, percent: -1, tell: job.Progress}
+	c := &conversion{
+		Tool:    t,
+		input:   input,
+		out:     job.OutDir,
+		percent: -1,
+		tell:    job.Progress,
+	}
 	err = c.convert(ctx, job.MIME)
 	if err = errors.Join(err, c.reclaimOutputs()); err != nil {
 		return Result{}, fmt.Errorf("transcode: %w", err)
@@ -195,7 +201,10 @@ func (c *conversion) encode(ctx context.Context) error {
 	}
 	done := &progress{report: c.reporter(Encoding, 12, end, c.info.DurationSeconds)}
 	err := c.run(ctx, invocation{
-		program: c.FFmpeg, input: c.input, dir: c.out, stdout: done,
+		program:   c.FFmpeg,
+		input:     c.input,
+		dir:       c.out,
+		stdout:    done,
 		args:      c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), "-t", strconv.Itoa(MaxDurationSeconds)),
 		fileBytes: largestOutput(c.ladder, c.info.DurationSeconds),
 	})
@@ -216,8 +225,10 @@ func (c *conversion) pictures(ctx context.Context) error {
 	length := min(previewSeconds, c.info.DurationSeconds-start)
 	preview := []rendition{planPreview(c.info)}
 	err := c.run(ctx, invocation{
-		program: c.FFmpeg, input: c.input, dir: c.out,
-		stdout: &progress{report: c.reporter(Previewing, 75, 93, length)},
+		program: c.FFmpeg,
+		input:   c.input,
+		dir:     c.out,
+		stdout:  &progress{report: c.reporter(Previewing, 75, 93, length)},
 		args: c.encodeArgs(c.info, preview, c.result.Loudness.gain(),
 			"-ss", strconv.FormatFloat(start, 'f', 3, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
 		fileBytes: largestOutput(preview, previewSeconds),

@@ -43,15 +43,20 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	var steps []string
 	last := 0
-	job := ffmpeg.Job{Input: clip, MIME: ffmpeg.MP4, OutDir: out, Progress: func(step ffmpeg.Step, percent int) {
-		if percent < last {
-			t.Errorf("progress went back from %d to %d", last, percent)
-		}
-		last = percent
-		if len(steps) == 0 || steps[len(steps)-1] != string(step) {
-			steps = append(steps, string(step))
-		}
-	}}
+	job := ffmpeg.Job{
+		Input:  clip,
+		MIME:   ffmpeg.MP4,
+		OutDir: out,
+		Progress: func(step ffmpeg.Step, percent int) {
+			if percent < last {
+				t.Errorf("progress went back from %d to %d", last, percent)
+			}
+			last = percent
+			if len(steps) == 0 || steps[len(steps)-1] != string(step) {
+				steps = append(steps, string(step))
+			}
+		},
+	}
 	result, err := newTool(t, nil).Transcode(context.Background(), job)
 	if err != nil {
 		t.Fatal(explain(err))

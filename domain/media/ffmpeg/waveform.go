@@ -86,7 +86,12 @@ func (w *waveform) writeJSON(out io.Writer) error {
 
 // writePNG draws the whole track across the width, on a transparent ground so that it suits any page.
 func (w *waveform) writePNG(out io.Writer) error {
-	palette := color.Palette{color.NRGBA{}, color.NRGBA{R: 0x4F, G: 0x46, B: 0xE5, A: 0xFF}}
+	palette := color.Palette{color.NRGBA{}, color.NRGBA{
+		R: 0x4F,
+		G: 0x46,
+		B: 0xE5,
+		A: 0xFF,
+	}}
 	picture := image.NewPaletted(image.Rect(0, 0, waveformWidth, waveformHeight), palette)
 	count := len(w.points) / 2
 	for x := 0; x < waveformWidth && count > 0; x++ {

@@ -96,9 +96,10 @@ func Open(cfg Config) (*Client, error) {
 	public := options
 	public.BaseEndpoint = aws.String(cfg.PublicEndpoint)
 	return &Client{
-		api:     awss3.New(options),
-		presign: awss3.NewPresignClient(awss3.New(public)),
-		timeout: cfg.Timeout, unhurried: &http.Client{Transport: unhurried},
+		api:       awss3.New(options),
+		presign:   awss3.NewPresignClient(awss3.New(public)),
+		timeout:   cfg.Timeout,
+		unhurried: &http.Client{Transport: unhurried},
 	}, nil
 }
 

@@ -58,8 +58,11 @@ func (b *Bucket) Head(ctx context.Context, key string) (Info, error) {
 		return Info{}, b.failure("head", key, err)
 	}
 	return Info{
-		Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
-		ContentType: aws.ToString(out.ContentType), Modified: aws.ToTime(out.LastModified),
+		Key:         key,
+		Size:        aws.ToInt64(out.ContentLength),
+		ETag:        aws.ToString(out.ETag),
+		ContentType: aws.ToString(out.ContentType),
+		Modified:    aws.ToTime(out.LastModified),
 	}, nil
 }
 
@@ -85,8 +88,11 @@ func (b *Bucket) Get(ctx context.Context, key string, part Range, etag string) (
 	}
 	return Object{
 		Info: Info{
-			Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
-			ContentType: aws.ToString(out.ContentType), Modified: aws.ToTime(out.LastModified),
+			Key:         key,
+			Size:        aws.ToInt64(out.ContentLength),
+			ETag:        aws.ToString(out.ETag),
+			ContentType: aws.ToString(out.ContentType),
+			Modified:    aws.ToTime(out.LastModified),
 		},
 		Body: &body{out.Body, func() { cancel(nil) }},
 	}, nil
@@ -122,7 +128,11 @@ func (b *Bucket) Read(ctx context.Context, key string, part Range, etag string, 
 // Put writes an object in one request. body is rewound before every attempt; its transfer is bounded by ctx alone.
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+		Bucket:        &b.name,
+		Key:           &key,
+		Body:          body,
+		ContentLength: &size,
+		ContentType:   &contentType,
 	})
 	if err != nil {
 		return "", b.failure("put", key, err)
@@ -134,7 +144,11 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size i
 // content is not part of the request's signature. A reader that ends early fails.
 func (b *Bucket) PutStream(ctx context.Context, key string, body io.Reader, size int64, contentType string) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+		Bucket:        &b.name,
+		Key:           &key,
+		Body:          body,
+		ContentLength: &size,
+		ContentType:   &contentType,
 	}, awss3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware), func(o *awss3.Options) {
 		o.Retryer = aws.NopRetryer{}
 	})
@@ -186,7 +200,9 @@ func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Inf
 		}
 		for _, object := range out.Contents {
 			info := Info{
-				Key: aws.ToString(object.Key), Size: aws.ToInt64(object.Size), ETag: aws.ToString(object.ETag),
+				Key:      aws.ToString(object.Key),
+				Size:     aws.ToInt64(object.Size),
+				ETag:     aws.ToString(object.ETag),
 				Modified: aws.ToTime(object.LastModified),
 			}
 			if err := f(info); err != nil {
@@ -202,7 +218,12 @@ func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Inf
 func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *string, size int32) (*awss3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
-	in := &awss3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix, ContinuationToken: token, MaxKeys: &size}
+	in := &awss3.ListObjectsV2Input{
+		Bucket:            &b.name,
+		Prefix:            &prefix,
+		ContinuationToken: token,
+		MaxKeys:           &size,
+	}
 	if after != "" && token == nil {
 		in.StartAfter = &after
 	}

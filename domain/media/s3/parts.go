@@ -32,7 +32,11 @@ func (b *Bucket) PresignPart(ctx context.Context, key, upload string, number int
 		return "", errLifetime
 	}
 	out, err := b.client.presign.PresignUploadPart(ctx, &awss3.UploadPartInput{
-		Bucket: &b.name, Key: &key, UploadId: &upload, PartNumber: partNumber(number), ContentLength: &size,
+		Bucket:        &b.name,
+		Key:           &key,
+		UploadId:      &upload,
+		PartNumber:    partNumber(number),
+		ContentLength: &size,
 	}, awss3.WithPresignExpires(life))
 	if err != nil {
 		return "", fmt.Errorf("presign part %d of %s/%s: %w", number, b.name, key, err)
@@ -65,7 +69,11 @@ func (b *Bucket) partsPage(ctx context.Context, key, upload string, after *strin
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
 	return b.client.api.ListParts(ctx, &awss3.ListPartsInput{
-		Bucket: &b.name, Key: &key, UploadId: &upload, PartNumberMarker: after, MaxParts: aws.Int32(page),
+		Bucket:           &b.name,
+		Key:              &key,
+		UploadId:         &upload,
+		PartNumberMarker: after,
+		MaxParts:         aws.Int32(page),
 	})
 }
 
@@ -78,7 +86,10 @@ func (b *Bucket) CompleteParts(ctx context.Context, key, upload string, parts []
 		done[i] = types.CompletedPart{PartNumber: partNumber(p.Number), ETag: aws.String(p.ETag)}
 	}
 	_, err := b.client.api.CompleteMultipartUpload(ctx, &awss3.CompleteMultipartUploadInput{
-		Bucket: &b.name, Key: &key, UploadId: &upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
+		Bucket:          &b.name,
+		Key:             &key,
+		UploadId:        &upload,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
 	}, func(o *awss3.Options) { o.HTTPClient = b.client.unhurried })
 	return b.failure("complete upload of", key, err)
 }
@@ -126,6 +137,10 @@ func (b *Bucket) uploadsPage(ctx context.Context, prefix string, key, upload *st
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
 	return b.client.api.ListMultipartUploads(ctx, &awss3.ListMultipartUploadsInput{
-		Bucket: &b.name, Prefix: &prefix, KeyMarker: key, UploadIdMarker: upload, MaxUploads: aws.Int32(page),
+		Bucket:         &b.name,
+		Prefix:         &prefix,
+		KeyMarker:      key,
+		UploadIdMarker: upload,
+		MaxUploads:     aws.Int32(page),
 	})
 }

@@ -34,7 +34,10 @@ func (b *Bucket) PresignPut(ctx context.Context, key, contentType string, size i
 		return "", errLifetime
 	}
 	out, err := b.client.presign.PresignPutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, ContentType: &contentType, ContentLength: &size,
+		Bucket:        &b.name,
+		Key:           &key,
+		ContentType:   &contentType,
+		ContentLength: &size,
 	}, awss3.WithPresignExpires(life))
 	if err != nil {
 		return "", fmt.Errorf("presign %s/%s: %w", b.name, key, err)

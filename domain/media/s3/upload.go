@@ -65,8 +65,12 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, content io.Re
 		length := min(part, size-offset)
 		number := aws.Int32(int32(len(done) + 1)) // the protocol ends at 10 000
 		out, err := b.client.api.UploadPart(ctx, &awss3.UploadPartInput{
-			Bucket: &b.name, Key: &key, UploadId: &upload, PartNumber: number,
-			Body: io.NewSectionReader(content, offset, length), ContentLength: &length,
+			Bucket:        &b.name,
+			Key:           &key,
+			UploadId:      &upload,
+			PartNumber:    number,
+			Body:          io.NewSectionReader(content, offset, length),
+			ContentLength: &length,
 		})
 		if err != nil {
 			return fmt.Errorf("part %d: %w", *number, err)
@@ -74,7 +78,10 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, content io.Re
 		done = append(done, types.CompletedPart{PartNumber: number, ETag: out.ETag})
 	}
 	_, err := b.client.api.CompleteMultipartUpload(ctx, &awss3.CompleteMultipartUploadInput{
-		Bucket: &b.name, Key: &key, UploadId: &upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
+		Bucket:          &b.name,
+		Key:             &key,
+		UploadId:        &upload,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
 	})
 	return err
 }
