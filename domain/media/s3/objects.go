@@ -34,7 +34,7 @@ type Object struct {
 // Range is a part of an object. The zero value is the whole.
 type Range struct {
 	Offset int64
-	// Length is how much is wanted; 0 means to the end. A shorter object gives less.
+	// Length is the number of bytes, fewer when the object is shorter; 0 means to the end.
 	Length int64
 }
 
@@ -125,8 +125,11 @@ func (b *Bucket) Read(ctx context.Context, key string, part Range, etag string, 
 	return content, b.failure("read", key, err)
 }
 
-// Put writes an object in one request. body is rewound before every attempt; its transfer is bounded by ctx alone.
-func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) (etag string, err error) {
+// Put writes an object in one request. body is rewound before every attempt; only ctx limits its
+// transfer.
+func (b *Bucket) Put(
+	ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string,
+) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
 		Bucket:        &b.name,
 		Key:           &key,
@@ -140,9 +143,11 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size i
 	return aws.ToString(out.ETag), nil
 }
 
-// PutStream writes an object of a known size from a reader that cannot be rewound, so it is attempted once, and its
-// content is not part of the request's signature. A reader that ends early fails.
-func (b *Bucket) PutStream(ctx context.Context, key string, body io.Reader, size int64, contentType string) (etag string, err error) {
+// PutStream writes an object of a known size from a reader that cannot be rewound, so there is
+// one attempt, and the content is not part of the signature. A reader that ends early is an error.
+func (b *Bucket) PutStream(
+	ctx context.Context, key string, body io.Reader, size int64, contentType string,
+) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
 		Bucket:        &b.name,
 		Key:           &key,
@@ -170,7 +175,7 @@ func (b *Bucket) PutJSON(ctx context.Context, key string, value any) error {
 	return err
 }
 
-// Delete removes an object. Removing what is not there is no error.
+// Delete removes an object. A missing object is not an error.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
@@ -215,7 +220,9 @@ func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Inf
 	}
 }
 
-func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *string, size int32) (*awss3.ListObjectsV2Output, error) {
+func (b *Bucket) listPage(
+	ctx context.Context, prefix, after string, token *string, size int32,
+) (*awss3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
 	in := &awss3.ListObjectsV2Input{
@@ -235,15 +242,14 @@ func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *stri
 }
 
 // DeletePrefix removes every object whose key starts with prefix and returns how many. The prefix
-// must end in a slash: a prefix that ends within a name would reach into another one's objects.
-// Repeating it after a failure is safe.
+// must end in a slash, so that it does not match other names. It may be repeated after an error.
 func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	if len(prefix) < 2 || !strings.HasSuffix(prefix, "/") {
 		return 0, fmt.Errorf("delete %s/%s: the prefix does not end in a slash", b.name, prefix)
 	}
 	deleted := 0
 	for {
-		// What was deleted is not listed again, so every round starts at the front.
+		// Deleted objects are not listed again, so every page is the first.
 		out, err := b.listPage(ctx, prefix, "", nil, page)
 		if err != nil {
 			return deleted, err
@@ -270,7 +276,8 @@ func (b *Bucket) deleteAll(ctx context.Context, prefix string, objects []types.O
 	})
 	if err == nil && len(out.Errors) > 0 {
 		first := out.Errors[0]
-		err = fmt.Errorf("%d objects were not deleted, the first: %s %s", len(out.Errors), aws.ToString(first.Code), aws.ToString(first.Message))
+		err = fmt.Errorf("%d objects were not deleted, the first: %s %s",
+			len(out.Errors), aws.ToString(first.Code), aws.ToString(first.Message))
 	}
 	return b.failure("delete", prefix, err)
 }
