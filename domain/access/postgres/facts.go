@@ -11,6 +11,14 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
+// Conditions that lists share with the decision.
+const (
+	// Published selects the content c that exists for viewers.
+	Published = `c.status = 'published' AND c.deleted_at IS NULL`
+	// Manages selects the memberships m whose role sees everything of the organization.
+	Manages = `m.role IN ('owner', 'admin', 'creator')`
+)
+
 // Question is whether one user may see one item. ContentID must be a UUID.
 type Question struct{ UserID, ContentID string }
 

@@ -24,7 +24,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
 
 // itemOfEntry are the columns that an entry repeats of content c and its media i.
 const itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
-       CASE WHEN c.status = 'published' AND c.deleted_at IS NULL THEN c.access_type END`
+       CASE WHEN ` + Published + ` THEN c.access_type END`
 
 // deriveEntries derives the entries of pairs of users $1 and items $2 for which %s.
 const deriveEntries = `
