@@ -50,7 +50,7 @@ func grantTargets(g *access.Grant) []any {
 
 // QueueFacts queues the reads for several questions. A question about an item that
 // does not exist finds the zero Facts, about which Decide says not found; a viewer
-// whose account is gone is anonymous.
+// whose account was deleted is anonymous.
 func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
 	users, contents := split(questions)
 	b.Queue(`
@@ -62,13 +62,13 @@ LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
 LEFT JOIN organization_memberships m
     ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`, users, contents).Query(func(rows pgx.Rows) error {
-		var asked string
+		var userID string
 		var f Facts
 		_, err := pgx.ForEachRow(rows, []any{
-			&asked, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
+			&userID, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
 			&f.Content.PriceCents, &f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
 		}, func() error {
-			found[Question{asked, f.Content.ID}] = f
+			found[Question{userID, f.Content.ID}] = f
 			return nil
 		})
 		return err
