@@ -61,7 +61,8 @@ JOIN content c ON c.id = q.content_id
 LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
 LEFT JOIN organization_memberships m
-    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`, users, contents).Query(func(rows pgx.Rows) error {
+    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
+		users, contents).Query(func(rows pgx.Rows) error {
 		var userID string
 		var f Facts
 		_, err := pgx.ForEachRow(rows, []any{

@@ -74,7 +74,8 @@ WHERE e.user_id = p.user_id AND e.content_id = p.content_id
   AND NOT EXISTS (
       SELECT FROM content_access a
       WHERE a.user_id = p.user_id AND a.content_id = p.content_id AND a.deleted_at IS NULL)
-  AND NOT EXISTS (SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
+  AND NOT EXISTS (
+      SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
 }
 
 // queueWatched queues the statements that update the library entries of playbacks, given
