@@ -52,19 +52,19 @@ func pay(s purchase.SessionFact, facts purchase.Facts, at time.Time) step {
 
 func refund(total int64, at time.Time) step {
 	return step{fmt.Sprintf("refunded %d", total), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeRefund(purchase.RefundFact{TotalCents: total, ID: fmt.Sprintf("re_%d", total)}, at)
+		return p.ApplyRefund(purchase.RefundFact{TotalCents: total, ID: fmt.Sprintf("re_%d", total)}, at)
 	}}
 }
 
 func dispute(at time.Time) step {
 	return step{"disputed", func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent"}, at)
+		return p.ApplyDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent"}, at)
 	}}
 }
 
 func disputeClosed(lost bool, at time.Time) step {
 	return step{fmt.Sprintf("dispute closed, lost %t", lost), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent", Closed: true, Lost: lost}, at)
+		return p.ApplyDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent", Closed: true, Lost: lost}, at)
 	}}
 }
 
@@ -276,17 +276,17 @@ func TestWhatAPaymentIsWorth(t *testing.T) {
 				t.Fatalf("%+v, %v, %v", p.Sale, types(happened), err)
 			}
 			if c.want == purchase.Purchased {
-				if p.Owed() != 0 || p.Status() != purchase.Completed {
-					t.Fatalf("owed %d, %s", p.Owed(), p.Status())
+				if p.RefundDue() != 0 || p.Status() != purchase.Completed {
+					t.Fatalf("owed %d, %s", p.RefundDue(), p.Status())
 				}
 				return
 			}
 			e, ok := happened[0].(events.PurchaseDuplicateDetected)
-			if !ok || e.Reason != string(c.want) || p.Owed() != money.Cents(c.session.AmountCents) || p.Status().Live() {
-				t.Fatalf("%+v, owed %d", happened[0], p.Owed())
+			if !ok || e.Reason != string(c.want) || p.RefundDue() != money.Cents(c.session.AmountCents) || p.Status().Live() {
+				t.Fatalf("%+v, owed %d", happened[0], p.RefundDue())
 			}
 			// Giving it back is not announced as the refund of a purchase.
-			if _, more := p.TakeRefund(purchase.RefundFact{TotalCents: 2999}, noon); len(more) != 0 {
+			if _, more := p.ApplyRefund(purchase.RefundFact{TotalCents: 2999}, noon); len(more) != 0 {
 				t.Fatalf("announced %v", types(more))
 			}
 		})

@@ -109,7 +109,7 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 		b.Queue(`
 INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, created_at, next_attempt_at)
 SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, $6::timestamptz, $6::timestamptz WHERE $3::int > 0 ON CONFLICT (purchase_id) DO NOTHING`,
-			p.PurchaseID, p.Intent, p.Owed(), s.Currency, s.Outcome, now)
+			p.PurchaseID, p.Intent, p.RefundDue(), s.Currency, s.Outcome, now)
 		return
 	}
 	var refunded *money.Cents
