@@ -268,7 +268,7 @@ var (
 		Class:   domain.Upstream,
 		Code:    "PAYMENT_PROCESSING_ERROR",
 		Reason:  "PAYMENT_PROCESSING_ERROR",
-		Message: "The payment provider did not answer as it should; nothing was charged",
+		Message: "The payment provider did not respond as expected; nothing was charged",
 	}
 )
 
