@@ -109,7 +109,8 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 		queuePurchase(b, p, now)
 	default:
 		b.Queue(`
-INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, created_at, next_attempt_at)
+INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason,
+    created_at, next_attempt_at)
 SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, $6::timestamptz, $6::timestamptz WHERE $3::int > 0
 ON CONFLICT (purchase_id) DO NOTHING`,
 			p.PurchaseID, p.Intent, p.RefundDue(), p.Sale.Currency, p.Sale.Outcome, now)
