@@ -50,7 +50,7 @@ func retrieveAccount(t *tx, r *request) (any, error) {
 	return t.showAccount(a), nil
 }
 
-// account is a connected account; one that left is as good as unknown (403 at Stripe).
+// account returns a connected account; one that left counts as unknown (403 at Stripe).
 func (t *tx) account(id string) (account, error) {
 	a, known := t.accounts.get(id)
 	if !known || a.Deauthorized {
@@ -109,7 +109,7 @@ func createLoginLink(t *tx, r *request) (any, error) {
 	return obj{"object": "login_link", "created": t.stamp, "url": t.server.PublicURL() + "/?account=" + a.ID}, nil
 }
 
-// The steps an account takes outside the API.
+// The changes of an account outside the API.
 const (
 	stepActivate    = "activate"
 	stepRestrict    = "restrict"
@@ -117,7 +117,7 @@ const (
 	stepPayOut      = "payout"
 )
 
-// stepAccount moves an account and emits what Stripe would.
+// stepAccount changes an account and emits Stripe's events.
 func (t *tx) stepAccount(id, step string) (account, error) {
 	a, err := t.account(id)
 	if err != nil {
@@ -157,10 +157,10 @@ func (t *tx) stepAccount(id, step string) (account, error) {
 	return a, t.emit("account.updated", t.showAccount(a), before, a.ID)
 }
 
-func insufficient(message string) *apiError { return refused("balance_insufficient", "", message) }
+func insufficient(message string) *apiError { return rejected("balance_insufficient", "", message) }
 
 // createTransfer pays a connected account. With a source charge the sum of its transfers
-// may not exceed it; without one our balance must cover the amount.
+// may not exceed it; without one the platform's balance must cover the amount.
 func createTransfer(t *tx, r *request) (any, error) {
 	tr := transfer{
 		ID:          newID("tr_1", 23),
@@ -191,16 +191,16 @@ func createTransfer(t *tx, r *request) (any, error) {
 	case !known || a.Deauthorized:
 		return nil, unknown(http.StatusBadRequest, "destination", tr.Destination, "destination")
 	case !a.Active || !slices.Contains(a.Capabilities, "transfers"):
-		return nil, refused("insufficient_capabilities_for_transfer", "",
+		return nil, rejected("insufficient_capabilities_for_transfer", "",
 			"Your destination account needs to have at least one of the following capabilities enabled: "+
 				"transfers, crypto_transfers, legacy_payments")
 	case t.server.faults.take(func(f *Faults) *int { return &f.TransferErrors }):
 		return nil, insufficient("You have insufficient available funds in your Stripe account.")
 	case tr.Source != "" && tr.Currency != source.Currency:
-		return nil, refused("", "currency",
+		return nil, rejected("", "currency",
 			"The currency of source_transaction's balance transaction is different from the transfer's.")
 	case tr.Source != "" && source.Transferred+tr.Amount > source.Amount:
-		return nil, refused("", "amount", "Transfers using this transaction as a source must not exceed the source amount.")
+		return nil, rejected("", "amount", "Transfers using this transaction as a source must not exceed the source amount.")
 	case tr.Source == "" && t.balances.rows[tr.Currency] < tr.Amount:
 		return nil, insufficient("You have insufficient available funds in your Stripe account.")
 	}
@@ -222,7 +222,8 @@ func createTransfer(t *tx, r *request) (any, error) {
 	return t.showTransfer(tr), t.emit("transfer.created", t.showTransfer(tr), nil, "")
 }
 
-// move books amount from us to the transfer's account, or back when it is negative.
+// move books amount from the platform to the transfer's account, or back when it is
+// negative.
 func (t *tx) move(tr transfer, amount int64) error {
 	if err := t.book(tr.Currency, -amount); err != nil {
 		return err
@@ -230,8 +231,8 @@ func (t *tx) move(tr transfer, amount int64) error {
 	return t.book(tr.Destination+"/"+tr.Currency, amount)
 }
 
-// createReversal takes a transfer back, all that is left of it without an amount. The
-// connected account must still have the money.
+// createReversal reverses a transfer, all that is left of it without an amount. The balance
+// of the connected account must cover it.
 func createReversal(t *tx, r *request) (any, error) {
 	tr, known := t.transfers.get(r.target())
 	if !known {
@@ -256,9 +257,9 @@ func createReversal(t *tx, r *request) (any, error) {
 	}
 	switch {
 	case left == 0:
-		return nil, refused("", "id", "Transfer "+tr.ID+" is already fully reversed.")
+		return nil, rejected("", "id", "Transfer "+tr.ID+" is already fully reversed.")
 	case re.Amount > left:
-		return nil, refused("", "amount", "Reversal amount is greater than unreversed amount on transfer.")
+		return nil, rejected("", "amount", "Reversal amount is greater than unreversed amount on transfer.")
 	case t.balances.rows[tr.Destination+"/"+tr.Currency] < re.Amount:
 		return nil, insufficient("The connected account has insufficient funds to reverse this transfer.")
 	}

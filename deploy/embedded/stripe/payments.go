@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// pay is the buyer's click. Paying what is paid changes nothing.
+// pay is the buyer's payment. A second one changes nothing.
 func (t *tx) pay(id string) (session, error) {
 	s, err := t.payable(id)
 	if err != nil || s.Status == "complete" {
@@ -37,7 +37,7 @@ func (t *tx) pay(id string) (session, error) {
 	return s, t.emit("checkout.session.completed", t.showSession(s, nil), nil, "")
 }
 
-// decline is the buyer's bank saying no. The session stays open for another try.
+// decline is a declined card. The session stays open for another attempt.
 func (t *tx) decline(id string) (session, error) {
 	s, err := t.payable(id)
 	if err != nil || s.Status == "complete" {
@@ -73,8 +73,8 @@ func (t *tx) payable(id string) (session, error) {
 	return s, nil
 }
 
-// attempt finds or makes the payment intent. Since API version 2022-08-01 it exists only
-// from the first try to pay on.
+// attempt finds or creates the payment intent. Since API version 2022-08-01 it exists only
+// from the first attempt to pay on.
 func (t *tx) attempt(s *session) (intent, error) {
 	if i, known := t.intents.get(s.Intent); known {
 		return i, nil
@@ -114,7 +114,7 @@ func (t *tx) newCharge(s session, i intent) charge {
 	}
 }
 
-// book adds to a balance: a currency is ours, "<account>/<currency>" an account's.
+// book adds to a balance: "<currency>" is the platform's, "<account>/<currency>" an account's.
 func (t *tx) book(balance string, amount int64) error {
 	return put(t, t.balances, balance, t.balances.rows[balance]+amount)
 }
@@ -186,7 +186,7 @@ func createRefund(t *tx, r *request) (any, error) {
 	return t.showRefund(re, r.expanded), nil
 }
 
-// refund gives amount of a charge back; 0 means what is left.
+// refund refunds amount of a charge; 0 means all that is left.
 func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[string]string) (refund, error) {
 	c, known := t.charges.get(chargeID)
 	if !known {
@@ -195,13 +195,13 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 	left := c.Amount - c.RefundedAmount
 	switch {
 	case !c.Paid:
-		return refund{}, refused("charge_not_refundable", "charge", "Charge "+c.ID+" was not paid and cannot be refunded.")
+		return refund{}, rejected("charge_not_refundable", "charge", "Charge "+c.ID+" was not paid and cannot be refunded.")
 	case c.Disputed:
-		return refund{}, refused("charge_disputed", "", "Charge "+c.ID+" has been charged back; cannot issue a refund.")
+		return refund{}, rejected("charge_disputed", "", "Charge "+c.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:
-		return refund{}, refused("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
+		return refund{}, rejected("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
 	case amount > left:
-		return refund{}, refused("", "amount", "Refund amount ("+strconv.FormatInt(amount, 10)+
+		return refund{}, rejected("", "amount", "Refund amount ("+strconv.FormatInt(amount, 10)+
 			") is greater than unrefunded amount on charge ("+strconv.FormatInt(left, 10)+")")
 	case amount == 0:
 		amount = left
@@ -257,7 +257,7 @@ var disputeReasons = []string{
 	"insufficient_funds", "product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized",
 }
 
-// openDispute is the buyer's bank taking a payment back. The amount leaves our balance at once.
+// openDispute opens a dispute. The amount leaves the platform's balance at once.
 func (t *tx) openDispute(intentID, reason string) (dispute, error) {
 	i, known := t.intents.get(intentID)
 	if !known {
@@ -301,8 +301,8 @@ func (t *tx) openDispute(intentID, reason string) (dispute, error) {
 	return d, t.emit("charge.dispute.funds_withdrawn", t.showDispute(d, nil), nil, "")
 }
 
-// closeDispute is the bank's verdict, won or lost. A won dispute brings the amount back;
-// the charge stays marked as disputed, as at Stripe.
+// closeDispute decides a dispute, won or lost. A won dispute returns the amount; the charge
+// stays marked as disputed, as at Stripe.
 func (t *tx) closeDispute(id, verdict string) (dispute, error) {
 	d, known := t.disputes.get(id)
 	switch {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// params reads a form-encoded request in Stripe's notation, a[b][0]=c. It remembers which
-// fields were asked for, so that done can refuse the others as Stripe does, and keeps the
-// first error, so that a handler reads all its fields before it asks.
+// params reads a form-encoded request in Stripe's notation, a[b][0]=c. It records which
+// fields were read, so that done can reject the others like Stripe, and keeps the first
+// error, so that a handler reads all its fields before it checks.
 type params struct {
 	values url.Values
 	used   map[string]bool
@@ -61,7 +61,7 @@ func (p *params) limited(name string, limit int) string {
 	return v
 }
 
-// integer answers fallback for a field that was not sent.
+// integer returns fallback for a field that was not sent.
 func (p *params) integer(name string, fallback int64) int64 {
 	v := p.text(name)
 	if v == "" {
@@ -130,7 +130,7 @@ func (p *params) ignore(names ...string) {
 	}
 }
 
-// done answers the first error, or one about an unknown parameter.
+// done returns the first error, or one about an unknown parameter.
 func (p *params) done() error {
 	if p.fault != nil {
 		return p.fault
@@ -216,7 +216,7 @@ func page[T any](r *request, in *table[T], keep func(T) bool, show func(T) any) 
 	return listOf(r.http.URL.Path, more, data), nil
 }
 
-// apiError is an error in Stripe's shape.
+// apiError is an error of Stripe's API.
 type apiError struct {
 	Status      int
 	Type        string
@@ -224,8 +224,8 @@ type apiError struct {
 	DeclineCode string
 	Param       string
 	Message     string
-	// kept: the request had begun to execute, so its idempotency key keeps the answer.
-	// Requests that were not valid in the first place leave no trace.
+	// kept: the request had begun to execute, so its idempotency key keeps the response.
+	// Invalid requests leave no trace.
 	kept bool
 }
 
@@ -274,8 +274,8 @@ func missing(param string) *apiError {
 	return e
 }
 
-// unknown is the answer about an object that does not exist: 404 where the address names
-// it, 400 where a parameter does.
+// unknown is the error about an object that does not exist: 404 when it is in the path, 400
+// when it is a parameter.
 func unknown(status int, kind, id, param string) *apiError {
 	return &apiError{
 		Status:  status,
@@ -286,8 +286,8 @@ func unknown(status int, kind, id, param string) *apiError {
 	}
 }
 
-// refused is an error found while executing: the idempotency key keeps it.
-func refused(code, param, message string) *apiError {
+// rejected is an error found while executing: the idempotency key keeps it.
+func rejected(code, param, message string) *apiError {
 	return &apiError{
 		Status:  http.StatusBadRequest,
 		Type:    "invalid_request_error",

@@ -23,7 +23,7 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
-func TestARefusedWebhookIsRetriedUntilItIsAccepted(t *testing.T) {
+func TestARejectedWebhookIsRetriedUntilItIsAccepted(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.inbox.mu.Lock()
@@ -38,7 +38,7 @@ func TestARefusedWebhookIsRetriedUntilItIsAccepted(t *testing.T) {
 	}
 }
 
-func TestOneEndpointDoesNotHoldUpAnother(t *testing.T) {
+func TestOneEndpointDoesNotDelayAnother(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -84,7 +84,8 @@ func TestARestartKeepsTheStateAndSendsPendingWebhooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.api.Refunds.New(&stripego.RefundParams{PaymentIntent: &paid.PaymentIntent.ID, Amount: stripego.Int64(700)}); err != nil {
+	part := &stripego.RefundParams{PaymentIntent: &paid.PaymentIntent.ID, Amount: stripego.Int64(700)}
+	if _, err := b.api.Refunds.New(part); err != nil {
 		t.Fatal(err)
 	}
 	b.stop()
@@ -114,12 +115,13 @@ func TestARestartKeepsTheStateAndSendsPendingWebhooks(t *testing.T) {
 	if err != nil || same.PaymentStatus != "paid" || same.PaymentIntent.ID != paid.PaymentIntent.ID {
 		t.Fatalf("%+v, %v", same, err)
 	}
-	if rest, err := b.api.Refunds.New(&stripego.RefundParams{PaymentIntent: &paid.PaymentIntent.ID}); err != nil || rest.Amount != 1300 {
+	if rest, err := b.api.Refunds.New(&stripego.RefundParams{PaymentIntent: &paid.PaymentIntent.ID}); err != nil ||
+		rest.Amount != 1300 {
 		t.Fatalf("%+v, %v", rest, err)
 	}
 }
 
-func TestADamagedStateFileIsRefused(t *testing.T) {
+func TestADamagedStateFileIsRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t, onDisk(t))
 	b.session()
@@ -161,7 +163,10 @@ func TestADroppedWebhookIsFoundInTheListAndCanBeResent(t *testing.T) {
 	b := start(t)
 	b.control("PUT", "faults", `{"drops":-1}`, 200)
 	b.paid()
-	it := b.api.Events.List(&stripego.EventListParams{DeliverySuccess: stripego.Bool(false), Type: stripego.String("checkout.session.completed")})
+	it := b.api.Events.List(&stripego.EventListParams{
+		DeliverySuccess: stripego.Bool(false),
+		Type:            stripego.String("checkout.session.completed"),
+	})
 	if !it.Next() {
 		t.Fatal("the event is not listed as undelivered")
 	}
@@ -174,7 +179,7 @@ func TestADroppedWebhookIsFoundInTheListAndCanBeResent(t *testing.T) {
 	waitFor(t, "the resent event", func() bool { return b.inbox.count("checkout.session.completed") == 1 })
 }
 
-func TestDelayHoldsWebhooksBackAndReorderingShufflesThem(t *testing.T) {
+func TestWebhooksAreDelayedAndReordered(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.control("PUT", "faults", `{"delay_ms":400}`, 200)
@@ -246,7 +251,7 @@ func TestTheSignatureCoversTimeAndBody(t *testing.T) {
 	}
 }
 
-func TestFaultsThatCannotBeReadAreRefused(t *testing.T) {
+func TestUnreadableFaultsAreRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.control("PUT", "faults", `{"dropz":1}`, 400)
@@ -259,7 +264,7 @@ func TestFaultsThatCannotBeReadAreRefused(t *testing.T) {
 func TestSandboxProcess(t *testing.T) {
 	path, endpoint := os.Getenv("SANDBOX_STATE"), os.Getenv("SANDBOX_ENDPOINT")
 	if path == "" {
-		t.Skip("run by TestKill9LosesNothingThatWasAnswered")
+		t.Skip("run by TestKill9LosesNothingThatWasResponded")
 	}
 	s, err := sandbox.Start(context.Background(), sandbox.Config{
 		SecretKey: secretKey, StateFile: path,
@@ -274,7 +279,7 @@ func TestSandboxProcess(t *testing.T) {
 	_ = s.Stop(context.Background())
 }
 
-func TestKill9LosesNothingThatWasAnswered(t *testing.T) {
+func TestKill9LosesNothingThatWasResponded(t *testing.T) {
 	t.Parallel()
 	in := newInbox(t)
 	in.refuse = -1
