@@ -70,7 +70,8 @@ func dispute(at time.Time) step {
 }
 
 func disputeClosed(lost bool, at time.Time) step {
-	return step{fmt.Sprintf("dispute closed, lost %t", lost),
+	return step{
+		fmt.Sprintf("dispute closed, lost %t", lost),
 		func(p purchase.Payment) (purchase.Payment, []events.Payload) {
 			return p.ApplyDispute(purchase.DisputeFact{
 				ID:     "dp_1",
@@ -78,7 +79,8 @@ func disputeClosed(lost bool, at time.Time) step {
 				Closed: true,
 				Lost:   lost,
 			}, at)
-		}}
+		},
+	}
 }
 
 // play applies facts in order and checks what every order promises: versions are
@@ -192,8 +194,12 @@ func TestStatusFollowsFromTheReports(t *testing.T) {
 		events []string
 	}{
 		{"paid", []step{start}, purchase.Completed, []string{"purchase.completed"}},
-		{"partly refunded", []step{start, refund(500, noon)}, purchase.PartiallyRefunded,
-			[]string{"purchase.completed", "purchase.refunded"}},
+		{
+			"partly refunded",
+			[]step{start, refund(500, noon)},
+			purchase.PartiallyRefunded,
+			[]string{"purchase.completed", "purchase.refunded"},
+		},
 		{
 			"refunded in two parts",
 			[]step{start, refund(500, noon), refund(2000, noon)},
@@ -206,8 +212,12 @@ func TestStatusFollowsFromTheReports(t *testing.T) {
 			purchase.Refunded,
 			[]string{"purchase.completed", "purchase.refunded"},
 		},
-		{"more came back than was paid", []step{start, refund(5000, noon)}, purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded"}},
+		{
+			"more came back than was paid",
+			[]step{start, refund(5000, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.refunded"},
+		},
 		{"disputed", []step{start, dispute(noon)}, purchase.Completed, []string{"purchase.completed", "purchase.disputed"}},
 		{
 			"dispute won",

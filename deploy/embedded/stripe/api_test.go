@@ -68,8 +68,10 @@ func TestRequestsThatStripeRejectsAreRejected(t *testing.T) {
 		}, "cancel_url"},
 		{"unknown customer", func(p *stripego.CheckoutSessionParams) { p.Customer = stripego.String("cus_x") }, "customer"},
 		{"unknown parameter", func(p *stripego.CheckoutSessionParams) { p.AddExtra("colour", "blue") }, "colour"},
-		{"long metadata", func(p *stripego.CheckoutSessionParams) { p.AddMetadata("k", strings.Repeat("x", 501)) },
-			"metadata"},
+		{
+			"long metadata", func(p *stripego.CheckoutSessionParams) { p.AddMetadata("k", strings.Repeat("x", 501)) },
+			"metadata",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,8 +45,10 @@ func TestPayingRedirectsAndSendsTheWebhook(t *testing.T) {
 	if status != 303 || header.Get("Location") != "https://shop.example.test/done?s="+s.ID {
 		t.Fatalf("%d %v", status, header)
 	}
-	want := []string{"charge.succeeded", "checkout.session.completed", "payment_intent.created",
-		"payment_intent.succeeded"}
+	want := []string{
+		"charge.succeeded", "checkout.session.completed", "payment_intent.created",
+		"payment_intent.succeeded",
+	}
 	waitFor(t, "four events", func() bool { return len(b.inbox.types()) == 4 })
 	if got := sorted(b.inbox.types()); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Fatalf("%v", got)

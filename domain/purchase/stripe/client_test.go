@@ -175,7 +175,8 @@ func TestACheckoutIsCreatedRetrievedPaidAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if reported.ID != paid.ID || reported.PaymentIntentID != paid.PaymentIntentID ||
-		reported.PaymentStatus != stripe.PaymentPaid || reported.AmountTotal != 2999 || reported.Mode != stripe.ModePayment || reported.Metadata["customerId"] != "u-1" ||
+		reported.PaymentStatus != stripe.PaymentPaid || reported.AmountTotal != 2999 ||
+		reported.Mode != stripe.ModePayment || reported.Metadata["customerId"] != "u-1" ||
 		!reported.ExpiresAt.Equal(created.ExpiresAt) {
 		t.Fatalf("the webhook says: %+v", reported)
 	}

@@ -22,12 +22,16 @@ func TestEveryFailureHasOneKind(t *testing.T) {
 		body   string
 		want   error
 	}{
-		{"declined card", 402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor"}}`,
-			stripe.ErrDeclined},
+		{
+			"declined card", 402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor"}}`,
+			stripe.ErrDeclined,
+		},
 		{"invalid request", 400, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrRejected},
 		{"bad key", 401, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrRejected},
-		{"key in use", 409, `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use"}}`,
-			stripe.ErrUnknownOutcome},
+		{
+			"key in use", 409, `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use"}}`,
+			stripe.ErrUnknownOutcome,
+		},
 		{"rate limit", 429, `{"error":{"type":"invalid_request_error","code":"rate_limit"}}`, stripe.ErrRateLimited},
 		{"lock timeout", 429, `{"error":{"type":"invalid_request_error","code":"lock_timeout"}}`, stripe.ErrRateLimited},
 		{"server error", 500, `{"error":{"type":"api_error"}}`, stripe.ErrUnknownOutcome},
@@ -234,7 +238,9 @@ func TestNothingIsSentWithoutAnIdempotencyKey(t *testing.T) {
 func TestAnInvalidConfigurationIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []stripe.Config{
-		{}, {SecretKey: "k", BackendURL: "api.stripe.com"}, {SecretKey: "k", BackendURL: "ftp://x"},
+		{},
+		{SecretKey: "k", BackendURL: "api.stripe.com"},
+		{SecretKey: "k", BackendURL: "ftp://x"},
 		{SecretKey: "k", Timeout: -1},
 	} {
 		if _, err := stripe.New(cfg); err == nil {
