@@ -77,7 +77,13 @@ func batches(stream string, consumer jetstream.ConsumerConfig, size int, limits 
 }
 
 // singles returns a loop that handles up to workers messages at once, one by one.
-func singles(stream string, consumer jetstream.ConsumerConfig, workers int, limits StreamLimits, log *slog.Logger) loop {
+func singles(
+	stream string,
+	consumer jetstream.ConsumerConfig,
+	workers int,
+	limits StreamLimits,
+	log *slog.Logger,
+) loop {
 	consumer.MaxAckPending = max(maxPending, 4*workers)
 	return loop{
 		stream:   stream,
@@ -164,7 +170,11 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 	}
 }
 
-func (l loop) pullOptions(ctx context.Context, consumer jetstream.Consumer, lost chan<- error) []jetstream.PullConsumeOpt {
+func (l loop) pullOptions(
+	ctx context.Context,
+	consumer jetstream.Consumer,
+	lost chan<- error,
+) []jetstream.PullConsumeOpt {
 	report := func(_ jetstream.ConsumeContext, err error) {
 		if !isLost(ctx, consumer, err) {
 			return
@@ -225,7 +235,8 @@ func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
 		if failed == nil || failed[i] == nil {
 			sent = msg.Ack()
 		} else {
-			l.log.Warn("message is redelivered later", "consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
+			l.log.Warn("message is redelivered later", "consumer", l.consumer.Durable, "subject", msg.Subject(), "error",
+				failed[i])
 			sent = msg.NakWithDelay(Backoff(deliveries(msg)))
 		}
 		if sent != nil {

@@ -107,5 +107,10 @@ func (q EventQueue) consumer() jetstream.ConsumerConfig {
 
 func readEvent(msg jetstream.Msg) EventDelivery {
 	event, err := events.FromMessage(msg.Headers(), msg.Data())
-	return EventDelivery{Event: event, Raw: msg.Data(), Err: err, msg: msg}
+	return EventDelivery{
+		Event: event,
+		Raw:   msg.Data(),
+		Err:   err,
+		msg:   msg,
+	}
 }

@@ -48,7 +48,12 @@ func ExampleDispatcher_Send() {
 		return
 	}
 
-	queue := bus.CommandQueue{Context: "content", BatchSize: 256, Limits: bus.DefaultStreamLimits(), Log: log}
+	queue := bus.CommandQueue{
+		Context:   "content",
+		BatchSize: 256,
+		Limits:    bus.DefaultStreamLimits(),
+		Log:       log,
+	}
 	consumed := make(chan struct{})
 	go func() {
 		defer close(consumed)

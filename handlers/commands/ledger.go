@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -24,14 +24,7 @@ import (
 // their outcome.
 type Ledger struct {
 	// DB is a pool, or the transaction that the change belongs to.
-	DB Database
-}
-
-// Database is a pool or a transaction.
-type Database interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	DB postgres.DB
 }
 
 // Status is how far a command is.
@@ -74,7 +67,12 @@ func (r Record) Finished() bool { return r.Status != StatusAccepted }
 
 // Reply returns the outcome.
 func (r Record) Reply() events.Reply {
-	return events.Reply{CommandID: r.ID, Status: r.ResponseStatus, Body: r.ResponseBody, PayloadHash: r.Hash}
+	return events.Reply{
+		CommandID:   r.ID,
+		Status:      r.ResponseStatus,
+		Body:        r.ResponseBody,
+		PayloadHash: r.Hash,
+	}
 }
 
 // holds reports whether the record decides a command's outcome: it is finished, or it

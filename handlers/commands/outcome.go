@@ -55,7 +55,12 @@ type envelope struct {
 
 // reply returns the outcome of a command as its client sees it.
 func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
-	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash, Awaits: o.Awaits}
+	reply := events.Reply{
+		CommandID:   cmd.ID,
+		Status:      o.Status,
+		PayloadHash: hash,
+		Awaits:      o.Awaits,
+	}
 	var body any
 	switch {
 	case o.rejection != nil:

@@ -55,7 +55,13 @@ func (c *client) with(headers map[string]string, route string, body any, args ..
 	if query != "" {
 		path += "?" + query
 	}
-	return got{c.send(request{Method: method, Path: path, Body: body, Header: headers, Jar: c.jar}), c.T, route}
+	return got{c.send(request{
+		Method: method,
+		Path:   path,
+		Body:   body,
+		Header: headers,
+		Jar:    c.jar,
+	}), c.T, route}
 }
 
 // is checks the status, and ends the test when it is another one: what follows rests
@@ -129,7 +135,7 @@ type journey struct {
 
 type object = map[string]any
 
-func TestAClientOfTheOriginalFindsEverything(t *testing.T) {
+func TestClientOfTheOriginalFindsEverything(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	followed := map[string]bool{}

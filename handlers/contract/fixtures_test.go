@@ -92,7 +92,12 @@ func (s *stage) request(o *operation, actor string, content []byte, kind string)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	r := request{Method: o.Method, Path: path, Session: s.users[actor], Header: map[string]string{}}
+	r := request{
+		Method:  o.Method,
+		Path:    path,
+		Session: s.users[actor],
+		Header:  map[string]string{},
+	}
 	if content != nil {
 		r.Body = content
 		r.Header["Content-Type"] = kind
@@ -155,9 +160,19 @@ func stripeEvent(typ string, object func(s *stage) map[string]any) func(*stage) 
 func paidSession(s *stage) map[string]any {
 	intent := "pi_" + handlertest.FlatID()
 	return map[string]any{
-		"id": "cs_" + intent, "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
-		"payment_intent": intent, "amount_total": 2999, "currency": "gbp",
-		"metadata": map[string]any{"customerId": s.users["customer"], "contentId": s.given["contentId"], "organizationId": s.organization},
+		"id":             "cs_" + intent,
+		"object":         "checkout.session",
+		"mode":           "payment",
+		"status":         "complete",
+		"payment_status": "paid",
+		"payment_intent": intent,
+		"amount_total":   2999,
+		"currency":       "gbp",
+		"metadata": map[string]any{
+			"customerId":     s.users["customer"],
+			"contentId":      s.given["contentId"],
+			"organizationId": s.organization,
+		},
 	}
 }
 
@@ -225,13 +240,17 @@ var fixtures = map[string]fixture{
 	"listPublicCategories": {actor: "anonymous", state: "org catalogue"},
 	"listPublicContent":    {actor: "anonymous", state: "org catalogue"},
 
-	"registerMedia":       {actor: "creator", state: "-"},
-	"listMedia":           {actor: "creator", state: "media ready"},
-	"getMedia":            {actor: "creator", state: "media ready"},
-	"updateMedia":         {actor: "creator", state: "media ready"},
-	"deleteMedia":         {actor: "creator", state: "media ready"},
-	"renewMediaUpload":    {actor: "creator", state: "media uploading"},
-	"uploadMedia":         {actor: "creator", state: "media uploading", raw: func(*stage) ([]byte, string) { return []byte(movie), "video/mp4" }},
+	"registerMedia":    {actor: "creator", state: "-"},
+	"listMedia":        {actor: "creator", state: "media ready"},
+	"getMedia":         {actor: "creator", state: "media ready"},
+	"updateMedia":      {actor: "creator", state: "media ready"},
+	"deleteMedia":      {actor: "creator", state: "media ready"},
+	"renewMediaUpload": {actor: "creator", state: "media uploading"},
+	"uploadMedia": {
+		actor: "creator",
+		state: "media uploading",
+		raw:   func(*stage) ([]byte, string) { return []byte(movie), "video/mp4" },
+	},
 	"completeMediaUpload": {actor: "creator", state: "file uploaded"},
 	"openMediaUpload":     {actor: "creator", state: "media uploading"},
 	"listMediaUploads":    {actor: "creator", state: "upload in parts"},
@@ -272,11 +291,21 @@ var fixtures = map[string]fixture{
 	"declineInvitation":        {actor: "other", state: "invitation"},
 	"getMembership":            {actor: "worker", state: "a member"},
 
-	"createCheckout":     {actor: "customer", state: "org paid", adjust: forItem},
-	"openPortal":         {actor: "customer", state: "-", adjust: backHere},
-	"verifyCheckout":     {actor: "customer", state: "checkout"},
-	"stripeBooking":      {actor: "stripe", state: "org paid", raw: stripeEvent("checkout.session.completed", paidSession), tolerant: true},
-	"stripeDevelopment":  {actor: "stripe", state: "org paid", raw: stripeEvent("checkout.session.completed", paidSession), tolerant: true},
+	"createCheckout": {actor: "customer", state: "org paid", adjust: forItem},
+	"openPortal":     {actor: "customer", state: "-", adjust: backHere},
+	"verifyCheckout": {actor: "customer", state: "checkout"},
+	"stripeBooking": {
+		actor:    "stripe",
+		state:    "org paid",
+		raw:      stripeEvent("checkout.session.completed", paidSession),
+		tolerant: true,
+	},
+	"stripeDevelopment": {
+		actor:    "stripe",
+		state:    "org paid",
+		raw:      stripeEvent("checkout.session.completed", paidSession),
+		tolerant: true,
+	},
 	"stripePayment":      {actor: "stripe", state: "-", raw: stripeEvent("charge.updated", nothing), tolerant: true},
 	"stripeDispute":      {actor: "stripe", state: "-", raw: stripeEvent("charge.updated", nothing), tolerant: true},
 	"stripeSubscription": {actor: "stripe", state: "-", raw: stripeEvent("invoice.created", nothing), tolerant: true},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func preferring(r request, what string) request {
 	return r
 }
 
-func TestTheSameRequestWithTheSameKeyIsAnsweredAlike(t *testing.T) {
+func TestRepeatedRequestWithOneKeyGetsTheSameResponse(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -105,17 +106,23 @@ func TestTheSameRequestWithTheSameKeyIsAnsweredAlike(t *testing.T) {
 			if second.Status == http.StatusUnauthorized && endsTheSession[name] {
 				return
 			}
-			if second.Status != first.Status || second.Body != first.Body {
+			if second.Status != first.Status || unsigned(second.Body) != unsigned(first.Body) {
 				t.Errorf("first %d %s, then %d %s", first.Status, first.Body, second.Status, second.Body)
 			}
 		})
 	}
 }
 
-// endsTheSession are the operations after which the request's session is no more.
+// unsigned returns a body without what differs between two signatures of one URL, which
+// are made for each response.
+func unsigned(body string) string { return signature.ReplaceAllString(body, "") }
+
+var signature = regexp.MustCompile(`X-Amz-(Date|Signature)=[0-9A-Za-z]+`)
+
+// endsTheSession are the operations that end the request's session.
 var endsTheSession = map[string]bool{"deleteAccount": true}
 
-func TestAKeyThatWasUsedForAnotherRequestIsRefused(t *testing.T) {
+func TestKeyOfAnotherRequestIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -221,7 +228,7 @@ func anotherText(o *operation, field, value string) string {
 	}
 }
 
-func TestWhileARequestIsInFlightItsKeyNamesTheSameOperation(t *testing.T) {
+func TestConcurrentRequestsWithOneKeyAreOneOperation(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()

@@ -40,7 +40,7 @@ func readMatrix(t *testing.T) []row {
 	return rows
 }
 
-func TestEveryoneIsToldWhatTheMatrixSays(t *testing.T) {
+func TestEveryActorGetsTheResponseOfTheMatrix(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()

@@ -63,7 +63,12 @@ func (w *Harness) Read(resp *http.Response) Answer {
 		w.Error(err)
 		return Answer{T: w.T}
 	}
-	return Answer{T: w.T, Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
+	return Answer{
+		T:      w.T,
+		Status: resp.StatusCode,
+		Header: resp.Header,
+		Body:   string(body),
+	}
 }
 
 func (w *Harness) request(r Request) (*http.Request, error) {

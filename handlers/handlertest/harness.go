@@ -124,7 +124,13 @@ type served struct{ http.Handler }
 // yet.
 func New(t *testing.T, o Options) *Harness {
 	t.Helper()
-	w := &Harness{T: t, Database: pgtest.Database(t), Logger: Logger(), handler: &atomic.Value{}, shift: &atomic.Int64{}}
+	w := &Harness{
+		T:        t,
+		Database: pgtest.Database(t),
+		Logger:   Logger(),
+		handler:  &atomic.Value{},
+		shift:    &atomic.Int64{},
+	}
 	if o.StandStill {
 		w.stood = time.Now().UTC().Truncate(time.Second)
 	}
@@ -148,9 +154,13 @@ func New(t *testing.T, o Options) *Harness {
 	w.URL = server.URL
 	connections := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(connections.CloseIdleConnections)
-	w.client = &http.Client{Transport: connections, Timeout: Within, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
+	w.client = &http.Client{
+		Transport: connections,
+		Timeout:   Within,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
 	return w
 }
 
@@ -180,7 +190,8 @@ func (w *Harness) StartBus(server *natstest.Instance, partitions int) {
 	w.Bus, w.partitions = server, partitions
 	w.Conn = w.connect()
 	// Whoever comes first makes the streams; a request that is faster is answered with 202.
-	if err := bus.EnsureStreams(context.Background(), Must(jetstream.New(w.Conn))(w), bus.DefaultStreamLimits()); err != nil {
+	if err := bus.EnsureStreams(context.Background(), Must(jetstream.New(w.Conn))(w),
+		bus.DefaultStreamLimits()); err != nil {
 		w.Fatal(err)
 	}
 	w.Dispatcher = w.NewDispatcher()
@@ -205,7 +216,11 @@ func (w *Harness) connect() *nats.Conn {
 func (w *Harness) StartStore() {
 	w.Helper()
 	client := Must(s3.Open(s3.Config{
-		Endpoint: s3test.Server(w).Endpoint(), Region: s3test.Region, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey,
+		Endpoint: s3test.Server(w).
+			Endpoint(),
+		Region:    s3test.Region,
+		AccessKey: s3test.AccessKey,
+		SecretKey: s3test.SecretKey,
 	}))(w)
 	w.Cleanup(client.Close)
 	w.Media, w.Assets = client.Bucket(s3test.MediaBucket), client.Bucket(s3test.AssetsBucket)
@@ -224,7 +239,10 @@ func (w *Harness) StartSandbox(cfg sandbox.Config) {
 			w.Errorf("stop the sandbox: %v", err)
 		}
 	})
-	w.Stripe = Must(stripe.New(stripe.Config{SecretKey: cfg.SecretKey, BackendURL: w.Sandbox.URL(), Timeout: 5 * time.Second}))(w)
+	w.Stripe = Must(
+		stripe.New(stripe.Config{SecretKey: cfg.SecretKey, BackendURL: w.Sandbox.URL(), Timeout: 5 * time.Second}))(
+		w,
+	)
 	w.Cleanup(w.Stripe.Close)
 }
 
@@ -232,7 +250,12 @@ func (w *Harness) StartSandbox(cfg sandbox.Config) {
 func (w *Harness) StartCommands(contexts []commands.Context, externals ...commands.External) {
 	w.Helper()
 	w.Start(commands.NewRunner(commands.Config{
-		Pool: w.Pool, Conn: w.Conn, Partitions: w.partitions, Limits: bus.DefaultStreamLimits(), Now: w.Now, Log: w.Logger,
+		Pool:       w.Pool,
+		Conn:       w.Conn,
+		Partitions: w.partitions,
+		Limits:     bus.DefaultStreamLimits(),
+		Now:        w.Now,
+		Log:        w.Logger,
 	}, contexts, externals).Run)
 }
 
@@ -240,7 +263,11 @@ func (w *Harness) StartCommands(contexts []commands.Context, externals ...comman
 func (w *Harness) StartRelay() (stop func()) {
 	w.Helper()
 	return w.Start(Must(outbox.NewRelay(outbox.RelayConfig{
-		DatabaseURL: w.Database, Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Log: w.Logger, Poll: relayPoll,
+		DatabaseURL: w.Database,
+		Conn:        w.Conn,
+		Limits:      bus.DefaultStreamLimits(),
+		Log:         w.Logger,
+		Poll:        relayPoll,
 	}))(w).Run)
 }
 
@@ -254,7 +281,11 @@ func (w *Harness) StartReactions(projections ...reactions.Projection) {
 func (w *Harness) start(projections []reactions.Projection, processes []reactions.Process) {
 	w.Helper()
 	w.Start(reactions.New(reactions.Config{
-		Pool: w.Pool, Conn: w.Conn, Limits: bus.DefaultStreamLimits(), Now: w.Now, Log: w.Logger,
+		Pool:   w.Pool,
+		Conn:   w.Conn,
+		Limits: bus.DefaultStreamLimits(),
+		Now:    w.Now,
+		Log:    w.Logger,
 	}, projections, processes).Run)
 }
 
@@ -331,7 +362,13 @@ func (w *Harness) StartJobs(names []string, modules ...handlers.Module) {
 func (w *Harness) Edge(change func(*edge.Config), modules ...handlers.Module) *edge.Edge {
 	w.Helper()
 	cfg := edge.Config{
-		Pool: w.Pool, Dispatcher: w.Dispatcher, PublicURL: w.URL, LimitFactor: edge.NoLimits, Workers: w.Workers, Now: w.Now, Log: w.Logger,
+		Pool:        w.Pool,
+		Dispatcher:  w.Dispatcher,
+		PublicURL:   w.URL,
+		LimitFactor: edge.NoLimits,
+		Workers:     w.Workers,
+		Now:         w.Now,
+		Log:         w.Logger,
 	}
 	if change != nil {
 		change(&cfg)

@@ -69,7 +69,7 @@ func (r *Runner) deadLetter(ctx context.Context, l letter, cause error) error {
 		Type:      l.eventType,
 		Body:      l.body,
 		Cause:     cause,
-		Attempts:  int(min(l.deliveries, 1<<30)), //nolint:gosec // bounded
+		Attempts:  int(min(l.deliveries, 1<<30)),
 	}.Write(ctx, r.cfg.Pool)
 	if err != nil {
 		return fmt.Errorf("%w (after %w)", err, cause)

@@ -121,7 +121,7 @@ func (r *Runner) giveUpAfterLastTry(p Process) message.HandlerMiddleware {
 			if missing != nil {
 				return nil, missing
 			}
-			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && !p.NeverGiveUp && !transient(err) //nolint:gosec // positive
+			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && !p.NeverGiveUp && !transient(err)
 			if !last && !errors.Is(err, errUnreadable) {
 				return produced, err
 			}

@@ -114,7 +114,7 @@ func (r *Runner) replay(ctx context.Context, p Projection, batch []received, rou
 		case cause == nil:
 		case round < retriesInPlace:
 			failed = append(failed, e)
-		case transient(cause) || e.delivery.Deliveries() < uint64(r.cfg.MaxDeliveries): //nolint:gosec // positive
+		case transient(cause) || e.delivery.Deliveries() < uint64(r.cfg.MaxDeliveries):
 			e.delivery.Retry(cause)
 		default:
 			r.giveUp(ctx, p, e.delivery, cause)
