@@ -58,7 +58,7 @@ type PurchaseDuplicateDetected struct {
 	Reason string `json:"reason"`
 }
 
-// PurchaseRefunded : RefundedCents is the total given back so far.
+// PurchaseRefunded : RefundedCents is the total refunded so far.
 type PurchaseRefunded struct {
 	PurchaseID    string `json:"purchase_id"`
 	CustomerID    string `json:"customer_id"`

@@ -38,15 +38,15 @@ func (d *EventDelivery) Deliveries() uint64 { return deliveries(d.msg) }
 // growing delay (see [Backoff]). cause is logged.
 func (d *EventDelivery) Retry(cause error) { d.retry = cause }
 
-// EventQueue names the events that a durable consumer takes, and how.
+// EventQueue names the events of a durable consumer.
 type EventQueue struct {
 	// Durable names the consumer; processes that use the same name share the events.
 	Durable string
-	// Types are the event types to take.
+	// Types are the event types to consume.
 	Types []string
 	// BatchSize is the most that [ConsumeEvents] hands over at once.
 	BatchSize int
-	// Workers is how many [ConsumeEachEvent] has in hand at once in this process.
+	// Workers is how many [ConsumeEachEvent] handles at once in this process.
 	Workers int
 	// Limits are used when the stream must be created anew.
 	Limits StreamLimits
@@ -56,7 +56,7 @@ type EventQueue struct {
 // ConsumeEvents feeds events to handle, in batches of what is waiting, until ctx is done.
 // When handle returns nil the batch is acknowledged, except for the events that it marked
 // with [EventDelivery.Retry]. handle returns an error only to stop; the batch is then
-// given back.
+// returned.
 func ConsumeEvents(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, []EventDelivery) error,
 ) error {

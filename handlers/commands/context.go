@@ -124,7 +124,7 @@ type boundCommand[B Batch] struct {
 	err     error
 }
 
-// openBatch decodes the commands of a batch and asks each what it needs. A command that
+// openBatch decodes the commands of a batch and calls their want. A command that
 // cannot be decoded is remembered and fails when it is decided.
 func openBatch[B Batch](batch B, table map[string]Handler[B], cmds []events.Command) *openUnit[B] {
 	u := &openUnit[B]{batch: batch, cmds: cmds, bound: make([]boundCommand[B], len(cmds))}

@@ -63,7 +63,7 @@ func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
 	return &Runner{cfg: cfg, contexts: contexts, externals: externals}
 }
 
-// now is the time as the database can keep it, so that a response has the times that
+// now is the time in the precision of the database, so that a response has the times that
 // are read later.
 func (r *Runner) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Microsecond) }
 
@@ -169,7 +169,7 @@ func (r *Runner) publishOutcomes(ctx context.Context, results []result) {
 		}
 	}
 	for edge, list := range replies {
-		if err := bus.Answer(r.cfg.Conn, edge, list); err != nil {
+		if err := bus.SendReplies(r.cfg.Conn, edge, list); err != nil {
 			// The edge's wait runs out, it writes the row and finds the outcome.
 			r.cfg.Log.WarnContext(ctx, "outcomes not sent", "error", err)
 		}

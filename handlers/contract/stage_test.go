@@ -405,7 +405,7 @@ func states() map[string]func(s *stage) {
 			s.exec(
 				sql(`INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, finished_at)
 			VALUES ($1, $2, 'user.upgrade', 'hash', 'applied', 200, '{"data":null}', now())`,
-				s.given["id"], s.users["customer"]),
+					s.given["id"], s.users["customer"]),
 			)
 		},
 		// Accounts: what the one who asks has to know.

@@ -24,7 +24,7 @@ func (e *Edge) Description() *openapi.Document { return e.description() }
 // describe makes the document.
 func (e *Edge) describe() *openapi.Document {
 	d := &describer{schemas: &openapi.Schemas{}}
-	d.errorSchema = d.schemas.Answer(reflect.TypeFor[commands.ErrorBody]())
+	d.errorSchema = d.schemas.Response(reflect.TypeFor[commands.ErrorBody]())
 	doc := &openapi.Document{
 		OpenAPI: "3.1.0",
 		Topics:  topics,
@@ -166,7 +166,7 @@ func (d *describer) parameter(p Param, in string) openapi.Parameter {
 		Schema:      schema,
 	}
 	if p.Required {
-		described.Example = cmp.Or[any](openapi.Usual(p.Name, schema), d.schemas.AnswerExample(schema))
+		described.Example = cmp.Or[any](openapi.Usual(p.Name, schema), d.schemas.ResponseExample(schema))
 	}
 	return described
 }
@@ -230,9 +230,9 @@ func (d *describer) response(r Response) *openapi.Response {
 	kind := cmp.Or(r.Type, jsonType)
 	switch {
 	case r.Body != nil:
-		body := openapi.MediaType{Schema: d.schemas.Answer(reflect.TypeOf(r.Body))}
+		body := openapi.MediaType{Schema: d.schemas.Response(reflect.TypeOf(r.Body))}
 		if kind == jsonType {
-			body.Example = d.schemas.AnswerExample(body.Schema)
+			body.Example = d.schemas.ResponseExample(body.Schema)
 		}
 		described.Content.Set(kind, body)
 	case r.Type != "":

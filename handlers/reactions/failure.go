@@ -39,7 +39,7 @@ func observe(ctx context.Context, reaction string, start time.Time, err error) {
 }
 
 // transient reports whether an error is not proven to come from the event: the database
-// did not answer in time, broke the connection, or asked to try again.
+// did not answer in time, broke the connection, or reported a conflict.
 func transient(err error) bool {
 	var database *databaseError
 	return errors.As(err, &database) || postgres.IsTemporary(err)

@@ -27,11 +27,11 @@ type Process struct {
 	Durable string
 	// Events are the event types it follows.
 	Events []string
-	// Workers is how many events are in hand at once in this process; default 4.
+	// Workers is how many events this process handles at once; default 4.
 	Workers int
 	// Timeout bounds one attempt; default 5 s.
 	Timeout time.Duration
-	// NeverGiveUp keeps a failing event coming back, at last once a minute, instead of
+	// NeverGiveUp has a failing event redelivered, in the end once a minute, instead of
 	// making it a dead letter: for effects that fail only while the outside is
 	// unavailable.
 	NeverGiveUp bool
