@@ -234,7 +234,7 @@ func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
 		} else {
 			l.log.Warn("message is redelivered later",
 				"consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
-			sent = msg.NakWithDelay(Backoff(deliveries(msg)))
+			sent = msg.NakWithDelay(backoff(deliveries(msg)))
 		}
 		if sent != nil {
 			err = sent
@@ -299,22 +299,4 @@ func deliveries(msg jetstream.Msg) uint64 {
 		return 1
 	}
 	return meta.NumDelivered
-}
-
-// Backoff is the delay before a message is delivered again: 0.5 s, doubled with
-// every delivery, one minute at most.
-func Backoff(deliveries uint64) time.Duration {
-	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
-}
-
-// Pause waits for d, at most until ctx is done, and reports whether ctx is not done.
-func Pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -35,7 +35,7 @@ func (d *EventDelivery) Type() string { return d.msg.Headers().Get(events.Header
 func (d *EventDelivery) Deliveries() uint64 { return deliveries(d.msg) }
 
 // Retry excludes the message from its batch's acknowledgement: it is redelivered after a
-// growing delay (see [Backoff]). cause is logged.
+// growing delay (0.5 s, doubled up to 1 min). cause is logged.
 func (d *EventDelivery) Retry(cause error) { d.retry = cause }
 
 // EventQueue names the events of a durable consumer.
@@ -80,9 +80,9 @@ func ConsumeEvents(
 
 // ConsumeEachEvent feeds events to handle one by one, up to Workers at once, until ctx is
 // done: for work that takes long or calls the outside. A nil error acknowledges the event;
-// with an error it is redelivered after a growing delay (see [Backoff]). An event whose
-// process died is delivered to another one within ten seconds. handle's context is
-// cancelled when ctx is.
+// with an error it is redelivered after a growing delay (0.5 s, doubled up to 1 min). An
+// event whose process died is delivered to another one within ten seconds. handle's
+// context is cancelled when ctx is.
 func ConsumeEachEvent(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, EventDelivery) error,
 ) error {
