@@ -28,7 +28,7 @@ func (w *harness) newClient(followed map[string]bool) *client {
 
 var placeholder = regexp.MustCompile(`:\w+`)
 
-// got is an answer that is being judged.
+// got is a response that is checked.
 type got struct {
 	answer
 	t     *testing.T
@@ -106,7 +106,7 @@ func (g got) says(path string, want any) got {
 	return g
 }
 
-// refused checks a refusal: status and code, and the envelope.
+// fails checks an error: status and code, and the envelope.
 func (g got) refused(status int, code string) got {
 	g.t.Helper()
 	return g.is(status).says("error.code", code).has("error.message")

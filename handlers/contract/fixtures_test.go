@@ -23,8 +23,8 @@ type fixture struct {
 	adjust func(s *stage, body map[string]any)
 	// raw makes a body that is not JSON, and its content type.
 	raw func(s *stage) ([]byte, string)
-	// tolerant says that the body's sender is a foreign system: what it sends is
-	// understood as far as possible and never refused field by field.
+	// tolerant says that the body's sender is another system: what it sends is
+	// accepted as far as possible and never rejected for a single field.
 	tolerant bool
 }
 
@@ -176,14 +176,14 @@ func paidSession(s *stage) map[string]any {
 	}
 }
 
-// newcomer makes the address one that nobody has, unless the state is about somebody.
+// newcomer makes the address a new one, unless the state has an account.
 func newcomer(s *stage, body map[string]any) {
 	if s.given["email"] == "" {
 		body["email"] = handlertest.FlatID() + "@example.test"
 	}
 }
 
-// fresh makes a field one that nobody has yet.
+// fresh makes the value of a field unique.
 func fresh(field, format string) func(*stage, map[string]any) {
 	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, handlertest.FlatID()) }
 }

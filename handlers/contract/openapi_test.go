@@ -98,7 +98,7 @@ func faults(d *description, o *operation) (list []string) {
 
 func faultyAnswers(d *description, o *operation) (list []string) {
 	succeeds := false
-	for status, declared := range o.Answers {
+	for status, declared := range o.Responses {
 		succeeds = succeeds || status < "400"
 		if at[string](declared, "description") == "" {
 			list = append(list, status+" has no description")
@@ -313,7 +313,7 @@ func place(body map[string]any, path string, value any) {
 	place(inner, rest, value)
 }
 
-// beyond are values that a schema refuses, by the limit they break. The empty value
+// beyond are values that a schema rejects, by the limit they break. The empty value
 // of a field that may be absent is left out: it is the same as absent.
 func beyond(schema map[string]any) map[string]any {
 	values := map[string]any{}

@@ -108,7 +108,7 @@ func (s *stage) moveOn() {
 	s.exec(list...)
 }
 
-// user makes somebody who can sign in with the password and has a session.
+// user makes a user with the password and a session.
 func (w *harness) user(id, role string) []statement {
 	hash := sha256.Sum256([]byte(id))
 	return []statement{

@@ -39,7 +39,7 @@ func (w *Harness) Eventually(want int, sql string, args ...any) {
 	w.Helper()
 	deadline := time.Now().Add(Within)
 	for got := w.Number(sql, args...); got != want; got = w.Number(sql, args...) {
-		w.lookAgain(deadline, "%s is %d, want %d", sql, got, want)
+		w.pause(deadline, "%s is %d, want %d", sql, got, want)
 	}
 }
 
@@ -47,12 +47,12 @@ func (w *Harness) Eventually(want int, sql string, args ...any) {
 func (w *Harness) Until(what string, ok func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(Within); !ok(); {
-		w.lookAgain(deadline, "never: %s", what)
+		w.pause(deadline, "never: %s", what)
 	}
 }
 
-// lookAgain waits between two looks at a condition, until the deadline.
-func (w *Harness) lookAgain(deadline time.Time, format string, args ...any) {
+// pause waits between two inspections of a condition, until the deadline.
+func (w *Harness) pause(deadline time.Time, format string, args ...any) {
 	w.Helper()
 	if time.Now().After(deadline) {
 		w.Fatalf(format, args...)

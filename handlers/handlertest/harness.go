@@ -55,7 +55,7 @@ const Within = 30 * time.Second
 // jobInterval is how often jobs run in tests.
 const jobInterval = 20 * time.Millisecond
 
-// relayPoll is how often the relay looks for what its notifications missed.
+// relayPoll is how often the relay polls.
 const relayPoll = 50 * time.Millisecond
 
 // Main runs the tests of a binary; each database starts as the migrations leave it.
@@ -95,7 +95,7 @@ type Harness struct {
 	Dispatcher *bus.Dispatcher
 	// Media and Assets are the buckets of the store.
 	Media, Assets *s3.Bucket
-	// Sandbox is what Stripe asks.
+	// Sandbox is the payments sandbox, and Stripe its client.
 	Sandbox *sandbox.Server
 	Stripe  *stripe.Client
 

@@ -27,7 +27,7 @@ func SignedByTranscoder(body []byte, secret, timestamp string) map[string]string
 	}
 }
 
-// SignedByWorker is the header with which a program of the installation asks, now.
+// SignedByWorker is the header of a request that a program of the installation sends now.
 func (w *Harness) SignedByWorker(method, target string, body []byte) map[string]string {
 	r := workersig.Request{
 		Method:    method,

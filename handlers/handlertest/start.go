@@ -68,11 +68,11 @@ func (w *Harness) StartStore() {
 	w.Media, w.Assets = client.Bucket(s3test.MediaBucket), client.Bucket(s3test.AssetsBucket)
 }
 
-// StartSandbox starts the payments sandbox and the client of Stripe that asks it. The
+// StartSandbox starts the payments sandbox and its client. The
 // secret key need not be given.
 func (w *Harness) StartSandbox(cfg sandbox.Config) {
 	w.Helper()
-	cfg.SecretKey = "sk_test_world"
+	cfg.SecretKey = "sk_test_harness"
 	w.Sandbox = Must(sandbox.Start(context.Background(), cfg))(w)
 	w.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), Within)
@@ -222,5 +222,5 @@ func (w *Harness) Edge(change func(*edge.Config), modules ...handlers.Module) *e
 	return Must(edge.New(cfg, routes))(w)
 }
 
-// Serve makes a handler what answers at [Harness.URL].
+// Serve makes a handler the one at [Harness.URL].
 func (w *Harness) Serve(h http.Handler) { w.handler.Store(served{h}) }
