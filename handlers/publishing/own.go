@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/view"
@@ -96,16 +97,13 @@ var browseParams = edge.PagedParams(
 // ones are there for their creator and the organization's management alone.
 func (p *publishing) browseContent(c *edge.Request) error {
 	q, actor := c, c.Actor()
-	organization := q.UUID("organizationId")
-	var manages bool
-	err := p.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organization_memberships
-		WHERE organization_id = $1 AND user_id = $2 AND status = 'active' AND role IN ('owner', 'admin'))`,
-		organization, actor.UserID).Scan(&manages)
+	organizationID := q.UUID("organizationId")
+	manages, err := p.manages(c, organizationID)
 	if err != nil {
-		return fmt.Errorf("look up the membership: %w", err)
+		return err
 	}
 
-	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id", organization, q.Text("category")+q.Text("search") != "")
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id", organizationID, q.Text("category")+q.Text("search") != "")
 	if q.Text("sortBy") == "publishedAt" { // everything here has a date
 		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.Text("sortOrder"))
 	}
@@ -129,4 +127,15 @@ func (p *publishing) browseContent(c *edge.Request) error {
 	}
 	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
+}
+
+// manages reports whether the caller is an owner or an admin of an organization.
+func (p *publishing) manages(c *edge.Request, organizationID string) (bool, error) {
+	var role organization.Role
+	err := p.cfg.Pool.QueryRow(c, `SELECT role FROM organization_memberships
+		WHERE organization_id = $1 AND user_id = $2 AND status = 'active'`, organizationID, c.Actor().UserID).Scan(&role)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("read the membership: %w", err)
+	}
+	return organization.Authority{Member: role}.Manages(), nil
 }
