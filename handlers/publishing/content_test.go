@@ -329,10 +329,24 @@ func TestSuccessIsCountedOnce(t *testing.T) {
 		w.Eventually(want, `SELECT `+column+` FROM content_stats WHERE content_id = $1`, id)
 	}
 	bought := func(purchase string) events.Payload {
-		return events.PurchaseCompleted{PurchaseID: purchase, CustomerID: "u", ContentID: id, CreatorID: c.id, AmountCents: 100, Currency: "gbp"}
+		return events.PurchaseCompleted{
+			PurchaseID:  purchase,
+			CustomerID:  "u",
+			ContentID:   id,
+			CreatorID:   c.id,
+			AmountCents: 100,
+			Currency:    "gbp",
+		}
 	}
 	refunded := func(purchase string, full bool) events.Payload {
-		return events.PurchaseRefunded{PurchaseID: purchase, CustomerID: "u", ContentID: id, RefundedCents: 50, AmountCents: 100, Full: full}
+		return events.PurchaseRefunded{
+			PurchaseID:    purchase,
+			CustomerID:    "u",
+			ContentID:     id,
+			RefundedCents: 50,
+			AmountCents:   100,
+			Full:          full,
+		}
 	}
 	one, two := uuid.NewString(), uuid.NewString()
 	w.tell(c.id, one, 1, bought(one))
@@ -345,7 +359,12 @@ func TestSuccessIsCountedOnce(t *testing.T) {
 	count("purchase_count", 1)
 	for i, playback := range []string{uuid.NewString(), uuid.NewString()} {
 		w.tell(c.id, playback, 1, events.PlaybackStarted{UserID: "u", ContentID: id})
-		w.tell(c.id, playback, 2, events.PlaybackProgressed{UserID: "u", ContentID: id, PositionSeconds: 1, DurationSeconds: 2})
+		w.tell(c.id, playback, 2, events.PlaybackProgressed{
+			UserID:          "u",
+			ContentID:       id,
+			PositionSeconds: 1,
+			DurationSeconds: 2,
+		})
 		count("view_count", i+1)
 	}
 	w.Eventually(6, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)

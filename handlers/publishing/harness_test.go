@@ -149,7 +149,13 @@ func list[T any](a answer) page[T] { return handlertest.Decode[page[T]](a.Want(h
 
 func (u user) ask(method, path string, body any, headers ...string) answer {
 	u.Helper()
-	return u.Send(handlertest.Request{Method: method, Path: path, Session: u.id, Body: body, Header: handlertest.Pairs(headers...)})
+	return u.Send(handlertest.Request{
+		Method:  method,
+		Path:    path,
+		Session: u.id,
+		Body:    body,
+		Header:  handlertest.Pairs(headers...),
+	})
 }
 
 // get asks as nobody.

@@ -34,7 +34,7 @@ func New(cfg Config) handlers.Module {
 	p := &publishing{cfg}
 	return handlers.Module{
 		Name:        "publishing",
-		Routes:      slices.Concat(p.catalogueRoutes(), p.contentRoutes(), p.categoryRoutes()),
+		Routes:      slices.Concat(p.catalogueRoutes(), p.contentReads(), p.contentWrites(), p.categoryRoutes()),
 		Commands:    []commands.Context{contentCommands(cfg.PayoutsRequired), categoryCommands(cfg.AssetsURL)},
 		Projections: []reactions.Projection{countSuccess()},
 	}
