@@ -66,7 +66,9 @@ func TestWhoMayChangeACategory(t *testing.T) {
 		c.change(&facts)
 		before := c.category
 		changes := map[string]func() (content.Category, error){
-			"update":  func() (content.Category, error) { return before.Update(content.UpdateCategory{Name: set("B")}, facts, at) },
+			"update": func() (content.Category, error) {
+				return before.Update(content.UpdateCategory{Name: set("B")}, facts, at)
+			},
 			"cover":   func() (content.Category, error) { return before.ShowCover("categories/a/lg.webp", facts, at) },
 			"delete":  func() (content.Category, error) { return before.Delete(facts, at) },
 			"reorder": func() (content.Category, error) { return reordered(before, facts) },

@@ -3,11 +3,13 @@
 //
 // It is pure. State goes in with a command and the facts the decision needs, the
 // next state and the events come out; loading, locking and storing are the
-// caller's. A refusal leaves the state as it was.
+// caller's. A rejection leaves the state as it was.
 package content
 
 import (
 	"time"
+
+	"github.com/codex-platform/codex/domain"
 )
 
 // Type is what a content item consists of.
@@ -62,7 +64,7 @@ func (a Access) needsOrganization() bool {
 //	private         private                          private
 //
 // Where a client gives both, accessType decides, and a visibility outside its row of
-// the table is refused. Where it gives neither, the item is free. The visibility that
+// the table is rejected. Where it gives neither, the item is free. The visibility that
 // was given is answered as it was, otherwise the one of the access type's row: public
 // for free, purchased_only for paid. Setting accessType alone forgets the visibility
 // that was given before.
@@ -118,7 +120,7 @@ func VisibilityOf(a Access) Visibility {
 	}
 }
 
-// Status is where in its life an item is.
+// Status is the status of an item.
 type Status string
 
 // The statuses.
@@ -181,14 +183,9 @@ func (c Content) IsPublished() bool {
 func (c Content) IsPublic() bool { return c.IsPublished() && c.Access != Private }
 
 // Price returns the price in cents, 0 when there is none.
-func (c Content) Price() int64 {
-	if c.PriceCents == nil {
-		return 0
-	}
-	return *c.PriceCents
-}
+func (c Content) Price() int64 { return domain.OrZero(c.PriceCents) }
 
-// Shown is the visibility that is answered: the one that was given, else the one that
+// Shown is the visibility of responses: the one that a client gave, otherwise the one that
 // the access type stands for.
 func (c Content) Shown() Visibility {
 	if c.Visibility != "" {
@@ -221,17 +218,17 @@ type Media struct {
 	Deleted   bool
 }
 
-// Facts is everything outside the item that a decision rests on, read in the same
+// Facts are what a decision about an item rests on outside the item, read in the same
 // transaction.
 type Facts struct {
-	// ActorID asks; ActorRole is the actor's platform role now, empty when the
-	// account is gone.
+	// ActorID is the user; ActorRole is their platform role now, empty when the account
+	// does not exist.
 	ActorID   string
 	ActorRole string
 	// MayPublish says that the actor may publish in the organization that the item belongs
 	// to after the command.
 	MayPublish bool
-	// Media is the media item the item refers to, or would; nil when there is none.
+	// Media is the media item that the item refers to after the command; nil for none.
 	Media *Media
 	// Categories are those categories of the item's space that the command names.
 	Categories []string
