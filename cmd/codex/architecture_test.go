@@ -19,8 +19,8 @@ import (
 //
 //	cmd → handlers/<activity> → kits → {domain adapters, outbox} → domain → events
 //
-// An arrow may skip layers, never point back. Activities do not import each other. The
-// tests below read the imports with go list, so every file counts.
+// An arrow may skip layers, never point back, and activities do not import each other. The
+// tests below read the imports with go list, so every file of the module is checked.
 
 const module = "github.com/codex-platform/codex"
 
@@ -108,6 +108,8 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/purchase/postgres", allowed: true},
 		{from: "./domain/purchase/stripe", to: "github.com/stripe/stripe-go/v76", allowed: true},
 		{from: "./domain/purchase/stripe", to: "./domain/media/s3"},
+		{from: "./domain/content/postgres", to: "./domain/postgres/columns", allowed: true},
+		{from: "./domain/content", to: "./domain/postgres/columns"},
 		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
 		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
 		{from: "./domain/identity/postgres", to: "./domain/postgres/ratelimit", allowed: true},
@@ -124,6 +126,13 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
 		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
 		{from: "./cmd/codex", to: "./handlers/jobs", allowed: true},
+		{from: "./handlers/payments", to: "./handlers", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/edge/openapi", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/streaming"},
+		{from: "./handlers/edge", to: "./handlers/payments"},
+		{from: "./handlers/edge", to: "./handlers"},
+		{from: "./handlers", to: "./handlers/edge", allowed: true},
+		{from: "./handlers", to: "./handlers/payments"},
 		{from: "./handlers/cleanup", to: "./handlers/jobs", allowed: true},
 		{from: "./handlers/jobs", to: "./handlers/cleanup"},
 		{from: "./handlers/jobs", to: "./domain/identity/postgres"},
@@ -137,9 +146,9 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./migrations", to: "./domain"},
 		{from: "./deploy/embedded/stripe", to: "./handlers/edge"},
 		{from: "./deploy/embedded/postgres/pgtest", to: "./deploy/embedded/postgres", allowed: true},
-		{from: "./handlers/edge/edgetest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
-		{from: "./handlers/edge", to: "./handlers/edge/edgetest"},
+		{from: "./handlers/handlertest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
 		{from: "./handlers/handlertest", to: "./handlers/edge", allowed: true},
+		{from: "./handlers/handlertest", to: "./handlers/payments", allowed: true},
 		{from: "./handlers/handlertest", to: "./migrations", allowed: true},
 		{from: "./handlers/handlertest", to: "./cmd/codex"},
 		{from: "./handlers/edge", to: "./handlers/handlertest"},
@@ -147,7 +156,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 	} {
 		rule := violatedRule(c.from, c.to)
 		if c.allowed && rule != "" {
-			t.Errorf("%s may import %s, but is told: %s", c.from, c.to, rule)
+			t.Errorf("%s may import %s, but breaks the rule: %s", c.from, c.to, rule)
 		}
 		if !c.allowed && rule == "" {
 			t.Errorf("%s importing %s breaks no rule", c.from, c.to)
@@ -161,7 +170,7 @@ func TestPackageNamesSayWhatLivesThere(t *testing.T) {
 		for _, name := range []string{p.Name, path.Base(p.ImportPath)} {
 			switch strings.TrimSuffix(strings.TrimSuffix(name, "_test"), "s") {
 			case "util", "common", "helper", "type":
-				t.Errorf("%s: a package named %s collects what belongs elsewhere; name it after what it knows", p.ImportPath, name)
+				t.Errorf("%s: the name %s says nothing; name the package after what it knows", p.ImportPath, name)
 			}
 		}
 	}
@@ -184,6 +193,27 @@ func TestTheTopLevelIsFixed(t *testing.T) {
 			continue
 		}
 		t.Errorf("%s does not belong at the top level; only %s and dot files do", name, strings.Join(allowed, " "))
+	}
+}
+
+// The README and the contributors' guide lead newcomers to files. They have to be there.
+func TestTheGuidesNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile("`((?:cmd|domain|handlers|events|outbox|migrations|deploy)(?:/[\\w.-]+)*)`")
+	for _, guide := range []string{"README.md", ".github/CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(guide)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := quoted.FindAllStringSubmatch(string(text), -1)
+		if len(names) < 10 {
+			t.Errorf("%s names only %d files", guide, len(names))
+		}
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name[1]))); err != nil {
+				t.Errorf("%s names %s: %v", guide, name[1], err)
+			}
+		}
 	}
 }
 
@@ -229,7 +259,7 @@ const (
 	layerCmd
 	layerActivity // handlers/<activity>
 	layerModule   // handlers, what an activity exports
-	layerKit      // handlers/edge, commands, reactions, jobs, paging and view
+	layerKit      // what activities are made of, see kits
 	layerAdapter  // domain/<context>/<technology>
 	layerOutbox
 	layerContext // domain/<context>, pure
@@ -243,7 +273,7 @@ const (
 )
 
 // kits are the folders of handlers that activities are made of.
-var kits = []string{"edge", "commands", "reactions", "jobs", "paging", "view"}
+var kits = []string{"commands", "edge", "jobs", "paging", "reactions", "view"}
 
 // layerOf places an import path as relative gives it.
 func layerOf(importPath string) layer {
@@ -289,40 +319,38 @@ func layerOf(importPath string) layer {
 // mayImport is the rule: for each layer of the module the layers of the module
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
-	layerCmd: {
-		layerCmd, layerActivity, layerModule, layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores,
-		layerBus, layerEvents, layerMigrations, layerEmbedded,
-	},
-	layerActivity: {
-		layerActivity, layerModule, layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
-	},
-	layerModule: {layerKit},
-	layerKit:    {layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
-	layerAdapter: {
-		layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
-	},
-	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
-	layerContext:    {layerKernel, layerEvents},
-	layerKernel:     {layerKernel},
-	layerStores:     {layerStores, layerKernel},
-	layerBus:        {layerBus, layerKernel, layerEvents},
-	layerEvents:     {},
-	layerMigrations: {},
+	layerCmd: slices.Concat(
+		[]layer{layerCmd, layerActivity, layerModule, layerMigrations, layerEmbedded}, belowActivities),
+	layerActivity: slices.Concat([]layer{layerActivity, layerModule}, belowActivities),
+	layerModule:   {layerKit},
+	layerKit:      belowActivities,
+	layerAdapter:  {layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
+	layerOutbox:   {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
+	layerContext:  {layerKernel, layerEvents},
+	layerKernel:   {layerKernel},
+	layerStores:   {layerStores, layerKernel},
+	layerBus:      {layerBus, layerKernel, layerEvents},
+	layerEvents:   {},
 	layerEmbedded: {
 		layerEmbedded, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents, layerMigrations,
 	},
+	layerMigrations: {},
+}
+
+var belowActivities = []layer{
+	layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
 }
 
 var ruleOf = map[layer]string{
 	layerCmd:        "cmd may import everything but the folders outside the layout",
-	layerActivity:   "an activity imports the kits, domain adapters, outbox, domain and events, nothing above and nothing from deploy",
-	layerModule:     "handlers says what a module is, in terms of the kits",
-	layerKit:        "a kit knows no activity; it imports kits, domain adapters, outbox, domain and events",
+	layerActivity:   "an activity imports handlers, kits, adapters, outbox, domain and events, nothing above",
+	layerModule:     "handlers says what an activity exports, and knows the kits only",
+	layerKit:        "a kit imports kits, adapters, outbox, domain and events, and no activity",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
-	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail, domain/signature and events only",
-	layerKernel:     "domain, domain/money, domain/mail and domain/signature import the standard library and each other only",
-	layerStores:     "domain/postgres knows no context and no store",
+	layerContext:    "domain/<context> imports the standard library, the kernel of domain and events only",
+	layerKernel:     "the kernel (domain, domain/money, mail, signature) imports the standard library and itself only",
+	layerStores:     "domain/postgres and what is below it know no context and no store",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",
@@ -367,12 +395,12 @@ func violatedRule(from, to string) string {
 		}
 		return ""
 	case layerAdapter:
-		if source == layerAdapter && folderOf(from) != folderOf(to) {
+		if source == layerAdapter && contextOf(from) != contextOf(to) {
 			return "an adapter is private to its context, handlers bring contexts together"
 		}
 	case layerActivity:
-		if source == layerActivity && folderOf(from) != folderOf(to) && !support {
-			return "activities do not import each other: they meet in events, and in cmd/codex/modules.go"
+		if source == layerActivity && !support && activityOf(from) != activityOf(to) {
+			return "activities do not import each other: they share kits, domain and events"
 		}
 	}
 	if support && target != layerCmd {
@@ -392,10 +420,11 @@ func isTestSupport(importPath string) bool {
 	return strings.HasPrefix(importPath, "./") && strings.HasSuffix(path.Base(importPath), "test")
 }
 
-// folderOf returns <context> of ./domain/<context>/…, and <activity> of ./handlers/<activity>/….
-func folderOf(own string) string {
-	return strings.Split(own, "/")[2]
-}
+// contextOf returns <context> of ./domain/<context>/….
+func contextOf(own string) string { return strings.Split(own, "/")[2] }
+
+// activityOf returns <activity> of ./handlers/<activity>/….
+func activityOf(own string) string { return strings.Split(own, "/")[2] }
 
 // relative writes the module's own packages as ./domain/money. Other paths stay
 // as they are.
@@ -410,7 +439,8 @@ func relative(importPath string) string {
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
 	noticeSourceFolders(t)
-	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	const fields = "-json=ImportPath,Name,Imports,TestImports,XTestImports"
+	list := exec.CommandContext(t.Context(), "go", "list", fields, "./...")
 	list.Dir = filepath.FromSlash(root)
 	out, err := list.Output()
 	if err != nil {

@@ -59,7 +59,7 @@ func (c random) changeItem(ctx context.Context, item string) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, c.w.pool, func(tx pgx.Tx) error {
-		return postgres.RefreshLibraryItems(ctx, tx, []string{item})
+		return postgres.RefreshLibraryItems(ctx, tx, []string{item}, nil)
 	})
 }
 
