@@ -173,15 +173,6 @@ func (c Content) Tenant() string {
 	return c.CreatorID
 }
 
-// IsPublished reports whether the item is live. Who may see it then is decided by its access
-// type. The store has this rule and the next one in SQL.
-func (c Content) IsPublished() bool {
-	return c.Status == Published && c.PublishedAt != nil && c.DeletedAt == nil
-}
-
-// IsPublic reports whether everyone may know of the item: it is published and not private.
-func (c Content) IsPublic() bool { return c.IsPublished() && c.Access != Private }
-
 // Price returns the price in cents, 0 when there is none.
 func (c Content) Price() int64 { return domain.OrZero(c.PriceCents) }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
-	contentstore "github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/organization"
-	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/view"
@@ -82,11 +81,11 @@ func (o *organizations) showOrganization(
 
 var (
 	// publicIn selects what the catalogue of organization $1 shows.
-	publicIn = `c.organization_id = $1 AND ` + contentstore.Public("c")
+	publicIn = `c.organization_id = $1 AND ` + content.WherePublic("c")
 	// publicBy selects what it shows of member m.
-	publicBy = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND ` + contentstore.Public("c")
+	publicBy = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND ` + content.WherePublic("c")
 	// publishers selects the members of organization $1 who publish.
-	publishers = `m.organization_id = $1 AND m.status = 'active' AND ` + organizationstore.Publishes("m")
+	publishers = `m.organization_id = $1 AND m.status = 'active' AND ` + organization.WherePublishes("m")
 )
 
 func (o *organizations) showStats(c *edge.Request, shown organization.Organization) error {

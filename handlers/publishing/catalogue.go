@@ -127,7 +127,7 @@ func (p *publishing) discoverContent(c *edge.Request) error { return p.listPubli
 // publicList returns the list of public items with the filters that both lists have.
 func publicList(c *edge.Request) paging.List {
 	l := paging.List{From: "content", Order: publicOrder[c.Text("sort")], Search: c.Text("search") != ""}
-	l.Where.Is(postgres.Public("content"))
+	l.Where.Is(content.WherePublic("content"))
 	l.Where.AndIf("content.content_type = $", c.Text("contentType"))
 	l.Where.AndIf(postgres.Matches, paging.Contains(c.Text("search")))
 	return l

@@ -10,7 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
-	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/view"
 )
@@ -38,10 +38,10 @@ var slugTaken = `
 SELECT EXISTS (
     SELECT FROM content
     WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1 AND id IS DISTINCT FROM NULLIF($4, '')::uuid
-      AND ($2 = '' OR ` + postgres.Published("content") + ` OR EXISTS (
+      AND ($2 = '' OR ` + content.WherePublished("content") + ` OR EXISTS (
           SELECT FROM organization_memberships m
           WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active'
-            AND ` + organizationstore.Publishes("m") + `)))`
+            AND ` + organization.WherePublishes("m") + `)))`
 
 // checkContentSlug responds with whether the caller could give an item a slug.
 func (p *publishing) checkContentSlug(c *edge.Request) error {

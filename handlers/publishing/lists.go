@@ -156,7 +156,7 @@ func (p *publishing) browseContent(c *edge.Request) error {
 	if c.Text("sortBy") == "publishedAt" { // every published item has a date
 		l.Order = paging.By("content.published_at", paging.Time, "content.id", c.Text("sortOrder"))
 	}
-	l.Where.Is(postgres.Published("content"))
+	l.Where.Is(content.WherePublished("content"))
 	if !manages {
 		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", c.Actor().UserID)
 	}

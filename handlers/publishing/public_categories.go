@@ -14,7 +14,6 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
-	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 )
@@ -46,12 +45,12 @@ FROM (
     SELECT k.slug, k.name, content.id AS content_id
     FROM categories k JOIN content_categories l ON l.category_id = k.id JOIN content ON content.id = l.content_id
     WHERE k.organization_id = $1 AND k.deleted_at IS NULL AND content.organization_id = $1
-      AND ` + postgres.Public("content") + `
+      AND ` + content.WherePublic("content") + `
     UNION ALL
     SELECT content.category_slug, content.category, content.id
     FROM content
     WHERE content.organization_id = $1 AND content.category_slug IS NOT NULL
-      AND ` + postgres.Public("content") + `
+      AND ` + content.WherePublic("content") + `
 ) m
 LEFT JOIN categories g ON g.organization_id = $1 AND g.slug = m.slug AND g.deleted_at IS NULL
 GROUP BY m.slug, g.id

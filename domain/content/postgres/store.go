@@ -130,3 +130,6 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 	}
 	return nil
 }
+
+// Matches is the condition of a search for content; $ is the pattern.
+const Matches = `(content.title ILIKE $ OR content.description ILIKE $)`
