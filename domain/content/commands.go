@@ -89,12 +89,12 @@ func (c *Create) Validate() []domain.Field {
 	if (c.ContentType == Video || c.ContentType == Audio) && c.MediaItemID == nil {
 		v.Refuse("mediaItemId", "is required for video and audio")
 	}
-	if c.ContentType == Written && text(c.ContentBody) == "" {
+	if c.ContentType == Written && domain.OrZero(c.ContentBody) == "" {
 		v.Refuse("contentBody", bodyRequired)
 	}
 	checkAgreement(v, c.Visibility, c.AccessType)
 	if len(v.Fields) == 0 {
-		checkOffer(v, c.access(), domain.OrZero(c.PriceCents), text(c.OrganizationID), text(c.MinimumTierID))
+		checkOffer(v, c.access(), domain.OrZero(c.PriceCents), domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
 	}
 	return v.Fields
 }
@@ -135,8 +135,6 @@ func (u *Update) Validate() []domain.Field {
 	checkShader(v, domain.OrZero(u.ShaderConfig.Value))
 	return v.Fields
 }
-
-func text(s *string) string { return domain.OrZero(s) }
 
 // checkOffer checks that access type, price, organization and tier fit together.
 func checkOffer(v *domain.Validation, access Access, price int64, organization, tier string) {

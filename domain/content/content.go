@@ -1,9 +1,9 @@
 // Package content holds the rules of what creators offer: drafts, what may be
 // published, who sells what at which price, and under which slug.
 //
-// It is pure. State goes in with a command and the facts the decision needs, the
-// next state and the events come out; loading, locking and storing are the
-// caller's. A rejection leaves the state as it was.
+// It is pure: a decision takes the state, a command and the facts that it needs, and returns
+// the next state and the events; the caller loads, locks and stores. A rejection leaves the
+// state unchanged.
 package content
 
 import (
@@ -54,8 +54,8 @@ func (a Access) needsOrganization() bool {
 	return a == Followers || a == Subscribers || a == Team || a == Members
 }
 
-// Visibility is the older name of Access that some clients still use. Both are
-// understood and both are always answered:
+// Visibility is the older name of Access that some clients still use. Requests may have
+// either, responses have both:
 //
 //	visibility      alone, it stands for             with it, accessType may be
 //	public          free without a price, else paid  free, paid
@@ -65,7 +65,7 @@ func (a Access) needsOrganization() bool {
 //
 // Where a client gives both, accessType decides, and a visibility outside its row of
 // the table is rejected. Where it gives neither, the item is free. The visibility that
-// was given is answered as it was, otherwise the one of the access type's row: public
+// was given stays in responses, otherwise they have that of the access type's row: public
 // for free, purchased_only for paid. Setting accessType alone forgets the visibility
 // that was given before.
 type Visibility string

@@ -60,9 +60,9 @@ func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
 	return Content{
 		ID:             id,
 		CreatorID:      creatorID,
-		OrganizationID: text(cmd.OrganizationID),
-		MediaItemID:    text(cmd.MediaItemID),
-		MinimumTierID:  text(cmd.MinimumTierID),
+		OrganizationID: domain.OrZero(cmd.OrganizationID),
+		MediaItemID:    domain.OrZero(cmd.MediaItemID),
+		MinimumTierID:  domain.OrZero(cmd.MinimumTierID),
 		Title:          cmd.Title,
 		Slug:           cmd.Slug,
 		Description:    cmd.Description,
@@ -156,7 +156,7 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			return c, nil, err
 		}
 	}
-	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && text(next.Body) == "" {
+	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && domain.OrZero(next.Body) == "" {
 		return c, nil, domain.BadFields([]domain.Field{{Path: "contentBody", Message: bodyRequired}})
 	}
 	if err := next.fits(facts); err != nil {
@@ -252,7 +252,7 @@ func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Con
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
 	}
-	if text(address) == text(c.ThumbnailURL) {
+	if domain.OrZero(address) == domain.OrZero(c.ThumbnailURL) {
 		return c, nil, nil
 	}
 	c.ThumbnailURL, c.UpdatedAt = address, now

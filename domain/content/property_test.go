@@ -65,7 +65,7 @@ func offered(t *rapid.T, c content.Content) {
 		t.Fatal("a tier without an organization")
 	case c.Visibility == content.PrivateOnly && c.Access != content.Private,
 		c.Visibility == content.Public && c.Access != content.Free && c.Access != content.Paid:
-		t.Fatalf("%s is answered as %s", c.Access, c.Visibility)
+		t.Fatalf("%s is shown as %s", c.Access, c.Visibility)
 	}
 }
 

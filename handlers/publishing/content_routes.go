@@ -13,7 +13,7 @@ import (
 // written as an escaped pair, and everything else with it.
 const maxContentBytes = 12*500_000 + edge.MaxJSONBytes
 
-const accessNotes = "Who may see an item is said by accessType, or by the older visibility; both are answered. " +
+const accessNotes = "accessType, or the older visibility, says who may see an item; responses have both. " +
 	"visibility public is free without a price and paid with one, purchased_only is paid, members_only is members, " +
 	"private is private. Where both are given they must agree: members_only with members, followers, subscribers or team."
 
