@@ -105,14 +105,21 @@ func newShow(r *report, p *platform, dir string) *show {
 	run := hex.EncodeToString(suffix)
 	someone := func(name, role string) *person {
 		return &person{
-			client: newClient(p.api), name: name, role: role,
-			email: strings.ToLower(name) + "-" + run + "@example.com", password: rand.Text(),
+			client:   newClient(p.api),
+			name:     name,
+			role:     role,
+			email:    strings.ToLower(name) + "-" + run + "@example.com",
+			password: rand.Text(),
 		}
 	}
 	return &show{
-		report: r, payments: p.payments, dir: dir, run: run,
-		creator: someone("Ada", "creator"), buyer: someone("Ben", "customer"),
-		player: &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stay}},
+		report:   r,
+		payments: p.payments,
+		dir:      dir,
+		run:      run,
+		creator:  someone("Ada", "creator"),
+		buyer:    someone("Ben", "customer"),
+		player:   &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stay}},
 	}
 }
 

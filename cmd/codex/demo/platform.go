@@ -100,8 +100,10 @@ func startPlatform(ctx context.Context, binary, dir string) (*platform, error) {
 		return nil, err
 	}
 	return &platform{
-		api: strings.TrimRight(addresses.API, "/"), nats: addresses.NATS,
-		payments: strings.TrimRight(addresses.Payments, "/"), child: c,
+		api:      strings.TrimRight(addresses.API, "/"),
+		nats:     addresses.NATS,
+		payments: strings.TrimRight(addresses.Payments, "/"),
+		child:    c,
 	}, nil
 }
 

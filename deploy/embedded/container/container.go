@@ -48,7 +48,11 @@ func Start(spec Spec) (hostPort string, purge func() error, err error) {
 	pool.MaxWait = readyWithin
 	repository, tag := splitImage(spec.Image)
 	resource, err := pool.RunWithOptions(&dockertest.RunOptions{
-		Repository: repository, Tag: tag, Env: spec.Env, Cmd: spec.Cmd, ExposedPorts: []string{spec.Port},
+		Repository:   repository,
+		Tag:          tag,
+		Env:          spec.Env,
+		Cmd:          spec.Cmd,
+		ExposedPorts: []string{spec.Port},
 	}, func(host *docker.HostConfig) { host.AutoRemove = true })
 	if err != nil {
 		return "", nil, fmt.Errorf("start the container %s: %w", spec.Image, err)

@@ -42,7 +42,10 @@ func URLIn(dir, database string) (string, error) {
 func connectionURL(socketDir, database string) string {
 	parameters := url.Values{"host": {socketDir}, "port": {socketPort}, "sslmode": {"disable"}}
 	return (&url.URL{
-		Scheme: "postgres", User: url.User(superuser), Path: "/" + database, RawQuery: parameters.Encode(),
+		Scheme:   "postgres",
+		User:     url.User(superuser),
+		Path:     "/" + database,
+		RawQuery: parameters.Encode(),
 	}).String()
 }
 

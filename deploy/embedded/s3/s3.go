@@ -178,8 +178,11 @@ func serve(ctx context.Context, cfg Config, objects *store, address string) (*Se
 		return nil, fmt.Errorf("configure the s3 gateway: %w", err)
 	}
 	server := &Server{
-		endpoint: "http://" + address, gateway: gateway, store: objects, logger: cfg.Logger,
-		done: make(chan struct{}),
+		endpoint: "http://" + address,
+		gateway:  gateway,
+		store:    objects,
+		logger:   cfg.Logger,
+		done:     make(chan struct{}),
 	}
 	failed := make(chan error, 1)
 	go func() {

@@ -26,8 +26,11 @@ var media = aws.String(s3test.MediaBucket)
 func put(t *testing.T, client *awss3.Client, key, body string) {
 	t.Helper()
 	_, err := client.PutObject(t.Context(), &awss3.PutObjectInput{
-		Bucket: media, Key: &key, Body: strings.NewReader(body), ContentType: aws.String("video/mp4"),
-		Metadata: map[string]string{"owner": "one"},
+		Bucket:      media,
+		Key:         &key,
+		Body:        strings.NewReader(body),
+		ContentType: aws.String("video/mp4"),
+		Metadata:    map[string]string{"owner": "one"},
 	})
 	if err != nil {
 		t.Fatalf("put %s: %v", key, err)
@@ -176,14 +179,23 @@ func TestListsCopiesAndMultipartUploadsNameTheBucketNotItsPath(t *testing.T) {
 	var done []types.CompletedPart
 	for i, body := range parts {
 		number := aws.Int32(int32(i + 1))
-		part, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{Bucket: media, Key: started.Key, UploadId: started.UploadId, PartNumber: number, Body: strings.NewReader(body)})
+		part, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{
+			Bucket:     media,
+			Key:        started.Key,
+			UploadId:   started.UploadId,
+			PartNumber: number,
+			Body:       strings.NewReader(body),
+		})
 		if err != nil {
 			t.Fatalf("part %d: %v", *number, err)
 		}
 		done = append(done, types.CompletedPart{PartNumber: number, ETag: part.ETag})
 	}
 	completed, err := client.CompleteMultipartUpload(t.Context(), &awss3.CompleteMultipartUploadInput{
-		Bucket: media, Key: started.Key, UploadId: started.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
+		Bucket:          media,
+		Key:             started.Key,
+		UploadId:        started.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
 	})
 	if err != nil || *completed.Bucket != s3test.MediaBucket {
 		t.Fatalf("complete multipart: %v %v", completed, err)
@@ -222,8 +234,10 @@ func TestGatewaysLiveSideBySideAndLeaveTheWorkingDirectoryAlone(t *testing.T) {
 
 func config(dir string) s3.Config {
 	return s3.Config{
-		Dir: dir, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey,
-		Buckets: []string{s3test.MediaBucket},
+		Dir:       dir,
+		AccessKey: s3test.AccessKey,
+		SecretKey: s3test.SecretKey,
+		Buckets:   []string{s3test.MediaBucket},
 	}
 }
 
@@ -234,8 +248,10 @@ func start(t *testing.T, cfg s3.Config) (*s3.Server, *awss3.Client) {
 		t.Fatalf("start: %v", err)
 	}
 	return server, awss3.New(awss3.Options{
-		BaseEndpoint: aws.String(server.Endpoint()), Region: s3test.Region, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(s3test.AccessKey, s3test.SecretKey, ""),
+		BaseEndpoint: aws.String(server.Endpoint()),
+		Region:       s3test.Region,
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(s3test.AccessKey, s3test.SecretKey, ""),
 	})
 }
 

@@ -64,7 +64,13 @@ func openStore(cfg Config) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{files: files, root: root, owner: cfg.AccessKey, acl: acl, cors: cors}, nil
+	return &store{
+		files: files,
+		root:  root,
+		owner: cfg.AccessKey,
+		acl:   acl,
+		cors:  cors,
+	}, nil
 }
 
 // String and Shutdown complete the backend.
