@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// freePorts returns ports that nobody listens on now, each another one.
+// freePorts returns different ports that are free now.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var (

@@ -92,8 +92,9 @@ type config struct {
 
 	StuckAfter time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job silent for this long fails"`
 
-	PlatformBPS     int64 `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"basis points of a sale for the platform"`
-	OrganizationBPS int64 `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"basis points of the rest for the organization"`
+	PlatformBPS int64 `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"basis points of a sale for the platform"`
+
+	OrganizationBPS int64 `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"basis points of the rest, organization"`
 
 	RequirePayouts bool `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"selling needs an active payout account"`
 

@@ -240,12 +240,12 @@ func TestInvalidInputIsRejectedFieldByFieldAndChangesNothing(t *testing.T) {
 		},
 		{"too large", `{"title":"` + strings.Repeat("a", 9<<20) + `"}`, 413, ""},
 	} {
-		answer := c.want(tc.status, http.MethodPost, "/api/content", tc.body)
-		if field(answer, "error.code") == nil || field(answer, "error.message") == nil {
-			t.Errorf("%s: no error envelope in %v", tc.name, answer)
+		body := c.want(tc.status, http.MethodPost, "/api/content", tc.body)
+		if field(body, "error.code") == nil || field(body, "error.message") == nil {
+			t.Errorf("%s: no error envelope in %v", tc.name, body)
 		}
-		if tc.path != "" && !strings.Contains(fmt.Sprint(field(answer, "error.details")), tc.path) {
-			t.Errorf("%s: details %v do not name %s", tc.name, field(answer, "error.details"), tc.path)
+		if tc.path != "" && !strings.Contains(fmt.Sprint(field(body, "error.details")), tc.path) {
+			t.Errorf("%s: details %v do not name %s", tc.name, field(body, "error.details"), tc.path)
 		}
 	}
 	if list := c.want(http.StatusOK, http.MethodGet, "/api/content", nil); len(list["items"].([]any)) != 0 {
@@ -279,9 +279,9 @@ func TestIdempotencyKeysAndAsynchronousResponses(t *testing.T) {
 	c.want(http.StatusBadRequest, http.MethodPost, "/api/content", body, "Idempotency-Key", "with space")
 
 	later := strings.Replace(body, "once", "later", 1)
-	status, answer, header := c.do(http.MethodPost, "/api/content", later, "Prefer", "respond-async")
+	status, accepted, header := c.do(http.MethodPost, "/api/content", later, "Prefer", "respond-async")
 	if status != http.StatusAccepted || header.Get("Location") == "" {
-		t.Fatalf("respond-async = %d %v, Location %q", status, answer, header.Get("Location"))
+		t.Fatalf("respond-async = %d %v, Location %q", status, accepted, header.Get("Location"))
 	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -373,25 +373,25 @@ func (c *client) do(method, path string, body any, headers ...string) (int, map[
 // want sends a request and fails unless the response has this status.
 func (c *client) want(status int, method, path string, body any, headers ...string) map[string]any {
 	c.t.Helper()
-	got, answer, _ := c.do(method, path, body, headers...)
+	got, decoded, _ := c.do(method, path, body, headers...)
 	if got != status {
-		c.t.Fatalf("%s %s = %d %v, want %d", method, path, got, answer, status)
+		c.t.Fatalf("%s %s = %d %v, want %d", method, path, got, decoded, status)
 	}
-	return answer
+	return decoded
 }
 
 // signUp makes an account, verifies its address through the development route and
 // keeps the session.
 func (c *client) signUp(email, role string) {
 	c.t.Helper()
-	answer := c.want(http.StatusOK, http.MethodPost, "/api/auth/sign-up/email",
+	body := c.want(http.StatusOK, http.MethodPost, "/api/auth/sign-up/email",
 		map[string]any{"name": "Test", "email": email, "password": "correct horse 9", "role": role})
-	c.userID = field(answer, "user.id").(string)
+	c.userID = field(body, "user.id").(string)
 	mailed := c.want(http.StatusOK, http.MethodGet, "/api/test/verification-token/"+url.PathEscape(email), nil)
 	token := mailed["token"].(string)
-	status, answer, _ := c.do(http.MethodGet, "/api/auth/verify-email?token="+url.QueryEscape(token)+"&callbackURL=/", nil)
+	status, body, _ := c.do(http.MethodGet, "/api/auth/verify-email?token="+url.QueryEscape(token)+"&callbackURL=/", nil)
 	if status != http.StatusFound || c.cookie == "" {
-		c.t.Fatalf("verify = %d %v, cookie %q", status, answer, c.cookie)
+		c.t.Fatalf("verify = %d %v, cookie %q", status, body, c.cookie)
 	}
 }
 

@@ -27,7 +27,7 @@ type upCmd struct {
 // Help implements kong's HelpProvider.
 func (upCmd) Help() string {
 	return `Everything is kept in the data directory (.codex): stop it with Ctrl-C, start it again, and
-it goes on where it was. Delete the directory to begin anew.
+it goes on where it was. Delete the directory to start from scratch.
 
 Clients of the original expect one port per service: --compat-ports listens also on 42069,
 4001, 42071, 42072, 42074 and 4002, or on a list of other ports in this order.

@@ -187,7 +187,7 @@ func (c *child) stop() error {
 }
 
 // withoutConfiguration drops the variables that would point the throw-away platform
-// at real data, real money or somebody's mail server.
+// at real data, real money or a real mail server.
 func withoutConfiguration(environment []string) []string {
 	var kept []string
 	for _, variable := range environment {

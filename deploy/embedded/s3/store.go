@@ -22,7 +22,7 @@ import (
 // paths, and fixed answers for everything that is configured per bucket.
 //
 // It embeds the backend that supports nothing, so that an operation not written
-// here is refused instead of reaching the files by a relative path.
+// here is rejected instead of reaching the files by a relative path.
 type store struct {
 	backend.BackendUnsupported
 	files *posix.Posix

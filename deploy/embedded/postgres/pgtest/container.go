@@ -18,9 +18,14 @@ func fromImage(image string) (source, error) {
 		Variable: ImageVariable,
 		Image:    image,
 		Port:     "5432/tcp",
-		Env:      []string{"POSTGRES_USER=codex", "POSTGRES_PASSWORD=codex", "POSTGRES_DB=postgres", "POSTGRES_HOST_AUTH_METHOD=trust"},
-		Cmd:      []string{"postgres", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"},
-		Ready:    answers,
+		Env: []string{
+			"POSTGRES_USER=codex",
+			"POSTGRES_PASSWORD=codex",
+			"POSTGRES_DB=postgres",
+			"POSTGRES_HOST_AUTH_METHOD=trust",
+		},
+		Cmd:   []string{"postgres", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"},
+		Ready: answers,
 	})
 	if err != nil {
 		return source{}, err
