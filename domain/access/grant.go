@@ -28,6 +28,11 @@ func (s Source) rank() int {
 	return len(sources)
 }
 
+// GrantProjection is the name of the projection that makes grants follow purchases: of its
+// consumer on the bus and of its marks in the inbox. Package streaming runs it; a webhook
+// of package payments waits for it.
+const GrantProjection = "access"
+
 // The reasons for which a grant is taken back.
 const (
 	ForRefund  = "refund"

@@ -14,7 +14,14 @@ import (
 
 func TestASessionIsItsOwnAggregate(t *testing.T) {
 	t.Parallel()
-	s, facts := identity.Start("s1", identity.User{ID: "u1", Version: 7}, "192.0.2.1", strings.Repeat("ü", 300), true, noon)
+	s, facts := identity.Start(
+		"s1",
+		identity.User{ID: "u1", Version: 7},
+		"192.0.2.1",
+		strings.Repeat("ü", 300),
+		true,
+		noon,
+	)
 	if len(facts) != 1 || facts[0] != (events.Fact{
 		Tenant:      "u1",
 		AggregateID: "s1",
@@ -46,7 +53,10 @@ func TestASessionIsRenewedInTheSecondHalfOfItsLifeUpToItsLimit(t *testing.T) {
 		t.Errorf("after 13 h: %v, %v", end, worthIt)
 	}
 	s.ExpiresAt = noon.Add(29*24*time.Hour + 20*time.Hour)
-	if end, worthIt := s.Extended(noon.Add(29*24*time.Hour + 15*time.Hour)); !worthIt || !end.Equal(noon.Add(30*24*time.Hour)) {
+	if end, worthIt := s.Extended(
+		noon.Add(29*24*time.Hour + 15*time.Hour),
+	); !worthIt ||
+		!end.Equal(noon.Add(30*24*time.Hour)) {
 		t.Errorf("near its limit: %v, %v", end, worthIt)
 	}
 	s.ExpiresAt = noon.Add(30 * 24 * time.Hour)
@@ -100,10 +110,13 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "https://codex.test/api/auth/verify-email?callbackURL=%2Flibrary%3Ftab%3D1%26x%3D%3C&token=" + string(token); link != want {
+	if want := "https://codex.test/api/auth/verify-email?callbackURL=%2Flibrary%3Ftab%3D1%26x%3D%3C&token=" + string(
+		token,
+	); link != want {
 		t.Errorf("link %s, want %s", link, want)
 	}
-	if !strings.Contains(mail.Text, link+"\n") || !strings.Contains(mail.HTML, `href="`+strings.ReplaceAll(link, "&", "&amp;")+`"`) {
+	if !strings.Contains(mail.Text, link+"\n") ||
+		!strings.Contains(mail.HTML, `href="`+strings.ReplaceAll(link, "&", "&amp;")+`"`) {
 		t.Errorf("the link is missing in %q or %q", mail.Text, mail.HTML)
 	}
 	if strings.Contains(mail.Text+mail.HTML+mail.Subject, "evil") {
@@ -135,7 +148,8 @@ func FuzzCookieToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		token, ok := identity.CookieToken(value)
-		if ok && (token == "" || len(token) > 256 || strings.Contains(string(token), ".") || !strings.HasPrefix(value, string(token))) {
+		if ok &&
+			(token == "" || len(token) > 256 || strings.Contains(string(token), ".") || !strings.HasPrefix(value, string(token))) {
 			t.Fatalf("%q yields %q", value, token)
 		}
 		if parsed, ours := identity.ParseToken(value); ours {

@@ -38,7 +38,11 @@ func FuzzAddress(f *testing.F) {
 		if !mail.ValidAddress(address) {
 			return
 		}
-		if strings.Count(address, "@") != 1 || len(address) > 254 || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`<>(),;:"\[]`, r) }) {
+		if strings.Count(address, "@") != 1 || len(address) > 254 ||
+			strings.ContainsFunc(
+				address,
+				func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`<>(),;:"\[]`, r) },
+			) {
 			t.Fatalf("%q would not be safe in a header", address)
 		}
 	})

@@ -39,7 +39,11 @@ func TestAMailHasItsContentAsTextAndAsEscapedHTML(t *testing.T) {
 	}
 
 	content.Action, content.Link = "", ""
-	if m, err = mail.Compose(envelope, content); err != nil || m.Text != "1 < 2\n\nOnce.\n" || strings.Contains(m.HTML, "href") {
+	if m, err = mail.Compose(
+		envelope,
+		content,
+	); err != nil || m.Text != "1 < 2\n\nOnce.\n" ||
+		strings.Contains(m.HTML, "href") {
 		t.Errorf("without a link: %q, %s, %v", m.Text, m.HTML, err)
 	}
 }

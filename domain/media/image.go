@@ -18,11 +18,12 @@ const (
 // ImageKind says whose picture an image is.
 type ImageKind string
 
-// The kinds of images: a user's, an organization's and a content item's.
+// The kinds of images: a user's, an organization's, a content item's and a category's.
 const (
 	Avatar    ImageKind = "avatar"
 	Logo      ImageKind = "logo"
 	Thumbnail ImageKind = "thumbnail"
+	Cover     ImageKind = "cover"
 )
 
 // MaxImageBytes is the largest picture that may be uploaded, 5 MiB.
@@ -37,6 +38,7 @@ const (
 var imageTypes = map[ImageKind][]string{
 	Avatar:    {"image/png", "image/jpeg", WebP, "image/gif"},
 	Thumbnail: {"image/png", "image/jpeg", WebP, "image/gif"},
+	Cover:     {"image/png", "image/jpeg", WebP, "image/gif"},
 	Logo:      {"image/png", "image/jpeg", WebP, SVG},
 }
 
@@ -61,7 +63,7 @@ type Image struct {
 	// ID is the version in the names of its objects: they never change.
 	ID   string
 	Kind ImageKind
-	// OwnerID is the user, organization or content item.
+	// OwnerID is the user, organization, content item or category.
 	OwnerID string
 	// Prefix is where its objects lie, with a slash at the end.
 	Prefix string
@@ -76,7 +78,7 @@ type Image struct {
 
 // ImagePrefix is where the objects of an image lie in the bucket of assets:
 //
-//	avatars/{user}/{version}/  logos/{organization}/{version}/
+//	avatars/{user}/{version}/  logos/{organization}/{version}/  categories/{category}/{version}/
 //	{creator}/content-thumbnails/{content}/{version}/
 //
 // creator is the content's; the other kinds have none.
@@ -86,6 +88,8 @@ func ImagePrefix(kind ImageKind, creator, owner, version string) string {
 		return "avatars/" + owner + "/" + version + "/"
 	case Logo:
 		return "logos/" + owner + "/" + version + "/"
+	case Cover:
+		return "categories/" + owner + "/" + version + "/"
 	default:
 		return creator + "/content-thumbnails/" + owner + "/" + version + "/"
 	}

@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"slices"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -26,6 +27,13 @@ var rank = map[Role]int{Owner: 3, Admin: 2, Creator: 1}
 // manages reports whether a role manages the organization. Only an owner gives, changes or
 // takes such a role.
 func (r Role) manages() bool { return r == Owner || r == Admin }
+
+// PublishingRoles are the roles whose members publish content in the organization and see
+// all of it.
+var PublishingRoles = []Role{Owner, Admin, Creator}
+
+// Publishes reports whether a role is one of [PublishingRoles].
+func (r Role) Publishes() bool { return slices.Contains(PublishingRoles, r) }
 
 // Status is the status of a membership. Only an active one gives rights.
 type Status string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -93,7 +94,11 @@ func (b *userBatch) account(cmd events.Command) (identity.User, error) {
 	return user, nil
 }
 
-func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreferences, now time.Time) (commands.Outcome, error) {
+func (b *userBatch) setPreferences(
+	cmd events.Command,
+	p *identity.SetPreferences,
+	now time.Time,
+) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
 		return commands.Outcome{}, err
@@ -103,7 +108,11 @@ func (b *userBatch) setPreferences(cmd events.Command, p *identity.SetPreference
 	return commands.OK(PreferencesOf(next), next.Facts(payloads)...), nil
 }
 
-func (b *userBatch) deleteAccount(cmd events.Command, _ *identity.DeleteAccount, now time.Time) (commands.Outcome, error) {
+func (b *userBatch) deleteAccount(
+	cmd events.Command,
+	_ *identity.DeleteAccount,
+	now time.Time,
+) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
 		return commands.Outcome{}, err
@@ -128,6 +137,7 @@ func (b *userBatch) Save(save *pgx.Batch) error {
 	}
 	for _, e := range b.erased {
 		postgres.QueueErase(save, e.user, e.addresses)
+		mailstore.QueueErase(save, e.user.ID, e.addresses)
 		commands.QueueForget(save, e.user.ID, accountRequests)
 	}
 	return nil

@@ -6,35 +6,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/mail"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
-
-// testRoutes are the short cuts of test clients. They exist in development only;
-// elsewhere the paths are not known.
-func (a *accounts) testRoutes() []edge.Route {
-	return []edge.Route{
-		{
-			Method: "GET", Path: "/api/test/verification-token/:email", Name: "testVerificationToken", Summary: "Get a token that verifies an address",
-			Auth: edge.Public, Development: true, Params: []edge.Param{edge.TextParam("email", 254)}, Responses: []edge.Response{{Status: http.StatusOK, Body: TestToken{}}},
-			Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
-		},
-		{
-			Method: "POST", Path: "/api/test/fast-register", Name: "testFastRegister", Summary: "Make a verified account and sign it in",
-			Auth: edge.Public, Development: true, Body: identity.SignUp{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
-			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
-		},
-		{
-			Method: "POST", Path: "/api/test/fast-signin", Name: "testFastSignIn", Summary: "Sign an account in, verified or not",
-			Auth: edge.Public, Development: true, Body: identity.SignIn{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
-			Errors: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
-		},
-	}
-}
 
 // testVerificationToken answers with a token that verifies an address. Stored
 // tokens are hashes, so it is a fresh one, with a mail of its own.

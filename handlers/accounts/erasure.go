@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	access "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/domain/organization/postgres"
@@ -46,15 +47,12 @@ func eraseData(now func() time.Time) reactions.Projection {
 	}
 }
 
-// erase removes the user's commands and playback.
+// erase removes the user's commands, playbacks and library.
 func erase(ctx context.Context, tx pgx.Tx, userID string, at time.Time) error {
 	if err := (commands.Ledger{DB: tx}).Erase(ctx, userID, identity.ErrUserNotFound, at); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM video_playback WHERE user_id = $1`, userID); err != nil {
-		return fmt.Errorf("erase playback: %w", err)
-	}
-	return nil
+	return access.Erase(ctx, tx, userID)
 }
 
 // leave ends the user's memberships. Those in deleted organizations end without an event.

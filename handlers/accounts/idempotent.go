@@ -35,8 +35,10 @@ func (a *accounts) commit(c *edge.Request, change func(ctx context.Context, tx p
 	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
 	defer cancel()
 	cause := events.Cause{
-		ID: edge.NewID(), CorrelationID: c.ID(),
-		TraceParent: bus.TraceParent(c.Request.Context()), At: c.Now(),
+		ID:            edge.NewID(),
+		CorrelationID: c.ID(),
+		TraceParent:   bus.TraceParent(c.Request.Context()),
+		At:            c.Now(),
 	}
 	err := pgx.BeginFunc(ctx, a.cfg.Pool, func(tx pgx.Tx) error {
 		facts, err := change(ctx, tx)
@@ -111,9 +113,13 @@ func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)
 	}
 	run, err := prepare()
 	if err == nil {
-		err = a.perform(c, claimed(run, cmd, fingerprint), func(ctx context.Context, tx pgx.Tx, done outcome, body []byte) error {
-			return commands.Ledger{DB: tx}.Finish(ctx, cmd.ID, done.userID, body)
-		})
+		err = a.perform(
+			c,
+			claimed(run, cmd, fingerprint),
+			func(ctx context.Context, tx pgx.Tx, done outcome, body []byte) error {
+				return commands.Ledger{DB: tx}.Finish(ctx, cmd.ID, done.userID, body)
+			},
+		)
 	}
 	refusal, refused := domain.AsError(err)
 	if !refused && !errors.Is(err, errClaimed) {
@@ -140,11 +146,21 @@ func (a *accounts) asCommand(c *edge.Request, k keyed) (events.Command, error) {
 	if err != nil {
 		return events.Command{}, fmt.Errorf("marshal %s: %w", k.typ, err)
 	}
-	return events.Command{ID: id, Type: k.typ, ActorID: k.actor, Payload: payload, IssuedAt: c.Now()}, nil
+	return events.Command{
+		ID:       id,
+		Type:     k.typ,
+		ActorID:  k.actor,
+		Payload:  payload,
+		IssuedAt: c.Now(),
+	}, nil
 }
 
 // perform runs a change, lets keep record its answer, and answers.
-func (a *accounts) perform(c *edge.Request, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error) error {
+func (a *accounts) perform(
+	c *edge.Request,
+	run change,
+	keep func(context.Context, pgx.Tx, outcome, []byte) error,
+) error {
 	var done outcome
 	var body []byte
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {

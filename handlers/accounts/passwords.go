@@ -18,32 +18,6 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
-func (a *accounts) passwordRoutes() []edge.Route {
-	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
-	return []edge.Route{
-		{
-			Method: "POST", Path: "/api/auth/request-password-reset", Name: "requestPasswordReset", Summary: "Mail a link by which a forgotten password is replaced",
-			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
-				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
-			Auth: edge.Public, Limit: edge.LimitAuth, Body: identity.RequestReset{}, Responses: done, Handle: a.requestReset,
-		},
-		{
-			Method: "POST", Path: "/api/auth/reset-password", Name: "resetPassword", Summary: "Replace a forgotten password by the token that was mailed",
-			Notes: "All sessions of the account end.",
-			Auth:  edge.Public, Limit: edge.LimitAuth, Body: identity.ResetPassword{}, Idempotent: true, Responses: done,
-			Errors: []*domain.Error{identity.ErrBadResetToken}, Handle: a.resetPassword,
-		},
-		{
-			Method: "POST", Path: "/api/auth/change-password", Name: "changePassword", Summary: "Replace the password by who knows it",
-			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
-				"The account is told by mail.",
-			Auth: edge.Session(), Body: identity.ChangePassword{}, Idempotent: true, Responses: []edge.Response{{Status: http.StatusOK, Body: PasswordChanged{}}},
-			Errors: []*domain.Error{identity.ErrWrongPassword}, Handle: a.changePassword,
-		},
-	}
-}
-
 // requestReset mails a link, unless the address had enough of them for now. Whatever
 // happens, the answer is the same.
 func (a *accounts) requestReset(c *edge.Request) error {
@@ -56,12 +30,22 @@ func (a *accounts) requestReset(c *edge.Request) error {
 		return err
 	}
 	now := c.Now()
-	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(postgres.ResetMails, request.Email), identity.ThrottleWindow, now)
+	hits, _, err := ratelimit.Hit(
+		c,
+		a.cfg.Pool,
+		ratelimit.KeyOf(postgres.ResetMails, request.Email),
+		identity.ThrottleWindow,
+		now,
+	)
 	if err == nil && hits <= identity.ResetMails {
 		token := newToken()
 		v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, now)
 		var mail mail.Mail
-		if mail, err = identity.ResetMail(edge.NewID(), v, identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)); err == nil {
+		if mail, err = identity.ResetMail(
+			edge.NewID(),
+			v,
+			identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo),
+		); err == nil {
 			err = a.mailToAccount(c, v, mail)
 		}
 	}
@@ -79,31 +63,35 @@ func (a *accounts) resetPassword(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(c, keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords}, func() (change, error) {
-		token, ok := identity.ParseToken(request.Token)
-		if !ok {
-			return nil, identity.ErrBadResetToken
-		}
-		now := c.Now()
-		v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			return nil, identity.ErrBadResetToken
-		}
-		hash, err := a.hashNew(c, request.NewPassword, v.Email)
-		if err != nil {
-			return nil, err
-		}
-		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-			// First, because a sign-in locks its failures before the account, too.
-			if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
-				return outcome{}, err
+	return a.once(
+		c,
+		keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords},
+		func() (change, error) {
+			token, ok := identity.ParseToken(request.Token)
+			if !ok {
+				return nil, identity.ErrBadResetToken
 			}
-			return resetByMail(ctx, tx, token, hash, now)
-		}, nil
-	})
+			now := c.Now()
+			v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
+			if err != nil {
+				return nil, err
+			}
+			if !found {
+				return nil, identity.ErrBadResetToken
+			}
+			hash, err := a.hashNew(c, request.NewPassword, v.Email)
+			if err != nil {
+				return nil, err
+			}
+			return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+				// First, because a sign-in locks its failures before the account, too.
+				if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
+					return outcome{}, err
+				}
+				return resetByMail(ctx, tx, token, hash, now)
+			}, nil
+		},
+	)
 }
 
 func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash string, now time.Time) (outcome, error) {
@@ -128,7 +116,14 @@ func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash stri
 
 // replacePassword stores another hash. What waits in mails to change the account is
 // useless from then on.
-func replacePassword(ctx context.Context, tx pgx.Tx, user identity.User, hash string, byMail bool, now time.Time) ([]events.Fact, identity.User, error) {
+func replacePassword(
+	ctx context.Context,
+	tx pgx.Tx,
+	user identity.User,
+	hash string,
+	byMail bool,
+	now time.Time,
+) ([]events.Fact, identity.User, error) {
 	user, happened := user.ChangePassword(byMail, now)
 	found, err := postgres.SetPassword(ctx, tx, user.ID, hash, now)
 	if err == nil && !found {
@@ -158,7 +153,12 @@ func (a *accounts) changePassword(c *edge.Request) error {
 		return err
 	}
 	actor := c.Actor()
-	k := keyed{typ: "account.change_password", actor: actor.UserID, request: request, passwords: a.cfg.Passwords}
+	k := keyed{
+		typ:       "account.change_password",
+		actor:     actor.UserID,
+		request:   request,
+		passwords: a.cfg.Passwords,
+	}
 	return a.once(c, k, func() (change, error) {
 		user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
 		if err != nil {
@@ -187,7 +187,14 @@ func (a *accounts) changePassword(c *edge.Request) error {
 
 // replaceKnown replaces a password in a transaction; alone ends all other sessions and
 // gives this one another key.
-func (a *accounts) replaceKnown(ctx context.Context, tx pgx.Tx, c *edge.Request, actor *edge.Actor, hash string, alone bool) (outcome, error) {
+func (a *accounts) replaceKnown(
+	ctx context.Context,
+	tx pgx.Tx,
+	c *edge.Request,
+	actor *edge.Actor,
+	hash string,
+	alone bool,
+) (outcome, error) {
 	now, source := c.Now(), edge.NewID()
 	user, found, err := postgres.UserByID(ctx, tx, actor.UserID, true)
 	if err != nil {
@@ -206,7 +213,7 @@ func (a *accounts) replaceKnown(ctx context.Context, tx pgx.Tx, c *edge.Request,
 	}
 	mail, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
 	if err == nil {
-		err = mailstore.InsertMail(ctx, tx, mail)
+		err = mailstore.Insert(ctx, tx, mail)
 	}
 	if err != nil {
 		return outcome{}, err

@@ -21,8 +21,14 @@ type User struct {
 // UserOf returns an account's representation for its owner.
 func UserOf(u identity.User) User {
 	return User{
-		ID: u.ID, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Image: u.Picture(), Role: u.Role,
-		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+		ID:            u.ID,
+		Name:          u.Name,
+		Email:         u.Email,
+		EmailVerified: u.EmailVerified,
+		Image:         u.Picture(),
+		Role:          u.Role,
+		CreatedAt:     u.CreatedAt,
+		UpdatedAt:     u.UpdatedAt,
 	}
 }
 
@@ -42,8 +48,13 @@ type Profile struct {
 // ProfileOf returns an account's profile for its owner.
 func ProfileOf(u identity.User) Profile {
 	return Profile{
-		User: UserOf(u), DisplayName: u.Name, PendingEmail: u.PendingEmail, AvatarURL: u.Picture(),
-		Username: u.Username, Bio: u.Bio, SocialLinks: u.Links,
+		User:         UserOf(u),
+		DisplayName:  u.Name,
+		PendingEmail: u.PendingEmail,
+		AvatarURL:    u.Picture(),
+		Username:     u.Username,
+		Bio:          u.Bio,
+		SocialLinks:  u.Links,
 	}
 }
 
@@ -61,8 +72,13 @@ type Session struct {
 // SessionOf returns a session's representation for its owner.
 func SessionOf(s identity.Session) Session {
 	return Session{
-		ID: s.ID, UserID: s.UserID, ExpiresAt: s.ExpiresAt, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
-		IPAddress: s.Address, UserAgent: s.UserAgent,
+		ID:        s.ID,
+		UserID:    s.UserID,
+		ExpiresAt: s.ExpiresAt,
+		CreatedAt: s.CreatedAt,
+		UpdatedAt: s.UpdatedAt,
+		IPAddress: s.Address,
+		UserAgent: s.UserAgent,
 	}
 }
 
@@ -130,5 +146,9 @@ type Preferences struct {
 
 // PreferencesOf returns what a user chose.
 func PreferencesOf(u identity.User) Preferences {
-	return Preferences{EmailMarketing: u.Preferences.Marketing, EmailTransactional: true, EmailDigest: u.Preferences.Digest}
+	return Preferences{
+		EmailMarketing:     u.Preferences.Marketing,
+		EmailTransactional: true,
+		EmailDigest:        u.Preferences.Digest,
+	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/outbox"
 )
 
@@ -48,22 +49,30 @@ func runChild(role string) int {
 		return 1
 	}
 	fmt.Println("ready")
+	cfg := commands.Config{
+		Pool:       pool,
+		Conn:       conn,
+		Partitions: 2,
+		Limits:     bus.DefaultStreamLimits(),
+		Log:        handlertest.Logger(),
+	}
 	switch role {
 	case "runner":
-		err = commands.NewRunner(commands.Config{
-			Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(), AfterCommit: die,
-		}, []commands.Context{commands.Content{}.Commands()}, nil).Run(ctx)
+		cfg.AfterCommit = die
+		err = commands.NewRunner(cfg, contentCommands(), nil).Run(ctx)
 	case "uploads: not put together", "uploads: put together":
 		var store *s3.Bucket
 		if store, err = openStore(os.Getenv(childStore)); err == nil {
-			err = commands.NewRunner(commands.Config{
-				Pool: pool, Conn: conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(),
-			}, nil, []commands.External{(&commands.Uploads{Store: dyingStore{store, role, die}}).Commands()}).Run(ctx)
+			err = commands.NewRunner(cfg, nil, uploadCommands(dyingStore{store, role, die})).Run(ctx)
 		}
 	case "relay":
 		var relay *outbox.Relay
 		relay, err = outbox.NewRelay(outbox.RelayConfig{
-			DatabaseURL: os.Getenv(childDatabase), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: handlertest.Logger(), AfterPublish: die,
+			DatabaseURL:  os.Getenv(childDatabase),
+			Conn:         conn,
+			Limits:       bus.DefaultStreamLimits(),
+			Log:          handlertest.Logger(),
+			AfterPublish: die,
 		})
 		if err == nil {
 			err = relay.Run(ctx)
@@ -71,6 +80,11 @@ func runChild(role string) int {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
+}
+
+// uploadCommands are the commands of uploads in parts.
+func uploadCommands(store ingest.PartsStore) []commands.External {
+	return ingest.New(ingest.Config{Parts: store}).External
 }
 
 // dyingStore is a store whose caller dies between the two transactions of an upload's
@@ -178,7 +192,7 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
 				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`, item, w.creator, len(file), key)
 			runner := func() (stop func()) {
-				return w.Start(commands.NewRunner(w.config(), nil, []commands.External{(&commands.Uploads{Store: store}).Commands()}).Run)
+				return w.Start(commands.NewRunner(w.config(), nil, uploadCommands(store)).Run)
 			}
 			stop := runner()
 			if reply := w.send(newCommand(media.CommandOpenParts, w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
@@ -280,7 +294,7 @@ func TestALostJetStreamDirectoryLosesNothing(t *testing.T) {
 	w := newHarness(t)
 	w.startRunner()
 	w.StartRelay()
-	sweep(t, w)
+	w.sweep()
 	const total = 400
 	var wait sync.WaitGroup
 	for worker := range 8 {

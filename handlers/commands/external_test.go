@@ -39,11 +39,11 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	w.Start(commands.NewRunner(w.config(), nil, []commands.External{calls.commands()}).Run)
 	cmd := newCommand(media.CommandCompleteParts, w.creator, uuid.NewString(), struct{}{})
 	w.accept(cmd)
-	sweep(t, w)
+	w.sweep()
 	<-calls.began
 
 	later := func(d time.Duration) *commands.Sweeper {
-		return &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: func() time.Time { return time.Now().Add(d) }, Log: w.Logger}
+		return &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: func() time.Time { return time.Now().Add(d) }}
 	}
 	if n, err := later(30 * time.Second).Sweep(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d commands were sent again during their call, %v", n, err)

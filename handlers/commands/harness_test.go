@@ -16,6 +16,7 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/publishing"
 )
 
 func TestMain(m *testing.M) {
@@ -42,21 +43,33 @@ func newHarness(t *testing.T) *harness {
 
 func (w *harness) config() commands.Config {
 	return commands.Config{
-		Pool: w.Pool, Conn: w.Conn, Partitions: 2, Limits: bus.DefaultStreamLimits(), Log: w.Logger,
+		Pool:       w.Pool,
+		Conn:       w.Conn,
+		Partitions: 2,
+		Limits:     bus.DefaultStreamLimits(),
+		Log:        w.Logger,
 	}
 }
 
 func (w *harness) startRunner(contexts ...commands.Context) (stop func()) {
 	w.Helper()
 	if contexts == nil {
-		contexts = []commands.Context{commands.Content{}.Commands()}
+		contexts = contentCommands()
 	}
 	return w.Start(commands.NewRunner(w.config(), contexts, nil).Run)
 }
 
+// contentCommands are the commands of content, which load and save with the batch only.
+func contentCommands() []commands.Context {
+	return publishing.New(publishing.Config{}).Commands
+}
+
 func (w *harness) create(slug string) events.Command {
 	return newCommand(content.CommandCreate, w.creator, uuid.NewString(), content.Create{
-		Title: "A piece", Slug: slug, ContentType: content.Written, ContentBody: pointer("text"),
+		Title:       "A piece",
+		Slug:        slug,
+		ContentType: content.Written,
+		ContentBody: pointer("text"),
 	})
 }
 
@@ -68,7 +81,12 @@ func newCommand(typ, actor, aggregate string, payload any) events.Command {
 		panic(err)
 	}
 	return events.Command{
-		ID: uuid.Must(uuid.NewV7()).String(), Type: typ, ActorID: actor, AggregateID: aggregate, Payload: body, IssuedAt: time.Now().UTC(),
+		ID:          uuid.Must(uuid.NewV7()).String(),
+		Type:        typ,
+		ActorID:     actor,
+		AggregateID: aggregate,
+		Payload:     body,
+		IssuedAt:    time.Now().UTC(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
@@ -116,17 +117,18 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 		}
 	}
 	w.startRunner()
-	sweep(t, w)
+	w.sweep()
 	w.Eventually(4, `SELECT count(*) FROM commands WHERE status = 'applied'`)
 	if n := w.Number(`SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`, id); n != 4 {
 		t.Errorf("version = %d, want 4", n)
 	}
 }
 
-func sweep(t *testing.T, w *harness) {
-	t.Helper()
-	s := &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, After: 100 * time.Millisecond, Now: time.Now, Log: w.Logger}
-	w.Start(s.Run)
+// sweep starts the sweeper, at a short interval.
+func (w *harness) sweep() {
+	w.Helper()
+	s := &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, After: 100 * time.Millisecond, Now: time.Now}
+	w.StartJobs([]string{"commands.sweep"}, handlers.Module{Jobs: s.Jobs()})
 }
 
 func TestTheSweeperSendsWhatGotLost(t *testing.T) {
@@ -135,7 +137,7 @@ func TestTheSweeperSendsWhatGotLost(t *testing.T) {
 	w.startRunner()
 	cmd := w.create("lost")
 	w.accept(cmd) // and the edge died before it published
-	sweep(t, w)
+	w.sweep()
 	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied' AND envelope IS NULL`, cmd.ID)
 }
 
@@ -146,7 +148,7 @@ func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
 	w.accept(cmd)
 	w.Exec(`UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
 	w.startRunner()
-	sweep(t, w)
+	w.sweep()
 	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`, cmd.ID)
 	if n := w.Number(`SELECT count(*) FROM content`) + w.Number(`SELECT count(*) FROM outbox`); n != 0 {
 		t.Errorf("the refused command left a trace")
@@ -276,7 +278,7 @@ func TestStoppingTheRunnerLeavesNoBatchHalfDone(t *testing.T) {
 	}
 	wait.Wait()
 	w.startRunner()
-	sweep(t, w)
+	w.sweep()
 	w.Eventually(200, `SELECT count(*) FROM commands WHERE status = 'applied'`)
 	if n := w.Number(`SELECT count(*) FROM content`); n != 200 {
 		t.Errorf("%d items, want 200", n)

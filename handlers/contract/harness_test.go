@@ -19,13 +19,18 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/accounts"
-	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/cleanup"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/objects"
-	"github.com/codex-platform/codex/handlers/reactions"
-	"github.com/codex-platform/codex/handlers/web"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/images"
+	"github.com/codex-platform/codex/handlers/ingest"
+	"github.com/codex-platform/codex/handlers/organizations"
+	"github.com/codex-platform/codex/handlers/payments"
+	"github.com/codex-platform/codex/handlers/publishing"
+	"github.com/codex-platform/codex/handlers/streaming"
+	"github.com/codex-platform/codex/handlers/web"
 )
 
 const (
@@ -56,19 +61,12 @@ func newHarness(t *testing.T) *harness {
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
 	w.StartSandbox(sandbox.Config{})
-	w.StartCommands([]commands.Context{
-		commands.User{}.Commands(),
-		commands.Organization{}.Commands(),
-		commands.Content{}.Commands(),
-		commands.Media{Development: true}.Commands(),
-		commands.Image{}.Commands(),
-		commands.Purchase{Rates: money.DefaultRates()}.Commands(),
-		commands.Playback{}.Commands(),
-	},
-		(&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger}).Commands(),
-		(&commands.Uploads{Store: w.Media}).Commands())
-	w.StartReactions(reactions.Access(w.Now), reactions.Transcoding(w.Now), reactions.Erasure(w.Now), reactions.Counters(), reactions.Images(w.Now))
-	w.edge = w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.parts(passwords)...)
+	modules := w.modules(passwords)
+	if err := handlers.Check(modules); err != nil {
+		t.Fatal(err)
+	}
+	w.StartModules(modules...)
+	w.edge = w.Edge(func(cfg *edge.Config) { cfg.Development = true }, modules...)
 	w.Serve(w.edge.Handler())
 	return w
 }
@@ -80,33 +78,66 @@ func (w *harness) in(t *testing.T) *harness {
 	return &inner
 }
 
-// parts are what the edge serves.
-func (w *harness) parts(passwords *argon2id.Hasher) []any {
-	tokens := handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(w)
-	wake := func() { _ = bus.WakeRelay(w.Conn) }
+// modules are all activities, as cmd/codex lists them.
+func (w *harness) modules(passwords *argon2id.Hasher) []handlers.Module {
 	secrets := map[string][]string{}
 	for _, name := range []string{"booking", "payment", "dispute", "subscription", "connect", "customer"} {
 		secrets[name] = []string{webhookSecret}
 	}
-	return []any{
-		accounts.Routes(accounts.Config{
-			Pool: w.Pool, Passwords: passwords, PublicURL: w.URL, Development: true, Committed: wake,
+	return []handlers.Module{
+		accounts.New(accounts.Config{
+			Pool:        w.Pool,
+			Passwords:   passwords,
+			PublicURL:   w.URL,
+			Development: true,
+			Committed:   func() { _ = bus.WakeRelay(w.Conn) },
+			Now:         w.Now,
 		}),
-		edge.OrganizationRoutes{},
-		edge.ContentRoutes{},
-		edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: handlertest.Must(ffmpeg.New(ffmpeg.Config{Logger: w.Logger}))(w)}),
-		edge.Assets{Objects: w.Assets},
-		edge.NewMediaRoutes(edge.MediaConfig{Store: w.Media}),
-		edge.TranscodingRoutes{Secrets: [][]byte{[]byte(transcoderSecret)}, Orphans: &objects.Orphans{
-			Pool: w.Pool, Media: w.Media, Assets: w.Assets, Now: w.Now, Log: w.Logger,
-		}},
-		edge.CheckoutRoutes{Sessions: w.Stripe},
-		&edge.WebhookRoutes{Intake: &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}, Secrets: secrets},
-		edge.PurchaseRoutes{},
-		edge.AccessRoutes{Tokens: tokens, Objects: w.Media},
-		web.Home{Development: true}.Routes(),
-		web.Mailbox{Pool: w.Pool, Development: true}.Routes(),
-		web.Docs{}.Routes(),
+		organizations.New(organizations.Config{Pool: w.Pool, PublicURL: w.URL}),
+		publishing.New(publishing.Config{Pool: w.Pool}),
+		ingest.New(ingest.Config{
+			Pool:            w.Pool,
+			Media:           w.Media,
+			CallbackSecrets: [][]byte{[]byte(transcoderSecret)},
+			Dispatcher:      w.Dispatcher,
+			Development:     true,
+			Now:             w.Now,
+			Log:             w.Logger,
+		}),
+		images.New(images.Config{
+			Pool:      w.Pool,
+			Store:     w.Assets,
+			Maker:     handlertest.Must(ffmpeg.New(ffmpeg.Config{Logger: w.Logger}))(w),
+			PublicURL: w.URL,
+			Now:       w.Now,
+			Log:       w.Logger,
+		}),
+		cleanup.New(cleanup.Config{
+			Pool:   w.Pool,
+			Media:  w.Media,
+			Assets: w.Assets,
+			Now:    w.Now,
+			Log:    w.Logger,
+		}),
+		payments.New(payments.Config{
+			Pool:           w.Pool,
+			Dispatcher:     w.Dispatcher,
+			Stripe:         w.Stripe,
+			WebhookSecrets: secrets,
+			Rates:          money.DefaultRates(),
+			PublicURL:      w.URL,
+			Development:    true,
+			Now:            w.Now,
+			Log:            w.Logger,
+		}),
+		streaming.New(streaming.Config{
+			Pool:      w.Pool,
+			Objects:   w.Media,
+			Tokens:    handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(w),
+			PublicURL: w.URL,
+			Now:       w.Now,
+		}),
+		web.New(web.Config{Pool: w.Pool, Development: true}),
 	}
 }
 

@@ -107,6 +107,15 @@ func (s *stage) piece(p piece) string {
 	return id
 }
 
+// category makes a category; organization is "" for a personal one.
+func (s *stage) category(by, organization string) string {
+	s.Helper()
+	id := uuid.NewString()
+	s.exec(sql(`INSERT INTO categories (id, organization_id, creator_id, name, slug, version)
+		VALUES ($1::uuid, NULLIF($2, '')::uuid, $3, 'A category', 'c-' || $1::text, 1)`, id, organization, s.users[by]))
+	return id
+}
+
 func or(s, other string) string {
 	if s == "" {
 		return other
@@ -195,6 +204,12 @@ func states() map[string]func(s *stage) {
 			s.given["?orgId"], s.given["?organizationId"] = s.organization, s.organization
 		},
 		"own unready": func(s *stage) { s.given["id"] = s.piece(piece{media: s.recording("creator", "transcoding")}) },
+
+		// Categories: the creator's personal one, and one of the organization that the maker made.
+		"own category": func(s *stage) { s.given["id"] = s.category("creator", "") },
+		"org category": func(s *stage) {
+			s.given["id"], s.given["space"] = s.category("maker", s.organization), s.organization
+		},
 
 		// What may be seen.
 		"free": func(s *stage) { s.sell(piece{status: "published"}) },

@@ -1,9 +1,7 @@
 package edge_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -27,26 +23,28 @@ import (
 	embeddednats "github.com/codex-platform/codex/deploy/embedded/nats"
 	embeddedpg "github.com/codex-platform/codex/deploy/embedded/postgres"
 	"github.com/codex-platform/codex/domain/content"
-	contentpg "github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/migrations"
 	"github.com/codex-platform/codex/outbox"
 )
 
 // BenchmarkBusAgainstDirectHandler sends the same request, POST a new draft, to two
-// handlers of one edge over HTTP: ours, through the bus, and a direct one that inserts the same
-// rows (command, content, outbox) in one pipelined transaction and publishes nothing.
-// Postgres is real and syncs; the relay runs and publishes what our path emits. The
-// two take turns, a second each, so that a change in the machine's speed meets both.
+// handlers of one edge over HTTP: ours, through the bus, and a direct one that inserts the
+// same rows (command, content and its counts, outbox) with plain INSERTs in one pipelined
+// transaction and publishes nothing. Postgres is real and syncs; the relay publishes the
+// events of our path. Every client is a user of its own. The two take turns, a second
+// each, so that a change in the machine's speed affects both.
 //
-//	ratio-p50   our median answer time over the direct one's  (1 client; smaller is better)
-//	ratio-rate  our rate over the direct one's                (256 clients; larger is better)
+//	ratio-p50   our median response time over the direct one's  (smaller is better)
+//	ratio-rate  our rate over the direct one's                  (larger is better)
 func BenchmarkBusAgainstDirectHandler(b *testing.B) {
 	w := newBenchHarness(b)
-	for _, clients := range []int{1, 16, 256} {
+	for _, clients := range []int{1, 16, benchUsers} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			for b.Loop() {
 				w.compare(b, clients)
@@ -55,21 +53,27 @@ func BenchmarkBusAgainstDirectHandler(b *testing.B) {
 	}
 }
 
-const rounds = 7
+const (
+	benchUsers  = 256
+	benchRounds = 7
+)
 
 func (w *benchHarness) compare(b *testing.B, clients int) {
 	b.Helper()
 	var p50, rate, busP50, directP50, busRate, directRate []float64
 	w.load("/api/content", clients, 500*time.Millisecond) // warm-up: connections, statements, caches
 	w.load("/direct/content", clients, 500*time.Millisecond)
-	for range rounds {
+	for range benchRounds {
 		ours := w.load("/api/content", clients, time.Second)
 		peer := w.load("/direct/content", clients, time.Second)
 		p50 = append(p50, ours.p50/peer.p50)
 		rate = append(rate, ours.rate/peer.rate)
-		busP50, directP50 = append(busP50, ours.p50), append(directP50, peer.p50)
-		busRate, directRate = append(busRate, ours.rate), append(directRate, peer.rate)
+		busP50 = append(busP50, ours.p50)
+		directP50 = append(directP50, peer.p50)
+		busRate = append(busRate, ours.rate)
+		directRate = append(directRate, peer.rate)
 	}
+
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(busP50), "bus-p50-ms")
 	b.ReportMetric(median(directP50), "direct-p50-ms")
@@ -85,20 +89,21 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-type measured struct{ p50, rate float64 } // ms, requests per second
+// measured are milliseconds and requests per second.
+type measured struct{ p50, rate float64 }
 
-// load lets clients send requests one after the other for a while.
+// load lets clients, each a user, send requests one after the other for a while.
 func (w *benchHarness) load(path string, clients int, d time.Duration) measured {
 	var all []time.Duration
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	start := time.Now()
 	deadline := start.Add(d)
-	for range clients {
+	for client := range clients {
 		wait.Go(func() {
 			var took []time.Duration
 			for time.Now().Before(deadline) {
-				took = append(took, w.request(path))
+				took = append(took, w.request(path, w.cookies[client]))
 			}
 			mu.Lock()
 			all = append(all, took...)
@@ -107,6 +112,7 @@ func (w *benchHarness) load(path string, clients int, d time.Duration) measured 
 	}
 	wait.Wait()
 	elapsed := time.Since(start)
+
 	slices.Sort(all)
 	return measured{
 		p50:  float64(all[len(all)/2].Microseconds()) / 1000,
@@ -115,30 +121,31 @@ func (w *benchHarness) load(path string, clients int, d time.Duration) measured 
 }
 
 type benchHarness struct {
-	pool   *pgxpool.Pool
-	server *httptest.Server
-	cookie string
-	n      atomic.Int64
+	pool    *pgxpool.Pool
+	server  *httptest.Server
+	cookies [benchUsers]string
+	slugs   atomic.Int64
 }
 
-func (w *benchHarness) request(path string) time.Duration {
-	body := fmt.Sprintf(`{"title":"A piece of work","slug":"piece-%d","contentType":"written","contentBody":"Some words to read.","accessType":"paid","priceCents":2999}`, w.n.Add(1))
+func (w *benchHarness) request(path, cookie string) time.Duration {
+	body := fmt.Sprintf(`{"title":"A piece of work","slug":"piece-%d","contentType":"written",`+
+		`"contentBody":"Some words to read.","accessType":"paid","priceCents":2999}`, w.slugs.Add(1))
 	r, err := http.NewRequest(http.MethodPost, w.server.URL+path, strings.NewReader(body))
 	if err != nil {
 		panic(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Cookie", w.cookie)
+	r.Header.Set("Cookie", cookie)
 	start := time.Now()
 	res, err := w.server.Client().Do(r)
 	if err != nil {
 		panic(err)
 	}
-	answer, err := io.ReadAll(res.Body)
+	response, err := io.ReadAll(res.Body)
 	took := time.Since(start)
 	_ = res.Body.Close()
 	if err != nil || res.StatusCode != http.StatusCreated {
-		panic(fmt.Sprintf("%s answered %d: %s (%v)", path, res.StatusCode, answer, err))
+		panic(fmt.Sprintf("%s: %d %s (%v)", path, res.StatusCode, response, err))
 	}
 	return took
 }
@@ -146,16 +153,15 @@ func (w *benchHarness) request(path string) time.Duration {
 // unpublished is how many events the relay has not published two seconds after the load.
 func (w *benchHarness) unpublished(b *testing.B) float64 {
 	b.Helper()
-	deadline := time.Now().Add(2 * time.Second)
-	for {
+	for deadline := time.Now().Add(2 * time.Second); ; {
 		var n float64
-		if err := w.pool.QueryRow(context.Background(), `SELECT count(*) FROM outbox WHERE published_at IS NULL AND actor_id <> 'direct'`).Scan(&n); err != nil {
-			b.Fatal(err)
-		}
+		err := w.pool.QueryRow(b.Context(),
+			`SELECT count(*) FROM outbox WHERE published_at IS NULL AND actor_id <> 'direct'`).Scan(&n)
+		check(b, err)
 		if n == 0 || time.Now().After(deadline) {
 			return n
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at the condition
+		time.Sleep(20 * time.Millisecond) // between two inspections of the condition
 	}
 }
 
@@ -169,18 +175,11 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	check(b, err)
 	_, err = migrations.Apply(ctx, pg.URL())
 	check(b, err)
-	poolCfg, err := pgxpool.ParseConfig(pg.URL())
-	check(b, err)
-	poolCfg.MaxConns = 24
-	poolCfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off" // as the platform's pool
-	pool, err := pgxpool.NewWithConfig(ctx, poolCfg)
-	check(b, err)
-	poolCfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	// The peer's transactions get the same plans as ours.
-	directPool, err := pgxpool.NewWithConfig(ctx, poolCfg)
-	check(b, err)
-	runnerPool, err := pgxpool.NewWithConfig(ctx, poolCfg)
-	check(b, err)
+
+	// The pools are as the platform's. The peer's statements are planned like the runner's.
+	pool := benchPool(b, pg.URL(), nil)
+	generic := map[string]string{"plan_cache_mode": "force_generic_plan"}
+	directPool, runnerPool := benchPool(b, pg.URL(), generic), benchPool(b, pg.URL(), generic)
 	conn, err := bus.Connect(server.URL(), "bench", log, nats.InProcessServer(server))
 	check(b, err)
 	js, err := jetstream.New(conn)
@@ -188,33 +187,81 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	check(b, bus.EnsureStreams(ctx, js, bus.DefaultStreamLimits()))
 	dispatcher, err := bus.NewDispatcher(conn, "bench", 1, log)
 	check(b, err)
-	e, err := edge.New(edge.Config{Pool: pool, Dispatcher: dispatcher, PublicURL: "http://bench", Development: true, LimitFactor: edge.NoLimits, Log: log},
-		edge.ContentRoutes{}, directRoutes{directPool})
+
+	module := publishing.New(publishing.Config{Pool: pool})
+	e, err := edge.New(edge.Config{
+		Pool:        pool,
+		Dispatcher:  dispatcher,
+		PublicURL:   "http://bench",
+		Development: true,
+		LimitFactor: edge.NoLimits,
+		Log:         log,
+	}, append(module.Routes, directRoute(directPool)))
 	check(b, err)
-	relay, err := outbox.NewRelay(outbox.RelayConfig{DatabaseURL: pg.URL(), Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log})
+	relay, err := outbox.NewRelay(outbox.RelayConfig{
+		DatabaseURL: pg.URL(),
+		Conn:        conn,
+		Limits:      bus.DefaultStreamLimits(),
+		Log:         log,
+	})
 	check(b, err)
-	runner := commands.NewRunner(commands.Config{Pool: runnerPool, Conn: conn, Limits: bus.DefaultStreamLimits(), Log: log},
-		[]commands.Context{commands.Content{}.Commands()}, nil)
+	runner := commands.NewRunner(commands.Config{
+		Pool:   runnerPool,
+		Conn:   conn,
+		Limits: bus.DefaultStreamLimits(),
+		Log:    log,
+	}, module.Commands, nil)
+
 	var running sync.WaitGroup
 	running.Go(func() { _ = runner.Run(ctx) })
 	running.Go(func() { _ = relay.Run(ctx) })
 	web := httptest.NewServer(e.Handler())
-	web.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 256
+	web.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = benchUsers
 	b.Cleanup(func() {
 		web.Close()
 		cancel()
 		running.Wait()
 		dispatcher.Close()
 		conn.Close()
-		pool.Close()
-		runnerPool.Close()
-		directPool.Close()
+		for _, p := range []*pgxpool.Pool{pool, runnerPool, directPool} {
+			p.Close()
+		}
 		_ = server.Stop(context.Background())
 		_ = pg.Stop(context.Background())
 	})
+
 	w := &benchHarness{pool: pool, server: web}
-	w.cookie = signIn(b, pool)
+	for i := range w.cookies {
+		w.cookies[i] = benchUser(b, pool)
+	}
 	return w
+}
+
+func benchPool(b *testing.B, url string, parameters map[string]string) *pgxpool.Pool {
+	b.Helper()
+	cfg, err := pgxpool.ParseConfig(url)
+	check(b, err)
+	cfg.MaxConns = 24
+	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	for name, value := range parameters {
+		cfg.ConnConfig.RuntimeParams[name] = value
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	check(b, err)
+	return pool
+}
+
+// benchUser inserts a creator with a session and returns its cookie.
+func benchUser(b *testing.B, pool *pgxpool.Pool) string {
+	b.Helper()
+	id := handlertest.FlatID()
+	_, err := pool.Exec(b.Context(), `INSERT INTO users (id, name, email, email_verified, role)
+		VALUES ($1, 'B', $1 || '@example.test', true, 'creator')`, id)
+	check(b, err)
+	_, err = pool.Exec(b.Context(), `INSERT INTO sessions (id, token_hash, user_id, expires_at)
+		VALUES ($1, sha256($1::text::bytea), $1, now() + interval '1 day')`, id)
+	check(b, err)
+	return handlertest.Cookie(id)
 }
 
 func check(tb testing.TB, err error) {
@@ -224,63 +271,85 @@ func check(tb testing.TB, err error) {
 	}
 }
 
-// signIn makes a creator with a session and returns the cookie.
-func signIn(tb testing.TB, pool *pgxpool.Pool) string {
-	tb.Helper()
-	id := strings.ReplaceAll(uuid.NewString(), "-", "")
-	token := "bench-token-" + id
-	hash := sha256.Sum256([]byte(token))
-	_, err := pool.Exec(context.Background(), `INSERT INTO users (id, name, email, email_verified, role) VALUES ($1, 'B', $1 || '@example.test', true, 'creator')`, id)
-	check(tb, err)
-	_, err = pool.Exec(context.Background(), `INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $1, now() + interval '1 day')`, id, hash[:])
-	check(tb, err)
-	return "codex-session=" + token
+// directRoute is the peer: it decodes, decides and inserts in the request.
+func directRoute(pool *pgxpool.Pool) edge.Route {
+	return edge.Route{
+		Method:    http.MethodPost,
+		Path:      "/direct/content",
+		Name:      "createContentDirectly",
+		Auth:      edge.Session(edge.Creators...),
+		Body:      content.Create{},
+		Responses: []edge.Response{edge.Data[map[string]any](http.StatusCreated)},
+		Handle:    func(r *edge.Request) error { return createDirectly(r, pool) },
+	}
 }
 
-// directRoutes is the peer: it decodes, decides and inserts in the request.
-type directRoutes struct{ pool *pgxpool.Pool }
-
-func (d directRoutes) Register(e *edge.Edge, r gin.IRouter) {
-	r.POST("/direct/content", edge.SignedIn(e, "creator"), d.create)
-}
-
-func (d directRoutes) create(c *gin.Context) {
+func createDirectly(r *edge.Request, pool *pgxpool.Pool) error {
 	var request content.Create
-	body, _ := io.ReadAll(c.Request.Body)
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&request); err != nil || len(request.Validate()) > 0 {
-		c.AbortWithStatus(http.StatusBadRequest)
-		return
+	if err := r.Decode(&request); err != nil {
+		return err
 	}
-	now := time.Now().UTC()
-	actor := edge.ActorOf(c)
-	id := uuid.Must(uuid.NewV7()).String()
-	item, happened, err := content.New(id, request, content.Facts{ActorID: actor.UserID, ActorRole: actor.Role}, now)
+	now, actor := r.Now(), r.Actor()
+	facts := content.Facts{ActorID: actor.UserID, ActorRole: actor.Role}
+	item, payloads, err := content.New(edge.NewID(), request, facts, now)
 	if err != nil {
-		c.AbortWithStatus(http.StatusUnprocessableEntity)
-		return
+		return err
 	}
-	cmd := events.Command{ID: uuid.Must(uuid.NewV7()).String(), Type: content.CommandCreate, ActorID: "direct", Payload: body}
-	event, err := events.Fact{Tenant: item.Tenant(), AggregateID: id, Version: 1, Payload: happened[0]}.Event(uuid.Must(uuid.NewV7()).String(), events.CauseOf(cmd, now))
+	payload, err := json.Marshal(request)
 	if err != nil {
-		c.AbortWithStatus(http.StatusInternalServerError)
-		return
+		return err
 	}
-	answer, _ := json.Marshal(Single{Data: ContentOf(item)})
+	cmd := events.Command{
+		ID:      edge.NewID(),
+		Type:    content.CommandCreate,
+		ActorID: "direct",
+		Payload: payload,
+	}
+	fact := events.Fact{
+		Tenant:      item.Tenant(),
+		AggregateID: item.ID,
+		Version:     1,
+		Payload:     payloads[0],
+	}
+	event, err := fact.Event(edge.NewID(), events.CauseOf(cmd, now))
+	if err != nil {
+		return err
+	}
+	response, err := json.Marshal(edge.Single{Data: item})
+	if err != nil {
+		return err
+	}
+
+	if err := insertDirectly(r, pool, item, cmd, event, response); err != nil {
+		return err
+	}
+	r.Data(http.StatusCreated, "application/json", response)
+	return nil
+}
+
+// insertDirectly writes the rows that the runner writes for the command. The event is
+// marked as published, so that the relay ignores it.
+func insertDirectly(
+	ctx context.Context, pool *pgxpool.Pool, item content.Content, cmd events.Command, event events.Event, response []byte,
+) error {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
-	_ = contentpg.QueueSave(batch, []content.Content{item}, nil)
-	// Marked as published, so that the relay leaves it alone: the peer publishes nothing.
-	batch.Queue(`INSERT INTO outbox (day, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, data, occurred_at, published_at)
-		VALUES ($1::date, $2, $3, $4, $5, 1, $6, $6, 'direct', $7::json, $1, $1)`,
-		now, event.ID, event.Type, event.Tenant, id, cmd.ID, string(event.Data))
-	batch.Queue(`INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-		VALUES ($1, 'direct', 'content.create', $2, 'applied', 201, $3::json, $4, $4)`, cmd.ID, cmd.PayloadHash(), string(answer), now)
+	batch.Queue(`
+INSERT INTO content (id, creator_id, title, slug, description, content_type, content_body, tags, access_type,
+	price_cents, featured, status, created_at, updated_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $12, 1)`,
+		item.ID, item.CreatorID, item.Title, item.Slug, item.Description, item.Type, item.Body, item.Access, item.PriceCents,
+		item.Featured, item.Status, item.CreatedAt)
+	batch.Queue(`INSERT INTO content_stats (content_id, creator_id) VALUES ($1, $2)`, item.ID, item.CreatorID)
+	batch.Queue(`
+INSERT INTO outbox (day, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, data,
+	occurred_at, published_at)
+VALUES ($1::date, $2, $3, $4, $5, 1, $6, $6, 'direct', $7::json, $1, $1)`,
+		event.Time, event.ID, event.Type, event.Tenant, item.ID, cmd.ID, string(event.Data))
+	batch.Queue(`
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
+VALUES ($1, 'direct', $2, $3, 'applied', 201, $4::json, $5, $5)`,
+		cmd.ID, cmd.Type, cmd.PayloadHash(), string(response), event.Time)
 	batch.Queue("COMMIT")
-	if err := d.pool.SendBatch(c, batch).Close(); err != nil {
-		c.AbortWithStatus(http.StatusInternalServerError)
-		return
-	}
-	c.Data(http.StatusCreated, "application/json", answer)
+	return pool.SendBatch(ctx, batch).Close()
 }

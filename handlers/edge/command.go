@@ -32,8 +32,8 @@ func (r *Request) Send(aggregate string, payload any) error {
 	return r.SendCommand(cmd)
 }
 
-// SendForID returns the handler of a route whose command takes no input but the path's
-// id: it sends the route's command with this payload.
+// SendForID returns the handler of a route whose only input is the path's id: it sends the
+// route's command with this payload.
 func SendForID(payload any) func(*Request) error {
 	return func(r *Request) error {
 		if err := r.NoBody(); err != nil {
@@ -45,16 +45,16 @@ func SendForID(payload any) func(*Request) error {
 
 // SendCommand sends a command and writes its outcome, or 202.
 func (r *Request) SendCommand(cmd events.Command) error {
-	reply, accepted, err := r.Outcome(cmd)
+	reply, pending, err := r.Outcome(cmd)
 	if err != nil {
 		return err
 	}
-	r.WriteOutcome(cmd, reply, accepted)
+	r.WriteOutcome(cmd, reply, pending)
 	return nil
 }
 
-// NewCommand returns a command that the route declares. Its id follows from the
-// Idempotency-Key where the client sent one.
+// NewCommand returns a command that the route declares, with the id of
+// [Request.CommandID].
 func (r *Request) NewCommand(name, actor, aggregate string, payload any) (events.Command, error) {
 	if name != r.route.Command && !slices.Contains(r.route.Sends, name) {
 		return events.Command{}, fmt.Errorf("route %s does not declare the command %q", r.route.Name, name)
@@ -64,7 +64,7 @@ func (r *Request) NewCommand(name, actor, aggregate string, payload any) (events
 		return events.Command{}, fmt.Errorf("marshal %s: %w", name, err)
 	}
 	if int64(len(body)) > r.edge.cfg.Dispatcher.MaxPayload() {
-		return events.Command{}, ErrBodyTooLarge // its row could never be sent
+		return events.Command{}, ErrBodyTooLarge // the bus would never accept it
 	}
 	id, err := r.CommandID(actor)
 	if err != nil {
@@ -76,10 +76,10 @@ func (r *Request) NewCommand(name, actor, aggregate string, payload any) (events
 		ActorID:       actor,
 		AggregateID:   aggregate,
 		Payload:       body,
-		Target:        r.Context.Request.Method + " " + r.Context.Request.URL.RequestURI(),
+		Target:        r.Request.Method + " " + r.Request.URL.RequestURI(),
 		IssuedAt:      r.edge.cfg.Now().UTC(),
 		CorrelationID: r.ID(),
-		TraceParent:   bus.TraceParent(r.Context.Request.Context()),
+		TraceParent:   bus.TraceParent(r.Request.Context()),
 	}, nil
 }
 
@@ -100,13 +100,13 @@ func (r *Request) CommandID(actor string) (string, error) {
 func (r *Request) IdempotencyKey() string { return r.GetHeader("Idempotency-Key") }
 
 // WriteOutcome writes a command's outcome, or 202 with the operation's address.
-func (r *Request) WriteOutcome(cmd events.Command, reply events.Reply, accepted bool) {
-	if !accepted {
+func (r *Request) WriteOutcome(cmd events.Command, reply events.Reply, pending bool) {
+	if !pending {
 		r.WriteReply(reply)
 		return
 	}
 	r.Header("Location", "/api/commands/"+cmd.ID)
-	r.JSON(http.StatusAccepted, Single{Data: Accepted{ID: cmd.ID, Status: "accepted"}})
+	r.JSON(http.StatusAccepted, Single{Data: accepted{ID: cmd.ID, Status: "accepted"}})
 }
 
 // WriteReply writes the stored response of a command.
@@ -118,9 +118,9 @@ func (r *Request) WriteReply(reply events.Reply) {
 	r.Data(reply.Status, "application/json; charset=utf-8", reply.Body)
 }
 
-// Outcome sends a command and returns its outcome. accepted says that the command will be
-// applied, but was not yet: its row is committed.
-func (r *Request) Outcome(cmd events.Command) (reply events.Reply, accepted bool, err error) {
+// Outcome sends a command and returns its outcome. pending says that the command has no
+// outcome yet; its row is committed, so it will be applied.
+func (r *Request) Outcome(cmd events.Command) (reply events.Reply, pending bool, err error) {
 	if r.IdempotencyKey() != "" {
 		if reply, found, err := r.Replay(cmd); err != nil || found {
 			return reply, false, err
@@ -129,22 +129,22 @@ func (r *Request) Outcome(cmd events.Command) (reply events.Reply, accepted bool
 	if r.prefersAsync() {
 		return r.accept(cmd, true)
 	}
-	ctx, cancel := context.WithTimeout(r.Context.Request.Context(), r.edge.cfg.Wait)
+	ctx, cancel := context.WithTimeout(r.Request.Context(), r.edge.cfg.Wait)
 	defer cancel()
 	reply, err = r.edge.cfg.Dispatcher.Send(ctx, cmd)
 	switch {
 	case err == nil && reply.PayloadHash != cmd.PayloadHash():
-		return events.Reply{}, false, ErrKeyReused
+		return events.Reply{}, false, commands.ErrKeyReused
 	case err == nil:
 		return reply, false, nil
 	default:
-		// The client may have gone away; what it asked for is kept all the same.
+		// The client may have disconnected; the command is stored all the same.
 		return r.accept(cmd, errors.Is(err, bus.ErrNotPublished))
 	}
 }
 
 func (r *Request) prefersAsync() bool {
-	for _, header := range r.Context.Request.Header.Values("Prefer") {
+	for _, header := range r.Request.Header.Values("Prefer") {
 		for part := range strings.SplitSeq(header, ",") {
 			if strings.EqualFold(strings.TrimSpace(part), "respond-async") {
 				return true
@@ -155,18 +155,18 @@ func (r *Request) prefersAsync() bool {
 }
 
 // Replay returns the outcome of a command that was applied before. It fails with
-// [ErrKeyReused] when the Idempotency-Key was used for another request.
+// [commands.ErrKeyReused] when the Idempotency-Key was used for another request.
 func (r *Request) Replay(cmd events.Command) (reply events.Reply, found bool, err error) {
 	return r.ledger().Replay(r, cmd, commands.SamePayload)
 }
 
 func (r *Request) ledger() commands.Ledger { return commands.Ledger{DB: r.edge.cfg.Pool} }
 
-// accept commits the command's row and only then says that it is accepted. When the
-// outcome exists already, it returns that. publish says whether the command still has to
-// be sent; if that fails the sweeper sends it.
+// accept commits the command's row, so that the response may be 202. When the outcome
+// exists already, it returns that. publish says whether the command still has to be
+// published; if that fails, the sweeper publishes it.
 func (r *Request) accept(cmd events.Command, publish bool) (events.Reply, bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context.Request.Context()), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Request.Context()), 5*time.Second)
 	defer cancel()
 	if err := r.ledger().Accept(ctx, cmd); err != nil {
 		return events.Reply{}, false, err

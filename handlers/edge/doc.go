@@ -1,24 +1,28 @@
-// Package edge is the HTTP side of the platform.
+// Package edge is the HTTP kit: it serves the routes that activities declare.
 //
-// It authenticates, authorises coarsely, parses strictly, turns a request into a
-// command, waits for its outcome and answers; or it reads from Postgres and
-// answers. It decides nothing about the business: the same rules hold for whoever
-// sends a command.
+// A [Route] declares an operation once: its address, who may use it, its limit, its
+// parameters and bodies. The router, the checks before the handler, /openapi.json and
+// /docs are made from it. A handler gets a [Request], with which it reads the actor, the
+// parameters and the body, sends a command or reads from Postgres, and responds. The edge
+// decides nothing about the business: the consumer of a command applies the same rules to
+// every sender.
 //
-// One file per resource holds its routes and its queries. What they share is in
-// edge.go (wiring and middleware order), session.go (who asks), decode.go (strict
-// JSON), command.go (the way of a change) and refuse.go (the way of an error).
+// # Commands over HTTP
 //
-// # The way of a change
+// A command's id is the UUIDv5 of actor and Idempotency-Key when the client sends that
+// header, so that a repeated request is the same command; without it, a fresh UUIDv7. The
+// edge publishes the command and waits ten seconds for the outcome, which the consumer
+// sends after its commit. When the wait runs out, when the bus does not accept the
+// command, or when the client asked for it (Prefer: respond-async), the edge first writes
+// a row to the commands table and then responds 202 with the operation's address. So
+// every 2xx rests on Postgres.
 //
-// A command's id is the UUIDv5 of actor and Idempotency-Key when the client sends
-// that header, so that a repeated request is the same command; without it, a fresh
-// UUIDv7. The edge publishes the command and waits ten seconds for the outcome,
-// which the consumer sends after its commit. When the wait runs out, when the bus
-// does not take the command, or when the client asked for it (Prefer:
-// respond-async), the edge first writes a row to the commands table and then says
-// 202 with the operation's address. So every 2xx rests on Postgres.
+// Credentials never travel on the bus: routes that carry them write through their domain's
+// adapter directly, and declare Idempotent instead of a command.
 //
-// The credentials of people never travel on the bus: sign-up, sign-in, sign-out
-// and their kin write through domain/identity directly.
+// # Middleware
+//
+// Every request passes, in this order: request id, trace, log, recovery from panics, CORS,
+// security headers, protection against cross-site writes; then, for its route, the limit
+// by address, authentication, the limit by user, and the parameters.
 package edge

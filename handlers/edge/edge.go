@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"cmp"
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -10,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
+	"golang.org/x/net/netutil"
 
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
@@ -33,21 +37,21 @@ type Config struct {
 	WebOrigins []string
 	// OwnOrigins are further addresses of this edge itself.
 	OwnOrigins []string
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed;
-	// nobody's is by default.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed; by
+	// default none.
 	TrustedProxies []netip.Prefix
 	// LimitFactor widens the limits of all routes; default 1, in development 100. Or it
 	// is [NoLimits].
 	LimitFactor int
-	// Checks are what /health asks, the database aside.
+	// Checks are what /health checks, besides the database.
 	Checks []Check
 	// Wait is how long a request waits for its command's outcome; default 10 s.
 	Wait time.Duration
 	// BodyWithin is how long the body of a request may take, beyond what its size takes
 	// at 64 KiB a second; default 10 s.
 	BodyWithin time.Duration
-	// Workers check the requests that other programs of the installation sign; nil
-	// refuses them.
+	// Workers verify the requests that other programs of the installation sign; nil
+	// rejects them.
 	Workers *workersig.Keys
 	// Now is the clock.
 	Now func() time.Time
@@ -63,7 +67,7 @@ type Edge struct {
 	limiter *ratelimit.Limiter
 	origins origins
 	health  healthChecks
-	// description is the document of routes, made when it is first asked for.
+	// description returns the document of routes, which is made once.
 	description func() *openapi.Document
 }
 
@@ -71,7 +75,7 @@ type Edge struct {
 const (
 	defaultWait       = 10 * time.Second
 	defaultBodyWithin = 10 * time.Second
-	answerTimeout     = 60 * time.Second
+	responseTimeout   = 60 * time.Second
 	maxHeader         = 16 << 10
 )
 
@@ -79,8 +83,8 @@ const (
 	// MaxJSONBytes bounds a JSON body where its route sets no other limit.
 	MaxJSONBytes = 256 << 10
 	// MinUploadRate is the lowest average rate, in bytes per second, at which a client may
-	// send a body: half a megabit. Without it a byte every now and then would hold a
-	// connection for ever.
+	// send a body: half a megabit. Without it, a byte now and then would hold a connection
+	// for ever.
 	MinUploadRate = 64 << 10
 )
 
@@ -104,7 +108,7 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	router.RedirectTrailingSlash = false // it would answer before the middleware does
+	router.RedirectTrailingSlash = false // the redirect would bypass the middleware
 	router.ContextWithFallback = true
 	if err := trustProxies(router, cfg.TrustedProxies); err != nil {
 		return nil, err
@@ -124,7 +128,7 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 		e.cors,
 		e.securityHeaders,
 		e.crossOrigin,
-		e.introduce,
+		e.serviceInfo,
 	)
 	router.NoRoute(func(c *gin.Context) { e.writeError(c, errNoRoute) })
 	router.NoMethod(e.noMethod)
@@ -134,8 +138,8 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	return e, nil
 }
 
-// Handler returns the edge as an http.Handler. HEAD is answered as GET is, without
-// the body, which net/http leaves out.
+// Handler returns the edge as an http.Handler. It serves HEAD like GET; net/http leaves
+// out the body.
 func (e *Edge) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -147,3 +151,62 @@ func (e *Edge) Handler() http.Handler {
 
 // Version is the build's version, shown by /health and codex version.
 var Version = "0.1.0"
+
+// headKey marks the context of a HEAD request that is routed as GET.
+type headKey struct{}
+
+// asGet returns a copy of a HEAD request as GET. The server must still see a HEAD.
+func asGet(head *http.Request) *http.Request {
+	get := head.WithContext(context.WithValue(head.Context(), headKey{}, true))
+	get.Method = http.MethodGet
+	return get
+}
+
+// isHead reports whether a request came as HEAD.
+func isHead(c *gin.Context) bool { return c.Request.Context().Value(headKey{}) != nil }
+
+// Server holds the time limits of an HTTP server and its number of connections. Zero
+// values take the defaults. Handlers that read a body set a deadline of their own.
+type Server struct {
+	// Headers is how long a request's headers may take; default 5 s.
+	Headers time.Duration
+	// Request is how long headers and body may take together; default 30 s.
+	Request time.Duration
+	// Response is how long it may take from the headers to the last byte of the response;
+	// default 60 s.
+	Response time.Duration
+	// Idle is how long a connection may wait for its next request; default 60 s.
+	Idle time.Duration
+	// Connections is how many may be open at once; a further one waits until another is
+	// closed. Default 10000.
+	Connections int
+	// Grace is how long requests in flight may take after ctx is done.
+	Grace time.Duration
+}
+
+// Serve serves on a listener until ctx is done, and then finishes the requests in
+// flight.
+func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: cmp.Or(s.Headers, 5*time.Second),
+		ReadTimeout:       cmp.Or(s.Request, 30*time.Second),
+		WriteTimeout:      cmp.Or(s.Response, responseTimeout),
+		IdleTimeout:       cmp.Or(s.Idle, 60*time.Second),
+		MaxHeaderBytes:    maxHeader,
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(netutil.LimitListener(listener, cmp.Or(s.Connections, 10_000))) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		_ = server.Close()
+		return err
+	}
+	return nil
+}

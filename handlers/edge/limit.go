@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -11,25 +13,25 @@ import (
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 )
 
-// Every route has a limit: so many requests in a window, counted for all edges
-// together by package ratelimit. Who is counted:
+// Every route has a limit: a number of requests in a window, counted for all edges
+// together by package ratelimit. There are three counters:
 //
-//   - a signed-in user, wherever the requests come from, up to the route's limit;
-//   - an address, up to the route's limit, when nobody is signed in;
-//   - an address from which somebody claims to be signed in, up to ten times the
-//     limit, before the claim is looked at: an office full of users may share one
-//     address, but a flood of made-up cookies must not reach the sessions.
+//   - a signed-in user, from any address, up to the route's limit;
+//   - an address, up to the route's limit, for requests without a session;
+//   - an address, up to ten times the limit, for requests with a session cookie, before
+//     the session is looked up: an office full of users may share one address, but a
+//     flood of made-up cookies must not reach the database.
 //
-// Who cannot be counted is refused with 503, on every route.
+// When a request cannot be counted, the response is 503, on every route.
 
-// NoLimits as Config.LimitFactor lets everybody do everything as often as they like.
+// NoLimits as Config.LimitFactor turns limits off.
 const NoLimits = -1
 
 const (
-	// limitsInDevelopment widens the limits in development, where test clients make
-	// dozens of accounts from one address.
+	// limitsInDevelopment is the factor in development, where test clients create dozens
+	// of accounts from one address.
 	limitsInDevelopment = 100
-	// sharedAddress is how many users one address may stand for.
+	// sharedAddress is how many users may share one address.
 	sharedAddress = 10
 )
 
@@ -48,7 +50,7 @@ func (e *Edge) limitAddress(r Route) gin.HandlerFunc {
 		return func(*gin.Context) {}
 	}
 	return func(c *gin.Context) {
-		if _, claims := sessionToken(c); claims && r.Auth.looksUp() {
+		if _, found := sessionToken(c); found && r.Auth.hasSession() {
 			shared := r.Limit
 			shared.Max *= sharedAddress
 			e.count(c, r, shared, countShared, network(c.ClientIP()))
@@ -59,10 +61,10 @@ func (e *Edge) limitAddress(r Route) gin.HandlerFunc {
 	}
 }
 
-// limitUser limits how often a signed-in user may, and an address whose claim that
-// somebody is signed in was false.
+// limitUser limits how often a signed-in user may use a route, and an address whose session
+// cookie turned out invalid.
 func (e *Edge) limitUser(r Route) gin.HandlerFunc {
-	if e.cfg.LimitFactor == NoLimits || !r.Auth.looksUp() {
+	if e.cfg.LimitFactor == NoLimits || !r.Auth.hasSession() {
 		return func(*gin.Context) {}
 	}
 	return func(c *gin.Context) {
@@ -77,17 +79,18 @@ func (e *Edge) limitUser(r Route) gin.HandlerFunc {
 	}
 }
 
-// looksUp reports whether a route asks who is signed in.
-func (a Auth) looksUp() bool { return a.kind == authSession || a.kind == authOptional }
+// hasSession reports whether a route looks up the session.
+func (a Auth) hasSession() bool { return a.kind == authSession || a.kind == authOptional }
 
-// count counts a request and refuses it when that is one too many. Routes of one path
-// under one limit are counted together.
+// count counts a request and rejects it above the limit. Routes of one path with one limit
+// are counted together.
 func (e *Edge) count(c *gin.Context, r Route, limit Limit, kind, whom string) {
 	key := ratelimit.KeyOf(kind+" "+limit.Name+" "+r.Path, whom)
 	verdict, err := e.limiter.Take(c.Request.Context(), key, limit.Max*e.cfg.LimitFactor, limit.Window)
 	if err != nil {
 		if c.Request.Context().Err() == nil {
-			e.cfg.Log.WarnContext(c, "request not counted", "route", r.Path, "request", c.GetString(requestIDKey), "error", err)
+			e.cfg.Log.WarnContext(c, "request not counted",
+				"route", r.Path, "request", c.GetString(requestIDKey), "error", err)
 		}
 		e.writeError(c, ErrUnavailable)
 		return
@@ -101,15 +104,16 @@ func (e *Edge) count(c *gin.Context, r Route, limit Limit, kind, whom string) {
 	}
 }
 
-// tooMany is the refusal of one request too many.
+// tooMany is the error of a request above the limit.
 func tooMany(wait time.Duration) *domain.Error {
 	return &domain.Error{
-		Class: domain.Limited, Message: "Too many requests; try again later",
+		Class:   domain.Limited,
+		Message: "Too many requests; try again later",
 		Context: map[string]any{"retryAfter": max(1, int64((wait+time.Second-1)/time.Second))},
 	}
 }
 
-// unixUp is the first whole second that is not before t.
+// unixUp rounds t up to a whole second.
 func unixUp(t time.Time) int64 {
 	if t.Nanosecond() > 0 {
 		return t.Unix() + 1
@@ -117,8 +121,7 @@ func unixUp(t time.Time) int64 {
 	return t.Unix()
 }
 
-// network returns what counts as one address: of IPv6 the /64, because that is
-// what one subscriber gets.
+// network returns the key of an address: for IPv6 its /64, the network of one subscriber.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
@@ -132,4 +135,37 @@ func network(address string) string {
 		return address
 	}
 	return prefix.String()
+}
+
+// trustProxies makes the router read the client's address from X-Forwarded-For, from its
+// end, as far as these networks wrote it. Other headers are ignored.
+func trustProxies(router *gin.Engine, networks []netip.Prefix) error {
+	router.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	var trusted []string
+	for _, n := range networks {
+		trusted = append(trusted, n.String())
+	}
+	return router.SetTrustedProxies(trusted)
+}
+
+// ParseProxies reads addresses and networks, separated by commas: 10.0.0.0/8, ::1.
+func ParseProxies(list string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(part)
+		if address, addressErr := netip.ParseAddr(part); addressErr == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network", part)
+		}
+		if network.Bits() == 0 {
+			return nil, fmt.Errorf("%q is the whole Internet", part)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, nil
 }

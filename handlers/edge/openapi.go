@@ -17,18 +17,23 @@ import (
 	"github.com/codex-platform/codex/handlers/edge/openapi"
 )
 
-// Description returns the OpenAPI document of the declared routes. It is made once,
-// after the last part has declared its own, and never changes; do not change it.
+// Description returns the OpenAPI document of the declared routes. It is made once; do not
+// change it.
 func (e *Edge) Description() *openapi.Document { return e.description() }
 
 // describe makes the document.
 func (e *Edge) describe() *openapi.Document {
-	d := &describer{edge: e, schemas: &openapi.Schemas{}}
-	d.refusal = d.schemas.Answer(reflect.TypeFor[commands.ErrorBody]())
+	d := &describer{schemas: &openapi.Schemas{}}
+	d.errorSchema = d.schemas.Answer(reflect.TypeFor[commands.ErrorBody]())
 	doc := &openapi.Document{
-		OpenAPI: "3.1.0", Topics: topics, Servers: []openapi.Server{{URL: e.cfg.PublicURL}},
+		OpenAPI: "3.1.0",
+		Topics:  topics,
+		Servers: []openapi.Server{{URL: e.cfg.PublicURL}},
 		Info: openapi.Info{
-			Title: "Codex", Version: Version, Summary: "Video, audio and writing, sold by the people who make them", Description: inWords(topics),
+			Title:       "Codex",
+			Version:     Version,
+			Summary:     "Video, audio and writing, sold by the people who make them",
+			Description: markdown(topics),
 		},
 	}
 	used := map[string]bool{}
@@ -43,14 +48,18 @@ func (e *Edge) describe() *openapi.Document {
 		item.Set(strings.ToLower(r.Method), d.operation(r, section.name))
 		doc.Paths.Set(path, item)
 	}
+
 	for _, s := range sections {
 		if used[s.name] {
-			doc.Tags = append(doc.Tags, openapi.Tag{Name: s.name, Description: s.what})
+			doc.Tags = append(doc.Tags, openapi.Tag{Name: s.name, Description: s.doc})
 			delete(used, s.name)
 		}
 	}
 	doc.Components = openapi.Components{
-		Schemas: d.schemas.Named, Parameters: commandParameters, Headers: answerHeaders, SecuritySchemes: securitySchemes,
+		Schemas:         d.schemas.Named,
+		Parameters:      commandParameters,
+		Headers:         responseHeaders,
+		SecuritySchemes: securitySchemes,
 	}
 	return doc
 }
@@ -68,35 +77,60 @@ func braced(path string) string {
 
 // describer turns routes into operations and collects their schemas.
 type describer struct {
-	edge    *Edge
-	schemas *openapi.Schemas
-	refusal *openapi.Schema
+	schemas     *openapi.Schemas
+	errorSchema *openapi.Schema
 }
 
 func (d *describer) operation(r Route, tag string) *openapi.Operation {
 	o := &openapi.Operation{
-		ID: r.Name, Summary: r.Summary, Description: r.Notes, Tags: []string{tag}, Development: r.Development,
-		Security: r.Auth.security(), Who: r.Auth.String(), Roles: r.Auth.roles,
-		Parameters: d.parameters(r), RequestBody: d.requestBody(r),
+		ID:          r.Name,
+		Summary:     r.Summary,
+		Description: r.Notes,
+		Tags:        []string{tag},
+		Development: r.Development,
+		Security:    r.Auth.security(),
+		Who:         r.Auth.String(),
+		Roles:       r.Auth.roles,
+		Parameters:  d.parameters(r),
+		RequestBody: d.requestBody(r),
 	}
 	if r.Limit.Max > 0 {
-		o.Limit = &openapi.Limit{Name: r.Limit.Name, Requests: r.Limit.Max, WindowSeconds: int(r.Limit.Window.Seconds())}
+		o.Limit = &openapi.Limit{
+			Name:          r.Limit.Name,
+			Requests:      r.Limit.Max,
+			WindowSeconds: int(r.Limit.Window.Seconds()),
+		}
 	}
-	for _, a := range r.Responses {
-		o.Responses.Set(strconv.Itoa(a.Status), d.answer(a))
+
+	for _, response := range r.Responses {
+		o.Responses.Set(strconv.Itoa(response.Status), d.response(response))
 	}
 	if r.Command != "" {
-		accepted := d.answer(Response{Status: http.StatusAccepted, Body: dataOf[Accepted]{}, Doc: "The command is kept and will be applied; its address tells when"})
-		accepted.Headers = append(openapi.Ordered[openapi.Header]{{Name: "Location", Value: openapi.Header{Ref: "#/components/headers/Location"}}}, accepted.Headers...)
-		o.Responses.Set(strconv.Itoa(http.StatusAccepted), accepted)
+		o.Responses.Set(strconv.Itoa(http.StatusAccepted), d.response(acceptedResponse))
 	}
-	d.refusals(o, r)
-	if r.Auth.kind == authToken { // players read no JSON
-		o.Responses.Set("403", d.answer(Response{Status: http.StatusForbidden, Type: "text/plain", Doc: "The token is bad or over, or access ended"}))
-		o.Responses.Set("404", d.answer(Response{Status: http.StatusNotFound, Type: "text/plain", Doc: "There is no such playlist"}))
+	d.errors(o, r)
+	if r.Auth.kind == authToken {
+		for _, response := range playlistErrors {
+			o.Responses.Set(strconv.Itoa(response.Status), d.response(response))
+		}
 	}
-	slices.SortStableFunc(o.Responses, func(a, b openapi.Member[*openapi.Response]) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(o.Responses, func(a, b openapi.Member[*openapi.Response]) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
 	return o
+}
+
+// acceptedResponse is that of every operation that sends a command.
+var acceptedResponse = Response{
+	Status: http.StatusAccepted,
+	Body:   dataOf[accepted]{},
+	Doc:    "The command is stored and will be applied; its address shows when",
+}
+
+// playlistErrors are those of routes with a playback token: players read no JSON.
+var playlistErrors = []Response{
+	{Status: http.StatusForbidden, Type: "text/plain", Doc: "The token is invalid or expired, or access ended"},
+	{Status: http.StatusNotFound, Type: "text/plain", Doc: "There is no such playlist"},
 }
 
 func (d *describer) parameters(r Route) []openapi.Parameter {
@@ -124,20 +158,26 @@ func (d *describer) parameters(r Route) []openapi.Parameter {
 
 func (d *describer) parameter(p Param, in string) openapi.Parameter {
 	schema := p.schema()
-	described := openapi.Parameter{Name: p.Name, In: in, Required: p.Required, Description: p.Doc, Schema: schema}
+	described := openapi.Parameter{
+		Name:        p.Name,
+		In:          in,
+		Required:    p.Required,
+		Description: p.Doc,
+		Schema:      schema,
+	}
 	if p.Required {
 		described.Example = cmp.Or[any](openapi.Usual(p.Name, schema), d.schemas.AnswerExample(schema))
 	}
 	return described
 }
 
-// schema returns what a parameter may be.
-func (d Param) schema() *openapi.Schema {
+// schema returns the schema of a parameter's values.
+func (p Param) schema() *openapi.Schema {
 	s := &openapi.Schema{Type: openapi.Types{"string"}}
-	switch d.kind {
+	switch p.kind {
 	case paramText:
-		if d.maxLength > 0 {
-			s.MaxLength = &d.maxLength
+		if p.maxLength > 0 {
+			s.MaxLength = &p.maxLength
 		}
 	case paramUUID:
 		s.Format = "uuid"
@@ -145,18 +185,18 @@ func (d Param) schema() *openapi.Schema {
 		s.Type = openapi.Types{"boolean"}
 	case paramInt:
 		s.Type = openapi.Types{"integer"}
-		s.Minimum, s.Maximum = &d.min, &d.max
-		if !d.Required {
-			s.Default = d.fallback
+		s.Minimum, s.Maximum = &p.min, &p.max
+		if !p.Required {
+			s.Default = p.fallback
 		}
 	case paramChoice:
-		for _, v := range d.values {
+		for _, v := range p.values {
 			if v != "" {
 				s.Enum = append(s.Enum, v)
 			}
 		}
-		if d.values[0] != "" && !d.Required {
-			s.Default = d.values[0]
+		if p.values[0] != "" && !p.Required {
+			s.Default = p.values[0]
 		}
 	}
 	return s
@@ -182,41 +222,43 @@ func (d *describer) requestBody(r Route) *openapi.RequestBody {
 
 const jsonType = "application/json"
 
-func (d *describer) answer(a Response) *openapi.Response {
-	response := &openapi.Response{Description: cmp.Or(a.Doc, http.StatusText(a.Status)), Headers: usualHeaders}
-	if a.Status == http.StatusFound {
-		response.Headers = append(slices.Clone(usualHeaders), openapi.Member[openapi.Header]{Name: "Location", Value: openapi.Header{Ref: "#/components/headers/Location"}})
+func (d *describer) response(r Response) *openapi.Response {
+	described := &openapi.Response{Description: cmp.Or(r.Doc, http.StatusText(r.Status)), Headers: commonHeaders}
+	if r.Status == http.StatusFound || r.Status == http.StatusAccepted {
+		described.Headers = withHeader("Location")
 	}
+	kind := cmp.Or(r.Type, jsonType)
 	switch {
-	case a.Body != nil:
-		body := openapi.MediaType{Schema: d.schemas.Answer(reflect.TypeOf(a.Body))}
-		if cmp.Or(a.Type, jsonType) == jsonType {
+	case r.Body != nil:
+		body := openapi.MediaType{Schema: d.schemas.Answer(reflect.TypeOf(r.Body))}
+		if kind == jsonType {
 			body.Example = d.schemas.AnswerExample(body.Schema)
 		}
-		response.Content = openapi.Ordered[openapi.MediaType]{{Name: cmp.Or(a.Type, jsonType), Value: body}}
-	case a.Type != "":
-		response.Content = openapi.Ordered[openapi.MediaType]{{Name: a.Type, Value: openapi.MediaType{Schema: &openapi.Schema{Type: openapi.Types{"string"}}}}}
+		described.Content.Set(kind, body)
+	case r.Type != "":
+		described.Content.Set(kind, openapi.MediaType{Schema: &openapi.Schema{Type: openapi.Types{"string"}}})
 	}
-	return response
+	return described
 }
 
-// refusals adds what an operation may be refused with: what follows from its
-// declaration, and its own.
-func (d *describer) refusals(o *openapi.Operation, r Route) {
-	for _, err := range append(r.follows(), r.Errors...) {
-		status, body := refusal(err)
-		d.refuse(o, status, cmp.Or(err.Reason, body.Error.Code), body)
+// errors adds the errors of an operation: those that follow from its declaration, and its
+// own.
+func (d *describer) errors(o *openapi.Operation, r Route) {
+	for _, err := range append(r.impliedErrors(), r.Errors...) {
+		status, body := errorResponse(err)
+		d.error(o, status, cmp.Or(err.Reason, body.Error.Code), body)
 	}
-	d.refuse(o, http.StatusInternalServerError, "INTERNAL_ERROR", commands.InternalError("5f0c2b1e-1f5e-4c43-9f0e-0d6b8a7c9e21"))
+	d.error(o, http.StatusInternalServerError, "INTERNAL_ERROR",
+		commands.InternalError("5f0c2b1e-1f5e-4c43-9f0e-0d6b8a7c9e21"))
 }
 
-func (d *describer) refuse(o *openapi.Operation, status int, name string, body commands.ErrorBody) {
+func (d *describer) error(o *openapi.Operation, status int, name string, body commands.ErrorBody) {
 	key := strconv.Itoa(status)
 	response, known := o.Responses.Get(key)
 	if !known {
-		response = &openapi.Response{Description: http.StatusText(status), Headers: usualHeaders}
+		response = &openapi.Response{Description: http.StatusText(status), Headers: commonHeaders}
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-			response.Headers = append(slices.Clone(usualHeaders), openapi.Member[openapi.Header]{Name: "Retry-After", Value: openapi.Header{Ref: "#/components/headers/Retry-After"}})
+			response.Headers = withHeader("Retry-After")
 		}
 		o.Responses.Set(key, response)
 	}
@@ -224,18 +266,20 @@ func (d *describer) refuse(o *openapi.Operation, status int, name string, body c
 	if content.Example != nil { // a success of the same status, as of /health
 		return
 	}
-	content.Schema = d.refusal
+	content.Schema = d.errorSchema
 	content.Examples.Set(name, openapi.Example{Summary: body.Error.Message, Value: body})
 	response.Content.Set(jsonType, content)
 }
 
-var (
-	ErrBadSignature = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
-	errExampleField = &domain.Error{Class: domain.Invalid, Message: "Invalid request data", Fields: []domain.Field{{Path: "title", Message: "is required"}}}
-)
+// errExampleField is the example of an error about a field.
+var errExampleField = &domain.Error{
+	Class:   domain.Invalid,
+	Message: "Invalid request data",
+	Fields:  []domain.Field{{Path: "title", Message: "is required"}},
+}
 
-// follows are the refusals that follow from the declaration.
-func (r Route) follows() []*domain.Error {
+// impliedErrors are the errors that follow from the declaration.
+func (r Route) impliedErrors() []*domain.Error {
 	writes := r.Method != http.MethodGet
 	var list []*domain.Error
 	if len(r.Params) > 0 || len(pathNames(r.Path)) > 0 || writes {
@@ -249,13 +293,13 @@ func (r Route) follows() []*domain.Error {
 		}
 	case authWorker, authStripe, authTranscoder:
 		list = append(list, ErrBadSignature)
-	case authPublic, authOptional, authToken: // nobody is sent away before the handler
+	case authPublic, authOptional, authToken: // without errors of their own
 	}
 	if writes {
 		list = append(list, errCrossOrigin, ErrBodyTooLarge, ErrBodyTooSlow)
 	}
 	if r.Command != "" || r.Idempotent {
-		list = append(list, ErrKeyReused)
+		list = append(list, commands.ErrKeyReused)
 	}
 	if r.Limit.Max > 0 {
 		list = append(list, tooMany(time.Minute))
@@ -263,12 +307,11 @@ func (r Route) follows() []*domain.Error {
 	return append(list, ErrUnavailable)
 }
 
-// Routes lists everything that is served: the routes of the contract, and pages.
+// Routes are all routes that are served, pages included.
 func (e *Edge) Routes() []Route { return e.routes }
 
-// serveDescription answers with the document, which a client may keep for a while
-// and then ask whether it is still the same.
-func (e *Edge) serveDescription(c *Request) error {
+// getDescription responds with the document, which clients may cache and revalidate.
+func (e *Edge) getDescription(c *Request) error {
 	body, err := openapi.Marshal(e.description())
 	if err != nil {
 		return fmt.Errorf("marshal the description: %w", err)

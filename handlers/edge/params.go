@@ -17,18 +17,17 @@ import (
 // Param declares a query parameter, or a path parameter that is not a UUID.
 type Param struct {
 	Name string
-	// Doc says what it means.
+	// Doc describes it.
 	Doc string
 	// Required parameters must be present. Path parameters always are.
 	Required bool
-	// Check says what is wrong with a text, or "".
+	// Check returns what is wrong with a text, or "".
 	Check func(string) string
 
 	kind paramKind
 	// maxLength is the longest text, in characters; 0 for no limit.
 	maxLength int
-	// values are what a choice may be; the first is the default. "" among them stands
-	// for no choice.
+	// values are those of a choice; the first is the default. "" is no choice.
 	values []string
 	// min, max and fallback are the limits and the default of a number.
 	min, max, fallback int
@@ -57,7 +56,13 @@ func BoolParam(name string) Param { return Param{Name: name, kind: paramBool} }
 
 // IntParam is a whole number from min to max; absent is fallback.
 func IntParam(name string, low, high, fallback int) Param {
-	return Param{Name: name, kind: paramInt, min: low, max: high, fallback: fallback}
+	return Param{
+		Name:     name,
+		kind:     paramInt,
+		min:      low,
+		max:      high,
+		fallback: fallback,
+	}
 }
 
 // ChoiceParam is one of values; absent is the first.
@@ -90,7 +95,7 @@ func RequiredParam(p Param) Param {
 	return p
 }
 
-// PagedParams are page (1–1000, default 1), limit (1–100, default 20) and cursor, and more.
+// PagedParams are page (1–1000, default 1), limit (1–100, default 20), cursor, and more.
 func PagedParams(more ...Param) []Param {
 	paged := []Param{
 		IntParam("page", 1, MaxPage, 1), IntParam("limit", 1, maxLimit, DefaultPageSize), CursorParam,
@@ -106,7 +111,7 @@ var CursorParam = Param{
 	maxLength: 4096,
 }
 
-// SearchParam is a text that is searched for, of at most maxLength characters.
+// SearchParam is a text to search for, of at most maxLength characters.
 func SearchParam(maxLength int) Param {
 	p := TextParam("search", maxLength)
 	p.Check = func(v string) string {
@@ -126,8 +131,8 @@ const (
 	DefaultPageSize = 20
 )
 
-// Text returns a text or a choice. Asking for a parameter that the route does not
-// declare, or as another type, panics.
+// Text returns a text or a choice. It panics, as UUID, Int and Bool do, when the route does
+// not declare the parameter, or declares another type.
 func (r *Request) Text(name string) string { return r.params[name].(string) }
 
 // UUID returns a UUID in lower case, "" when it is absent.
@@ -136,21 +141,21 @@ func (r *Request) UUID(name string) string { return r.params[name].(string) }
 // Int returns a whole number.
 func (r *Request) Int(name string) int { return r.params[name].(int) }
 
-// Bool returns a parameter that is true or false, nil when it is absent.
+// Bool returns a boolean, nil when it is absent.
 func (r *Request) Bool(name string) *bool { return r.params[name].(*bool) }
 
-// Page returns which page of a list is requested.
+// Page returns the requested page of a list; see [PagedParams].
 func (r *Request) Page() paging.Page {
 	return paging.Page{Number: r.Int("page"), Limit: r.Int("limit"), Cursor: r.Text("cursor")}
 }
 
-// readParams reads and checks the declared parameters. All that is wrong is reported at
-// once; a parameter given twice is wrong whatever it says. Path parameters that are not
-// declared are UUIDs.
+// readParams reads and checks the declared parameters and reports all errors at once. A
+// parameter that is given twice is an error. Path parameters without a declaration are
+// UUIDs.
 func (r *Request) readParams() error {
 	var invalid []domain.Field
 	r.params = map[string]any{}
-	query := r.Context.Request.URL.Query()
+	query := r.Request.URL.Query()
 	for _, path := range r.Params {
 		if !slices.ContainsFunc(r.route.Params, func(p Param) bool { return p.Name == path.Key }) {
 			r.readParam(UUIDParam(path.Key), path.Value, &invalid)

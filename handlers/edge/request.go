@@ -1,18 +1,28 @@
 package edge
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/handlers/edge/openapi"
+	"github.com/codex-platform/codex/handlers/edge/strict"
 )
 
-// Request is one request to a declared route. It is also the context of everything that
-// the handler does: cancelled when the client goes away.
+// Request is a request to a declared route. It is also the context of the handler:
+// cancelled when the client disconnects.
 type Request struct {
 	*gin.Context
 	edge   *Edge
@@ -20,10 +30,10 @@ type Request struct {
 	params map[string]any
 }
 
-// ID identifies the request in answers and in the log.
+// ID identifies the request in responses and in the log.
 func (r *Request) ID() string { return r.GetString(requestIDKey) }
 
-// Now is the time as the database can keep it: UTC, whole microseconds.
+// Now is the time in the precision of the database: UTC, whole microseconds.
 func (r *Request) Now() time.Time { return r.edge.now() }
 
 // Log is the edge's logger.
@@ -35,20 +45,20 @@ func (r *Request) Actor() *Actor { return r.MustGet(actorKey).(*Actor) }
 // OptionalActor returns the signed-in user, nil without a session.
 func (r *Request) OptionalActor() (*Actor, error) { return r.edge.actor(r.Context) }
 
-// IsHead reports whether the request came as HEAD. A GET that changes something must
-// leave it unchanged then: mail programs inspect links that way.
+// IsHead reports whether the request is a HEAD. A handler of GET that changes something
+// must change nothing then: mail programs inspect links that way.
 func (r *Request) IsHead() bool { return isHead(r.Context) }
 
 // OwnOrigin reports whether an origin is this edge's own, or that of a configured web
 // app: the sites that share the users' cookies.
 func (r *Request) OwnOrigin(origin string) bool { return r.edge.origins.allows(origin) }
 
-// SetSessionCookie gives the browser the token of a session.
+// SetSessionCookie sets the cookie of a session.
 func (r *Request) SetSessionCookie(s identity.Session, token identity.Token) {
 	r.edge.setSessionCookie(r.Context, s, token, r.Now())
 }
 
-// ClearSessionCookies removes every session cookie that the request carried.
+// ClearSessionCookies deletes every session cookie that the request carried.
 func (r *Request) ClearSessionCookies() { r.edge.clearSessionCookies(r.Context) }
 
 // Description returns the OpenAPI document of all declared routes.
@@ -66,5 +76,106 @@ func (r *Request) WriteData(status int, data any) error {
 // WriteBare writes 200 with a body that has no envelope.
 func (r *Request) WriteBare(body any) error {
 	r.JSON(http.StatusOK, body)
+	return nil
+}
+
+// validator is a body that checks its own fields.
+type validator interface {
+	Validate() []domain.Field
+}
+
+// Decode reads a JSON body into body, a pointer, strictly: one document, no unknown,
+// duplicate or wrongly cased fields, valid UTF-8 without NUL and bidirectional overrides,
+// bounded depth; and then calls its Validate. An absent or empty body is the zero value,
+// which Validate may still reject.
+func (r *Request) Decode(body any) error {
+	raw, err := r.ReadBody(cmp.Or(r.route.MaxBody, MaxJSONBytes))
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw)) > 0 {
+		if err := isJSON(r.GetHeader("Content-Type")); err != nil {
+			return err
+		}
+		if err := strict.Decode(raw, body); err != nil {
+			return err
+		}
+	}
+	if v, ok := body.(validator); ok {
+		return domain.BadFields(v.Validate())
+	}
+	return nil
+}
+
+// NoBody accepts an absent body or {}, for routes without input.
+func (r *Request) NoBody() error {
+	var empty struct{}
+	return r.Decode(&empty)
+}
+
+// ReadBody reads a body of at most limit bytes, in bounded time.
+func (r *Request) ReadBody(limit int64) ([]byte, error) {
+	return readBody(r.Context, limit, r.edge.cfg.BodyWithin)
+}
+
+// ExtendDeadlines sets the deadlines for reading the body and for writing the response.
+func (r *Request) ExtendDeadlines(read, write time.Time) error {
+	control := http.NewResponseController(r.Writer)
+	return errors.Join(setDeadline(control.SetReadDeadline, read), setDeadline(control.SetWriteDeadline, write))
+}
+
+// readBody reads a body of at most limit bytes, within grace and the time that its size
+// takes at MinUploadRate.
+func readBody(c *gin.Context, limit int64, grace time.Duration) ([]byte, error) {
+	if c.Request.ContentLength > limit {
+		c.Header("Connection", "close")
+		return nil, ErrBodyTooLarge
+	}
+	size := c.Request.ContentLength
+	if size < 0 { // unknown
+		size = limit
+	}
+	control := http.NewResponseController(c.Writer)
+	until := time.Now().Add(grace + time.Duration(size)*time.Second/MinUploadRate)
+	if err := errors.Join(
+		setDeadline(control.SetReadDeadline, until), setDeadline(control.SetWriteDeadline, until.Add(responseTimeout)),
+	); err != nil {
+		return nil, err
+	}
+
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, ErrBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.Header("Connection", "close")
+		return nil, ErrBodyTooSlow
+	case err != nil:
+		return nil, strict.Refuse("", "the body could not be read")
+	}
+	// The server keeps reading to notice that the client disconnects; a deadline that
+	// passes while the handler runs would look like that. The server lifts it itself, but
+	// not without a body, nor when the body had been read before.
+	return body, setDeadline(control.SetReadDeadline, time.Time{})
+}
+
+// setDeadline sets a deadline of a connection. Recorders of tests have none.
+func setDeadline(set func(time.Time) error, until time.Time) error {
+	if err := set(until); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("set a deadline: %w", err)
+	}
+	return nil
+}
+
+func isJSON(contentType string) error {
+	if contentType == "" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(contentType)
+	charset := strings.ToLower(params["charset"])
+	if err != nil || kind != "application/json" || (charset != "" && charset != "utf-8") {
+		return strict.Refuse("Content-Type", "must be application/json in UTF-8")
+	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// Route declares one operation, and it is the only place that does: the router, the
-// checks before the handler, /openapi.json and /docs are made from it.
+// Route declares one operation. The router, the checks before the handler, /openapi.json
+// and /docs are made from it.
 type Route struct {
 	// Method and Path, in gin's notation, are where it is served.
 	Method, Path string
@@ -19,9 +19,9 @@ type Route struct {
 	Name string
 	// Summary is one line, Notes are more of them; both are for the description.
 	Summary, Notes string
-	// Auth says who may use it.
+	// Auth is who may use it; the zero value is [Public].
 	Auth Auth
-	// Limit says how often; the zero value is [LimitAPI], for a page [LimitPage].
+	// Limit is how often; the zero value is [LimitAPI], for a page [LimitPage].
 	Limit Limit
 	// Params are the query parameters, and those path parameters that are not UUIDs.
 	Params []Param
@@ -33,30 +33,30 @@ type Route struct {
 	// MaxBody is the largest JSON body in bytes; default 256 KiB. A handler that reads
 	// another kind of body bounds it itself.
 	MaxBody int64
-	// Command names the command that the operation sends, for example content.create.
-	// Such an operation takes Idempotency-Key and Prefer: respond-async, and may answer
-	// 202 with the operation's address. [Request.Send] sends it.
+	// Command names the command that [Request.Send] sends, for example content.create.
+	// Such an operation accepts Idempotency-Key and Prefer: respond-async, and may respond
+	// 202 with the operation's address.
 	Command string
 	// Sends names further commands that the handler sends.
 	Sends []string
-	// Idempotent says that the operation sends no command, yet takes Idempotency-Key:
-	// what carries credentials or personal data must not lie in a stream.
+	// Idempotent says that the operation sends no command, yet accepts Idempotency-Key:
+	// credentials and personal data must not be stored in a stream.
 	Idempotent bool
-	// Responses are the successes.
+	// Responses are the successful ones.
 	Responses []Response
-	// Errors are those that this operation adds to the ones which follow from Auth,
-	// Params, Body and Limit.
+	// Errors are those of this operation, besides the ones which follow from Auth, Params,
+	// Body and Limit.
 	Errors []*domain.Error
 	// Development says that the operation exists in development only.
 	Development bool
-	// Page says that the route serves people, not clients: it gets the headers of a page
+	// Page says that the route serves a web page: it has the security headers of a page
 	// and is not part of the description.
 	Page bool
 	// Handle serves it; the error that it returns is written as the response.
 	Handle func(r *Request) error
 }
 
-// Response is one success of a route.
+// Response is a successful response of a route.
 type Response struct {
 	Status int
 	// Body is a zero value of the response's type, envelope included; nil for none.
@@ -67,45 +67,7 @@ type Response struct {
 	Doc string
 }
 
-// Auth says who may use a route.
-type Auth struct {
-	kind  authKind
-	roles []string
-}
-
-type authKind int
-
-const (
-	authPublic authKind = iota
-	authOptional
-	authSession
-	authWorker
-	authStripe
-	authTranscoder
-	authToken
-)
-
-// Who may use a route, other than the holders of a session, for whom there is [Session].
-var (
-	Public = Auth{kind: authPublic}
-	// OptionalSession is for routes that show more to a signed-in user.
-	OptionalSession = Auth{kind: authOptional}
-	// WorkerSignature is for programs that know the secret of this installation.
-	WorkerSignature = Auth{kind: authWorker}
-	// StripeSignature and TranscoderSignature are for programs that sign what they send;
-	// the handler checks the signature over the body.
-	StripeSignature     = Auth{kind: authStripe}
-	TranscoderSignature = Auth{kind: authTranscoder}
-	// PlaybackToken is for routes whose address carries a signed token; the handler
-	// checks it.
-	PlaybackToken = Auth{kind: authToken}
-)
-
-// Session is for signed-in users and, when roles are named, for those who have one of
-// these platform roles.
-func Session(roles ...string) Auth { return Auth{kind: authSession, roles: roles} }
-
-// Limit says how often one address or one user may use a route.
+// Limit is how often one address or one user may use a route.
 type Limit struct {
 	Name   string
 	Max    int
@@ -120,7 +82,7 @@ var (
 	LimitStreaming = Limit{"streaming", 60, time.Minute}
 	LimitWebhook   = Limit{"webhook", 1000, time.Minute}
 	LimitPage      = Limit{"web", 300, time.Minute}
-	// LimitNone is for what must answer whatever else happens.
+	// LimitNone is for /health, which must always respond.
 	LimitNone = Limit{Name: "none"}
 )
 
@@ -168,28 +130,6 @@ func (e *Edge) serve(route Route) gin.HandlerFunc {
 	}
 }
 
-// require returns the check of who asks.
-func (e *Edge) require(auth Auth) gin.HandlerFunc {
-	switch auth.kind {
-	case authSession:
-		return e.requireSession(auth.roles...)
-	case authOptional:
-		return func(c *gin.Context) {
-			if _, err := e.actor(c); err != nil {
-				e.writeError(c, err)
-			}
-		}
-	case authWorker:
-		return func(c *gin.Context) {
-			if err := e.verifyWorker(c); err != nil {
-				e.writeError(c, err)
-			}
-		}
-	default:
-		return func(*gin.Context) {}
-	}
-}
-
 // pathNames returns the names of a path's parameters.
 func pathNames(path string) []string {
 	var names []string
@@ -204,7 +144,7 @@ func pathNames(path string) []string {
 // Data declares the response {"data": T}.
 func Data[T any](status int) Response { return Response{Status: status, Body: dataOf[T]{}} }
 
-// dataOf is the envelope of one resource, with the resource's type.
+// dataOf is [Single] with the resource's type.
 type dataOf[T any] struct {
 	Data T `json:"data"`
 }
@@ -215,5 +155,6 @@ func ListOf[T any]() Response { return Response{Status: http.StatusOK, Body: Lis
 // NoContent declares an empty response.
 var NoContent = Response{Status: http.StatusNoContent}
 
-// CachePublic lets caches keep an answer that is the same for everybody: for a minute.
+// CachePublic is the Cache-Control of responses that are the same for all clients: caches
+// may keep them for a minute.
 const CachePublic = "public, max-age=60"

@@ -1,41 +1,57 @@
 package edge
 
 import (
+	"context"
 	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/codex-platform/codex/domain"
 )
 
-var errNoOperation = domain.Missing("COMMAND_NOT_FOUND", "Command")
-
-// serviceRoutes are what every edge serves, whatever its parts.
+// serviceRoutes are the routes that every edge serves.
 func (e *Edge) serviceRoutes() []Route {
 	return []Route{
 		{
-			Method: "GET", Path: "/health", Name: "getHealth", Summary: "Say whether everything works", Limit: LimitNone,
+			Method:  http.MethodGet,
+			Path:    "/health",
+			Name:    "getHealth",
+			Summary: "Get health",
+			Limit:   LimitNone,
 			Responses: []Response{
-				{Status: http.StatusOK, Body: Health{}},
-				{Status: http.StatusServiceUnavailable, Body: Health{}, Doc: "A part cannot be reached"},
+				{Status: http.StatusOK, Body: health{}},
+				{Status: http.StatusServiceUnavailable, Body: health{}, Doc: "A part cannot be reached"},
 			},
-			Handle: e.answerHealth,
+			Handle: e.getHealth,
 		},
 		{
-			Method: "GET", Path: "/openapi.json", Name: "getDescription", Summary: "This description, as OpenAPI 3.1",
+			Method:  http.MethodGet,
+			Path:    "/openapi.json",
+			Name:    "getDescription",
+			Summary: "Get the OpenAPI 3.1 description",
 			Responses: []Response{
 				{Status: http.StatusOK, Body: map[string]any{}},
-				{Status: http.StatusNotModified, Doc: "It is still the one that If-None-Match names"},
+				{Status: http.StatusNotModified, Doc: "The description still has the ETag of If-None-Match"},
 			},
-			Handle: e.serveDescription,
+			Handle: e.getDescription,
 		},
 		{
-			Method: "GET", Path: "/api/commands/:id", Name: "getOperation", Summary: "Say what became of one of the caller's commands",
-			Notes: "Operations are kept for seven days.", Auth: Session(),
-			Responses: []Response{Data[Operation](http.StatusOK)}, Errors: []*domain.Error{errNoOperation}, Handle: e.getOperation,
+			Method:    http.MethodGet,
+			Path:      "/api/commands/:id",
+			Name:      "getOperation",
+			Summary:   "Get operation",
+			Notes:     "The status and outcome of one of the caller's commands, which are kept for seven days.",
+			Auth:      Session(),
+			Responses: []Response{Data[operation](http.StatusOK)},
+			Errors:    []*domain.Error{errNoOperation},
+			Handle:    e.getOperation,
 		},
 	}
 }
 
-// getOperation answers with the state of one of the caller's own commands.
+// getOperation responds with the state of one of the caller's own commands.
 func (e *Edge) getOperation(r *Request) error {
 	rec, found, err := r.ledger().Find(r, r.UUID("id"))
 	if err != nil {
@@ -44,7 +60,7 @@ func (e *Edge) getOperation(r *Request) error {
 	if !found || rec.ActorID != r.Actor().UserID {
 		return errNoOperation
 	}
-	view := Operation{
+	view := operation{
 		ID:         rec.ID,
 		Type:       rec.Type,
 		Status:     string(rec.Status),
@@ -52,7 +68,109 @@ func (e *Edge) getOperation(r *Request) error {
 		FinishedAt: rec.FinishedAt,
 	}
 	if rec.Finished() {
-		view.Response = &OperationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
+		view.Response = &operationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
 	}
 	return r.OK(view)
+}
+
+// Check is a health check of one part.
+type Check struct {
+	// Name is the part: database, bus, storage.
+	Name string
+	// Ask returns nil when the part works.
+	Ask func(ctx context.Context) error
+}
+
+const (
+	// healthWait is how long the checks may take.
+	healthWait = 2 * time.Second
+	// healthFresh is how long their result is reused, because /health has no limit.
+	healthFresh = time.Second
+)
+
+// healthChecks are the checks with their last result.
+type healthChecks struct {
+	checks []Check
+
+	mu      sync.Mutex
+	at      time.Time
+	checked map[string]string
+	healthy bool
+}
+
+// result returns the last result, or runs all checks at once.
+func (h *healthChecks) result(ctx context.Context) (map[string]string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.at) < healthFresh {
+		return h.checked, h.healthy
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthWait)
+	defer cancel()
+	errs := make([]error, len(h.checks))
+	var running sync.WaitGroup
+	for i, check := range h.checks {
+		running.Go(func() { errs[i] = check.Ask(ctx) })
+	}
+	running.Wait()
+
+	h.checked, h.healthy = map[string]string{}, true
+	for i, check := range h.checks {
+		h.checked[check.Name] = "ok"
+		if errs[i] != nil {
+			h.checked[check.Name], h.healthy = "unreachable", false
+		}
+	}
+	h.at = time.Now()
+	return h.checked, h.healthy
+}
+
+// getHealth responds 503 when a part does not work, although reads need only the database.
+// Load balancers use /readyz.
+func (e *Edge) getHealth(r *Request) error {
+	checks, healthy := e.health.result(r)
+	status, view := http.StatusOK, health{
+		Status:    "healthy",
+		Service:   serviceOf(r.Context),
+		Version:   Version,
+		Timestamp: e.cfg.Now().UTC(),
+		Checks:    checks,
+	}
+	if !healthy {
+		status, view.Status = http.StatusServiceUnavailable, "unhealthy"
+	}
+	r.JSON(status, view)
+	return nil
+}
+
+type serviceKey struct{}
+
+// As returns the edge under the name of one service, for an address at which clients
+// expect only that service: there, GET / describes the service.
+func (e *Edge) As(service string) http.Handler {
+	handler := e.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), serviceKey{}, service)))
+	})
+}
+
+// serviceOf returns the name of the service to which a request was sent.
+func serviceOf(c *gin.Context) string {
+	if name, ok := c.Request.Context().Value(serviceKey{}).(string); ok {
+		return name
+	}
+	return "codex"
+}
+
+// serviceInfo responds to GET / at the address of one service.
+func (e *Edge) serviceInfo(c *gin.Context) {
+	if c.Request.URL.Path != "/" || c.Request.Method != http.MethodGet || serviceOf(c) == "codex" {
+		return
+	}
+	c.AbortWithStatusJSON(http.StatusOK, service{
+		Service:     serviceOf(c),
+		Version:     Version,
+		Status:      "ok",
+		Description: "The whole platform responds at this address; see /docs and /health.",
+	})
 }

@@ -42,13 +42,17 @@ type imageBatch struct {
 	owners map[media.ImageKind]map[string]postgres.ImageOwner
 	items  map[string]content.Content
 	actors *commands.Actors
-	now    time.Time
+	// categories show covers; roles are the actors' roles in their organizations.
+	categories map[string]content.Category
+	roles      contentstore.Roles
+	now        time.Time
 	// attached are the ids of the images that are shown after the batch, "" for none.
 	attached *commands.State[imageOf, attachedImage]
 
 	wanted struct {
 		owners map[media.ImageKind][]string
 		images []string
+		users  []string
 	}
 }
 
@@ -60,11 +64,13 @@ type attachedImage struct {
 
 func openImages() *imageBatch {
 	b := &imageBatch{
-		images:   map[string]media.Image{},
-		owners:   map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
-		items:    map[string]content.Content{},
-		actors:   commands.NewActors(),
-		attached: commands.NewState[imageOf, attachedImage](),
+		images:     map[string]media.Image{},
+		owners:     map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
+		items:      map[string]content.Content{},
+		categories: map[string]content.Category{},
+		actors:     commands.NewActors(),
+		roles:      contentstore.Roles{},
+		attached:   commands.NewState[imageOf, attachedImage](),
 	}
 	b.wanted.owners = map[media.ImageKind][]string{}
 	return b
@@ -84,6 +90,7 @@ func (b *imageBatch) wantOwner(cmd events.Command, kind media.ImageKind) {
 		organizationID = cmd.AggregateID
 	}
 	b.actors.Want(cmd.ActorID, organizationID)
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
 }
 
 // Load implements [commands.Batch].
@@ -98,6 +105,10 @@ func (b *imageBatch) Load(load *pgx.Batch) {
 	if ids := b.wanted.owners[media.Thumbnail]; len(ids) > 0 {
 		contentstore.QueueLock(load, ids, b.items)
 	}
+	if ids := b.wanted.owners[media.Cover]; len(ids) > 0 {
+		contentstore.QueueLockCategories(load, ids, b.categories)
+		contentstore.QueueCategoryRoles(load, nil, b.wanted.users, ids, b.roles)
+	}
 	if len(b.wanted.images) > 0 {
 		postgres.QueueImages(load, b.wanted.images, b.images)
 	}
@@ -107,6 +118,9 @@ func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.T
 	image, found := b.images[p.ImageID]
 	if !found || image.Kind != p.Kind || image.OwnerID != cmd.AggregateID {
 		return commands.Outcome{}, media.ErrImageGone
+	}
+	if p.Kind == media.Cover {
+		return b.showCover(cmd, image, now)
 	}
 	facts, err := b.show(cmd, p.Kind, p.ImageID, &image.Address, now)
 	if err != nil {
@@ -151,6 +165,28 @@ func (b *imageBatch) show(
 		b.attached.Put(of, attachedImage{of: of, id: imageID})
 	}
 	return facts, err
+}
+
+// showCover makes an image the cover of its category. No event follows: see the commands of
+// categories.
+func (b *imageBatch) showCover(cmd events.Command, image media.Image, now time.Time) (commands.Outcome, error) {
+	before := b.categories[cmd.AggregateID]
+	facts := b.roles.CategoryFacts(cmd.ActorID, b.actors.Role(cmd.ActorID), before.OrganizationID)
+	key := image.Prefix + shownName
+	next, err := before.ShowCover(key, facts, now)
+	if err != nil {
+		return commands.Outcome{}, err
+	}
+	b.now = now
+	b.categories[next.ID] = next
+	of := imageOf{media.Cover, next.ID}
+	b.attached.Put(of, attachedImage{of: of, id: image.ID})
+	return commands.OK(Cover{
+		CoverImageURL: image.Address,
+		CoverImageKey: key,
+		Size:          image.Size,
+		MimeType:      image.MIME,
+	}), nil
 }
 
 func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {
@@ -217,6 +253,7 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		return nil
 	}
 	var items []content.Content
+	var categories []content.Category
 	owners := map[media.ImageKind][]postgres.ImageOwner{}
 	var ids, kinds []string
 	attached := []string{}
@@ -227,9 +264,12 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		if image.id != "" {
 			attached = append(attached, image.id)
 		}
-		if kind == media.Thumbnail {
+		switch kind {
+		case media.Thumbnail:
 			items = append(items, b.items[owner])
-		} else {
+		case media.Cover:
+			categories = append(categories, b.categories[owner])
+		default:
 			owners[kind] = append(owners[kind], b.owners[kind][owner])
 		}
 	}
@@ -239,6 +279,9 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		return err
 	}
 	if err := postgres.QueueSaveOrganizationLogos(save, owners[media.Logo], b.now); err != nil {
+		return err
+	}
+	if err := contentstore.QueueSaveCategories(save, categories); err != nil {
 		return err
 	}
 	return contentstore.QueueSave(save, nil, items)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
+	contentstore "github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/picture"
@@ -42,6 +43,9 @@ type (
 	}
 	avatarForm struct {
 		Avatar string `json:"avatar" jsonschema:"required,format=binary"`
+	}
+	coverForm struct {
+		Cover string `json:"cover" jsonschema:"required,format=binary"`
 	}
 	logoForm struct {
 		Logo string `json:"logo" jsonschema:"required,format=binary"`
@@ -70,6 +74,20 @@ func (i *images) routes() []edge.Route {
 			Method: "DELETE", Path: "/api/content/:id/thumbnail", Name: "removeThumbnail", Summary: "Take an item's picture away",
 			Auth: edge.Session(edge.Creators...), Command: media.CommandRemoveImage, Responses: []edge.Response{edge.NoContent}, Errors: thumbnails,
 			Handle: edge.SendForID(media.RemoveImage{Kind: media.Thumbnail}),
+		},
+		{
+			Method:    "POST",
+			Path:      "/api/categories/:id/cover",
+			Name:      "uploadCategoryCover",
+			Summary:   "Upload category cover",
+			Notes:     "PNG, JPEG, WebP or GIF of at most 5 MiB. " + imageNotes,
+			Auth:      edge.Session(edge.Creators...),
+			Body:      coverForm{},
+			BodyType:  formType,
+			Command:   media.CommandAttachImage,
+			Responses: []edge.Response{edge.Data[Cover](http.StatusOK)},
+			Errors:    slices.Concat([]*domain.Error{content.ErrCategoryNotFound, content.ErrCategoryManager}, imageRefusals),
+			Handle:    i.upload(media.Cover, i.managedCategory),
 		},
 		{
 			Method: "POST", Path: "/api/user/avatar", Name: "uploadAvatar", Summary: "Give the caller a picture",
@@ -111,6 +129,12 @@ func (i *images) ownContent(c *edge.Request) (imageOwner, error) {
 		return o, fmt.Errorf("look up content: %w", err)
 	}
 	return o, nil
+}
+
+// managedCategory returns a category that the caller may change. The command decides again.
+func (i *images) managedCategory(c *edge.Request) (imageOwner, error) {
+	o := imageOwner{id: c.UUID("id")}
+	return o, contentstore.MayChangeCategory(c, i.cfg.Pool, o.id, c.Actor().UserID, c.Actor().Role)
 }
 
 // brandedOrganization returns an organization that the caller manages.
@@ -184,6 +208,9 @@ func (i *images) upload(kind media.ImageKind, ownerOf func(*edge.Request) (image
 	}
 }
 
+// shownName is the object of a picture that its owner shows; a drawing has only one.
+const shownName = "lg.webp"
+
 // keep converts a picture, writes its record, and then its objects.
 func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order media.AttachImage) error {
 	made, err := i.convert(c, file)
@@ -194,11 +221,11 @@ func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order
 		ID: order.ImageID, Kind: order.Kind, OwnerID: owner.id, Digest: order.Digest,
 		Prefix: media.ImagePrefix(order.Kind, owner.creator, owner.id, order.ImageID), MIME: media.WebP,
 	}
-	shown := "lg.webp"
+	shown := shownName
 	if file.mime == media.SVG {
 		shown, image.MIME = "logo.svg", media.SVG
 	}
-	image.Size, image.Address = int64(len(made[shown])), i.base()+"/"+image.Prefix+shown
+	image.Size, image.Address = int64(len(made[shown])), view.AssetsURL(i.cfg.AssetsURL, i.cfg.PublicURL)+"/"+image.Prefix+shown
 	now := c.Now()
 	recorded, err := postgres.RecordImage(c, i.cfg.Pool, image, now, now.Add(media.ImageAbandoned))
 	if err != nil {
@@ -213,14 +240,6 @@ func (i *images) keep(c *edge.Request, owner imageOwner, file pictureFile, order
 		}
 	}
 	return nil
-}
-
-// base is where the bucket of assets is found.
-func (i *images) base() string {
-	if i.cfg.AssetsURL != "" {
-		return i.cfg.AssetsURL
-	}
-	return i.cfg.PublicURL + "/assets"
 }
 
 // convert returns the objects of a picture by their names.

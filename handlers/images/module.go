@@ -1,11 +1,10 @@
-// Package images is the pictures of users, organizations and content: thumbnails, avatars
-// and logos.
+// Package images is the pictures of users, organizations, content and categories: avatars,
+// logos, thumbnails and covers.
 package images
 
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -57,7 +56,6 @@ func New(cfg Config) handlers.Module {
 	if cfg.Conversions <= 0 {
 		cfg.Conversions = 2
 	}
-	cfg.AssetsURL = strings.TrimSuffix(cfg.AssetsURL, "/")
 	i := &images{cfg: cfg, slots: make(chan struct{}, cfg.Conversions)}
 	unused := &sweeper{Pool: cfg.Pool, Assets: cfg.Store, Now: cfg.Now, Log: cfg.Log}
 	return handlers.Module{

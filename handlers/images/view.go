@@ -15,3 +15,12 @@ type Avatar struct {
 	Size     int64  `json:"size"`
 	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
 }
+
+// Cover is a category's picture.
+type Cover struct {
+	CoverImageURL string `json:"coverImageUrl"`
+	CoverImageKey string `json:"coverImageKey"`
+	// Size, in bytes, and MimeType are those of the picture at the address.
+	Size     int64  `json:"size"`
+	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
+}

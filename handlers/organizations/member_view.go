@@ -28,8 +28,16 @@ type Member struct {
 // organization's management.
 func MemberOf(m organization.Membership, p organization.Person, managed bool) Member {
 	view := Member{
-		ID: m.ID, OrganizationID: m.OrganizationID, UserID: m.UserID, Name: p.Name, AvatarURL: p.AvatarURL,
-		Role: m.Role, Status: m.Status, JoinedAt: m.JoinedAt, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
+		ID:             m.ID,
+		OrganizationID: m.OrganizationID,
+		UserID:         m.UserID,
+		Name:           p.Name,
+		AvatarURL:      p.AvatarURL,
+		Role:           m.Role,
+		Status:         m.Status,
+		JoinedAt:       m.JoinedAt,
+		CreatedAt:      m.CreatedAt,
+		UpdatedAt:      m.UpdatedAt,
 	}
 	if managed {
 		view.Email, view.InvitedBy = &p.Email, m.InvitedBy

@@ -28,49 +28,99 @@ func (o *organizations) routes() []edge.Route {
 	managed := append([]*domain.Error{organization.ErrNotManager}, tenantRefusals...)
 	routes := []edge.Route{
 		{
-			Method: "POST", Path: "/api/organizations", Name: "createOrganization", Summary: "Found an organization, owned by the caller",
-			Auth: edge.Session(founders...), Body: organization.CreateOrganization{}, Command: organization.CommandCreate,
+			Method:    "POST",
+			Path:      "/api/organizations",
+			Name:      "createOrganization",
+			Summary:   "Found an organization, owned by the caller",
+			Auth:      edge.Session(founders...),
+			Body:      organization.CreateOrganization{},
+			Command:   organization.CommandCreate,
 			Responses: []edge.Response{edge.Data[Organization](http.StatusCreated)},
-			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate}, Handle: o.createOrganization,
+			Errors:    []*domain.Error{organization.ErrSlugTaken, organization.ErrMayNotCreate},
+			Handle:    o.createOrganization,
 		},
 		{
-			Method: "GET", Path: "/api/organizations", Name: "listOrganizations", Summary: "List the caller's own organizations",
-			Notes: "The platform's owner sees all.", Auth: edge.Session(),
-			Params:    edge.PagedParams(edge.SearchParam(255), edge.ChoiceParam("sortBy", "createdAt", "name"), edge.ChoiceParam("sortOrder", "desc", "asc")),
-			Responses: []edge.Response{edge.ListOf[Organization]()}, Handle: o.listOrganizations,
+			Method:  "GET",
+			Path:    "/api/organizations",
+			Name:    "listOrganizations",
+			Summary: "List the caller's own organizations",
+			Notes:   "The platform's owner sees all.",
+			Auth:    edge.Session(),
+			Params: edge.PagedParams(
+				edge.SearchParam(255),
+				edge.ChoiceParam("sortBy", "createdAt", "name"),
+				edge.ChoiceParam("sortOrder", "desc", "asc"),
+			),
+			Responses: []edge.Response{edge.ListOf[Organization]()},
+			Handle:    o.listOrganizations,
 		},
 		{
-			Method: "GET", Path: "/api/organizations/check-slug/:slug", Name: "checkOrganizationSlug",
-			Summary: "Say whether a new organization could have a slug", Auth: edge.Session(), Params: []edge.Param{organizationSlug},
-			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)}, Handle: o.checkOrganizationSlug,
+			Method:    "GET",
+			Path:      "/api/organizations/check-slug/:slug",
+			Name:      "checkOrganizationSlug",
+			Summary:   "Say whether a new organization could have a slug",
+			Auth:      edge.Session(),
+			Params:    []edge.Param{organizationSlug},
+			Responses: []edge.Response{edge.Data[view.Availability](http.StatusOK)},
+			Handle:    o.checkOrganizationSlug,
 		},
 		{
-			Method: "GET", Path: "/api/organizations/slug/:slug", Name: "getOrganizationBySlug", Summary: "Read an organization by its slug",
-			Auth: edge.Session(), Params: []edge.Param{organizationSlug}, Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors: notFound, Handle: o.getOrganizationBySlug,
-		},
-		{
-			Method: "GET", Path: "/api/organizations/my-organizations", Name: "listMyOrganizations",
-			Summary: "List the organizations that the caller is an active member of, with the role in each", Auth: edge.Session(),
-			Responses: []edge.Response{edge.Data[[]OwnOrganization](http.StatusOK)}, Handle: o.listOwnOrganizations,
-		},
-		{
-			Method: "GET", Path: "/api/organizations/:id", Name: "getOrganization", Summary: "Read an organization",
-			Notes: "It shows what the public page shows.", Auth: edge.Session(), Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors: notFound, Handle: o.getOrganization,
-		},
-		{
-			Method: "PATCH", Path: "/api/organizations/:id", Name: "updateOrganization", Summary: "Change the fields that are given",
-			Notes: "For owners and admins.", Auth: edge.Session(), Body: organization.UpdateOrganization{}, Command: organization.CommandUpdate,
+			Method:    "GET",
+			Path:      "/api/organizations/slug/:slug",
+			Name:      "getOrganizationBySlug",
+			Summary:   "Read an organization by its slug",
+			Auth:      edge.Session(),
+			Params:    []edge.Param{organizationSlug},
 			Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
-			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...), Handle: o.updateOrganization,
+			Errors:    notFound,
+			Handle:    o.getOrganizationBySlug,
 		},
 		{
-			Method: "DELETE", Path: "/api/organizations/:id", Name: "deleteOrganization", Summary: "End an organization",
+			Method:    "GET",
+			Path:      "/api/organizations/my-organizations",
+			Name:      "listMyOrganizations",
+			Summary:   "List the organizations that the caller is an active member of, with the role in each",
+			Auth:      edge.Session(),
+			Responses: []edge.Response{edge.Data[[]OwnOrganization](http.StatusOK)},
+			Handle:    o.listOwnOrganizations,
+		},
+		{
+			Method:    "GET",
+			Path:      "/api/organizations/:id",
+			Name:      "getOrganization",
+			Summary:   "Read an organization",
+			Notes:     "It shows what the public page shows.",
+			Auth:      edge.Session(),
+			Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
+			Errors:    notFound,
+			Handle:    o.getOrganization,
+		},
+		{
+			Method:    "PATCH",
+			Path:      "/api/organizations/:id",
+			Name:      "updateOrganization",
+			Summary:   "Change the fields that are given",
+			Notes:     "For owners and admins.",
+			Auth:      edge.Session(),
+			Body:      organization.UpdateOrganization{},
+			Command:   organization.CommandUpdate,
+			Responses: []edge.Response{edge.Data[Organization](http.StatusOK)},
+			Errors:    append([]*domain.Error{organization.ErrSlugTaken}, managed...),
+			Handle:    o.updateOrganization,
+		},
+		{
+			Method:  "DELETE",
+			Path:    "/api/organizations/:id",
+			Name:    "deleteOrganization",
+			Summary: "End an organization",
 			Notes: "For owners and admins. Its slug is free again and nobody is a member any more. " +
 				"What was published stays with who made it, and buyers keep what they bought.",
-			Auth: edge.Session(), Limit: edge.LimitStrict, Command: organization.CommandDelete, Responses: []edge.Response{edge.NoContent},
-			Errors: managed, Handle: edge.SendForID(organization.DeleteOrganization{}),
+			Auth:      edge.Session(),
+			Limit:     edge.LimitStrict,
+			Command:   organization.CommandDelete,
+			Responses: []edge.Response{edge.NoContent},
+			Errors:    managed,
+			Handle:    edge.SendForID(organization.DeleteOrganization{}),
 		},
 	}
 	return append(append(routes, o.publicOrganizationRoutes()...), o.memberRoutes(managed)...)
@@ -130,7 +180,8 @@ func answerOrganization(c *edge.Request, o organization.Organization, err error)
 func (o *organizations) checkOrganizationSlug(c *edge.Request) error {
 	slug := c.Text("slug")
 	var taken bool
-	err := o.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
+	err := o.cfg.Pool.QueryRow(c, `SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).
+		Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check the slug: %w", err)
 	}
@@ -165,7 +216,11 @@ func organizationOrder(sortBy, direction string) paging.Order {
 // with those of others; the platform's owner sees all.
 func (o *organizations) listOrganizations(c *edge.Request) error {
 	actor := c.Actor()
-	l := paging.List{From: "organizations o", Order: organizationOrder(c.Text("sortBy"), c.Text("sortOrder")), Search: c.Text("search") != ""}
+	l := paging.List{
+		From:   "organizations o",
+		Order:  organizationOrder(c.Text("sortBy"), c.Text("sortOrder")),
+		Search: c.Text("search") != "",
+	}
 	if !seesAll(actor) {
 		// The caller's memberships lead: how many organizations others have does not matter.
 		l.From = "organization_memberships m JOIN organizations o ON o.id = m.organization_id"

@@ -19,9 +19,14 @@ import (
 func (o *organizations) publicOrganizationRoutes() []edge.Route {
 	route := func(path, name, summary string, params []edge.Param, answer edge.Response, show func(*edge.Request, organization.Organization) error) edge.Route {
 		return edge.Route{
-			Method: "GET", Path: "/api/organizations/public/:slug" + path, Name: name, Summary: summary,
-			Params: append([]edge.Param{organizationSlug}, params...), Responses: []edge.Response{answer},
-			Errors: []*domain.Error{organization.ErrOrganizationNotFound}, Handle: o.showOrganization(show),
+			Method:    "GET",
+			Path:      "/api/organizations/public/:slug" + path,
+			Name:      name,
+			Summary:   summary,
+			Params:    append([]edge.Param{organizationSlug}, params...),
+			Responses: []edge.Response{answer},
+			Errors:    []*domain.Error{organization.ErrOrganizationNotFound},
+			Handle:    o.showOrganization(show),
 		}
 	}
 	return []edge.Route{
@@ -29,23 +34,37 @@ func (o *organizations) publicOrganizationRoutes() []edge.Route {
 			func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(view.BrandingOf(shown.LogoURL))
 			}),
-		route("/info", "getOrganizationInfo", "Read an organization's public page", nil, edge.Data[OrganizationInfo](http.StatusOK),
+		route(
+			"/info",
+			"getOrganizationInfo",
+			"Read an organization's public page",
+			nil,
+			edge.Data[OrganizationInfo](http.StatusOK),
 			func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(OrganizationInfoOf(shown))
-			}),
+			},
+		),
 		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
 			edge.Data[OrganizationStats](http.StatusOK), o.showStats),
 		route("/creators", "listOrganizationCreators", "List who publishes in an organization", edge.PagedParams(),
 			edge.ListOf[OrganizationCreator](), o.showCreators),
-		route("/members", "listPublicMembers", "List an organization's members", edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
-			edge.ListOf[PublicMember](), o.showMembers),
+		route(
+			"/members",
+			"listPublicMembers",
+			"List an organization's members",
+			edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
+			edge.ListOf[PublicMember](),
+			o.showMembers,
+		),
 	}
 }
 
 var memberRoles = []string{"owner", "admin", "creator", "subscriber", "member"}
 
 // showOrganization serves one view of the organization whose slug is in the path.
-func (o *organizations) showOrganization(show func(*edge.Request, organization.Organization) error) func(*edge.Request) error {
+func (o *organizations) showOrganization(
+	show func(*edge.Request, organization.Organization) error,
+) func(*edge.Request) error {
 	return func(c *edge.Request) error {
 		shown, err := o.organizationBySlug(c)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -130,7 +149,16 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (OrganizationCreator, error) {
 		var v OrganizationCreator
-		return v, row.Scan(&v.Name, &v.Username, &v.AvatarURL, &v.Role, &v.JoinedAt, &v.Bio, &v.ContentCount, &v.RecentContent)
+		return v, row.Scan(
+			&v.Name,
+			&v.Username,
+			&v.AvatarURL,
+			&v.Role,
+			&v.JoinedAt,
+			&v.Bio,
+			&v.ContentCount,
+			&v.RecentContent,
+		)
 	})
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)

@@ -29,13 +29,13 @@ func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	started, proceed := make(chan string, 8), make(chan struct{})
-	stop := w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
+	stop := w.run(nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
 		started <- e.AggregateID
 		<-proceed
 		return nil
 	})})
 	for _, id := range []string{"a", "b", "c"} {
-		w.publish(t, newEvent(t, id, 1), false)
+		w.publish(newEvent(t, id, 1), false)
 	}
 	<-started
 	<-started
@@ -53,7 +53,7 @@ func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	attempts := map[string]chan struct{}{"panics": make(chan struct{}, 64), "once": make(chan struct{}, 64)}
-	w.run(t, nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
+	w.run(nil, []reactions.Process{process(func(_ context.Context, e events.Event) error {
 		attempts[e.AggregateID] <- struct{}{}
 		if e.AggregateID == "panics" {
 			panic("always")
@@ -64,9 +64,9 @@ func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 		return nil
 	})})
 	bad := newEvent(t, "panics", 1)
-	w.publish(t, bad, false)
-	w.publish(t, newEvent(t, "once", 1), false)
-	w.eventually(t, 1, `SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-outside' AND message_id = $1 AND attempts = 2`, bad.ID)
+	w.publish(bad, false)
+	w.publish(newEvent(t, "once", 1), false)
+	w.Eventually(1, `SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-outside' AND message_id = $1 AND attempts = 2`, bad.ID)
 	if n := len(attempts["panics"]); n != 8 { // four attempts in each of two deliveries
 		t.Errorf("%d attempts, want 8", n)
 	}
@@ -86,12 +86,12 @@ func TestAProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
 		return nil
 	})
 	p.NeverGiveUp = true
-	w.run(t, nil, []reactions.Process{p})
-	w.publish(t, newEvent(t, "a", 1), false)
+	w.run(nil, []reactions.Process{p})
+	w.publish(newEvent(t, "a", 1), false)
 	select {
 	case <-succeeded:
 	case <-time.After(30 * time.Second):
 		t.Fatal("not handled after 30 s")
 	}
-	w.eventually(t, 0, `SELECT count(*) FROM dead_letters`)
+	w.Eventually(0, `SELECT count(*) FROM dead_letters`)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,30 +13,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers"
+	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/handlers/reactions"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
-func (w *harness) exec(t *testing.T, sql string, args ...any) {
-	t.Helper()
-	if _, err := w.pool.Exec(context.Background(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// film makes a published item for sale.
-func (w *harness) film(t *testing.T) (id, creator string) {
-	t.Helper()
-	id, creator = uuid.NewString(), w.user(t)
-	w.exec(t, `INSERT INTO content (id, creator_id, title, slug, content_type, access_type, price_cents, status, published_at)
-		VALUES ($1, $2, 'A film', $3, 'video', 'paid', 2999, 'published', now())`, id, creator, "c-"+id)
-	return id, creator
-}
-
-func (w *harness) user(t *testing.T) string {
-	t.Helper()
-	id := strings.ReplaceAll(uuid.NewString(), "-", "")
-	w.exec(t, `INSERT INTO users (id, name, email) VALUES ($1, 'Test', $1 || '@example.test')`, id)
-	return id
+// film inserts a published item for sale.
+func (w *harness) film() (id, creator string) {
+	w.Helper()
+	creator = w.User("creator")
+	return w.Publish(handlertest.ForSale{Creator: creator, Price: 2999}), creator
 }
 
 // paid returns the event of a completed purchase.
@@ -55,21 +43,35 @@ func paid(t *testing.T, user, film, creator string) events.Event {
 	return e
 }
 
+// grants and counters are two projections of the platform.
+func grants() reactions.Projection {
+	return projection(streaming.New(streaming.Config{Now: time.Now}), "access")
+}
+
+func counters() reactions.Projection {
+	return projection(publishing.New(publishing.Config{}), "counters")
+}
+
+func projection(m handlers.Module, name string) reactions.Projection {
+	i := slices.IndexFunc(m.Projections, func(p reactions.Projection) bool { return p.Name == name })
+	return m.Projections[i]
+}
+
 const liveGrants = `SELECT count(*) FROM content_access WHERE deleted_at IS NULL`
 
 func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	film, creator := w.film(t)
+	film, creator := w.film()
 	const buyers = 300
 	for range buyers {
-		e := paid(t, w.user(t), film, creator)
-		w.publish(t, e, false)
-		w.publish(t, e, true) // a second copy
+		e := paid(t, w.User("customer"), film, creator)
+		w.publish(e, false)
+		w.publish(e, true) // a second copy
 	}
 	var mu sync.Mutex
 	var sizes []int
-	counted := reactions.Access(time.Now)
+	counted := grants()
 	apply := counted.Apply
 	counted.Apply = func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 		mu.Lock()
@@ -77,12 +79,12 @@ func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 		mu.Unlock()
 		return apply(ctx, tx, batch)
 	}
-	w.start(t, counted, reactions.Counters())
+	w.start(counted, counters())
 
-	w.eventually(t, buyers, liveGrants)
-	w.eventually(t, buyers, `SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`)
-	w.eventually(t, buyers, `SELECT count(*) FROM outbox WHERE type = 'access.granted' AND version = 1`)
-	w.eventually(t, buyers, `SELECT purchase_count FROM content WHERE id = $1`, film)
+	w.Eventually(buyers, liveGrants)
+	w.Eventually(buyers, `SELECT count(*) FROM reaction_inbox WHERE reaction = 'access'`)
+	w.Eventually(buyers, `SELECT count(*) FROM outbox WHERE type = 'access.granted' AND version = 1`)
+	w.Eventually(buyers, `SELECT purchase_count FROM content_stats WHERE content_id = $1`, film)
 	mu.Lock()
 	defer mu.Unlock()
 	if len(sizes) > buyers/10 {
@@ -93,33 +95,33 @@ func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 func TestAPoisonousEventDoesNotHurtItsNeighbours(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	film, creator := w.film(t)
-	poison := paid(t, w.user(t), "not a UUID", creator)
+	film, creator := w.film()
+	poison := paid(t, w.User("customer"), "not a UUID", creator)
 	for i := range 50 {
 		if i == 25 {
-			w.publish(t, poison, false)
+			w.publish(poison, false)
 		}
-		w.publish(t, paid(t, w.user(t), film, creator), false)
+		w.publish(paid(t, w.User("customer"), film, creator), false)
 	}
-	w.start(t, reactions.Access(time.Now), reactions.Counters())
+	w.start(grants(), counters())
 
-	w.eventually(t, 50, liveGrants)
-	w.eventually(t, 50, `SELECT purchase_count FROM content WHERE id = $1`, film)
-	w.eventually(t, 2, `SELECT count(*) FROM dead_letters WHERE message_id = $1 AND attempts = 2`, poison.ID)
-	w.eventually(t, 0, `SELECT count(*) FROM reaction_inbox WHERE event_id = $1`, poison.ID)
+	w.Eventually(50, liveGrants)
+	w.Eventually(50, `SELECT purchase_count FROM content_stats WHERE content_id = $1`, film)
+	w.Eventually(2, `SELECT count(*) FROM dead_letters WHERE message_id = $1 AND attempts = 2`, poison.ID)
+	w.Eventually(0, `SELECT count(*) FROM reaction_inbox WHERE event_id = $1`, poison.ID)
 }
 
 func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	w.publish(t, newEvent(t, "bad", 1), false)
+	w.publish(newEvent(t, "bad", 1), false)
 	for i := range 20 {
-		w.publish(t, newEvent(t, fmt.Sprint("good-", i), 1), false)
+		w.publish(newEvent(t, fmt.Sprint("good-", i), 1), false)
 	}
 	var mu sync.Mutex
 	attempts, before := 0, 0 // of the failing event, and until the last good one was applied
 	good := map[string]bool{}
-	w.start(t, follow(func(e events.Event) error {
+	w.start(follow(func(e events.Event) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if e.AggregateID == "bad" {
@@ -131,8 +133,8 @@ func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 		}
 		return nil
 	}))
-	w.eventually(t, 1, `SELECT count(*) FROM dead_letters`)
-	w.eventually(t, 20, `SELECT count(*) FROM outbox`)
+	w.Eventually(1, `SELECT count(*) FROM dead_letters`)
+	w.Eventually(20, `SELECT count(*) FROM outbox`)
 	mu.Lock()
 	defer mu.Unlock()
 	if before == 0 || before > 3 {
@@ -159,36 +161,36 @@ func TestTheDatabasesFaultIsNeverADeadLetter(t *testing.T) {
 		}
 		return apply(ctx, tx, batch)
 	}
-	w.publish(t, newEvent(t, "a", 1), false)
-	w.start(t, broken)
-	w.eventually(t, 1, `SELECT count(*) FROM outbox`)
-	w.eventually(t, 0, `SELECT count(*) FROM dead_letters`)
+	w.publish(newEvent(t, "a", 1), false)
+	w.start(broken)
+	w.Eventually(1, `SELECT count(*) FROM outbox`)
+	w.Eventually(0, `SELECT count(*) FROM dead_letters`)
 }
 
 func TestProjectionsLoseNothingWhenTheServerStalls(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	film, creator := w.film(t)
-	w.start(t, reactions.Access(time.Now))
-	w.publish(t, paid(t, w.user(t), film, creator), false)
-	w.eventually(t, 1, liveGrants)
+	film, creator := w.film()
+	w.start(grants())
+	w.publish(paid(t, w.User("customer"), film, creator), false)
+	w.Eventually(1, liveGrants)
 	const buyers = 300
 	var burst []events.Event
 	for range buyers {
-		burst = append(burst, paid(t, w.user(t), film, creator))
+		burst = append(burst, paid(t, w.User("customer"), film, creator))
 	}
 
-	w.bus.Stop(t)
+	w.Bus.Stop(t)
 	<-time.After(3 * time.Second)
-	w.bus.Restart(t)
-	if err := w.conn.FlushTimeout(20 * time.Second); err != nil {
+	w.Bus.Restart(t)
+	if err := w.Conn.FlushTimeout(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range burst {
-		w.publish(t, e, false)
+		w.publish(e, false)
 	}
 	start := time.Now()
-	w.eventually(t, buyers+1, liveGrants)
+	w.Eventually(buyers+1, liveGrants)
 	if took := time.Since(start); took > 8*time.Second { // a message that waits for its redelivery takes 10 s
 		t.Errorf("the burst took %s", took)
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/streaming"
-	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // handle applies one event to the projection, in an order that a test chooses, and
@@ -26,7 +26,7 @@ func (w *harness) handle(p purchase, payload events.Payload, version int64) (typ
 		w.Fatal(err)
 	}
 	err = pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
-		return reactions.Access(w.Now).Apply(context.Background(), tx, []reactions.Event{e})
+		return w.projection(access.GrantProjection).Apply(context.Background(), tx, []reactions.Event{e})
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -35,6 +35,18 @@ func (w *harness) handle(p purchase, payload events.Payload, version int64) (typ
 		types = append(types, f.Payload.EventType())
 	}
 	return types, e.Emitted()
+}
+
+// projection returns a projection of the module.
+func (w *harness) projection(name string) reactions.Projection {
+	w.Helper()
+	for _, p := range w.module.Projections {
+		if p.Name == name {
+			return p
+		}
+	}
+	w.Fatalf("no projection %q", name)
+	return reactions.Projection{}
 }
 
 const liveGrants = `SELECT count(*) FROM content_access WHERE user_id = $1 AND content_id = $2 AND deleted_at IS NULL`

@@ -9,10 +9,10 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
@@ -22,35 +22,45 @@ const tokenSecret = "the secret of stream tokens"
 // publicURL is the address that the edge believes to have.
 const publicURL = "http://codex.test"
 
-// harness is one installation as a viewer meets it: edge, consumer, relay, reactions
-// and the object store. Its clock stands still until a test moves it.
-type harness struct{ *handlertest.Harness }
+// harness is one installation as a viewer meets it: the module, with the commands, the
+// relay and the reactions unless it is read-only, and the object store. Its clock stands
+// still until a test moves it.
+type harness struct {
+	*handlertest.Harness
+	module handlers.Module
+}
 
 type options struct {
 	// readOnly leaves out everything that a change needs.
 	readOnly bool
 	// objects replaces the bucket that the edge sees.
-	objects     edge.StreamObjects
+	objects     streaming.Objects
 	development bool
 }
 
 func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &harness{handlertest.New(t, handlertest.Options{StandStill: true})}
+	h := handlertest.New(t, handlertest.Options{StandStill: true})
 	if !o.readOnly {
-		w.StartBus(natstest.Embedded(t), 1)
-		w.StartCommands([]commands.Context{commands.Playback{}.Commands()})
-		w.StartReactions(reactions.Access(w.Now))
+		h.StartBus(natstest.Embedded(t), 1)
 	}
 	if o.objects == nil {
-		w.StartStore()
-		o.objects = w.Media
+		h.StartStore()
+		o.objects = h.Media
 	}
-	w.Serve(w.Edge(func(cfg *edge.Config) {
-		cfg.PublicURL, cfg.Development, cfg.LimitFactor = publicURL, o.development, 0 // fetching playlists is limited
-	},
-		edge.AccessRoutes{Objects: o.objects, Tokens: handlertest.Must(token.NewKeys([]byte(tokenSecret)))(t)}).Handler())
-	return w
+	module := streaming.New(streaming.Config{
+		Pool:      h.Pool,
+		Objects:   o.objects,
+		Tokens:    handlertest.Must(token.NewKeys([]byte(tokenSecret)))(t),
+		PublicURL: publicURL,
+		Now:       h.Now,
+	})
+	h.Install(func(cfg *edge.Config) {
+		cfg.PublicURL = publicURL
+		cfg.Development = o.development
+		cfg.LimitFactor = 0 // fetching playlists is limited
+	}, module)
+	return &harness{Harness: h, module: module}
 }
 
 // viewer is a signed-in user.

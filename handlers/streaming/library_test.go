@@ -15,9 +15,10 @@ import (
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
+	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 func (v viewer) library(query string) edge.List[streaming.LibraryItem] {
@@ -53,6 +54,58 @@ func (v viewer) buyNow(f film) {
 	v.Exec(`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
 		VALUES ($1, $2, $3, 2500, 2500, $4, 'completed', now())`, p.id, v.id, f.id, "pi_"+p.id)
 	v.handle(p, p.completed(), 1)
+}
+
+// TestALibraryFollowsEveryChange changes everything that an entry is derived from, as the
+// platform does, and never refreshes the entries itself.
+func TestALibraryFollowsEveryChange(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{objects: brokenObjects{}})
+	v := w.signIn()
+	film, other := w.titled("", "film", ""), w.titled("", "other", "")
+	shown := func(query, want string) {
+		t.Helper()
+		var got string
+		w.Until(fmt.Sprintf("library %q is %q", query, want), func() bool {
+			path := "/api/access/user/library?" + query
+			list := v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")
+			got = shelf(handlertest.Decode[edge.List[streaming.LibraryItem]](list))
+			return got == want
+		})
+	}
+	announce := func(aggregate string, version int64, payload events.Payload) {
+		t.Helper()
+		w.Tell(w.Event(film.creator, aggregate, version, payload))
+	}
+
+	p := v.buy(film)
+	w.publish(p, p.completed(), 1)
+	q := v.buy(other)
+	w.publish(q, q.completed(), 1)
+	shown("sortBy=title", "film:purchased other:purchased")
+
+	path := "/api/access/content/" + film.id + "/progress"
+	v.ask(http.MethodPost, path, `{"positionSeconds":40,"durationSeconds":100}`).Want(http.StatusNoContent, "")
+	shown("filter=in_progress", "film:purchased")
+	v.ask(http.MethodPost, path, `{"positionSeconds":99,"durationSeconds":100}`).Want(http.StatusNoContent, "")
+	shown("filter=completed", "film:purchased")
+
+	w.Exec(`UPDATE content SET title = 'zoom' WHERE id = $1`, film.id)
+	announce(film.id, 1, events.ContentRevised{ContentID: film.id, Fields: []string{"title"}})
+	shown("sortBy=title", "other:purchased zoom:purchased")
+	w.Exec(`UPDATE media_items SET duration_seconds = 200 WHERE id = $1`, other.media)
+	announce(other.media, 1, events.MediaReady{MediaID: other.media, DurationSeconds: 200})
+	shown("sortBy=duration", "other:purchased zoom:purchased")
+	w.Exec(`UPDATE content SET status = 'draft' WHERE id = $1`, other.id)
+	announce(other.id, 1, events.ContentUnpublished{ContentID: other.id})
+	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE access_type IS NULL`)
+	shown("", "zoom:purchased")
+
+	w.publish(p, p.refunded(true), 2)
+	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE content_id = $1 AND NOT granted`, film.id) // it was watched
+	w.publish(q, q.refunded(true), 2)
+	w.Eventually(0, `SELECT count(*) FROM library_entries WHERE content_id = $1`, other.id)
+	shown("", "")
 }
 
 func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
@@ -107,6 +160,25 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	if got := shelf(w.signIn().library("")); got != "" {
 		t.Errorf("a stranger's library %s", got)
 	}
+}
+
+func TestALibraryFollowsItsItems(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{})
+	v := w.signIn()
+	f := w.titled("", "before", "")
+	f.grantTo(v)
+	w.RefreshLibraries()
+	w.Exec(`UPDATE content SET title = 'after', status = 'draft' WHERE id = $1`, f.id)
+	if got := handlertest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library", "")); len(got.Items) > 0 {
+		t.Errorf("a draft is shown before its entry has followed: %+v", got.Items)
+	}
+	w.Tell(w.Event(f.creator, f.id, 1, events.ContentRevised{ContentID: f.id, Fields: []string{"title"}}))
+	w.Eventually(1, `SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND title = 'after' AND access_type IS NULL`, f.id)
+
+	w.Exec(`UPDATE media_items SET duration_seconds = 7 WHERE id = $1`, f.media)
+	w.Tell(w.Event(f.creator, f.media, 1, events.MediaReady{MediaID: f.media, CreatorID: f.creator, MediaType: "video"}))
+	w.Eventually(1, `SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND seconds = 7`, f.id)
 }
 
 func TestALibraryIsFilteredAndSorted(t *testing.T) {

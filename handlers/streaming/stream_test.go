@@ -14,8 +14,8 @@ import (
 
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/streaming"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 const masterText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,RESOLUTION=1280x720\n720p/index.m3u8\n" +

@@ -26,9 +26,6 @@ func docsTemplate(name string) *template.Template {
 	return template.Must(template.New(name).Funcs(functions).ParseFS(docsFiles, "docs/shared.html", "docs/"+name))
 }
 
-// docsPolicy allows the pages their style sheet and nothing else.
-const docsPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-
 // docsRoutes declares the HTTP contract for people: the reference at /docs and the error
 // catalogue at /docs/errors, made from the same declarations as /openapi.json. Each is one
 // page without a script, so that the browser's own search finds everything.
@@ -57,7 +54,7 @@ func described(render func(*openapi.Document) ([]byte, error)) func(*edge.Reques
 		if err != nil {
 			return err
 		}
-		r.Header("Content-Security-Policy", docsPolicy)
+		r.Header("Content-Security-Policy", staticPolicy)
 		r.Header("Cache-Control", "public, max-age=300")
 		r.Data(http.StatusOK, "text/html; charset=utf-8", body)
 		return nil

@@ -68,14 +68,15 @@ type grantRow struct {
 	Version       int64      `json:"version"`
 }
 
-// QueueSaveGrants queues one statement that writes grants which QueueLockPurchaseGrants
-// returned.
+// QueueSaveGrants queues the statements that write grants which QueueLockPurchaseGrants
+// returned, and the library entries that follow from them.
 func QueueSaveGrants(b *pgx.Batch, grants map[Purchase]access.Grant) error {
 	if len(grants) == 0 {
 		return nil
 	}
-	rows := make([]grantRow, 0, len(grants))
+	rows, pairs := make([]grantRow, 0, len(grants)), make([]Question, 0, len(grants))
 	for _, g := range grants {
+		pairs = append(pairs, Question{g.UserID, g.ContentID})
 		rows = append(rows, grantRow{
 			ID:            g.ID,
 			RevokedAt:     g.RevokedAt,
@@ -98,6 +99,7 @@ UPDATE content_access a SET deleted_at = r.deleted_at, revoked_reason = NULLIF(r
 FROM json_to_recordset($1::json) AS r (id uuid, deleted_at timestamptz, revoked_reason text, source_version bigint,
      source_ended bool, source_event_id text, updated_at timestamptz, version bigint)
 WHERE a.id = r.id`, string(body))
+	QueueRefreshLibrary(b, pairs)
 	return nil
 }
 

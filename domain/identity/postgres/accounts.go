@@ -145,11 +145,25 @@ SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at
 // SaveUser writes what an account says about its owner. A username or address that
 // another account took concurrently is refused; the transaction is lost then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
-	_, err := tx.Exec(ctx, `
+	_, err := tx.Exec(
+		ctx,
+		`
 UPDATE users SET name = $2, email = $3, email_verified = $4, pending_email = $5, image = $6, role = $7,
        username = $8, bio = $9, social_links = $10, version = $11, updated_at = $12
 WHERE id = $1`,
-		u.ID, u.Name, u.Email, u.EmailVerified, u.PendingEmail, u.Image, u.Role, u.Username, u.Bio, u.Links, u.Version, u.UpdatedAt)
+		u.ID,
+		u.Name,
+		u.Email,
+		u.EmailVerified,
+		u.PendingEmail,
+		u.Image,
+		u.Role,
+		u.Username,
+		u.Bio,
+		u.Links,
+		u.Version,
+		u.UpdatedAt,
+	)
 	switch {
 	case postgres.IsUniqueViolation(err, "users_username"):
 		return identity.ErrUsernameTaken

@@ -18,9 +18,8 @@ const (
 var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
-// everything that could tell who it was is overwritten or removed. Its sessions,
-// credentials, proofs and mails go with it, sent or not. That the payment provider has
-// to forget the customer, too, is noted in customer_erasures.
+// everything personal is overwritten or removed, with the sessions, credentials and proofs.
+// The payment provider's customer is written to customer_erasures, for deletion there.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []ratelimit.Key
 	for _, address := range addresses {
@@ -42,7 +41,5 @@ WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.V
 	b.Queue(`DELETE FROM accounts WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM verification WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM verification WHERE identifier = ANY($1::text[])`, addresses)
-	b.Queue(`DELETE FROM mails WHERE user_id = $1`, deleted.ID)
-	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
 	ratelimit.QueueClear(b, keys...)
 }

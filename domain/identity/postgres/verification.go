@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/mail"
 )
 
 // InsertVerification writes a proof that waits in a mail.
@@ -82,26 +81,25 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 	return nil
 }
 
-// InsertForAccount writes a proof and the mail that carries it for the live account that
-// has the proof's address; one that proves an address only where that is not proven yet.
-// Where there is no such account the same two rows are written, without the address, and
-// removed again before the commit: the time taken must not reveal which accounts exist.
-func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
+// InsertForAccount writes a proof for the live account that has the proof's address, and
+// returns it with the account's id; a proof of an address is only written while that
+// address is not proven. Where there is no such account the proof is written without an
+// address and removed again in the same transaction, and is returned without an address
+// and an id: the statements are the same in both cases, because the time they take must
+// not reveal which accounts exist.
+func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification) (identity.Verification, error) {
 	b := &pgx.Batch{}
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
 SELECT $1, $2, u.id, COALESCE(u.email, ''), $4, $5, $6
 FROM (SELECT) AS asked LEFT JOIN users u
-  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
-		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
-	b.Queue(`
-INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
-SELECT $1, $2, v.identifier, v.user_id, v.id, $4, $5, $6, $7, $7 FROM verification v WHERE v.id = $3`,
-		m.ID, m.Template, v.ID, m.Subject, m.Text, m.HTML, m.Created)
-	b.Queue(`DELETE FROM mails WHERE id = $1 AND user_id IS NULL`, m.ID)
+  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)
+RETURNING COALESCE(user_id, ''), identifier`,
+		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&v.UserID, &v.Email) })
 	b.Queue(`DELETE FROM verification WHERE id = $1 AND user_id IS NULL`, v.ID)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("insert for an account: %w", err)
+		return identity.Verification{}, fmt.Errorf("insert for an account: %w", err)
 	}
-	return nil
+	return v, nil
 }

@@ -58,21 +58,34 @@ const (
 // The refusals: 401, but 500 where the installation has no secret.
 var (
 	ErrNoSecret = &domain.Error{
-		Class: domain.Internal, Code: "CONFIGURATION_ERROR", Message: "This platform has no secret for signed requests, so it takes none",
+		Class:   domain.Internal,
+		Code:    "CONFIGURATION_ERROR",
+		Message: "This platform has no secret for signed requests, so it takes none",
 	}
-	ErrUnsigned         = refuse("MISSING_SIGNATURE", "The request is not signed")
-	ErrNoTimestamp      = refuse("MISSING_TIMESTAMP", "The request has no timestamp")
-	ErrBadTimestamp     = refuse("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
-	ErrExpired          = refuse("TIMESTAMP_EXPIRED", "The request is too old")
-	ErrFuture           = refuse("TIMESTAMP_FUTURE", "The request comes from the future")
-	ErrNoNonce          = refuse("MISSING_NONCE", "A request that changes something needs a nonce of 16 to 64 letters and digits")
+	ErrUnsigned     = refuse("MISSING_SIGNATURE", "The request is not signed")
+	ErrNoTimestamp  = refuse("MISSING_TIMESTAMP", "The request has no timestamp")
+	ErrBadTimestamp = refuse("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
+	ErrExpired      = refuse("TIMESTAMP_EXPIRED", "The request is too old")
+	ErrFuture       = refuse("TIMESTAMP_FUTURE", "The request comes from the future")
+	ErrNoNonce      = refuse(
+		"MISSING_NONCE",
+		"A request that changes something needs a nonce of 16 to 64 letters and digits",
+	)
 	ErrInvalidSignature = refuse("INVALID_SIGNATURE", "The request's signature is wrong")
 	ErrReplayed         = refuse("SIGNATURE_REPLAYED", "The request was made before")
 )
 
 // Refusals are all refusals of a signature.
 var Refusals = []*domain.Error{
-	ErrUnsigned, ErrNoTimestamp, ErrBadTimestamp, ErrExpired, ErrFuture, ErrNoNonce, ErrInvalidSignature, ErrReplayed, ErrNoSecret,
+	ErrUnsigned,
+	ErrNoTimestamp,
+	ErrBadTimestamp,
+	ErrExpired,
+	ErrFuture,
+	ErrNoNonce,
+	ErrInvalidSignature,
+	ErrReplayed,
+	ErrNoSecret,
 }
 
 func refuse(reason, message string) *domain.Error {

@@ -49,7 +49,10 @@ func write() workersig.Request {
 func TestTheSignatureIsTheOneThatIsDescribed(t *testing.T) {
 	t.Parallel()
 	r := write()
-	want := byHand(secret, "v2\n"+r.Timestamp+"\n0123456789abcdef\nPOST\n/internal/media/1/transcode?x=1\n{\"priority\":1}")
+	want := byHand(
+		secret,
+		"v2\n"+r.Timestamp+"\n0123456789abcdef\nPOST\n/internal/media/1/transcode?x=1\n{\"priority\":1}",
+	)
 	if got := newKeys(t, secret).Sign(r); got != want {
 		t.Errorf("signature %s, want %s", got, want)
 	}

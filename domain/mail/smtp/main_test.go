@@ -63,7 +63,11 @@ func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail
 		HTML:      "<p>the page</p>",
 		Created:   noon,
 	}
-	if err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return postgres.InsertMail(t.Context(), tx, m) }); err != nil {
+	if err := pgx.BeginFunc(
+		t.Context(),
+		pool,
+		func(tx pgx.Tx) error { return postgres.Insert(t.Context(), tx, m) },
+	); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -93,7 +97,7 @@ func readMail(t *testing.T, pool *pgxpool.Pool, id string) row {
 
 func deliver(t *testing.T, m *smtp.Mailer) int {
 	t.Helper()
-	n, err := m.Deliver(t.Context())
+	n, err := m.DeliverDue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

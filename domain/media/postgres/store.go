@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/columns"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/postgres"
 )

@@ -26,7 +26,13 @@ type Tenant struct {
 // Admit returns an organization if the user belongs to it and, with manage, manages it; the
 // platform's owner always does. The membership is read as it is now: a user who was removed
 // a moment ago is rejected with [organization.ErrNotMember].
-func Admit(ctx context.Context, db Queryer, organizationID string, actor organization.Authority, manage bool) (Tenant, error) {
+func Admit(
+	ctx context.Context,
+	db Queryer,
+	organizationID string,
+	actor organization.Authority,
+	manage bool,
+) (Tenant, error) {
 	t := Tenant{Authority: actor}
 	var err error
 	t.Organization, err = ScanOrganization(db.QueryRow(ctx, `SELECT `+OrganizationColumns+`, COALESCE(m.role, '')

@@ -179,7 +179,7 @@ func TestUsesCostFewStatementsAndRefusalsNone(t *testing.T) {
 	}
 }
 
-func TestWithoutTheDatabaseNothingIsLetThrough(t *testing.T) {
+func TestRequestsAreRejectedWhileTheyCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	db := database(t)
 	l := ratelimit.New(ratelimit.Config{DB: db})

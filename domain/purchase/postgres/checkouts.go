@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/domain/purchase"
 )
 
@@ -120,12 +121,27 @@ func SaveCheckout(ctx context.Context, tx pgx.Tx, c purchase.Checkout, now time.
 	return nil
 }
 
-// OverdueCheckouts reads the checkouts that nobody told the end of: those that
-// ended before one time, and those that are being closed since before another.
-func OverdueCheckouts(ctx context.Context, tx pgx.Tx, ended, closing time.Time, limit int) ([]purchase.Checkout, error) {
-	rows, err := tx.Query(ctx, `SELECT `+checkoutColumns+` FROM checkouts
-		WHERE status IN ('creating', 'open', 'expiring') AND (expires_at < $1 OR status = 'expiring' AND updated_at < $2)
-		ORDER BY expires_at LIMIT $3`, ended, closing, limit)
+// UseUpAttempt makes a checkout that has no session yet use the next idempotency key,
+// unless another process did.
+func UseUpAttempt(ctx context.Context, db postgres.Execer, id string, attempt int) error {
+	_, err := db.Exec(ctx, `
+UPDATE checkouts SET attempt = attempt + 1
+WHERE id = $1 AND attempt = $2 AND status = 'creating'`, id, attempt)
+	if err != nil {
+		return fmt.Errorf("use up the attempt: %w", err)
+	}
+	return nil
+}
+
+// OverdueCheckouts reads the checkouts whose end was not reported: those that ended, or
+// were marked to be closed, before a time.
+func OverdueCheckouts(
+	ctx context.Context, db postgres.Queryer, before time.Time, limit int,
+) ([]purchase.Checkout, error) {
+	rows, err := db.Query(ctx, `
+SELECT `+checkoutColumns+` FROM checkouts
+WHERE status IN ('creating', 'open', 'expiring') AND (expires_at < $1 OR status = 'expiring' AND updated_at < $1)
+ORDER BY expires_at LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read overdue checkouts: %w", err)
 	}

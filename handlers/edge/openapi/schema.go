@@ -179,15 +179,15 @@ func (s *Schemas) named(u use) *Schema {
 	return &Schema{Ref: refPrefix + name}
 }
 
-// name is the type's own, with its context's where one word says too little:
-// content.Create is CreateContent.
+// name is the type's own. A request of one word gets its context's as well: content.Create
+// is CreateContent.
 func (s *Schemas) name(u use) string {
 	context := path.Base(u.t.PkgPath())
 	title := strings.ToUpper(context[:1]) + context[1:]
 	name := u.t.Name()
 	name = strings.ToUpper(name[:1]) + name[1:]
 	words := strings.IndexFunc(name[1:], unicode.IsUpper)
-	if context != "wire" && context != "edge" && words < 0 && name != title {
+	if !u.answer && words < 0 && name != title {
 		name += title
 	}
 	for _, better := range []string{name, title + name, name + "Request"} {

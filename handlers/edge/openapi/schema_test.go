@@ -39,7 +39,7 @@ func schemaOf(t *testing.T, of func(*openapi.Schemas, reflect.Type) *openapi.Sch
 	return string(raw), string(sample)
 }
 
-func TestARequestNamesItsLimitsAndNothingElseIsAccepted(t *testing.T) {
+func TestRequestSchemaHasLimitsAndNoFurtherFields(t *testing.T) {
 	t.Parallel()
 	got, example := schemaOf(t, (*openapi.Schemas).Request)
 	want := `{"type":"object","properties":{` +
@@ -58,7 +58,7 @@ func TestARequestNamesItsLimitsAndNothingElseIsAccepted(t *testing.T) {
 	}
 }
 
-func TestAnAnswerHasItsFieldsAndPointersAreNull(t *testing.T) {
+func TestResponseSchemaRequiresFieldsAndAllowsNull(t *testing.T) {
 	t.Parallel()
 	got, _ := schemaOf(t, (*openapi.Schemas).Answer)
 	want := `{"type":"object","properties":{` +
@@ -67,14 +67,14 @@ func TestAnAnswerHasItsFieldsAndPointersAreNull(t *testing.T) {
 		`"kind":{"type":["string","null"],"enum":["a","b",null]},` +
 		`"tags":{"type":["array","null"],"maxItems":2,"items":{"type":"string","minLength":1}},` +
 		`"when":{"type":["string","null"],"format":"date-time"},` +
-		`"part":{"anyOf":[{"$ref":"#/components/schemas/PartOpenapi_test"},{"type":"null"}]}},` +
+		`"part":{"anyOf":[{"$ref":"#/components/schemas/Part"},{"type":"null"}]}},` +
 		`"required":["title","when","part"]}`
 	if got != want {
 		t.Errorf("schema\n%s\nwant\n%s", got, want)
 	}
 }
 
-func TestMembersOfAnObjectKeepTheirOrder(t *testing.T) {
+func TestOrderedKeepsTheOrderOfMembers(t *testing.T) {
 	t.Parallel()
 	var o openapi.Ordered[any]
 	o.Set("b", 1)

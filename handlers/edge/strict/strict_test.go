@@ -19,7 +19,7 @@ type request struct {
 	Map    map[string]float64 `json:"map,omitempty"`
 }
 
-func TestWhatIsWrongIsNamedByItsPath(t *testing.T) {
+func TestErrorsNameThePathOfTheField(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		`{"title":"x"}`:                         "",
