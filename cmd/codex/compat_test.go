@@ -91,7 +91,7 @@ func TestEveryServiceAnswersOnAPortOfItsOwn(t *testing.T) {
 	assertFree(t, urls...)
 }
 
-func TestATakenServicePortIsOneSentence(t *testing.T) {
+func TestATakenServicePortIsReportedInOneSentence(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

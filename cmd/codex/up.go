@@ -14,7 +14,7 @@ import (
 
 type upCmd struct {
 	Data      string `help:"Directory of the embedded parts; .codex unless CODEX_DATA says otherwise." placeholder:"DIR"`
-	Ephemeral bool   `help:"Use a throw-away directory and remove it at the end."`
+	Ephemeral bool   `help:"Use a temporary directory and remove it at the end."`
 
 	Addr         string      `help:"Where pages and API listen." placeholder:"HOST:PORT"`
 	StorageAddr  string      `help:"Where the embedded storage listens." placeholder:"HOST:PORT"`

@@ -147,7 +147,7 @@ func TestUpStartsStopsAndKeepsItsData(t *testing.T) {
 	}
 }
 
-func TestAfterAKillEverythingIsThereAndNoPortIsHeld(t *testing.T) {
+func TestAfterAKillAllDataIsThereAndNoPortIsHeld(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	first := startUp(t, data)
@@ -181,7 +181,7 @@ func assertFree(t *testing.T, urls ...string) {
 	}
 }
 
-func TestWhatCannotStartSaysWhyInASentence(t *testing.T) {
+func TestStartUpErrorsAreOneSentence(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	first := startUp(t, data)

@@ -92,7 +92,7 @@ func TestThePayButtonIsFoundOnThePage(t *testing.T) {
 	}
 }
 
-func TestWaitingEndsWithWhatWasSeenLast(t *testing.T) {
+func TestUntilReturnsTheLastError(t *testing.T) {
 	t.Parallel()
 	seen := errors.New("still closed")
 	err := until(t.Context(), 20*time.Millisecond, func(context.Context) (bool, error) { return false, seen })
@@ -106,7 +106,7 @@ func TestWaitingEndsWithWhatWasSeenLast(t *testing.T) {
 	}
 }
 
-func TestAThrowAwayPlatformInheritsNoConfiguration(t *testing.T) {
+func TestATemporaryPlatformInheritsNoConfiguration(t *testing.T) {
 	t.Parallel()
 	got := withoutConfiguration([]string{
 		"PATH=/bin",

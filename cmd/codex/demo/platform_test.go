@@ -17,7 +17,7 @@ func program(t *testing.T, script string) string {
 	return path
 }
 
-func TestAThrowAwayPlatformIsStartedAndStoppedInOrder(t *testing.T) {
+func TestATemporaryPlatformIsStartedAndStoppedInOrder(t *testing.T) {
 	t.Parallel()
 	const script = `
 trap 'echo bye; exit 0' TERM

@@ -37,7 +37,7 @@ var secrets = map[string]any{
 	"token_group":      slog.GroupValue(slog.String("plain", "canary")),
 }
 
-func TestSecretsAreNotLoggedWhereverTheyStand(t *testing.T) {
+func TestSecretsAreNeverLogged(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Mode{Mask, Hash} {
 		var out bytes.Buffer
@@ -62,7 +62,7 @@ func TestSecretsAreNotLoggedWhereverTheyStand(t *testing.T) {
 	}
 }
 
-func TestEverythingElseIsLoggedAsItIs(t *testing.T) {
+func TestOtherFieldsAreLoggedUnchanged(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := slog.New(New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}), Hash))

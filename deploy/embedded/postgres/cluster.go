@@ -61,7 +61,7 @@ func (c cluster) removeStalePID() error {
 // createIfMissing runs initdb under another name and renames the complete
 // cluster, so that a killed initdb is done again and never started.
 //
-// With durable false (throw-away clusters) the files are not synced, which saves a
+// With durable false (temporary clusters) the files are not synced, which saves a
 // sync per file of about a thousand.
 func (c cluster) createIfMissing(
 	ctx context.Context, binaries Binaries, owner account, durable bool, logger *slog.Logger,
