@@ -42,8 +42,8 @@ type config struct {
 	Data       string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
 	Addr       string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
 	PublicURL  string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
-	WebOrigins string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps in browsers, the main one first; with commas"`
-	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed; with commas"`
+	WebOrigins string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps in browsers, the main one first, comma-separated"`
+	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, comma-separated"`
 
 	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies rate limits; 0: 1, in development 100"`
 	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"open connections per port; more wait"`
@@ -78,9 +78,9 @@ type config struct {
 	WebhookCustomer     secret `env:"STRIPE_WEBHOOK_SECRET_CUSTOMER" doc:"signs /webhooks/stripe/customer"`
 
 	// Several secrets, newest first, are separated by commas.
-	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs callbacks of transcoders; several with commas"`
-	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several with commas, newest first"`
-	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs requests of other programs; several with commas"`
+	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs callbacks of transcoders; several comma-separated"`
+	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several comma-separated, newest first"`
+	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs requests of other programs; several comma-separated"`
 	WorkerShared     secret `env:"WORKER_SHARED_SECRET" doc:"the older name of CODEX_WORKER_SECRET"`
 
 	SMTPURL  secret `env:"CODEX_SMTP_URL" doc:"smtp://user:password@host:port; the mailbox page when empty"`
