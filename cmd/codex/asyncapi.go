@@ -75,7 +75,7 @@ func asyncAPI() ([]byte, error) {
 // payloadSchema describes an event's data; consumers must accept further fields.
 func payloadSchema(entry events.Entry) (*openapi.Schema, error) {
 	schemas := &openapi.Schemas{}
-	schema := *schemas.Resolve(schemas.Answer(reflect.TypeOf(entry.New()).Elem()))
+	schema := *schemas.Resolve(schemas.Response(reflect.TypeOf(entry.New()).Elem()))
 	if len(schemas.Named) != 1 {
 		return nil, fmt.Errorf("event %s: its data is not flat", entry.Type)
 	}
