@@ -38,6 +38,15 @@ build: ## build bin/codex
 test: setup-test ## unit, property and integration tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
+# Packages whose tests, directly or not, start no server and no ffmpeg.
+WITHOUT_SERVERS = go list -e -test -f '{{.ImportPath}} {{join .Deps " "}}' $(PACKAGES) | \
+	awk '$$1 ~ /\.test$$/ && !/deploy\/embedded|media\/ffmpeg/ { sub(/\.test$$/, "", $$1); print $$1 }'
+
+.PHONY: test-short
+test-short: ## the tests that start no servers, without the race detector: seconds once compiled
+	packages=$$($(WITHOUT_SERVERS)) && go test -short $(TESTFLAGS) $$packages
+	go test -short -run 'Rule|Guides|Readme|TopLevel|Packages|Current' $(TESTFLAGS) ./cmd/codex
+
 .PHONY: test-docker
 test-docker: setup-test ## the integration tests against Postgres and NATS in containers
 	deploy/testimages/with-docker.sh deploy/testimages/test.sh $(TESTFLAGS)

@@ -92,8 +92,10 @@ package() {
 	apt:make | dnf:make | pacman:make | apk:make | zypper:make) echo make ;;
 	apt:certificates | dnf:certificates | pacman:certificates | apk:certificates | zypper:certificates) echo ca-certificates ;;
 	apt:postgres) echo postgresql ;;
-	dnf:postgres | zypper:postgres) echo postgresql-server ;;
-	pacman:postgres | apk:postgres) echo postgresql ;;
+	# With contrib, for the extension pg_trgm; the packages of apt, pacman and brew have it.
+	dnf:postgres | zypper:postgres) echo postgresql-server postgresql-contrib ;;
+	apk:postgres) echo postgresql postgresql-contrib ;;
+	pacman:postgres) echo postgresql ;;
 	brew:postgres) echo postgresql@17 ;;
 	dnf:ffmpeg) echo ffmpeg-free ;;
 	*:ffmpeg) echo ffmpeg ;;

@@ -102,23 +102,33 @@ CREATE INDEX content_search ON content USING gin (title gin_trgm_ops, descriptio
     WHERE deleted_at IS NULL;
 
 -- content_stats: how often an item was viewed and bought. They change more often than the
--- item, whose indexes they would all write again. The row is made with the item; creator
--- and organization repeat the item's, so that lists are read in the order of the counts.
+-- item, whose indexes they would all write again. The row is made with the item; the other
+-- columns repeat the item's, so that lists in the order of the counts are read and counted
+-- here alone.
 CREATE TABLE content_stats (
     content_id      uuid PRIMARY KEY REFERENCES content ON DELETE CASCADE,
-    creator_id      text NOT NULL,
+    view_count      int         NOT NULL DEFAULT 0,
+    purchase_count  int         NOT NULL DEFAULT 0,
+    creator_id      text        NOT NULL,
     organization_id uuid,
-    view_count      int  NOT NULL DEFAULT 0,
-    purchase_count  int  NOT NULL DEFAULT 0
+    content_type    varchar(50) NOT NULL,
+    access_type     varchar(50) NOT NULL,
+    status          varchar(50) NOT NULL,
+    published_at    timestamptz,
+    deleted_at      timestamptz
 ) WITH (fillfactor = 80);
 -- GET /api/content: sortBy viewCount and purchaseCount.
-CREATE INDEX content_stats_views ON content_stats (creator_id, view_count, content_id);
-CREATE INDEX content_stats_purchases ON content_stats (creator_id, purchase_count, content_id);
+CREATE INDEX content_stats_views ON content_stats (creator_id, view_count, content_id)
+    INCLUDE (status, content_type, access_type, organization_id) WHERE deleted_at IS NULL;
+CREATE INDEX content_stats_purchases ON content_stats (creator_id, purchase_count, content_id)
+    INCLUDE (status, content_type, access_type, organization_id) WHERE deleted_at IS NULL;
 -- GET /api/content/browse: sortBy viewCount and purchaseCount.
-CREATE INDEX content_stats_organization_views ON content_stats (organization_id, view_count, content_id)
-    WHERE organization_id IS NOT NULL;
-CREATE INDEX content_stats_organization_purchases ON content_stats (organization_id, purchase_count, content_id)
-    WHERE organization_id IS NOT NULL;
+CREATE INDEX content_stats_public_views ON content_stats (organization_id, view_count, content_id)
+    INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
+CREATE INDEX content_stats_public_purchases ON content_stats (organization_id, purchase_count, content_id)
+    INCLUDE (content_type, access_type, creator_id)
+    WHERE status = 'published' AND deleted_at IS NULL AND published_at IS NOT NULL;
 
 -- categories: of an organization, or of a creator's personal items (organization_id null).
 CREATE TABLE categories (

@@ -17,10 +17,10 @@ import (
 
 // The dependency rule of the module, in one line:
 //
-//	cmd → handlers → {domain adapters, outbox} → domain → events
+//	cmd → handlers/<activity> → kits → {domain adapters, outbox} → domain → events
 //
-// An arrow may skip layers, never point back. The tests below read the imports
-// with go list, so a rule cannot be broken by a file nobody looked at.
+// An arrow may skip layers, never point back, and activities do not import each other. The
+// tests below read the imports with go list, so every file of the module is checked.
 
 const module = "github.com/codex-platform/codex"
 
@@ -64,6 +64,18 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		allowed  bool
 	}{
 		{from: "./cmd/codex", to: "./handlers/edge", allowed: true},
+		{from: "./cmd/codex", to: "./handlers/payments", allowed: true},
+		{from: "./handlers/payments", to: "./handlers", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/edge", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/view", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/streaming"},
+		{from: "./handlers/payments", to: "./handlers/payments/inner", allowed: true},
+		{from: "./handlers", to: "./handlers/edge", allowed: true},
+		{from: "./handlers", to: "./handlers/payments"},
+		{from: "./handlers/edge", to: "./handlers"},
+		{from: "./handlers/edge", to: "./handlers/paging", allowed: true},
+		{from: "./handlers/edge/openapi", to: "./handlers/payments"},
+		{from: "./handlers/reactions", to: "./handlers/streaming"},
 		{from: "./cmd/codex", to: "./deploy/embedded/postgres", allowed: true},
 		{from: "./handlers/edge", to: "./cmd/codex"},
 		{from: "./handlers/edge", to: "./deploy/embedded"},
@@ -96,9 +108,8 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase/stripe", to: "./domain/purchase/postgres", allowed: true},
 		{from: "./domain/purchase/stripe", to: "github.com/stripe/stripe-go/v76", allowed: true},
 		{from: "./domain/purchase/stripe", to: "./domain/media/s3"},
-		{from: "./domain/purchase/stripe", to: "./domain/periodic", allowed: true},
-		{from: "./handlers/commands", to: "./domain/periodic", allowed: true},
-		{from: "./domain/purchase", to: "./domain/periodic"},
+		{from: "./domain/content/postgres", to: "./domain/postgres/columns", allowed: true},
+		{from: "./domain/content", to: "./domain/postgres/columns"},
 		{from: "./domain/purchase/postgres", to: "./domain/postgres", allowed: true},
 		{from: "./handlers/commands", to: "./domain/postgres", allowed: true},
 		{from: "./domain/identity/postgres", to: "./domain/postgres/ratelimit", allowed: true},
@@ -112,13 +123,18 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./domain/purchase", to: "./domain/signature", allowed: true},
 		{from: "./domain/signature", to: "./domain/purchase"},
 		{from: "./domain/signature", to: "github.com/jackc/pgx/v5"},
-		{from: "./domain", to: "./domain/periodic"},
-		{from: "./domain/periodic", to: "./domain"},
 		{from: "./domain/purchase/stripe", to: "./handlers/edge"},
 		{from: "./domain/media/ffmpeg", to: "./deploy/embedded"},
 		{from: "./cmd/codex", to: "./handlers/jobs", allowed: true},
-		{from: "./handlers/objects", to: "./handlers/jobs", allowed: true},
-		{from: "./handlers/jobs", to: "./handlers/objects"},
+		{from: "./handlers/payments", to: "./handlers", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/edge/openapi", allowed: true},
+		{from: "./handlers/payments", to: "./handlers/streaming"},
+		{from: "./handlers/edge", to: "./handlers/payments"},
+		{from: "./handlers/edge", to: "./handlers"},
+		{from: "./handlers", to: "./handlers/edge", allowed: true},
+		{from: "./handlers", to: "./handlers/payments"},
+		{from: "./handlers/cleanup", to: "./handlers/jobs", allowed: true},
+		{from: "./handlers/jobs", to: "./handlers/cleanup"},
 		{from: "./handlers/jobs", to: "./domain/identity/postgres"},
 		{from: "./domain/identity/postgres", to: "./handlers/jobs"},
 		{from: "./events", to: "github.com/nats-io/nats.go"},
@@ -130,9 +146,9 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./migrations", to: "./domain"},
 		{from: "./deploy/embedded/stripe", to: "./handlers/edge"},
 		{from: "./deploy/embedded/postgres/pgtest", to: "./deploy/embedded/postgres", allowed: true},
-		{from: "./handlers/edge/edgetest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
-		{from: "./handlers/edge", to: "./handlers/edge/edgetest"},
+		{from: "./handlers/handlertest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
 		{from: "./handlers/handlertest", to: "./handlers/edge", allowed: true},
+		{from: "./handlers/handlertest", to: "./handlers/payments", allowed: true},
 		{from: "./handlers/handlertest", to: "./migrations", allowed: true},
 		{from: "./handlers/handlertest", to: "./cmd/codex"},
 		{from: "./handlers/edge", to: "./handlers/handlertest"},
@@ -140,7 +156,7 @@ func TestBrokenRulesAreFound(t *testing.T) {
 	} {
 		rule := violatedRule(c.from, c.to)
 		if c.allowed && rule != "" {
-			t.Errorf("%s may import %s, but is told: %s", c.from, c.to, rule)
+			t.Errorf("%s may import %s, but breaks the rule: %s", c.from, c.to, rule)
 		}
 		if !c.allowed && rule == "" {
 			t.Errorf("%s importing %s breaks no rule", c.from, c.to)
@@ -154,7 +170,7 @@ func TestPackageNamesSayWhatLivesThere(t *testing.T) {
 		for _, name := range []string{p.Name, path.Base(p.ImportPath)} {
 			switch strings.TrimSuffix(strings.TrimSuffix(name, "_test"), "s") {
 			case "util", "common", "helper", "type":
-				t.Errorf("%s: a package named %s collects what belongs elsewhere; name it after what it knows", p.ImportPath, name)
+				t.Errorf("%s: the name %s says nothing; name the package after what it knows", p.ImportPath, name)
 			}
 		}
 	}
@@ -177,6 +193,27 @@ func TestTheTopLevelIsFixed(t *testing.T) {
 			continue
 		}
 		t.Errorf("%s does not belong at the top level; only %s and dot files do", name, strings.Join(allowed, " "))
+	}
+}
+
+// The README and the contributors' guide lead newcomers to files. They have to be there.
+func TestTheGuidesNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile("`((?:cmd|domain|handlers|events|outbox|migrations|deploy)(?:/[\\w.-]+)*)`")
+	for _, guide := range []string{"README.md", ".github/CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(guide)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := quoted.FindAllStringSubmatch(string(text), -1)
+		if len(names) < 10 {
+			t.Errorf("%s names only %d files", guide, len(names))
+		}
+		for _, name := range names {
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name[1]))); err != nil {
+				t.Errorf("%s names %s: %v", guide, name[1], err)
+			}
+		}
 	}
 }
 
@@ -220,19 +257,23 @@ const (
 	layerStandard layer = iota
 	layerThirdParty
 	layerCmd
-	layerHandlers
-	layerAdapter // domain/<context>/<technology>
+	layerActivity // handlers/<activity>
+	layerModule   // handlers, what an activity exports
+	layerKit      // what activities are made of, see kits
+	layerAdapter  // domain/<context>/<technology>
 	layerOutbox
-	layerContext  // domain/<context>, pure
-	layerKernel   // domain, domain/money, domain/mail and domain/signature, pure
-	layerPeriodic // domain/periodic, which has a clock
-	layerStores   // domain/postgres and below, what all stores share
-	layerBus      // events/bus
+	layerContext // domain/<context>, pure
+	layerKernel  // domain, domain/money, domain/mail and domain/signature, pure
+	layerStores  // domain/postgres and below, what all stores share
+	layerBus     // events/bus
 	layerEvents
 	layerMigrations
 	layerEmbedded // deploy/embedded
 	layerUnknown
 )
+
+// kits are the folders of handlers that activities are made of.
+var kits = []string{"commands", "edge", "jobs", "paging", "reactions", "view"}
 
 // layerOf places an import path as relative gives it.
 func layerOf(importPath string) layer {
@@ -247,12 +288,14 @@ func layerOf(importPath string) layer {
 	switch {
 	case parts[0] == "cmd":
 		return layerCmd
+	case own == "handlers":
+		return layerModule
+	case parts[0] == "handlers" && slices.Contains(kits, parts[1]):
+		return layerKit
 	case parts[0] == "handlers":
-		return layerHandlers
+		return layerActivity
 	case own == "domain", own == "domain/money", own == "domain/mail", own == "domain/signature":
 		return layerKernel
-	case own == "domain/periodic":
-		return layerPeriodic
 	case strings.HasPrefix(own+"/", "domain/postgres/"):
 		return layerStores
 	case parts[0] == "domain" && len(parts) == 2:
@@ -276,38 +319,38 @@ func layerOf(importPath string) layer {
 // mayImport is the rule: for each layer of the module the layers of the module
 // it may use. Finer points are in violatedRule.
 var mayImport = map[layer][]layer{
-	layerCmd: {
-		layerCmd, layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores,
-		layerBus, layerEvents, layerMigrations, layerEmbedded,
-	},
-	layerHandlers: {
-		layerHandlers, layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
-	},
-	layerAdapter: {
-		layerAdapter, layerOutbox, layerContext, layerKernel, layerPeriodic, layerStores, layerBus, layerEvents,
-	},
-	layerOutbox:     {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
-	layerContext:    {layerKernel, layerEvents},
-	layerKernel:     {layerKernel},
-	layerPeriodic:   {},
-	layerStores:     {layerStores, layerKernel},
-	layerBus:        {layerBus, layerKernel, layerEvents},
-	layerEvents:     {},
-	layerMigrations: {},
+	layerCmd: slices.Concat(
+		[]layer{layerCmd, layerActivity, layerModule, layerMigrations, layerEmbedded}, belowActivities),
+	layerActivity: slices.Concat([]layer{layerActivity, layerModule}, belowActivities),
+	layerModule:   {layerKit},
+	layerKit:      belowActivities,
+	layerAdapter:  {layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
+	layerOutbox:   {layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents},
+	layerContext:  {layerKernel, layerEvents},
+	layerKernel:   {layerKernel},
+	layerStores:   {layerStores, layerKernel},
+	layerBus:      {layerBus, layerKernel, layerEvents},
+	layerEvents:   {},
 	layerEmbedded: {
 		layerEmbedded, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents, layerMigrations,
 	},
+	layerMigrations: {},
+}
+
+var belowActivities = []layer{
+	layerKit, layerAdapter, layerOutbox, layerContext, layerKernel, layerStores, layerBus, layerEvents,
 }
 
 var ruleOf = map[layer]string{
 	layerCmd:        "cmd may import everything but the folders outside the layout",
-	layerHandlers:   "handlers import domain adapters, outbox, domain and events, nothing above and nothing from deploy",
+	layerActivity:   "an activity imports handlers, kits, adapters, outbox, domain and events, nothing above",
+	layerModule:     "handlers says what an activity exports, and knows the kits only",
+	layerKit:        "a kit imports kits, adapters, outbox, domain and events, and no activity",
 	layerAdapter:    "a domain adapter imports outbox, domain and events, nothing above it",
 	layerOutbox:     "outbox imports domain and events, neither adapters nor handlers",
-	layerContext:    "domain/<context> imports the standard library, domain, domain/money, domain/mail, domain/signature and events only",
-	layerKernel:     "domain, domain/money, domain/mail and domain/signature import the standard library and each other only",
-	layerPeriodic:   "domain/periodic imports nothing of the module",
-	layerStores:     "domain/postgres knows no context and no store",
+	layerContext:    "domain/<context> imports the standard library, the kernel of domain and events only",
+	layerKernel:     "the kernel (domain, domain/money, mail, signature) imports the standard library and itself only",
+	layerStores:     "domain/postgres and what is below it know no context and no store",
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",
@@ -355,6 +398,10 @@ func violatedRule(from, to string) string {
 		if source == layerAdapter && contextOf(from) != contextOf(to) {
 			return "an adapter is private to its context, handlers bring contexts together"
 		}
+	case layerActivity:
+		if source == layerActivity && !support && activityOf(from) != activityOf(to) {
+			return "activities do not import each other: they share kits, domain and events"
+		}
 	}
 	if support && target != layerCmd {
 		return ""
@@ -374,9 +421,10 @@ func isTestSupport(importPath string) bool {
 }
 
 // contextOf returns <context> of ./domain/<context>/….
-func contextOf(own string) string {
-	return strings.Split(own, "/")[2]
-}
+func contextOf(own string) string { return strings.Split(own, "/")[2] }
+
+// activityOf returns <activity> of ./handlers/<activity>/….
+func activityOf(own string) string { return strings.Split(own, "/")[2] }
 
 // relative writes the module's own packages as ./domain/money. Other paths stay
 // as they are.
@@ -391,7 +439,8 @@ func relative(importPath string) string {
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
 	noticeSourceFolders(t)
-	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Imports,TestImports,XTestImports", "./...")
+	const fields = "-json=ImportPath,Name,Imports,TestImports,XTestImports"
+	list := exec.CommandContext(t.Context(), "go", "list", fields, "./...")
 	list.Dir = filepath.FromSlash(root)
 	out, err := list.Output()
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	mediastore "github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/money"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/accounts"
 	"github.com/codex-platform/codex/handlers/cleanup"
 	"github.com/codex-platform/codex/handlers/commands"
-	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/handlers/images"
 	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/jobs"
@@ -29,97 +29,128 @@ import (
 	"github.com/codex-platform/codex/handlers/payments"
 	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/handlers/streaming"
+	"github.com/codex-platform/codex/handlers/view"
 	"github.com/codex-platform/codex/handlers/web"
 )
 
-// modules are the activities of the platform. Whoever adds one adds it here.
+// modules are the activities of the platform. An activity that is added is added here.
 func (p *platform) modules() ([]handlers.Module, error) {
-	passwords, err := argon2id.New(argon2id.Config{})
+	a, err := p.adapters()
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := token.NewKeys(byteSlices(several(p.cfg.TokenSecret))...)
-	if err != nil {
-		return nil, err
-	}
-	provider, err := stripe.New(stripe.Config{SecretKey: string(p.cfg.StripeKey), BackendURL: p.cfg.StripeBackend})
-	if err != nil {
-		return nil, err
-	}
-	store, err := p.storage()
-	if err != nil {
-		return nil, err
-	}
-	delivery, err := p.mailDelivery()
-	if err != nil {
-		return nil, err
-	}
-	uploaded, assets := store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
-	prober, pictures := p.inspectors()
-
 	modules := []handlers.Module{
 		accounts.New(accounts.Config{
 			Pool:        p.pool,
-			Passwords:   passwords,
+			Passwords:   a.passwords,
 			PublicURL:   p.cfg.PublicURL,
 			Development: p.cfg.development(),
 			Committed:   p.wakeMailer,
 			Now:         time.Now,
 		}),
 		organizations.New(organizations.Config{Pool: p.pool, PublicURL: p.cfg.PublicURL}),
-		publishing.New(publishing.Config{Pool: p.pool, PayoutsRequired: p.cfg.RequirePayouts}),
-		ingest.New(ingest.Config{
+		publishing.New(publishing.Config{
 			Pool:            p.pool,
-			Media:           uploaded,
-			Prober:          prober,
-			CallbackSecrets: byteSlices(several(p.cfg.TranscoderSecret)),
-			Dispatcher:      p.dispatcher,
-			StuckAfter:      p.cfg.StuckAfter,
-			Development:     p.cfg.development(),
-			Now:             time.Now,
-			Log:             p.log,
+			PayoutsRequired: p.cfg.RequirePayouts,
+			AssetsURL:       view.AssetsURL(p.cfg.AssetsURL, p.cfg.PublicURL),
 		}),
+		p.ingest(a),
 		images.New(images.Config{
 			Pool:      p.pool,
-			Store:     assets,
-			Maker:     pictures,
+			Store:     a.assets,
+			Maker:     a.pictures,
 			AssetsURL: p.cfg.AssetsURL,
 			PublicURL: p.cfg.PublicURL,
 			Now:       time.Now,
 			Log:       p.log,
 		}),
-		cleanup.New(cleanup.Config{Pool: p.pool, Media: uploaded, Assets: assets, Now: time.Now, Log: p.log}),
-		payments.New(payments.Config{
-			Pool:           p.pool,
-			Dispatcher:     p.dispatcher,
-			Stripe:         provider,
-			Livemode:       strings.Contains(string(p.cfg.StripeKey), "_live_"),
-			WebhookSecrets: p.cfg.webhookSecrets(),
-			Rates: money.Rates{
-				Platform:     money.BasisPoints(p.cfg.PlatformBPS),
-				Organization: money.BasisPoints(p.cfg.OrganizationBPS),
-			},
-			ReturnHosts: p.cfg.ReturnHosts,
-			PublicURL:   p.cfg.PublicURL,
-			Development: p.cfg.development(),
-			Now:         time.Now,
-			Log:         p.log,
-		}),
+		cleanup.New(cleanup.Config{Pool: p.pool, Media: a.media, Assets: a.assets, Now: time.Now, Log: p.log}),
+		p.payments(a),
 		streaming.New(streaming.Config{
 			Pool:      p.pool,
-			Objects:   uploaded,
-			Tokens:    tokens,
+			Objects:   a.media,
+			Tokens:    a.tokens,
 			PublicURL: p.cfg.PublicURL,
 			Now:       time.Now,
 		}),
 		web.New(web.Config{Pool: p.pool, Development: p.cfg.development(), Payments: p.cfg.StripeBackend}),
-		{Name: "mail", Jobs: []jobs.Job{delivery}},
+		{Name: "mail", Jobs: []jobs.Job{a.mail}},
 		{Name: "platform", Jobs: p.housekeeping()},
 	}
 	if err := handlers.Check(modules); err != nil {
 		return nil, fmt.Errorf("the modules do not fit together: %w", err)
 	}
 	return modules, nil
+}
+
+func (p *platform) ingest(a *adapters) handlers.Module {
+	return ingest.New(ingest.Config{
+		Pool:            p.pool,
+		Media:           a.media,
+		Prober:          a.prober,
+		CallbackSecrets: byteSlices(several(p.cfg.TranscoderSecret)),
+		Dispatcher:      p.dispatcher,
+		StuckAfter:      p.cfg.StuckAfter,
+		Development:     p.cfg.development(),
+		Now:             time.Now,
+		Log:             p.log,
+	})
+}
+
+func (p *platform) payments(a *adapters) handlers.Module {
+	return payments.New(payments.Config{
+		Pool:           p.pool,
+		Dispatcher:     p.dispatcher,
+		Stripe:         a.stripe,
+		Livemode:       strings.Contains(string(p.cfg.StripeKey), "_live_"),
+		WebhookSecrets: p.cfg.webhookSecrets(),
+		Rates: money.Rates{
+			Platform:     money.BasisPoints(p.cfg.PlatformBPS),
+			Organization: money.BasisPoints(p.cfg.OrganizationBPS),
+		},
+		ReturnHosts: p.cfg.ReturnHosts,
+		PublicURL:   p.cfg.PublicURL,
+		Development: p.cfg.development(),
+		Now:         time.Now,
+		Log:         p.log,
+	})
+}
+
+// adapters are what several modules speak to the outside with.
+type adapters struct {
+	passwords *argon2id.Hasher
+	tokens    *token.Keys
+	stripe    *stripe.Client
+	mail      jobs.Job
+	// media holds originals and renditions, assets pictures for the public.
+	media, assets *mediastore.Bucket
+	// prober and pictures are nil without ffmpeg.
+	prober   ingest.Prober
+	pictures images.PictureMaker
+}
+
+func (p *platform) adapters() (a *adapters, err error) {
+	a = &adapters{}
+	if a.passwords, err = argon2id.New(argon2id.Config{}); err != nil {
+		return nil, err
+	}
+	if a.tokens, err = token.NewKeys(byteSlices(several(p.cfg.TokenSecret))...); err != nil {
+		return nil, err
+	}
+	a.stripe, err = stripe.New(stripe.Config{SecretKey: string(p.cfg.StripeKey), BackendURL: p.cfg.StripeBackend})
+	if err != nil {
+		return nil, err
+	}
+	if a.mail, err = p.mailDelivery(); err != nil {
+		return nil, err
+	}
+	store, err := p.storage()
+	if err != nil {
+		return nil, err
+	}
+	a.media, a.assets = store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
+	a.prober, a.pictures = p.inspectors()
+	return a, nil
 }
 
 // housekeeping are the jobs of the kits.

@@ -140,22 +140,25 @@ type Content struct {
 	ThumbnailURL   *string
 	Body           *string // article text
 	Type           Type
-	Category       *string
-	Tags           []string
-	Access         Access
-	Visibility     Visibility // as a client gave it; empty when none did
-	PriceCents     *int64     // minor unit; nil is no price
-	MinimumTierID  string
-	ShaderPreset   *string
-	ShaderConfig   map[string]any
-	Featured       bool
-	Status         Status
-	PublishedAt    *time.Time
-	ViewCount      int
-	PurchaseCount  int
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	DeletedAt      *time.Time
+	Category       *string // free text, the older way to name one category
+	// CategoryIDs are the item's categories, sorted; a category that was deleted is not
+	// among them.
+	CategoryIDs   []string
+	Tags          []string
+	Access        Access
+	Visibility    Visibility // as a client gave it; empty when none did
+	PriceCents    *int64     // minor unit; nil is no price
+	MinimumTierID string
+	ShaderPreset  *string
+	ShaderConfig  map[string]any
+	Featured      bool
+	Status        Status
+	PublishedAt   *time.Time
+	ViewCount     int
+	PurchaseCount int
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	DeletedAt     *time.Time
 	// Version counts the item's events.
 	Version int64
 }
@@ -167,6 +170,15 @@ func (c Content) Tenant() string {
 	}
 	return c.CreatorID
 }
+
+// IsPublished reports whether the item is live. Who may see it then is decided by its access
+// type. The store has this rule and the next one in SQL.
+func (c Content) IsPublished() bool {
+	return c.Status == Published && c.PublishedAt != nil && c.DeletedAt == nil
+}
+
+// IsPublic reports whether everyone may know of the item: it is published and not private.
+func (c Content) IsPublic() bool { return c.IsPublished() && c.Access != Private }
 
 // Price returns the price in cents, 0 when there is none.
 func (c Content) Price() int64 {
@@ -216,9 +228,9 @@ type Facts struct {
 	// account is gone.
 	ActorID   string
 	ActorRole string
-	// OrganizationRole is the actor's active role in the organization that the item
-	// belongs to after the command, empty for none.
-	OrganizationRole string
+	// MayPublish says that the actor may publish in the organization that the item belongs
+	// to after the command.
+	MayPublish bool
 	// Media is the media item the item refers to, or would; nil when there is none.
 	Media *Media
 	// Categories are those categories of the item's space that the command names.

@@ -42,9 +42,9 @@ func video() content.Create {
 // able are facts under which video is accepted and can be published.
 func able() content.Facts {
 	return content.Facts{
-		ActorID:          creator,
-		ActorRole:        "creator",
-		OrganizationRole: "owner",
+		ActorID:    creator,
+		ActorRole:  "creator",
+		MayPublish: true,
 		Media: &content.Media{
 			ID:        mediaID,
 			CreatorID: creator,
@@ -95,12 +95,14 @@ func TestCreatingContentFollowsTheRules(t *testing.T) {
 		want   string
 	}{
 		{"a creator in the own organization", func(*content.Create, *content.Facts) {}, ""},
-		{"a personal item", func(o *content.Create, f *content.Facts) { o.OrganizationID, f.OrganizationRole = nil, "" }, ""},
+		{"a personal item", func(o *content.Create, f *content.Facts) { o.OrganizationID, f.MayPublish = nil, false }, ""},
 		{"a customer", func(_ *content.Create, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
 		{"an account that is gone", func(_ *content.Create, f *content.Facts) { f.ActorRole = "" }, "forbidden"},
-		{"an organization of others", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "" }, "ORGANIZATION_MISMATCH"},
-		{"a mere member", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "member" }, "ORGANIZATION_MISMATCH"},
-		{"a subscriber", func(_ *content.Create, f *content.Facts) { f.OrganizationRole = "subscriber" }, "ORGANIZATION_MISMATCH"},
+		{
+			"an organization in which they may not publish",
+			func(_ *content.Create, f *content.Facts) { f.MayPublish = false },
+			"ORGANIZATION_MISMATCH",
+		},
 		{"a slug that is taken", func(_ *content.Create, f *content.Facts) { f.SlugTaken = true }, "SLUG_TAKEN"},
 		{"media that does not exist", func(_ *content.Create, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
 		{"media of another user", func(_ *content.Create, f *content.Facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
@@ -142,7 +144,7 @@ func TestThePublishGate(t *testing.T) {
 		{"another user's item", func(_ *content.Content, f *content.Facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
 		{"a deleted item", func(c *content.Content, _ *content.Facts) { c.DeletedAt = &at }, "CONTENT_NOT_FOUND"},
 		{"a creator no more", func(_ *content.Content, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
-		{"a former member of the organization", func(_ *content.Content, f *content.Facts) { f.OrganizationRole = "" }, "ORGANIZATION_MISMATCH"},
+		{"a former member of the organization", func(_ *content.Content, f *content.Facts) { f.MayPublish = false }, "ORGANIZATION_MISMATCH"},
 	} {
 		item, facts := draft(t), able()
 		c.change(&item, &facts)
@@ -175,7 +177,7 @@ func TestUpdatesOfALiveItemPassThePublishGate(t *testing.T) {
 	if _, _, err := published(t).Update(content.Update{MediaItemID: set(mediaID)}, facts, at); reasonOf(err) != "MEDIA_NOT_READY" {
 		t.Errorf("given media that is not ready: %v", err)
 	}
-	if _, _, err := published(t).Update(content.Update{MediaItemID: null[string]()}, content.Facts{ActorID: creator, ActorRole: "creator", OrganizationRole: "owner"}, at); reasonOf(err) != "MEDIA_NOT_FOUND" {
+	if _, _, err := published(t).Update(content.Update{MediaItemID: null[string]()}, content.Facts{ActorID: creator, ActorRole: "creator", MayPublish: true}, at); reasonOf(err) != "MEDIA_NOT_FOUND" {
 		t.Errorf("robbed of its media: %v", err)
 	}
 }

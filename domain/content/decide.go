@@ -23,9 +23,6 @@ var (
 	ErrOrganization = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
 )
 
-// publishingRoles are the organization roles that may own content in it.
-var publishingRoles = []string{"owner", "admin", "creator"}
-
 // New decides on a new draft.
 func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if !isCreator(facts.ActorRole) {
@@ -44,6 +41,7 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 		Body:           cmd.ContentBody,
 		Type:           cmd.ContentType,
 		Category:       cmd.Category,
+		CategoryIDs:    idSet(cmd.CategoryIDs),
 		Tags:           cmd.Tags,
 		Access:         cmd.access(),
 		Visibility:     cmd.Visibility,
@@ -81,7 +79,7 @@ func isCreator(role string) bool { return role == "creator" || role == "admin" }
 // mayBelong refuses an organization in which the actor may not publish, whether it
 // exists or not.
 func (c Content) mayBelong(facts Facts) error {
-	if c.OrganizationID != "" && !slices.Contains(publishingRoles, facts.OrganizationRole) {
+	if c.OrganizationID != "" && !facts.MayPublish {
 		return ErrOrganization
 	}
 	return nil

@@ -75,7 +75,7 @@ func fitToBeLive(t *rapid.T, c content.Content, facts content.Facts) {
 		t.Fatal("sold without a payout account")
 	case c.Type != content.Written && (c.MediaItemID == "" || facts.Media == nil || facts.Media.Status != "ready"):
 		t.Fatal("live without its media")
-	case c.OrganizationID != "" && facts.OrganizationRole == "":
+	case c.OrganizationID != "" && !facts.MayPublish:
 		t.Fatal("live in an organization that the creator left")
 	}
 }
@@ -94,7 +94,8 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 			facts.Media.Status = rapid.SampledFrom([]string{"uploading", "ready"}).Draw(t, "media is")
 			facts.SlugTaken = rapid.Bool().Draw(t, "taken")
 			facts.PayoutsRequired, facts.PayoutsReady = rapid.Bool().Draw(t, "payouts required"), rapid.Bool().Draw(t, "payouts ready")
-			facts.OrganizationRole = rapid.SampledFrom([]string{"", "creator"}).Draw(t, "role")
+			facts.MayPublish = rapid.Bool().Draw(t, "may publish")
+			facts.Categories = rapid.SampledFrom([][]string{nil, {contentID}}).Draw(t, "categories")
 			var next content.Content
 			var payloads []events.Payload
 			passedGate := false

@@ -5,9 +5,6 @@ import (
 	"unicode"
 )
 
-// MaxCategorySlug is the longest slug of a category, in characters.
-const MaxCategorySlug = 120
-
 // CategorySlug returns a category's name as addresses have it: letters and digits of
 // any script in lower case, every other run a hyphen. It is empty for a name without
 // a letter or digit.
@@ -20,12 +17,11 @@ func CategorySlug(name string) string {
 	return strings.TrimRight(string(slug), "-")
 }
 
-// CategorySlugs returns the slugs of the categories that the item is in.
-func (c Content) CategorySlugs() []string {
-	if c.Category != nil {
-		if slug := CategorySlug(*c.Category); slug != "" {
-			return []string{slug}
-		}
+// CategorySlug returns the slug of the free text in which the item names its category, "" for
+// none.
+func (c Content) CategorySlug() string {
+	if c.Category == nil {
+		return ""
 	}
-	return []string{}
+	return CategorySlug(*c.Category)
 }

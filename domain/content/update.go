@@ -37,6 +37,12 @@ func (c Content) with(cmd Update) (next Content, changed []string) {
 		// Public content with a price is sold, without one it is free.
 		next.Access = c.Visibility.access(next.Price())
 	}
+	if next.OrganizationID != c.OrganizationID {
+		next.CategoryIDs = nil // categories belong to their space
+	}
+	if cmd.CategoryIDs.Set {
+		next.CategoryIDs = idSet(domain.OrZero(cmd.CategoryIDs.Value))
+	}
 	if next.OrganizationID == "" && c.OrganizationID != "" {
 		next.MinimumTierID = "" // tiers belong to organizations
 	}
@@ -76,6 +82,7 @@ func differences(a, b Content) []string {
 		{"contentBody", reflect.DeepEqual(a.Body, b.Body)},
 		{"organizationId", a.OrganizationID == b.OrganizationID},
 		{"category", reflect.DeepEqual(a.Category, b.Category)},
+		{"categoryIds", slices.Equal(a.CategoryIDs, b.CategoryIDs)},
 		{"tags", slices.Equal(a.Tags, b.Tags)},
 		{"thumbnailUrl", reflect.DeepEqual(a.ThumbnailURL, b.ThumbnailURL)},
 		{"visibility", a.Visibility == b.Visibility},

@@ -43,12 +43,13 @@ func TestAProfileEventNamesFieldsWithoutTheirValues(t *testing.T) {
 		proof  bool
 		err    error
 	}{
-		`{}`:                                 {},
-		`{"displayName":"Ada"}`:              {},
-		`{"displayName":" Grace "}`:          {fields: []string{"name"}},
-		`{"username":"ada"}`:                 {facts: identity.ProfileFacts{UsernameTaken: true}},
-		`{"username":"grace"}`:               {fields: []string{"username"}},
-		`{"username":"taken"}`:               {facts: identity.ProfileFacts{UsernameTaken: true}, err: identity.ErrUsernameTaken},
+		`{}`:                        {},
+		`{"displayName":"Ada"}`:     {},
+		`{"displayName":" Grace "}`: {fields: []string{"name"}},
+		`{"username":"ada"}`:        {facts: identity.ProfileFacts{UsernameTaken: true}},
+		`{"username":"grace"}`:      {fields: []string{"username"}},
+		`{"username":"taken"}`: {facts: identity.ProfileFacts{UsernameTaken: true},
+			err: identity.ErrUsernameTaken},
 		`{"bio":"Trains","displayName":"G"}`: {fields: []string{"name", "bio"}},
 		`{"bio":" "}`:                        {},
 		`{"socialLinks":{"website":""}}`:     {fields: []string{"social_links"}},
@@ -76,7 +77,8 @@ func TestAProfileEventNamesFieldsWithoutTheirValues(t *testing.T) {
 			}
 			continue
 		}
-		if len(payloads) != 1 || next.Version != 5 || !slices.Equal(payloads[0].(events.UserProfileUpdated).Fields, c.fields) {
+		if len(payloads) != 1 || next.Version != 5 ||
+			!slices.Equal(payloads[0].(events.UserProfileUpdated).Fields, c.fields) {
 			t.Errorf("%s: %v, version %d", body, payloads, next.Version)
 		}
 	}
@@ -98,7 +100,8 @@ func TestOnlyThePendingAddressIsConfirmed(t *testing.T) {
 		t.Error("confirmed nothing")
 	}
 	next, payloads, ok := ada.ConfirmEmail(pending, noon)
-	if !ok || next.Email != pending || !next.EmailVerified || next.PendingEmail != nil || next.Version != 5 || len(payloads) != 1 {
+	if !ok || next.Email != pending || !next.EmailVerified || next.PendingEmail != nil || next.Version != 5 ||
+		len(payloads) != 1 {
 		t.Errorf("%+v, %v", next, payloads)
 	}
 }
@@ -138,7 +141,8 @@ func TestADeletedAccountKeepsItsIDOnly(t *testing.T) {
 		t.Fatalf("%+v, %v, %v", gone, payloads, err)
 	}
 	left, err := json.Marshal(gone)
-	if err != nil || strings.Contains(string(left), text) || gone.Email != "deleted-u1@deleted.invalid" || gone.Name != "Deleted User" {
+	if err != nil || strings.Contains(string(left), text) || gone.Email != "deleted-u1@deleted.invalid" ||
+		gone.Name != "Deleted User" {
 		t.Errorf("%s, %v", left, err)
 	}
 	if got := ada.Addresses(); !slices.Equal(got, []string{"personal@example.org", text}) {
@@ -149,7 +153,8 @@ func TestADeletedAccountKeepsItsIDOnly(t *testing.T) {
 func TestTransactionalMailCannotBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	off, on := false, true
-	if bad := (&identity.SetPreferences{EmailTransactional: &off}).Validate(); len(bad) != 1 || bad[0].Path != "emailTransactional" {
+	if bad := (&identity.SetPreferences{EmailTransactional: &off}).Validate(); len(bad) != 1 ||
+		bad[0].Path != "emailTransactional" {
 		t.Errorf("%v", bad)
 	}
 	if bad := (&identity.SetPreferences{EmailTransactional: &on}).Validate(); len(bad) != 0 {
@@ -160,7 +165,8 @@ func TestTransactionalMailCannotBeSwitchedOff(t *testing.T) {
 	if next.Preferences != (identity.Preferences{Marketing: true}) || len(payloads) != 1 || next.Version != 2 {
 		t.Errorf("%+v, %v", next, payloads)
 	}
-	if same, payloads := next.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon); same.Version != 2 || payloads != nil {
+	if same, payloads := next.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon); same.Version != 2 ||
+		payloads != nil {
 		t.Errorf("%+v, %v", same, payloads)
 	}
 }
@@ -217,17 +223,21 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 		if mail.Recipient != c.to || mail.UserID != "u1" || mail.Subject == "" || mail.SourceID == "" {
 			t.Errorf("%+v", mail)
 		}
-		if secret := strings.Contains(mail.Text, link); secret != mail.Template.Secret() || secret != strings.Contains(mail.HTML, link) {
+		if secret := strings.Contains(mail.Text, link); secret != mail.Template.Secret() ||
+			secret != strings.Contains(mail.HTML, link) {
 			t.Errorf("%s: secret %v, with the link %v", mail.Template, mail.Template.Secret(), secret)
 		}
-		if strings.Contains(mail.Text+mail.HTML, "evil") || (c.to == ada.Email && strings.Contains(mail.Text+mail.HTML, pending)) {
+		if strings.Contains(mail.Text+mail.HTML, "evil") ||
+			(c.to == ada.Email && strings.Contains(mail.Text+mail.HTML, pending)) {
 			t.Errorf("%s carries the words of who signed up, or the other address", mail.Template)
 		}
 	}
 }
 
 func FuzzProfile(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"displayName":"Ada","email":"a@b.co","username":"ada","bio":"x","socialLinks":{"website":"https://a.b"}}`, `{"email":null}`, `{"socialLinks":{"twitter":""}}`} {
+	for _, seed := range []string{`{}`,
+		`{"displayName":"Ada","email":"a@b.co","username":"ada","bio":"x","socialLinks":{"website":"https://a.b"}}`,
+		`{"email":null}`, `{"socialLinks":{"twitter":""}}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
@@ -248,10 +258,13 @@ func FuzzProfile(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if next.Email != u.Email || next.Role != u.Role || next.ID != u.ID || next.EmailVerified != u.EmailVerified || int(next.Version) != 1+len(payloads) {
+		if next.Email != u.Email || next.Role != u.Role || next.ID != u.ID || next.EmailVerified != u.EmailVerified ||
+			int(next.Version) != 1+len(payloads) {
 			t.Fatalf("changed to %+v", next)
 		}
-		if again, _, payloads, err := next.UpdateProfile(cmd, identity.ProfileFacts{}, noon); err != nil || len(payloads) != 0 || again.Version != next.Version {
+		if again, _, payloads, err := next.UpdateProfile(
+			cmd, identity.ProfileFacts{}, noon); err != nil || len(payloads) != 0 ||
+			again.Version != next.Version {
 			t.Fatalf("the same change again leads to %v, %v", payloads, err)
 		}
 	})

@@ -14,7 +14,14 @@ import (
 
 func TestASessionIsItsOwnAggregate(t *testing.T) {
 	t.Parallel()
-	s, facts := identity.Start("s1", identity.User{ID: "u1", Version: 7}, "192.0.2.1", strings.Repeat("ü", 300), true, noon)
+	s, facts := identity.Start(
+		"s1",
+		identity.User{ID: "u1", Version: 7},
+		"192.0.2.1",
+		strings.Repeat("ü", 300),
+		true,
+		noon,
+	)
 	if len(facts) != 1 || facts[0] != (events.Fact{
 		Tenant:      "u1",
 		AggregateID: "s1",
@@ -46,7 +53,8 @@ func TestASessionIsRenewedInTheSecondHalfOfItsLifeUpToItsLimit(t *testing.T) {
 		t.Errorf("after 13 h: %v, %v", end, worthIt)
 	}
 	s.ExpiresAt = noon.Add(29*24*time.Hour + 20*time.Hour)
-	if end, worthIt := s.Extended(noon.Add(29*24*time.Hour + 15*time.Hour)); !worthIt || !end.Equal(noon.Add(30*24*time.Hour)) {
+	if end, worthIt := s.Extended(noon.Add(29*24*time.Hour + 15*time.Hour)); !worthIt ||
+		!end.Equal(noon.Add(30*24*time.Hour)) {
 		t.Errorf("near its limit: %v, %v", end, worthIt)
 	}
 	s.ExpiresAt = noon.Add(30 * 24 * time.Hour)
@@ -82,7 +90,8 @@ func TestOnlyTokensParseAsTokens(t *testing.T) {
 		if parsed, ok := identity.ParseToken(string(token)); !ok || parsed != token || len(token) != 43 {
 			t.Fatalf("%q is not read back", token)
 		}
-		for _, other := range []string{"", string(token)[1:], string(token) + "A", string(token) + "=", string(token) + "\n", "+" + string(token)[1:]} {
+		for _, other := range []string{"", string(token)[1:], string(token) + "A", string(token) + "=",
+			string(token) + "\n", "+" + string(token)[1:]} {
 			if _, ok := identity.ParseToken(other); ok {
 				t.Fatalf("%q is a token", other)
 			}
@@ -100,10 +109,12 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "https://codex.test/api/auth/verify-email?callbackURL=%2Flibrary%3Ftab%3D1%26x%3D%3C&token=" + string(token); link != want {
+	if want := "https://codex.test/api/auth/verify-email?callbackURL=%2Flibrary%3Ftab%3D1%26x%3D%3C&token=" + string(
+		token); link != want {
 		t.Errorf("link %s, want %s", link, want)
 	}
-	if !strings.Contains(mail.Text, link+"\n") || !strings.Contains(mail.HTML, `href="`+strings.ReplaceAll(link, "&", "&amp;")+`"`) {
+	if !strings.Contains(mail.Text, link+"\n") ||
+		!strings.Contains(mail.HTML, `href="`+strings.ReplaceAll(link, "&", "&amp;")+`"`) {
 		t.Errorf("the link is missing in %q or %q", mail.Text, mail.HTML)
 	}
 	if strings.Contains(mail.Text+mail.HTML+mail.Subject, "evil") {
@@ -119,7 +130,8 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 
 func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1, 1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
+	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1,
+		1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
 		err := identity.Throttled(wait)
 		if err.Class != domain.Limited || err.Context["retryAfter"] != want {
 			t.Errorf("%v: %+v, want %d", wait, err, want)
@@ -130,12 +142,15 @@ func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 // FuzzCookieToken proves that whatever a client sends in a session cookie, what is
 // looked up is a short part of it without a dot, and every token of ours is found.
 func FuzzCookieToken(f *testing.F) {
-	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00", strings.Repeat("a", 9000), "ä.\xff"} {
+	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00",
+		strings.Repeat("a", 9000), "ä.\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		token, ok := identity.CookieToken(value)
-		if ok && (token == "" || len(token) > 256 || strings.Contains(string(token), ".") || !strings.HasPrefix(value, string(token))) {
+		if ok &&
+			(token == "" || len(token) > 256 || strings.Contains(string(token), ".") ||
+				!strings.HasPrefix(value, string(token))) {
 			t.Fatalf("%q yields %q", value, token)
 		}
 		if parsed, ours := identity.ParseToken(value); ours {

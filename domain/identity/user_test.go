@@ -79,7 +79,8 @@ func TestOnlyACustomerBecomesACreator(t *testing.T) {
 	customer := identity.User{ID: "u1", Role: identity.Customer, Version: 2}
 
 	next, payloads, err := customer.BecomeCreator(cmd, identity.CreatorFacts{}, noon)
-	if err != nil || next.Role != identity.Creator || *next.Username != "ada" || *next.Bio != bio || next.Version != 3 || len(payloads) != 1 {
+	if err != nil || next.Role != identity.Creator || *next.Username != "ada" || *next.Bio != bio || next.Version != 3 ||
+		len(payloads) != 1 {
 		t.Fatalf("became %+v, %v, %v", next, payloads, err)
 	}
 	for name, c := range map[string]struct {
@@ -144,17 +145,23 @@ func TestSignUpNamesEveryBadField(t *testing.T) {
 func TestBecomeCreatorChecksEveryField(t *testing.T) {
 	t.Parallel()
 	link := func(s string) *string { return &s }
-	request := identity.BecomeCreator{Username: "ada-lovelace", Bio: link(" "), SocialLinks: &identity.SocialLinks{Website: link(""), Twitter: link("https://x.com/ada")}}
+	request := identity.BecomeCreator{
+		Username:    "ada-lovelace",
+		Bio:         link(" "),
+		SocialLinks: &identity.SocialLinks{Website: link(""), Twitter: link("https://x.com/ada")},
+	}
 	if bad := request.Validate(); len(bad) != 0 || request.Bio != nil || request.SocialLinks.Website != nil {
 		t.Fatalf("%v, %+v", bad, request)
 	}
 	for path, request := range map[string]identity.BecomeCreator{
-		"username":              {Username: "Ada"},
-		"bio":                   {Username: "ada", Bio: link(strings.Repeat("é", 501))},
-		"socialLinks.website":   {Username: "ada", SocialLinks: &identity.SocialLinks{Website: link("javascript:alert(1)")}},
-		"socialLinks.twitter":   {Username: "ada", SocialLinks: &identity.SocialLinks{Twitter: link("@ada")}},
-		"socialLinks.youtube":   {Username: "ada", SocialLinks: &identity.SocialLinks{YouTube: link("https://user:pw@youtube.com/")}},
-		"socialLinks.instagram": {Username: "ada", SocialLinks: &identity.SocialLinks{Instagram: link("https://" + strings.Repeat("i", 2048))}},
+		"username":            {Username: "Ada"},
+		"bio":                 {Username: "ada", Bio: link(strings.Repeat("é", 501))},
+		"socialLinks.website": {Username: "ada", SocialLinks: &identity.SocialLinks{Website: link("javascript:alert(1)")}},
+		"socialLinks.twitter": {Username: "ada", SocialLinks: &identity.SocialLinks{Twitter: link("@ada")}},
+		"socialLinks.youtube": {Username: "ada",
+			SocialLinks: &identity.SocialLinks{YouTube: link("https://user:pw@youtube.com/")}},
+		"socialLinks.instagram": {Username: "ada",
+			SocialLinks: &identity.SocialLinks{Instagram: link("https://" + strings.Repeat("i", 2048))}},
 	} {
 		if bad := request.Validate(); len(bad) != 1 || bad[0].Path != path {
 			t.Errorf("%v, want one complaint about %s", bad, path)

@@ -12,7 +12,11 @@ import (
 
 func facts(actor string, role organization.Role, owners int) organization.MemberFacts {
 	return organization.MemberFacts{
-		Organization: organization.Organization{ID: "o1"}, Actor: organization.Authority{UserID: actor, Member: role}, Owners: owners,
+		Organization: organization.Organization{
+			ID: "o1",
+		},
+		Actor:  organization.Authority{UserID: actor, Member: role},
+		Owners: owners,
 	}
 }
 
@@ -21,7 +25,16 @@ func facts(actor string, role organization.Role, owners int) organization.Member
 func TestRoleChangesFollowTheTable(t *testing.T) {
 	t.Parallel()
 	changes := []struct{ from, to organization.Role }{
-		{"owner", "admin"}, {"admin", "owner"}, {"admin", "creator"}, {"creator", "admin"}, {"creator", "member"}, {"member", "creator"}, {"subscriber", "owner"},
+		{
+			"owner",
+			"admin",
+		},
+		{"admin", "owner"},
+		{"admin", "creator"},
+		{"creator", "admin"},
+		{"creator", "member"},
+		{"member", "creator"},
+		{"subscriber", "owner"},
 	}
 	for actor, row := range map[organization.Role]string{
 		"owner": "yyyyyyy", "admin": "ooooyyo", "creator": "mmmmmmm", "subscriber": "mmmmmmm", "member": "mmmmmmm",
@@ -44,7 +57,8 @@ func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 	if err != nil || m.Status != organization.Invited || m.ID != "m1" {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	for after, want := range map[time.Duration]error{0: nil, 7*24*time.Hour - time.Second: nil, 7 * 24 * time.Hour: organization.ErrInvitationExpired} {
+	for after, want := range map[time.Duration]error{0: nil, 7*24*time.Hour - time.Second: nil,
+		7 * 24 * time.Hour: organization.ErrInvitationExpired} {
 		if _, _, err := m.Accept(facts("u2", "", 1), noon.Add(after)); !errors.Is(err, want) {
 			t.Errorf("after %s: %v", after, err)
 		}
@@ -66,7 +80,9 @@ func TestAnOwnerRemainsAndNoMemberRaisesTheirOwnRole(t *testing.T) {
 	people := []string{"u1", "u2", "u3", "u4"}
 	roles := []organization.Role{"owner", "admin", "creator", "member"}
 	rapid.Check(t, func(t *rapid.T) {
-		members := map[string]organization.Membership{"u1": {ID: "m", UserID: "u1", Role: "owner", Status: organization.Active}}
+		members := map[string]organization.Membership{
+			"u1": {ID: "m", UserID: "u1", Role: "owner", Status: organization.Active},
+		}
 		offered := map[string]organization.Role{}
 		now := noon
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {

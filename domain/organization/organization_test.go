@@ -16,13 +16,29 @@ import (
 func TestCreatingAnOrganizationMakesTheActorItsOwner(t *testing.T) {
 	t.Parallel()
 	cmd := organization.CreateOrganization{Name: "Trains", Slug: "trains"}
-	o, owner, facts, err := organization.Create("o1", cmd, organization.CreateFacts{ActorID: "u1", ActorRole: organization.PlatformCreator}, noon)
-	if err != nil || o.Version != 2 || owner.Role != organization.Owner || owner.UserID != "u1" || owner.OrganizationID != "o1" {
+	o, owner, facts, err := organization.Create(
+		"o1",
+		cmd,
+		organization.CreateFacts{ActorID: "u1", ActorRole: organization.PlatformCreator},
+		noon,
+	)
+	if err != nil || o.Version != 2 || owner.Role != organization.Owner || owner.UserID != "u1" ||
+		owner.OrganizationID != "o1" {
 		t.Fatalf("%+v, %+v, %v", o, owner, err)
 	}
 	want := []events.Fact{
-		{Tenant: "o1", AggregateID: "o1", Version: 1, Payload: events.OrganizationCreated{OrganizationID: "o1", OwnerID: "u1", Slug: "trains"}},
-		{Tenant: "o1", AggregateID: "o1", Version: 2, Payload: events.MemberJoined{OrganizationID: "o1", UserID: "u1", Role: "owner"}},
+		{
+			Tenant:      "o1",
+			AggregateID: "o1",
+			Version:     1,
+			Payload:     events.OrganizationCreated{OrganizationID: "o1", OwnerID: "u1", Slug: "trains"},
+		},
+		{
+			Tenant:      "o1",
+			AggregateID: "o1",
+			Version:     2,
+			Payload:     events.MemberJoined{OrganizationID: "o1", UserID: "u1", Role: "owner"},
+		},
 	}
 	if len(facts) != 2 || facts[0] != want[0] || facts[1] != want[1] {
 		t.Fatalf("facts %+v", facts)
@@ -35,12 +51,22 @@ func TestOnlyCreatorsAndAdminsCreateAnOrganization(t *testing.T) {
 		"customer": false, "system": false, "": false, "owner": false,
 		organization.PlatformCreator: true, organization.PlatformAdmin: true, organization.PlatformOwner: true,
 	} {
-		_, _, facts, err := organization.Create("o1", organization.CreateOrganization{}, organization.CreateFacts{ActorID: "u1", ActorRole: role}, noon)
+		_, _, facts, err := organization.Create(
+			"o1",
+			organization.CreateOrganization{},
+			organization.CreateFacts{ActorID: "u1", ActorRole: role},
+			noon,
+		)
 		if allowed != (err == nil) || (!allowed && (!domain.IsClass(err, domain.Forbidden) || facts != nil)) {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
-	_, _, _, err := organization.Create("o1", organization.CreateOrganization{}, organization.CreateFacts{ActorRole: organization.PlatformCreator, SlugTaken: true}, noon)
+	_, _, _, err := organization.Create(
+		"o1",
+		organization.CreateOrganization{},
+		organization.CreateFacts{ActorRole: organization.PlatformCreator, SlugTaken: true},
+		noon,
+	)
 	if !domain.IsClass(err, domain.Conflict) {
 		t.Errorf("taken slug: %v", err)
 	}
@@ -71,7 +97,8 @@ func TestPlatformNamesAreReservedSlugs(t *testing.T) {
 			t.Errorf("%q %s", name, message)
 		}
 	}
-	for _, name := range []string{"", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a.b", "a/b", "é", "a\n", strings.Repeat("a", 256)} {
+	for _, name := range []string{"", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a.b", "a/b", "é", "a\n",
+		strings.Repeat("a", 256)} {
 		if organization.BadSlug(name) == "" {
 			t.Errorf("%q is accepted", name)
 		}
@@ -86,7 +113,8 @@ func TestWordsJoinedByHyphensAreASlug(t *testing.T) {
 		if organization.MalformedSlug(slug) != "" {
 			t.Fatalf("%q is malformed", slug)
 		}
-		if organization.MalformedSlug(slug+"-") == "" || organization.MalformedSlug("-"+slug) == "" || organization.MalformedSlug(slug+"--x") == "" {
+		if organization.MalformedSlug(slug+"-") == "" || organization.MalformedSlug("-"+slug) == "" ||
+			organization.MalformedSlug(slug+"--x") == "" {
 			t.Fatalf("%q with stray hyphens is accepted", slug)
 		}
 	})
@@ -123,7 +151,8 @@ func TestCreateOrganizationChecksEveryField(t *testing.T) {
 		Description: text(""),
 		LogoURL:     text("https://a.test/l.png"),
 	}
-	if bad := request.Validate(); len(bad) != 0 || request.Name != "Trains" || request.Slug != "trains" || request.Description != nil {
+	if bad := request.Validate(); len(bad) != 0 || request.Name != "Trains" || request.Slug != "trains" ||
+		request.Description != nil {
 		t.Fatalf("%v, %+v", bad, request)
 	}
 	for path, request := range map[string]organization.CreateOrganization{

@@ -7,52 +7,57 @@ import (
 	"os"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/codex-platform/codex/deploy/embedded/nats"
+	embedded "github.com/codex-platform/codex/deploy/embedded/nats"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
 
-// The edge publishes a command and waits for its outcome; a consumer answers.
-func ExampleDispatcher_Send() {
-	log := slog.New(slog.DiscardHandler)
+// startBus starts a server with the streams of the platform, and connects to it.
+func startBus(ctx context.Context) (conn *nats.Conn, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
-		fmt.Println(err)
-		return
+		return nil, nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := nats.Start(nats.Config{Dir: dir, Port: -1, Logger: log})
+	server, err := embedded.Start(embedded.Config{Dir: dir, Port: -1, Logger: discard})
 	if err != nil {
-		fmt.Println(err)
-		return
+		return nil, nil, err
 	}
-	defer func() { _ = server.Stop(context.Background()) }()
-	conn, err := bus.Connect(server.URL(), "example", log)
-	if err != nil {
-		fmt.Println(err)
-		return
+	if conn, err = bus.Connect(server.URL(), "example", discard); err != nil {
+		return nil, nil, err
 	}
-	defer conn.Close()
-
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-	defer stop()
 	js, err := jetstream.New(conn)
 	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		conn.Close()
+		_ = server.Stop(context.Background())
+		_ = os.RemoveAll(dir)
+	}
+	return conn, stop, bus.EnsureStreams(ctx, js, bus.DefaultStreamLimits())
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// The edge publishes a command and waits for its outcome; a consumer answers.
+func ExampleDispatcher_Send() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, stop, err := startBus(ctx)
+	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if err := bus.EnsureStreams(ctx, js, bus.DefaultStreamLimits()); err != nil {
-		fmt.Println(err)
-		return
-	}
+	defer stop()
 
 	queue := bus.CommandQueue{
 		Context:   "content",
 		BatchSize: 256,
 		Limits:    bus.DefaultStreamLimits(),
-		Log:       log,
+		Log:       discard,
 	}
 	consumed := make(chan struct{})
 	go func() {
@@ -68,7 +73,7 @@ func ExampleDispatcher_Send() {
 		})
 	}()
 
-	dispatcher, err := bus.NewDispatcher(conn, "edge", 1, log)
+	dispatcher, err := bus.NewDispatcher(conn, "edge", 1, discard)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -81,7 +86,56 @@ func ExampleDispatcher_Send() {
 		Payload:     []byte(`{}`),
 	})
 	fmt.Println(reply.Status, string(reply.Body), err)
-	stop()
+	cancel()
 	<-consumed
 	// Output: 200 {"done":true} <nil>
+}
+
+// A subscriber of events names a durable consumer and the types that it follows. What it
+// was delivered is acknowledged when the function returns nil.
+func ExampleConsumeEvents() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, stop, err := startBus(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+
+	publisher, err := bus.NewEventPublisher(conn, bus.DefaultStreamLimits())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer publisher.Close()
+	facts := events.Facts("a-creator", "a-film", 2, events.ContentPublished{ContentID: "a-film"})
+	event, err := facts[0].Event("0190a8a4-0000-7000-8000-000000000002", events.Cause{ID: "a-command"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if errs, _ := publisher.Publish(ctx, []events.Event{event}); errs[0] != nil {
+		fmt.Println(errs[0])
+		return
+	}
+
+	queue := bus.EventQueue{
+		Durable:   "search-index",
+		Types:     []string{events.ContentPublished{}.EventType()},
+		BatchSize: 256,
+		Limits:    bus.DefaultStreamLimits(),
+		Log:       discard,
+	}
+	err = bus.ConsumeEvents(ctx, conn, queue, func(_ context.Context, batch []bus.EventDelivery) error {
+		for _, d := range batch {
+			fmt.Println(d.Event.Type, d.Event.AggregateID, d.Event.Version)
+		}
+		cancel() // one event is enough for an example
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// content.published a-film 2
+	// <nil>
 }

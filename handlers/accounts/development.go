@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/mail"
@@ -14,30 +13,8 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// testRoutes are the short cuts of test clients. They exist in development only;
-// elsewhere the paths are not known.
-func (a *accounts) testRoutes() []edge.Route {
-	return []edge.Route{
-		{
-			Method: "GET", Path: "/api/test/verification-token/:email", Name: "testVerificationToken", Summary: "Get a token that verifies an address",
-			Auth: edge.Public, Development: true, Params: []edge.Param{edge.TextParam("email", 254)}, Responses: []edge.Response{{Status: http.StatusOK, Body: TestToken{}}},
-			Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.testVerificationToken,
-		},
-		{
-			Method: "POST", Path: "/api/test/fast-register", Name: "testFastRegister", Summary: "Make a verified account and sign it in",
-			Auth: edge.Public, Development: true, Body: identity.SignUp{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
-			Errors: []*domain.Error{identity.ErrEmailInUse}, Handle: a.fastRegister,
-		},
-		{
-			Method: "POST", Path: "/api/test/fast-signin", Name: "testFastSignIn", Summary: "Sign an account in, verified or not",
-			Auth: edge.Public, Development: true, Body: identity.SignIn{}, Responses: []edge.Response{{Status: http.StatusOK, Body: SignedIn{}}},
-			Errors: []*domain.Error{identity.ErrBadCredentials}, Handle: a.fastSignIn,
-		},
-	}
-}
-
-// testVerificationToken answers with a token that verifies an address. Stored
-// tokens are hashes, so it is a fresh one, with a mail of its own.
+// testVerificationToken returns a new token that verifies an address, and writes its mail:
+// stored tokens are hashes, so an earlier one cannot be returned.
 func (a *accounts) testVerificationToken(c *edge.Request) error {
 	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, mail.NormalAddress(c.Text("email")), false)
 	if err != nil {
@@ -60,7 +37,7 @@ func (a *accounts) fastRegister(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, hash, happened, err := a.newUser(c, request)
+	user, hash, registered, err := a.newUser(c, request)
 	if err != nil {
 		return err
 	}
@@ -71,7 +48,14 @@ func (a *accounts) fastRegister(c *edge.Request) error {
 		if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 			return nil, err
 		}
-		return append(user.Facts(append(happened, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
+		return append(
+				user.Facts(append(registered, verified...)),
+				started...), postgres.InsertSession(
+				ctx,
+				tx,
+				session,
+				token,
+			)
 	})
 	if err != nil {
 		return err
@@ -87,7 +71,7 @@ func (a *accounts) fastSignIn(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, upgrade, err := a.prove(c, request)
+	user, upgrade, err := a.authenticate(c, request)
 	if err == nil {
 		err = a.startSession(c, user, request, upgrade)
 	}

@@ -7,55 +7,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
-
-// profileRoutes are the caller's own account. Personal data does not travel on the bus:
-// see idempotent.go.
-func (a *accounts) profileRoutes() []edge.Route {
-	profile, preferences := []edge.Response{edge.Data[Profile](http.StatusOK)}, []edge.Response{edge.Data[Preferences](http.StatusOK)}
-	return []edge.Route{
-		{
-			Method: "GET", Path: "/api/user/profile", Name: "getProfile", Summary: "Read the caller's profile",
-			Auth: edge.Session(), Responses: profile, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.getProfile,
-		},
-		{
-			Method: "PATCH", Path: "/api/user/profile", Name: "updateProfile", Summary: "Change the fields that are given",
-			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
-				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
-			Auth: edge.Session(), Body: identity.UpdateProfile{}, Idempotent: true, Responses: profile,
-			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken}, Handle: a.updateProfile,
-		},
-		{
-			Method: "POST", Path: "/api/auth/update-user", Name: "updateUser", Summary: "Change the account's name or image",
-			Auth: edge.Session(), Body: identity.UpdateUser{}, Idempotent: true, Responses: []edge.Response{{Status: http.StatusOK, Body: Done{}}}, Handle: a.updateUser,
-		},
-		{
-			Method: "POST", Path: "/api/user/upgrade-to-creator", Name: "upgradeToCreator", Summary: "Become a creator",
-			Auth: edge.Session(), Limit: edge.LimitStrict, Body: identity.BecomeCreator{}, Idempotent: true, Responses: profile,
-			Errors: []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator}, Handle: a.becomeCreator,
-		},
-		{
-			Method: "GET", Path: "/api/user/notification-preferences", Name: "getNotificationPreferences", Summary: "Read which mails the caller gets",
-			Auth: edge.Session(), Responses: preferences, Errors: []*domain.Error{identity.ErrUserNotFound}, Handle: a.getPreferences,
-		},
-		{
-			Method: "PUT", Path: "/api/user/notification-preferences", Name: "setNotificationPreferences", Summary: "Choose which mails to get",
-			Notes: "What is absent stays as it is. Transactional mails cannot be switched off.",
-			Auth:  edge.Session(), Body: identity.SetPreferences{}, Command: identity.CommandSetPreferences, Responses: preferences, Handle: a.setPreferences,
-		},
-		{
-			Method: "DELETE", Path: "/api/user/account", Name: "deleteAccount", Summary: "Delete the caller's account and everything personal with it",
-			Notes: "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
-			Auth:  edge.Session(), Limit: edge.LimitStrict, Body: identity.DeleteAccount{}, Command: identity.CommandDeleteAccount, Responses: []edge.Response{edge.NoContent},
-			Errors: []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent}, Handle: a.deleteAccount,
-		},
-	}
-}
 
 // self returns the caller's account.
 func (a *accounts) self(c *edge.Request) (identity.User, error) {
@@ -79,26 +35,33 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(c, keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request}, func() (change, error) {
-		if err := a.limitChanges(c, request); err != nil {
-			return nil, err
-		}
-		return a.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-			facts, err := profileFacts(ctx, tx, user, request)
-			if err != nil {
-				return identity.User{}, nil, err
+	return a.once(
+		c,
+		keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request},
+		func() (change, error) {
+			if err := a.limitChanges(c, request); err != nil {
+				return nil, err
 			}
-			next, proof, happened, err := user.UpdateProfile(request, facts, c.Now())
-			if err == nil && (proof || next.PendingEmail == nil && user.PendingEmail != nil) {
-				err = a.awaitProof(ctx, tx, next, proof, c.Now())
-			}
-			return next, happened, err
-		}), nil
-	})
+			return a.changed(
+				c,
+				func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+					facts, err := profileFacts(ctx, tx, user, request)
+					if err != nil {
+						return identity.User{}, nil, err
+					}
+					next, proof, payloads, err := user.UpdateProfile(request, facts, c.Now())
+					if err == nil && (proof || next.PendingEmail == nil && user.PendingEmail != nil) {
+						err = a.awaitProof(ctx, tx, next, proof, c.Now())
+					}
+					return next, payloads, err
+				},
+			), nil
+		},
+	)
 }
 
-// limitChanges counts a request that would write to an address, for that address and
-// for who asks.
+// limitChanges counts a request that would send a mail to a new address, for that address
+// and for the caller.
 func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile) error {
 	if !request.Email.Set {
 		return nil
@@ -113,9 +76,11 @@ func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile)
 	return a.limit(c, postgres.VerificationMails, *request.Email.Value, identity.VerificationMails)
 }
 
-// profileFacts looks up what the decision over a profile rests on. What another
-// transaction takes meanwhile is refused by the unique indexes.
-func profileFacts(ctx context.Context, tx pgx.Tx, user identity.User, request identity.UpdateProfile) (facts identity.ProfileFacts, err error) {
+// profileFacts reads the facts for the decision about a profile. If another transaction
+// takes the username or address in the meantime, the unique indexes reject the change.
+func profileFacts(
+	ctx context.Context, tx pgx.Tx, user identity.User, request identity.UpdateProfile,
+) (facts identity.ProfileFacts, err error) {
 	if name := request.Username.Value; name != nil {
 		facts.UsernameTaken, err = postgres.UsernameTaken(ctx, tx, *name, user.ID)
 	}
@@ -125,8 +90,8 @@ func profileFacts(ctx context.Context, tx pgx.Tx, user identity.User, request id
 	return facts, err
 }
 
-// awaitProof makes earlier proofs of a pending address useless and, when one is
-// needed, mails another one to it and a notice to the address that it is to replace.
+// awaitProof invalidates earlier verifications of a pending address and, when one is
+// needed, mails a new one to it and a notice to the account's address.
 func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, needed bool, now time.Time) error {
 	if err := postgres.DropVerifications(ctx, tx, user.ID, identity.MoveEmail); err != nil || !needed {
 		return err
@@ -144,9 +109,11 @@ func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User
 	return insertVerification(ctx, tx, v, proof, notice)
 }
 
-// changed returns the change that decide makes to the caller's account; its answer is
-// the profile.
-func (a *accounts) changed(c *edge.Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error)) change {
+// changed returns the change that decide makes to the caller's account, with the profile as
+// the response.
+func (a *accounts) changed(
+	c *edge.Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error),
+) change {
 	id := c.Actor().UserID
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 		user, found, err := postgres.UserByID(ctx, tx, id, true)
@@ -156,11 +123,11 @@ func (a *accounts) changed(c *edge.Request, decide func(context.Context, pgx.Tx,
 		if err != nil {
 			return outcome{}, err
 		}
-		next, happened, err := decide(ctx, tx, user)
-		if err == nil && len(happened) > 0 {
+		next, payloads, err := decide(ctx, tx, user)
+		if err == nil && len(payloads) > 0 {
 			err = postgres.SaveUser(ctx, tx, next)
 		}
-		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(happened)}, err
+		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(payloads)}, err
 	}
 }
 
@@ -171,8 +138,8 @@ func (a *accounts) updateUser(c *edge.Request) error {
 	}
 	return a.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
 		run := a.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-			next, happened := user.UpdateUser(request, c.Now())
-			return next, happened, nil
+			next, payloads := user.UpdateUser(request, c.Now())
+			return next, payloads, nil
 		})
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			done, err := run(ctx, tx)
@@ -187,15 +154,22 @@ func (a *accounts) becomeCreator(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(c, keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request}, func() (change, error) {
-		return a.changed(c, func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-			taken, err := postgres.UsernameTaken(ctx, tx, request.Username, user.ID)
-			if err != nil {
-				return identity.User{}, nil, err
-			}
-			return user.BecomeCreator(request, identity.CreatorFacts{UsernameTaken: taken}, c.Now())
-		}), nil
-	})
+	return a.once(
+		c,
+		keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request},
+		func() (change, error) {
+			return a.changed(
+				c,
+				func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+					taken, err := postgres.UsernameTaken(ctx, tx, request.Username, user.ID)
+					if err != nil {
+						return identity.User{}, nil, err
+					}
+					return user.BecomeCreator(request, identity.CreatorFacts{UsernameTaken: taken}, c.Now())
+				},
+			), nil
+		},
+	)
 }
 
 func (a *accounts) getPreferences(c *edge.Request) error {

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-func (b *browser) patch(body any) answer {
+func (b *browser) patch(body any) handlertest.Answer {
 	b.Helper()
 	return b.call(http.MethodPatch, "/api/user/profile", body)
 }
@@ -38,43 +40,48 @@ func TestProfiles(t *testing.T) {
 func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	b := w.member("fields@example.org")
 	got := b.patch(map[string]any{
-		"displayName": " Ada L. ", "username": "ada-fields", "bio": "Trains", "socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
-	}).want(http.StatusOK)
+		"displayName": " Ada L. ",
+		"username":    "ada-fields",
+		"bio":         "Trains",
+		"socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
+	}).Want(http.StatusOK, "")
 	for path, want := range map[string]string{
-		"data.name": "Ada L.", "data.displayName": "Ada L.", "data.username": "ada-fields", "data.bio": "Trains", "data.socialLinks.website": "https://ada.test",
-		"data.email": "fields@example.org", "data.role": "customer",
+		"data.name": "Ada L.", "data.displayName": "Ada L.", "data.username": "ada-fields", "data.bio": "Trains",
+		"data.socialLinks.website": "https://ada.test",
+		"data.email":               "fields@example.org", "data.role": "customer",
 	} {
 		if got.Text(path) != want {
 			t.Errorf("%s is %q, want %q", path, got.Text(path), want)
 		}
 	}
-	if profile := b.get("/api/user/profile").want(http.StatusOK); profile.Body != got.Body {
+	if profile := b.get("/api/user/profile").Want(http.StatusOK, ""); profile.Body != got.Body {
 		t.Errorf("read %s, answered %s", profile.Body, got.Body)
 	}
 	if name := b.get("/api/auth/get-session").Text("user.name"); name != "Ada L." {
 		t.Errorf("the session says %s", name)
 	}
-	got = b.patch(map[string]any{"bio": nil, "socialLinks": map[string]any{"twitter": "https://x.test/a"}}).want(http.StatusOK)
-	if got.At("data.bio") != nil || got.At("data.socialLinks.website") != nil || got.Text("data.socialLinks.twitter") == "" || got.Text("data.name") != "Ada L." {
+	got = b.patch(map[string]any{"bio": nil, "socialLinks": map[string]any{"twitter": "https://x.test/a"}}).
+		Want(http.StatusOK, "")
+	if got.At("data.bio") != nil || got.At("data.socialLinks.website") != nil ||
+		got.Text("data.socialLinks.twitter") == "" ||
+		got.Text("data.name") != "Ada L." {
 		t.Errorf("%s", got.Body)
 	}
-	again := b.patch(map[string]any{"displayName": "Ada L.", "username": "ada-fields"}).want(http.StatusOK)
+	again := b.patch(map[string]any{"displayName": "Ada L.", "username": "ada-fields"}).Want(http.StatusOK, "")
 	if again.Body != got.Body {
 		t.Errorf("a change that changes nothing answers %s", again.Body)
 	}
-	if story := w.story(got.Text("data.id")); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
+	if story := w.history(got.Text("data.id")); story !=
+		"user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
 		t.Errorf("events: %s", story)
 	}
-	b.patch(map[string]any{}).want(http.StatusOK)
+	b.patch(map[string]any{}).Want(http.StatusOK, "")
 }
 
 func aUsernameBelongsToOne(t *testing.T, w *harness) {
-	w.member("name1@example.org").patch(map[string]any{"username": "one-name"}).want(http.StatusOK)
+	w.member("name1@example.org").patch(map[string]any{"username": "one-name"}).Want(http.StatusOK, "")
 	b := w.member("name2@example.org")
-	got := b.patch(map[string]any{"username": "one-name", "bio": "mine"}).wantError(http.StatusConflict, "CONFLICT")
-	if got.Text("error.details.context.code") != "USERNAME_TAKEN" {
-		t.Errorf("%s", got.Body)
-	}
+	b.patch(map[string]any{"username": "one-name", "bio": "mine"}).Want(http.StatusConflict, "USERNAME_TAKEN")
 	if profile := b.get("/api/user/profile"); profile.At("data.bio") != nil || profile.At("data.username") != nil {
 		t.Errorf("a refused change left %s", profile.Body)
 	}
@@ -82,50 +89,58 @@ func aUsernameBelongsToOne(t *testing.T, w *harness) {
 
 func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	b := w.member("old@example.org")
-	got := b.patch(map[string]any{"email": "New@Example.org"}).want(http.StatusOK)
-	if got.Text("data.email") != "old@example.org" || got.At("data.emailVerified") != true || got.Text("data.pendingEmail") != "new@example.org" {
+	got := b.patch(map[string]any{"email": "New@Example.org"}).Want(http.StatusOK, "")
+	if got.Text("data.email") != "old@example.org" || got.At("data.emailVerified") != true ||
+		got.Text("data.pendingEmail") != "new@example.org" {
 		t.Fatalf("%s", got.Body)
 	}
-	if n := w.Number(`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org' AND text_body NOT LIKE '%new@%'`); n != 1 {
+	if n := w.Number(
+		`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org'
+			AND text_body NOT LIKE '%new@%'`,
+	); n != 1 {
 		t.Errorf("the old address got %d notices", n)
 	}
-	w.browser().signIn("new@example.org", password).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
-	w.browser().signIn("old@example.org", password).want(http.StatusOK)
+	w.browser().signIn("new@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().signIn("old@example.org", password).Want(http.StatusOK, "")
 	stale := w.requestReset("old@example.org")[0]
 
 	links := w.mailedLinks("change-email", "new@example.org")
 	if len(links) != 1 {
 		t.Fatalf("links %v", links)
 	}
-	b.get(links[0]).want(http.StatusFound)
-	profile := b.get("/api/user/profile").want(http.StatusOK)
-	if profile.Text("data.email") != "new@example.org" || profile.At("data.emailVerified") != true || profile.At("data.pendingEmail") != nil {
+	b.get(links[0]).Want(http.StatusFound, "")
+	profile := b.get("/api/user/profile").Want(http.StatusOK, "")
+	if profile.Text("data.email") != "new@example.org" || profile.At("data.emailVerified") != true ||
+		profile.At("data.pendingEmail") != nil {
 		t.Errorf("%s", profile.Body)
 	}
-	w.browser().get(links[0]).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
-	w.browser().signIn("old@example.org", password).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
-	w.browser().signIn("new@example.org", password).want(http.StatusOK)
-	w.browser().reset(stale, another).wantError(http.StatusBadRequest, "VALIDATION_ERROR")
-	if story := w.story(profile.Text("data.id")); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
+	w.browser().get(links[0]).Want(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().signIn("old@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().signIn("new@example.org", password).Want(http.StatusOK, "")
+	w.browser().reset(stale, another).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	if story := w.history(profile.Text("data.id")); story !=
+		"user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
 		t.Errorf("events: %s", story)
 	}
 }
 
 func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 	b := w.member("stay@example.org")
-	b.patch(map[string]any{"email": "first-idea@example.org"}).want(http.StatusOK)
-	b.patch(map[string]any{"email": "second-idea@example.org"}).want(http.StatusOK)
-	first, second := w.mailedLinks("change-email", "first-idea@example.org")[0], w.mailedLinks("change-email", "second-idea@example.org")[0]
-	w.browser().get(first).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	b.patch(map[string]any{"email": "first-idea@example.org"}).Want(http.StatusOK, "")
+	b.patch(map[string]any{"email": "second-idea@example.org"}).Want(http.StatusOK, "")
+	first := w.mailedLinks("change-email", "first-idea@example.org")[0]
+	second := w.mailedLinks("change-email", "second-idea@example.org")[0]
+	w.browser().get(first).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	for range 12 { // clients send what they show
-		if got := b.patch(map[string]any{"email": "stay@example.org", "bio": "x"}).want(http.StatusOK); got.Text("data.pendingEmail") != "second-idea@example.org" {
+		if got := b.patch(map[string]any{"email": "stay@example.org", "bio": "x"}).
+			Want(http.StatusOK, ""); got.Text("data.pendingEmail") != "second-idea@example.org" {
 			t.Errorf("%s", got.Body)
 		}
 	}
-	if got := b.patch(map[string]any{"email": nil}).want(http.StatusOK); got.At("data.pendingEmail") != nil {
+	if got := b.patch(map[string]any{"email": nil}).Want(http.StatusOK, ""); got.At("data.pendingEmail") != nil {
 		t.Errorf("%s", got.Body)
 	}
-	w.browser().get(second).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().get(second).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	if email := b.get("/api/user/profile").Text("data.email"); email != "stay@example.org" {
 		t.Errorf("the address became %s", email)
 	}
@@ -134,14 +149,11 @@ func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 func anAddressBelongsToOne(t *testing.T, w *harness) {
 	w.member("owner@example.org")
 	b := w.member("wants@example.org")
-	got := b.patch(map[string]any{"email": "owner@example.org"}).wantError(http.StatusConflict, "CONFLICT")
-	if got.Text("error.details.context.code") != "EMAIL_IN_USE" {
-		t.Errorf("%s", got.Body)
-	}
-	b.patch(map[string]any{"email": "free@example.org"}).want(http.StatusOK)
+	b.patch(map[string]any{"email": "owner@example.org"}).Want(http.StatusConflict, "EMAIL_IN_USE")
+	b.patch(map[string]any{"email": "free@example.org"}).Want(http.StatusOK, "")
 	w.member("free@example.org") // was quicker
 	link := w.mailedLinks("change-email", "free@example.org")[0]
-	b.get(link).wantError(http.StatusConflict, "CONFLICT")
+	b.get(link).Want(http.StatusConflict, "CONFLICT")
 	if email := b.get("/api/user/profile").Text("data.email"); email != "wants@example.org" {
 		t.Errorf("the address became %s", email)
 	}
@@ -149,10 +161,10 @@ func anAddressBelongsToOne(t *testing.T, w *harness) {
 
 func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *harness) {
 	b := w.member("typo@example.org")
-	b.patch(map[string]any{"email": "somebody-else@example.org"}).want(http.StatusOK)
+	b.patch(map[string]any{"email": "somebody-else@example.org"}).Want(http.StatusOK, "")
 	other := w.browser()
-	got := other.get(w.mailedLinks("change-email", "somebody-else@example.org")[0]).want(http.StatusFound)
-	if got.cookie() != nil || other.signedIn() {
+	got := other.get(w.mailedLinks("change-email", "somebody-else@example.org")[0]).Want(http.StatusFound, "")
+	if sessionCookie(got) != nil || other.signedIn() {
 		t.Error("the reader of the mail is signed in")
 	}
 }
@@ -160,60 +172,71 @@ func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *harness) {
 func askingForAddressesIsLimited(t *testing.T, w *harness) {
 	b := w.member("pester@example.org")
 	for range 5 {
-		b.patch(map[string]any{"email": "pestered@example.org"}).want(http.StatusOK)
+		b.patch(map[string]any{"email": "pestered@example.org"}).Want(http.StatusOK, "")
 	}
-	b.patch(map[string]any{"email": "pestered@example.org"}).wantError(http.StatusTooManyRequests, "RATE_LIMITED")
-	b.patch(map[string]any{"bio": "still works"}).want(http.StatusOK)
+	b.patch(map[string]any{"email": "pestered@example.org"}).Want(http.StatusTooManyRequests, "RATE_LIMITED")
+	b.patch(map[string]any{"bio": "still works"}).Want(http.StatusOK, "")
 	many := w.member("pester-many@example.org")
 	for i := range 10 {
-		many.patch(map[string]any{"email": "many" + strconv.Itoa(i) + "@example.org"}).want(http.StatusOK)
+		many.patch(map[string]any{"email": "many" + strconv.Itoa(i) + "@example.org"}).Want(http.StatusOK, "")
 	}
-	many.patch(map[string]any{"email": "many-more@example.org"}).wantError(http.StatusTooManyRequests, "RATE_LIMITED")
+	many.patch(map[string]any{"email": "many-more@example.org"}).Want(http.StatusTooManyRequests, "RATE_LIMITED")
 }
 
 func badProfilesNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badprofile@example.org")
-	b.patch(map[string]any{"displayName": " ", "email": "nobody", "username": "Not A Slug", "bio": strings.Repeat("é", 501), "socialLinks": map[string]any{"website": "x"}}).
-		wantFields("displayName", "email", "username", "bio", "socialLinks.website")
-	b.patch(map[string]any{"displayName": nil, "username": nil}).wantFields("displayName", "username")
-	b.patch(map[string]any{"displayName": "two\nlines"}).wantFields("displayName")
-	b.patch(map[string]any{"role": "admin"}).wantFields("role")
-	b.patch(map[string]any{"emailVerified": true}).wantFields("emailVerified")
-	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500), "username": strings.Repeat("a", 50)}).want(http.StatusOK)
-	w.browser().patch(map[string]any{"bio": "x"}).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	b.patch(map[string]any{
+		"displayName": " ",
+		"email":       "nobody",
+		"username":    "Not A Slug",
+		"bio":         strings.Repeat("é", 501),
+		"socialLinks": map[string]any{"website": "x"},
+	}).
+		WantFields("displayName", "email", "username", "bio", "socialLinks.website")
+	b.patch(map[string]any{"displayName": nil, "username": nil}).WantFields("displayName", "username")
+	b.patch(map[string]any{"displayName": "two\nlines"}).WantFields("displayName")
+	b.patch(map[string]any{"role": "admin"}).WantFields("role")
+	b.patch(map[string]any{"emailVerified": true}).WantFields("emailVerified")
+	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500),
+		"username": strings.Repeat("a", 50)}).
+		Want(http.StatusOK, "")
+	w.browser().patch(map[string]any{"bio": "x"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
 func theAccountsNameAndImage(t *testing.T, w *harness) {
 	b := w.member("image@example.org")
-	if got := b.post("/api/auth/update-user", map[string]any{"name": "Grace", "image": "https://img.test/g.png"}).want(http.StatusOK); got.Body != `{"status":true}` {
+	if got := b.post("/api/auth/update-user", map[string]any{"name": "Grace", "image": "https://img.test/g.png"}).
+		Want(http.StatusOK, ""); got.Body != `{"status":true}` {
 		t.Errorf("%s", got.Body)
 	}
-	if session := b.get("/api/auth/get-session"); session.Text("user.name") != "Grace" || session.Text("user.image") != "https://img.test/g.png" {
+	if session := b.get("/api/auth/get-session"); session.Text("user.name") != "Grace" ||
+		session.Text("user.image") != "https://img.test/g.png" {
 		t.Errorf("%s", session.Body)
 	}
-	b.post("/api/auth/update-user", map[string]any{"image": nil}).want(http.StatusOK)
+	b.post("/api/auth/update-user", map[string]any{"image": nil}).Want(http.StatusOK, "")
 	if session := b.get("/api/auth/get-session"); session.At("user.image") != nil || session.Text("user.name") != "Grace" {
 		t.Errorf("%s", session.Body)
 	}
-	b.post("/api/auth/update-user", map[string]any{"name": nil, "image": "javascript:alert(1)"}).wantFields("image", "name")
-	b.post("/api/auth/update-user", map[string]any{"email": "x@example.org"}).wantFields("email")
+	b.post("/api/auth/update-user", map[string]any{"name": nil, "image": "javascript:alert(1)"}).
+		WantFields("image", "name")
+	b.post("/api/auth/update-user", map[string]any{"email": "x@example.org"}).WantFields("email")
 }
 
 func TestTheLinkToAnotherAddressWorksForADay(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
-	b.patch(map[string]any{"email": "late@example.org"}).want(http.StatusOK)
+	b.patch(map[string]any{"email": "late@example.org"}).Want(http.StatusOK, "")
 	w.Pass(24*time.Hour + time.Second)
-	w.browser().get(w.mailedLinks("change-email", "late@example.org")[0]).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().get(w.mailedLinks("change-email", "late@example.org")[0]).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
 func TestWhoHasProvenAnAddressIsWelcomedOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
-	b.patch(map[string]any{"email": "lovelace@example.org"}).want(http.StatusOK)
-	b.get(w.mailedLinks("change-email", "lovelace@example.org")[0]).want(http.StatusFound)
+	b.patch(map[string]any{"email": "lovelace@example.org"}).Want(http.StatusOK, "")
+	b.get(w.mailedLinks("change-email", "lovelace@example.org")[0]).Want(http.StatusFound, "")
 	if n := w.Number(`SELECT count(*) FROM mails WHERE template = 'welcome'`); n != 1 {
 		t.Errorf("welcomed %d times", n)
 	}
@@ -224,25 +247,28 @@ func TestNotificationPreferences(t *testing.T) {
 	w := newHarness(t, options{bus: true})
 	b := w.member("ada@example.org")
 	const path = "/api/user/notification-preferences"
-	check := func(got answer, marketing, digest bool) {
+	check := func(got handlertest.Answer, marketing, digest bool) {
 		t.Helper()
-		got.want(http.StatusOK)
-		if got.At("data.emailMarketing") != marketing || got.At("data.emailDigest") != digest || got.At("data.emailTransactional") != true {
+		got.Want(http.StatusOK, "")
+		if got.At("data.emailMarketing") != marketing || got.At("data.emailDigest") != digest ||
+			got.At("data.emailTransactional") != true {
 			t.Errorf("%s", got.Body)
 		}
 	}
-	put := func(body any) answer { return b.call(http.MethodPut, path, body) }
+	put := func(body any) handlertest.Answer { return b.call(http.MethodPut, path, body) }
 	check(b.get(path), true, true)
 	check(put(map[string]any{"emailMarketing": false}), false, true)
 	check(put(map[string]any{"emailDigest": false, "emailTransactional": true}), false, false)
 	check(b.get(path), false, false)
 	check(put(map[string]any{"emailMarketing": true, "emailDigest": true}), true, true)
-	put(map[string]any{"emailTransactional": false}).wantFields("emailTransactional")
-	put(map[string]any{"emailMarketing": "yes"}).wantFields("emailMarketing")
+	put(map[string]any{"emailTransactional": false}).WantFields("emailTransactional")
+	put(map[string]any{"emailMarketing": "yes"}).WantFields("emailMarketing")
 	check(put(map[string]any{}), true, true)
 	id := b.get("/api/user/profile").Text("data.id")
-	if story := w.story(id); story != "user.registered v1, user.email_verified v2, user.preferences_changed v3, user.preferences_changed v4, user.preferences_changed v5" {
+	want := "user.registered v1, user.email_verified v2, user.preferences_changed v3, " +
+		"user.preferences_changed v4, user.preferences_changed v5"
+	if story := w.history(id); story != want {
 		t.Errorf("events: %s", story)
 	}
-	w.browser().get(path).wantError(http.StatusUnauthorized, "UNAUTHORIZED")
+	w.browser().get(path).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }

@@ -12,30 +12,40 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// sessionRoutes let users see and end their sessions. A session that is ended here
-// opens nothing from the next request on: every request looks it up.
-func (a *accounts) sessionRoutes() []edge.Route {
-	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
-	return []edge.Route{
-		{
-			Method: "GET", Path: "/api/auth/list-sessions", Name: "listSessions", Summary: "List the caller's sessions, the one used last first",
-			Notes: "A session's `token` is a name for revoke-session; it opens nothing.",
-			Auth:  edge.Session(), Responses: []edge.Response{{Status: http.StatusOK, Body: []ListedSession{}}}, Handle: a.listSessions,
-		},
-		{
-			Method: "POST", Path: "/api/auth/revoke-session", Name: "revokeSession", Summary: "End one of the caller's sessions",
-			Notes: "Named by the `id` or `token` of the list, or by the value of its cookie. The answer is the same for a session that has ended or never was.",
-			Auth:  edge.Session(), Body: identity.RevokeSession{}, Responses: done, Handle: a.revokeSession,
-		},
-		{
-			Method: "POST", Path: "/api/auth/revoke-sessions", Name: "revokeSessions", Summary: "End all of the caller's sessions, this one included",
-			Notes: "Repeating needs another sign-in.", Auth: edge.Session(), Responses: done, Handle: a.revokeSessions,
-		},
-		{
-			Method: "POST", Path: "/api/auth/revoke-other-sessions", Name: "revokeOtherSessions", Summary: "End all of the caller's sessions but this one",
-			Notes: "Repeating is harmless.", Auth: edge.Session(), Responses: done, Handle: a.revokeOtherSessions,
-		},
+func (a *accounts) getSession(c *edge.Request) error {
+	actor, err := c.OptionalActor()
+	if err != nil {
+		return err
 	}
+	var current *CurrentSession
+	if actor != nil {
+		session, user, found, err := postgres.Session(c, a.cfg.Pool, actor.SessionID)
+		if err != nil {
+			return err
+		}
+		if found {
+			current = &CurrentSession{User: UserOf(user), Session: SessionOf(session)}
+		}
+	}
+	c.JSON(http.StatusOK, current)
+	return nil
+}
+
+// signOut ends the session; the value of its cookie is invalid from then on.
+func (a *accounts) signOut(c *edge.Request) error {
+	actor, err := c.OptionalActor()
+	if err == nil {
+		err = c.NoBody()
+	}
+	if err == nil && actor != nil {
+		err = a.revoke(c, actor.UserID, actor.SessionID, identity.Token("").Hash())
+	}
+	if err != nil {
+		return err
+	}
+	c.ClearSessionCookies()
+	c.JSON(http.StatusOK, SignedOut{Success: true})
+	return nil
 }
 
 func (a *accounts) listSessions(c *edge.Request) error {
@@ -82,6 +92,18 @@ func (a *accounts) revokeOtherSessions(c *edge.Request) error {
 	return nil
 }
 
+// revoke ends the session of a user that has this id, or the token with this hash. It does
+// nothing when the user has no such session.
+func (a *accounts) revoke(c *edge.Request, userID, id string, hash [32]byte) error {
+	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)
+		if err != nil || !found {
+			return nil, err
+		}
+		return []events.Fact{session.Revoked()}, nil
+	})
+}
+
 func (a *accounts) revokeAllBut(c *edge.Request, except string) error {
 	if err := c.NoBody(); err != nil {
 		return err
@@ -90,4 +112,14 @@ func (a *accounts) revokeAllBut(c *edge.Request, except string) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		return revokeAll(ctx, tx, user, except)
 	})
+}
+
+// revokeAll ends a user's sessions, all but one ("" for none), inside a transaction.
+func revokeAll(ctx context.Context, tx pgx.Tx, userID, except string) ([]events.Fact, error) {
+	ended, err := postgres.DeleteSessions(ctx, tx, userID, except)
+	facts := make([]events.Fact, len(ended))
+	for i, session := range ended {
+		facts[i] = session.Revoked()
+	}
+	return facts, err
 }

@@ -1,19 +1,19 @@
-// Package cleanup looks after what is in the object store and belongs to nothing any more.
+// Package cleanup removes what the object store holds and nothing refers to any more:
 //
-//   - The objects of a deleted media item go with its event (remove_objects.go).
-//   - Uploads in parts that nobody will complete are aborted: after seven days, or when
-//     their item is deleted or has its file from elsewhere (stale_uploads.go).
-//   - [Orphans] searches both buckets for objects below an item's prefixes whose item does
-//     not exist: a file that was sent while its item was deleted, the outputs of a job that
-//     nobody was told of. It removes those that are older than a day, and uploads in parts
-//     that the store has known for longer than any may be open.
+//   - the objects of deleted media items, and the late outputs of their transcoding jobs,
+//     as their events arrive (remove_objects.go);
+//   - uploads in parts that expired, or whose item was deleted or got its file by another
+//     way (stale_uploads.go);
+//   - orphans: objects whose key names a media item that does not exist, because an upload
+//     or a transcoding job finished after its item was deleted (orphans.go).
 //
-// An object is an orphan only when its key has the form that this platform gives to objects
-// of media, {creator}/{area}/{item}/…; everything else in the buckets is left alone. All of
-// it may run in several processes at once: removing twice is removing once.
+// Only keys of the form that the platform gives to objects of media can be orphans,
+// {creator}/{area}/{item}/…; other objects in the buckets are never touched. Everything
+// here is idempotent and may run in several processes at once.
 package cleanup
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -25,27 +25,32 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// Config is what the clean-up needs.
+// Config configures the module.
 type Config struct {
 	Pool *pgxpool.Pool
 	// Media holds originals, renditions, posters and waveforms; Assets thumbnails.
 	Media, Assets *s3.Bucket
+	// TriggerTimeout limits a search for orphans that a request waits for; default 20 s.
+	TriggerTimeout time.Duration
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
+const defaultTriggerTimeout = 20 * time.Second
+
 // New returns the module.
 func New(cfg Config) handlers.Module {
-	orphans := &Orphans{Pool: cfg.Pool, Media: cfg.Media, Assets: cfg.Assets, Now: cfg.Now, Log: cfg.Log}
-	uploads := &staleUploads{Pool: cfg.Pool, Store: cfg.Media, Now: cfg.Now}
+	cfg.TriggerTimeout = cmp.Or(cfg.TriggerTimeout, defaultTriggerTimeout)
+	orphans := &orphans{cfg}
+	uploads := &staleUploads{cfg}
 	return handlers.Module{
 		Name:      "cleanup",
 		Routes:    orphans.routes(),
 		Processes: []reactions.Process{removeObjectsOfDeleted(cfg.Media, cfg.Assets)},
 		Jobs: []jobs.Job{
-			{Name: "cleanup.uploads", Every: time.Minute, Run: uploads.Sweep},
-			{Name: "cleanup.orphans", Every: time.Minute, Timeout: runWithin, Run: orphans.RunDue},
+			{Name: "cleanup.uploads", Every: time.Minute, Run: uploads.sweep},
+			{Name: "cleanup.orphans", Every: time.Minute, Timeout: searchTimeout, Run: orphans.runDue},
 		},
 	}
 }

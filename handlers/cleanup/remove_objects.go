@@ -12,10 +12,12 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// removeObjectsOfDeleted removes the objects of deleted media items, and what a late job delivers for
-// one. The first bucket holds originals, renditions, posters and waveforms, the second thumbnails. It
-// writes nothing to Postgres and needs no inbox mark; while the store is unavailable its
-// events keep coming back.
+// removeObjectsOfDeleted removes the objects of deleted media items, and the outputs that a
+// transcoding job delivers for one afterwards. store holds originals, renditions, posters
+// and waveforms; assets holds thumbnails.
+//
+// It writes nothing to Postgres and needs no inbox mark; while the store is unavailable
+// its events are redelivered.
 func removeObjectsOfDeleted(store, assets *s3.Bucket) reactions.Process {
 	return reactions.Process{
 		Name:        "media_sweep",
@@ -48,20 +50,19 @@ func prefixesOf(p events.Payload) (prefixes media.Prefixes, ok bool) {
 	}
 }
 
-// removeObjects removes the objects of one item. A prefix that cannot be removed does not
-// keep the others from being removed.
+// removeObjects removes the objects of one item, as many as possible when some fail.
 func removeObjects(ctx context.Context, store, assets *s3.Bucket, p media.Prefixes) error {
-	// Uploads first: one that is completed at this moment has left its object behind
-	// by the time the objects are removed.
-	_, failed := store.AbortUploads(ctx, p.Originals, time.Time{})
+	// Uploads first: one that is being completed has made its object before the objects are
+	// listed.
+	_, errs := store.AbortUploads(ctx, p.Originals, time.Time{})
 	_, err := assets.DeletePrefix(ctx, p.MediaThumbnails)
-	failed = errors.Join(failed, err)
+	errs = errors.Join(errs, err)
 	for _, prefix := range []string{p.Originals, p.HLS, p.Thumbnails, p.Waveforms} {
 		_, err := store.DeletePrefix(ctx, prefix)
-		failed = errors.Join(failed, err)
+		errs = errors.Join(errs, err)
 	}
-	if failed != nil {
-		return fmt.Errorf("remove the objects of a media item: %w", failed)
+	if errs != nil {
+		return fmt.Errorf("remove the objects of a media item: %w", errs)
 	}
 	return nil
 }

@@ -240,6 +240,13 @@ var fixtures = map[string]fixture{
 	"listPublicCategories": {actor: "anonymous", state: "org catalogue"},
 	"listPublicContent":    {actor: "anonymous", state: "org catalogue"},
 
+	"listCategories":      {actor: "creator", state: "own category"},
+	"createCategory":      {actor: "creator", state: "-"},
+	"updateCategory":      {actor: "creator", state: "own category"},
+	"deleteCategory":      {actor: "creator", state: "own category"},
+	"reorderCategories":   {actor: "owner", state: "org category", adjust: orderOne},
+	"uploadCategoryCover": {actor: "creator", state: "own category", raw: picture("cover")},
+
 	"registerMedia":    {actor: "creator", state: "-"},
 	"listMedia":        {actor: "creator", state: "media ready"},
 	"getMedia":         {actor: "creator", state: "media ready"},
@@ -329,6 +336,14 @@ func nested(outer, inner, given string) func(*stage, map[string]any) {
 	return func(s *stage, body map[string]any) {
 		object, _ := body[outer].(map[string]any)
 		object[inner] = s.given[given]
+	}
+}
+
+// orderOne makes an order one of the stage's category.
+func orderOne(s *stage, body map[string]any) {
+	body["orderedIds"] = []any{s.given["id"]}
+	if space := s.given["space"]; space != "" {
+		body["organizationId"] = space
 	}
 }
 

@@ -167,6 +167,15 @@ func (s *stage) piece(p piece) string {
 	return id
 }
 
+// category makes a category; organization is "" for a personal one.
+func (s *stage) category(by, organization string) string {
+	s.Helper()
+	id := uuid.NewString()
+	s.exec(sql(`INSERT INTO categories (id, organization_id, creator_id, name, slug, version)
+		VALUES ($1::uuid, NULLIF($2, '')::uuid, $3, 'A category', 'c-' || $1::text, 1)`, id, organization, s.users[by]))
+	return id
+}
+
 func or(s, other string) string {
 	if s == "" {
 		return other

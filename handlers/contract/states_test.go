@@ -56,6 +56,12 @@ func states() map[string]func(s *stage) {
 		},
 		"own unready": func(s *stage) { s.given["id"] = s.piece(piece{media: s.recording("creator", "transcoding")}) },
 
+		// Categories: the creator's personal one, and one of the organization that the maker made.
+		"own category": func(s *stage) { s.given["id"] = s.category("creator", "") },
+		"org category": func(s *stage) {
+			s.given["id"], s.given["space"] = s.category("maker", s.organization), s.organization
+		},
+
 		// What may be seen.
 		"free": func(s *stage) { s.sell(piece{status: "published"}) },
 		"paid": func(s *stage) { s.sell(piece{status: "published", access: "paid", price: 2999}) },

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -185,6 +186,20 @@ func (a Answer) Names(field string) {
 	a.T.Helper()
 	if a.Status != http.StatusBadRequest || !strings.Contains(a.Body, `"path":"`+field+`"`) {
 		a.T.Fatalf("response %d %s does not name %s", a.Status, a.Body, field)
+	}
+}
+
+// WantFields ends the test unless the request is rejected for exactly these fields.
+func (a Answer) WantFields(paths ...string) {
+	a.T.Helper()
+	a.Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	details, _ := a.At("error.details").([]any)
+	got := make([]string, len(details))
+	for i := range details {
+		got[i] = a.Text("error.details." + strconv.Itoa(i) + ".path")
+	}
+	if !slices.Equal(got, paths) {
+		a.T.Fatalf("fields %v, want %v: %s", got, paths, a.Body)
 	}
 }
 

@@ -19,10 +19,9 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// Image applies the commands of context "image": the pictures of users,
-// organizations and content. The aggregate is the one that shows the picture; its
-// objects are in the store by then, under the record that the command names.
-// Commands returns the context.
+// imageCommands is the context "image", which attaches pictures to users, organizations and
+// content, and removes them. The aggregate is the owner. The objects of the picture are stored
+// before the command, under the record that it names.
 func imageCommands() commands.Context {
 	return commands.NewContext("image", openImages,
 		commands.Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
@@ -30,41 +29,47 @@ func imageCommands() commands.Context {
 	)
 }
 
-// imageOf is what shows a picture.
-type imageOf struct {
-	kind  media.ImageKind
-	owner string
+// ownerKey identifies the owner of a picture.
+type ownerKey struct {
+	kind media.ImageKind
+	id   string
 }
 
-// imageBatch is what a batch of the context loads and changes.
+// imageBatch is the state that a batch of commands loads and changes.
 type imageBatch struct {
 	images map[string]media.Image
 	owners map[media.ImageKind]map[string]postgres.ImageOwner
 	items  map[string]content.Content
 	actors *commands.Actors
-	now    time.Time
+	// categories show covers; roles are the actors' roles in their organizations.
+	categories map[string]content.Category
+	roles      contentstore.Roles
+	now        time.Time
 	// attached are the ids of the images that are shown after the batch, "" for none.
-	attached *commands.State[imageOf, attachedImage]
+	attached *commands.State[ownerKey, attachedImage]
 
 	wanted struct {
 		owners map[media.ImageKind][]string
 		images []string
+		users  []string
 	}
 }
 
-// attachedImage is the image that an owner shows, or none when the id is empty.
+// attachedImage is the picture of an owner; the id is "" for none.
 type attachedImage struct {
-	of imageOf
-	id string
+	owner ownerKey
+	id    string
 }
 
 func openImages() *imageBatch {
 	b := &imageBatch{
-		images:   map[string]media.Image{},
-		owners:   map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
-		items:    map[string]content.Content{},
-		actors:   commands.NewActors(),
-		attached: commands.NewState[imageOf, attachedImage](),
+		images:     map[string]media.Image{},
+		owners:     map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
+		items:      map[string]content.Content{},
+		categories: map[string]content.Category{},
+		actors:     commands.NewActors(),
+		roles:      contentstore.Roles{},
+		attached:   commands.NewState[ownerKey, attachedImage](),
 	}
 	b.wanted.owners = map[media.ImageKind][]string{}
 	return b
@@ -84,6 +89,7 @@ func (b *imageBatch) wantOwner(cmd events.Command, kind media.ImageKind) {
 		organizationID = cmd.AggregateID
 	}
 	b.actors.Want(cmd.ActorID, organizationID)
+	b.wanted.users = append(b.wanted.users, cmd.ActorID)
 }
 
 // Load implements [commands.Batch].
@@ -98,6 +104,10 @@ func (b *imageBatch) Load(load *pgx.Batch) {
 	if ids := b.wanted.owners[media.Thumbnail]; len(ids) > 0 {
 		contentstore.QueueLock(load, ids, b.items)
 	}
+	if ids := b.wanted.owners[media.Cover]; len(ids) > 0 {
+		contentstore.QueueLockCategories(load, ids, b.categories)
+		contentstore.QueueCategoryRoles(load, nil, b.wanted.users, ids, b.roles)
+	}
 	if len(b.wanted.images) > 0 {
 		postgres.QueueImages(load, b.wanted.images, b.images)
 	}
@@ -107,6 +117,9 @@ func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.T
 	image, found := b.images[p.ImageID]
 	if !found || image.Kind != p.Kind || image.OwnerID != cmd.AggregateID {
 		return commands.Outcome{}, media.ErrImageGone
+	}
+	if p.Kind == media.Cover {
+		return b.showCover(cmd, image, now)
 	}
 	facts, err := b.show(cmd, p.Kind, p.ImageID, &image.Address, now)
 	if err != nil {
@@ -133,7 +146,7 @@ func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.T
 	return commands.NoContent(facts...), nil
 }
 
-// show makes an image, or none, the picture of its owner.
+// show makes an image, or none, the picture of an owner.
 func (b *imageBatch) show(
 	cmd events.Command, kind media.ImageKind, imageID string, address *string, now time.Time,
 ) (facts []events.Fact, err error) {
@@ -147,10 +160,32 @@ func (b *imageBatch) show(
 		err = fmt.Errorf("unknown kind of image %q", kind)
 	}
 	if err == nil && len(facts) > 0 {
-		of := imageOf{kind, cmd.AggregateID}
-		b.attached.Put(of, attachedImage{of: of, id: imageID})
+		key := ownerKey{kind, cmd.AggregateID}
+		b.attached.Put(key, attachedImage{owner: key, id: imageID})
 	}
 	return facts, err
+}
+
+// showCover makes an image the cover of its category. No event follows: see the commands of
+// categories.
+func (b *imageBatch) showCover(cmd events.Command, image media.Image, now time.Time) (commands.Outcome, error) {
+	before := b.categories[cmd.AggregateID]
+	facts := b.roles.CategoryFacts(cmd.ActorID, b.actors.Role(cmd.ActorID), before.OrganizationID)
+	key := image.Prefix + shownName
+	next, err := before.ShowCover(key, facts, now)
+	if err != nil {
+		return commands.Outcome{}, err
+	}
+	b.now = now
+	b.categories[next.ID] = next
+	of := ownerKey{media.Cover, next.ID}
+	b.attached.Put(of, attachedImage{owner: of, id: image.ID})
+	return commands.OK(Cover{
+		CoverImageURL: image.Address,
+		CoverImageKey: key,
+		Size:          image.Size,
+		MimeType:      image.MIME,
+	}), nil
 }
 
 func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {
@@ -164,7 +199,7 @@ func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time
 	return events.Facts(next.Tenant(), id, next.Version, payloads...), nil
 }
 
-// showOf is show for the picture of a user or an organization.
+// showOf is show for a user or an organization.
 func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *string) ([]events.Fact, error) {
 	id := cmd.AggregateID
 	owner, found := b.owners[kind][id]
@@ -189,13 +224,13 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	return events.Facts(id, id, owner.Version, payload), nil
 }
 
-// brandingRoles are the organization roles that decide what it looks like.
+// brandingRoles are the roles in an organization that change its branding.
 var brandingRoles = []string{"owner", "admin"}
 
 var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organization's management may do this")
 
-// mayBrand lets the organization's management, and the platform's owner. To everyone
-// else it makes no difference whether the organization exists.
+// mayBrand permits the management of the organization and the platform's owner. For others
+// the error is the same whether or not the organization exists.
 func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
 	role := b.actors.Role(actor)
 	switch {
@@ -217,19 +252,23 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		return nil
 	}
 	var items []content.Content
+	var categories []content.Category
 	owners := map[media.ImageKind][]postgres.ImageOwner{}
 	var ids, kinds []string
 	attached := []string{}
 	for _, image := range changed {
-		kind, owner := image.of.kind, image.of.owner
+		kind, owner := image.owner.kind, image.owner.id
 		ids = append(ids, owner)
 		kinds = append(kinds, string(kind))
 		if image.id != "" {
 			attached = append(attached, image.id)
 		}
-		if kind == media.Thumbnail {
+		switch kind {
+		case media.Thumbnail:
 			items = append(items, b.items[owner])
-		} else {
+		case media.Cover:
+			categories = append(categories, b.categories[owner])
+		default:
 			owners[kind] = append(owners[kind], b.owners[kind][owner])
 		}
 	}
@@ -239,6 +278,9 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		return err
 	}
 	if err := postgres.QueueSaveOrganizationLogos(save, owners[media.Logo], b.now); err != nil {
+		return err
+	}
+	if err := contentstore.QueueSaveCategories(save, categories); err != nil {
 		return err
 	}
 	return contentstore.QueueSave(save, nil, items)

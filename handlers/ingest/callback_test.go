@@ -1,197 +1,157 @@
 package ingest_test
 
 import (
-	"context"
+	"bytes"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/codex-platform/codex/domain/media"
-	"github.com/codex-platform/codex/handlers/transcoder"
 )
 
-// TestACallback shares one installation between its parts.
-func TestACallback(t *testing.T) {
+// TestCallbacks shares one installation between its parts.
+func TestCallbacks(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{})
+	h := newHarness(t, options{})
 	for name, part := range map[string]func(*testing.T, *harness){
-		"is taken only when it is signed and fresh":                    isSignedAndFresh,
-		"with a result that comes twice and at once is one transition": isOneTransition,
-		"on the job before the retry changes nothing":                  isStaleAfterARetry,
-		"for a deleted item revives nothing and its objects go":        revivesNothing,
+		"are accepted only when signed and fresh":    mustBeSignedAndFresh,
+		"repeated and concurrent results apply once": applyAResultOnce,
+		"for the job before a retry change nothing":  ignoreTheJobBeforeARetry,
+		"for a deleted item discard its outputs":     discardOutputsOfADeletedItem,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			part(t, w.in(t))
+			part(t, h.In(t))
 		})
 	}
 }
 
-func isSignedAndFresh(t *testing.T, w *harness) {
-	u := w.signIn("creator")
-	id, job := u.transcoding()
-	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"from":"elsewhere"}}`)
+func mustBeSignedAndFresh(t *testing.T, h *harness) {
+	u := h.Uploader("creator")
+	id, job := u.Transcoding()
+	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"a":"b"}}`)
 	at := func(offset int64) string { return strconv.FormatInt(time.Now().Unix()+offset, 10) }
 	raw := func(header map[string]string, content []byte) answer {
-		return w.do(http.MethodPost, "/api/transcoding/webhook", header, content)
+		return request(h, http.MethodPost, "/api/transcoding/webhook", header, content)
 	}
 	fresh := at(0)
 	good := media.Sign([]byte(secret), fresh, body)
 	for code, a := range map[string]answer{
 		"MISSING_SIGNATURE": raw(map[string]string{media.TimestampHeader: fresh}, body),
 		"MISSING_TIMESTAMP": raw(map[string]string{media.SignatureHeader: good}, body),
-		"INVALID_TIMESTAMP": w.post(body, secret, "now"),
-		"TIMESTAMP_EXPIRED": w.post(body, secret, at(-310)),
-		"TIMESTAMP_FUTURE":  w.post(body, secret, at(70)),
-		"INVALID_SIGNATURE": w.post(body, "another secret", fresh),
+		"INVALID_TIMESTAMP": h.PostCallback(body, secret, "now"),
+		"TIMESTAMP_EXPIRED": h.PostCallback(body, secret, at(-310)),
+		"TIMESTAMP_FUTURE":  h.PostCallback(body, secret, at(70)),
+		"INVALID_SIGNATURE": h.PostCallback(body, "another secret", fresh),
 	} {
 		if a.Status != http.StatusUnauthorized || a.Text("error.code") != code {
 			t.Errorf("%s: %d %s", code, a.Status, a.Body)
 		}
 	}
-	tampered := raw(map[string]string{media.TimestampHeader: fresh, media.SignatureHeader: good}, []byte(strings.Replace(string(body), "40", "90", 1)))
+	tampered := raw(map[string]string{media.TimestampHeader: fresh, media.SignatureHeader: good},
+		bytes.Replace(body, []byte("40"), []byte("90"), 1))
 	if tampered.Status != http.StatusUnauthorized {
 		t.Errorf("another body under the signature: %d", tampered.Status)
 	}
-	if a := w.post(make([]byte, 64<<10+1), secret, fresh); a.Status != http.StatusRequestEntityTooLarge {
-		t.Errorf("an oversized body: %d", a.Status)
+	oversized := h.PostCallback(make([]byte, 64<<10+1), secret, fresh)
+	if oversized.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("an oversized body: %d", oversized.Status)
 	}
-	if got := w.Number(`SELECT transcoding_progress FROM media_items WHERE id = $1`, id); got != 0 {
-		t.Fatalf("progress %d before any callback was taken", got)
+	if got := h.Number(`SELECT transcoding_progress FROM media_items WHERE id = $1`, id); got != 0 {
+		t.Fatalf("progress %d before any callback was accepted", got)
 	}
 	for name, content := range map[string]string{
-		"no JSON":         `{"status":`,
-		"no report":       `[]`,
-		"an unknown kind": `{"status":"done","jobId":"` + job + `"}`,
-		"a wrong type":    `{"status":"progress","jobId":"` + job + `","progress":"40","step":"preview"}`,
-		"an unknown step": `{"status":"progress","jobId":"` + job + `","progress":40,"step":"dancing"}`,
+		"no JSON":           `{"status":`,
+		"an array":          `[]`,
+		"an unknown status": `{"status":"done","jobId":"` + job + `"}`,
+		"a wrong type":      `{"status":"progress","jobId":"` + job + `","progress":"40","step":"preview"}`,
+		"an unknown step":   `{"status":"progress","jobId":"` + job + `","progress":40,"step":"dancing"}`,
 	} {
-		if a := w.post([]byte(content), secret, fresh); a.Status != http.StatusOK || a.At("received") != true || a.Text("error") == "" {
+		a := h.PostCallback([]byte(content), secret, fresh)
+		if a.Status != http.StatusOK || a.At("received") != true || a.Text("error") == "" {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	if a := w.post(body, "the secret before", fresh); a.Status != http.StatusOK || a.Body != `{"received":true}` {
-		t.Errorf("signed with the older secret: %d %s", a.Status, a.Body)
-	}
-	status := u.ask(http.MethodGet, "/api/transcoding/status/"+id, nil).Want(http.StatusOK, "")
-	if status.At("data.transcodingProgress") != 40.0 || status.Text("data.runpodJobId") != job || status.At("data.transcodingAttempts") != 1.0 {
-		t.Errorf("status %s", status.Body)
+	accepted(t, h.PostCallback(body, oldSecret, fresh))
+	status := u.Ask(http.MethodGet, "/api/transcoding/status/"+id, nil).Want(http.StatusOK, "")
+	for field, want := range map[string]any{"transcodingProgress": 40.0, "runpodJobId": job, "transcodingAttempts": 1.0} {
+		if got := status.At("data." + field); got != want {
+			t.Errorf("%s is %v, want %v", field, got, want)
+		}
 	}
 }
 
-func taken(t *testing.T, a answer) {
+// accepted fails the test unless the callback was accepted.
+func accepted(t *testing.T, a answer) {
 	t.Helper()
 	if a.Status != http.StatusOK || a.Body != `{"received":true}` {
-		t.Errorf("callback answered %d %s", a.Status, a.Body)
+		t.Errorf("response to a callback: %d %s", a.Status, a.Body)
 	}
 }
 
-func isOneTransition(t *testing.T, w *harness) {
-	u := w.signIn("creator")
-	id, job := u.transcoding()
-	result := u.completed(id, job)
+func applyAResultOnce(t *testing.T, h *harness) {
+	u := h.Uploader("creator")
+	id, job := u.Transcoding()
+	result := u.Completed(id, job)
 	var posting sync.WaitGroup
 	for range 8 {
-		posting.Go(func() { taken(t, w.callback(result)) })
+		posting.Go(func() { accepted(t, h.Callback(result)) })
 	}
 	posting.Wait()
-	other := u.completed(id, job)
+	other := u.Completed(id, job)
 	other.Output.DurationSeconds = 99
-	taken(t, w.callback(other))
-	taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: "too late"}))
-	if w.status(id) != media.Ready || w.count(id, "media.ready") != 1 || w.count(id, "media.failed") != 0 {
-		t.Errorf("%s after %v", w.status(id), w.history(id))
+	accepted(t, h.Callback(other))
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: "too late"}))
+	ready, failed := h.CountEvents(id, "media.ready"), h.CountEvents(id, "media.failed")
+	if ready != 1 || failed != 0 || h.MediaStatus(id) != media.Ready {
+		t.Errorf("%s after %v", h.MediaStatus(id), h.MediaEvents(id))
 	}
-	if got := w.Number(`SELECT duration_seconds FROM media_items WHERE id = $1`, id); got != 12 {
+	if got := h.Number(`SELECT duration_seconds FROM media_items WHERE id = $1`, id); got != 12 {
 		t.Errorf("a second result changed the duration to %d", got)
 	}
 }
 
-func isStaleAfterARetry(t *testing.T, w *harness) {
-	u := w.signIn("creator")
-	id, first := u.transcoding()
-	taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: first, Error: "INCOMPLETE: The file ends early."}))
-	if a := u.ask(http.MethodGet, "/api/media/"+id, nil); a.Text("data.transcodingError") != "The file ends early." || a.Text("data.transcodingErrorCode") != "INCOMPLETE" {
-		t.Errorf("item %s", a.Body)
+func ignoreTheJobBeforeARetry(t *testing.T, h *harness) {
+	u := h.Uploader("creator")
+	id, first := u.Transcoding()
+	retry := func() answer { return u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil) }
+	const failure = "INCOMPLETE: The file ends early."
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: first, Error: failure}))
+	item := u.Ask(http.MethodGet, "/api/media/"+id, nil)
+	if item.Text("data.transcodingErrorCode")+": "+item.Text("data.transcodingError") != failure {
+		t.Errorf("item %s", item.Body)
 	}
-	u.ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusOK, "")
-	second := u.job(id, first)
-	taken(t, w.callback(u.completed(id, first)))
-	taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: first}))
-	taken(t, w.callback(u.completed(id, "no such job")))
-	if w.status(id) != media.Transcoding {
-		t.Fatalf("status %s after reports on the old job", w.status(id))
+
+	retry().Want(http.StatusOK, "")
+	second := u.Job(id, first)
+	accepted(t, h.Callback(u.Completed(id, first)))
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: first}))
+	accepted(t, h.Callback(u.Completed(id, "no such job")))
+	if h.MediaStatus(id) != media.Transcoding {
+		t.Fatalf("status %s after reports on the old job", h.MediaStatus(id))
 	}
-	u.ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
-	taken(t, w.callback(media.Callback{Status: media.CallbackCompleted, JobID: second})) // without an output
-	u.ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusOK, "")
-	third := u.job(id, second)
-	taken(t, w.callback(media.Callback{Status: media.CallbackFailed, JobID: third}))
-	u.ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "MAX_RETRIES_EXCEEDED")
-	if n := w.Number(`SELECT transcoding_attempts FROM media_items WHERE id = $1`, id); n != media.MaxAttempts {
+	retry().Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackCompleted, JobID: second})) // without an output
+	retry().Want(http.StatusOK, "")
+	third := u.Job(id, second)
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: third}))
+	retry().Want(http.StatusUnprocessableEntity, "MAX_RETRIES_EXCEEDED")
+	if n := h.Number(`SELECT transcoding_attempts FROM media_items WHERE id = $1`, id); n != media.MaxAttempts {
 		t.Errorf("%d attempts", n)
 	}
-	w.history(id)
+	h.MediaEvents(id)
 }
 
-func revivesNothing(t *testing.T, w *harness) {
-	u := w.signIn("creator")
-	id, job := u.transcoding()
-	neighbour, _ := u.transcoding()
-	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
-	prefixes := media.PrefixesOf(u.id, id)
-	w.Until("the original is removed", func() bool { return keys(t, w.Media, prefixes.Originals) == "[]" })
-
-	put(t, w.Media, prefixes.HLS+"master.m3u8", "late", "text/plain")
-	put(t, w.Media, prefixes.Thumbnails+"auto-generated.jpg", "late", "text/plain")
-	put(t, w.Media, prefixes.Waveforms+"waveform.json", "late", "text/plain")
-	put(t, w.Assets, prefixes.MediaThumbnails+"sm.webp", "late", "text/plain")
-	taken(t, w.callback(u.completed(id, job)))
-	taken(t, w.callback(u.completed(id, job)))
-	w.Until("the late outputs are removed", func() bool {
-		return keys(t, w.Media, u.id+"/hls/")+keys(t, w.Media, prefixes.Thumbnails)+keys(t, w.Media, prefixes.Waveforms)+keys(t, w.Assets, prefixes.MediaThumbnails) == "[][][][]"
-	})
-	if n := w.count(id, "media.outputs_discarded"); n != 1 || w.count(id, "media.ready") != 0 {
-		t.Errorf("events %v", w.history(id))
-	}
-	if keys(t, w.Media, media.PrefixesOf(u.id, neighbour).Originals) == "[]" {
-		t.Error("the neighbour's original was removed")
-	}
-}
-
-func TestASilentJobIsFailedAndItsLateResultStillCounts(t *testing.T) {
-	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
-	id, job := u.transcoding()
-	clock := time.Now()
-	sweeper := transcoder.Sweeper{DB: w.Pool, Dispatcher: w.Dispatcher, Now: func() time.Time { return clock }, Log: w.Logger}
-	sweep := func() int {
-		n, err := sweeper.Sweep(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	clock = time.Now().Add(119 * time.Minute)
-	if n := sweep(); n != 0 {
-		t.Fatalf("%d jobs taken for dead too early", n)
-	}
-	clock = time.Now().Add(121 * time.Minute)
-	if n := sweep(); n != 1 {
-		t.Fatalf("%d jobs taken for dead", n)
-	}
-	sweep()
-	w.Until("the job is failed", func() bool { return w.status(id) == media.Failed })
-	a := u.ask(http.MethodGet, "/api/transcoding/status/"+id, nil)
-	if a.Text("data.transcodingErrorCode") != media.CodeStuck || a.At("data.transcodingAttempts") != 1.0 {
-		t.Errorf("status %s", a.Body)
-	}
-	taken(t, w.callback(u.completed(id, job)))
-	if w.status(id) != media.Ready || w.count(id, "media.failed") != 1 || sweep() != 0 {
-		t.Errorf("%s after %v", w.status(id), w.history(id))
+func discardOutputsOfADeletedItem(t *testing.T, h *harness) {
+	u := h.Uploader("creator")
+	id, job := u.Transcoding()
+	u.Ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
+	accepted(t, h.Callback(u.Completed(id, job)))
+	accepted(t, h.Callback(u.Completed(id, job)))
+	if n := h.CountEvents(id, "media.outputs_discarded"); n != 1 || h.CountEvents(id, "media.ready") != 0 {
+		t.Errorf("events %v", h.MediaEvents(id))
 	}
 }

@@ -15,38 +15,11 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
-	"github.com/codex-platform/codex/handlers/objects"
+	"github.com/codex-platform/codex/handlers/ingest"
 )
 
-// open begins an upload in parts and returns the path of its routes.
-func (u user) open(id string) (path string) {
-	u.Helper()
-	a := u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
-	return "/api/media/" + id + "/multipart/" + a.Text("data.uploadId")
-}
-
-// sendPart gets an address for one part and sends it.
-func (u user) sendPart(path string, number int, content []byte) (etag string) {
-	u.Helper()
-	a := u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{number}}).Want(http.StatusOK, "")
-	sent := u.do(http.MethodPut, firstPart(u.T, a)["presignedUrl"].(string), nil, content)
-	sent.Want(http.StatusOK, "")
-	return sent.Header.Get("ETag")
-}
-
-// firstPart returns the first entry of an answer's list of parts.
-func firstPart(t *testing.T, a answer) map[string]any {
-	t.Helper()
-	parts, _ := a.At("data.parts").([]any)
-	if len(parts) == 0 {
-		t.Fatalf("no parts in %s", a.Body)
-	}
-	return parts[0].(map[string]any)
-}
-
-// partsOf returns the numbers of an answer's list of parts.
+// partsOf returns the numbers of the parts that a response lists.
 func partsOf(a answer) string {
 	parts, _ := a.At("data.parts").([]any)
 	numbers := []any{}
@@ -56,10 +29,10 @@ func partsOf(a answer) string {
 	return fmt.Sprint(numbers)
 }
 
-// large is a file of three parts that begins like a film.
+// large is a file of three parts that begins like an MP4 file.
 func large() []byte {
 	content := bytes.Repeat([]byte("0123456789abcdef"), (2*media.MinPartBytes+70_000)/16)
-	copy(content, seeming)
+	copy(content, mp4Header)
 	return content
 }
 
@@ -71,14 +44,14 @@ func cutParts(content []byte) [][]byte {
 	return append(parts, content)
 }
 
-func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
+func TestAnInterruptedUploadContinuesWithTheMissingParts(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
 	content := large()
 	parts := cutParts(content)
-	id, _ := u.register("video/mp4", len(content))
-	opened := u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
+	id, _ := u.Register("video/mp4", len(content))
+	opened := u.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusCreated, "")
 	if opened.At("data.partSize") != float64(media.MinPartBytes) || opened.At("data.partCount") != 3.0 {
 		t.Errorf("opened %s", opened.Body)
 	}
@@ -86,29 +59,30 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 		t.Errorf("expires at %s", opened.Text("data.expiresAt"))
 	}
 	path := "/api/media/" + id + "/multipart/" + opened.Text("data.uploadId")
-	u.sendPart(path, 1, parts[0])
-	u.sendPart(path, 3, parts[2])
+	u.SendPart(path, 1, parts[0])
+	u.SendPart(path, 3, parts[2])
 
-	// The client comes back and knows nothing.
-	listed := u.ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusOK, "")
-	if uploads, _ := listed.At("data.uploads").([]any); len(uploads) != 1 || uploads[0].(map[string]any)["uploadId"] != opened.Text("data.uploadId") {
+	// The client has lost its state.
+	listed := u.Ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusOK, "")
+	uploads, _ := listed.At("data.uploads").([]any)
+	if len(uploads) != 1 || listed.Text("data.uploads.0.uploadId") != opened.Text("data.uploadId") {
 		t.Fatalf("open uploads %s", listed.Body)
 	}
-	arrived := u.ask(http.MethodGet, path, nil).Want(http.StatusOK, "")
-	if partsOf(arrived) != "[1 3]" || firstPart(t, arrived)["size"] != float64(media.MinPartBytes) {
-		t.Fatalf("arrived %s", arrived.Body)
+	stored := u.Ask(http.MethodGet, path, nil).Want(http.StatusOK, "")
+	if partsOf(stored) != "[1 3]" || stored.At("data.parts.0.size") != float64(media.MinPartBytes) {
+		t.Fatalf("stored parts %s", stored.Body)
 	}
-	refused := u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
-	if got := fmt.Sprint(refused.At("error.details.context.partNumbers")); got != "[2]" {
-		t.Errorf("missing parts %s in %s", got, refused.Body)
+	incomplete := u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
+	if got := fmt.Sprint(incomplete.At("error.details.context.partNumbers")); got != "[2]" {
+		t.Errorf("missing parts %s in %s", got, incomplete.Body)
 	}
-	u.sendPart(path, 2, parts[1])
-	done := u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
+	u.SendPart(path, 2, parts[1])
+	done := u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
 	if done.At("data.success") != true || done.Text("data.status") != "uploaded" {
 		t.Errorf("completed %s", done.Body)
 	}
-	key := handlertest.Value[string](w.Harness, `SELECT r2_key FROM media_items WHERE id = $1`, id)
-	object, err := w.Media.Get(t.Context(), key, s3.Range{}, "")
+	key := handlertest.Value[string](h, `SELECT r2_key FROM media_items WHERE id = $1`, id)
+	object, err := h.Media.Get(t.Context(), key, s3.Range{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,79 +90,84 @@ func TestAnUploadThatWasCutOffGoesOnWithTheMissingParts(t *testing.T) {
 	if got, err := io.ReadAll(object.Body); err != nil || !bytes.Equal(got, content) || object.ContentType != "video/mp4" {
 		t.Errorf("%d bytes of %s in the store, %v", len(got), object.ContentType, err)
 	}
-	// Asked again it is done; it is over for everything else.
-	u.ask(http.MethodGet, path, nil).Want(http.StatusConflict, "CONFLICT")
-	u.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
-	if types := strings.Join(w.history(id)[:2], " "); types != "media.registered media.uploaded" {
+	// The upload is over for everything but a repeated completion.
+	u.Ask(http.MethodGet, path, nil).Want(http.StatusConflict, "CONFLICT")
+	u.Ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	if types := strings.Join(h.MediaEvents(id)[:2], " "); types != "media.registered media.uploaded" {
 		t.Errorf("events %s", types)
 	}
 }
 
-func TestPartsAreTakenAsTheyWereNamedAndCheckedBeforeAnythingIsPutTogether(t *testing.T) {
+func TestPartsAreCheckedBeforeTheFileIsAssembled(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
 	content := large()
 	parts := cutParts(content)
-	id, _ := u.register("video/mp4", len(content))
-	path := u.open(id)
+	id, _ := u.Register("video/mp4", len(content))
+	path := u.OpenParts(id)
 	var named []fields
 	for n, part := range parts {
-		named = append(named, fields{"partNumber": n + 1, "etag": u.sendPart(path, n+1, part)})
+		named = append(named, fields{"partNumber": n + 1, "etag": u.SendPart(path, n+1, part)})
 	}
 	complete := func(parts any) answer {
-		return u.ask(http.MethodPost, path+"/complete", fields{"parts": parts})
+		return u.Ask(http.MethodPost, path+"/complete", fields{"parts": parts})
 	}
 	complete(named[:2]).Want(http.StatusUnprocessableEntity, "UPLOAD_INCOMPLETE")
-	complete([]fields{named[0], named[1], {"partNumber": 3, "etag": "another"}}).Want(http.StatusUnprocessableEntity, "UPLOAD_PART_MISMATCH")
+	complete([]fields{named[0], named[1], {"partNumber": 3, "etag": "another"}}).
+		Want(http.StatusUnprocessableEntity, "UPLOAD_PART_MISMATCH")
 	complete([]fields{named[0], named[0]}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	complete([]fields{{"partNumber": 0, "etag": "x"}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{4}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{}}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": make([]int, 101)}).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	signed := u.ask(http.MethodPost, path+"/parts", fields{"partNumbers": []int{3}})
-	if got := w.do(http.MethodPut, firstPart(t, signed)["presignedUrl"].(string), nil, parts[2][:100]); got.Status != http.StatusForbidden {
+	presign := func(numbers ...int) answer {
+		return u.Ask(http.MethodPost, path+"/parts", fields{"partNumbers": append([]int{}, numbers...)})
+	}
+	presign(4).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	presign().Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	presign(make([]int, 101)...).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	address := presign(3).Text("data.parts.0.presignedUrl")
+	if got := request(h, http.MethodPut, address, nil, parts[2][:100]); got.Status != http.StatusForbidden {
 		t.Errorf("a part of another size was stored: %d", got.Status)
 	}
 
-	// The same request under one key is one upload, however often it comes.
+	// A repeated request with the same key is one completion.
 	body, _ := json.Marshal(fields{"parts": named})
-	header := map[string]string{"Cookie": u.cookie, "Idempotency-Key": "once", "Content-Type": "application/json"}
-	first := w.do(http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
-	again := w.do(http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
+	header := map[string]string{"Idempotency-Key": "once", "Content-Type": "application/json"}
+	first := send(u, http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
+	again := send(u, http.MethodPost, path+"/complete", header, body).Want(http.StatusOK, "")
 	if first.Body != again.Body {
 		t.Errorf("first %s, again %s", first.Body, again.Body)
 	}
 	other, _ := json.Marshal(fields{"parts": named[:1]})
-	w.do(http.MethodPost, path+"/complete", header, other).Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
-	if n := w.count(id, "media.uploaded"); n != 1 {
+	send(u, http.MethodPost, path+"/complete", header, other).
+		Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
+	if n := h.CountEvents(id, "media.uploaded"); n != 1 {
 		t.Errorf("uploaded %d times", n)
 	}
 }
 
-func TestAFileInPartsIsExaminedLikeAnyOther(t *testing.T) {
+func TestAFileUploadedInPartsIsExamined(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
 	content := bytes.Repeat([]byte("Dear diary, "), 1000)
-	id, _ := u.register("video/mp4", len(content))
-	path := u.open(id)
-	u.sendPart(path, 1, content)
-	u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
-	if got := w.status(id); got != media.Failed {
+	id, _ := u.Register("video/mp4", len(content))
+	path := u.OpenParts(id)
+	u.SendPart(path, 1, content)
+	u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
+	if got := h.MediaStatus(id); got != media.Failed {
 		t.Errorf("status %s", got)
 	}
-	u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
+	u.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
 }
 
-func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
+func TestAnUploadInPartsBelongsToOneItemAndItsOwner(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{})
-	u, stranger, customer := w.signIn("creator"), w.signIn("creator"), w.signIn("customer")
-	id, _ := u.register("video/mp4", 2000)
-	neighbour, _ := u.register("video/mp4", 2000)
-	foreign, _ := stranger.register("video/mp4", 2000)
-	path := u.open(id)
+	h := newHarness(t, options{})
+	u, stranger, customer := h.Uploader("creator"), h.Uploader("creator"), h.Uploader("customer")
+	id, _ := u.Register("video/mp4", 2000)
+	neighbour, _ := u.Register("video/mp4", 2000)
+	foreign, _ := stranger.Register("video/mp4", 2000)
+	path := u.OpenParts(id)
 	upload := path[strings.LastIndex(path, "/"):]
 	sign := fields{"partNumbers": []int{1}}
 	for _, c := range []struct {
@@ -203,95 +182,36 @@ func TestAnUploadBelongsToOneItemAndItsOwner(t *testing.T) {
 		{customer, id, http.StatusForbidden, "FORBIDDEN"},
 	} {
 		at := "/api/media/" + c.id + "/multipart" + upload
-		c.who.ask(http.MethodPost, at+"/parts", sign).Want(c.status, c.code)
-		c.who.ask(http.MethodGet, at, nil).Want(c.status, c.code)
-		c.who.ask(http.MethodPost, at+"/complete", nil).Want(c.status, c.code)
-		c.who.ask(http.MethodDelete, at, nil).Want(c.status, c.code)
+		c.who.Ask(http.MethodPost, at+"/parts", sign).Want(c.status, c.code)
+		c.who.Ask(http.MethodGet, at, nil).Want(c.status, c.code)
+		c.who.Ask(http.MethodPost, at+"/complete", nil).Want(c.status, c.code)
+		c.who.Ask(http.MethodDelete, at, nil).Want(c.status, c.code)
 	}
-	stranger.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
-	stranger.ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
+	stranger.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
+	stranger.Ask(http.MethodGet, "/api/media/"+id+"/multipart", nil).Want(http.StatusNotFound, "NOT_FOUND")
 	for range media.MaxOpenUploads - 1 {
-		u.open(id)
+		u.OpenParts(id)
 	}
-	u.ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
+	u.Ask(http.MethodPost, "/api/media/"+id+"/multipart", nil).Want(http.StatusConflict, "CONFLICT")
 
-	etag := u.sendPart(path, 1, make([]byte, 2000))
-	u.ask(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
-	u.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
-	u.ask(http.MethodPost, path+"/complete", fields{"parts": []fields{{"partNumber": 1, "etag": etag}}}).Want(http.StatusNotFound, "NOT_FOUND")
-	u.open(id)
-	if n := w.Number(`SELECT count(*) FROM commands WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
-		t.Errorf("%d commands hold a presigned address", n)
-	}
+	etag := u.SendPart(path, 1, make([]byte, 2000))
+	u.Ask(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
+	u.Ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
+	named := fields{"parts": []fields{{"partNumber": 1, "etag": etag}}}
+	u.Ask(http.MethodPost, path+"/complete", named).Want(http.StatusNotFound, "NOT_FOUND")
+	u.OpenParts(id)
+	wantNoPresignedURLs(h)
 }
 
-func TestUploadsThatNobodyCompletesAreEnded(t *testing.T) {
-	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
-	clock := time.Now()
-	sweeper := objects.Uploads{Pool: w.Pool, Store: w.Media, Now: func() time.Time { return clock }, Log: w.Logger}
-	sweep := func(want int) {
-		t.Helper()
-		n, err := sweeper.Sweep(context.Background())
-		if err != nil || n != want {
-			t.Fatalf("%d uploads ended, %v; want %d", n, err, want)
-		}
-	}
-	forgotten, _ := u.register("video/mp4", 2000)
-	path := u.open(forgotten)
-	u.sendPart(path, 1, make([]byte, 2000))
-	// An item whose file comes by another way needs its open upload no more.
-	elsewhere, address := u.register("video/mp4", len(seeming))
-	u.open(elsewhere)
-	sweep(0)
-	w.upload(address, "video/mp4", seeming).Want(http.StatusOK, "")
-	u.complete(elsewhere).Want(http.StatusOK, "")
-	sweep(1)
-	clock = time.Now().Add(media.PartsLife - time.Minute)
-	sweep(0)
-	clock = time.Now().Add(media.PartsLife + time.Minute)
-	sweep(1)
-	u.ask(http.MethodGet, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
-	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
-		t.Errorf("%d uploads are left in the store, %v", n, err)
-	}
-}
-
-func TestADeletionRemovesOpenUploadsAndEveryObject(t *testing.T) {
-	t.Parallel()
-	w := newHarness(t, options{})
-	u := w.signIn("creator")
-	id := u.deliver("video/mp4", seeming)
-	waiting, address := u.register("video/mp4", len(seeming))
-	w.upload(address, "video/mp4", seeming).Want(http.StatusOK, "")
-	path := u.open(waiting)
-	u.sendPart(path, 1, seeming)
-	p := media.PrefixesOf(u.id, id)
-	for _, key := range []string{p.HLS + "master.m3u8", p.HLS + "720p/stream.mp4", p.Thumbnails + "auto-generated.jpg", p.Waveforms + "waveform.json"} {
-		put(t, w.Media, key, "made", "text/plain")
-	}
-	put(t, w.Assets, p.MediaThumbnails+"sm.webp", "made", "image/webp")
-
-	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
-	u.ask(http.MethodDelete, "/api/media/"+waiting, nil).Want(http.StatusNoContent, "")
-	w.Until("every object is removed", func() bool { return keys(t, w.Media, "")+keys(t, w.Assets, "") == "[][]" })
-	u.ask(http.MethodGet, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
-	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
-		t.Errorf("%d uploads are left in the store, %v", n, err)
-	}
-	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNotFound, "NOT_FOUND")
-}
-
-// forgetful does what it is asked for, and the first answers get lost.
-type forgetful struct {
-	commands.PartsStore
+// lossyStore is a store whose first responses are lost.
+type lossyStore struct {
+	ingest.PartsStore
 	asked atomic.Int32
 }
 
-var errLost = errors.New("the answer got lost")
+var errLost = errors.New("the response was lost")
 
-func (f *forgetful) StartParts(ctx context.Context, key, contentType string) (string, error) {
+func (f *lossyStore) StartParts(ctx context.Context, key, contentType string) (string, error) {
 	id, err := f.PartsStore.StartParts(ctx, key, contentType)
 	if f.asked.Add(1) == 1 {
 		return "", errLost
@@ -299,7 +219,7 @@ func (f *forgetful) StartParts(ctx context.Context, key, contentType string) (st
 	return id, err
 }
 
-func (f *forgetful) CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error {
+func (f *lossyStore) CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error {
 	err := f.PartsStore.CompleteParts(ctx, key, upload, parts)
 	if f.asked.Add(1) == 3 {
 		return errLost
@@ -307,31 +227,25 @@ func (f *forgetful) CompleteParts(ctx context.Context, key, upload string, parts
 	return err
 }
 
-func TestAnAnswerOfTheStoreThatGetsLostCostsNothing(t *testing.T) {
+func TestALostResponseOfTheStoreIsRepeated(t *testing.T) {
 	t.Parallel()
-	store := &forgetful{}
-	w := newHarness(t, options{parts: func(real commands.PartsStore) commands.PartsStore {
+	store := &lossyStore{}
+	h := newHarness(t, options{parts: func(real ingest.PartsStore) ingest.PartsStore {
 		store.PartsStore = real
 		return store
 	}})
-	u := w.signIn("creator")
-	id, _ := u.register("video/mp4", len(seeming))
-	path := u.open(id)
-	if n := w.Number(`SELECT count(*) FROM media_uploads`); n != 1 {
+	u := h.Uploader("creator")
+	id, _ := u.Register("video/mp4", len(mp4Header))
+	path := u.OpenParts(id)
+	if n := h.Number(`SELECT count(*) FROM media_uploads`); n != 1 {
 		t.Errorf("%d uploads are known", n)
 	}
-	u.sendPart(path, 1, seeming)
-	u.ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
-	if n := w.count(id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
+	u.SendPart(path, 1, mp4Header)
+	u.Ask(http.MethodPost, path+"/complete", nil).Want(http.StatusOK, "")
+	if n := h.CountEvents(id, "media.uploaded"); n != 1 || store.asked.Load() < 3 {
 		t.Errorf("uploaded %d times, the store was asked %d times", n, store.asked.Load())
 	}
-	if got := handlertest.Value[string](w.Harness, `SELECT status FROM media_uploads`); got != "completed" {
+	if got := handlertest.Value[string](h, `SELECT status FROM media_uploads`); got != "completed" {
 		t.Errorf("status %s", got)
-	}
-	// The upload whose name got lost goes with the item.
-	u.ask(http.MethodDelete, "/api/media/"+id, nil).Want(http.StatusNoContent, "")
-	w.Until("every object is removed", func() bool { return keys(t, w.Media, "") == "[]" })
-	if n, err := w.Media.AbortUploads(t.Context(), "", time.Time{}); n != 0 || err != nil {
-		t.Errorf("%d uploads are left in the store, %v", n, err)
 	}
 }

@@ -16,15 +16,25 @@ import (
 // organizationCommands applies the commands of context "organization": those about tenants
 // and about their members.
 func organizationCommands(publicURL string) commands.Context {
-	return commands.NewContext("organization", func() *organizationBatch { return open(publicURL) },
+	return commands.NewContext(
+		"organization",
+		func() *organizationBatch { return open(publicURL) },
 		commands.Handle(organization.CommandCreate, (*organizationBatch).wantCreate, (*organizationBatch).create),
 		commands.Handle(organization.CommandUpdate, (*organizationBatch).wantUpdate, (*organizationBatch).update),
 		commands.Handle(organization.CommandDelete, wantOrganization, (*organizationBatch).remove),
 		commands.Handle(organization.CommandInvite, (*organizationBatch).wantInvite, (*organizationBatch).invite),
 		commands.Handle(organization.CommandAcceptInvitation, wantOrganization, (*organizationBatch).accept),
 		commands.Handle(organization.CommandDeclineInvitation, wantOrganization, (*organizationBatch).decline),
-		commands.Handle(organization.CommandChangeMember, (*organizationBatch).wantChangeMember, (*organizationBatch).changeMember),
-		commands.Handle(organization.CommandRemoveMember, (*organizationBatch).wantRemoveMember, (*organizationBatch).removeMember),
+		commands.Handle(
+			organization.CommandChangeMember,
+			(*organizationBatch).wantChangeMember,
+			(*organizationBatch).changeMember,
+		),
+		commands.Handle(
+			organization.CommandRemoveMember,
+			(*organizationBatch).wantRemoveMember,
+			(*organizationBatch).removeMember,
+		),
 	)
 }
 
@@ -92,11 +102,13 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveMembers(save, b.members.Changed()); err != nil {
 		return err
 	}
-	mailstore.QueueMails(save, b.mails)
+	mailstore.QueueInsert(save, b.mails)
 	return nil
 }
 
-func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrganization, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) create(
+	cmd events.Command, p *organization.CreateOrganization, now time.Time,
+) (commands.Outcome, error) {
 	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = b.slugs[p.Slug]
 	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
@@ -109,7 +121,9 @@ func (b *organizationBatch) create(cmd events.Command, p *organization.CreateOrg
 	return commands.Created(OrganizationOf(o), created...), nil
 }
 
-func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrganization, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) update(
+	cmd events.Command, p *organization.UpdateOrganization, now time.Time,
+) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
 	if p.Slug.Value != nil {
@@ -123,7 +137,9 @@ func (b *organizationBatch) update(cmd events.Command, p *organization.UpdateOrg
 	return commands.OK(OrganizationOf(next), b.keep(before, next, payloads)...), nil
 }
 
-func (b *organizationBatch) remove(cmd events.Command, _ *organization.DeleteOrganization, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) remove(
+	cmd events.Command, _ *organization.DeleteOrganization, now time.Time,
+) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.authority(cmd), now)
 	if err != nil {

@@ -26,7 +26,9 @@ func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *organization
 	b.wanted.users = append(b.wanted.users, p.UserID)
 }
 
-func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) invite(
+	cmd events.Command, p *organization.Invite, now time.Time,
+) (commands.Outcome, error) {
 	invite := *p
 	if _, exists := b.people[invite.UserID]; !exists {
 		invite.UserID = ""
@@ -40,7 +42,9 @@ func (b *organizationBatch) invite(cmd events.Command, p *organization.Invite, n
 	return commands.Created(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInvitation, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) accept(
+	cmd events.Command, _ *organization.AcceptInvitation, now time.Time,
+) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
 	if err != nil {
@@ -50,7 +54,9 @@ func (b *organizationBatch) accept(cmd events.Command, _ *organization.AcceptInv
 	return commands.OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineInvitation, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) decline(
+	cmd events.Command, _ *organization.DeclineInvitation, now time.Time,
+) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
 	if err != nil {
@@ -60,7 +66,9 @@ func (b *organizationBatch) decline(cmd events.Command, _ *organization.DeclineI
 	return commands.NoContent(changes...), err
 }
 
-func (b *organizationBatch) changeMember(cmd events.Command, p *organization.ChangeMember, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) changeMember(
+	cmd events.Command, p *organization.ChangeMember, now time.Time,
+) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
 	if err != nil {
@@ -70,7 +78,9 @@ func (b *organizationBatch) changeMember(cmd events.Command, p *organization.Cha
 	return commands.OK(b.memberView(facts, next), changes...), err
 }
 
-func (b *organizationBatch) removeMember(cmd events.Command, p *organization.RemoveMember, now time.Time) (commands.Outcome, error) {
+func (b *organizationBatch) removeMember(
+	cmd events.Command, p *organization.RemoveMember, now time.Time,
+) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)
 	if err != nil {

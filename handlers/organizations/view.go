@@ -38,7 +38,7 @@ type BrandFonts struct {
 	Heading *string `json:"heading"`
 }
 
-// BrandFineTune is what a brand changes beyond colours and fonts, as JSON texts.
+// BrandFineTune are the overrides of a brand beyond colours and fonts, as JSON texts.
 type BrandFineTune struct {
 	TokenOverrides     *string `json:"tokenOverrides"`
 	DarkModeOverrides  *string `json:"darkModeOverrides"`
@@ -49,12 +49,22 @@ type BrandFineTune struct {
 func OrganizationInfoOf(o organization.Organization) OrganizationInfo {
 	b := view.BrandingOf(o.LogoURL)
 	return OrganizationInfo{
-		ID: o.ID, Slug: o.Slug, Name: o.Name, Description: o.Description, LogoURL: b.LogoURL,
+		ID:          o.ID,
+		Slug:        o.Slug,
+		Name:        o.Name,
+		Description: o.Description,
+		LogoURL:     b.LogoURL,
 		BrandColors: BrandColors{
-			Primary: b.PrimaryColor, Secondary: b.SecondaryColor, Accent: b.AccentColor, Background: b.BackgroundColor,
+			Primary:    b.PrimaryColor,
+			Secondary:  b.SecondaryColor,
+			Accent:     b.AccentColor,
+			Background: b.BackgroundColor,
 		},
-		BrandFonts:  BrandFonts{Body: b.FontBody, Heading: b.FontHeading},
-		BrandRadius: b.RadiusValue, BrandDensity: b.DensityValue, IntroVideoURL: b.IntroVideoURL, HeroLayout: b.HeroLayout,
+		BrandFonts:    BrandFonts{Body: b.FontBody, Heading: b.FontHeading},
+		BrandRadius:   b.RadiusValue,
+		BrandDensity:  b.DensityValue,
+		IntroVideoURL: b.IntroVideoURL,
+		HeroLayout:    b.HeroLayout,
 	}
 }
 
@@ -96,12 +106,18 @@ type Organization struct {
 // OrganizationOf returns a tenant's representation for its members.
 func OrganizationOf(o organization.Organization) Organization {
 	return Organization{
-		ID: o.ID, Name: o.Name, Slug: o.Slug, Description: o.Description, LogoURL: o.LogoURL, WebsiteURL: o.WebsiteURL,
-		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		ID:          o.ID,
+		Name:        o.Name,
+		Slug:        o.Slug,
+		Description: o.Description,
+		LogoURL:     o.LogoURL,
+		WebsiteURL:  o.WebsiteURL,
+		CreatedAt:   o.CreatedAt,
+		UpdatedAt:   o.UpdatedAt,
 	}
 }
 
-// OwnOrganization is a tenant in the list of those that the caller belongs to.
+// OwnOrganization is a tenant that the caller is a member of, with the role.
 type OwnOrganization struct {
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`

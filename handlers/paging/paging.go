@@ -225,12 +225,12 @@ func (l List) statement(after *cursor, limit, skip int, backwards bool) (string,
 		name := fmt.Sprintf("key%d", i)
 		inner += `, ` + key.SQL + ` AS ` + name
 		outer += `, ` + key.Type.text(name)
-		names = append(names, name)
+		names = append(names, "page."+name)
 	}
 	return `SELECT ` + outer + ` FROM (
 SELECT ` + inner + ` FROM ` + from + ` WHERE ` + w.sql() + behind + `
 ORDER BY ` + order + ` LIMIT ` + w.Arg(limit) + ` OFFSET ` + w.Arg(skip) + `
-) page ORDER BY ` + by(append(names, "id"), l.Order.Descending), w.args
+) page ORDER BY ` + by(append(names, "page.id"), l.Order.Descending), w.args
 }
 
 // behind selects what comes behind a cursor.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
@@ -17,29 +15,23 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// Customers is the payment provider, as far as its record of a buyer is concerned.
-type Customers interface {
-	CreateCustomer(ctx context.Context, email, userID, idempotencyKey string) (string, error)
-	PortalURL(ctx context.Context, customerID, returnURL, idempotencyKey string) (string, error)
-}
-
 // A buyer has one customer at the provider, which all their checkouts share, so that
-// its portal shows them all. It is made on first use and kept in the buyer's row; one
-// that the provider has forgotten is replaced. That a call whose outcome is lost may
-// leave a second, unused customer behind does no harm.
+// its portal shows them all. It is created on first use and stored in the buyer's row; one
+// that the provider no longer has is replaced. A call whose response is lost may leave a
+// second, unused customer behind, which does no harm.
 
-// customer returns the buyer's customer, and makes it when there is none. stale is one
-// that turned out not to exist.
+// customer returns the buyer's customer, and creates it when there is none. stale is one
+// that the provider no longer has, or "".
 func (x checkouts) customer(ctx context.Context, b postgres.Customer, stale string) (string, error) {
 	if b.StripeID != "" && b.StripeID != stale {
 		return b.StripeID, nil
 	}
-	key, email, made := "codex:resolve-customer:"+b.UserID, b.Email, ""
+	key, email, created := "codex:resolve-customer:"+b.UserID, b.Email, ""
 	if stale != "" {
 		key += ":" + stale
 	}
 	err := retry(ctx, key, func(ctx context.Context, key string) (err error) {
-		made, err = x.cfg.Stripe.CreateCustomer(ctx, email, b.UserID, key)
+		created, err = x.cfg.Stripe.CreateCustomer(ctx, email, b.UserID, key)
 		var failure *stripe.Error
 		if errors.As(err, &failure) && failure.Param == "email" {
 			email = "" // it only fills in a field of the page
@@ -47,51 +39,12 @@ func (x checkouts) customer(ctx context.Context, b postgres.Customer, stale stri
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("make customer: %w", err)
+		return "", fmt.Errorf("create customer: %w", err)
 	}
-	return postgres.KeepCustomer(ctx, x.cfg.Pool, b.UserID, stale, made)
+	return postgres.KeepCustomer(ctx, x.cfg.Pool, b.UserID, stale, created)
 }
 
-// retry makes a call that may happen more than once without harm: it is repeated with
-// the same key while its outcome is unknown, and with the next one after an answer that
-// the provider may have kept under the key.
-func retry(ctx context.Context, key string, call func(ctx context.Context, key string) error) error {
-	number := 1
-	return retryCall(ctx, func(ctx context.Context) error {
-		numbered := key
-		if number > 1 {
-			numbered = fmt.Sprintf("%s:%d", key, number)
-		}
-		err := call(ctx, numbered)
-		var failure *stripe.Error
-		switch {
-		case errors.Is(err, stripe.ErrNotFound):
-			return backoff.Permanent(err)
-		case !errors.As(err, &failure):
-			return err
-		case failure.HTTPStatus == http.StatusUnauthorized, failure.HTTPStatus == http.StatusForbidden:
-			return backoff.Permanent(err)
-		case failure.HTTPStatus == http.StatusBadRequest, failure.HTTPStatus >= http.StatusInternalServerError:
-			number++
-		}
-		return err
-	})
-}
-
-// retryCall makes a call, each attempt within callTimeout, callTries times at most and
-// 200 ms, 400 ms … apart. A backoff.Permanent error ends it.
-func retryCall(ctx context.Context, call func(context.Context) error) error {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.Multiplier = 200*time.Millisecond, 2
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		return struct{}{}, call(ctx)
-	}, backoff.WithBackOff(wait), backoff.WithMaxTries(callTries))
-	return err
-}
-
-// openPortal is the first transaction of checkout.portal.
+// openPortal is the first transaction of [purchase.OpenPortal].
 func (x checkouts) openPortal(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, open *purchase.OpenPortal, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
@@ -116,7 +69,7 @@ func (x checkouts) openPortal(
 	}, commands.Outcome{}, nil
 }
 
-// portal opens a session of the portal and returns its address.
+// portal opens a session of the portal and returns its URL.
 func (x checkouts) portal(ctx context.Context, b postgres.Customer, returnURL, key string) (url string, err error) {
 	stale := ""
 	for range 2 {
@@ -133,5 +86,5 @@ func (x checkouts) portal(ctx context.Context, b postgres.Customer, returnURL, k
 		}
 		stale = customer
 	}
-	return "", errors.New("the provider forgets its customers")
+	return "", errors.New("the provider does not keep the customers that it creates")
 }

@@ -6,6 +6,8 @@ package payments_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,10 +17,12 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/money"
-	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/jobs"
+	"github.com/codex-platform/codex/handlers/payments"
+	"github.com/codex-platform/codex/handlers/streaming"
 )
 
 const (
@@ -29,12 +33,15 @@ const (
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// harness is one installation in development.
+// harness is one installation in development: the modules payments and streaming, and the
+// sandbox as the payment provider.
 type harness struct {
 	*handlertest.Harness
-	intake *edge.StripeIntake
-	// deaf makes the endpoint refuse what the sandbox delivers.
-	deaf atomic.Bool
+	// config is what module was made from.
+	config payments.Config
+	module handlers.Module
+	// rejecting makes the endpoints reject what the sandbox delivers.
+	rejecting atomic.Bool
 
 	creator, organization string
 }
@@ -52,18 +59,27 @@ func newHarness(t *testing.T) *harness {
 		},
 		Retry: sandbox.Retry{First: 20 * time.Millisecond, Max: 100 * time.Millisecond},
 	})
-	w.StartCommands([]commands.Context{commands.Purchase{Rates: money.DefaultRates()}.Commands()},
-		(&commands.Checkout{Pool: w.Pool, Stripe: w.Stripe, Rates: money.DefaultRates(), Log: w.Logger}).Commands())
-	w.StartReactions(reactions.Access(w.Now))
-
-	w.intake = &edge.StripeIntake{Pool: w.Pool, Dispatcher: w.Dispatcher, Now: w.Now, Log: w.Logger}
-	tokens := handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t)
-	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true },
-		edge.CheckoutRoutes{Sessions: w.Stripe}, edge.PurchaseRoutes{}, edge.AccessRoutes{Tokens: tokens}, &edge.WebhookRoutes{
-			Intake: w.intake, Secrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
-		}).Handler()
+	w.config = payments.Config{
+		Pool:           w.Pool,
+		Dispatcher:     w.Dispatcher,
+		Stripe:         w.Stripe,
+		WebhookSecrets: map[string][]string{"booking": {bookingKey, olderKey}, "payment": {paymentKey}},
+		Rates:          money.DefaultRates(),
+		PublicURL:      w.URL,
+		Development:    true,
+		Now:            w.Now,
+		Log:            w.Logger,
+	}
+	w.module = payments.New(w.config)
+	watching := streaming.New(streaming.Config{
+		Pool:   w.Pool,
+		Tokens: handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t),
+		Now:    w.Now,
+	})
+	w.StartModules(w.module, watching)
+	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.module, watching).Handler()
 	w.Serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.deaf.Load() && r.UserAgent() == "Stripe/1.0 (codex sandbox)" {
+		if w.rejecting.Load() && r.UserAgent() == "Stripe/1.0 (codex sandbox)" {
 			rw.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -72,12 +88,55 @@ func newHarness(t *testing.T) *harness {
 	return w
 }
 
-// announced returns the types of an aggregate's events, in the order of their
-// versions, which must be dense.
-func (w *harness) announced(aggregate string) string {
+// serve is the same installation behind another edge, with its own configuration.
+func (w *harness) serve(cfg payments.Config) *harness {
 	w.Helper()
-	return handlertest.Value[string](w.Harness, `SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
-		CASE WHEN max(version) <> count(*) THEN ' (not dense)' ELSE '' END FROM outbox WHERE aggregate_id = $1`, aggregate)
+	module := payments.New(cfg)
+	handler := w.Edge(func(e *edge.Config) {
+		e.PublicURL = cfg.PublicURL
+		e.Development = cfg.Development
+	}, module).Handler()
+	server := httptest.NewServer(handler)
+	w.Cleanup(server.Close)
+	other := *w.Harness
+	other.URL = server.URL
+	return &harness{Harness: &other, config: cfg, module: module}
+}
+
+// production serves the installation for production.
+func (w *harness) production(returnHosts ...string) *harness {
+	w.Helper()
+	cfg := w.config
+	cfg.Development = false
+	cfg.PublicURL = "https://shop.example.test"
+	cfg.ReturnHosts = returnHosts
+	return w.serve(cfg)
+}
+
+// run runs a job of a module once and returns how many items it processed.
+func (w *harness) run(module handlers.Module, name string) int {
+	w.Helper()
+	i := slices.IndexFunc(module.Jobs, func(j jobs.Job) bool { return j.Name == name })
+	if i < 0 {
+		w.Fatalf("module %s has no job %q", module.Name, name)
+	}
+	return handlertest.Must(module.Jobs[i].Run(w.Context()))(w)
+}
+
+// text reads one text from the database.
+func (w *harness) text(sql string, args ...any) string {
+	w.Helper()
+	return handlertest.Value[string](w.Harness, sql, args...)
+}
+
+// eventsOf returns the types of an aggregate's events, in the order of their versions,
+// which must be dense.
+func (w *harness) eventsOf(aggregate string) string {
+	w.Helper()
+	return w.text(`
+SELECT COALESCE(string_agg(type, ' ' ORDER BY version), '') ||
+       CASE WHEN max(version) <> count(*) THEN ' (not dense)' ELSE '' END
+FROM outbox WHERE aggregate_id = $1`, aggregate)
 }
 
 // piece makes a published content item at a price.
@@ -96,18 +155,25 @@ type answer = handlertest.Answer
 
 func (w *harness) request(method, path, user string, body any) answer {
 	w.Helper()
-	return w.Send(handlertest.Request{Method: method, Path: path, Session: user, Body: body})
+	return w.Send(handlertest.Request{
+		Method:  method,
+		Path:    path,
+		Session: user,
+		Body:    body,
+	})
 }
 
 // checkout asks for a checkout as a client does.
 func (w *harness) checkout(user, content string) answer {
 	w.Helper()
 	return w.request(http.MethodPost, "/checkout/create", user, map[string]string{
-		"contentId": content, "successUrl": w.URL + "/done?session_id={CHECKOUT_SESSION_ID}", "cancelUrl": "http://localhost:3000/",
+		"contentId":  content,
+		"successUrl": w.URL + "/done?session_id={CHECKOUT_SESSION_ID}",
+		"cancelUrl":  "http://localhost:3000/",
 	})
 }
 
-// sessionOf returns the session that a checkout was answered with.
+// sessionOf returns the session of a response to a checkout.
 func (w *harness) sessionOf(a answer) string {
 	w.Helper()
 	id, url := a.Text("data.sessionId"), a.Text("data.sessionUrl")
@@ -162,14 +228,29 @@ func paidSession(w *harness, user, content, intent string, amount int) hook {
 
 func refundedCharge(intent string, amount, refunded int) hook {
 	return hook{id: eventID(), typ: "charge.refunded", object: map[string]any{
-		"id": "ch_" + intent, "object": "charge", "payment_intent": intent, "amount": amount, "amount_refunded": refunded, "currency": "gbp",
+		"id":              "ch_" + intent,
+		"object":          "charge",
+		"payment_intent":  intent,
+		"amount":          amount,
+		"amount_refunded": refunded,
+		"currency":        "gbp",
 	}}
 }
 
 func disputed(intent, typ, status string) hook {
 	return hook{id: eventID(), typ: typ, object: map[string]any{
-		"id": "dp_" + intent, "object": "dispute", "payment_intent": intent, "charge": "ch_1", "status": status, "reason": "fraudulent",
+		"id":             "dp_" + intent,
+		"object":         "dispute",
+		"payment_intent": intent,
+		"charge":         "ch_1",
+		"status":         status,
+		"reason":         "fraudulent",
 	}}
+}
+
+// sign returns the Stripe-Signature header of a body at a time.
+func sign(body []byte, secret string, at time.Time) string {
+	return handlertest.StripeSignature(body, secret, at)
 }
 
 func (w *harness) post(endpoint string, body []byte, signature string) answer {
@@ -181,11 +262,12 @@ func (w *harness) post(endpoint string, body []byte, signature string) answer {
 	return w.Send(r)
 }
 
-// deliver posts a webhook that must be taken.
+// deliver posts a webhook that must be accepted.
 func (w *harness) deliver(h hook) {
 	w.Helper()
 	body := h.body()
-	if a := w.post("booking", body, handlertest.StripeSignature(body, bookingKey, time.Now())); a.Status != http.StatusOK || a.Body != `{"received":true}` {
+	a := w.post("booking", body, sign(body, bookingKey, time.Now()))
+	if a.Status != http.StatusOK || a.Body != `{"received":true}` {
 		w.Errorf("%s: %d %s", h.typ, a.Status, a.Body)
 	}
 }

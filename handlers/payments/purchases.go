@@ -15,54 +15,86 @@ import (
 
 // purchaseRoutes declares /purchases: what the caller has bought.
 func (p *payments) purchaseRoutes() []edge.Route {
+	status := edge.OptionalChoiceParam("status",
+		string(purchase.Pending),
+		string(purchase.Completed),
+		string(purchase.PartiallyRefunded),
+		string(purchase.Refunded),
+		string(purchase.Failed),
+	)
 	return []edge.Route{
 		{
-			Method: "GET", Path: "/purchases", Name: "listPurchases", Summary: "List what the caller has bought, the newest first",
-			Auth: edge.Session(), Params: edge.PagedParams(
-				edge.OptionalChoiceParam("status", string(purchase.Pending), string(purchase.Completed), string(purchase.PartiallyRefunded),
-					string(purchase.Refunded), string(purchase.Failed)),
-				edge.UUIDParam("contentId"),
-			),
-			Responses: []edge.Response{edge.ListOf[Purchase]()}, Handle: p.listPurchases,
+			Method:    "GET",
+			Path:      "/purchases",
+			Name:      "listPurchases",
+			Summary:   "List the caller's purchases, newest first",
+			Auth:      edge.Session(),
+			Params:    edge.PagedParams(status, edge.UUIDParam("contentId")),
+			Responses: []edge.Response{edge.ListOf[Purchase]()},
+			Handle:    p.listPurchases,
 		},
 		{
-			Method: "GET", Path: "/purchases/:id", Name: "getPurchase", Summary: "Read one of the caller's purchases",
-			Auth: edge.Session(), Responses: []edge.Response{edge.Data[PurchaseDetail](http.StatusOK)},
-			Errors: []*domain.Error{purchase.ErrPurchaseNotFound}, Handle: p.getPurchase,
+			Method:    "GET",
+			Path:      "/purchases/:id",
+			Name:      "getPurchase",
+			Summary:   "Get a purchase of the caller",
+			Auth:      edge.Session(),
+			Responses: []edge.Response{edge.Data[PurchaseDetail](http.StatusOK)},
+			Errors:    []*domain.Error{purchase.ErrPurchaseNotFound},
+			Handle:    p.getPurchase,
 		},
 	}
 }
 
-const purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id, p.amount_paid_cents, p.currency, p.amount_paid_cents,
-	p.status, p.created_at, p.purchased_at, c.title, c.id, c.title, c.slug, c.content_type, c.thumbnail_url`
+const (
+	purchaseColumns = `p.id, p.customer_id, p.content_id, p.organization_id,
+	p.amount_paid_cents, p.currency, p.amount_paid_cents, p.status, p.created_at, p.purchased_at,
+	c.title, c.id, c.title, c.slug, c.content_type, c.thumbnail_url`
 
-// purchaseFields are where purchaseColumns go.
-func purchaseFields(p *Purchase) []any {
+	// detailColumns follow purchaseColumns.
+	detailColumns = `p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
+	p.stripe_payment_intent_id, p.refunded_at, p.refund_amount_cents, p.refund_reason, p.stripe_refund_id,
+	p.disputed_at, p.dispute_reason, p.updated_at`
+)
+
+// purchaseTargets are where purchaseColumns are scanned to.
+func purchaseTargets(p *Purchase) []any {
 	p.Content = &PurchasedContent{}
 	return []any{
-		&p.ID, &p.CustomerID, &p.ContentID, &p.OrganizationID, &p.AmountPaidCents, &p.Currency, &p.AmountCents,
-		&p.Status, &p.CreatedAt, &p.PurchasedAt, &p.ContentTitle,
-		&p.Content.ID, &p.Content.Title, &p.Content.Slug, &p.Content.ContentType, &p.Content.ThumbnailURL,
+		&p.ID, &p.CustomerID, &p.ContentID, &p.OrganizationID,
+		&p.AmountPaidCents, &p.Currency, &p.AmountCents, &p.Status, &p.CreatedAt, &p.PurchasedAt,
+		&p.ContentTitle, &p.Content.ID, &p.Content.Title, &p.Content.Slug, &p.Content.ContentType, &p.Content.ThumbnailURL,
 	}
 }
 
-// listPurchases answers one page of the caller's purchases, the newest first.
+// detailTargets are where purchaseColumns and detailColumns are scanned to.
+func detailTargets(d *PurchaseDetail) []any {
+	return append(purchaseTargets(&d.Purchase),
+		&d.PlatformFeeCents, &d.OrganizationFeeCents, &d.CreatorPayoutCents,
+		&d.StripePaymentIntentID, &d.RefundedAt, &d.RefundAmountCents, &d.RefundReason, &d.StripeRefundID,
+		&d.DisputedAt, &d.DisputeReason, &d.UpdatedAt)
+}
+
+// listPurchases responds with one page of the caller's purchases, newest first.
 func (p *payments) listPurchases(c *edge.Request) error {
-	l := paging.List{From: "purchases", Order: paging.By("created_at", paging.Time, "id", "desc")}
-	l.Where.And("customer_id = $", c.Actor().UserID)
-	l.Where.AndIf("status = $", c.Text("status"))
-	l.Where.AndIf("content_id = $::uuid", c.UUID("contentId"))
-	found, err := paging.Find(c, p.cfg.Pool, l, c.Page())
+	list := paging.List{From: "purchases", Order: paging.By("created_at", paging.Time, "id", "desc")}
+	list.Where.And("customer_id = $", c.Actor().UserID)
+	list.Where.AndIf("status = $", c.Text("status"))
+	list.Where.AndIf("content_id = $::uuid", c.UUID("contentId"))
+	found, err := paging.Find(c, p.cfg.Pool, list, c.Page())
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
 	}
-	rows, err := p.cfg.Pool.Query(c, `SELECT `+purchaseColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
-		WHERE p.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], p.id)`, found.IDs)
+
+	rows, err := p.cfg.Pool.Query(c, `
+SELECT `+purchaseColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
+WHERE p.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], p.id)`, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Purchase, err error) {
-		return p, row.Scan(purchaseFields(&p)...)
+		err = row.Scan(purchaseTargets(&p)...)
+		return p, err
 	})
 	if err != nil {
 		return fmt.Errorf("list purchases: %w", err)
@@ -71,17 +103,12 @@ func (p *payments) listPurchases(c *edge.Request) error {
 	return nil
 }
 
-// getPurchase answers the buyer only; to everyone else the purchase is not there.
+// getPurchase responds with a purchase of the caller; those of others do not exist.
 func (p *payments) getPurchase(c *edge.Request) error {
 	var detail PurchaseDetail
-	fields := append(purchaseFields(&detail.Purchase), &detail.PlatformFeeCents, &detail.OrganizationFeeCents, &detail.CreatorPayoutCents,
-		&detail.StripePaymentIntentID, &detail.RefundedAt, &detail.RefundAmountCents, &detail.RefundReason, &detail.StripeRefundID,
-		&detail.DisputedAt, &detail.DisputeReason, &detail.UpdatedAt)
-	err := p.cfg.Pool.QueryRow(c, `SELECT `+purchaseColumns+`, p.platform_fee_cents, p.organization_fee_cents, p.creator_payout_cents,
-		p.stripe_payment_intent_id, p.refunded_at, p.refund_amount_cents, p.refund_reason, p.stripe_refund_id,
-		p.disputed_at, p.dispute_reason, p.updated_at
-		FROM purchases p JOIN content c ON c.id = p.content_id WHERE p.id = $1 AND p.customer_id = $2`,
-		c.UUID("id"), c.Actor().UserID).Scan(fields...)
+	err := p.cfg.Pool.QueryRow(c, `
+SELECT `+purchaseColumns+`, `+detailColumns+` FROM purchases p JOIN content c ON c.id = p.content_id
+WHERE p.id = $1 AND p.customer_id = $2`, c.UUID("id"), c.Actor().UserID).Scan(detailTargets(&detail)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return purchase.ErrPurchaseNotFound
 	}

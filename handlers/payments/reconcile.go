@@ -1,7 +1,6 @@
 package payments
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,41 +13,26 @@ import (
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
-// EventSource lists what the payment provider has reported.
-type EventSource interface {
-	ListEvents(ctx context.Context, since time.Time, types []string) ([]stripe.Event, error)
-}
-
-// Reconciler repairs what lost webhooks would have reported. It compares the
+// reconciler repairs what lost webhooks would have reported. It compares the
 // provider's list of events with those that are stored, from an hour before the
-// newest one seen, and retrieves the sessions of checkouts whose time is over. In a
-// healthy week it repairs nothing.
-type Reconciler struct {
+// newest one seen, and retrieves the sessions of overdue checkouts. In a healthy week
+// it repairs nothing.
+type reconciler struct {
 	cfg      Config
-	ingester *EventIngester
-	// Every is the period. Of several processes one works in each.
-	Every time.Duration
-}
-
-// NewReconciler returns the reconciler of an installation.
-func NewReconciler(cfg Config, ingester *EventIngester) *Reconciler {
-	return &Reconciler{cfg: cfg, ingester: ingester, Every: cmp.Or(cfg.ReconcileEvery, 5*time.Minute)}
-}
-
-// Repaired counts what one run found missing.
-type Repaired struct {
-	Events, Checkouts int
+	ingester *eventIngester
 }
 
 const (
+	// reconcileInterval is the period. Of several processes one works in each.
+	reconcileInterval = 5 * time.Minute
+	reconcileTimeout  = 4 * time.Minute
 	// overlap is how far back the list is read again: events become visible late.
 	overlap = time.Hour
 	// keptEvents is how long the provider keeps its events.
 	keptEvents = 30 * 24 * time.Hour
-	// lateCheckout is how long after its end a checkout is looked into.
-	lateCheckout     = 5 * time.Minute
-	reconcileTimeout = 4 * time.Minute
-	reconcileBatch   = 100
+	// lateCheckout is how long after its end a checkout counts as overdue.
+	lateCheckout   = 5 * time.Minute
+	reconcileBatch = 100
 )
 
 // reportedTypes are the events that lead to a change here.
@@ -62,36 +46,32 @@ var reportedTypes = []string{
 	stripe.EventDisputeClosed,
 }
 
-// Repair is [Reconciler.Reconcile] as a job: it returns how much was repaired.
-func (r *Reconciler) Repair(ctx context.Context) (int, error) {
-	repaired, err := r.Reconcile(ctx)
-	if repaired != (Repaired{}) {
-		r.cfg.Log.Warn("repaired what lost webhooks should have reported", "events", repaired.Events, "checkouts", repaired.Checkouts)
-	}
-	return repaired.Events + repaired.Checkouts, err
-}
-
-// Reconcile runs once, unless another process did within the period.
-func (r *Reconciler) Reconcile(ctx context.Context) (repaired Repaired, err error) {
-	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
-	defer cancel()
+// reconcile runs once, unless another process did within the period, and returns how many
+// events and checkouts it repaired.
+func (r *reconciler) reconcile(ctx context.Context) (repaired int, err error) {
 	now := r.cfg.Now().UTC()
 	var seen *time.Time
-	err = r.cfg.Pool.QueryRow(ctx, `UPDATE stripe_watermark SET claimed_at = $1 WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
-		RETURNING seen_until`, now, now.Add(-r.Every*9/10)).Scan(&seen)
+	err = r.cfg.Pool.QueryRow(ctx, `
+UPDATE stripe_watermark SET claimed_at = $1
+WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
+RETURNING seen_until`, now, now.Add(-reconcileInterval*9/10)).Scan(&seen)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return repaired, nil
+		return 0, nil
 	}
 	if err != nil {
-		return repaired, fmt.Errorf("claim: %w", err)
+		return 0, fmt.Errorf("claim: %w", err)
 	}
+
 	events, failed := r.events(ctx, seen, now)
 	checkouts, err := r.checkouts(ctx, now)
-	return Repaired{Events: events, Checkouts: checkouts}, errors.Join(failed, err)
+	if events+checkouts > 0 {
+		r.cfg.Log.Warn("repaired what lost webhooks should have reported", "events", events, "checkouts", checkouts)
+	}
+	return events + checkouts, errors.Join(failed, err)
 }
 
-// events ingests what is listed and not stored, oldest first.
-func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time) (repaired int, err error) {
+// events ingests the listed events that are not stored, oldest first.
+func (r *reconciler) events(ctx context.Context, seen *time.Time, now time.Time) (repaired int, err error) {
 	since := now.Add(-keptEvents)
 	if seen != nil && seen.Add(-overlap).After(since) {
 		since = seen.Add(-overlap)
@@ -100,27 +80,16 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 	if err != nil || len(listed) == 0 {
 		return 0, err
 	}
-	ids := make([]string, len(listed))
-	for i, e := range listed {
-		ids[i] = e.ID
-	}
-	rows, err := r.cfg.Pool.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
+	stored, err := r.stored(ctx, listed)
 	if err != nil {
-		return 0, fmt.Errorf("compare events: %w", err)
+		return 0, err
 	}
-	stored, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return 0, fmt.Errorf("compare events: %w", err)
-	}
-	have := make(map[string]bool, len(stored))
-	for _, id := range stored {
-		have[id] = true
-	}
+
 	for _, e := range listed {
-		if have[e.ID] {
+		if stored[e.ID] {
 			continue
 		}
-		pending, err := r.ingester.Ingest(ctx, e)
+		pending, err := r.ingester.ingest(ctx, e)
 		if err != nil {
 			return repaired, err // the watermark stays: the rest is listed again
 		}
@@ -128,28 +97,48 @@ func (r *Reconciler) events(ctx context.Context, seen *time.Time, now time.Time)
 			repaired++
 		}
 	}
-	_, err = r.cfg.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, listed[len(listed)-1].Created)
+
+	newest := listed[len(listed)-1].Created
+	_, err = r.cfg.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, newest)
 	if err != nil {
 		return repaired, fmt.Errorf("move the watermark: %w", err)
 	}
 	return repaired, nil
 }
 
-// checkouts settles those whose end was not reported. One that cannot be settled now
-// does not hold up the others.
-func (r *Reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
-	var due []purchase.Checkout
-	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) (err error) {
-		due, err = postgres.OverdueCheckouts(ctx, tx, now.Add(-lateCheckout), now.Add(-lateCheckout), reconcileBatch)
-		return err
-	})
+// stored returns the ids of the listed events that are stored.
+func (r *reconciler) stored(ctx context.Context, listed []stripe.Event) (map[string]bool, error) {
+	ids := make([]string, len(listed))
+	for i, e := range listed {
+		ids[i] = e.ID
+	}
+	rows, err := r.cfg.Pool.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("compare events: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("compare events: %w", err)
+	}
+	stored := make(map[string]bool, len(found))
+	for _, id := range found {
+		stored[id] = true
+	}
+	return stored, nil
+}
+
+// checkouts records the end of checkouts that was not reported. One that fails does not
+// hold up the others.
+func (r *reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
+	overdue, err := postgres.OverdueCheckouts(ctx, r.cfg.Pool, now.Add(-lateCheckout), reconcileBatch)
 	if err != nil {
 		return 0, err
 	}
+
 	var failed error
-	for _, c := range due {
-		if err := r.settle(ctx, c); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("settle checkout %s: %w", c.ID, err))
+	for _, c := range overdue {
+		if err := r.recordEnd(ctx, c); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("record the end of checkout %s: %w", c.ID, err))
 			continue
 		}
 		repaired++
@@ -157,22 +146,23 @@ func (r *Reconciler) checkouts(ctx context.Context, now time.Time) (repaired int
 	return repaired, failed
 }
 
-// settle closes a checkout's sessions and records how it ended.
-func (r *Reconciler) settle(ctx context.Context, c purchase.Checkout) error {
+// recordEnd closes a checkout's sessions and records how it ended.
+func (r *reconciler) recordEnd(ctx context.Context, c purchase.Checkout) error {
 	paid, err := closeSessions(ctx, r.cfg.Stripe, c)
 	if err != nil {
 		return err
 	}
 	if !paid {
-		return r.ingester.RecordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
+		return r.ingester.recordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
 	}
+
 	sessions, err := r.cfg.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
 	if err != nil {
 		return err
 	}
 	for _, s := range sessions {
 		if s.PaymentStatus == stripe.PaymentPaid {
-			return r.ingester.RecordSession(ctx, c.ID, s)
+			return r.ingester.recordSession(ctx, c.ID, s)
 		}
 	}
 	return nil // complete and not paid yet: an event will report the payment

@@ -4,42 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// Refunds is the payment provider, as far as refunds are concerned.
-type Refunds interface {
-	Refund(
-		ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string,
-	) (stripe.Refund, error)
-	ListRefunds(ctx context.Context, paymentIntent string) ([]stripe.Refund, error)
-}
-
-// RefundQueue refunds the payments that must not be kept. The row of a refund that is due
+// refundQueue refunds the payments that must not be kept. The row of a refund that is due
 // is written in the transaction that found the payment to be a duplicate, a mismatch or
-// unfulfillable, so the table itself is the work list: a loop over it needs no
-// message, and a crash loses nothing. (A reaction to purchase.duplicate_detected
-// would have to call out inside its transaction, or hand over to such a loop.)
+// unfulfillable, so the table itself is the work list: a crash loses nothing.
 //
 // Every refund asks for all that is left of the payment, so no repetition, whatever
-// its key, can refund more than was paid. The key is refund:{intent}:{reason},
-// and gets a number behind it once the provider has stored a failure under it.
-type RefundQueue struct {
-	Pool   *pgxpool.Pool
-	Stripe Refunds
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
-}
+// its key, can refund more than was paid. The key is refund:{intent}:{reason}; a number
+// is appended once the provider has stored a failure under it.
+type refundQueue struct{ cfg Config }
 
 // dueRefund is one row that is due.
 type dueRefund struct {
@@ -53,13 +34,13 @@ type dueRefund struct {
 
 const (
 	refundBatch = 20
-	// refundLetter is after how many attempts an operator gets a dead letter. With the
-	// delays below that is about an hour.
+	// refundLetter is after how many attempts a dead letter is written. With the delays of
+	// claim that is about an hour.
 	refundLetter = 10
 )
 
-// RefundDue refunds what is due, and returns how many payments it refunded.
-func (q *RefundQueue) RefundDue(ctx context.Context) (refunded int, err error) {
+// refundDue makes the due refunds and returns how many it made.
+func (q *refundQueue) refundDue(ctx context.Context) (refunded int, err error) {
 	due, err := q.claim(ctx)
 	if err != nil {
 		return 0, err
@@ -67,15 +48,15 @@ func (q *RefundQueue) RefundDue(ctx context.Context) (refunded int, err error) {
 	for _, d := range due {
 		refundID, err := q.refund(ctx, d)
 		if err != nil {
-			q.Log.Warn("payment not refunded", "purchase", d.PurchaseID, "attempt", d.Attempts, "error", err)
+			q.cfg.Log.Warn("payment not refunded", "purchase", d.PurchaseID, "attempt", d.Attempts, "error", err)
 			if err := q.recordFailure(ctx, d, err); err != nil {
 				return refunded, err
 			}
 			continue
 		}
-		if _, err := q.Pool.Exec(ctx, `
+		if _, err := q.cfg.Pool.Exec(ctx, `
 UPDATE refund_obligations SET paid_at = $2, stripe_refund_id = NULLIF($3, ''), last_error = NULL
-WHERE purchase_id = $1`, d.PurchaseID, q.Now().UTC(), refundID); err != nil {
+WHERE purchase_id = $1`, d.PurchaseID, q.cfg.Now().UTC(), refundID); err != nil {
 			return refunded, fmt.Errorf("mark as refunded: %w", err)
 		}
 		refunded++
@@ -83,16 +64,17 @@ WHERE purchase_id = $1`, d.PurchaseID, q.Now().UTC(), refundID); err != nil {
 	return refunded, nil
 }
 
-// claim takes what is due and makes it due again 5 s later, doubled with every attempt,
-// an hour at most. So no two processes refund one payment at once.
-func (q *RefundQueue) claim(ctx context.Context) ([]dueRefund, error) {
-	now := q.Now().UTC()
-	rows, err := q.Pool.Query(ctx, `
+// claim returns the due refunds and makes them due again 5 s later, doubled with every
+// attempt, an hour at most. So no two processes refund one payment at once.
+func (q *refundQueue) claim(ctx context.Context) ([]dueRefund, error) {
+	now := q.cfg.Now().UTC()
+	rows, err := q.cfg.Pool.Query(ctx, `
 UPDATE refund_obligations SET attempts = attempts + 1,
        next_attempt_at = $1::timestamptz
                        + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
-WHERE purchase_id IN (SELECT purchase_id FROM refund_obligations WHERE paid_at IS NULL AND next_attempt_at <= $1
-                      ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+WHERE purchase_id IN (
+    SELECT purchase_id FROM refund_obligations WHERE paid_at IS NULL AND next_attempt_at <= $1
+    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_number`, now, refundBatch)
 	if err != nil {
 		return nil, fmt.Errorf("claim due refunds: %w", err)
@@ -101,9 +83,10 @@ RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_numbe
 }
 
 // refund refunds all that is left of a payment, and returns the refund's id.
-func (q *RefundQueue) refund(ctx context.Context, due dueRefund) (string, error) {
+func (q *refundQueue) refund(ctx context.Context, due dueRefund) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callBudget)
 	defer cancel()
+
 	key := fmt.Sprintf("refund:%s:%s", due.Intent, due.Reason)
 	if due.KeyNumber > 1 {
 		key = fmt.Sprintf("%s:%d", key, due.KeyNumber)
@@ -112,12 +95,14 @@ func (q *RefundQueue) refund(ctx context.Context, due dueRefund) (string, error)
 	if due.Reason == string(purchase.Duplicate) {
 		reason = stripe.ReasonDuplicate
 	}
-	refund, err := q.Stripe.Refund(ctx, due.Intent, 0, reason, key)
+
+	refund, err := q.cfg.Stripe.Refund(ctx, due.Intent, 0, reason, key)
 	if err == nil {
 		return refund.ID, nil
 	}
-	// It may have been refunded by hand, or by an earlier call without an answer.
-	made, lookUp := q.Stripe.ListRefunds(ctx, due.Intent)
+
+	// It may have been refunded by hand, or by an earlier call whose response was lost.
+	made, lookUp := q.cfg.Stripe.ListRefunds(ctx, due.Intent)
 	if lookUp != nil {
 		return "", err
 	}
@@ -133,20 +118,23 @@ func (q *RefundQueue) refund(ctx context.Context, due dueRefund) (string, error)
 	return "", err
 }
 
-// recordFailure keeps why a payment could not be refunded, and writes a dead letter in time.
-func (q *RefundQueue) recordFailure(ctx context.Context, due dueRefund, cause error) error {
+// recordFailure records why a payment was not refunded. After refundLetter attempts it
+// writes a dead letter.
+func (q *refundQueue) recordFailure(ctx context.Context, due dueRefund, cause error) error {
 	var failure *stripe.Error
-	answered := errors.As(cause, &failure) && failure.HTTPStatus >= http.StatusBadRequest &&
+	// A failure that the provider may have stored under the key needs the next key.
+	stored := errors.As(cause, &failure) && failure.HTTPStatus >= http.StatusBadRequest &&
 		failure.HTTPStatus != http.StatusConflict && failure.HTTPStatus != http.StatusTooManyRequests
-	if _, err := q.Pool.Exec(ctx, `
-UPDATE refund_obligations SET last_error = left($2, 1000), key_number = key_number + CASE WHEN $3 THEN 1 ELSE 0 END
-WHERE purchase_id = $1`, due.PurchaseID, cause.Error(), answered); err != nil {
+	if _, err := q.cfg.Pool.Exec(ctx, `
+UPDATE refund_obligations
+SET last_error = left($2, 1000), key_number = key_number + CASE WHEN $3 THEN 1 ELSE 0 END
+WHERE purchase_id = $1`, due.PurchaseID, cause.Error(), stored); err != nil {
 		return fmt.Errorf("record failure: %w", err)
 	}
 	if due.Attempts != refundLetter {
 		return nil
 	}
-	q.Log.Error("payment cannot be refunded", "purchase", due.PurchaseID, "error", cause)
+	q.cfg.Log.Error("payment cannot be refunded", "purchase", due.PurchaseID, "error", cause)
 	return commands.DeadLetter{
 		Consumer:  "refunds",
 		MessageID: due.PurchaseID,
@@ -154,5 +142,5 @@ WHERE purchase_id = $1`, due.PurchaseID, cause.Error(), answered); err != nil {
 		Body:      []byte(due.Intent),
 		Cause:     cause,
 		Attempts:  due.Attempts,
-	}.Write(ctx, q.Pool)
+	}.Write(ctx, q.cfg.Pool)
 }

@@ -2,26 +2,26 @@ package payments
 
 import "time"
 
-// CheckoutSession is where a buyer goes to pay.
+// CheckoutSession is the provider's page on which a buyer pays.
 type CheckoutSession struct {
 	SessionURL string `json:"sessionUrl"`
 	SessionID  string `json:"sessionId"`
 }
 
-// Portal is where a buyer finds receipts and cards.
+// Portal is the provider's page with a buyer's receipts and cards.
 type Portal struct {
 	URL string `json:"url"`
 }
 
-// Recorded is the outcome of purchase.record_event. Only machines see it.
-type Recorded struct {
-	// Result is what the report led to, for example purchase, duplicate, refunded,
-	// unchanged or ignored.
+// recorded is the outcome of purchase.record_event. No client receives it.
+type recorded struct {
+	// Result is the effect of the report: purchase, duplicate, refunded, unchanged,
+	// ignored and others.
 	Result string `json:"result"`
 }
 
-// StripeEvent is what Stripe sends, as far as it is promised to be read. Events of any
-// API version are taken.
+// StripeEvent is the part of an event of Stripe that is read. Events of any API version
+// are accepted.
 type StripeEvent struct {
 	ID       string `json:"id" jsonschema:"required,minLength=1,maxLength=255,example=evt_1PqR2s"`
 	Type     string `json:"type" jsonschema:"required,minLength=1,maxLength=255,example=checkout.session.completed"`
@@ -37,8 +37,8 @@ type Received struct {
 	Received bool `json:"received"`
 }
 
-// Purchase is a row of a buyer's history. It carries the names of both generations
-// of clients.
+// Purchase is a row of a buyer's history. AmountCents repeats AmountPaidCents, and
+// ContentTitle the title of Content, for older clients.
 type Purchase struct {
 	ID              string            `json:"id"`
 	CustomerID      string            `json:"customerId"`
@@ -54,7 +54,7 @@ type Purchase struct {
 	Content         *PurchasedContent `json:"content"`
 }
 
-// PurchasedContent is what was bought, in brief.
+// PurchasedContent is a summary of the content item that was bought.
 type PurchasedContent struct {
 	ID           string  `json:"id"`
 	Title        string  `json:"title"`
@@ -63,8 +63,8 @@ type PurchasedContent struct {
 	ThumbnailURL *string `json:"thumbnailUrl"`
 }
 
-// PurchaseDetail is a whole purchase as its buyer sees it: with the split, and with
-// what went back.
+// PurchaseDetail is a purchase as its buyer sees it, with the split and with refunds and
+// disputes.
 type PurchaseDetail struct {
 	Purchase
 	PlatformFeeCents      int64      `json:"platformFeeCents"`
@@ -80,8 +80,8 @@ type PurchaseDetail struct {
 	UpdatedAt             time.Time  `json:"updatedAt"`
 }
 
-// CheckoutState is what a success page polls for. Purchase and Content are absent
-// until the payment has arrived.
+// CheckoutState is what a success page polls. Purchase and Content are absent until the
+// payment is recorded.
 type CheckoutState struct {
 	// SessionStatus is open, complete or expired.
 	SessionStatus string            `json:"sessionStatus" jsonschema:"enum=open,enum=complete,enum=expired"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
@@ -18,83 +19,94 @@ import (
 )
 
 const (
-	// webhookSlots is how many deliveries are in hand at once; beyond it Stripe is
-	// asked to come again.
+	// webhookSlots is how many deliveries are processed at once; more get an error, after
+	// which Stripe sends them again.
 	webhookSlots = 64
-	// accessWait is how long a delivery waits for access to follow.
+	// commandWait is how long a delivery waits for its command.
+	commandWait = 10 * time.Second
+	// accessWait is how long a delivery waits for the grants that follow.
 	accessWait = 2 * time.Second
-	// accessProjection opens and closes access with payments; see package streaming.
-	accessProjection = "access"
 )
 
-// webhookEndpoints are the endpoints by name, with what they are for.
+// webhookEndpoints are the endpoints by name.
 var webhookEndpoints = []struct{ name, summary string }{
-	{"booking", "Take in what becomes of checkouts"},
-	{"payment", "Take in what becomes of payments"},
-	{"dispute", "Take in disputes"},
-	{"subscription", "Take in what becomes of subscriptions"},
-	{"connect", "Take in what becomes of payout accounts"},
-	{"customer", "Take in what becomes of customers"},
+	{"booking", "Receive checkout events"},
+	{"payment", "Receive payment events"},
+	{"dispute", "Receive dispute events"},
+	{"subscription", "Receive subscription events"},
+	{"connect", "Receive payout account events"},
+	{"customer", "Receive customer events"},
 }
 
-// Refusals of deliveries.
+// The errors of deliveries.
 var (
-	errUnsigned      = strict.Refuse("Stripe-Signature", "is missing")
-	errNoSecret      = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
-	errNotTaken      = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
-	errNotAnEvent    = strict.Refuse("", "is not an event that can be read")
-	deliveryRefusals = []*domain.Error{errUnsigned, errNotTaken, errNoSecret}
+	errUnsigned   = strict.Refuse("Stripe-Signature", "is missing")
+	errNoSecret   = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
+	errNotStored  = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
+	errMalformed  = strict.Refuse("", "is not an event that can be read")
+	webhookErrors = []*domain.Error{errUnsigned, errNotStored, errNoSecret}
 )
 
-// webhookRoutes declare one endpoint per purpose, each with its own signing secrets.
+// webhookRoutes declares one endpoint per purpose, each with its own signing secrets.
 func (p *payments) webhookRoutes() []edge.Route {
-	route := func(path, name, summary string, secrets []string) edge.Route {
-		return edge.Route{
-			Method: "POST", Path: "/webhooks/stripe/" + path, Name: name, Summary: summary, Sends: []string{purchase.CommandRecordEvent},
-			Notes: "Answers 200 once the event is stored, whether or not anything follows from it, and not before. " +
-				"What it does depends on its type and not on the endpoint.",
-			Auth: edge.StripeSignature, Limit: edge.LimitWebhook, Body: StripeEvent{},
-			Responses: []edge.Response{{Status: http.StatusOK, Body: Received{}}}, Errors: deliveryRefusals,
-			Handle: func(c *edge.Request) error { return p.receive(c, secrets) },
-		}
-	}
 	var routes []edge.Route
-	for _, endpoint := range webhookEndpoints {
-		routes = append(routes, route(endpoint.name, "stripe"+strings.ToUpper(endpoint.name[:1])+endpoint.name[1:], endpoint.summary,
-			p.cfg.WebhookSecrets[endpoint.name]))
+	for _, e := range webhookEndpoints {
+		name := "stripe" + strings.ToUpper(e.name[:1]) + e.name[1:]
+		routes = append(routes, p.webhookRoute(e.name, name, e.summary, p.cfg.WebhookSecrets[e.name]))
 	}
-	development := route("dev", "stripeDevelopment", "Take in any event", p.cfg.WebhookSecrets["booking"])
-	development.Development = true
-	return append(routes, development)
+	dev := p.webhookRoute("dev", "stripeDevelopment", "Receive any event", p.cfg.WebhookSecrets["booking"])
+	dev.Development = true
+	return append(routes, dev)
 }
 
-// receive answers 200 once the event is stored, and not before: what follows from
-// it is then certain, and is waited for only so that a client that asks right after
-// finds it done. Whatever went wrong on our side is 500, for which Stripe comes again.
+func (p *payments) webhookRoute(path, name, summary string, secrets []string) edge.Route {
+	return edge.Route{
+		Method:  "POST",
+		Path:    "/webhooks/stripe/" + path,
+		Name:    name,
+		Summary: summary,
+		Notes: "Responds with 200 once the event is stored, whether or not it has an effect. " +
+			"The effect depends on the event's type and not on the endpoint.",
+		Auth:      edge.StripeSignature,
+		Limit:     edge.LimitWebhook,
+		Body:      StripeEvent{},
+		Sends:     []string{purchase.CommandRecordEvent},
+		Responses: []edge.Response{{Status: http.StatusOK, Body: Received{}}},
+		Errors:    webhookErrors,
+		Handle:    func(c *edge.Request) error { return p.receive(c, secrets) },
+	}
+}
+
+// receive responds with 200 once the event is stored, and not before: its effects are
+// then certain. It waits for them only so that a client that reads right after finds
+// them. Any failure here is 500, after which Stripe sends the event again.
 func (p *payments) receive(c *edge.Request, secrets []string) error {
 	if !slices.ContainsFunc(secrets, func(s string) bool { return s != "" }) {
 		return errNoSecret
 	}
+
 	payload, err := c.ReadBody(stripe.MaxPayload)
 	if err != nil {
 		return err
 	}
 	event, err := stripe.VerifyWebhook(payload, c.GetHeader("Stripe-Signature"), secrets, p.cfg.Now())
 	if err != nil {
-		p.cfg.Log.WarnContext(c, "webhook refused", "route", c.FullPath(), "error", err)
-		return deliveryRefusal(err)
+		p.cfg.Log.WarnContext(c, "webhook rejected", "route", c.FullPath(), "error", err)
+		return webhookError(err)
 	}
+
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	default:
-		return errNotTaken
+		return errNotStored
 	}
-	// Whoever sent it may go away; what is signed is taken all the same.
-	cmd, pending, err := p.ingester.Accept(context.WithoutCancel(c.Request.Context()), event)
+
+	// The event is stored even if the sender closes the connection.
+	cmd, pending, err := p.ingester.accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
 		p.cfg.Log.ErrorContext(c, "event not stored", "event", event.ID, "type", event.Type, "error", err)
-		return deliveryRefusal(err)
+		return webhookError(err)
 	}
 	if pending {
 		p.finish(c.Request.Context(), cmd)
@@ -103,7 +115,7 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 	return nil
 }
 
-func deliveryRefusal(err error) *domain.Error {
+func webhookError(err error) *domain.Error {
 	switch {
 	case errors.Is(err, stripe.ErrMissingSignature):
 		return errUnsigned
@@ -112,17 +124,16 @@ func deliveryRefusal(err error) *domain.Error {
 	case errors.Is(err, stripe.ErrTooLarge):
 		return edge.ErrBodyTooLarge
 	case errors.Is(err, stripe.ErrMalformed):
-		return errNotAnEvent
+		return errMalformed
 	default:
-		return errNotTaken
+		return errNotStored
 	}
 }
 
-// finish sends the command and waits until it is applied and, if it opens or closes
-// access, until that has been done. When the time is over the sweeper and the relay
-// finish the work.
+// finish sends the command and waits until it is applied and the grants that follow from
+// it are changed. After a timeout the sweeper and the relay finish the work.
 func (p *payments) finish(ctx context.Context, cmd events.Command) {
-	sending, cancel := context.WithTimeout(ctx, p.cfg.Wait)
+	sending, cancel := context.WithTimeout(ctx, commandWait)
 	defer cancel()
 	reply, err := p.cfg.Dispatcher.Send(sending, cmd)
 	if err != nil {
@@ -132,10 +143,11 @@ func (p *payments) finish(ctx context.Context, cmd events.Command) {
 
 	waiting, cancel := context.WithTimeout(ctx, accessWait)
 	defer cancel()
-	err = p.cfg.Dispatcher.WaitHandled(waiting, accessProjection, cmd.ID, reply.Awaits, func(ctx context.Context) (int, error) {
-		return reactions.Handled(ctx, p.cfg.Pool, accessProjection, cmd.ID)
-	})
+	count := func(ctx context.Context) (int, error) {
+		return reactions.Handled(ctx, p.cfg.Pool, access.GrantProjection, cmd.ID)
+	}
+	err = p.cfg.Dispatcher.WaitHandled(waiting, access.GrantProjection, cmd.ID, reply.Awaits, count)
 	if err != nil {
-		p.cfg.Log.InfoContext(ctx, "answered before access followed", "command", cmd.ID, "error", err)
+		p.cfg.Log.InfoContext(ctx, "webhook acknowledged before access changed", "command", cmd.ID, "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -50,7 +51,7 @@ func (p *publishing) catalogueRoutes() []edge.Route {
 		},
 		{
 			Method: "GET", Path: "/api/content/public/categories", Name: "listPublicCategories", Summary: "List the categories of an organization's published items",
-			Params: []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))}, Responses: []edge.Response{edge.ListOf[Category]()}, Handle: p.listPublicCategories,
+			Params: []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))}, Responses: []edge.Response{edge.ListOf[PublicCategory]()}, Handle: p.listPublicCategories,
 		},
 		{
 			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
@@ -92,13 +93,6 @@ func (p *publishing) answerCatalogue(c *edge.Request, f catalogueFilter) error {
 	return nil
 }
 
-// Parts of the condition of what is published: for its organization's management, and for
-// Public.
-const (
-	publishedForAll = `content.status = 'published' AND content.deleted_at IS NULL AND content.published_at IS NOT NULL`
-	published       = `content.status = 'published' AND content.deleted_at IS NULL AND content.access_type <> 'private'`
-)
-
 func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page paging.Page) ([]PublicContent, paging.Found, error) {
 	if f.slug != "" {
 		id, err := p.organizationOf(ctx, f.slug)
@@ -108,10 +102,12 @@ func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page pagi
 		f.organization = id
 	}
 	l := paging.List{From: "content", Order: publicOrder[f.sort], Search: f.search != ""}
-	l.Where.Is(published + " AND content.published_at IS NOT NULL")
+	l.Where.Is(postgres.Public("content"))
 	l.Where.AndIf("content.organization_id = $::uuid", f.organization)
 	l.Where.AndIf("content.content_type = $", f.contentType)
-	l.Where.AndIf("content.category_slug = $", strings.ToLower(f.category))
+	if err := p.categoryFilter(ctx, &l.Where, f.organization, strings.ToLower(f.category)); err != nil {
+		return nil, paging.Found{}, err
+	}
 	l.Where.AndIf("content.creator_id = $", f.creator)
 	l.Where.AndIf(postgres.Matches, paging.Contains(f.search))
 	if f.featured != nil {
@@ -121,7 +117,7 @@ func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page pagi
 	if err != nil {
 		return nil, found, fmt.Errorf("list the catalogue: %w", err)
 	}
-	items, err := p.publicContent(ctx, found.IDs)
+	items, err := p.listed(ctx, found.IDs)
 	return items, found, err
 }
 
@@ -137,45 +133,57 @@ func (p *publishing) organizationOf(ctx context.Context, slug string) (id string
 	return id, nil
 }
 
-// getPublicContent answers with one published item, without what must be paid for.
+// getPublicContent shows one public item, without what must be paid for.
 func (p *publishing) getPublicContent(c *edge.Request) error {
-	items, err := p.readPublicContent(c, `SELECT `+postgres.Columns+` FROM content WHERE content.id = $1 AND `+published,
-		c.UUID("id"))
-	if err == nil && len(items) == 0 {
-		err = content.ErrNotFound
+	items, err := p.readContent(c, []string{c.UUID("id")})
+	if err != nil {
+		return err
 	}
+	if len(items) == 0 || !items[0].IsPublic() {
+		return content.ErrNotFound
+	}
+	shown, err := p.showContent(c, items)
 	if err != nil {
 		return err
 	}
 	c.Header("Cache-Control", edge.CachePublic)
-	return c.OK(items[0])
+	return c.OK(shown[0])
 }
 
 // contentByID reads items in the order of their ids.
 var contentByID = `SELECT ` + postgres.Columns + ` FROM content WHERE content.id = ANY($1::uuid[])
 ORDER BY array_position($1::uuid[], content.id)`
 
-var publicByID = `SELECT ` + postgres.Columns + ` FROM content WHERE content.id = ANY($1::uuid[])
-AND content.status = 'published' AND content.deleted_at IS NULL ORDER BY array_position($1::uuid[], content.id)`
-
-// publicContent reads published items in the order of their ids, each with its creator and
-// organization.
-func (p *publishing) publicContent(ctx context.Context, ids []string) ([]PublicContent, error) {
+// readContent reads items in the order of their ids.
+func (p *publishing) readContent(ctx context.Context, ids []string) ([]content.Content, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return p.readPublicContent(ctx, publicByID, ids)
-}
-
-func (p *publishing) readPublicContent(ctx context.Context, sql string, args ...any) ([]PublicContent, error) {
-	rows, err := p.cfg.Pool.Query(ctx, sql, args...)
+	rows, err := p.cfg.Pool.Query(ctx, contentByID, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read the catalogue: %w", err)
+		return nil, fmt.Errorf("read content: %w", err)
 	}
 	items, err := pgx.CollectRows(rows, postgres.Scan)
 	if err != nil {
-		return nil, fmt.Errorf("read the catalogue: %w", err)
+		return nil, fmt.Errorf("read content: %w", err)
 	}
+	return items, nil
+}
+
+// listed returns the public representations of a page of items. What was unpublished since
+// the page was found is left out.
+func (p *publishing) listed(ctx context.Context, ids []string) ([]PublicContent, error) {
+	items, err := p.readContent(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	items = slices.DeleteFunc(items, func(c content.Content) bool { return !c.IsPublished() })
+	return p.showContent(ctx, items)
+}
+
+// showContent returns the public representations of items, each with its creator,
+// organization and categories.
+func (p *publishing) showContent(ctx context.Context, items []content.Content) ([]PublicContent, error) {
 	var creatorIDs, organizationIDs []string
 	for _, item := range items {
 		creatorIDs = append(creatorIDs, item.CreatorID)
@@ -191,9 +199,18 @@ func (p *publishing) readPublicContent(ctx context.Context, sql string, args ...
 	if err != nil {
 		return nil, err
 	}
+	slugs, err := p.categorySlugs(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+
 	views := make([]PublicContent, len(items))
 	for i, item := range items {
-		views[i] = PublicContentOf(item, creators[item.CreatorID], organizations[item.OrganizationID])
+		views[i] = publicContentOf(item, around{
+			creator:       creators[item.CreatorID],
+			organization:  organizations[item.OrganizationID],
+			categorySlugs: slugs[item.ID],
+		})
 	}
 	return views, nil
 }

@@ -1,6 +1,8 @@
 package publishing
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,9 +14,9 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// Commands applies the commands of context "content". payoutsRequired says that paid
+// contentCommands applies the commands of context "content". payoutsRequired says that paid
 // content can be published only when its creator's payout account can receive money.
-func Commands(payoutsRequired bool) commands.Context {
+func contentCommands(payoutsRequired bool) commands.Context {
 	return commands.NewContext("content", func() *contentBatch { return newBatch(payoutsRequired) },
 		commands.Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
 		commands.Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
@@ -33,7 +35,11 @@ type contentBatch struct {
 	media   map[string]content.Media
 	slugs   postgres.Slugs
 	actors  *commands.Actors
-	seats   map[postgres.Seat]string
+	roles   postgres.Roles
+	// categories are those that items are to be in; recategorized are the items whose
+	// categories have changed.
+	categories    map[string]content.Category
+	recategorized map[string]bool
 
 	wanted struct {
 		items         []string
@@ -41,6 +47,7 @@ type contentBatch struct {
 		organizations []string
 		users         []string
 		slugs         []postgres.SlugWish
+		categories    []string
 	}
 }
 
@@ -52,10 +59,11 @@ func newBatch(payoutsRequired bool) *contentBatch {
 		media:           map[string]content.Media{},
 		slugs:           postgres.Slugs{},
 		actors:          commands.NewActors(),
-		seats:           map[postgres.Seat]string{},
+		roles:           postgres.Roles{},
+		categories:      map[string]content.Category{},
+		recategorized:   map[string]bool{},
 	}
-	b.wanted.items = []string{} // empty arrays, not NULL
-	b.wanted.organizations = []string{}
+	b.wanted.items = []string{} // an empty array, not NULL
 	return b
 }
 
@@ -73,6 +81,7 @@ func (b *contentBatch) wantCreate(cmd events.Command, p *content.Create) {
 	b.wantActor(cmd)
 	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID)
 	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID)
+	b.wanted.categories = append(b.wanted.categories, p.CategoryIDs...)
 	b.wanted.slugs = append(b.wanted.slugs, postgres.SlugWish{
 		Slug:  &p.Slug,
 		Scope: content.ScopeOf(cmd.ActorID, domain.OrZero(p.OrganizationID)),
@@ -83,6 +92,7 @@ func (b *contentBatch) wantUpdate(cmd events.Command, p *content.Update) {
 	wantContent(b, cmd, p)
 	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID.Value)
 	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID.Value)
+	b.wanted.categories = append(b.wanted.categories, domain.OrZero(p.CategoryIDs.Value)...)
 	if p.Slug.Value != nil || p.OrganizationID.Set {
 		b.wanted.slugs = append(b.wanted.slugs, postgres.SlugWish{
 			ContentID: cmd.AggregateID,
@@ -108,35 +118,46 @@ func (b *contentBatch) Load(load *pgx.Batch) {
 		postgres.QueueLock(load, want.items, b.items.Rows)
 	}
 	// Memberships are read behind the lock, under which no item changes its organization.
-	postgres.QueueSeats(load, want.organizations, want.users, want.items, b.seats)
+	postgres.QueueRoles(load, want.organizations, want.users, want.items, b.roles)
 	if len(want.media) > 0 || len(want.items) > 0 {
 		postgres.QueueMedia(load, want.media, want.items, b.media)
+	}
+	if len(want.categories) > 0 {
+		postgres.QueueCategories(load, want.categories, b.categories)
 	}
 	postgres.QueueSlugs(load, want.slugs, b.slugs)
 }
 
 // Save implements [commands.Batch].
 func (b *contentBatch) Save(save *pgx.Batch) error {
-	var created, changed []content.Content
+	var created, changed, recategorized []content.Content
 	for _, item := range b.items.Changed() {
+		if b.recategorized[item.ID] {
+			recategorized = append(recategorized, item)
+		}
 		if b.created[item.ID] {
 			created = append(created, item)
 		} else {
 			changed = append(changed, item)
 		}
 	}
-	return postgres.QueueSave(save, created, changed)
+	if err := postgres.QueueSave(save, created, changed); err != nil {
+		return err
+	}
+	return postgres.QueueCategorize(save, recategorized)
 }
 
 func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (commands.Outcome, error) {
 	organization := domain.OrZero(p.OrganizationID)
+	scope := content.ScopeOf(cmd.ActorID, organization)
 	facts := b.facts(cmd, p.MediaItemID, organization)
-	facts.SlugTaken = b.slugTaken("", content.ScopeOf(cmd.ActorID, organization), p.Slug)
+	facts.Categories = b.categoriesOf(scope, p.CategoryIDs)
+	facts.SlugTaken = b.slugTaken("", scope, p.Slug)
 	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.Created(ContentOf(next), b.keep(content.Content{}, next, payloads)...), nil
+	return commands.Created(contentOf(next), b.keep(content.Content{}, next, payloads)...), nil
 }
 
 func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (commands.Outcome, error) {
@@ -152,13 +173,15 @@ func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Ti
 		slug = *p.Slug.Value
 	}
 
+	scope := content.ScopeOf(before.CreatorID, organization)
 	facts := b.facts(cmd, &media, organization)
-	facts.SlugTaken = b.slugTaken(before.ID, content.ScopeOf(before.CreatorID, organization), slug)
+	facts.Categories = b.categoriesOf(scope, domain.OrZero(p.CategoryIDs.Value))
+	facts.SlugTaken = b.slugTaken(before.ID, scope, slug)
 	next, payloads, err := before.Update(*p, facts, now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (commands.Outcome, error) {
@@ -167,7 +190,7 @@ func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (commands.Outcome, error) {
@@ -176,7 +199,7 @@ func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now t
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(ContentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
 }
 
 func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (commands.Outcome, error) {
@@ -191,11 +214,11 @@ func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Ti
 // facts returns what the decision on one command rests on.
 func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
 	f := content.Facts{
-		ActorID:          cmd.ActorID,
-		ActorRole:        b.actors.Role(cmd.ActorID),
-		OrganizationRole: b.seats[postgres.Seat{OrganizationID: organization, UserID: cmd.ActorID}],
-		PayoutsReady:     b.actors.PayoutsReady(cmd.ActorID),
-		PayoutsRequired:  b.payoutsRequired,
+		ActorID:         cmd.ActorID,
+		ActorRole:       b.actors.Role(cmd.ActorID),
+		MayPublish:      b.roles.MayPublish(organization, cmd.ActorID),
+		PayoutsReady:    b.actors.PayoutsReady(cmd.ActorID),
+		PayoutsRequired: b.payoutsRequired,
 	}
 	if mediaID != nil {
 		if m, ok := b.media[*mediaID]; ok {
@@ -203,6 +226,17 @@ func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization s
 		}
 	}
 	return f
+}
+
+// categoriesOf returns those of the categories that exist in a scope.
+func (b *contentBatch) categoriesOf(scope content.Scope, ids []string) (found []string) {
+	for _, id := range ids {
+		c, exists := b.categories[strings.ToLower(id)]
+		if exists && c.DeletedAt == nil && c.Scope() == scope {
+			found = append(found, c.ID)
+		}
+	}
+	return found
 }
 
 // slugTaken looks at the database's slugs and at those of this batch. What another
@@ -225,6 +259,9 @@ func (b *contentBatch) keep(before, next content.Content, payloads []events.Payl
 	}
 	if next.DeletedAt == nil {
 		b.slugs[slugKey(next)] = next.ID
+	}
+	if !slices.Equal(before.CategoryIDs, next.CategoryIDs) {
+		b.recategorized[next.ID] = true
 	}
 	b.items.Put(next.ID, next)
 	return events.Facts(next.Tenant(), next.ID, next.Version, payloads...)

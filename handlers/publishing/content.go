@@ -5,11 +5,10 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/content/postgres"
+	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/view"
@@ -105,7 +104,7 @@ func (p *publishing) checkContentSlug(c *edge.Request) error {
 SELECT EXISTS (SELECT FROM content WHERE slug_scope = COALESCE(NULLIF($2, ''), $3) AND slug = $1
     AND id IS DISTINCT FROM NULLIF($4, '')::uuid
     AND ($2 = '' OR status = 'published' OR EXISTS (SELECT FROM organization_memberships m
-         WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator'))))`,
+         WHERE m.organization_id = content.organization_id AND m.user_id = $3 AND m.status = 'active' AND `+organizationstore.Publishes("m")+`)))`,
 		strings.ToLower(q.Text("slug")), scope.OrganizationID, c.Actor().UserID, q.UUID("excludeContentId")).Scan(&taken)
 	if err != nil {
 		return fmt.Errorf("check slug: %w", err)
@@ -124,10 +123,18 @@ var (
 	)
 )
 
+// Lists in the order of a count are read in content_stats, which repeats what most filters
+// need. Filters by category and searches need the items as well.
+const (
+	countedContent = `(SELECT content_id AS id, * FROM content_stats) content`
+	joinedContent  = `content JOIN content_stats s ON s.content_id = content.id`
+)
+
 // contentList is a list of content in an order that a client asks for. within is the column
-// that selects the list's owner.
-func contentList(sortBy, direction, within string) paging.List {
+// that selects the list's owner; joined says that a filter needs more than countedContent.
+func contentList(sortBy, direction, within, owner string, joined bool) paging.List {
 	l := paging.List{From: "content", Counted: "content"}
+	l.Where.And("content."+within+" = $", owner)
 	key, of := "content.created_at", paging.Time
 	switch sortBy {
 	case "updatedAt":
@@ -140,13 +147,14 @@ func contentList(sortBy, direction, within string) paging.List {
 	case "title":
 		key, of = "content.title", paging.Text
 	case "viewCount", "purchaseCount":
-		l.From = "content JOIN content_stats s ON s.content_id = content.id AND s." + within + " = content." + within
-		key, of = "s.view_count", paging.Int
+		key, of = "content.view_count", paging.Int
 		if sortBy == "purchaseCount" {
-			key = "s.purchase_count"
+			key = "content.purchase_count"
 		}
-		l.Order = paging.By(key, of, "s.content_id", direction)
-		return l
+		l.From, l.Counted = countedContent, ""
+		if joined {
+			l.From, key = joinedContent, "s"+strings.TrimPrefix(key, "content")
+		}
 	}
 	l.Order = paging.By(key, of, "content.id", direction)
 	return l
@@ -155,10 +163,9 @@ func contentList(sortBy, direction, within string) paging.List {
 // listOwnContent lists what the caller made.
 func (p *publishing) listOwnContent(c *edge.Request) error {
 	q := c
-	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id")
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "creator_id", c.Actor().UserID, q.Text("category")+q.Text("search") != "")
 	l.Search = q.Text("search") != ""
 	l.Where.Is("content.deleted_at IS NULL")
-	l.Where.And("content.creator_id = $", c.Actor().UserID)
 	l.Where.AndIf("content.status = $", q.Text("status"))
 	l.Where.AndIf("content.content_type = $", q.Text("contentType"))
 	l.Where.AndIf("content.access_type = $", q.Text("accessType"))
@@ -170,17 +177,14 @@ func (p *publishing) listOwnContent(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("list content: %w", err)
 	}
-	rows, err := p.cfg.Pool.Query(c, contentByID, found.IDs)
+	items, err := p.readContent(c, found.IDs)
 	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+		return err
 	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Content, error) {
-		item, err := postgres.Scan(row)
-		return ContentOf(item), err
-	})
-	if err != nil {
-		return fmt.Errorf("list content: %w", err)
+	views := make([]Content, len(items))
+	for i, item := range items {
+		views[i] = contentOf(item)
 	}
-	c.JSON(http.StatusOK, edge.PageOf(items, found))
+	c.JSON(http.StatusOK, edge.PageOf(views, found))
 	return nil
 }

@@ -22,24 +22,29 @@ import (
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/edge"
-	"github.com/codex-platform/codex/handlers/reactions"
 	"github.com/codex-platform/codex/handlers/handlertest"
+	"github.com/codex-platform/codex/handlers/images"
+	"github.com/codex-platform/codex/handlers/publishing"
+	"github.com/codex-platform/codex/handlers/view"
 )
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
 
 // harness is one installation. Its clock stands still until a test moves it.
-type harness struct{ *handlertest.Harness }
+type harness struct {
+	*handlertest.Harness
+	modules []handlers.Module
+}
 
 type options struct {
 	// maker replaces ffmpeg; noMaker leaves it out.
-	maker   edge.PictureMaker
+	maker   images.PictureMaker
 	noMaker bool
 	// payouts says that selling needs a payout account.
 	payouts bool
-	// deaf leaves out the consumer of commands.
+	// deaf leaves out the consumer of commands and the reactions.
 	deaf bool
 	// wait is how long the edge waits for an outcome.
 	wait time.Duration
@@ -49,29 +54,42 @@ var tool = sync.OnceValues(func() (*ffmpeg.Tool, error) { return ffmpeg.New(ffmp
 
 func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
-	w := &harness{handlertest.New(t, handlertest.Options{StandStill: true})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{StandStill: true})}
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
-	if !o.deaf {
-		w.StartCommands([]commands.Context{commands.Content{PayoutsRequired: o.payouts}.Commands(), commands.Image{}.Commands()})
-	}
-	w.StartReactions(reactions.Counters(), reactions.Images(w.Now))
 	if o.maker == nil && !o.noMaker {
 		o.maker = handlertest.Must(tool())(t)
 	}
-	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait },
-		edge.ContentRoutes{}, edge.NewImageRoutes(edge.ImageConfig{Store: w.Assets, Maker: o.maker}), edge.Assets{Objects: w.Assets}).Handler())
+
+	w.modules = []handlers.Module{
+		publishing.New(publishing.Config{
+			Pool:            w.Pool,
+			PayoutsRequired: o.payouts,
+			AssetsURL:       view.AssetsURL("", w.URL),
+		}),
+		images.New(images.Config{
+			Pool:      w.Pool,
+			Store:     w.Assets,
+			Maker:     o.maker,
+			PublicURL: w.URL,
+			Now:       w.Now,
+			Log:       w.Logger,
+		}),
+	}
+	if !o.deaf {
+		w.StartModules(w.modules...)
+	}
+	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait }, w.modules...).Handler())
 	return w
 }
 
 // in is the harness for a subtest.
-func (w *harness) in(t *testing.T) *harness { return &harness{w.In(t)} }
+func (w *harness) in(t *testing.T) *harness { return &harness{Harness: w.In(t), modules: w.modules} }
 
 // sweep runs the sweep of pictures once and returns how many it removed.
 func (w *harness) sweep() int {
 	w.Helper()
-	s := reactions.ImageSweep{Pool: w.Pool, Assets: w.Assets, Now: w.Now, Log: w.Logger}
-	return handlertest.Must(s.Sweep(context.Background()))(w)
+	return handlertest.Must(w.modules[1].Jobs[0].Run(context.Background()))(w)
 }
 
 // objects lists the keys below a prefix.

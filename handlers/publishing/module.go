@@ -7,6 +7,8 @@
 package publishing
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/handlers"
@@ -20,6 +22,8 @@ type Config struct {
 	// PayoutsRequired says that paid content can be published only when its creator's
 	// payout account can receive money.
 	PayoutsRequired bool
+	// AssetsURL is where clients find the bucket of assets, without a slash at the end.
+	AssetsURL string
 }
 
 // publishing handles the requests.
@@ -30,8 +34,8 @@ func New(cfg Config) handlers.Module {
 	p := &publishing{cfg}
 	return handlers.Module{
 		Name:        "publishing",
-		Routes:      append(p.catalogueRoutes(), p.contentRoutes()...),
-		Commands:    []commands.Context{Commands(cfg.PayoutsRequired)},
+		Routes:      slices.Concat(p.catalogueRoutes(), p.contentRoutes(), p.categoryRoutes()),
+		Commands:    []commands.Context{contentCommands(cfg.PayoutsRequired), categoryCommands(cfg.AssetsURL)},
 		Projections: []reactions.Projection{countSuccess()},
 	}
 }

@@ -30,7 +30,7 @@ func (p *publishing) getOwnContent(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	own := OwnContent{Content: ContentOf(item)}
+	own := OwnContent{Content: contentOf(item)}
 	if item.MediaItemID != "" {
 		m, found, err := mediastore.Find(c, p.cfg.Pool, item.MediaItemID)
 		if err != nil {
@@ -105,13 +105,12 @@ func (p *publishing) browseContent(c *edge.Request) error {
 		return fmt.Errorf("look up the membership: %w", err)
 	}
 
-	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id")
+	l := contentList(q.Text("sortBy"), q.Text("sortOrder"), "organization_id", organization, q.Text("category")+q.Text("search") != "")
 	if q.Text("sortBy") == "publishedAt" { // everything here has a date
 		l.Order = paging.By("content.published_at", paging.Time, "content.id", q.Text("sortOrder"))
 	}
 	l.Search = q.Text("search") != ""
-	l.Where.Is(publishedForAll)
-	l.Where.And("content.organization_id = $::uuid", organization)
+	l.Where.Is(postgres.Published("content"))
 	if !manages {
 		l.Where.And("(content.access_type <> 'private' OR content.creator_id = $)", actor.UserID)
 	}
@@ -124,7 +123,7 @@ func (p *publishing) browseContent(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("browse content: %w", err)
 	}
-	items, err := p.publicContent(c, found.IDs)
+	items, err := p.listed(c, found.IDs)
 	if err != nil {
 		return err
 	}

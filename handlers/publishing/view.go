@@ -40,20 +40,45 @@ type Content struct {
 	DeletedAt     *time.Time         `json:"deletedAt"`
 }
 
-// ContentOf returns an item's representation for its creator.
-func ContentOf(c content.Content) Content {
-	tags := c.Tags
-	if tags == nil {
-		tags = []string{}
-	}
+// contentOf returns an item's representation for its creator.
+func contentOf(c content.Content) Content {
 	return Content{
-		ID: c.ID, CreatorID: c.CreatorID, OrganizationID: domain.NilIfZero(c.OrganizationID), MediaItemID: domain.NilIfZero(c.MediaItemID),
-		Title: c.Title, Slug: c.Slug, Description: c.Description, ContentType: c.Type, ContentBody: c.Body,
-		ThumbnailURL: c.ThumbnailURL, Category: c.Category, CategoryIDs: []string{}, Tags: tags, AccessType: c.Access, Visibility: c.Shown(),
-		PriceCents: c.PriceCents, MinimumTierID: domain.NilIfZero(c.MinimumTierID), ShaderPreset: c.ShaderPreset, ShaderConfig: c.ShaderConfig,
-		Featured: c.Featured, Status: c.Status, PublishedAt: c.PublishedAt, ViewCount: c.ViewCount, PurchaseCount: c.PurchaseCount,
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
+		ID:             c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: domain.NilIfZero(c.OrganizationID),
+		MediaItemID:    domain.NilIfZero(c.MediaItemID),
+		Title:          c.Title,
+		Slug:           c.Slug,
+		Description:    c.Description,
+		ContentType:    c.Type,
+		ContentBody:    c.Body,
+		ThumbnailURL:   c.ThumbnailURL,
+		Category:       c.Category,
+		CategoryIDs:    notNil(c.CategoryIDs),
+		Tags:           notNil(c.Tags),
+		AccessType:     c.Access,
+		Visibility:     c.Shown(),
+		PriceCents:     c.PriceCents,
+		MinimumTierID:  domain.NilIfZero(c.MinimumTierID),
+		ShaderPreset:   c.ShaderPreset,
+		ShaderConfig:   c.ShaderConfig,
+		Featured:       c.Featured,
+		Status:         c.Status,
+		PublishedAt:    c.PublishedAt,
+		ViewCount:      c.ViewCount,
+		PurchaseCount:  c.PurchaseCount,
+		CreatedAt:      c.CreatedAt,
+		UpdatedAt:      c.UpdatedAt,
+		DeletedAt:      c.DeletedAt,
 	}
+}
+
+// notNil returns an empty list for nil: JSON has [] then, not null.
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // OwnContent is a content item with everything that its creator edits it with.
@@ -65,8 +90,51 @@ type OwnContent struct {
 	Organization *PublicOrganization `json:"organization"`
 }
 
-// Category is one that published items are in.
+// Category is a category as the members of its space see it.
 type Category struct {
+	ID             string    `json:"id"`
+	OrganizationID *string   `json:"organizationId"`
+	CreatorID      string    `json:"creatorId"`
+	Name           string    `json:"name"`
+	Slug           string    `json:"slug"`
+	Description    *string   `json:"description"`
+	Icon           *string   `json:"icon"`
+	CoverImageKey  *string   `json:"coverImageKey"`
+	CoverImageURL  *string   `json:"coverImageUrl"`
+	SortOrder      int       `json:"sortOrder"`
+	CreatedAt      time.Time `json:"createdAt"`
+	UpdatedAt      time.Time `json:"updatedAt"`
+}
+
+// categoryOf returns a category's representation for the members of its space; assetsURL is
+// where clients find covers.
+func categoryOf(c content.Category, assetsURL string) Category {
+	return Category{
+		ID:             c.ID,
+		OrganizationID: domain.NilIfZero(c.OrganizationID),
+		CreatorID:      c.CreatorID,
+		Name:           c.Name,
+		Slug:           c.Slug,
+		Description:    c.Description,
+		Icon:           c.Icon,
+		CoverImageKey:  c.CoverImageKey,
+		CoverImageURL:  coverURL(c.CoverImageKey, assetsURL),
+		SortOrder:      c.SortOrder,
+		CreatedAt:      c.CreatedAt,
+		UpdatedAt:      c.UpdatedAt,
+	}
+}
+
+func coverURL(key *string, assetsURL string) *string {
+	if key == nil {
+		return nil
+	}
+	url := assetsURL + "/" + *key
+	return &url
+}
+
+// PublicCategory is a category that public items are in.
+type PublicCategory struct {
 	ID          string  `json:"id"`
 	Name        string  `json:"name"`
 	Slug        string  `json:"slug"`
@@ -74,7 +142,7 @@ type Category struct {
 	Icon        *string `json:"icon"`
 	CoverURL    *string `json:"coverImageUrl"`
 	SortOrder   int     `json:"sortOrder"`
-	// ContentCount is how many published items are in it.
+	// ContentCount is how many public items are in it.
 	ContentCount int `json:"contentCount"`
 }
 
@@ -103,12 +171,24 @@ type PublicOrganization struct {
 	Logo *string `json:"logoUrl"`
 }
 
-// PublicContentOf returns an item's representation for everyone.
-func PublicContentOf(c content.Content, creator *PublicCreator, organization *PublicOrganization) PublicContent {
-	view := ContentOf(c)
+// around is what stands around an item in its public representation.
+type around struct {
+	creator       *PublicCreator
+	organization  *PublicOrganization
+	categorySlugs []string
+}
+
+// publicContentOf returns an item's representation for everyone.
+func publicContentOf(c content.Content, a around) PublicContent {
+	view := contentOf(c)
 	if c.Access != content.Free {
 		view.ContentBody = nil
 	}
 	view.MediaItemID = nil
-	return PublicContent{Content: view, CategorySlugs: c.CategorySlugs(), Creator: creator, Organization: organization}
+	return PublicContent{
+		Content:       view,
+		CategorySlugs: notNil(a.categorySlugs),
+		Creator:       a.creator,
+		Organization:  a.organization,
+	}
 }

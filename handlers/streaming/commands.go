@@ -13,8 +13,8 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// playbackCommands applies the commands of context "playback": what players report. Whether
-// the actor has access is decided here again, by the same rules as for the stream.
+// playbackCommands returns the context "playback": what players report. Access is decided
+// here again, by the same rules as for the stream.
 func playbackCommands() commands.Context {
 	return commands.NewContext("playback", openPlayback,
 		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
@@ -36,7 +36,7 @@ func openPlayback() *playbackBatch {
 	}
 }
 
-// questionOf returns whose playback of what a command records.
+// questionOf returns the user and the item of a command.
 func questionOf(cmd events.Command, p *access.Record) (postgres.Question, error) {
 	id, err := uuid.Parse(p.ContentID)
 	if err != nil {

@@ -13,14 +13,16 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// grantAccess opens and closes access with the purchases it rests on. It changes only the
-// grant of that purchase: other grants of the buyer stay as they are.
+// grantAccess grants and revokes access with purchases. It changes only the grant of the
+// purchase: other grants of the buyer stay as they are.
 func grantAccess(now func() time.Time) reactions.Projection {
 	return reactions.Projection{
-		Name: "access",
+		Name: access.GrantProjection,
 		Events: []string{
-			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
-			events.PurchaseDisputed{}.EventType(), events.PurchaseDisputeClosed{}.EventType(),
+			events.PurchaseCompleted{}.EventType(),
+			events.PurchaseRefunded{}.EventType(),
+			events.PurchaseDisputed{}.EventType(),
+			events.PurchaseDisputeClosed{}.EventType(),
 		},
 		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			return applyToGrants(ctx, tx, batch, now().UTC())
@@ -28,8 +30,8 @@ func grantAccess(now func() time.Time) reactions.Projection {
 	}
 }
 
-// applyToGrants loads the grants of all purchases of a batch, lets each follow its events
-// in memory, and saves those that changed.
+// applyToGrants loads the grants of the purchases of a batch, applies the events to them,
+// and saves those that changed.
 func applyToGrants(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now time.Time) error {
 	var purchases []postgres.Purchase
 	for _, e := range batch {
@@ -40,6 +42,7 @@ func applyToGrants(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now 
 	if len(purchases) == 0 {
 		return nil
 	}
+
 	grants := map[postgres.Purchase]access.Grant{}
 	load := &pgx.Batch{}
 	if err := postgres.QueueLockPurchaseGrants(load, purchases, now, grants); err != nil {

@@ -1,17 +1,20 @@
-// Package streaming is what buyers get: access, streams, progress and the library.
+// Package streaming serves content to its viewers: access decisions, streams, progress and
+// the library.
 //
-// Access follows from events: grants.go opens and closes it with purchases, and
-// entries.go keeps the libraries. Whoever asks for a stream is decided about again with
-// every playlist (stream.go).
+// Access follows from events: grants.go grants and revokes it with purchases, and
+// entries.go keeps the entries of libraries up to date. Access is decided again with every
+// playlist (playlists.go), so revoking it stops a running stream.
 package streaming
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/access/token"
+	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -21,8 +24,8 @@ import (
 // Config is what streaming needs.
 type Config struct {
 	Pool *pgxpool.Pool
-	// Objects is the bucket that renditions are in.
-	Objects StreamObjects
+	// Objects is the bucket with the renditions.
+	Objects Objects
 	// Tokens signs and opens stream tokens.
 	Tokens *token.Keys
 	// PublicURL is how clients reach the platform, without a trailing slash.
@@ -31,16 +34,25 @@ type Config struct {
 	Now func() time.Time
 }
 
-// streaming handles the requests.
-type streaming struct{ cfg Config }
+// Objects is what streaming needs of an object store.
+type Objects interface {
+	// Read returns an object's bytes, limit at most; s3.ErrNotFound when there is none.
+	Read(ctx context.Context, key string, part s3.Range, etag string, limit int64) ([]byte, error)
+	// PresignGet returns a URL that reads one object for so long. The object need not
+	// exist.
+	PresignGet(ctx context.Context, key string, life time.Duration) (string, error)
+}
 
 // New returns the module.
 func New(cfg Config) handlers.Module {
 	s := &streaming{cfg}
 	return handlers.Module{
 		Name:        "streaming",
-		Routes:      slices.Concat(s.streamRoutes(), s.accessRoutes(), []edge.Route{s.libraryRoute()}),
+		Routes:      slices.Concat([]edge.Route{s.streamRoute(), s.libraryRoute()}, s.playlistRoutes(), s.accessRoutes()),
 		Commands:    []commands.Context{playbackCommands()},
 		Projections: []reactions.Projection{grantAccess(cfg.Now), refreshLibraries()},
 	}
 }
+
+// streaming handles the requests.
+type streaming struct{ cfg Config }

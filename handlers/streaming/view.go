@@ -7,13 +7,12 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
-// Stream is where a player finds an item. Written content has no addresses; its
-// reader gets the text itself.
+// Stream is how a player plays an item. Written content has no URLs, but its text.
 type Stream struct {
 	StreamingURL *string `json:"streamingUrl"`
-	// WaveformURL is the address of the waveform's JSON, where there is one.
+	// WaveformURL is the URL of the waveform's JSON, where there is one.
 	WaveformURL *string `json:"waveformUrl"`
-	// ExpiresAt is when the addresses end.
+	// ExpiresAt is when the URLs expire.
 	ExpiresAt   time.Time `json:"expiresAt"`
 	ContentType string    `json:"contentType" jsonschema:"enum=video,enum=audio,enum=written"`
 	// ReadyVariants are the renditions that can be played.
@@ -27,15 +26,15 @@ type ProgressAnswer struct {
 	Progress *Progress `json:"progress"`
 }
 
-// Decision is whether and why somebody may see an item.
+// Decision is whether and why a user may see an item.
 type Decision struct {
 	ContentID string `json:"contentId"`
-	// UserID is whom the decision is about.
+	// UserID is the user whom the decision is about.
 	UserID string `json:"userId"`
-	// Decision says it in a word, Allowed in a bit.
+	// Decision and Allowed say the same.
 	Decision string `json:"decision" jsonschema:"enum=allow,enum=deny"`
 	Allowed  bool   `json:"allowed"`
-	// Rule is the rule that holds for the item, Reason the ground of the decision.
+	// Rule is the rule of the item, Reason the reason of the decision.
 	Rule   access.Rule   `json:"rule"`
 	Reason access.Reason `json:"reason"`
 	// GrantID names the grant that decided, if one did.
@@ -44,15 +43,14 @@ type Decision struct {
 	Grants []Grant `json:"grants"`
 }
 
-// Grant is one ground for access.
+// Grant is one source of access.
 type Grant struct {
 	ID     string        `json:"id"`
 	Source access.Source `json:"source"`
-	// SourceID names what it rests on, for example the purchase.
+	// SourceID is the id of the source, for example of the purchase.
 	SourceID string `json:"sourceId"`
 	// SourceEventID is the event that put the grant into its state; null for a grant
-	// that no event made, and for one whose event the journal did not hold any more when
-	// grants began to remember it.
+	// without one.
 	SourceEventID *string `json:"sourceEventId"`
 	// SourceVersion is the version of the source after its newest event that counted;
 	// 0 for a source without events.
@@ -64,11 +62,15 @@ type Grant struct {
 	RevokedReason *string      `json:"revokedReason"`
 }
 
-// DecisionOf returns the representation of a verdict about a viewer.
-func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, now time.Time) Decision {
+func decisionOf(contentID string, viewer access.Viewer, v access.Verdict, now time.Time) Decision {
 	d := Decision{
-		ContentID: contentID, UserID: viewer.UserID, Decision: "deny", Allowed: v.Allowed, Rule: v.Rule, Reason: v.Reason,
-		Grants: make([]Grant, len(viewer.Grants)),
+		ContentID: contentID,
+		UserID:    viewer.UserID,
+		Decision:  "deny",
+		Allowed:   v.Allowed,
+		Rule:      v.Rule,
+		Reason:    v.Reason,
+		Grants:    make([]Grant, len(viewer.Grants)),
 	}
 	if v.Allowed {
 		d.Decision = "allow"
@@ -78,14 +80,22 @@ func DecisionOf(contentID string, viewer access.Viewer, v access.Verdict, now ti
 	}
 	for i, g := range viewer.Grants {
 		d.Grants[i] = Grant{
-			ID: g.ID, Source: g.Source, SourceID: g.SourceID, SourceEventID: domain.NilIfZero(g.SourceEventID), SourceVersion: g.SourceVersion, State: g.State(now),
-			CreatedAt: g.CreatedAt, ExpiresAt: g.ExpiresAt, RevokedAt: g.RevokedAt, RevokedReason: domain.NilIfZero(g.RevokedReason),
+			ID:            g.ID,
+			Source:        g.Source,
+			SourceID:      g.SourceID,
+			SourceEventID: domain.NilIfZero(g.SourceEventID),
+			SourceVersion: g.SourceVersion,
+			State:         g.State(now),
+			CreatedAt:     g.CreatedAt,
+			ExpiresAt:     g.ExpiresAt,
+			RevokedAt:     g.RevokedAt,
+			RevokedReason: domain.NilIfZero(g.RevokedReason),
 		}
 	}
 	return d
 }
 
-// Progress is how far somebody got.
+// Progress is how far a user got in an item.
 type Progress struct {
 	PositionSeconds int       `json:"positionSeconds"`
 	DurationSeconds int       `json:"durationSeconds"`
@@ -93,10 +103,12 @@ type Progress struct {
 	UpdatedAt       time.Time `json:"updatedAt"`
 }
 
-// ProgressOf returns the representation of a playback.
-func ProgressOf(p access.Playback) Progress {
+func progressOf(p access.Playback) Progress {
 	return Progress{
-		PositionSeconds: p.PositionSeconds, DurationSeconds: p.DurationSeconds, Completed: p.Completed, UpdatedAt: p.UpdatedAt,
+		PositionSeconds: p.PositionSeconds,
+		DurationSeconds: p.DurationSeconds,
+		Completed:       p.Completed,
+		UpdatedAt:       p.UpdatedAt,
 	}
 }
 
@@ -108,7 +120,7 @@ type LibraryItem struct {
 	Progress   *LibraryProgress `json:"progress"`
 }
 
-// LibraryContent is an item in brief.
+// LibraryContent is a summary of an item.
 type LibraryContent struct {
 	ID               string  `json:"id"`
 	Slug             string  `json:"slug"`

@@ -1,24 +1,32 @@
-// Package transcoder is the platform's own transcoder: a worker that lives on the event media.transcoding_started and
-// reports through the same signed callback that an external transcoder would use. It writes nothing to the database.
+// Package transcoder is the platform's own transcoder: a worker that consumes the event
+// media.transcoding_started and reports through the same signed callback as an external
+// transcoder would. It only reads the database.
 //
 // # A job
 //
-// The original is fetched into a work directory, in exactly the version that was examined; ffmpeg makes the renditions; the
-// outputs go to the object store, the master playlist last, so that whoever finds it finds everything; then the result is
-// reported. A file that is at fault ends the job with a failure; a failure of ours is tried three times.
+// The worker fetches the original into a work directory, in exactly the version that was
+// examined, and makes the renditions with FFmpeg. It stores the outputs, the master
+// playlist last, so that a playlist never names what is not there yet, and then reports the
+// result. A file that is at fault fails the job at once; a failure of the platform's own is
+// retried twice.
 //
-// # Whatever crashes
+// # Crashes
 //
-// The event is acknowledged only when the report was accepted, so a job whose worker died comes again, and starts from the
-// beginning, with one exception: what was going to be reported is first stored next to the outputs, and a job that finds
-// its report there only delivers it. Outputs are never deleted because a callback failed. A report that arrives twice is
-// one command at the edge; a job that is over, or belongs to a deleted item, is noticed before it starts, every few seconds
-// while it runs, and before and after its outputs are uploaded. Work directories are removed when a job ends, and at the
-// start of a worker those that a killed one left.
+// The event is acknowledged only when the report was accepted, so the job of a crashed
+// worker is redelivered and starts again. Before the first attempt to report, the report is
+// stored next to the outputs; a job that finds its report there only delivers it. Outputs
+// are never removed because a callback failed, and a report that arrives twice is one
+// command at the edge.
 //
-// # Silent jobs
+// A job is current until it is over, another attempt has started, or its item is deleted.
+// The worker checks that before it starts, every few seconds while it runs, and before and
+// after it stores the outputs. Work directories are removed when their job ends, and those
+// of a crashed worker when the next one starts.
 //
-// Progress is reported at most once a second, best effort; it doubles as the job's sign of life. [Sweeper] fails the jobs
-// that gave none for two hours. A worker that was only slow still delivers: the rules accept the result of such a job until
-// another attempt begins.
+// # Progress
+//
+// Progress is reported at most once a second, and lost reports are not repeated. It also
+// shows that the job is alive: the job ingest.fail_silent_jobs fails jobs that were silent
+// for two hours. A slow worker may still deliver: its result is accepted until the next
+// attempt starts.
 package transcoder

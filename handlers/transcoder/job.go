@@ -6,25 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
+	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 )
 
-// Failures that a job reports itself; ffmpeg's own have the same form.
+// Failures that the worker reports itself; FFmpeg's have the same form.
 const (
-	failureMissing = "ORIGINAL_MISSING: The uploaded file is not in the store any more."
-	failureChanged = "ORIGINAL_CHANGED: The uploaded file was replaced after its upload was completed."
-	failureOurs    = "TRANSCODER_ERROR: The transcoder failed three times; try again later."
+	failureMissing  = "ORIGINAL_MISSING: The uploaded file is not in the store any more."
+	failureChanged  = "ORIGINAL_CHANGED: The uploaded file was replaced after its upload was completed."
+	failureInternal = "TRANSCODER_ERROR: The transcoder failed three times; try again later."
 )
 
-// Shares of the whole job, in per cent: fetching ends at the first, converting at the second, uploading at the third.
+// Per cent of the whole job after which each phase ends.
 const (
 	fetched   = 5
 	converted = 90
@@ -33,8 +33,11 @@ const (
 
 const maxReportBytes = 64 << 10
 
-// work does a job, or finds that it was done, and returns what is to be reported. errUnwanted says that nothing is.
-func (w *Worker) work(ctx context.Context, job events.MediaTranscodingStarted) ([]byte, error) {
+// errNotCurrent says that the outcome of a job does not count any more.
+var errNotCurrent = errors.New("the job is not current")
+
+// report returns the report of a job: the stored one of an earlier attempt, or a new one.
+func (w *Worker) report(ctx context.Context, job events.MediaTranscodingStarted) ([]byte, error) {
 	stored, err := w.cfg.Media.Read(ctx, reportKey(job), s3.Range{}, "", maxReportBytes)
 	switch {
 	case err == nil:
@@ -42,7 +45,8 @@ func (w *Worker) work(ctx context.Context, job events.MediaTranscodingStarted) (
 	case !errors.Is(err, s3.ErrNotFound):
 		return nil, err
 	}
-	report, err := w.produce(ctx, job)
+
+	report, err := w.transcode(ctx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -51,51 +55,56 @@ func (w *Worker) work(ctx context.Context, job events.MediaTranscodingStarted) (
 		return nil, fmt.Errorf("marshal the report: %w", err)
 	}
 	if err := w.cfg.Media.PutJSON(ctx, reportKey(job), json.RawMessage(body)); err != nil {
-		w.cfg.Log.WarnContext(ctx, "report not kept, a crash now would repeat the job", "job", job.JobID, "error", err)
+		w.cfg.Log.WarnContext(ctx, "report not stored, a crash now would repeat the job", "job", job.JobID, "error", err)
 	}
 	return body, nil
 }
 
-// produce runs a job under the watch of its being wanted and judges how it ended.
-func (w *Worker) produce(ctx context.Context, job events.MediaTranscodingStarted) (media.Callback, error) {
-	outer := ctx
-	ctx, cancel := context.WithCancelCause(ctx)
+// transcode runs a job while it is current and turns its outcome into a report. An error
+// asks for another attempt.
+func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStarted) (media.Callback, error) {
+	running, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { w.watch(ctx, cancel, job) })
-	progress := w.courier.follow(ctx, job)
-	output, err := w.run(ctx, job, progress)
-	unwanted := errors.Is(context.Cause(ctx), errUnwanted) || errors.Is(err, errUnwanted)
+	watching.Go(func() { w.watch(running, cancel, job) })
+	progress := w.callbacks.follow(running, job)
+	output, err := w.run(running, job, progress)
+	if errors.Is(context.Cause(running), errNotCurrent) {
+		err = errNotCurrent
+	}
 	cancel(nil)
 	progress.stop()
 	watching.Wait()
+
 	failed := media.Callback{Status: media.CallbackFailed, JobID: job.JobID, MediaID: job.MediaID}
 	var reject *ffmpeg.RejectError
 	switch {
-	case unwanted:
-		w.discard(outer, job)
-		return media.Callback{}, errUnwanted
+	case errors.Is(err, errNotCurrent):
+		w.discard(ctx, job)
+		return media.Callback{}, errNotCurrent
 	case err == nil:
 		return media.Callback{Status: media.CallbackCompleted, JobID: job.JobID, Output: &output}, nil
-	case outer.Err() != nil:
-		return media.Callback{}, fmt.Errorf("job stopped: %w", outer.Err())
+	case ctx.Err() != nil:
+		return media.Callback{}, fmt.Errorf("job stopped: %w", ctx.Err())
 	case errors.As(err, &reject):
-		w.cfg.Log.InfoContext(outer, "file refused", "job", job.JobID, "code", reject.Code)
+		w.cfg.Log.InfoContext(ctx, "file rejected", "job", job.JobID, "code", reject.Code)
 		failed.Error = reject.Error()
 	case errors.Is(err, s3.ErrNotFound):
 		failed.Error = failureMissing
 	case errors.Is(err, s3.ErrChanged):
 		failed.Error = failureChanged
-	case w.again(job.JobID):
+	case w.countFailure(job.JobID):
 		return media.Callback{}, err
 	default:
-		w.cfg.Log.ErrorContext(outer, "job given up", "job", job.JobID, "tries", tries, "error", err)
-		failed.Error = failureOurs
+		w.cfg.Log.ErrorContext(ctx, "job given up", "job", job.JobID, "attempts", maxAttempts, "error", err)
+		failed.Error = failureInternal
 	}
 	return failed, nil
 }
 
 // run fetches, converts and uploads.
-func (w *Worker) run(ctx context.Context, job events.MediaTranscodingStarted, progress *progress) (media.Output, error) {
+func (w *Worker) run(
+	ctx context.Context, job events.MediaTranscodingStarted, progress *progress,
+) (media.Output, error) {
 	dir := filepath.Join(w.cfg.Dir, jobPrefix+job.JobID)
 	defer func() {
 		if err := os.RemoveAll(dir); err != nil {
@@ -105,36 +114,32 @@ func (w *Worker) run(ctx context.Context, job events.MediaTranscodingStarted, pr
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return media.Output{}, fmt.Errorf("work directory: %w", err)
 	}
+
 	original, out := filepath.Join(dir, "original"), filepath.Join(dir, "out")
-	progress.say("downloading", 0)
+	progress.set("downloading", 0)
 	if err := w.fetch(ctx, job, original); err != nil {
 		return media.Output{}, err
 	}
 	result, err := w.cfg.Tool.Transcode(ctx, ffmpeg.Job{
-		Input: original, MIME: job.MimeType, OutDir: out,
+		Input:  original,
+		MIME:   job.MimeType,
+		OutDir: out,
 		Progress: func(step ffmpeg.Step, percent int) {
-			progress.say(string(step), fetched+percent*(converted-fetched)/100)
+			progress.set(string(step), fetched+percent*(converted-fetched)/100)
 		},
 	})
 	if err != nil {
 		return media.Output{}, err
 	}
-	if err := w.stillWanted(ctx, job); err != nil {
+
+	if err := w.checkCurrent(ctx, job); err != nil {
 		return media.Output{}, err
 	}
 	if err := w.upload(ctx, job, out, result, progress); err != nil {
 		return media.Output{}, err
 	}
-	// The item may have been deleted, and its prefixes swept, while the outputs were on their way.
-	return outputOf(job, result), w.stillWanted(ctx, job)
-}
-
-func (w *Worker) stillWanted(ctx context.Context, job events.MediaTranscodingStarted) error {
-	state, err := w.state(ctx, job)
-	if err == nil && state != wanted {
-		return errUnwanted
-	}
-	return err
+	// The item may have been deleted, and its objects removed, during the upload.
+	return outputOf(job, result), w.checkCurrent(ctx, job)
 }
 
 // fetch copies the original, in the version that was examined, to a local file.
@@ -146,8 +151,9 @@ func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, 
 	defer func() { _ = object.Body.Close() }()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("keep the original: %w", err)
+		return fmt.Errorf("create a file for the original: %w", err)
 	}
+
 	n, err := io.Copy(file, io.LimitReader(object.Body, media.MaxUploadBytes+1))
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
@@ -161,105 +167,95 @@ func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, 
 	return nil
 }
 
-// upload stores the outputs in the order that the tool gives them: the master playlist comes last.
-func (w *Worker) upload(ctx context.Context, job events.MediaTranscodingStarted, dir string, result ffmpeg.Result, progress *progress) error {
+// upload stores the outputs in the order of the result: the master playlist is the last.
+func (w *Worker) upload(
+	ctx context.Context, job events.MediaTranscodingStarted, dir string, result ffmpeg.Result, progress *progress,
+) error {
 	var total, done int64
 	for _, file := range result.Files {
 		total += file.Size
 	}
-	places := placesOf(job, result)
-	progress.say("uploading_outputs", converted)
+	keys := keysOf(job, result)
+	progress.set("uploading_outputs", converted)
 	for _, file := range result.Files {
 		bucket := w.cfg.Media
-		place := places[file.Rel]
-		switch {
-		case place.key == "":
-			place.key = media.PrefixesOf(job.CreatorID, job.MediaID).HLS + file.Rel
-		case place.asset:
+		if keys.isAsset(file.Rel) {
 			bucket = w.cfg.Assets
 		}
-		if err := bucket.PutFile(ctx, place.key, filepath.Join(dir, filepath.FromSlash(file.Rel)), file.ContentType); err != nil {
-			if errors.Is(err, s3.ErrNotFound) { // a missing bucket is our fault, not the original's
-				return fmt.Errorf("store an output: %s", err.Error()) // deliberately not wrapped
+		path := filepath.Join(dir, filepath.FromSlash(file.Rel))
+		if err := bucket.PutFile(ctx, keys.of(file.Rel), path, file.ContentType); err != nil {
+			if errors.Is(err, s3.ErrNotFound) {
+				// A missing bucket is not a missing original: the error is not wrapped.
+				return fmt.Errorf("store an output: %s", err.Error())
 			}
 			return err
 		}
 		done += file.Size
-		progress.say("uploading_outputs", converted+int(float64(uploaded-converted)*float64(done)/float64(max(total, 1))))
+		share := float64(done) / float64(max(total, 1))
+		progress.set("uploading_outputs", converted+int(float64(uploaded-converted)*share))
 	}
 	return nil
 }
 
-// discard removes the outputs of a job whose item was deleted: the sweep that followed the deletion may have been earlier.
+// discard removes the outputs of a job whose item was deleted: they may have been stored
+// after the objects of the item were removed.
 func (w *Worker) discard(ctx context.Context, job events.MediaTranscodingStarted) {
-	if state, err := w.state(ctx, job); err != nil || state != deleted {
-		return // of a stale job nothing is removed: the next attempt writes the same keys
+	if state, err := w.state(ctx, job); err != nil || state != stateDeleted {
+		return // the next attempt writes the same keys
 	}
 	p := media.PrefixesOf(job.CreatorID, job.MediaID)
-	_, err := w.cfg.Assets.DeletePrefix(ctx, p.MediaThumbnails)
+	_, errs := w.cfg.Assets.DeletePrefix(ctx, p.MediaThumbnails)
 	for _, prefix := range []string{p.HLS, p.Thumbnails, p.Waveforms} {
-		_, failed := w.cfg.Media.DeletePrefix(ctx, prefix)
-		err = errors.Join(err, failed)
+		_, err := w.cfg.Media.DeletePrefix(ctx, prefix)
+		errs = errors.Join(errs, err)
 	}
-	if err != nil {
-		w.cfg.Log.WarnContext(ctx, "outputs of a deleted item not removed", "media", job.MediaID, "error", err)
+	if errs != nil {
+		w.cfg.Log.WarnContext(ctx, "outputs of a deleted item not removed", "media", job.MediaID, "error", errs)
 	}
 }
 
-// place is where an output goes.
-type place struct {
-	key   string
-	asset bool
+// jobState says whether a job is current.
+type jobState int
+
+const (
+	stateCurrent jobState = iota
+	// stateStale: the job is over, or another attempt has started.
+	stateStale
+	// stateDeleted: the media item was deleted, so its outputs must be removed.
+	stateDeleted
+)
+
+func (w *Worker) state(ctx context.Context, job events.MediaTranscodingStarted) (jobState, error) {
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
+	item, found, err := postgres.Find(ctx, w.cfg.DB, job.MediaID)
+	switch {
+	case err != nil:
+		return stateCurrent, fmt.Errorf("check job %s: %w", job.JobID, err)
+	case !found || item.DeletedAt != nil:
+		return stateDeleted, nil
+	case !item.Wants(job.JobID):
+		return stateStale, nil
+	default:
+		return stateCurrent, nil
+	}
 }
 
-// placesOf maps the outputs that do not simply go below the HLS prefix.
-func placesOf(job events.MediaTranscodingStarted, r ffmpeg.Result) map[string]place {
-	p := media.PrefixesOf(job.CreatorID, job.MediaID)
-	places := map[string]place{}
-	for size, rel := range r.Thumbnails {
-		places[rel] = place{p.MediaThumbnails + size + ".webp", true}
+// checkCurrent returns errNotCurrent unless the job is current.
+func (w *Worker) checkCurrent(ctx context.Context, job events.MediaTranscodingStarted) error {
+	state, err := w.state(ctx, job)
+	if err == nil && state != stateCurrent {
+		return errNotCurrent
 	}
-	for rel, key := range map[string]string{
-		r.Poster: p.Thumbnails + "auto-generated.jpg", r.Waveform: p.Waveforms + "waveform.json",
-		r.WaveformImage: p.Waveforms + "waveform.png",
-	} {
-		if rel != "" {
-			places[rel] = place{key, false}
-		}
-	}
-	return places
+	return err
 }
 
-// outputOf is what the result is called in a report.
-func outputOf(job events.MediaTranscodingStarted, r ffmpeg.Result) media.Output {
-	places := placesOf(job, r)
-	hls := media.PrefixesOf(job.CreatorID, job.MediaID).HLS
-	key := func(rel string) *string {
-		if rel == "" {
-			return nil
+// watch cancels a job, and so ends ctx, when the job is not current any more. An error of
+// the check changes nothing.
+func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job events.MediaTranscodingStarted) {
+	repeat(ctx, w.cfg.CheckEvery, func() {
+		if err := w.checkCurrent(ctx, job); errors.Is(err, errNotCurrent) {
+			cancel(errNotCurrent)
 		}
-		k := hls + rel
-		if p, ok := places[rel]; ok {
-			k = p.key
-		}
-		return &k
-	}
-	out := media.Output{
-		MediaID: job.MediaID, Type: media.Type(r.Kind), HLSMasterKey: key(r.Master), HLSPreviewKey: key(r.Preview),
-		ThumbnailKey: key(r.Poster), WaveformKey: key(r.Waveform), WaveformImageKey: key(r.WaveformImage),
-		DurationSeconds: max(1, math.Round(r.DurationSeconds)), ReadyVariants: r.ReadyVariants,
-	}
-	if r.Kind == ffmpeg.Video {
-		width, height := r.Width, r.Height
-		out.Width, out.Height = &width, &height
-	}
-	if len(r.Thumbnails) > 0 {
-		out.ThumbnailVariants = &media.ThumbnailVariants{
-			SM: places[r.Thumbnails["sm"]].key, MD: places[r.Thumbnails["md"]].key, LG: places[r.Thumbnails["lg"]].key,
-		}
-	}
-	if l := r.Loudness; l != nil {
-		out.LoudnessIntegrated, out.LoudnessPeak, out.LoudnessRange = &l.Integrated, &l.Peak, &l.Range
-	}
-	return out
+	})
 }

@@ -1,11 +1,11 @@
 package transcoder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,10 +15,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -29,61 +28,58 @@ type Converter interface {
 	Transcode(ctx context.Context, job ffmpeg.Job) (ffmpeg.Result, error)
 }
 
-// Config configures a [Worker]. Zero durations and counts take the defaults.
+// Config configures a [Worker]. Zero durations and counts stand for the defaults.
 type Config struct {
 	Conn   *nats.Conn
 	Limits bus.StreamLimits
-	// DB is only read: whether a job is still of interest.
+	// DB is only read, to check whether a job is current.
 	DB postgres.Queryer
-	// Media and Assets are the buckets of the platform.
+	// Media holds originals, renditions, posters and waveforms; Assets thumbnails.
 	Media, Assets *s3.Bucket
 	Tool          Converter
-	// CallbackURL is the full address of POST /api/transcoding/webhook.
+	// CallbackURL is the full URL of POST /api/transcoding/webhook.
 	CallbackURL string
 	// Secret signs the callbacks.
 	Secret []byte
-	// Dir holds one directory per running job. It must belong to this worker alone.
+	// Dir holds one directory per running job. No other worker may use it.
 	Dir string
-	// Workers is how many jobs run at once; default 1, since ffmpeg uses every core.
+	// Workers is how many jobs run at once; default 1, since FFmpeg uses every core.
 	Workers int
-	// CheckEvery is how often a running job asks whether it is still wanted; default 10 s.
+	// CheckEvery is how often a running job checks whether it is current; default 10 s.
 	CheckEvery time.Duration
 	// ProgressEvery is the shortest time between two progress reports; default 1 s.
 	ProgressEvery time.Duration
-	// RetryAfter is the first wait before a report is sent again, doubled up to 30 s; default 1 s.
+	// RetryAfter is the first wait before a report is repeated, doubled up to 30 s; default 1 s.
 	RetryAfter time.Duration
-	// Transport replaces the HTTP transport of callbacks in tests.
-	Transport http.RoundTripper
-	// Now is the clock.
+	// Now is the clock; default time.Now.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// Durable names the worker's consumer. Workers in several processes share it.
-const Durable = "transcoder"
+// durable names the workers' consumer, which all processes share.
+const durable = "transcoder"
 
 const (
 	jobPrefix = "job-"
-	// tries is how often a job is attempted when we are at fault.
-	tries = 3
+	// maxAttempts is how often a job is tried when the platform is at fault.
+	maxAttempts = 3
+	// stateTimeout limits a check whether a job is current.
+	stateTimeout = 5 * time.Second
 )
 
-var (
-	errUnwanted = errors.New("the job is not wanted any more")
-	errRunning  = errors.New("the job is in hand already")
-)
+var errRunning = errors.New("the job is running in this process")
 
 // Worker transcodes.
 type Worker struct {
-	cfg     Config
-	courier *courier
+	cfg       Config
+	callbacks *callbackClient
 
-	mu      sync.Mutex
-	running map[string]bool
-	failed  map[string]int // failures of ours per job, until the job ends
+	mu       sync.Mutex
+	running  map[string]bool
+	failures map[string]int // the platform's own failures per job, until the job ends
 }
 
-// NewWorker checks the configuration and removes what a killed worker left in the work directory.
+// New checks the configuration and removes the work directories of a crashed worker.
 func New(cfg Config) (*Worker, error) {
 	if u, err := url.Parse(cfg.CallbackURL); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("the transcoder's callback address %q is not a URL", cfg.CallbackURL)
@@ -91,49 +87,46 @@ func New(cfg Config) (*Worker, error) {
 	if len(cfg.Secret) == 0 {
 		return nil, errors.New("the transcoder's callback secret is not configured")
 	}
-	if cfg.Workers <= 0 {
-		cfg.Workers = 1
-	}
-	if cfg.CheckEvery <= 0 {
-		cfg.CheckEvery = 10 * time.Second
-	}
-	if cfg.ProgressEvery <= 0 {
-		cfg.ProgressEvery = time.Second
-	}
-	if cfg.RetryAfter <= 0 {
-		cfg.RetryAfter = time.Second
-	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Workers = cmp.Or(cfg.Workers, 1)
+	cfg.CheckEvery = cmp.Or(cfg.CheckEvery, 10*time.Second)
+	cfg.ProgressEvery = cmp.Or(cfg.ProgressEvery, time.Second)
+	cfg.RetryAfter = cmp.Or(cfg.RetryAfter, time.Second)
 	if err := cleanDir(cfg.Dir); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the transcoder's work directory: %w", err)
 	}
-	return &Worker{cfg: cfg, courier: newCourier(cfg), running: map[string]bool{}, failed: map[string]int{}}, nil
+	return &Worker{
+		cfg:       cfg,
+		callbacks: newCallbackClient(cfg),
+		running:   map[string]bool{},
+		failures:  map[string]int{},
+	}, nil
 }
 
-// cleanDir removes the job directories of a former life; it touches nothing else.
+// cleanDir removes the directories of jobs and nothing else.
 func cleanDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("the transcoder's work directory: %w", err)
+		return err
 	}
 	left, err := filepath.Glob(filepath.Join(dir, jobPrefix+"*"))
 	if err != nil {
-		return fmt.Errorf("the transcoder's work directory: %w", err)
+		return err
 	}
 	for _, name := range left {
 		if err := os.RemoveAll(name); err != nil {
-			return fmt.Errorf("the transcoder's work directory: %w", err)
+			return err
 		}
 	}
 	return nil
 }
 
-// Run works until ctx is done. Running jobs are stopped and their events redelivered.
+// Run works until ctx is done. It stops the running jobs, whose events are redelivered.
 func (w *Worker) Run(ctx context.Context) error {
-	defer w.courier.close()
+	defer w.callbacks.close()
 	queue := bus.EventQueue{
-		Durable: Durable,
+		Durable: durable,
 		Types:   []string{events.MediaTranscodingStarted{}.EventType()},
 		Workers: w.cfg.Workers,
 		Limits:  w.cfg.Limits,
@@ -148,34 +141,21 @@ func (w *Worker) Run(ctx context.Context) error {
 	})
 }
 
-// Handle runs the job that an event gives out. An error asks for the event's redelivery.
+// Handle runs the job that an event starts. After an error the event must be redelivered.
 func (w *Worker) Handle(ctx context.Context, e events.Event) error {
-	payload, err := e.Decode()
-	job, ok := payload.(*events.MediaTranscodingStarted)
-	if err != nil || !ok || !safeName(job.JobID) {
-		w.cfg.Log.ErrorContext(ctx, "job passed over, its event cannot be read", "event", e.ID, "error", err)
+	job, valid := w.jobOf(ctx, e)
+	if !valid {
 		return nil
 	}
 	if !w.claim(job.JobID) {
 		return errRunning
 	}
 	defer w.release(job.JobID)
-	state, err := w.state(ctx, *job)
-	if err != nil {
-		return err
-	}
-	if state != wanted {
-		w.forget(job.JobID)
-		return nil
-	}
-	report, err := w.work(ctx, *job)
-	if errors.Is(err, errUnwanted) {
-		w.cfg.Log.InfoContext(ctx, "job stopped, nobody wants it any more", "job", job.JobID, "media", job.MediaID)
-		w.forget(job.JobID)
-		return nil
-	}
-	if err == nil {
-		err = w.deliver(ctx, *job, report)
+
+	err := w.process(ctx, job)
+	if errors.Is(err, errNotCurrent) {
+		w.cfg.Log.InfoContext(ctx, "job dropped, it is not current", "job", job.JobID, "media", job.MediaID)
+		err = nil
 	}
 	if err == nil {
 		w.forget(job.JobID)
@@ -183,12 +163,36 @@ func (w *Worker) Handle(ctx context.Context, e events.Event) error {
 	return err
 }
 
-// safeName reports whether an id may become a directory's name.
-func safeName(id string) bool {
-	return id != "" && len(id) <= 100 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == ""
+// jobOf returns the job that an event starts. An invalid event is logged.
+func (w *Worker) jobOf(ctx context.Context, e events.Event) (job events.MediaTranscodingStarted, valid bool) {
+	payload, err := e.Decode()
+	if started, ok := payload.(*events.MediaTranscodingStarted); err == nil && ok && isSafeName(started.JobID) {
+		return *started, true
+	}
+	w.cfg.Log.ErrorContext(ctx, "job skipped, its event is invalid", "event", e.ID, "error", err)
+	return job, false
 }
 
-// claim keeps two deliveries of one event from working side by side in this process.
+// process runs a job and delivers its report. It returns errNotCurrent when there is
+// nothing to report.
+func (w *Worker) process(ctx context.Context, job events.MediaTranscodingStarted) error {
+	if err := w.checkCurrent(ctx, job); err != nil {
+		return err
+	}
+	report, err := w.report(ctx, job)
+	if err != nil {
+		return err
+	}
+	return w.deliver(ctx, job, report)
+}
+
+// isSafeName reports whether an id can be the name of a directory.
+func isSafeName(id string) bool {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+	return id != "" && len(id) <= 100 && strings.Trim(id, safe) == ""
+}
+
+// claim keeps two deliveries of one event from running side by side in this process.
 func (w *Worker) claim(job string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,59 +209,23 @@ func (w *Worker) release(job string) {
 	delete(w.running, job)
 }
 
-// again notes a failure of ours and reports whether the job should be tried again.
-func (w *Worker) again(job string) bool {
+// countFailure counts a failure of the platform's own and reports whether the job should be
+// tried again.
+func (w *Worker) countFailure(job string) (retry bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.failed[job]++
-	return w.failed[job] < tries
+	w.failures[job]++
+	return w.failures[job] < maxAttempts
 }
 
+// forget drops the failures of a job that has ended.
 func (w *Worker) forget(job string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.failed, job)
+	delete(w.failures, job)
 }
 
-// interest is what the platform wants of a job.
-type interest int
-
-const (
-	wanted  interest = iota
-	stale            // another attempt, or another outcome
-	deleted          // the media item is gone: so must the outputs be
-)
-
-func (w *Worker) state(ctx context.Context, job events.MediaTranscodingStarted) (interest, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	item, found, err := postgres.Find(ctx, w.cfg.DB, job.MediaID)
-	switch {
-	case err != nil:
-		return wanted, fmt.Errorf("ask whether job %s is wanted: %w", job.JobID, err)
-	case !found || item.DeletedAt != nil:
-		return deleted, nil
-	case !item.Wants(job.JobID):
-		return stale, nil
-	}
-	return wanted, nil
-}
-
-// watch cancels the job, which ends ctx, when it is not wanted any more. An answer that cannot be had changes nothing.
-func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job events.MediaTranscodingStarted) {
-	repeat(ctx, w.cfg.CheckEvery, func() {
-		if state, err := w.state(ctx, job); err == nil && state != wanted {
-			cancel(errUnwanted)
-		}
-	})
-}
-
-// reportKey is where a job's report waits until it is delivered.
-func reportKey(job events.MediaTranscodingStarted) string {
-	return media.PrefixesOf(job.CreatorID, job.MediaID).HLS + "reports/" + job.JobID + ".json"
-}
-
-// repeat calls f once in every period until ctx is done. Calls never overlap.
+// repeat calls f once in every interval until ctx is done. Calls never overlap.
 func repeat(ctx context.Context, every time.Duration, f func()) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -1,5 +1,5 @@
-// Package web serves the pages that people look at, and their assets. A page reads
-// what the edge's routes would show as well; it decides nothing. Every page sets a
-// policy that allows its own files and nothing else: no inline script, no inline
-// style, nothing from elsewhere.
+// Package web serves the pages and their assets: the home page, the pages that mails link
+// to (an invitation, a password reset), the documentation, and in development the
+// mailbox. Pages send requests to the API like any other client. Every page has a
+// Content-Security-Policy that allows the platform's own files only, and no inline code.
 package web

@@ -13,10 +13,10 @@ var homeFiles embed.FS
 
 var homePage = template.Must(template.ParseFS(homeFiles, "home/home.html"))
 
-// home is what a browser finds at the platform's own address: where links in mails
-// lead to when they name no other place, and, in development, where to look next.
+// home is the page at /: where verification links redirect to when they name no other
+// address and, in development, the list of the pages for developers.
 type home struct {
-	// Development shows the places that exist in development only.
+	// Development lists the pages that exist in development only.
 	Development bool
 	// Payments is the address of the payments sandbox; empty without one.
 	Payments string
@@ -31,6 +31,6 @@ func (h home) routes() []edge.Route {
 }
 
 func (h home) page(r *edge.Request) error {
-	r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	r.Header("Content-Security-Policy", staticPolicy)
 	return render(r, homePage, h)
 }

@@ -16,9 +16,9 @@ var invitationFiles embed.FS
 
 var invitationPage = template.Must(template.ParseFS(invitationFiles, "invitation/invitation.html"))
 
-// invitationRoutes declares where the link in an invitation's mail leads: a page on which the
-// invited user, signed in, accepts or declines. It looks nothing up, so that whoever
-// guesses an address learns nothing from it.
+// invitationRoutes declares the page that the mail of an invitation links to: there the
+// invited user, signed in, accepts or declines. The page reads nothing from the database,
+// so it reveals nothing about organizations.
 func invitationRoutes() []edge.Route {
 	return []edge.Route{
 		page("/invitations/:id", "invitationPage", showInvitation, edge.TextParam("id", 0)),
@@ -27,12 +27,17 @@ func invitationRoutes() []edge.Route {
 }
 
 func showInvitation(r *edge.Request) error {
-	id, err := uuid.Parse(r.Text("id"))
-	if err != nil || id.String() != r.Text("id") {
+	organizationID := r.Text("id")
+	if !isCanonical(organizationID) {
 		r.AbortWithStatus(http.StatusNotFound)
 		return nil
 	}
-	r.Header("Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	return render(r, invitationPage, id.String())
+	r.Header("Content-Security-Policy", scriptPolicy)
+	return render(r, invitationPage, organizationID)
+}
+
+// isCanonical reports whether an id is a UUID in its canonical form.
+func isCanonical(id string) bool {
+	parsed, err := uuid.Parse(id)
+	return err == nil && parsed.String() == id
 }

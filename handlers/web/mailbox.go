@@ -3,23 +3,22 @@ package web
 import (
 	"context"
 	"embed"
-	"fmt"
 	"html/template"
 	"regexp"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// mailbox shows the mails that the platform wrote, in development: nobody needs a
-// mail server to try it. Elsewhere its paths are not known, because a mail may hold
-// the key to somebody's account.
+// mailbox shows the mails that the platform wrote, in development, where no mail server is
+// needed. Elsewhere its routes do not exist, because a mail may hold a token that opens
+// an account.
 //
-//	/mailbox             the newest mails, to read and to click on
+//	/mailbox             the newest mails, with their links
 //	/mailbox.json?to=    the same for programs, optionally of one recipient
 type mailbox struct {
 	Pool        *pgxpool.Pool
@@ -56,34 +55,40 @@ type message struct {
 	Links []string `json:"links"`
 }
 
-// newest returns the newest mails, of one recipient or, with "", of all; and how
-// many there are.
+func messageOf(m postgres.Stored) message {
+	return message{
+		ID:        m.ID,
+		Template:  string(m.Template),
+		To:        m.Recipient,
+		Subject:   m.Subject,
+		Text:      m.Text,
+		HTML:      m.HTML,
+		Status:    m.Status,
+		CreatedAt: m.Created,
+		SentAt:    m.SentAt,
+		Links:     append([]string{}, address.FindAllString(m.Text, -1)...),
+	}
+}
+
+// newest returns the newest mails and how many there are: those to one recipient or, with
+// "", all.
 func (m mailbox) newest(ctx context.Context, to string) ([]message, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var total int64
-	err := m.Pool.QueryRow(ctx, `SELECT count(*) FROM mails WHERE $1 = '' OR recipient = $1`, to).Scan(&total)
+	mails, total, err := postgres.Newest(ctx, m.Pool, to, mailboxSize)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count mails: %w", err)
+		return nil, 0, err
 	}
-	rows, err := m.Pool.Query(ctx, `
-SELECT id, template, recipient, subject, text_body, html_body, status, created_at, sent_at, '{}'::text[]
-FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, to, mailboxSize)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read mails: %w", err)
+	list := make([]message, len(mails))
+	for i, stored := range mails {
+		list[i] = messageOf(stored)
 	}
-	mails, err := pgx.CollectRows(rows, pgx.RowToStructByPos[message])
-	if err != nil {
-		return nil, 0, fmt.Errorf("read mails: %w", err)
-	}
-	for i := range mails {
-		mails[i].Links = append(mails[i].Links, address.FindAllString(mails[i].Text, -1)...)
-	}
-	return mails, total, nil
+	return list, total, nil
 }
 
-func recipient(c *edge.Request) string {
-	to := mail.NormalAddress(c.Query("to"))
+// recipient is the address that a request asks for, "" for none or an invalid one.
+func recipient(r *edge.Request) string {
+	to := mail.NormalAddress(r.Query("to"))
 	if !mail.ValidAddress(to) {
 		return ""
 	}
@@ -108,7 +113,7 @@ func (m mailbox) page(r *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	r.Header("Content-Security-Policy", formPolicy)
 	r.Header("Referrer-Policy", "no-referrer") // the links hold tokens
 	return render(r, mailboxPage, map[string]any{"Mails": mails, "Total": total, "To": to})
 }
@@ -117,28 +122,28 @@ func (m mailbox) page(r *edge.Request) error {
 // not belong to them.
 var address = regexp.MustCompile(`https?://[^\s<>"]*[^\s<>".,;:!?)\]]`)
 
-// piece is a stretch of a text: plain, or an address to click on.
-type piece struct {
+// part is a part of a text: plain, or an address to link to.
+type part struct {
 	Text string
 	Link bool
 }
 
-// pieces cuts a text into what is plain and what is an address.
-func pieces(text string) []piece {
-	var out []piece
-	at := 0
+// parts splits a text at the addresses in it.
+func parts(text string) []part {
+	var list []part
+	end := 0
 	for _, span := range address.FindAllStringIndex(text, -1) {
-		out = append(out, piece{Text: text[at:span[0]]}, piece{Text: text[span[0]:span[1]], Link: true})
-		at = span[1]
+		list = append(list, part{Text: text[end:span[0]]}, part{Text: text[span[0]:span[1]], Link: true})
+		end = span[1]
 	}
-	return append(out, piece{Text: text[at:]})
+	return append(list, part{Text: text[end:]})
 }
 
 //go:embed mailbox
 var mailboxFiles embed.FS
 
 var mailboxPage = template.Must(template.New("mailbox.html").Funcs(template.FuncMap{
-	"pieces": pieces,
-	"count":  func(m []message) int64 { return int64(len(m)) },
-	"utc":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
+	"parts": parts,
+	"count": func(m []message) int64 { return int64(len(m)) },
+	"utc":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 }).ParseFS(mailboxFiles, "mailbox/mailbox.html"))

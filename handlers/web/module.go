@@ -11,7 +11,7 @@ import (
 // Config is what the pages need.
 type Config struct {
 	Pool *pgxpool.Pool
-	// Development adds the mailbox, and shows the places that exist in development only.
+	// Development adds the mailbox, and lists the pages for developers on the home page.
 	Development bool
 	// Payments is the address of the payments sandbox; empty without one.
 	Payments string
@@ -22,9 +22,11 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name: "web",
 		Routes: slices.Concat(
-			home{cfg.Development, cfg.Payments}.routes(),
-			mailbox{cfg.Pool, cfg.Development}.routes(),
-			docsRoutes(), invitationRoutes(), resetRoutes(),
+			home{Development: cfg.Development, Payments: cfg.Payments}.routes(),
+			mailbox{Pool: cfg.Pool, Development: cfg.Development}.routes(),
+			invitationRoutes(),
+			resetRoutes(),
+			docsRoutes(),
 		),
 	}
 }

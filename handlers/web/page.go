@@ -14,6 +14,19 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
+// Values of Content-Security-Policy. All of them allow the platform's own style sheets and
+// forbid inline code.
+const (
+	basePolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+	// staticPolicy is for pages without scripts and forms.
+	staticPolicy = basePolicy + "; form-action 'none'"
+	// formPolicy is for pages without scripts whose forms are sent to the platform.
+	formPolicy = basePolicy + "; form-action 'self'"
+	// scriptPolicy is for pages whose script calls the platform. Without the script their
+	// forms send nothing.
+	scriptPolicy = staticPolicy + "; script-src 'self'; connect-src 'self'"
+)
+
 // page declares a page or one of its assets.
 func page(at, name string, handle func(*edge.Request) error, params ...edge.Param) edge.Route {
 	return edge.Route{
@@ -36,7 +49,7 @@ func render(r *edge.Request, t *template.Template, data any) error {
 	return nil
 }
 
-// asset serves an embedded file that a browser may keep for a while; zero is not at all.
+// asset serves an embedded file; browsers may cache it for that long, 0 is not at all.
 func asset(files embed.FS, name string, cache time.Duration) func(*edge.Request) error {
 	return func(r *edge.Request) error {
 		body, err := files.ReadFile(name)

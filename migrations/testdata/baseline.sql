@@ -2,7 +2,7 @@
 -- PostgreSQL database dump
 --
 
-\restrict t4L185m5uwpVrXR0yGB7gqItxCfsyEDumQueJYjljfvi1R8Ih4gWYrRjdO3bPuq
+\restrict 6S1cQq2b7SWOMitQO1BZ7YKgciP47caGopy7XhVKq8p2jc70aXzc9cFgTUMBpUT
 
 -- Dumped from database version 15.18 (Debian 15.18-0+deb12u1)
 -- Dumped by pg_dump version 15.18 (Debian 15.18-0+deb12u1)
@@ -238,10 +238,15 @@ CREATE TABLE public.content_categories (
 
 CREATE TABLE public.content_stats (
     content_id uuid NOT NULL,
+    view_count integer DEFAULT 0 NOT NULL,
+    purchase_count integer DEFAULT 0 NOT NULL,
     creator_id text NOT NULL,
     organization_id uuid,
-    view_count integer DEFAULT 0 NOT NULL,
-    purchase_count integer DEFAULT 0 NOT NULL
+    content_type character varying(50) NOT NULL,
+    access_type character varying(50) NOT NULL,
+    status character varying(50) NOT NULL,
+    published_at timestamp with time zone,
+    deleted_at timestamp with time zone
 )
 WITH (fillfactor='80');
 
@@ -1137,42 +1142,42 @@ ALTER TABLE ONLY public.outbox ATTACH PARTITION public.outbox_default DEFAULT;
 -- Data for Name: accounts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.accounts VALUES ('a1', 'creator1', 'credential', 'creator1', '$argon2id$', '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.accounts VALUES ('a1', 'creator1', 'credential', 'creator1', '$argon2id$', '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: categories; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.categories VALUES ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 'Trains', 'trains', NULL, NULL, NULL, 0, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.categories VALUES ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 'Trains', 'trains', NULL, NULL, NULL, 0, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
 -- Data for Name: checkouts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.checkouts VALUES ('018f0000-0000-7000-8000-0000000000d1', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 999, 'gbp', 1000, 0, 'https://example.test/', 'https://example.test/', '', '', 'completed', 1, NULL, NULL, '2026-01-04 00:00:00+00', 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.checkouts VALUES ('018f0000-0000-7000-8000-0000000000d1', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 999, 'gbp', 1000, 0, 'https://example.test/', 'https://example.test/', '', '', 'completed', 1, NULL, NULL, '2026-01-04 00:00:00+00', 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: commands; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.commands VALUES ('018f0000-0000-7000-8000-0000000000e1', 'creator1', 'content.create', 'h', 'applied', NULL, 201, NULL, '2026-11-29 17:15:06.686922+00', NULL, '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.commands VALUES ('018f0000-0000-7000-8000-0000000000e1', 'creator1', 'content.create', 'h', 'applied', NULL, 201, NULL, '2026-11-29 17:48:25.518214+00', NULL, '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: content; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.content VALUES ('018f0000-0000-7000-8000-0000000000c1', 'creator1', '018f0000-0000-7000-8000-0000000000a1', '018f0000-0000-7000-8000-0000000000b1', 'A film', 'a-film', 'About trains', NULL, NULL, NULL, 'video', 'Trains', 'trains', '[]', 'paid', NULL, 999, NULL, NULL, NULL, 'published', '2026-01-03 00:00:00+00', false, 2, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL, DEFAULT);
+INSERT INTO public.content VALUES ('018f0000-0000-7000-8000-0000000000c1', 'creator1', '018f0000-0000-7000-8000-0000000000a1', '018f0000-0000-7000-8000-0000000000b1', 'A film', 'a-film', 'About trains', NULL, NULL, NULL, 'video', 'Trains', 'trains', '[]', 'paid', NULL, 999, NULL, NULL, NULL, 'published', '2026-01-03 00:00:00+00', false, 2, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL, DEFAULT);
 
 
 --
 -- Data for Name: content_access; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.content_access VALUES ('929e961a-89ea-4c53-8163-326ee4a42c99', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', 'purchased', '018f0000-0000-7000-8000-0000000000d2', NULL, NULL, NULL, 0, NULL, false, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.content_access VALUES ('172cd149-6936-49db-bdb2-43e3d4a34e58', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', 'purchased', '018f0000-0000-7000-8000-0000000000d2', NULL, NULL, NULL, 0, NULL, false, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
@@ -1186,7 +1191,7 @@ INSERT INTO public.content_categories VALUES ('018f0000-0000-7000-8000-000000000
 -- Data for Name: content_stats; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.content_stats VALUES ('018f0000-0000-7000-8000-0000000000c1', 'creator1', '018f0000-0000-7000-8000-0000000000a1', 3, 1);
+INSERT INTO public.content_stats VALUES ('018f0000-0000-7000-8000-0000000000c1', 3, 1, 'creator1', '018f0000-0000-7000-8000-0000000000a1', 'video', 'paid', 'published', '2026-01-03 00:00:00+00', NULL);
 
 
 --
@@ -1199,14 +1204,14 @@ INSERT INTO public.content_stats VALUES ('018f0000-0000-7000-8000-0000000000c1',
 -- Data for Name: dead_letters; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.dead_letters VALUES ('e3094448-52d4-4964-aedd-faa68ede5bf3', 'reaction-x', 'm1', 'content.created', '\x7b7d', 'failed', 5, '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.dead_letters VALUES ('892d8265-18ab-4966-8323-dd59a8e09d78', 'reaction-x', 'm1', 'content.created', '\x7b7d', 'failed', 5, '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
 -- Data for Name: images; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.images VALUES ('018f0000-0000-7000-8000-0000000000b3', 'avatar', 'creator1', 'images/1/', '/assets/1', 'image/png', 10, 'd', 'pending', '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.images VALUES ('018f0000-0000-7000-8000-0000000000b3', 'avatar', 'creator1', 'images/1/', '/assets/1', 'image/png', 10, 'd', 'pending', '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
@@ -1220,35 +1225,35 @@ INSERT INTO public.library_entries VALUES ('buyer1', '018f0000-0000-7000-8000-00
 -- Data for Name: mails; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.mails VALUES ('018f0000-0000-7000-8000-000000000001', 'verify', 'ben@example.test', 'buyer1', 'v1', 'Verify', 'text', '<p>text</p>', 'pending', 0, NULL, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.mails VALUES ('018f0000-0000-7000-8000-000000000001', 'verify', 'ben@example.test', 'buyer1', 'v1', 'Verify', 'text', '<p>text</p>', 'pending', 0, NULL, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
 -- Data for Name: media_items; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.media_items VALUES ('018f0000-0000-7000-8000-0000000000b1', 'creator1', 'Take', NULL, 'video', 'ready', 'o/1', NULL, NULL, NULL, 90, NULL, NULL, 'h/1', NULL, 't/1', NULL, NULL, NULL, NULL, NULL, NULL, 0, 2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-01-02 00:00:00+00', 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.media_items VALUES ('018f0000-0000-7000-8000-0000000000b1', 'creator1', 'Take', NULL, 'video', 'ready', 'o/1', NULL, NULL, NULL, 90, NULL, NULL, 'h/1', NULL, 't/1', NULL, NULL, NULL, NULL, NULL, NULL, 0, 2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-01-02 00:00:00+00', 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
 -- Data for Name: media_uploads; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.media_uploads VALUES ('018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-0000000000b1', 'o/1', NULL, 5242880, 5242880, 1, 'completed', '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.media_uploads VALUES ('018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-0000000000b1', 'o/1', NULL, 5242880, 5242880, 1, 'completed', '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: organization_memberships; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.organization_memberships VALUES ('127c497e-f1ec-43e5-bf28-4bafa057520f', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 'owner', 'active', NULL, '2026-01-01 00:00:00+00', NULL, NULL, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.organization_memberships VALUES ('0cdf46e4-95ef-4d90-b15d-de32bbdf9919', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 'owner', 'active', NULL, '2026-01-01 00:00:00+00', NULL, NULL, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: organizations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.organizations VALUES ('018f0000-0000-7000-8000-0000000000a1', 'Studio', 'studio', NULL, NULL, NULL, NULL, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.organizations VALUES ('018f0000-0000-7000-8000-0000000000a1', 'Studio', 'studio', NULL, NULL, NULL, NULL, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
@@ -1322,14 +1327,14 @@ INSERT INTO public.outbox_default VALUES (1, '2026-01-03', '018f0000-0000-7000-8
 -- Data for Name: payments; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.payments VALUES ('pi_1', '018f0000-0000-7000-8000-0000000000d2', '2026-11-29 17:15:06.686922+00', 'purchase', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', 999, 'gbp', 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.payments VALUES ('pi_1', '018f0000-0000-7000-8000-0000000000d2', '2026-11-29 17:48:25.518214+00', 'purchase', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', 999, 'gbp', 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: purchases; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.purchases VALUES ('018f0000-0000-7000-8000-0000000000d2', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', '018f0000-0000-7000-8000-0000000000d1', 999, 'gbp', 99, 0, 900, NULL, NULL, 'pi_1', 'completed', '2026-01-04 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.purchases VALUES ('018f0000-0000-7000-8000-0000000000d2', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000a1', '018f0000-0000-7000-8000-0000000000d1', 999, 'gbp', 99, 0, 900, NULL, NULL, 'pi_1', 'completed', '2026-01-04 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
@@ -1348,7 +1353,7 @@ INSERT INTO public.purchases VALUES ('018f0000-0000-7000-8000-0000000000d2', 'bu
 -- Data for Name: reaction_inbox; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.reaction_inbox VALUES ('access', '018f0000-0000-7000-8000-0000000000e2', '018f0000-0000-7000-8000-0000000000e1', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.reaction_inbox VALUES ('access', '018f0000-0000-7000-8000-0000000000e2', '018f0000-0000-7000-8000-0000000000e1', '2026-11-29 17:48:25.518214+00');
 
 
 --
@@ -1368,36 +1373,36 @@ INSERT INTO public.relay_state VALUES (true, NULL, 0);
 -- Data for Name: schema_versions; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.schema_versions VALUES (1, 0, true, '2026-11-29 17:15:06.166169');
-INSERT INTO public.schema_versions VALUES (2, 1, true, '2026-11-29 17:15:06.183804');
-INSERT INTO public.schema_versions VALUES (3, 2, true, '2026-11-29 17:15:06.301637');
-INSERT INTO public.schema_versions VALUES (4, 3, true, '2026-11-29 17:15:06.42856');
-INSERT INTO public.schema_versions VALUES (5, 4, true, '2026-11-29 17:15:06.479088');
-INSERT INTO public.schema_versions VALUES (6, 5, true, '2026-11-29 17:15:06.535735');
-INSERT INTO public.schema_versions VALUES (7, 6, true, '2026-11-29 17:15:06.596054');
-INSERT INTO public.schema_versions VALUES (8, 7, true, '2026-11-29 17:15:06.629344');
-INSERT INTO public.schema_versions VALUES (9, 8, true, '2026-11-29 17:15:06.644596');
+INSERT INTO public.schema_versions VALUES (1, 0, true, '2026-11-29 17:48:24.875779');
+INSERT INTO public.schema_versions VALUES (2, 1, true, '2026-11-29 17:48:24.887398');
+INSERT INTO public.schema_versions VALUES (3, 2, true, '2026-11-29 17:48:25.085738');
+INSERT INTO public.schema_versions VALUES (4, 3, true, '2026-11-29 17:48:25.227336');
+INSERT INTO public.schema_versions VALUES (5, 4, true, '2026-11-29 17:48:25.278831');
+INSERT INTO public.schema_versions VALUES (6, 5, true, '2026-11-29 17:48:25.328171');
+INSERT INTO public.schema_versions VALUES (7, 6, true, '2026-11-29 17:48:25.40556');
+INSERT INTO public.schema_versions VALUES (8, 7, true, '2026-11-29 17:48:25.459816');
+INSERT INTO public.schema_versions VALUES (9, 8, true, '2026-11-29 17:48:25.491512');
 
 
 --
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.sessions VALUES ('s1', '\x7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed', 'creator1', NULL, NULL, true, '2030-01-01 00:00:00+00', '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.sessions VALUES ('s1', '\x7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed', 'creator1', NULL, NULL, true, '2030-01-01 00:00:00+00', '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: stripe_connect_accounts; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.stripe_connect_accounts VALUES ('07afaca8-8af4-4904-9e1a-aff39f9ae6ed', 'creator1', NULL, 'acct_1', 'active', true, true, NULL, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.stripe_connect_accounts VALUES ('efadaa8d-a0a5-43dc-8f7e-978367202b68', 'creator1', NULL, 'acct_1', 'active', true, true, NULL, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: stripe_events; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.stripe_events VALUES ('evt_1', 'checkout.session.completed', '', '2026-11-29 17:15:06.686922+00', '\x7b7d', '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', 'applied');
+INSERT INTO public.stripe_events VALUES ('evt_1', 'checkout.session.completed', '', '2026-11-29 17:48:25.518214+00', '\x7b7d', '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', 'applied');
 
 
 --
@@ -1411,22 +1416,22 @@ INSERT INTO public.stripe_watermark VALUES (true, NULL, NULL);
 -- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.users VALUES ('creator1', 'Ada', 'ada@example.test', true, NULL, NULL, NULL, 'creator', 'ada', NULL, NULL, NULL, true, true, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
-INSERT INTO public.users VALUES ('buyer1', 'Ben', 'ben@example.test', true, NULL, NULL, NULL, 'customer', NULL, NULL, NULL, NULL, true, true, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00', NULL);
+INSERT INTO public.users VALUES ('creator1', 'Ada', 'ada@example.test', true, NULL, NULL, NULL, 'creator', 'ada', NULL, NULL, NULL, true, true, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
+INSERT INTO public.users VALUES ('buyer1', 'Ben', 'ben@example.test', true, NULL, NULL, NULL, 'customer', NULL, NULL, NULL, NULL, true, true, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00', NULL);
 
 
 --
 -- Data for Name: verification; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.verification VALUES ('v1', 'email', 'ben@example.test', NULL, '\x3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3', '2030-01-01 00:00:00+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.verification VALUES ('v1', 'email', 'ben@example.test', NULL, '\x3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3', '2030-01-01 00:00:00+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
 -- Data for Name: video_playback; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.video_playback VALUES ('4fb99811-84d5-4495-b0e1-9027fa783987', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', 10, 90, false, 0, '2026-11-29 17:15:06.686922+00', '2026-11-29 17:15:06.686922+00');
+INSERT INTO public.video_playback VALUES ('a5431558-0438-4cea-a9bd-a4393177df20', 'buyer1', '018f0000-0000-7000-8000-0000000000c1', 10, 90, false, 0, '2026-11-29 17:48:25.518214+00', '2026-11-29 17:48:25.518214+00');
 
 
 --
@@ -2133,31 +2138,31 @@ CREATE UNIQUE INDEX content_slug ON public.content USING btree (slug_scope, slug
 
 
 --
--- Name: content_stats_organization_purchases; Type: INDEX; Schema: public; Owner: -
+-- Name: content_stats_public_purchases; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX content_stats_organization_purchases ON public.content_stats USING btree (organization_id, purchase_count, content_id) WHERE (organization_id IS NOT NULL);
+CREATE INDEX content_stats_public_purchases ON public.content_stats USING btree (organization_id, purchase_count, content_id) INCLUDE (content_type, access_type, creator_id) WHERE (((status)::text = 'published'::text) AND (deleted_at IS NULL) AND (published_at IS NOT NULL));
 
 
 --
--- Name: content_stats_organization_views; Type: INDEX; Schema: public; Owner: -
+-- Name: content_stats_public_views; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX content_stats_organization_views ON public.content_stats USING btree (organization_id, view_count, content_id) WHERE (organization_id IS NOT NULL);
+CREATE INDEX content_stats_public_views ON public.content_stats USING btree (organization_id, view_count, content_id) INCLUDE (content_type, access_type, creator_id) WHERE (((status)::text = 'published'::text) AND (deleted_at IS NULL) AND (published_at IS NOT NULL));
 
 
 --
 -- Name: content_stats_purchases; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX content_stats_purchases ON public.content_stats USING btree (creator_id, purchase_count, content_id);
+CREATE INDEX content_stats_purchases ON public.content_stats USING btree (creator_id, purchase_count, content_id) INCLUDE (status, content_type, access_type, organization_id) WHERE (deleted_at IS NULL);
 
 
 --
 -- Name: content_stats_views; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX content_stats_views ON public.content_stats USING btree (creator_id, view_count, content_id);
+CREATE INDEX content_stats_views ON public.content_stats USING btree (creator_id, view_count, content_id) INCLUDE (status, content_type, access_type, organization_id) WHERE (deleted_at IS NULL);
 
 
 --
@@ -3018,5 +3023,5 @@ ALTER TABLE ONLY public.video_playback
 -- PostgreSQL database dump complete
 --
 
-\unrestrict t4L185m5uwpVrXR0yGB7gqItxCfsyEDumQueJYjljfvi1R8Ih4gWYrRjdO3bPuq
+\unrestrict 6S1cQq2b7SWOMitQO1BZ7YKgciP47caGopy7XhVKq8p2jc70aXzc9cFgTUMBpUT
 

@@ -23,8 +23,9 @@ INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug
     VALUES ('018f0000-0000-7000-8000-0000000000c1', 'creator1', '018f0000-0000-7000-8000-0000000000a1',
         '018f0000-0000-7000-8000-0000000000b1', 'A film', 'a-film', 'About trains', 'video', 'Trains', 'trains', 'paid', 999,
         'published', '2026-01-03 00:00Z', 2);
-INSERT INTO content_stats (content_id, creator_id, organization_id, view_count, purchase_count)
-    VALUES ('018f0000-0000-7000-8000-0000000000c1', 'creator1', '018f0000-0000-7000-8000-0000000000a1', 3, 1);
+INSERT INTO content_stats (content_id, view_count, purchase_count, creator_id, organization_id, content_type, access_type, status, published_at)
+    VALUES ('018f0000-0000-7000-8000-0000000000c1', 3, 1, 'creator1', '018f0000-0000-7000-8000-0000000000a1', 'video', 'paid', 'published',
+        '2026-01-03 00:00Z');
 INSERT INTO categories (id, organization_id, creator_id, name, slug)
     VALUES ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000a1', 'creator1', 'Trains', 'trains');
 INSERT INTO content_categories (content_id, category_id)

@@ -1,7 +1,6 @@
-// Package postgres keeps grants and playback in Postgres, and reads what the
-// decision about access rests on. Some functions queue statements on a batch, for a
-// whole set of questions in one round trip; others read or write one grant, for
-// reactions.
+// Package postgres keeps grants, playbacks and library entries in Postgres, and reads what
+// the decision about access rests on. Most functions queue statements on a batch, for many
+// questions in one round trip.
 package postgres
 
 import (
@@ -12,7 +11,15 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
-// Question is one viewer's wish to see one item. ContentID must be a UUID.
+// Conditions that lists share with the decision.
+const (
+	// Published selects the content c that exists for viewers.
+	Published = `c.status = 'published' AND c.deleted_at IS NULL`
+	// Manages selects the memberships m whose role sees everything of the organization.
+	Manages = `m.role IN ('owner', 'admin', 'creator')`
+)
+
+// Question is whether one user may see one item. ContentID must be a UUID.
 type Question struct{ UserID, ContentID string }
 
 // Facts are what the decision on a question rests on.
@@ -32,7 +39,7 @@ func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
 	return g, err
 }
 
-// grantTargets are where the grantColumns go.
+// grantTargets are where grantColumns are scanned to.
 func grantTargets(g *access.Grant) []any {
 	return []any{
 		&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
@@ -43,12 +50,9 @@ func grantTargets(g *access.Grant) []any {
 
 // QueueFacts queues the reads for several questions. A question about an item that
 // does not exist finds the zero Facts, about which Decide says not found; a viewer
-// whose account is gone is anonymous.
+// whose account was deleted is anonymous.
 func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
-	users, contents := make([]string, len(questions)), make([]string, len(questions))
-	for i, q := range questions {
-		users[i], contents[i] = q.UserID, q.ContentID
-	}
+	users, contents := split(questions)
 	b.Queue(`
 SELECT q.user_id, c.id, c.creator_id, COALESCE(c.organization_id::text, ''), c.access_type, c.price_cents,
        c.status = 'published', c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, '')
@@ -56,15 +60,16 @@ FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS
 JOIN content c ON c.id = q.content_id
 LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
-LEFT JOIN organization_memberships m ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
+LEFT JOIN organization_memberships m
+    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
 		users, contents).Query(func(rows pgx.Rows) error {
-		var asked string
+		var userID string
 		var f Facts
 		_, err := pgx.ForEachRow(rows, []any{
-			&asked, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access, &f.Content.PriceCents,
-			&f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
+			&userID, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
+			&f.Content.PriceCents, &f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
 		}, func() error {
-			found[Question{asked, f.Content.ID}] = f
+			found[Question{userID, f.Content.ID}] = f
 			return nil
 		})
 		return err
@@ -85,8 +90,9 @@ ORDER BY a.created_at, a.id`, users, contents).Query(func(rows pgx.Rows) error {
 	})
 }
 
-// QueueSession queues the look-up whether a user's session is still good.
+// QueueSession queues the check whether a user's session is valid.
 func QueueSession(b *pgx.Batch, sessionID, userID string, now time.Time, live *bool) {
-	b.Queue(`SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3)`, sessionID, userID, now).
+	b.Queue(`
+SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3)`, sessionID, userID, now).
 		QueryRow(func(row pgx.Row) error { return row.Scan(live) })
 }

@@ -8,22 +8,23 @@ import (
 )
 
 // The entries of libraries (table library_entries) are derived from grants, playbacks and
-// items. Whoever changes one of them refreshes the entries in the same transaction or, when
-// an item changes, in a reaction to its event.
+// items. A change of a grant or a playback updates them in its transaction, a change of an
+// item in the projection "library".
 //
-// Two transactions that change grants or playbacks of one user and item take turns (an
-// advisory lock), so that the second derives from what the first wrote. An item is share-locked
-// while an entry is derived from it: a change of the item waits, and the reaction to it
-// then sees the entry.
+// Transactions that change grants or playbacks of one user and item are serialised by an
+// advisory lock, so that the second derives from what the first wrote. An item is
+// share-locked while an entry is derived from it: a change of the item waits, and the
+// projection of its event then sees the entry.
 
 // lockEntries takes the locks of pairs of users $1 and items $2.
-const lockEntries = `SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
+const lockEntries = `
+SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
     SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id) ORDER BY 1, 2
 ) p`
 
 // itemOfEntry are the columns that an entry repeats of content c and its media i.
 const itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
-       CASE WHEN c.status = 'published' AND c.deleted_at IS NULL THEN c.access_type END`
+       CASE WHEN ` + Published + ` THEN c.access_type END`
 
 // deriveEntries derives the entries of pairs of users $1 and items $2 for which %s.
 const deriveEntries = `
@@ -31,13 +32,14 @@ INSERT INTO library_entries AS e (user_id, content_id, granted, expires_at, rece
     organization_id, title, seconds, content_type, access_type)
 SELECT p.user_id, c.id, g.granted, g.expires_at,
        GREATEST(g.created_at, v.updated_at, CASE WHEN NOT g.granted THEN c.published_at END),
-       CASE WHEN v.completed THEN 'completed' WHEN v.completed IS NOT NULL THEN 'in_progress' ELSE 'not_started' END,
+       CASE WHEN v.completed THEN 'completed' WHEN v.completed IS NOT NULL THEN 'in_progress'
+            ELSE 'not_started' END,
        ` + itemOfEntry + `
 FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id)) p
 JOIN content c ON c.id = p.content_id
 CROSS JOIN LATERAL (
-    SELECT count(*) > 0 AS granted, CASE WHEN bool_and(expires_at IS NOT NULL) THEN max(expires_at) END AS expires_at,
-           max(created_at) AS created_at
+    SELECT count(*) > 0 AS granted, max(created_at) AS created_at,
+           CASE WHEN bool_and(expires_at IS NOT NULL) THEN max(expires_at) END AS expires_at
     FROM content_access WHERE user_id = p.user_id AND content_id = p.content_id AND deleted_at IS NULL
 ) g
 LEFT JOIN video_playback v ON v.user_id = p.user_id AND v.content_id = p.content_id
@@ -46,7 +48,8 @@ WHERE (g.granted OR v.user_id IS NOT NULL)%s
 ORDER BY p.user_id, c.id
 FOR SHARE OF c
 ON CONFLICT (user_id, content_id) DO UPDATE SET
-    granted = excluded.granted, expires_at = excluded.expires_at, recent = excluded.recent, progress = excluded.progress,
+    granted = excluded.granted, expires_at = excluded.expires_at, recent = excluded.recent,
+    progress = excluded.progress,
     organization_id = excluded.organization_id, title = excluded.title, seconds = excluded.seconds,
     content_type = excluded.content_type, access_type = excluded.access_type`
 
@@ -57,7 +60,7 @@ var (
 )
 
 // QueueRefreshLibrary queues the statements that derive the library entries of users and
-// items anew, after their grants or playbacks have changed in the same transaction.
+// items again, after their grants or playbacks have changed in the same transaction.
 func QueueRefreshLibrary(b *pgx.Batch, pairs []Question) {
 	if len(pairs) == 0 {
 		return
@@ -68,12 +71,15 @@ func QueueRefreshLibrary(b *pgx.Batch, pairs []Question) {
 	b.Queue(`
 DELETE FROM library_entries e USING unnest($1::text[], $2::uuid[]) p (user_id, content_id)
 WHERE e.user_id = p.user_id AND e.content_id = p.content_id
-  AND NOT EXISTS (SELECT FROM content_access a WHERE a.user_id = p.user_id AND a.content_id = p.content_id AND a.deleted_at IS NULL)
-  AND NOT EXISTS (SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
+  AND NOT EXISTS (
+      SELECT FROM content_access a
+      WHERE a.user_id = p.user_id AND a.content_id = p.content_id AND a.deleted_at IS NULL)
+  AND NOT EXISTS (
+      SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
 }
 
-// queueWatched queues the statements that move what was just watched up in its library.
-// rows are playbacks as JSON. Entries that exist change in two columns only.
+// queueWatched queues the statements that update the library entries of playbacks, given
+// as JSON. Entries that exist change in two columns only.
 func queueWatched(b *pgx.Batch, pairs []Question, rows string) {
 	users, contents := split(pairs)
 	b.Queue(lockEntries, users, contents)
@@ -85,9 +91,15 @@ WHERE e.user_id = r.user_id AND e.content_id = r.content_id`, rows)
 	b.Queue(deriveMissing, users, contents)
 }
 
-// QueueForgetLibrary queues the removal of a deleted user's library.
-func QueueForgetLibrary(b *pgx.Batch, userID string) {
+// Erase deletes the playbacks and the library of a deleted user.
+func Erase(ctx context.Context, tx pgx.Tx, userID string) error {
+	b := &pgx.Batch{}
+	b.Queue(`DELETE FROM video_playback WHERE user_id = $1`, userID)
 	b.Queue(`DELETE FROM library_entries WHERE user_id = $1`, userID)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("erase playbacks and library: %w", err)
+	}
+	return nil
 }
 
 func split(pairs []Question) (users, contents []string) {
@@ -97,32 +109,25 @@ func split(pairs []Question) (users, contents []string) {
 	return users, contents
 }
 
-// entriesAtOnce is how many entries one statement changes, so that each ends in time.
+// entriesAtOnce is how many entries one statement changes, which bounds its time.
 const entriesAtOnce = 5000
 
-// RefreshLibraryItems brings the library entries of items up to date, after the items or
-// their media have changed.
-func RefreshLibraryItems(ctx context.Context, tx pgx.Tx, contentIDs []string) error {
-	if _, err := tx.Exec(ctx, `SELECT FROM content WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE`, contentIDs); err != nil {
+// RefreshLibraryItems updates the library entries of items, after the items or their media
+// have changed. The items are named by their ids, and by those of their media.
+func RefreshLibraryItems(ctx context.Context, tx pgx.Tx, contentIDs, mediaIDs []string) error {
+	rows, err := tx.Query(ctx, `
+SELECT id FROM content WHERE id = ANY($1::uuid[]) OR media_item_id = ANY($2::uuid[])
+ORDER BY id FOR SHARE`, contentIDs, mediaIDs)
+	if err != nil {
 		return fmt.Errorf("lock items: %w", err)
 	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("lock items: %w", err)
+	}
+
 	for {
-		tag, err := tx.Exec(ctx, `
-UPDATE library_entries e SET recent = f.recent, organization_id = f.organization_id, title = f.title, seconds = f.seconds,
-    content_type = f.content_type, access_type = f.access_type
-FROM (
-    SELECT e.user_id, e.content_id, n.*
-    FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
-    JOIN library_entries e ON e.content_id = c.id
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.granted THEN e.recent ELSE GREATEST(e.recent, c.published_at) END, `+itemOfEntry+`
-    ) n (recent, organization_id, title, seconds, content_type, access_type)
-    WHERE c.id = ANY($1::uuid[])
-      AND (e.recent, e.organization_id, e.title, e.seconds, e.content_type, e.access_type)
-          IS DISTINCT FROM (n.recent, n.organization_id, n.title, n.seconds, n.content_type, n.access_type)
-    ORDER BY e.user_id, e.content_id LIMIT $2 FOR UPDATE OF e
-) f
-WHERE e.user_id = f.user_id AND e.content_id = f.content_id`, contentIDs, entriesAtOnce)
+		tag, err := tx.Exec(ctx, refreshEntries, ids, entriesAtOnce)
 		if err != nil {
 			return fmt.Errorf("refresh library entries: %w", err)
 		}
@@ -132,15 +137,20 @@ WHERE e.user_id = f.user_id AND e.content_id = f.content_id`, contentIDs, entrie
 	}
 }
 
-// RefreshLibraryMedia does the same for the items that show a media item.
-func RefreshLibraryMedia(ctx context.Context, tx pgx.Tx, mediaItemID string) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM content WHERE media_item_id = $1`, mediaItemID)
-	if err != nil {
-		return fmt.Errorf("find the items of media: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	return RefreshLibraryItems(ctx, tx, ids)
-}
+// refreshEntries updates entries of the items $1 that differ from them, $2 at most.
+const refreshEntries = `
+UPDATE library_entries e SET recent = f.recent, organization_id = f.organization_id, title = f.title,
+    seconds = f.seconds, content_type = f.content_type, access_type = f.access_type
+FROM (
+    SELECT e.user_id, e.content_id, n.*
+    FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
+    JOIN library_entries e ON e.content_id = c.id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.granted THEN e.recent ELSE GREATEST(e.recent, c.published_at) END, ` + itemOfEntry + `
+    ) n (recent, organization_id, title, seconds, content_type, access_type)
+    WHERE c.id = ANY($1::uuid[])
+      AND (e.recent, e.organization_id, e.title, e.seconds, e.content_type, e.access_type)
+          IS DISTINCT FROM (n.recent, n.organization_id, n.title, n.seconds, n.content_type, n.access_type)
+    ORDER BY e.user_id, e.content_id LIMIT $2 FOR UPDATE OF e
+) f
+WHERE e.user_id = f.user_id AND e.content_id = f.content_id`

@@ -5,11 +5,13 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/columns"
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 )
 
 // table is table content. The counts stand in a table of their own; they are read with
@@ -26,7 +28,8 @@ var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "content_body", Field: func(c *content.Content) any { return &c.Body }},
 	{Name: "content_type", Field: func(c *content.Content) any { return &c.Type }},
 	{Name: "category", Field: func(c *content.Content) any { return &c.Category }},
-	{Name: "category_slug", Derived: true, Field: func(c *content.Content) any { return first(c.CategorySlugs()) }},
+	{Name: "category_slug", Derived: true, Field: func(c *content.Content) any { return domain.NilIfZero(c.CategorySlug()) }},
+	{Name: "category_ids", Expression: categoryIDs, Field: func(c *content.Content) any { return &c.CategoryIDs }},
 	{Name: "tags", Field: tags},
 	{Name: "access_type", Field: func(c *content.Content) any { return &c.Access }},
 	{Name: "visibility", Field: func(c *content.Content) any { return columns.Optional(&c.Visibility) }},
@@ -66,13 +69,6 @@ func tags(c *content.Content) any {
 	return &c.Tags
 }
 
-func first(list []string) *string {
-	if len(list) == 0 {
-		return nil
-	}
-	return &list[0]
-}
-
 // QueueLock queues the read of items by id, locked in the order of their ids.
 func QueueLock(b *pgx.Batch, ids []string, found map[string]content.Content) {
 	b.Queue(`SELECT `+Columns+` FROM content WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`, ids).
@@ -83,55 +79,6 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]content.Content) {
 			}
 			return err
 		})
-}
-
-// Slugs are the live items that have a slug, by scope and slug.
-type Slugs map[SlugKey]string
-
-// SlugKey is a slug in its scope.
-type SlugKey struct {
-	Scope content.Scope
-	Slug  string
-}
-
-// SlugWish is a slug that an item is to have. A new item has no id yet and names its
-// scope; an existing one says what changes: without a slug it keeps its own, and it
-// stays in its scope unless it moves.
-type SlugWish struct {
-	ContentID string
-	Slug      *string
-	Moves     bool
-	// Scope is that of a new item; of one that moves, its organization.
-	Scope content.Scope
-}
-
-// QueueSlugs queues the look-up of who has the slugs that are wished for.
-func QueueSlugs(b *pgx.Batch, wishes []SlugWish, found Slugs) {
-	if len(wishes) == 0 {
-		return
-	}
-	var ids, slugs, scopes []*string
-	var moves []bool
-	for _, w := range wishes {
-		ids, slugs, moves = append(ids, null(w.ContentID)), append(slugs, w.Slug), append(moves, w.Moves)
-		scopes = append(scopes, null(w.Scope.OrganizationID+w.Scope.CreatorID)) // only one is set
-	}
-	b.Queue(`
-SELECT t.id, t.slug, COALESCE(t.organization_id::text, ''), t.creator_id
-FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::text[]) w (id, slug, moves, scope)
-LEFT JOIN content c ON c.id = w.id
-CROSS JOIN LATERAL (SELECT id, slug, organization_id, creator_id FROM content
-    WHERE slug = COALESCE(w.slug, c.slug)
-      AND slug_scope = CASE WHEN w.id IS NULL THEN w.scope WHEN w.moves THEN COALESCE(w.scope, c.creator_id) ELSE c.slug_scope END
-    LIMIT 1) t`,
-		ids, slugs, moves, scopes).Query(func(rows pgx.Rows) error {
-		var id, slug, organization, creator string
-		_, err := pgx.ForEachRow(rows, []any{&id, &slug, &organization, &creator}, func() error {
-			found[SlugKey{content.ScopeOf(creator, organization), slug}] = id
-			return nil
-		})
-		return err
-	})
 }
 
 // QueueMedia queues the read of media items: those named, and those that the named
@@ -149,25 +96,11 @@ func QueueMedia(b *pgx.Batch, ids, contentIDs []string, found map[string]content
 	})
 }
 
-// Seat is a user's place in an organization.
-type Seat struct{ OrganizationID, UserID string }
+// repeated are the columns of content that content_stats repeats.
+const repeated = `creator_id, organization_id, content_type, access_type, status, published_at, deleted_at`
 
-// QueueSeats queues the read of the active roles that users have in organizations:
-// those named, and those that the named content belongs to.
-func QueueSeats(b *pgx.Batch, organizations, users, contentIDs []string, found map[Seat]string) {
-	b.Queue(`SELECT m.organization_id, m.user_id, m.role
-		FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-		WHERE m.organization_id = ANY($1::uuid[] || ARRAY(SELECT organization_id FROM content WHERE id = ANY($3::uuid[]) AND organization_id IS NOT NULL))
-		  AND m.user_id = ANY($2::text[]) AND m.status = 'active' AND o.deleted_at IS NULL`, organizations, users, contentIDs).
-		Query(func(rows pgx.Rows) error {
-			var seat Seat
-			var role string
-			_, err := pgx.ForEachRow(rows, []any{&seat.OrganizationID, &seat.UserID, &role}, func() error {
-				found[seat] = role
-				return nil
-			})
-			return err
-		})
+func repeatedOf(alias string) string {
+	return alias + "." + strings.ReplaceAll(repeated, ", ", ", "+alias+".")
 }
 
 // QueueSave queues the statements that write items: those that are new, and those that
@@ -179,8 +112,8 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("insert content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`INSERT INTO content_stats (content_id, creator_id, organization_id)
-			SELECT id, creator_id, organization_id FROM json_populate_recordset(NULL::content, $1::json)`, rows)
+		b.Queue(`INSERT INTO content_stats (content_id, `+repeated+`)
+			SELECT id, `+repeated+` FROM json_populate_recordset(NULL::content, $1::json)`, rows)
 	}
 	if len(changed) > 0 {
 		sql, rows, err := table.Update(changed)
@@ -188,32 +121,10 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("update content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`UPDATE content_stats s SET organization_id = r.organization_id FROM json_populate_recordset(NULL::content, $1::json) r
-			WHERE s.content_id = r.id AND s.organization_id IS DISTINCT FROM r.organization_id`, rows)
+		b.Queue(`UPDATE content_stats s SET (`+repeated+`) = (`+repeatedOf("r")+`) FROM json_populate_recordset(NULL::content, $1::json) r
+			WHERE s.content_id = r.id AND (`+repeatedOf("s")+`) IS DISTINCT FROM (`+repeatedOf("r")+`)`, rows)
 	}
 	return nil
-}
-
-// Count is how much the counts of an item change.
-type Count struct {
-	ContentID        string
-	Views, Purchases int
-}
-
-// QueueCount queues the change of items' counts. An item is named at most once.
-func QueueCount(b *pgx.Batch, counts []Count) {
-	ids, views, purchases := make([]string, len(counts)), make([]int, len(counts)), make([]int, len(counts))
-	for i, c := range counts {
-		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
-	}
-	b.Queue(`
-INSERT INTO content_stats AS s (content_id, creator_id, organization_id, view_count, purchase_count)
-SELECT c.id, c.creator_id, c.organization_id, n.views, n.purchases
-FROM unnest($1::uuid[], $2::int[], $3::int[]) n (id, views, purchases) JOIN content c ON c.id = n.id
-ORDER BY c.id
-ON CONFLICT (content_id) DO UPDATE SET
-    view_count = s.view_count + excluded.view_count, purchase_count = s.purchase_count + excluded.purchase_count`,
-		ids, views, purchases)
 }
 
 func null(s string) *string {
@@ -222,6 +133,3 @@ func null(s string) *string {
 	}
 	return &s
 }
-
-// Matches is the condition of a search for content; $ is the pattern.
-const Matches = `(content.title ILIKE $ OR content.description ILIKE $)`

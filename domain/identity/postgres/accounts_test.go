@@ -18,7 +18,11 @@ func TestAnAddressHasOneAccount(t *testing.T) {
 	pool := newPool(t)
 	addUser(t, pool, "u1", "ada@example.org")
 	second, _ := identity.Register("u2", identity.SignUp{Name: "Ada", Email: "ada@example.org"}, identity.Customer, noon)
-	err := within(t, pool, func(tx pgx.Tx) error { return postgres.InsertUser(t.Context(), tx, second, "h", uuid.NewString()) })
+	err := within(
+		t,
+		pool,
+		func(tx pgx.Tx) error { return postgres.InsertUser(t.Context(), tx, second, "h", uuid.NewString()) },
+	)
 	if !errors.Is(err, identity.ErrEmailInUse) {
 		t.Fatalf("second account: %v", err)
 	}
@@ -33,7 +37,8 @@ func TestCredentialsComeBackAsStored(t *testing.T) {
 	stored := addUser(t, pool, "u1", "ada@example.org")
 	u, hash, err := postgres.Credentials(t.Context(), pool, "ada@example.org")
 	must(t, err)
-	if u.ID != stored.ID || u.Name != stored.Name || u.Version != 1 || !u.CreatedAt.Equal(noon) || u.EmailVerified || hash != "hash-of-u1" {
+	if u.ID != stored.ID || u.Name != stored.Name || u.Version != 1 || !u.CreatedAt.Equal(noon) || u.EmailVerified ||
+		hash != "hash-of-u1" {
 		t.Fatalf("%+v, %s", u, hash)
 	}
 	if u, hash, err = postgres.Credentials(t.Context(), pool, "bob@example.org"); err != nil || u.ID != "" || hash != "" {
@@ -74,9 +79,22 @@ func TestTakingATokenInvalidatesItsSiblings(t *testing.T) {
 	first, second, other := identity.NewToken([32]byte{1}), identity.NewToken([32]byte{2}), identity.NewToken([32]byte{3})
 	must(t, within(t, pool, func(tx pgx.Tx) error {
 		return errors.Join(
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", first, noon)),
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v2", identity.ProveEmail, "u1", "ada@example.org", second, noon)),
-			postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v3", identity.ProveEmail, "u2", "bob@example.org", other, noon)))
+			postgres.InsertVerification(
+				t.Context(),
+				tx,
+				identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", first, noon),
+			),
+			postgres.InsertVerification(
+				t.Context(),
+				tx,
+				identity.NewVerification("v2", identity.ProveEmail, "u1", "ada@example.org", second, noon),
+			),
+			postgres.InsertVerification(
+				t.Context(),
+				tx,
+				identity.NewVerification("v3", identity.ProveEmail, "u2", "bob@example.org", other, noon),
+			),
+		)
 	}))
 	take := func(token identity.Token, at time.Time) (email string, found bool) {
 		must(t, within(t, pool, func(tx pgx.Tx) error {
@@ -115,7 +133,11 @@ func TestOneOfManyConcurrentRequestsTakesAToken(t *testing.T) {
 	addUser(t, pool, "u1", "ada@example.org")
 	token := identity.NewToken([32]byte{1})
 	must(t, within(t, pool, func(tx pgx.Tx) error {
-		return postgres.InsertVerification(t.Context(), tx, identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", token, noon))
+		return postgres.InsertVerification(
+			t.Context(),
+			tx,
+			identity.NewVerification("v1", identity.ProveEmail, "u1", "ada@example.org", token, noon),
+		)
 	}))
 	var wg sync.WaitGroup
 	taken := make(chan bool, 8)
@@ -154,10 +176,16 @@ func TestASessionIsReadWithItsUserAndEndsOnce(t *testing.T) {
 	}))
 	got, user, found, err := postgres.Session(t.Context(), pool, "s1")
 	must(t, err)
-	if !found || user.ID != "u1" || got.Address != "192.0.2.1" || got.UserAgent != "browser" || got.Persistent || !got.ExpiresAt.Equal(s.ExpiresAt) {
+	if !found || user.ID != "u1" || got.Address != "192.0.2.1" || got.UserAgent != "browser" || got.Persistent ||
+		!got.ExpiresAt.Equal(s.ExpiresAt) {
 		t.Fatalf("%+v, %+v, %v", got, user, found)
 	}
-	if n := count(t, pool, `SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`, string(identity.NewToken([32]byte{1}))); n != 1 {
+	if n := count(
+		t,
+		pool,
+		`SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`,
+		string(identity.NewToken([32]byte{1})),
+	); n != 1 {
 		t.Fatal("the stored hash is not the SHA-256 of the token")
 	}
 
@@ -194,8 +222,14 @@ func TestTheSweeperRemovesExpiredRowsOnly(t *testing.T) {
 		s, _ := identity.Start(uuid.NewString(), u, "", "", true, at)
 		token := identity.NewToken([32]byte{byte(i)})
 		must(t, within(t, pool, func(tx pgx.Tx) error {
-			return errors.Join(postgres.InsertSession(t.Context(), tx, s, token),
-				postgres.InsertVerification(t.Context(), tx, identity.NewVerification(uuid.NewString(), identity.ProveEmail, u.ID, "ada@example.org", token, at)))
+			return errors.Join(
+				postgres.InsertSession(t.Context(), tx, s, token),
+				postgres.InsertVerification(
+					t.Context(),
+					tx,
+					identity.NewVerification(uuid.NewString(), identity.ProveEmail, u.ID, "ada@example.org", token, at),
+				),
+			)
 		}))
 	}
 	sweeper := &postgres.Sweeper{Pool: pool, Now: func() time.Time { return noon.Add(24 * time.Hour) }}

@@ -7,25 +7,24 @@ import (
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 )
 
-// What is counted for one address.
+// The kinds of requests that are limited per address.
 const (
 	SignInFailures    = "sign-in-failures"
 	VerificationMails = "verification-mail"
 	ResetMails        = "reset-mail"
 )
 
-// limitsPerAddress are the limits whose keys are made from an address.
+// limitsPerAddress are the limits that are cleared with an address.
 var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
-// everything that could tell who it was is overwritten or removed. Its sessions,
-// credentials, proofs and mails go with it, sent or not. That the payment provider has
-// to forget the customer, too, is noted in customer_erasures.
+// everything personal is overwritten or removed, with the sessions, credentials and proofs.
+// The payment provider's customer is written to customer_erasures, for deletion there.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []ratelimit.Key
 	for _, address := range addresses {
-		for _, what := range limitsPerAddress {
-			keys = append(keys, ratelimit.KeyOf(what, address))
+		for _, kind := range limitsPerAddress {
+			keys = append(keys, ratelimit.KeyOf(kind, address))
 		}
 	}
 	b.Queue(`
@@ -42,7 +41,5 @@ WHERE id = $1`, deleted.ID, deleted.Name, deleted.Email, deleted.Role, deleted.V
 	b.Queue(`DELETE FROM accounts WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM verification WHERE user_id = $1`, deleted.ID)
 	b.Queue(`DELETE FROM verification WHERE identifier = ANY($1::text[])`, addresses)
-	b.Queue(`DELETE FROM mails WHERE user_id = $1`, deleted.ID)
-	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
 	ratelimit.QueueClear(b, keys...)
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
-	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// InsertVerification writes a proof that waits in a mail.
+// InsertVerification writes a verification whose token is mailed.
 func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
 	_, err := tx.Exec(ctx, `
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
@@ -35,10 +35,10 @@ func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
 	return v, err == nil, err
 }
 
-// PeekVerification returns what a token proves, without using it up. It reports false
-// when the token is wrong, for another purpose, was used, or is too old.
+// PeekVerification returns the verification of a token, without using it up. It reports
+// false when the token is wrong, for another purpose, was used, or has expired.
 func PeekVerification(
-	ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose,
+	ctx context.Context, db postgres.DB, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
 	hash := token.Hash()
 	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification
@@ -49,10 +49,9 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 	return v, found, nil
 }
 
-// TakeVerification uses a token up and returns what it proves. The account's other
-// tokens for the same purpose are used up with it. It reports false when the token is
-// wrong, for another purpose, was used, or is too old. The account is locked before
-// its tokens are, here as everywhere.
+// TakeVerification uses a token up and returns its verification. The account's other tokens
+// for the same purpose are used up with it. It reports false as [PeekVerification] does. The
+// account is locked before its tokens, in the order of all writers.
 func TakeVerification(
 	ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
@@ -73,7 +72,7 @@ func TakeVerification(
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
 }
 
-// DropVerifications makes an account's tokens for these purposes useless.
+// DropVerifications invalidates an account's tokens for these purposes.
 func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes ...identity.Purpose) error {
 	_, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes)
 	if err != nil {
@@ -82,26 +81,24 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 	return nil
 }
 
-// InsertForAccount writes a proof and the mail that carries it for the live account that
-// has the proof's address; one that proves an address only where that is not proven yet.
-// Where there is no such account the same two rows are written, without the address, and
-// removed again before the commit: the time taken must not reveal which accounts exist.
-func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification, m mail.Mail) error {
+// InsertForAccount writes a verification for the live account that has its address, and
+// returns it with the account's id; to verify an address, only while that is not verified.
+// Where there is no such account the row is written without an address and removed again in
+// the same transaction, and is returned without an address and an id: the statements are
+// the same in both cases, because the time they take must not reveal which accounts exist.
+func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification) (identity.Verification, error) {
 	b := &pgx.Batch{}
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
 SELECT $1, $2, u.id, COALESCE(u.email, ''), $4, $5, $6
 FROM (SELECT) AS asked LEFT JOIN users u
-  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)`,
-		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
-	b.Queue(`
-INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
-SELECT $1, $2, v.identifier, v.user_id, v.id, $4, $5, $6, $7, $7 FROM verification v WHERE v.id = $3`,
-		m.ID, m.Template, v.ID, m.Subject, m.Text, m.HTML, m.Created)
-	b.Queue(`DELETE FROM mails WHERE id = $1 AND user_id IS NULL`, m.ID)
+  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)
+RETURNING COALESCE(user_id, ''), identifier`,
+		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&v.UserID, &v.Email) })
 	b.Queue(`DELETE FROM verification WHERE id = $1 AND user_id IS NULL`, v.ID)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("insert for an account: %w", err)
+		return identity.Verification{}, fmt.Errorf("insert for an account: %w", err)
 	}
-	return nil
+	return v, nil
 }

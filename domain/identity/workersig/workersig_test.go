@@ -49,7 +49,10 @@ func write() workersig.Request {
 func TestTheSignatureIsTheOneThatIsDescribed(t *testing.T) {
 	t.Parallel()
 	r := write()
-	want := byHand(secret, "v2\n"+r.Timestamp+"\n0123456789abcdef\nPOST\n/internal/media/1/transcode?x=1\n{\"priority\":1}")
+	want := byHand(
+		secret,
+		"v2\n"+r.Timestamp+"\n0123456789abcdef\nPOST\n/internal/media/1/transcode?x=1\n{\"priority\":1}",
+	)
 	if got := newKeys(t, secret).Sign(r); got != want {
 		t.Errorf("signature %s, want %s", got, want)
 	}
@@ -147,7 +150,8 @@ func TestWrongSignaturesAreRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %v", given, err, want)
 		}
 	}
-	for _, nonce := range []string{"short", "0123456789abcde\n0", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"} {
+	for _, nonce := range []string{"short", "0123456789abcde\n0",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"} {
 		r := write()
 		r.Nonce = nonce
 		if err := k.Verify(r, k.Sign(r), noon); !errors.Is(err, workersig.ErrNoNonce) {

@@ -1,4 +1,5 @@
-// Package postgres keeps mails until they are delivered, in the table mails.
+// Package postgres keeps mails until they are delivered. It is the only package with SQL
+// on the table mails.
 package postgres
 
 import (
@@ -7,113 +8,92 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/mail"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 const insertMail = `
-INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
+INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body,
+                   next_attempt_at, created_at)
 VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $9)
 ON CONFLICT (template, recipient, source_id) DO NOTHING`
 
-// InsertMail writes a mail for the mailer to deliver. A mail of the same template
-// to the same recipient about the same source exists only once.
-func InsertMail(ctx context.Context, tx pgx.Tx, m mail.Mail) error {
-	_, err := tx.Exec(ctx, insertMail,
-		m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created)
-	if err != nil {
+func insertArguments(m mail.Mail) []any {
+	return []any{m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created}
+}
+
+// Insert writes a mail for the mailer to deliver. A mail of the same template to the same
+// recipient about the same source is written only once.
+func Insert(ctx context.Context, tx pgx.Tx, m mail.Mail) error {
+	if _, err := tx.Exec(ctx, insertMail, insertArguments(m)...); err != nil {
 		return fmt.Errorf("insert mail: %w", err)
 	}
 	return nil
 }
 
-// QueueMails queues the writes of mails for the mailer to deliver. A mail of the
-// same template to the same recipient about the same source exists only once.
-func QueueMails(b *pgx.Batch, mails []mail.Mail) {
+// QueueInsert queues the writes of [Insert].
+func QueueInsert(b *pgx.Batch, mails []mail.Mail) {
 	for _, m := range mails {
-		b.Queue(insertMail, m.ID, m.Template, m.Recipient, m.UserID, m.SourceID, m.Subject, m.Text, m.HTML, m.Created)
+		b.Queue(insertMail, insertArguments(m)...)
 	}
 }
 
-// DueMail is a mail that a mailer has claimed.
-type DueMail struct {
+// InsertForUser is [Insert] for a mail whose user may not exist: with an empty UserID the
+// mail is removed again in the same transaction. The statements are the same in both
+// cases, because the time they take must not reveal whether the user exists.
+func InsertForUser(ctx context.Context, tx pgx.Tx, m mail.Mail) error {
+	b := &pgx.Batch{}
+	b.Queue(insertMail, insertArguments(m)...)
+	b.Queue(`DELETE FROM mails WHERE id = $1 AND user_id IS NULL`, m.ID)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("insert mail for a user: %w", err)
+	}
+	return nil
+}
+
+// QueueErase queues the removal of a user's mails, sent or not: those to the user and those
+// to the addresses of the user.
+func QueueErase(b *pgx.Batch, userID string, addresses []string) {
+	b.Queue(`DELETE FROM mails WHERE user_id = $1`, userID)
+	b.Queue(`DELETE FROM mails WHERE recipient = ANY($1::text[])`, addresses)
+}
+
+// Stored is a mail and its delivery.
+type Stored struct {
 	mail.Mail
-	// Attempts counts this one.
-	Attempts int
+	// Status is pending, sent or failed.
+	Status string
+	SentAt *time.Time
 }
 
-// ClaimMails claims up to limit due mails for lease, oldest first; what another
-// mailer has claimed is passed over. When the lease is over and the mail is still
-// not settled, its claimant died and it is due again.
-func ClaimMails(
-	ctx context.Context, pool *pgxpool.Pool, limit int, lease time.Duration, now time.Time,
-) ([]DueMail, error) {
-	rows, err := pool.Query(ctx, `
-UPDATE mails m SET attempts = m.attempts + 1, next_attempt_at = $2
-FROM (SELECT id FROM mails WHERE status = 'pending' AND next_attempt_at <= $1
-      ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
-WHERE m.id = due.id
-RETURNING m.id, m.template, m.recipient, COALESCE(m.user_id, ''), m.source_id, m.subject, m.text_body, m.html_body,
-          m.created_at, m.attempts`,
-		now, now.Add(lease), limit)
+// Newest returns the newest mails, at most limit, and how many there are: those to one
+// recipient, or with "" all.
+func Newest(ctx context.Context, db postgres.DB, recipient string, limit int) ([]Stored, int64, error) {
+	var total int64
+	err := db.QueryRow(ctx, `SELECT count(*) FROM mails WHERE $1 = '' OR recipient = $1`, recipient).Scan(&total)
 	if err != nil {
-		return nil, fmt.Errorf("claim mails: %w", err)
+		return nil, 0, fmt.Errorf("count mails: %w", err)
 	}
-	due, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (DueMail, error) {
-		var d DueMail
-		err := row.Scan(&d.ID, &d.Template, &d.Recipient, &d.UserID, &d.SourceID, &d.Subject, &d.Text, &d.HTML,
-			&d.Created, &d.Attempts)
-		return d, err
+	rows, err := db.Query(ctx, `
+SELECT id, template, recipient, COALESCE(user_id, ''), source_id, subject, text_body, html_body, created_at,
+       status, sent_at
+FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, recipient, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read mails: %w", err)
+	}
+	mails, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Stored, error) {
+		var s Stored
+		err := row.Scan(append(fields(&s.Mail), &s.Status, &s.SentAt)...)
+		return s, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claim mails: %w", err)
+		return nil, 0, fmt.Errorf("read mails: %w", err)
 	}
-	return due, nil
+	return mails, total, nil
 }
 
-// MailSent settles a mail. With forget its bodies are blanked: what they held is
-// with the recipient now.
-func MailSent(ctx context.Context, pool *pgxpool.Pool, id string, forget bool, now time.Time) error {
-	_, err := pool.Exec(ctx, `
-UPDATE mails SET status = 'sent', sent_at = $2, error = NULL,
-       text_body = CASE WHEN $3 THEN '' ELSE text_body END, html_body = CASE WHEN $3 THEN '' ELSE html_body END
-WHERE id = $1 AND status = 'pending'`, id, now, forget)
-	if err != nil {
-		return fmt.Errorf("settle a mail: %w", err)
-	}
-	return nil
-}
-
-// MailPostponed notes why a mail was not delivered and when it is due again.
-func MailPostponed(ctx context.Context, pool *pgxpool.Pool, id, why string, due time.Time) error {
-	_, err := pool.Exec(ctx, `
-UPDATE mails SET error = left($2, 1000), next_attempt_at = $3 WHERE id = $1 AND status = 'pending'`, id, why, due)
-	if err != nil {
-		return fmt.Errorf("postpone a mail: %w", err)
-	}
-	return nil
-}
-
-// MailFailed gives a mail up. Its bodies are blanked with forget.
-func MailFailed(ctx context.Context, pool *pgxpool.Pool, id, why string, forget bool) error {
-	_, err := pool.Exec(ctx, `
-UPDATE mails SET status = 'failed', error = left($2, 1000),
-       text_body = CASE WHEN $3 THEN '' ELSE text_body END, html_body = CASE WHEN $3 THEN '' ELSE html_body END
-WHERE id = $1 AND status = 'pending'`, id, why, forget)
-	if err != nil {
-		return fmt.Errorf("give a mail up: %w", err)
-	}
-	return nil
-}
-
-// ShowMails settles every due mail without sending it: it can be read in the
-// mailbox. It returns how many.
-func ShowMails(ctx context.Context, pool *pgxpool.Pool, now time.Time) (int64, error) {
-	tag, err := pool.Exec(ctx, `UPDATE mails SET status = 'sent', sent_at = $1, attempts = attempts + 1
-WHERE status = 'pending' AND next_attempt_at <= $1`, now)
-	if err != nil {
-		return 0, fmt.Errorf("show mails: %w", err)
-	}
-	return tag.RowsAffected(), nil
+// fields are the targets of a mail's columns.
+func fields(m *mail.Mail) []any {
+	return []any{&m.ID, &m.Template, &m.Recipient, &m.UserID, &m.SourceID, &m.Subject, &m.Text, &m.HTML, &m.Created}
 }

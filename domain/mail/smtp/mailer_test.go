@@ -15,15 +15,19 @@ type recordingSender struct {
 	mu   sync.Mutex
 	fail error
 	got  []mail.Mail
+	sent func() // called after a mail was sent; may be nil
 }
 
-func (p *recordingSender) Send(_ context.Context, m mail.Mail) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fail == nil {
-		p.got = append(p.got, m)
+func (s *recordingSender) Send(_ context.Context, m mail.Mail) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail == nil {
+		s.got = append(s.got, m)
+		if s.sent != nil {
+			s.sent()
+		}
 	}
-	return p.fail
+	return s.fail
 }
 
 func TestWithoutAServerMailsAreKeptForTheMailbox(t *testing.T) {
@@ -39,9 +43,9 @@ func TestWithoutAServerMailsAreKeptForTheMailbox(t *testing.T) {
 func TestADeliveredSecretIsErasedAndOtherMailsAreKept(t *testing.T) {
 	t.Parallel()
 	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
-	secret, plain := addMail(t, pool, mail.VerifyEmail), addMail(t, pool, "welcome")
+	secret, plain := addMail(t, pool, mail.VerifyEmail), addMail(t, pool, mail.Welcome)
 	if n := deliver(t, newMailer(pool, sender, at)); n != 2 || len(sender.got) != 2 {
-		t.Fatalf("%d claimed, %d sent", n, len(sender.got))
+		t.Fatalf("%d tried, %d sent", n, len(sender.got))
 	}
 	if r := readMail(t, pool, secret.ID); r.Status != "sent" || r.Text != "" || r.HTML != "" {
 		t.Errorf("secret: %+v", r)
@@ -54,14 +58,15 @@ func TestADeliveredSecretIsErasedAndOtherMailsAreKept(t *testing.T) {
 	}
 }
 
-func TestARefusedMailIsRetriedWithBackoffThenGivenUp(t *testing.T) {
+func TestARejectedMailIsRetriedWithBackoffUntilAttemptsAreExhausted(t *testing.T) {
 	t.Parallel()
 	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{fail: errors.New("450 mailbox busy")}
 	m := addMail(t, pool, mail.VerifyEmail)
 	mailer := newMailer(pool, sender, at)
 	deliver(t, mailer)
 	r := readMail(t, pool, m.ID)
-	if r.Status != "pending" || r.Attempts != 1 || r.Error != "450 mailbox busy" || !r.Next.Equal(noon.Add(30*time.Second)) {
+	if r.Status != "pending" || r.Attempts != 1 || r.Error != "450 mailbox busy" ||
+		!r.Next.Equal(noon.Add(30*time.Second)) {
 		t.Fatalf("after one attempt: %+v", r)
 	}
 	if n := deliver(t, mailer); n != 0 {
@@ -77,7 +82,7 @@ func TestARefusedMailIsRetriedWithBackoffThenGivenUp(t *testing.T) {
 		r = readMail(t, pool, m.ID)
 	}
 	if r.Status != "failed" || r.Attempts != 12 || r.Text != "" || r.HTML != "" {
-		t.Fatalf("given up as %+v", r)
+		t.Fatalf("after the last attempt: %+v", r)
 	}
 	for i := 1; i < len(pauses); i++ {
 		if pauses[i] < pauses[i-1] || pauses[i] > 4*time.Hour {
@@ -94,8 +99,25 @@ func TestAMailIsSentAfterItsServerRecovered(t *testing.T) {
 	deliver(t, mailer)
 	sender.fail, at.at = nil, noon.Add(time.Minute)
 	deliver(t, mailer)
-	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 || sender.got[0].Text != m.Text {
+	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 ||
+		sender.got[0].Text != m.Text {
 		t.Fatalf("%+v, %+v", r, sender.got)
+	}
+}
+
+func TestAStoppedMailerLeavesTheRestOfItsClaim(t *testing.T) {
+	t.Parallel()
+	pool, at := newPool(t), &clock{noon}
+	for range 3 {
+		addMail(t, pool, mail.Welcome)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	sender := &recordingSender{sent: cancel}
+	if n, err := newMailer(pool, sender, at).DeliverDue(ctx); n != 1 || err != nil || len(sender.got) != 1 {
+		t.Fatalf("%d tried, %d sent, %v", n, len(sender.got), err)
+	}
+	if r := readMail(t, pool, sender.got[0].ID); r.Status != "sent" {
+		t.Fatalf("the mail that was sent is not marked: %+v", r)
 	}
 }
 
@@ -104,20 +126,13 @@ func TestSeveralMailersSendEveryMailOnce(t *testing.T) {
 	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
 	const mails = 30
 	for range mails {
-		addMail(t, pool, "welcome")
+		addMail(t, pool, mail.Welcome)
 	}
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			mailer := newMailer(pool, sender, at)
-			for {
-				n, err := mailer.Deliver(t.Context())
-				if err != nil {
-					t.Error(err)
-				}
-				if n == 0 || err != nil {
-					return
-				}
+			if _, err := newMailer(pool, sender, at).DeliverDue(t.Context()); err != nil {
+				t.Error(err)
 			}
 		})
 	}
@@ -141,7 +156,7 @@ func TestTheMailOfADeadMailerIsRetriedAfterItsLease(t *testing.T) {
 	// A mailer that claims and dies before it settles: its Send panics.
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = newMailer(pool, dying{}, at).Deliver(t.Context())
+		_, _ = newMailer(pool, dying{}, at).DeliverDue(t.Context())
 	}()
 	sender := &recordingSender{}
 	if n := deliver(t, newMailer(pool, sender, at)); n != 0 {
@@ -149,40 +164,10 @@ func TestTheMailOfADeadMailerIsRetriedAfterItsLease(t *testing.T) {
 	}
 	at.at = readMail(t, pool, m.ID).Next
 	if n := deliver(t, newMailer(pool, sender, at)); n != 1 || len(sender.got) != 1 || sender.got[0].ID != m.ID {
-		t.Fatalf("%d claimed, %+v sent", n, sender.got)
+		t.Fatalf("%d tried, %+v sent", n, sender.got)
 	}
 }
 
 type dying struct{}
 
 func (dying) Send(context.Context, mail.Mail) error { panic("killed") }
-
-func TestAWokenMailerDeliversAtOnceAndStopsOnCancel(t *testing.T) {
-	t.Parallel()
-	pool, at, sender := newPool(t), &clock{noon}, &recordingSender{}
-	wake := make(chan struct{}, 1)
-	mailer := newMailer(pool, sender, at)
-	mailer.Poll, mailer.Wake = time.Hour, wake
-	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- mailer.Run(ctx) }()
-	m := addMail(t, pool, "welcome")
-	wake <- struct{}{}
-	deadline := time.After(10 * time.Second)
-	for readMail(t, pool, m.ID).Status != "sent" {
-		select {
-		case <-deadline:
-			t.Fatal("not delivered")
-		case <-time.After(2 * time.Millisecond): // look again
-		}
-	}
-	cancel()
-	select {
-	case err := <-stopped:
-		if err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("does not stop")
-	}
-}

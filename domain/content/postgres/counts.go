@@ -1,0 +1,25 @@
+package postgres
+
+import "github.com/jackc/pgx/v5"
+
+// Count is how much the counts of an item change.
+type Count struct {
+	ContentID        string
+	Views, Purchases int
+}
+
+// QueueCount queues the change of items' counts. An item is named at most once.
+func QueueCount(b *pgx.Batch, counts []Count) {
+	ids, views, purchases := make([]string, len(counts)), make([]int, len(counts)), make([]int, len(counts))
+	for i, c := range counts {
+		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
+	}
+	b.Queue(`
+INSERT INTO content_stats AS s (content_id, view_count, purchase_count, `+repeated+`)
+SELECT c.id, n.views, n.purchases, `+repeatedOf("c")+`
+FROM unnest($1::uuid[], $2::int[], $3::int[]) n (id, views, purchases) JOIN content c ON c.id = n.id
+ORDER BY c.id
+ON CONFLICT (content_id) DO UPDATE SET
+    view_count = s.view_count + excluded.view_count, purchase_count = s.purchase_count + excluded.purchase_count`,
+		ids, views, purchases)
+}

@@ -1,0 +1,133 @@
+package paging_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var update = flag.Bool("update", false, "write testdata/plans.txt again")
+
+// statement is a statement that a pool ran.
+type statement struct {
+	sql   string
+	args  []any
+	began time.Time
+	took  time.Duration
+}
+
+// recorder keeps the statements that a pool runs.
+type recorder struct {
+	mu   sync.Mutex
+	list []statement
+}
+
+type traced struct{}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, traced{}, statement{sql: q.SQL, args: q.Args, began: time.Now()})
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (r *recorder) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	s, _ := ctx.Value(traced{}).(statement)
+	s.took = time.Since(s.began)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, s)
+}
+
+// take returns the statements that were run since and contain a text.
+func (r *recorder) take(containing string) (found []statement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.list {
+		if strings.Contains(s.sql, containing) {
+			found = append(found, s)
+		}
+	}
+	r.list = nil
+	return found
+}
+
+// hottest are the lists that are asked for most, and those that would be the slowest with
+// another plan.
+func hottest() []list {
+	return []list{
+		{"public, newest", "", "/api/content/public?orgId=" + heavyOrganization},
+		{"discover, newest", "", "/api/content/public/discover?"},
+		{"discover, title", "", "/api/content/public/discover?sort=title"},
+		{"library", "customer", "/api/access/user/library?"},
+		{"library of a member", "member", "/api/access/user/library?"},
+		{"purchases", "customer", "/purchases?"},
+		{"content", "creator", "/api/content?"},
+		{"content by views", "creator", "/api/content?sortBy=viewCount"},
+		{"browse", "member", "/api/content/browse?organizationId=" + heavyOrganization},
+		{"members", "creator", "/api/organizations/" + heavyOrganization + "/members?"},
+	}
+}
+
+// comparePlans compares the plans of the statements that read the hottest lists' pages
+// with those in testdata/plans.txt. In other versions of Postgres they may differ; there
+// they are only searched for tables that are read whole.
+func comparePlans(t *testing.T, w *harness) {
+	t.Helper()
+	ctx := context.Background()
+	var version string
+	check(t, w.pool.QueryRow(ctx, `SHOW server_version_num`).Scan(&version))
+	var text strings.Builder
+	fmt.Fprintf(&text, "Postgres %s. go test ./handlers/paging -run TestLists -update writes this file again.\n", version[:len(version)-4])
+	for _, l := range hottest() {
+		w.statements.take("")
+		w.ask(t, l.user, l.path+"&page=3&limit=20")
+		for _, s := range w.statements.take(") page ORDER BY") {
+			plan := explain(t, w.pool, s)
+			if strings.Contains(plan, "Seq Scan") {
+				t.Errorf("%s: a table is read whole\n%s", l.name, plan)
+			}
+			fmt.Fprintf(&text, "\n# %s\n%s\n", l.name, plan)
+		}
+	}
+	file := filepath.Join("testdata", "plans.txt")
+	if *update {
+		check(t, os.WriteFile(file, []byte(text.String()), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	check(t, err)
+	head, _, _ := strings.Cut(text.String(), "\n")
+	switch {
+	case !strings.HasPrefix(string(want), head):
+		t.Logf("%s is about another version of Postgres than %s", file, version)
+	case string(want) != text.String():
+		t.Errorf("the plans differ from %s:\n%s", file, text.String())
+	}
+}
+
+var moments = regexp.MustCompile(`'20[0-9-]+ [0-9:.+]+'`)
+
+// explain returns a statement's plan for its arguments.
+func explain(tb testing.TB, db interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, s statement,
+) string {
+	tb.Helper()
+	args := s.args
+	if len(args) == 0 || args[0] != pgx.QueryExecModeCacheDescribe {
+		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+	}
+	rows, err := db.Query(context.Background(), "EXPLAIN (COSTS OFF) "+s.sql, args...)
+	check(tb, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	check(tb, err)
+	return moments.ReplaceAllString(strings.Join(lines, "\n"), "'<now>'")
+}

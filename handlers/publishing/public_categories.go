@@ -1,0 +1,140 @@
+package publishing
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/handlers/edge"
+	"github.com/codex-platform/codex/handlers/paging"
+)
+
+// publicPage are page, limit and cursor as the public catalogue takes them: a limit above
+// its cap is no mistake.
+func publicPage(more ...edge.Param) []edge.Param {
+	return append([]edge.Param{edge.IntParam("page", 1, edge.MaxPage, 1), edge.IntParam("limit", 1, math.MaxInt32, edge.DefaultPageSize), edge.CursorParam}, more...)
+}
+
+// categoryParam is the slug of a category.
+var categoryParam = func() edge.Param {
+	p := edge.TextParam("category", content.MaxCategorySlug)
+	p.Check = func(v string) string {
+		for _, r := range v {
+			if r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+				return "must be letters, digits and hyphens"
+			}
+		}
+		return ""
+	}
+	return p
+}()
+
+// categorySpace is the name space of the ids of categories that are derived from
+// what their items say.
+var categorySpace = uuid.MustParse("c7b1f0b4-7d0e-5f53-8a3c-1a2f0d9e6b55")
+
+// publicCategories are the categories of organization $1 that public items are in: those that
+// it has made, and those that its items name in free text. A text whose slug is that of a
+// category means this category.
+var publicCategories = `
+SELECT g.id::text, COALESCE(g.name, min(m.name)), m.slug, g.description, g.icon, g.cover_image_key,
+       COALESCE(g.sort_order, 0), count(DISTINCT m.content_id)
+FROM (
+    SELECT k.slug, k.name, content.id AS content_id
+    FROM categories k JOIN content_categories l ON l.category_id = k.id JOIN content ON content.id = l.content_id
+    WHERE k.organization_id = $1 AND k.deleted_at IS NULL AND content.organization_id = $1 AND ` + postgres.Public("content") + `
+    UNION ALL
+    SELECT content.category_slug, content.category, content.id
+    FROM content
+    WHERE content.organization_id = $1 AND content.category_slug IS NOT NULL AND ` + postgres.Public("content") + `
+) m
+LEFT JOIN categories g ON g.organization_id = $1 AND g.slug = m.slug AND g.deleted_at IS NULL
+GROUP BY m.slug, g.id
+ORDER BY 7, lower(COALESCE(g.name, min(m.name))), m.slug`
+
+// listPublicCategories lists the categories that an organization's public items are in, by
+// sort order and name.
+func (p *publishing) listPublicCategories(c *edge.Request) error {
+	organization := c.UUID("orgId")
+	rows, err := p.cfg.Pool.Query(c, publicCategories, organization)
+	if err != nil {
+		return fmt.Errorf("list categories: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (PublicCategory, error) {
+		var category PublicCategory
+		var id, cover *string
+		err := row.Scan(&id, &category.Name, &category.Slug, &category.Description, &category.Icon, &cover,
+			&category.SortOrder, &category.ContentCount)
+		derived := uuid.NewSHA1(categorySpace, []byte(organization+"/"+category.Slug)).String()
+		category.ID = cmp.Or(domain.OrZero(id), derived)
+		category.CoverURL = coverURL(cover, p.cfg.AssetsURL)
+		return category, err
+	})
+	if err != nil {
+		return fmt.Errorf("list categories: %w", err)
+	}
+	c.Header("Cache-Control", edge.CachePublic)
+	c.JSON(http.StatusOK, edge.Page(list, 1, max(1, len(list)), int64(len(list))))
+	return nil
+}
+
+// categoryFilter narrows a list to what is in the category with a slug: one that the
+// organization has made, or named in free text.
+func (p *publishing) categoryFilter(ctx context.Context, w *paging.Where, organization, slug string) error {
+	if slug == "" {
+		return nil
+	}
+	var id string
+	err := p.cfg.Pool.QueryRow(ctx, `SELECT id FROM categories
+		WHERE organization_id = $1 AND slug = $2 AND deleted_at IS NULL`, organization, slug).Scan(&id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // the index of category_slug serves the list
+		w.And("content.category_slug = $", slug)
+	case err != nil:
+		return fmt.Errorf("find the category: %w", err)
+	default:
+		w.Is("(content.category_slug = " + w.Arg(slug) + " OR content.id IN (SELECT content_id FROM content_categories WHERE category_id = " +
+			w.Arg(id) + "::text::uuid))")
+	}
+	return nil
+}
+
+// categorySlugs returns the slugs of the categories that items are in, by the ids of the items.
+func (p *publishing) categorySlugs(ctx context.Context, items []content.Content) (map[string][]string, error) {
+	ids, found := make([]string, len(items)), map[string][]string{}
+	for i, item := range items {
+		ids[i] = item.ID
+		if slug := item.CategorySlug(); slug != "" {
+			found[item.ID] = []string{slug}
+		}
+	}
+	rows, err := p.cfg.Pool.Query(ctx, `
+SELECT l.content_id, g.slug
+FROM content_categories l JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
+WHERE l.content_id = ANY($1::uuid[]) ORDER BY g.sort_order, g.name, g.id`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read categories: %w", err)
+	}
+	var id, slug string
+	_, err = pgx.ForEachRow(rows, []any{&id, &slug}, func() error {
+		if !slices.Contains(found[id], slug) {
+			found[id] = append(found[id], slug)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read categories: %w", err)
+	}
+	return found, nil
+}
