@@ -340,7 +340,8 @@ INSERT INTO content (id, creator_id, title, slug, description, content_type, con
 VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', $8, $9, $10, $11, $12, $12, 1)`,
 		item.ID, item.CreatorID, item.Title, item.Slug, item.Description, item.Type, item.Body, item.Access, item.PriceCents,
 		item.Featured, item.Status, item.CreatedAt)
-	batch.Queue(`INSERT INTO content_stats (content_id, creator_id) VALUES ($1, $2)`, item.ID, item.CreatorID)
+	batch.Queue(`INSERT INTO content_stats (content_id, creator_id, content_type, access_type, status)
+VALUES ($1, $2, $3, $4, $5)`, item.ID, item.CreatorID, item.Type, item.Access, item.Status)
 	batch.Queue(`
 INSERT INTO outbox (day, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, data,
 	occurred_at, published_at)

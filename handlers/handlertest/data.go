@@ -126,8 +126,10 @@ func (w *Harness) Publish(f ForSale) (id string) {
 		VALUES ($1, $2, NULLIF($3, '')::uuid, NULLIF($4, '')::uuid, 'A piece', $5,
 			CASE WHEN $4 = '' THEN 'written' ELSE 'video' END, 'paid', $6, 'published', now())`,
 		id, f.Creator, f.Organization, f.Media, "p-"+id, f.Price)
-	w.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at)
-		SELECT id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at FROM content WHERE id = $1`, id)
+	w.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id, content_type, access_type, status,
+			published_at, deleted_at)
+		SELECT id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at
+		FROM content WHERE id = $1`, id)
 	return id
 }
 
