@@ -58,7 +58,7 @@ func (c Content) Rule() Rule {
 	}
 }
 
-// Viewer is the user who asks to see an item, with role and grants.
+// Viewer is the user whom a decision is about, with role and grants.
 type Viewer struct {
 	// UserID is empty for an anonymous viewer.
 	UserID string
@@ -72,9 +72,9 @@ type Viewer struct {
 // manages says which organization roles see everything of their organization.
 func (v Viewer) manages() bool { return slices.Contains([]string{"owner", "admin", "creator"}, v.Role) }
 
-// ManagedBy reports whether a viewer may ask about others: who made the item, and the
-// owners and admins of its organization. That is fewer than those who see everything
-// of it.
+// ManagedBy reports whether a viewer may read decisions about other users: the item's
+// creator, and the owners and admins of its organization. That is fewer than those who see
+// everything of it.
 func (c Content) ManagedBy(v Viewer) bool {
 	if v.UserID == "" {
 		return false
@@ -82,7 +82,7 @@ func (c Content) ManagedBy(v Viewer) bool {
 	return v.UserID == c.CreatorID || (c.OrganizationID != "" && (v.Role == "owner" || v.Role == "admin"))
 }
 
-// Reason is the ground of a verdict.
+// Reason is the reason of a verdict.
 type Reason string
 
 // Why access is allowed.
@@ -91,17 +91,17 @@ const (
 	ByGrant      Reason = "grant"      // a live grant
 	ByMembership Reason = "membership" // an active member of the organization
 	ByManagement Reason = "management" // its owner, an admin or a creator of it
-	ByCreator    Reason = "creator"    // who made the item
+	ByCreator    Reason = "creator"    // the creator of the item
 )
 
 // Why it is not.
 const (
 	NotFound        Reason = "not_found"        // not published, or deleted
 	SignedOut       Reason = "signed_out"       // the viewer is anonymous
-	Revoked         Reason = "revoked"          // the viewer had a grant; it was taken back
-	Expired         Reason = "expired"          // the viewer had a grant; its time is over
+	Revoked         Reason = "revoked"          // the viewer had a grant that was revoked
+	Expired         Reason = "expired"          // the viewer had a grant that expired
 	PaymentRequired Reason = "payment_required" // for sale, not bought
-	NotEntitled     Reason = "not_entitled"     // for others
+	NotEntitled     Reason = "not_entitled"     // for other users only
 )
 
 // Verdict is the outcome of a decision.
@@ -109,18 +109,18 @@ type Verdict struct {
 	Allowed bool
 	Rule    Rule
 	Reason  Reason
-	// Grant is the grant that allows; with Revoked and Expired, the one that did.
+	// Grant is the grant that allows; with Revoked and Expired, the one that allowed.
 	Grant *Grant
 }
 
-// Decide returns whether a viewer may see an item now. The order is the contract's:
-// what is not live does not exist; free content is for everyone who is signed in;
-// then a grant; then membership. The creator of a live item always sees it.
+// Decide returns whether a viewer may see an item now. The order is the contract's: an
+// item that is not published does not exist; free content is for every signed-in user;
+// then grants; then membership. The creator of a published item always sees it.
 //
-// Other access types narrow this down. members: any active member, or a grant.
-// followers, subscribers: until users can follow and subscribe, the management, or a
-// grant. team, private: the management only; a grant does not help, such an item is
-// withdrawn from its buyers. An unknown access type allows no one.
+// Other access types are narrower. members: any active member, or a grant. followers,
+// subscribers: until users can follow and subscribe, the management, or a grant. team,
+// private: the management only; grants do not count, such an item is withdrawn from its
+// buyers. An unknown access type denies.
 func Decide(c Content, v Viewer, now time.Time) Verdict {
 	verdict := Verdict{Rule: c.Rule()}
 	if !c.Published || c.Deleted {
@@ -131,16 +131,16 @@ func Decide(c Content, v Viewer, now time.Time) Verdict {
 		verdict.Reason = SignedOut
 		return verdict
 	}
-	verdict.Reason, verdict.Grant = ground(c, v, now)
+	verdict.Reason, verdict.Grant = allow(c, v, now)
 	verdict.Allowed = verdict.Reason != ""
 	if !verdict.Allowed {
-		verdict.Reason, verdict.Grant = refusal(verdict.Rule, v, now)
+		verdict.Reason, verdict.Grant = deny(verdict.Rule, v, now)
 	}
 	return verdict
 }
 
-// ground returns why a viewer may see a live item, or "".
-func ground(c Content, v Viewer, now time.Time) (Reason, *Grant) {
+// allow returns why a viewer may see a published item, or "".
+func allow(c Content, v Viewer, now time.Time) (Reason, *Grant) {
 	rule := c.Rule()
 	if rule == Free {
 		return ByFree, nil
@@ -176,9 +176,9 @@ func ground(c Content, v Viewer, now time.Time) (Reason, *Grant) {
 	}
 }
 
-// refusal returns why a viewer may not see a live item: what they had and lost, if
-// it would have helped.
-func refusal(rule Rule, v Viewer, now time.Time) (Reason, *Grant) {
+// deny returns why a viewer may not see a published item: a grant that ended, if it
+// would have counted.
+func deny(rule Rule, v Viewer, now time.Time) (Reason, *Grant) {
 	if rule != Team && rule != Private {
 		if g := best(v.Grants, func(g Grant) bool { return g.RevokedAt != nil }); g != nil {
 			return Revoked, g
@@ -193,7 +193,7 @@ func refusal(rule Rule, v Viewer, now time.Time) (Reason, *Grant) {
 	return NotEntitled, nil
 }
 
-// best returns the first of the grants that fit, by source and then by id.
+// best returns the first of the fitting grants, by source and then by id.
 func best(grants []Grant, fits func(Grant) bool) *Grant {
 	var found *Grant
 	for _, g := range grants {
@@ -204,12 +204,12 @@ func best(grants []Grant, fits func(Grant) bool) *Grant {
 	return found
 }
 
-// Refusals that clients may switch on.
+// The errors of access.
 var (
-	// ErrContentNotFound : 404, also for what is not published and for deleted items.
+	// ErrContentNotFound : 404, also for items that are not published or deleted.
 	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
-	// ErrDenied : 403. The context of one that was decided says why: reason, rule and,
-	// when a grant was taken back, revokedReason.
+	// ErrDenied : 403. [Verdict.Err] adds a context: reason, rule and, when a grant was
+	// revoked, revokedReason.
 	ErrDenied = &domain.Error{
 		Class:   domain.Forbidden,
 		Code:    "ACCESS_DENIED",
@@ -223,7 +223,7 @@ var (
 		Reason:  "MEDIA_NOT_READY",
 		Message: "The media item is not ready to be played",
 	}
-	// ErrSigning : 500, the object store's address could not be signed.
+	// ErrSigning : 500, a URL of the object store could not be signed.
 	ErrSigning = &domain.Error{
 		Class:   domain.Internal,
 		Code:    "R2_SIGNING_ERROR",
@@ -232,7 +232,7 @@ var (
 	}
 )
 
-// Err returns nil for an allowed verdict, otherwise the refusal to answer with.
+// Err returns nil for an allowed verdict, otherwise the error of the response.
 func (v Verdict) Err() error {
 	switch {
 	case v.Allowed:

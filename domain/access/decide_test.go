@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,9 @@ func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 	t.Parallel()
 	price := pointer(int64(2999))
 	bought := []access.Grant{grant(access.Purchased, nil)}
-	refunded := []access.Grant{grant(access.Purchased, func(g *access.Grant) { g.RevokedAt, g.RevokedReason = &now, access.ForRefund })}
+	refund := func(g *access.Grant) { g.RevokedAt, g.RevokedReason = &now, access.ForRefund }
+	refunded := []access.Grant{grant(access.Purchased, refund)}
+	alsoGiven := append(slices.Clone(refunded), grant(access.Complimentary, nil))
 	over := []access.Grant{grant(access.Complimentary, func(g *access.Grant) { g.ExpiresAt = &now })}
 	var none []access.Grant
 	for _, c := range []struct {
@@ -56,16 +59,16 @@ func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 		{"for sale at 0 is free", item(access.Paid, pointer(int64(0))), "", none, access.ByFree},
 		{"for sale without a price is not free", item(access.Paid, nil), "", none, access.PaymentRequired},
 		{"free with a price is for sale", item(access.Free, price), "", none, access.PaymentRequired},
-		{"paid, a stranger", item(access.Paid, price), "", none, access.PaymentRequired},
+		{"paid, without a grant", item(access.Paid, price), "", none, access.PaymentRequired},
 		{"paid, bought", item(access.Paid, price), "", bought, access.ByGrant},
 		{"paid, refunded", item(access.Paid, price), "", refunded, access.Revoked},
-		{"paid, refunded, but also given", item(access.Paid, price), "", append(refunded, grant(access.Complimentary, nil)), access.ByGrant},
+		{"paid, refunded, but also given", item(access.Paid, price), "", alsoGiven, access.ByGrant},
 		{"paid, refunded, but a member", item(access.Paid, price), "member", refunded, access.ByMembership},
 		{"paid, a gift that ran out", item(access.Paid, price), "", over, access.Expired},
 		{"paid, a member", item(access.Paid, price), "member", none, access.ByMembership},
 		{"paid, a subscriber of the organization", item(access.Paid, price), "subscriber", none, access.ByMembership},
 		{"paid, its owner", item(access.Paid, price), "owner", none, access.ByManagement},
-		{"members, a stranger", item(access.Members, nil), "", none, access.NotEntitled},
+		{"members, without a grant", item(access.Members, nil), "", none, access.NotEntitled},
 		{"members, a member", item(access.Members, nil), "member", none, access.ByMembership},
 		{"members, with a grant", item(access.Members, nil), "", bought, access.ByGrant},
 		{"private, a member", item(access.Private, nil), "member", none, access.NotEntitled},
@@ -74,10 +77,10 @@ func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 		{"team, a member", item(access.Team, nil), "member", none, access.NotEntitled},
 		{"team, a subscriber", item(access.Team, nil), "subscriber", none, access.NotEntitled},
 		{"team, a creator of the organization", item(access.Team, nil), "creator", none, access.ByManagement},
-		{"followers, a stranger", item(access.Followers, nil), "", none, access.NotEntitled},
+		{"followers, without a grant", item(access.Followers, nil), "", none, access.NotEntitled},
 		{"followers, a member", item(access.Followers, nil), "member", none, access.NotEntitled},
 		{"followers, an admin", item(access.Followers, nil), "admin", none, access.ByManagement},
-		{"subscribers, a stranger", item(access.Subscribers, nil), "", none, access.NotEntitled},
+		{"subscribers, without a grant", item(access.Subscribers, nil), "", none, access.NotEntitled},
 		{"subscribers, with a grant", item(access.Subscribers, nil), "", bought, access.ByGrant},
 		{"an unknown rule", item("unknown", nil), "owner", bought, access.NotEntitled},
 	} {
@@ -89,7 +92,7 @@ func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 			t.Errorf("%s: allowed %v, but the error is %v", c.name, got.Allowed, got.Err())
 		}
 		if err := got.Err(); err != nil && !domain.IsClass(err, domain.Forbidden) {
-			t.Errorf("%s: refused with %v", c.name, err)
+			t.Errorf("%s: denied with %v", c.name, err)
 		}
 	}
 }
@@ -110,7 +113,10 @@ func TestUnpublishedItemsDoNotExist(t *testing.T) {
 
 func TestTheCreatorSeesALiveItemUnderEveryRule(t *testing.T) {
 	t.Parallel()
-	for _, rule := range []access.Rule{access.Paid, access.Members, access.Private, access.Team, access.Followers, access.Subscribers, "unknown"} {
+	rules := []access.Rule{
+		access.Paid, access.Members, access.Private, access.Team, access.Followers, access.Subscribers, "unknown",
+	}
+	for _, rule := range rules {
 		if got := access.Decide(item(rule, nil), access.Viewer{UserID: "maker"}, now); got.Reason != access.ByCreator {
 			t.Errorf("%s: %+v", rule, got)
 		}
@@ -120,7 +126,7 @@ func TestTheCreatorSeesALiveItemUnderEveryRule(t *testing.T) {
 func TestAnonymousViewersSeeNothing(t *testing.T) {
 	t.Parallel()
 	c := item(access.Free, nil)
-	c.CreatorID = "" // an account that is gone must not match an anonymous viewer
+	c.CreatorID = "" // a deleted creator must not match an anonymous viewer
 	if got := access.Decide(c, access.Viewer{}, now); got.Allowed || !domain.IsClass(got.Err(), domain.Unauthorized) {
 		t.Errorf("%+v", got)
 	}
@@ -129,8 +135,10 @@ func TestAnonymousViewersSeeNothing(t *testing.T) {
 func TestOfSeveralLiveGrantsThePurchaseIsNamed(t *testing.T) {
 	t.Parallel()
 	grants := []access.Grant{
-		grant(access.Preview, func(g *access.Grant) { g.ID = "a" }), grant(access.Purchased, func(g *access.Grant) { g.ID = "z" }),
-		grant(access.Purchased, func(g *access.Grant) { g.ID = "y"; g.RevokedAt = &now }), grant("unknown", func(g *access.Grant) { g.ID = "0" }),
+		grant(access.Preview, func(g *access.Grant) { g.ID = "a" }),
+		grant(access.Purchased, func(g *access.Grant) { g.ID = "z" }),
+		grant(access.Purchased, func(g *access.Grant) { g.ID = "y"; g.RevokedAt = &now }),
+		grant("unknown", func(g *access.Grant) { g.ID = "0" }),
 	}
 	got := access.Decide(item(access.Paid, pointer(int64(1))), access.Viewer{UserID: "viewer", Grants: grants}, now)
 	if got.Grant == nil || got.Grant.ID != "z" {

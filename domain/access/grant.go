@@ -6,7 +6,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Source is the kind of a grant's ground.
+// Source is the kind of source of a grant.
 type Source string
 
 // The sources, in the order in which they are named when several are live.
@@ -33,13 +33,13 @@ func (s Source) rank() int {
 // of package payments waits for it.
 const GrantProjection = "access"
 
-// The reasons for which a grant is taken back.
+// The reasons for which a grant is revoked.
 const (
 	ForRefund  = "refund"
 	ForDispute = "dispute"
 )
 
-// Grant is one ground for one user to see one item.
+// Grant is one source of access of one user to one item.
 type Grant struct {
 	ID        string
 	UserID    string
@@ -49,22 +49,22 @@ type Grant struct {
 	OrganizationID string
 	CreatorID      string
 	Source         Source
-	// SourceID names what it rests on: the purchase's id.
+	// SourceID is the id of the source: of the purchase.
 	SourceID string
 	// ExpiresAt is nil for a grant without an end.
 	ExpiresAt *time.Time
-	// RevokedAt is set while the grant is not in force; RevokedReason says why.
+	// RevokedAt is set while the grant is revoked, for RevokedReason.
 	RevokedAt     *time.Time
 	RevokedReason string
 	// SourceVersion is the highest version of the source's events that had an effect.
 	SourceVersion int64
 	// SourceEventID is the event that put the grant into its state; "" when none did.
 	SourceEventID string
-	// SourceEnded says that nothing can bring the grant back.
+	// SourceEnded says that the grant is revoked for good.
 	SourceEnded bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	// Version counts the grant's events; 0 for one that was never announced.
+	// Version counts the grant's events; 0 before the first.
 	Version int64
 }
 
@@ -76,7 +76,7 @@ func (g Grant) expired(now time.Time) bool { return g.ExpiresAt != nil && !now.B
 // State is whether a grant gives access, and if not, why.
 type State string
 
-// The states of a grant. What was taken back stays revoked when its time is over.
+// The states of a grant. A revoked grant stays revoked after its expiry.
 const (
 	StateLive    State = "live"
 	StateRevoked State = "revoked"
@@ -110,9 +110,8 @@ func (g Grant) Tenant() string {
 	return g.CreatorID
 }
 
-// PurchaseOf returns the purchase, the buyer and the item that an event of a
-// purchase speaks of, when it has an effect on access at all: a partial refund has
-// none.
+// PurchaseOf returns the purchase, the buyer and the item of an event of a purchase. ok is
+// false for an event without an effect on access, like a partial refund.
 func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool) {
 	switch p := p.(type) {
 	case *events.PurchaseCompleted:
@@ -128,14 +127,13 @@ func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool
 	}
 }
 
-// Follow takes one event of the purchase that the grant rests on; id is the event's,
-// version the purchase's version after it.
+// Follow applies one event of the grant's purchase; id is the event's, version the
+// purchase's version after it.
 //
-// Every event implies those before it, so each alone says whether there is access:
-// completed and a dispute that was won open it, a dispute suspends it, a full refund
-// and a lost dispute end it for good. Of the first three the highest version counts;
-// an end counts whatever came before or after. An event that was overtaken changes
-// nothing.
+// Every event implies those before it, so each alone determines access: completed and a
+// dispute that was won grant it, a dispute suspends it, a full refund and a lost dispute
+// end it for good. Of the first three the highest version counts; an end counts in any
+// order. An event that is older than the last one applied changes nothing.
 func (g Grant) Follow(p events.Payload, id string, version int64, now time.Time) (Grant, []events.Payload) {
 	next := g
 	switch p := p.(type) {
@@ -160,7 +158,7 @@ func (g Grant) Follow(p events.Payload, id string, version int64, now time.Time)
 	return g.announce(next, now)
 }
 
-// move opens or suspends the grant, unless a later event was applied or it ended.
+// move grants or suspends, unless a later event was applied or the source ended.
 func (g *Grant) move(version int64, revoked string, now time.Time) {
 	if g.SourceEnded || version <= g.SourceVersion {
 		return
@@ -169,7 +167,7 @@ func (g *Grant) move(version int64, revoked string, now time.Time) {
 	g.set(revoked, now)
 }
 
-// end closes the grant for good. Of two reasons, a refund is kept.
+// end revokes the grant for good. Of two reasons, a refund is kept.
 func (g *Grant) end(version int64, reason string, now time.Time) {
 	g.SourceVersion = max(g.SourceVersion, version)
 	if g.SourceEnded && reason != ForRefund {
@@ -179,7 +177,7 @@ func (g *Grant) end(version int64, reason string, now time.Time) {
 	g.set(reason, now)
 }
 
-// set makes the grant live (revoked is empty) or not.
+// set makes the grant live, when revoked is empty, or revokes it.
 func (g *Grant) set(revoked string, now time.Time) {
 	switch {
 	case revoked == "":
@@ -190,8 +188,8 @@ func (g *Grant) set(revoked string, now time.Time) {
 	g.RevokedReason = revoked
 }
 
-// announce returns the next state with the event of what changed for the viewer.
-// What was never open is not announced as closed.
+// announce returns the next state with the event of what changed for the viewer. A grant
+// that was never live has no event of its revocation.
 func (g Grant) announce(next Grant, now time.Time) (Grant, []events.Payload) {
 	if next == g {
 		return g, nil

@@ -70,16 +70,36 @@ func TestAGrantFollowsItsPurchase(t *testing.T) {
 		{"refunded in part, delivered before the purchase", []versioned{{refund(false), 2}, {completed(), 1}}, true, "", 1},
 		{"refunded", []versioned{{completed(), 1}, {refund(true), 2}}, false, "refund", 2},
 		{"refunded, delivered before the purchase", []versioned{{refund(true), 2}, {completed(), 1}}, false, "refund", 0},
-		{"refunded, and the purchase delivered again", []versioned{{completed(), 1}, {refund(true), 2}, {completed(), 1}}, false, "refund", 2},
+		{
+			"refunded, and the purchase delivered again",
+			[]versioned{{completed(), 1}, {refund(true), 2}, {completed(), 1}},
+			false, "refund", 2,
+		},
 		{"disputed", []versioned{{completed(), 1}, {disputed(), 2}}, false, "dispute", 2},
 		{"disputed and won", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}}, true, "", 3},
 		{"won, delivered before the dispute", []versioned{{completed(), 1}, {closed(true), 3}, {disputed(), 2}}, true, "", 1},
 		{"won, delivered before anything", []versioned{{closed(true), 3}, {disputed(), 2}, {completed(), 1}}, true, "", 1},
 		{"disputed and lost", []versioned{{completed(), 1}, {disputed(), 2}, {closed(false), 3}}, false, "dispute", 2},
-		{"lost, and the purchase delivered again", []versioned{{closed(false), 3}, {completed(), 1}, {disputed(), 2}}, false, "dispute", 0},
-		{"won after a full refund", []versioned{{completed(), 1}, {refund(true), 2}, {disputed(), 3}, {closed(true), 4}}, false, "refund", 2},
-		{"won, and the refund delivered late", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 4}, {refund(true), 3}}, false, "refund", 4},
-		{"disputed again after a won one", []versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}, {disputed(), 4}}, false, "dispute", 4},
+		{
+			"lost, and the purchase delivered again",
+			[]versioned{{closed(false), 3}, {completed(), 1}, {disputed(), 2}},
+			false, "dispute", 0,
+		},
+		{
+			"won after a full refund",
+			[]versioned{{completed(), 1}, {refund(true), 2}, {disputed(), 3}, {closed(true), 4}},
+			false, "refund", 2,
+		},
+		{
+			"won, and the refund delivered late",
+			[]versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 4}, {refund(true), 3}},
+			false, "refund", 4,
+		},
+		{
+			"disputed again after a won one",
+			[]versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 3}, {disputed(), 4}},
+			false, "dispute", 4,
+		},
 	} {
 		g, announced := follow(unknown(), c.history...)
 		if g.Live(now) != c.live || g.RevokedReason != c.reason || g.Version != c.events || len(announced) != int(c.events) {
@@ -88,7 +108,7 @@ func TestAGrantFollowsItsPurchase(t *testing.T) {
 	}
 }
 
-func TestAGrantRemembersTheEventThatPutItIntoItsState(t *testing.T) {
+func TestAGrantKeepsTheEventOfItsState(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		want    versioned
@@ -154,10 +174,10 @@ func TestTheEventsOfAGrantNameIt(t *testing.T) {
 	}
 }
 
-// TestAnyOrderOfDeliveryEndsInTheSameGrant makes up the history of a purchase,
+// TestAnyOrderOfDeliveryLeadsToTheSameGrant makes up the history of a purchase,
 // delivers it in any order with repetitions, and compares with the history read
 // from front to back.
-func TestAnyOrderOfDeliveryEndsInTheSameGrant(t *testing.T) {
+func TestAnyOrderOfDeliveryLeadsToTheSameGrant(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		history, paid := anyHistory(t)
@@ -225,7 +245,7 @@ func TestAGrantWithoutEventsCanBeRevoked(t *testing.T) {
 	}
 }
 
-func TestAGrantEndsInItsSecond(t *testing.T) {
+func TestAGrantExpiresAtItsTime(t *testing.T) {
 	t.Parallel()
 	g := access.Grant{ExpiresAt: pointer(now)}
 	if g.Live(now) || !g.Live(now.Add(-time.Nanosecond)) {

@@ -7,19 +7,19 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// completedPercent is how much of an item must have been seen to have seen it.
+// completedPercent is the share of an item from which on it counts as completed.
 const completedPercent = 95
 
 // Progress is what a player reports: where it is, in whole seconds.
 type Progress struct {
 	PositionSeconds *int `json:"positionSeconds" jsonschema:"required,minimum=0,maximum=2147483647,example=30"`
 	DurationSeconds *int `json:"durationSeconds" jsonschema:"required,minimum=1,maximum=2147483647,example=120"`
-	// Completed says that the player reached the end, whatever the numbers say.
+	// Completed says that the player reached the end, at any position.
 	Completed bool `json:"completed,omitempty"`
 }
 
-// Validate returns what is wrong with a report. A position beyond the duration is
-// fine: durations are estimates.
+// Validate returns what is wrong with a report. A position beyond the duration is valid:
+// durations are estimates.
 func (p Progress) Validate() []domain.Field { return domain.Check(p) }
 
 // CommandRecordPlayback is the name of the command whose payload is [Record].
@@ -44,13 +44,13 @@ type Playback struct {
 	// Completed is never unset.
 	Completed bool
 	CreatedAt time.Time
-	// UpdatedAt is the time of the last report, also of one from further back.
+	// UpdatedAt is the time of the last report, also of one with a smaller position.
 	UpdatedAt time.Time
 	// Version counts the playback's events.
 	Version int64
 }
 
-// Percent returns how much has been seen, from 0 to 100, rounded down.
+// Percent returns how much was played, from 0 to 100, rounded down.
 func (p Playback) Percent() int {
 	if p.DurationSeconds <= 0 {
 		return 0
@@ -58,8 +58,8 @@ func (p Playback) Percent() int {
 	return int(min(100, int64(p.PositionSeconds)*100/int64(p.DurationSeconds)))
 }
 
-// Record takes a report. The order of reports does not matter: the furthest
-// position stands, of equal ones that with the longer duration.
+// Record applies a report. The order of reports does not matter: the furthest position is
+// kept, of equal ones that with the longer duration.
 func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, []events.Payload, error) {
 	if err := domain.BadFields(cmd.Validate()); err != nil {
 		return p, nil, err
@@ -67,6 +67,7 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 	if err := verdict.Err(); err != nil {
 		return p, nil, err
 	}
+
 	position, duration := *cmd.PositionSeconds, *cmd.DurationSeconds
 	next := p
 	next.UpdatedAt = now
@@ -76,7 +77,8 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 	if position > p.PositionSeconds || (position == p.PositionSeconds && duration > p.DurationSeconds) {
 		next.PositionSeconds, next.DurationSeconds = position, duration
 	}
-	next.Completed = p.Completed || cmd.Completed || seen(position, duration)
+	next.Completed = p.Completed || cmd.Completed || complete(position, duration)
+
 	var payloads []events.Payload
 	if p.CreatedAt.IsZero() {
 		payloads = append(payloads, events.PlaybackStarted{UserID: p.UserID, ContentID: p.ContentID})
@@ -96,7 +98,7 @@ func (p Playback) Record(cmd Record, verdict Verdict, now time.Time) (Playback, 
 	return next, payloads, nil
 }
 
-// seen reports whether a position is close enough to the end.
-func seen(position, duration int) bool {
+// complete reports whether a position is close enough to the end.
+func complete(position, duration int) bool {
 	return duration > 0 && int64(position)*100 >= int64(duration)*completedPercent
 }

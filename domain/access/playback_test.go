@@ -16,7 +16,8 @@ import (
 var allowed = access.Verdict{Allowed: true, Reason: access.ByFree}
 
 func report(position, duration int, done bool) access.Record {
-	return access.Record{ContentID: "c", Progress: access.Progress{PositionSeconds: &position, DurationSeconds: &duration, Completed: done}}
+	progress := access.Progress{PositionSeconds: &position, DurationSeconds: &duration, Completed: done}
+	return access.Record{ContentID: "c", Progress: progress}
 }
 
 func record(t interface{ Fatal(...any) }, p access.Playback, r access.Record) (access.Playback, []events.Payload) {
@@ -111,13 +112,14 @@ func TestAReportNeedsBothNumbers(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfReportsDoesNotMatter : what stands is the furthest of all.
+// TestTheOrderOfReportsDoesNotMatter : the furthest position of all is kept.
 func TestTheOrderOfReportsDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var reports []access.Record
 		for range rapid.IntRange(1, 8).Draw(t, "reports") {
-			reports = append(reports, report(rapid.IntRange(0, 120).Draw(t, "position"), rapid.IntRange(1, 100).Draw(t, "duration"), rapid.IntRange(0, 9).Draw(t, "done") == 0))
+			position, duration := rapid.IntRange(0, 120).Draw(t, "position"), rapid.IntRange(1, 100).Draw(t, "duration")
+			reports = append(reports, report(position, duration, rapid.IntRange(0, 9).Draw(t, "done") == 0))
 		}
 		end := func(list []access.Record) access.Playback {
 			p := access.Playback{UserID: "u", ContentID: "c"}
@@ -147,14 +149,21 @@ func TestTheOrderOfReportsDoesNotMatter(t *testing.T) {
 
 func TestPercentIsRoundedDownAndBounded(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ position, duration, want int }{{0, 100, 0}, {1, 3, 33}, {999, 1000, 99}, {150, 100, 100}, {5, 0, 0}, {math.MaxInt32, 1, 100}} {
+	for _, c := range []struct{ position, duration, want int }{
+		{0, 100, 0},
+		{1, 3, 33},
+		{999, 1000, 99},
+		{150, 100, 100},
+		{5, 0, 0},
+		{math.MaxInt32, 1, 100},
+	} {
 		if got := (access.Playback{PositionSeconds: c.position, DurationSeconds: c.duration}).Percent(); got != c.want {
 			t.Errorf("%d of %d is %d %%, want %d", c.position, c.duration, got, c.want)
 		}
 	}
 }
 
-func TestTheCommandTravelsFlat(t *testing.T) {
+func TestTheCommandIsFlatJSON(t *testing.T) {
 	t.Parallel()
 	body, err := json.Marshal(report(3, 4, true))
 	if err != nil || string(body) != `{"contentId":"c","positionSeconds":3,"durationSeconds":4,"completed":true}` {

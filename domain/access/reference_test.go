@@ -5,22 +5,20 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/codex-platform/codex/domain/access"
 )
 
-// circumstances are one world in which one person asks to see one item, in the words
-// of the contract.
-type circumstances struct {
+// scenario is one user and one item, in the words of the contract.
+type scenario struct {
 	status     string // of the item: draft, published or archived
 	deleted    bool
 	accessType string
 	price      int // in cents; -1 for none
 	personal   bool
-	asking     string // "user", "creator" or "anonymous"
+	viewer     string // "user", "creator" or "anonymous"
 	role       string // active role in the item's organization; "" for none
 	grants     []given
 }
@@ -28,17 +26,17 @@ type circumstances struct {
 type given struct {
 	source  string
 	revoked bool
-	ends    string // "never", "later" or "over"
+	ends    string // "never", "later" or "expired"
 }
 
-// reference is the contract's order of steps, read as sentences. It returns the status
-// of the answer and the reason.
-func reference(w circumstances) (status int, reason string) {
+// reference follows the steps of the contract in their order. It returns the status of the
+// response and the reason.
+func reference(w scenario) (status int, reason string) {
 	// Content published and not deleted, else 404.
 	if w.status != "published" || w.deleted {
 		return 404, "not_found"
 	}
-	if w.asking == "anonymous" {
+	if w.viewer == "anonymous" {
 		return 401, "signed_out"
 	}
 	sells := w.accessType == "paid" || w.accessType == "free"
@@ -47,7 +45,7 @@ func reference(w circumstances) (status int, reason string) {
 	if sells && free {
 		return 200, "free"
 	}
-	if w.asking == "creator" {
+	if w.viewer == "creator" {
 		return 200, "creator"
 	}
 	role := w.role
@@ -68,7 +66,7 @@ func reference(w circumstances) (status int, reason string) {
 	}
 	// Purchased: an active grant.
 	for _, g := range w.grants {
-		if !g.revoked && g.ends != "over" {
+		if !g.revoked && g.ends != "expired" {
 			return 200, "grant"
 		}
 	}
@@ -95,7 +93,7 @@ func reference(w circumstances) (status int, reason string) {
 }
 
 // decided is what the decision says in the same words.
-func decided(w circumstances) (status int, reason string) {
+func decided(w scenario) (status int, reason string) {
 	c := access.Content{
 		ID:             "item",
 		CreatorID:      "creator",
@@ -110,8 +108,8 @@ func decided(w circumstances) (status int, reason string) {
 	if w.price >= 0 {
 		c.PriceCents = pointer(int64(w.price))
 	}
-	v := access.Viewer{UserID: w.asking, Role: w.role}
-	if w.asking == "anonymous" {
+	v := access.Viewer{UserID: w.viewer, Role: w.role}
+	if w.viewer == "anonymous" {
 		v.UserID = ""
 	}
 	for i, g := range w.grants {
@@ -119,7 +117,7 @@ func decided(w circumstances) (status int, reason string) {
 		if g.revoked {
 			grant.RevokedAt = &now
 		}
-		if end, has := map[string]time.Time{"later": now.Add(time.Hour), "over": now}[g.ends]; has {
+		if end, has := map[string]time.Time{"later": now.Add(time.Hour), "expired": now}[g.ends]; has {
 			grant.ExpiresAt = &end
 		}
 		v.Grants = append(v.Grants, grant)
@@ -139,25 +137,27 @@ func decided(w circumstances) (status int, reason string) {
 }
 
 // disagree reports whether the two say different things.
-func disagree(w circumstances) bool {
+func disagree(w scenario) bool {
 	status, reason := reference(w)
 	got, why := decided(w)
 	return got != status || (reason != "" && why != reason)
 }
 
-func anyCircumstances(r *rand.Rand) circumstances {
-	w := circumstances{
-		status:     pick(r, "published", "published", "published", "published", "published", "published", "draft", "archived"),
+func anyScenario(r *rand.Rand) scenario {
+	w := scenario{
+		status: pick(r, "published", "published", "published", "published", "published", "published", "draft",
+			"archived"),
 		deleted:    r.IntN(12) == 0,
 		accessType: pick(r, "free", "paid", "paid", "members", "followers", "subscribers", "team", "private", "odd"),
 		price:      []int{-1, 0, 1, 2999}[r.IntN(4)],
 		personal:   r.IntN(3) == 0,
-		asking:     pick(r, "user", "user", "user", "user", "user", "creator", "anonymous"),
+		viewer:     pick(r, "user", "user", "user", "user", "user", "creator", "anonymous"),
 		role:       pick(r, "", "", "owner", "admin", "creator", "subscriber", "member", "guest"),
 	}
 	for range max(0, r.IntN(6)-2) {
 		w.grants = append(w.grants, given{
-			pick(r, "purchased", "subscription", "complimentary", "preview", "odd"), r.IntN(2) == 0, pick(r, "never", "later", "over"),
+			pick(r, "purchased", "subscription", "complimentary", "preview", "odd"), r.IntN(2) == 0,
+			pick(r, "never", "later", "expired"),
 		})
 	}
 	return w
@@ -165,8 +165,8 @@ func anyCircumstances(r *rand.Rand) circumstances {
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
 
-// shrink makes a world that fails as plain as it can be.
-func shrink(w circumstances, fails func(circumstances) bool) circumstances {
+// shrink simplifies a failing scenario as far as it still fails.
+func shrink(w scenario, fails func(scenario) bool) scenario {
 	for again := true; again; {
 		again = false
 		for _, simpler := range simplifications(w) {
@@ -179,43 +179,43 @@ func shrink(w circumstances, fails func(circumstances) bool) circumstances {
 	return w
 }
 
-func simplifications(w circumstances) []circumstances {
-	var all []circumstances
-	try := func(change func(*circumstances)) {
+func simplifications(w scenario) []scenario {
+	var all []scenario
+	try := func(change func(*scenario)) {
 		next := w
 		next.grants = slices.Clone(w.grants)
 		change(&next)
 		all = append(all, next)
 	}
 	for i := range w.grants {
-		try(func(w *circumstances) { w.grants = slices.Delete(w.grants, i, i+1) })
-		try(func(w *circumstances) { w.grants[i] = given{"purchased", false, "never"} })
-		try(func(w *circumstances) { w.grants[i].ends = "never" })
+		try(func(w *scenario) { w.grants = slices.Delete(w.grants, i, i+1) })
+		try(func(w *scenario) { w.grants[i] = given{"purchased", false, "never"} })
+		try(func(w *scenario) { w.grants[i].ends = "never" })
 	}
-	try(func(w *circumstances) { w.status = "published" })
-	try(func(w *circumstances) { w.deleted = false })
-	try(func(w *circumstances) { w.asking = "user" })
-	try(func(w *circumstances) { w.role = "" })
-	try(func(w *circumstances) { w.personal = true })
-	try(func(w *circumstances) { w.price = -1 })
-	try(func(w *circumstances) { w.accessType = "paid" })
+	try(func(w *scenario) { w.status = "published" })
+	try(func(w *scenario) { w.deleted = false })
+	try(func(w *scenario) { w.viewer = "user" })
+	try(func(w *scenario) { w.role = "" })
+	try(func(w *scenario) { w.personal = true })
+	try(func(w *scenario) { w.price = -1 })
+	try(func(w *scenario) { w.accessType = "paid" })
 	return all
 }
 
-var worlds = flag.Int("worlds", 100_000, "how many random worlds TestTheDecisionAgreesWithTheReferenceInRandomWorlds looks at")
+var scenarios = flag.Int("scenarios", 100_000, "how many random scenarios are compared with the reference")
 
-// TestTheDecisionAgreesWithTheReferenceInRandomWorlds compares the decision with the
-// reference. A failure names the seed and the plainest worlds that show it. For a
-// million worlds (2 s):
+// TestTheDecisionAgreesWithTheReference compares the decision with the reference for random
+// scenarios. A failure names the seed and the simplest scenarios that show it. For a
+// million scenarios (2 s):
 //
-//	go test ./domain/access -run ReferenceInRandomWorlds -worlds 1000000
-func TestTheDecisionAgreesWithTheReferenceInRandomWorlds(t *testing.T) {
+//	go test ./domain/access -run AgreesWithTheReference -scenarios 1000000
+func TestTheDecisionAgreesWithTheReference(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 2))
 	seen, failures := map[string]int{}, map[string]bool{}
-	for range *worlds {
-		w := anyCircumstances(random)
+	for range *scenarios {
+		w := anyScenario(random)
 		status, reason := reference(w)
 		seen[fmt.Sprint(status, " ", reason)]++
 		if disagree(w) && len(failures) < 10 {
@@ -228,34 +228,46 @@ func TestTheDecisionAgreesWithTheReferenceInRandomWorlds(t *testing.T) {
 	for failure := range failures {
 		t.Errorf("seed %d: %s", seed, failure)
 	}
-	for _, outcome := range strings.Split("404 not_found,401 signed_out,200 free,200 creator,200 grant,200 management,200 membership,"+
-		"403 not_entitled,403 revoked,403 expired,403 payment_required", ",") {
+	for _, outcome := range []string{
+		"404 not_found",
+		"401 signed_out",
+		"200 free",
+		"200 creator",
+		"200 grant",
+		"200 management",
+		"200 membership",
+		"403 not_entitled",
+		"403 revoked",
+		"403 expired",
+		"403 payment_required",
+	} {
 		if seen[outcome] == 0 {
-			t.Errorf("no world with %q: %v", outcome, seen)
+			t.Errorf("no scenario with %q: %v", outcome, seen)
 		}
 	}
 }
 
-func TestAFailingWorldIsShrunkToItsReason(t *testing.T) {
+func TestAFailingScenarioIsShrunk(t *testing.T) {
 	t.Parallel()
-	w := circumstances{
+	w := scenario{
 		status:     "draft",
 		deleted:    true,
 		accessType: "team",
 		price:      2999,
-		asking:     "anonymous",
+		viewer:     "anonymous",
 		role:       "guest",
-		grants:     []given{{"odd", true, "over"}, {"preview", true, "later"}, {"purchased", false, "never"}},
+		grants:     []given{{"odd", true, "expired"}, {"preview", true, "later"}, {"purchased", false, "never"}},
 	}
-	got := shrink(w, func(w circumstances) bool {
-		return w.role == "guest" && slices.ContainsFunc(w.grants, func(g given) bool { return g.source == "preview" && g.revoked })
+	got := shrink(w, func(w scenario) bool {
+		preview := func(g given) bool { return g.source == "preview" && g.revoked }
+		return w.role == "guest" && slices.ContainsFunc(w.grants, preview)
 	})
-	want := circumstances{
+	want := scenario{
 		status:     "published",
 		accessType: "paid",
 		price:      -1,
 		personal:   true,
-		asking:     "user",
+		viewer:     "user",
 		role:       "guest",
 		grants:     []given{{"preview", true, "never"}},
 	}

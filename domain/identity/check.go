@@ -8,18 +8,17 @@ import (
 // check is a validation with the rules for addresses and passwords.
 type check struct{ domain.Validation }
 
-// newCheck begins a check with the limits that a request's fields declare.
+// newCheck starts a check with the limits that a request's fields declare.
 func newCheck(request any) *check { return &check{*domain.Validate(request)} }
 
-// address refuses an address that mail cannot be sent to.
+// address rejects an address that mail cannot be sent to.
 func (v *check) address(address string) {
 	if !mail.ValidAddress(address) {
 		v.Refuse("email", "must be an e-mail address")
 	}
 }
 
-// password refuses a new password that is not good enough for the account with this
-// address.
+// password rejects a new password that the rules do not accept for this address.
 func (v *check) password(path, password, address string) {
 	if message := BadPassword(password, address); message != "" {
 		v.Refuse(path, message)

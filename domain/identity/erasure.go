@@ -12,10 +12,10 @@ type DeleteAccount struct {
 	Confirmation string `json:"confirmation" jsonschema:"required,enum=DELETE,example=DELETE"`
 }
 
-// Validate requires the confirmation, which is not sent by mistake.
+// Validate requires the confirmation.
 func (d *DeleteAccount) Validate() []domain.Field { return domain.Check(d) }
 
-// Holdings are what keeps an account from being deleted.
+// Holdings are what prevents the deletion of an account.
 type Holdings struct {
 	// Organization says that the user is an active owner of a live organization.
 	Organization bool
@@ -23,7 +23,7 @@ type Holdings struct {
 	Content bool
 }
 
-// Delete ends an account: nothing that is left identifies its owner. The row stays,
+// Delete ends an account and removes everything that identifies its owner. The row stays,
 // because purchases and the ledger refer to its id.
 func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, error) {
 	switch {
@@ -44,7 +44,7 @@ func (u User) Delete(holds Holdings, now time.Time) (User, []events.Payload, err
 	}, []events.Payload{events.UserDeleted{UserID: u.ID}}, nil
 }
 
-// Addresses are those that rows about this account may name.
+// Addresses are the addresses that rows about this account may have.
 func (u User) Addresses() []string {
 	if u.PendingEmail == nil {
 		return []string{u.Email}

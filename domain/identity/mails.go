@@ -9,8 +9,8 @@ import (
 	"github.com/codex-platform/codex/domain/mail"
 )
 
-// VerificationLink returns the address that proves an e-mail address. base is the
-// platform's own address; callback is where it leads in the end, or "".
+// VerificationLink returns the address that verifies an e-mail address. base is the address
+// of the platform; callback is the address to redirect to, or "".
 func VerificationLink(base string, token Token, callback string) string {
 	values := url.Values{"token": {string(token)}}
 	if callback != "" {
@@ -19,9 +19,8 @@ func VerificationLink(base string, token Token, callback string) string {
 	return base + "/api/auth/verify-email?" + values.Encode()
 }
 
-// ResetLink returns the address of the page that asks for another password, with the
-// token. page is that page, as an address or a path of the platform at base; "" is
-// the platform's own.
+// ResetLink returns the address of the page for a new password, with the token. page is an
+// address, or a path of the platform at base; "" is the platform's own page.
 func ResetLink(base string, token Token, page string) string {
 	if page == "" {
 		page = "/reset-password"
@@ -74,7 +73,7 @@ func EmailChangingMail(id string, u User, v Verification) (mail.Mail, error) {
 	return mail.Compose(u.envelope(id, v.ID, v.CreatedAt), mail.Content{
 		Template: mail.EmailChanging,
 		Title:    "Your e-mail address is about to change",
-		Text: "Somebody who is signed in to your Codex account asked for another e-mail address. " +
+		Text: "A change of the e-mail address of your Codex account was requested by a signed-in user. " +
 			"This one stays in use until the new one is confirmed.",
 		Footer: "If that was not you, change your password now and sign out everywhere else: that cancels the change.",
 	})
@@ -100,7 +99,7 @@ func PasswordChangedMail(id string, u User, source string, now time.Time) (mail.
 		Template: mail.PasswordChanged,
 		Title:    "Your password was changed",
 		Text:     "The password of your Codex account was changed a moment ago.",
-		Footer:   "If that was not you, ask for a password reset at once: it signs everybody out.",
+		Footer:   "If that was not you, ask for a password reset at once: it ends all sessions.",
 	})
 }
 
@@ -116,7 +115,7 @@ func WelcomeMail(id string, u User, base string, now time.Time) (mail.Mail, erro
 	})
 }
 
-// envelope addresses a mail to the address that is to be proven.
+// envelope addresses a mail to the address of the verification.
 func (v Verification) envelope(id string) mail.Envelope {
 	return mail.Envelope{
 		ID:        id,

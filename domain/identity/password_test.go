@@ -13,7 +13,8 @@ func TestGuessablePasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{
 		"password", "PASSWORD", "Password123", "12345678", "qwertyuiop", "iloveyou", "trustno1", "P@ssw0rd", "letmein123",
-		"aaaaaaaa", "ßßßßßßßß", "!!!!!!!!!!", "codex123", "CODEX2026!", "123codex456", "codex-platform", "ada.lovelace", "ada.lovelace@example.org",
+		"aaaaaaaa", "ßßßßßßßß", "!!!!!!!!!!", "codex123", "CODEX2026!", "123codex456", "codex-platform", "ada.lovelace",
+		"ada.lovelace@example.org",
 	} {
 		if identity.BadPassword(password, "ada.lovelace@example.org") == "" {
 			t.Errorf("%q is accepted", password)

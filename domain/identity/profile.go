@@ -75,7 +75,7 @@ func (p *UpdateProfile) Validate() []domain.Field {
 // Wants reports whether the command asks for another address than an account has.
 func (p *UpdateProfile) Wants(has string) bool { return p.Email.Value != nil && *p.Email.Value != has }
 
-// UpdateUser changes what the account itself shows, as sign-up set it.
+// UpdateUser changes the name and the image that sign-up has set.
 type UpdateUser struct {
 	Name  domain.Optional[string] `json:"name,omitzero" jsonschema:"minLength=1,maxLength=255,example=Ada Lovelace"`
 	Image domain.Optional[string] `json:"image,omitzero" jsonschema:"format=uri,maxLength=2048"`
@@ -101,7 +101,7 @@ type SetPreferences struct {
 	EmailTransactional *bool `json:"emailTransactional,omitempty"`
 }
 
-// Validate refuses to switch transactional mail off.
+// Validate rejects switching transactional mail off.
 func (p *SetPreferences) Validate() []domain.Field {
 	v := newCheck(p)
 	if p.EmailTransactional != nil && !*p.EmailTransactional {
@@ -110,7 +110,7 @@ func (p *SetPreferences) Validate() []domain.Field {
 	return v.Fields
 }
 
-// CreatorFacts are what the decision to become a creator rests on.
+// CreatorFacts are the facts for the decision to become a creator.
 type CreatorFacts struct {
 	// UsernameTaken says that another live account has the username.
 	UsernameTaken bool
@@ -129,15 +129,15 @@ func (u User) BecomeCreator(cmd BecomeCreator, facts CreatorFacts, now time.Time
 	return u, []events.Payload{events.UserBecameCreator{UserID: u.ID}}, nil
 }
 
-// ProfileFacts are what the decision over a profile rests on.
+// ProfileFacts are the facts for the decision about a profile.
 type ProfileFacts struct {
-	// UsernameTaken and EmailTaken say that another account has what is asked for.
+	// UsernameTaken and EmailTaken say that another account has the requested values.
 	UsernameTaken, EmailTaken bool
 }
 
 // UpdateProfile changes what a command sets. Another address becomes the pending one;
-// the account's own changes nothing, because clients send what they show. proof says
-// that the pending address has to be proven: it is new, or asked for again.
+// the account's own address changes nothing, because clients send back what they show. proof
+// says that the pending address has to be verified: it is new, or was requested again.
 func (u User) UpdateProfile(
 	cmd UpdateProfile, facts ProfileFacts, now time.Time,
 ) (next User, proof bool, payloads []events.Payload, err error) {
@@ -187,14 +187,14 @@ func (u User) ConfirmEmail(address string, now time.Time) (User, []events.Payloa
 
 // SetPreferences chooses which mails to get.
 func (u User) SetPreferences(cmd SetPreferences, now time.Time) (User, []events.Payload) {
-	was := u
+	before := u
 	if cmd.EmailMarketing != nil {
 		u.Preferences.Marketing = *cmd.EmailMarketing
 	}
 	if cmd.EmailDigest != nil {
 		u.Preferences.Digest = *cmd.EmailDigest
 	}
-	if u.Preferences == was.Preferences {
+	if u.Preferences == before.Preferences {
 		return u, nil
 	}
 	u.UpdatedAt, u.Version = now, u.Version+1

@@ -43,12 +43,13 @@ func TestAProfileEventNamesFieldsWithoutTheirValues(t *testing.T) {
 		proof  bool
 		err    error
 	}{
-		`{}`:                                 {},
-		`{"displayName":"Ada"}`:              {},
-		`{"displayName":" Grace "}`:          {fields: []string{"name"}},
-		`{"username":"ada"}`:                 {facts: identity.ProfileFacts{UsernameTaken: true}},
-		`{"username":"grace"}`:               {fields: []string{"username"}},
-		`{"username":"taken"}`:               {facts: identity.ProfileFacts{UsernameTaken: true}, err: identity.ErrUsernameTaken},
+		`{}`:                        {},
+		`{"displayName":"Ada"}`:     {},
+		`{"displayName":" Grace "}`: {fields: []string{"name"}},
+		`{"username":"ada"}`:        {facts: identity.ProfileFacts{UsernameTaken: true}},
+		`{"username":"grace"}`:      {fields: []string{"username"}},
+		`{"username":"taken"}`: {facts: identity.ProfileFacts{UsernameTaken: true},
+			err: identity.ErrUsernameTaken},
 		`{"bio":"Trains","displayName":"G"}`: {fields: []string{"name", "bio"}},
 		`{"bio":" "}`:                        {},
 		`{"socialLinks":{"website":""}}`:     {fields: []string{"social_links"}},
@@ -164,10 +165,7 @@ func TestTransactionalMailCannotBeSwitchedOff(t *testing.T) {
 	if next.Preferences != (identity.Preferences{Marketing: true}) || len(payloads) != 1 || next.Version != 2 {
 		t.Errorf("%+v, %v", next, payloads)
 	}
-	if same, payloads := next.SetPreferences(
-		identity.SetPreferences{EmailDigest: &off},
-		noon,
-	); same.Version != 2 ||
+	if same, payloads := next.SetPreferences(identity.SetPreferences{EmailDigest: &off}, noon); same.Version != 2 ||
 		payloads != nil {
 		t.Errorf("%+v, %v", same, payloads)
 	}
@@ -225,10 +223,7 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 		if mail.Recipient != c.to || mail.UserID != "u1" || mail.Subject == "" || mail.SourceID == "" {
 			t.Errorf("%+v", mail)
 		}
-		if secret := strings.Contains(
-			mail.Text,
-			link,
-		); secret != mail.Template.Secret() ||
+		if secret := strings.Contains(mail.Text, link); secret != mail.Template.Secret() ||
 			secret != strings.Contains(mail.HTML, link) {
 			t.Errorf("%s: secret %v, with the link %v", mail.Template, mail.Template.Secret(), secret)
 		}
@@ -240,7 +235,9 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 }
 
 func FuzzProfile(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"displayName":"Ada","email":"a@b.co","username":"ada","bio":"x","socialLinks":{"website":"https://a.b"}}`, `{"email":null}`, `{"socialLinks":{"twitter":""}}`} {
+	for _, seed := range []string{`{}`,
+		`{"displayName":"Ada","email":"a@b.co","username":"ada","bio":"x","socialLinks":{"website":"https://a.b"}}`,
+		`{"email":null}`, `{"socialLinks":{"twitter":""}}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
@@ -266,10 +263,7 @@ func FuzzProfile(f *testing.F) {
 			t.Fatalf("changed to %+v", next)
 		}
 		if again, _, payloads, err := next.UpdateProfile(
-			cmd,
-			identity.ProfileFacts{},
-			noon,
-		); err != nil || len(payloads) != 0 ||
+			cmd, identity.ProfileFacts{}, noon); err != nil || len(payloads) != 0 ||
 			again.Version != next.Version {
 			t.Fatalf("the same change again leads to %v, %v", payloads, err)
 		}

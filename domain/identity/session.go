@@ -20,8 +20,8 @@ const (
 	ResetLifetime = time.Hour
 )
 
-// Token is a secret of 32 random bytes in base64url: the key to a session, or the
-// proof in a mail. Only its hash is stored.
+// Token is a secret of 32 random bytes in base64url: of a session, or of a mail. Only its
+// hash is stored.
 type Token string
 
 // NewToken returns the token of these random bytes.
@@ -38,12 +38,11 @@ func ParseToken(s string) (Token, bool) {
 	return Token(s), true
 }
 
-// maxCookie bounds what is looked up.
+// maxCookie limits the length of tokens, in bytes.
 const maxCookie = 256
 
-// CookieToken returns the token in the value of a session cookie: what stands
-// before the first dot, because some clients append a signature there. It reports
-// false when that cannot be one.
+// CookieToken returns the token in the value of a session cookie: the part before the first
+// dot, because some clients append a signature. It reports false when that is no token.
 func CookieToken(value string) (Token, bool) {
 	token, _, _ := strings.Cut(value, ".")
 	return Token(token), token != "" && len(token) <= maxCookie
@@ -57,18 +56,18 @@ func (t Token) Hash() [32]byte { return sha256.Sum256([]byte(t)) }
 type Session struct {
 	ID     string
 	UserID string
-	// Address and UserAgent are where it began, for the owner to recognise it.
+	// Address and UserAgent are those of the sign-in, for the owner to recognise it.
 	Address, UserAgent string
-	// Persistent says that the browser keeps it when it closes.
+	// Persistent says that the browser keeps the cookie when it closes.
 	Persistent           bool
 	ExpiresAt            time.Time
 	CreatedAt, UpdatedAt time.Time
 }
 
-// maxUserAgent bounds what a client can make us store.
+// maxUserAgent limits the length of a stored user agent, in characters.
 const maxUserAgent = 255
 
-// Start returns the session of a user who has just proven who they are.
+// Start returns a new session of an authenticated user.
 func Start(id string, user User, address, userAgent string, persistent bool, now time.Time) (Session, []events.Fact) {
 	if runes := []rune(userAgent); len(runes) > maxUserAgent {
 		userAgent = string(runes[:maxUserAgent])
@@ -100,9 +99,8 @@ func (s Session) fact(version int64, payload events.Payload) events.Fact {
 	}
 }
 
-// Extended returns when the session ends now that it has been used, and whether
-// that is worth writing: only the second half of its life is renewed, so that a
-// busy session costs two writes a day.
+// Extended returns the end of a session that is used now, and whether to write it: a session
+// is extended only in the second half of its life, so a busy one costs two writes a day.
 func (s Session) Extended(now time.Time) (time.Time, bool) {
 	if s.ExpiresAt.Sub(now) > SessionLifetime/2 {
 		return s.ExpiresAt, false
@@ -114,16 +112,16 @@ func (s Session) Extended(now time.Time) (time.Time, bool) {
 	return end, end.After(s.ExpiresAt)
 }
 
-// Purpose is what a token in a mail is good for; for nothing else.
+// Purpose is what a token in a mail can be used for.
 type Purpose string
 
 // The purposes.
 const (
-	// ProveEmail proves the address of an account and signs its owner in.
+	// ProveEmail verifies the address of an account and signs its owner in.
 	ProveEmail Purpose = "email"
 	// ResetForgotten lets its holder choose another password.
 	ResetForgotten Purpose = "password-reset"
-	// MoveEmail proves the address that an account wants instead of its own.
+	// MoveEmail verifies the pending address of an account.
 	MoveEmail Purpose = "email-change"
 )
 
@@ -148,7 +146,7 @@ type Verification struct {
 	CreatedAt time.Time
 }
 
-// NewVerification returns a proof of an address by a token, for a user.
+// NewVerification returns the verification of an address by a token, for a user.
 func NewVerification(id string, purpose Purpose, userID, email string, token Token, now time.Time) Verification {
 	return Verification{
 		ID:        id,

@@ -53,9 +53,7 @@ func TestASessionIsRenewedInTheSecondHalfOfItsLifeUpToItsLimit(t *testing.T) {
 		t.Errorf("after 13 h: %v, %v", end, worthIt)
 	}
 	s.ExpiresAt = noon.Add(29*24*time.Hour + 20*time.Hour)
-	if end, worthIt := s.Extended(
-		noon.Add(29*24*time.Hour + 15*time.Hour),
-	); !worthIt ||
+	if end, worthIt := s.Extended(noon.Add(29*24*time.Hour + 15*time.Hour)); !worthIt ||
 		!end.Equal(noon.Add(30*24*time.Hour)) {
 		t.Errorf("near its limit: %v, %v", end, worthIt)
 	}
@@ -92,7 +90,8 @@ func TestOnlyTokensParseAsTokens(t *testing.T) {
 		if parsed, ok := identity.ParseToken(string(token)); !ok || parsed != token || len(token) != 43 {
 			t.Fatalf("%q is not read back", token)
 		}
-		for _, other := range []string{"", string(token)[1:], string(token) + "A", string(token) + "=", string(token) + "\n", "+" + string(token)[1:]} {
+		for _, other := range []string{"", string(token)[1:], string(token) + "A", string(token) + "=",
+			string(token) + "\n", "+" + string(token)[1:]} {
 			if _, ok := identity.ParseToken(other); ok {
 				t.Fatalf("%q is a token", other)
 			}
@@ -111,8 +110,7 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := "https://codex.test/api/auth/verify-email?callbackURL=%2Flibrary%3Ftab%3D1%26x%3D%3C&token=" + string(
-		token,
-	); link != want {
+		token); link != want {
 		t.Errorf("link %s, want %s", link, want)
 	}
 	if !strings.Contains(mail.Text, link+"\n") ||
@@ -132,7 +130,8 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 
 func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1, 1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
+	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1,
+		1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
 		err := identity.Throttled(wait)
 		if err.Class != domain.Limited || err.Context["retryAfter"] != want {
 			t.Errorf("%v: %+v, want %d", wait, err, want)
@@ -143,13 +142,15 @@ func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 // FuzzCookieToken proves that whatever a client sends in a session cookie, what is
 // looked up is a short part of it without a dot, and every token of ours is found.
 func FuzzCookieToken(f *testing.F) {
-	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00", strings.Repeat("a", 9000), "ä.\xff"} {
+	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00",
+		strings.Repeat("a", 9000), "ä.\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		token, ok := identity.CookieToken(value)
 		if ok &&
-			(token == "" || len(token) > 256 || strings.Contains(string(token), ".") || !strings.HasPrefix(value, string(token))) {
+			(token == "" || len(token) > 256 || strings.Contains(string(token), ".") ||
+				!strings.HasPrefix(value, string(token))) {
 			t.Fatalf("%q yields %q", value, token)
 		}
 		if parsed, ours := identity.ParseToken(value); ours {

@@ -6,14 +6,14 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// Limits on guessing. A window is fixed: it begins with the first hit and ends
-// after its length, when the count begins again.
+// Limits per window. A window is fixed: it begins with the first hit and ends after its
+// length; then the count restarts.
 const (
-	// SignInFailures is how many wrong passwords one account takes in a window.
+	// SignInFailures is how many wrong passwords are allowed for an account in a window.
 	SignInFailures = 5
 	// VerificationMails is how many verification mails one address gets in a window.
 	VerificationMails = 5
-	// EmailChanges is how many times a user asks for another address in a window.
+	// EmailChanges is how many changes of address a user may request in a window.
 	EmailChanges = 10
 	// ResetMails is how many reset mails one address gets in a window.
 	ResetMails = 3
@@ -21,8 +21,8 @@ const (
 	ThrottleWindow = 15 * time.Minute
 )
 
-// Throttled is the refusal of one hit too many; wait is how long until the window
-// ends. Its context carries retryAfter in whole seconds, at least 1.
+// Throttled is the error of a request over the limit; wait is the time until the window
+// ends. Its context has retryAfter in whole seconds, at least 1.
 func Throttled(wait time.Duration) *domain.Error {
 	return &domain.Error{
 		Class: domain.Limited, Message: "Too many attempts; try again later",

@@ -19,7 +19,7 @@ const (
 	PlatformOwner Role = "platform_owner"
 )
 
-// Refusals that clients may switch on.
+// Errors with codes that clients may switch on.
 var (
 	ErrEmailInUse     = domain.Refuse(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
 	ErrBadCredentials = domain.Refuse(domain.Unauthorized,
@@ -30,7 +30,7 @@ var (
 	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
 	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
 	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")
-	// ErrEmailTaken says to who is signed in what ErrEmailInUse says to who signs up.
+	// ErrEmailTaken is for changes of the address, ErrEmailInUse for sign-ups.
 	ErrEmailTaken       = domain.Refuse(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
 	ErrWrongPassword    = domain.Refuse(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
 	ErrBadResetToken    = domain.Refuse(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
@@ -45,9 +45,9 @@ type User struct {
 	Name          string
 	Email         string
 	EmailVerified bool
-	// PendingEmail is an address that the user wants instead and has not proven yet.
+	// PendingEmail is the new address of the user until it is verified.
 	PendingEmail *string
-	// Image is what the account came with, AvatarURL what its owner uploaded.
+	// Image was given at sign-up, AvatarURL is a picture that was uploaded.
 	Image, AvatarURL *string
 	Role             Role
 	// Username, Bio and Links are a creator's public profile.
@@ -61,7 +61,7 @@ type User struct {
 	DeletedAt   *time.Time
 }
 
-// Preferences are the kinds of mail that a user can do without; both are on at first.
+// Preferences are the kinds of mail that a user can switch off; both are on at first.
 type Preferences struct{ Marketing, Digest bool }
 
 // Picture returns the address of the user's picture: the uploaded one wins.
@@ -87,11 +87,10 @@ func (u User) Facts(payloads []events.Payload) []events.Fact {
 	return facts
 }
 
-// SignUpRole returns the role a sign-up leads to. The role is the client's wish
-// only in development, where test clients need creators; it never gives more than
-// that role.
-func SignUpRole(wish string, development bool) Role {
-	if development && Role(wish) == Creator {
+// SignUpRole returns the role of a new account. The requested role counts only in
+// development, where test clients need creators, and only if it is creator.
+func SignUpRole(requested string, development bool) Role {
+	if development && Role(requested) == Creator {
 		return Creator
 	}
 	return Customer
@@ -113,7 +112,7 @@ func Register(id string, cmd SignUp, role Role, now time.Time) (User, []events.P
 	return u, []events.Payload{events.UserRegistered{UserID: id, Role: string(role)}}
 }
 
-// VerifyEmail marks the address as proven. Proving it again changes nothing.
+// VerifyEmail marks the address as verified. Verifying it again changes nothing.
 func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
 	if u.EmailVerified {
 		return u, nil
@@ -122,9 +121,9 @@ func (u User) VerifyEmail(now time.Time) (User, []events.Payload) {
 	return u, []events.Payload{events.UserEmailVerified{UserID: u.ID}}
 }
 
-// ChangePassword notes that the account has another password; byMail says that its
-// owner proved the address instead of knowing the old one. An address that waits to
-// be proven is dropped: it may be an attacker's.
+// ChangePassword records that the account has another password; byMail says that its owner
+// used a mailed token instead of the old password. A pending address is dropped: it may be
+// an attacker's.
 func (u User) ChangePassword(byMail bool, now time.Time) (User, []events.Payload) {
 	u.PendingEmail, u.UpdatedAt, u.Version = nil, now, u.Version+1
 	return u, []events.Payload{events.UserPasswordChanged{UserID: u.ID, ByMail: byMail}}

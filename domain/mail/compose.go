@@ -58,12 +58,16 @@ func Compose(e Envelope, c Content) (Mail, error) {
 var page = template.Must(template.New("mail").Parse(`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{{.Title}}</title></head>
-<body style="margin:0;padding:32px 16px;background:#f4f2ee;font-family:system-ui,-apple-system,'Segoe UI',sans-serif;color:#1d1b18">
+<body
+style="margin:0;padding:32px 16px;background:#f4f2ee;color:#1d1b18;
+font-family:system-ui,-apple-system,'Segoe UI',sans-serif">
 <div style="max-width:480px;margin:0 auto;padding:32px;background:#ffffff;border-radius:12px">
 <h1 style="margin:0 0 16px;font-size:22px">{{.Title}}</h1>
 <p style="margin:0 0 24px;line-height:1.5">{{.Text}}</p>
 {{- if .Link}}
-<p style="margin:0 0 24px"><a href="{{.Link}}" style="display:inline-block;padding:12px 20px;background:#1d1b18;color:#ffffff;border-radius:8px;text-decoration:none">{{.Action}}</a></p>
+<p style="margin:0 0 24px"><a href="{{.Link}}"
+style="display:inline-block;padding:12px 20px;background:#1d1b18;color:#ffffff;border-radius:8px;text-decoration:none"
+>{{.Action}}</a></p>
 <p style="margin:0 0 24px;font-size:13px;line-height:1.5;word-break:break-all;color:#6b665e">{{.Link}}</p>
 {{- end}}
 <p style="margin:0;font-size:13px;color:#6b665e">{{.Footer}}</p>

@@ -15,10 +15,10 @@ const (
 	TimestampHeader = "X-Runpod-Timestamp"
 )
 
-// callbackTolerance is how far a transcoder's clock may be from ours.
+// callbackTolerance is the age and clock skew of accepted callbacks.
 var callbackTolerance = signature.Tolerance{Age: 300 * time.Second, Skew: 60 * time.Second}
 
-// CallbackStatus says which kind of callback one is.
+// CallbackStatus is the kind of a callback.
 type CallbackStatus string
 
 // The kinds of callbacks.
@@ -28,7 +28,8 @@ const (
 	CallbackProgress  CallbackStatus = "progress"
 )
 
-// Callback is what a transcoder reports. Which fields count depends on Status; fields that are not named here are ignored.
+// Callback is the report of a transcoder. Status selects the fields that count; unknown fields are
+// ignored.
 type Callback struct {
 	Status  CallbackStatus `json:"status" jsonschema:"required,enum=completed,enum=failed,enum=progress,example=progress"`
 	JobID   string         `json:"jobId" jsonschema:"required,minLength=1,maxLength=255,example=5a5b1c9e-0f5c-5d0e-8f3c-2b1c9c52d7aa"`
@@ -42,7 +43,7 @@ type Callback struct {
 	Step     string `json:"step,omitempty" jsonschema:"enum=downloading,enum=probing,enum=mezzanine,enum=loudness,enum=encoding_variants,enum=preview,enum=thumbnails,enum=waveform,enum=uploading_outputs,enum=finalizing,example=preview"`
 }
 
-// Output is what a job made. Keys are null where the type of media has no such object.
+// Output is the result of a job. Keys are null where the type of media has no such object.
 type Output struct {
 	MediaID           string             `json:"mediaId"`
 	Type              Type               `json:"type" jsonschema:"required,enum=video,enum=audio"`
@@ -53,7 +54,7 @@ type Output struct {
 	WaveformImageKey  *string            `json:"waveformImageKey" jsonschema:"maxLength=500"`
 	MezzanineKey      *string            `json:"mezzanineKey" jsonschema:"maxLength=500"`
 	ThumbnailVariants *ThumbnailVariants `json:"thumbnailVariants"`
-	// DurationSeconds is above 0; a fraction is rounded to a second at least.
+	// DurationSeconds is above 0 and rounded to at least a second.
 	DurationSeconds float64  `json:"durationSeconds" jsonschema:"required,minimum=0,maximum=86400"`
 	Width           *int     `json:"width" jsonschema:"minimum=1,maximum=7680"`
 	Height          *int     `json:"height" jsonschema:"minimum=1,maximum=4320"`
@@ -64,7 +65,8 @@ type Output struct {
 	LoudnessRange      *int `json:"loudnessRange" jsonschema:"minimum=0,maximum=50000"`
 }
 
-// ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the item; nobody stores them.
+// ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the item
+// and are not stored.
 type ThumbnailVariants struct {
 	SM string `json:"sm" jsonschema:"maxLength=500"`
 	MD string `json:"md" jsonschema:"maxLength=500"`
@@ -89,7 +91,7 @@ func (o Output) loudness() *Loudness {
 	return &Loudness{Integrated: *o.LoudnessIntegrated, Peak: *o.LoudnessPeak, Range: *o.LoudnessRange}
 }
 
-// Validate checks the fields that count for the callback's status, and no others.
+// Validate checks the fields that count for the status.
 func (c Callback) Validate() []domain.Field {
 	counted := Callback{Status: c.Status, JobID: c.JobID}
 	switch c.Status {
@@ -125,8 +127,8 @@ func callbackParts(timestamp string, body []byte) [][]byte {
 	return [][]byte{[]byte(timestamp), {'.'}, body}
 }
 
-// Verify checks the signature and the age of a callback. Several secrets are valid while one replaces another; all are
-// tried, in constant time. The refusals are 401 with the contract's codes.
+// Verify checks the signature and the age of a callback. Several secrets are valid during a
+// rotation; all are compared, in constant time. The errors are 401 with the codes of the contract.
 func Verify(secrets [][]byte, given, timestamp string, body []byte, now time.Time) error {
 	if given == "" {
 		return unsigned("MISSING_SIGNATURE", "The callback is not signed")
@@ -151,4 +153,4 @@ func Verify(secrets [][]byte, given, timestamp string, body []byte, now time.Tim
 	return nil
 }
 
-func unsigned(reason, message string) error { return refuse(domain.Unauthorized, reason, message) }
+func unsigned(reason, message string) error { return newError(domain.Unauthorized, reason, message) }

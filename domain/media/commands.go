@@ -22,17 +22,17 @@ const (
 	CommandFailStuck      = "media.fail_stuck"
 )
 
-// Limits of what is checked by hand; those of fields stand in the fields' tags.
+// maxErrorText is the length of an error text in bytes. Other limits are in the tags of fields.
 const maxErrorText = 2000
 
-// Register asks for a new item that waits for its file.
+// Register registers an item that waits for its file.
 type Register struct {
 	Title         string  `json:"title" jsonschema:"required,minLength=1,maxLength=255,example=Rehearsal in March"`
 	Description   *string `json:"description,omitempty" jsonschema:"maxLength=5000"`
 	MediaType     Type    `json:"mediaType" jsonschema:"required,enum=video,enum=audio,example=video"`
 	MimeType      string  `json:"mimeType" jsonschema:"required,enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,example=video/mp4"`
 	FileSizeBytes int64   `json:"fileSizeBytes" jsonschema:"required,minimum=1,maximum=5368709120,example=1048576"`
-	// R2Key is honoured in development, when it is a valid key; otherwise the key is ours.
+	// R2Key is used in development when it is a valid key; otherwise the platform chooses one.
 	R2Key string `json:"r2Key,omitempty" jsonschema:"maxLength=500,pattern=^[A-Za-z0-9/_-]+(\\.[A-Za-z0-9]+)?$" rule:"must be letters, digits, slashes, _ and -, and one extension at most"`
 }
 
@@ -46,22 +46,22 @@ func (r *Register) Validate() []domain.Field {
 	return bad
 }
 
-// CompleteUpload says that the object is there and was found to be what was declared. The edge examines, then asks.
+// CompleteUpload completes an upload whose object the edge has found to be the declared one.
 type CompleteUpload struct {
 	ETag      string `json:"etag"`
 	SizeBytes int64  `json:"sizeBytes"`
 }
 
-// Reject says that the uploaded object is not what was declared, and why.
+// Reject says why the uploaded object is not the declared one.
 type Reject struct {
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
 
-// Retry asks for another attempt.
+// Retry requests another attempt.
 type Retry struct{}
 
-// Transcode asks for a job for an item whose file is there.
+// Transcode starts the job of an uploaded item.
 type Transcode struct {
 	// Priority is 0 (urgent) to 4 (backlog); absent is [DefaultPriority].
 	Priority *int `json:"priority,omitempty" jsonschema:"minimum=0,maximum=4,example=1"`
@@ -70,10 +70,10 @@ type Transcode struct {
 // Validate returns the fields that break the contract's limits.
 func (t Transcode) Validate() []domain.Field { return domain.Check(t) }
 
-// Delete asks for the end of an item.
+// Delete deletes an item.
 type Delete struct{}
 
-// Update changes what the creator wrote about an item. The fields after Description are for test clients, in development.
+// Update changes an item. The fields after Description are for test clients in development.
 type Update struct {
 	Title       *string `json:"title,omitempty" jsonschema:"minLength=1,maxLength=255,example=Rehearsal in April"`
 	Description *string `json:"description,omitempty" jsonschema:"maxLength=2000"`
@@ -119,7 +119,7 @@ func (u Update) keys() []namedKey {
 	}
 }
 
-// forced names the fields that only development permits.
+// forced returns the names of the fields that only development permits.
 func (u Update) forced() []string {
 	var names []string
 	for _, field := range []struct {
@@ -147,34 +147,33 @@ func (u Update) forced() []string {
 	return names
 }
 
-// RecordProgress says how far a job is.
+// RecordProgress reports the progress of a job.
 type RecordProgress struct {
 	JobID   string `json:"jobId"`
 	Percent int    `json:"percent"`
 	Step    string `json:"step"`
 }
 
-// RecordResult says what a job made.
+// RecordResult reports the result of a job.
 type RecordResult struct {
 	JobID  string `json:"jobId"`
 	Output Output `json:"output"`
 }
 
-// RecordFailure says that a job ended without a result.
+// RecordFailure reports the failure of a job.
 type RecordFailure struct {
 	JobID string `json:"jobId"`
-	// Error is "CODE: sentence" when our own transcoder wrote it, any text otherwise.
+	// Error is "CODE: sentence" by the platform's own transcoder, any text by another one.
 	Error string `json:"error"`
 }
 
-// FailStuck takes a job for dead that gave no sign of life since SeenAt.
+// FailStuck fails a job that was silent since SeenAt.
 type FailStuck struct {
 	JobID  string    `json:"jobId"`
 	SeenAt time.Time `json:"seenAt"`
 }
 
-// checkKeys refuses keys that could be mistaken for something else where keys become paths or URLs. One that is too long
-// was refused before.
+// checkKeys adds the keys that are not safe in paths and URLs. The tags limit their length.
 func checkKeys(bad []domain.Field, keys []namedKey) []domain.Field {
 	for _, key := range keys {
 		if key.value != nil && len(*key.value) <= maxKeyLength && !SafeKey(*key.value) {
@@ -184,7 +183,7 @@ func checkKeys(bad []domain.Field, keys []namedKey) []domain.Field {
 	return bad
 }
 
-// The machines that send commands: who reports on jobs, and who takes silent ones for dead.
+// The actors of commands that no user sends: transcoders, and the platform.
 const (
 	ActorTranscoder = "transcoder"
 	ActorSystem     = "system"

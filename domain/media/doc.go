@@ -1,36 +1,37 @@
-// Package media holds the rules of media items: the files that creators upload, and what transcoding makes of them.
+// Package media holds the rules of media items: the files that creators upload, and what
+// transcoding makes of them.
 //
-// # The life of an item
+// # Life cycle
 //
 //	uploading ──complete──▶ uploaded ──start──▶ transcoding ──result──▶ ready
 //	    │                      ▲                     │
 //	    └──reject──▶ failed ◀──┼─────failure, stuck──┘
 //	                   └─retry─┘
 //
-// Deletion is possible from every status and is final. In development a creator may set status and keys by hand, as test
-// clients of the contract do; nowhere else.
+// Deletion is possible in every status and final. In development a creator may set status and
+// keys, as test clients do.
 //
 // # Uploads
 //
-// A file comes by one PUT to a presigned address, in parts to presigned addresses of their own ([PartsUpload]), or through
-// the edge. None of these changes the item: that the file is there is said by [CompleteUpload], after it was looked into.
-// The object's key is ours: it lies below {creator}/originals/{item}/ and has an unguessable part of its own, so that an
-// address for one item's file is good for nothing else.
+// A file arrives by one PUT to a presigned URL, in parts with a presigned URL each
+// ([PartsUpload]), or through the edge. None of these changes the item: [CompleteUpload] does,
+// after the file was examined. The key of the object is below {creator}/originals/{item}/ and has
+// an unguessable part, so that a presigned URL is valid for the file of one item only.
 //
 // # Attempts
 //
-// An attempt is a transcoding job. It is counted once, when it starts; an item has three at most. Every attempt has a job
-// id of its own, and whatever a transcoder reports must quote it: reports on another job than the current one, on an item
-// that is not being transcoded, or on a deleted item change nothing. They are answered kindly all the same, since the
-// transcoder can do nothing about it. One exception: the result of a job that was taken for dead is accepted as long as no
-// other attempt has begun, because its outputs are there.
+// An attempt is a transcoding job. It counts when it starts; an item has three at most. Every
+// attempt has its own job id, which the transcoder's reports must name. Reports on a job that is
+// not current, on an item that is not being transcoded, or on a deleted item are ignored, which is
+// no error of the transcoder. One exception: the result of a job that failed as stuck is accepted
+// until another attempt starts, because its outputs exist.
 //
-// # What the package promises
+// # Conventions
 //
-// Functions take a state, a command and the time, and return the next state and the events that tell of it, or a
-// refusal. The state's version rises by one with every event. No event carries a title, a description or the text of an
-// error that somebody else wrote.
+// Functions take a state, a command and the time, and return the next state and its events, or an
+// error. The version of the state rises by one with every event. No event has a title, a
+// description, or the error text of an external transcoder.
 //
-// The transcoder's callback (its payload, its signature) is part of the rules, because two programs that may not share
-// anything else must agree on it.
+// The payload and the signature of the transcoder's callback are here because edge and transcoder
+// share them.
 package media

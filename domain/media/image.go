@@ -8,14 +8,13 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// The names of the commands about pictures. Their payloads are the structs of the same
-// names.
+// The names of the commands about images. Their payloads are the structs of the same names.
 const (
 	CommandAttachImage = "image.attach"
 	CommandRemoveImage = "image.remove"
 )
 
-// ImageKind says whose picture an image is.
+// ImageKind is the kind of an image by its owner.
 type ImageKind string
 
 // The kinds of images: a user's, an organization's, a content item's and a category's.
@@ -29,7 +28,7 @@ const (
 // MaxImageBytes is the largest picture that may be uploaded, 5 MiB.
 const MaxImageBytes = 5 << 20
 
-// The MIME types of pictures. A logo may be a drawing, and does not move.
+// MIME types. Only a logo may be an SVG, and it is never animated.
 const (
 	SVG  = "image/svg+xml"
 	WebP = "image/webp"
@@ -42,41 +41,44 @@ var imageTypes = map[ImageKind][]string{
 	Logo:      {"image/png", "image/jpeg", WebP, SVG},
 }
 
-// ImageTypes are the MIME types in which a picture of a kind may be uploaded.
+// ImageTypes returns the MIME types in which an image of a kind may be uploaded.
 func ImageTypes(kind ImageKind) []string { return imageTypes[kind] }
 
-// The refusals of pictures, all before anything is stored.
+// The errors of images.
 var (
-	ErrImageMissing  = refuse(domain.Invalid, "EMPTY_BODY", "The picture is missing")
-	ErrImageTooLarge = refuse(domain.Invalid, "FILE_TOO_LARGE", "The picture is larger than 5 MiB, or has more than 40 megapixels")
-	ErrImageType     = refuse(domain.Invalid, CodeInvalidContentType, "Pictures of this type cannot be used here, or the file is not of the type that it is said to be")
-	ErrImageDamaged  = refuse(domain.Invalid, "INVALID_IMAGE", "The picture is damaged, moves, or cannot be made safe")
-	ErrNoImages      = domain.Refuse(domain.Unavailable, "IMAGES_UNAVAILABLE", "This server cannot convert pictures; its operator has to install ffmpeg")
-	// ErrImageGone : the picture was uploaded too long before it was put to use, and is swept.
-	ErrImageGone = domain.Refuse(domain.Conflict, "IMAGE_GONE", "The picture was not put to use in time; upload it again")
+	ErrImageMissing  = newError(domain.Invalid, "EMPTY_BODY", "The picture is missing")
+	ErrImageTooLarge = newError(domain.Invalid, "FILE_TOO_LARGE",
+		"The picture is larger than 5 MiB, or has more than 40 megapixels")
+	ErrImageType = newError(domain.Invalid, CodeInvalidContentType,
+		"Pictures of this type cannot be used here, or the file is not of its declared type")
+	ErrImageDamaged = newError(domain.Invalid, "INVALID_IMAGE", "The picture is damaged, animated, or cannot be made safe")
+	ErrNoImages     = domain.Refuse(domain.Unavailable, "IMAGES_UNAVAILABLE",
+		"This server cannot convert pictures; its operator has to install ffmpeg")
+	// ErrImageGone: the picture was swept because it was not attached in time.
+	ErrImageGone = domain.Refuse(domain.Conflict, "IMAGE_GONE",
+		"The picture was not attached in time; upload it again")
 )
 
-// Image is one uploaded picture. Its record is written before its objects are put,
-// and its owner refers to it by address once they are there; an image to which
-// nobody refers is swept.
+// Image is one uploaded picture. Its record is written before its objects; then its owner refers to
+// it by its URL. An image without a reference is swept.
 type Image struct {
-	// ID is the version in the names of its objects: they never change.
+	// ID is the version in the names of its objects, which never change.
 	ID   string
 	Kind ImageKind
 	// OwnerID is the user, organization, content item or category.
 	OwnerID string
-	// Prefix is where its objects lie, with a slash at the end.
+	// Prefix is that of its objects, with a slash at the end.
 	Prefix string
-	// Address is the one that its owner shows.
+	// Address is the URL that its owner shows.
 	Address string
-	// MIME and Size, in bytes, are those of the object behind Address.
+	// MIME and Size, in bytes, are those of the object at Address.
 	MIME string
 	Size int64
 	// Digest is the SHA-256 of the upload, in hex.
 	Digest string
 }
 
-// ImagePrefix is where the objects of an image lie in the bucket of assets:
+// ImagePrefix returns the prefix of the objects of an image in the bucket of assets:
 //
 //	avatars/{user}/{version}/  logos/{organization}/{version}/  categories/{category}/{version}/
 //	{creator}/content-thumbnails/{content}/{version}/
@@ -95,19 +97,18 @@ func ImagePrefix(kind ImageKind, creator, owner, version string) string {
 	}
 }
 
-// ImageAbandoned is how long after its record was written an image that nobody
-// refers to is swept: far longer than an upload and its command take.
+// ImageAbandoned is the age at which a new image without a reference is swept: far more than an
+// upload and its command take.
 const ImageAbandoned = time.Hour
 
-// ImageRetired is how long an image that was replaced stays, for pages and caches
-// that still name it.
+// ImageRetired is how long a replaced image is kept for pages and caches that refer to it.
 const ImageRetired = time.Hour
 
 var publicAsset = regexp.MustCompile(
-	`^(?:(?:avatars|logos|categories)|[A-Za-z0-9-]{1,64}/(?:content|media)-thumbnails)/[A-Za-z0-9-]{1,64}/(?:[A-Za-z0-9-]{1,64}/)?[a-z-]{1,32}\.(webp|svg)$`)
+	`^(?:(?:avatars|logos|categories)|[A-Za-z0-9-]{1,64}/(?:content|media)-thumbnails)/` +
+		`[A-Za-z0-9-]{1,64}/(?:[A-Za-z0-9-]{1,64}/)?[a-z-]{1,32}\.(webp|svg)$`)
 
-// AssetType returns the MIME type of an object that everybody may see, by its key;
-// ok is false for every key that is not one of a picture for the public.
+// AssetType returns the MIME type of a public picture by its key; ok is false for other keys.
 func AssetType(key string) (mime string, ok bool) {
 	match := publicAsset.FindStringSubmatch(key)
 	if match == nil || !SafeKey(key) {
@@ -119,16 +120,15 @@ func AssetType(key string) (mime string, ok bool) {
 	return WebP, true
 }
 
-// AttachImage is the command image.attach: the picture of its aggregate, the owner,
-// is this one from now on.
+// AttachImage is the command image.attach, which makes an image the picture of the aggregate.
 type AttachImage struct {
 	Kind    ImageKind `json:"kind"`
 	ImageID string    `json:"imageId"`
-	// Digest is the upload's, so that one Idempotency-Key stands for one picture.
+	// Digest is that of the upload, so that an Idempotency-Key stands for one picture.
 	Digest string `json:"digest"`
 }
 
-// RemoveImage is the command image.remove: its aggregate has no picture any more.
+// RemoveImage is the command image.remove, which removes the picture of the aggregate.
 type RemoveImage struct {
 	Kind ImageKind `json:"kind"`
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 )
 
-func TestOnlyPicturesForThePublicAreAssets(t *testing.T) {
+func TestOnlyPublicPicturesAreAssets(t *testing.T) {
 	t.Parallel()
 	const id = "0197a3c4-5d6e-7f80-9a1b-2c3d4e5f6071"
 	for key, want := range map[string]string{

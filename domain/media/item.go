@@ -6,7 +6,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Type is what an item is to its audience.
+// Type is the type of a media item.
 type Type string
 
 // The types of media.
@@ -18,10 +18,10 @@ const (
 // Valid reports whether t is one of the types.
 func (t Type) Valid() bool { return t == Video || t == Audio }
 
-// Status is where an item is in its life.
+// Status is the status of a media item, see the life cycle in the package comment.
 type Status string
 
-// The statuses, in the order of a life without trouble; Failed ends one with trouble.
+// The statuses in the order of the life cycle.
 const (
 	Uploading   Status = "uploading"
 	Uploaded    Status = "uploaded"
@@ -49,7 +49,7 @@ const MaxAttempts = 3
 // DefaultPriority is the priority of a job, from 0 (urgent) to 4 (backlog).
 const DefaultPriority = 2
 
-// Item is the state of one media item. Empty strings and nil pointers are facts that are not known (yet).
+// Item is the state of one media item. Empty strings and nil pointers are unknown values.
 type Item struct {
 	ID          string
 	CreatorID   string
@@ -57,10 +57,10 @@ type Item struct {
 	Description *string
 	Type        Type
 	Status      Status
-	// ObjectKey names the original in the media bucket; ETag is the version of it that was examined.
+	// ObjectKey is the key of the original in the media bucket, ETag its examined version.
 	ObjectKey string
 	ETag      string
-	// SizeBytes is declared at registration and verified on completion.
+	// SizeBytes is declared at registration and verified at completion.
 	SizeBytes int64
 	MimeType  string
 
@@ -75,7 +75,7 @@ type Item struct {
 	ReadyVariants   []string
 	Loudness        *Loudness
 
-	// JobID names the current attempt, or the last one.
+	// JobID is the job of the current or last attempt.
 	JobID     string
 	Error     string
 	ErrorCode string
@@ -83,7 +83,7 @@ type Item struct {
 	Priority  int
 	Progress  *int
 	Step      string
-	// SeenAt is the last sign of life of the running job.
+	// SeenAt is the time of the last report of the running job.
 	SeenAt *time.Time
 
 	UploadedAt *time.Time
@@ -93,19 +93,19 @@ type Item struct {
 	DeletedAt  *time.Time
 }
 
-// Loudness is what was measured of the source, in hundredths of LUFS, dBTP and LU.
+// Loudness is the measured loudness of the source, in hundredths of LUFS, dBTP and LU.
 type Loudness struct {
 	Integrated, Peak, Range int
 }
 
-// Actor is who asks, as the database knows them when the command is applied.
+// Actor is the sender of a command, as of the transaction that applies it.
 type Actor struct {
 	ID string
-	// Role is the platform role; empty for an account that does not exist any more.
+	// Role is the platform role; empty for a deleted account.
 	Role string
 }
 
-// mayUpload says which platform roles have media at all.
+// mayUpload reports whether a platform role may have media.
 func (a Actor) mayUpload() bool { return a.Role == "creator" || a.Role == "admin" }
 
 // Facts are what a decision needs beyond the item itself.
@@ -115,17 +115,17 @@ type Facts struct {
 	UploadID string
 	// Development permits what test clients do: own keys, forced statuses.
 	Development bool
-	// PublishedUses counts the published content that shows the item.
+	// PublishedUses counts the published content that uses the item.
 	PublishedUses int
 }
 
-// exists reports whether the item is there and not deleted.
+// exists reports whether the item was registered and not deleted.
 func (i Item) exists() bool { return i.ID != "" && i.DeletedAt == nil }
 
-// FileRejected reports whether the item ended because its file is not what was declared.
+// FileRejected reports whether the item failed because its file is not the declared one.
 func (i Item) FileRejected() bool { return i.Status == Failed && i.UploadedAt == nil }
 
-// Authorize refuses everybody but the owner. To others the item does not exist.
+// Authorize returns an error for everyone but the owner: for others the item does not exist.
 func (i Item) Authorize(a Actor) error {
 	if !i.exists() || i.CreatorID != a.ID {
 		return ErrNotFound
@@ -136,7 +136,7 @@ func (i Item) Authorize(a Actor) error {
 	return nil
 }
 
-// changed is the item after a change with these events.
+// changed returns the item after a change with these events.
 func (i Item) changed(now time.Time, payloads ...events.Payload) (Item, []events.Payload) {
 	i.UpdatedAt = now
 	i.Version += int64(len(payloads))

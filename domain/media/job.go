@@ -5,19 +5,20 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 )
 
-// Ignored says why a report changed nothing; empty when it did.
+// Ignored is why a report was ignored; empty for an applied one.
 type Ignored string
 
 // The reasons. None of them is an error of the transcoder.
 const (
-	// Gone : the item is deleted.
+	// Gone: the item is deleted.
 	Gone Ignored = "MEDIA_DELETED"
-	// Stale : the report is on another job than the item's current one.
+	// Stale: the report is on a job that is not the current one.
 	Stale Ignored = "STALE_JOB"
-	// Over : the job has ended already.
+	// Over: the job has ended.
 	Over Ignored = "JOB_OVER"
 )
 
@@ -31,8 +32,8 @@ const (
 	reasonBadResult = "The transcoder delivered an incomplete result."
 )
 
-// judge says whether a report on a job may change the item.
-func (i Item) judge(jobID string) Ignored {
+// staleness returns why a report on a job must be ignored, "" when it counts.
+func (i Item) staleness(jobID string) Ignored {
 	switch {
 	case i.ID == "" || jobID == "" || i.JobID != jobID:
 		return Stale
@@ -44,24 +45,25 @@ func (i Item) judge(jobID string) Ignored {
 	return ""
 }
 
-// Wants reports whether the outcome of a job is still of interest: the job runs, or was taken for dead and no other
-// attempt has begun.
+// Wants reports whether the outcome of a job counts: the job runs, or it failed as stuck and no
+// other attempt has started.
 func (i Item) Wants(jobID string) bool {
-	switch i.judge(jobID) {
+	switch i.staleness(jobID) {
 	case "":
 		return true
 	case Over:
-		return i.takenForDead()
+		return i.isStuck()
 	default:
 		return false
 	}
 }
 
-func (i Item) takenForDead() bool { return i.Status == Failed && i.ErrorCode == CodeStuck }
+func (i Item) isStuck() bool { return i.Status == Failed && i.ErrorCode == CodeStuck }
 
-// RecordProgress notes a sign of life. Progress never falls within a job; a report that says less still proves life.
+// RecordProgress records the progress of a job, which never falls. A report with less progress
+// still shows that the job is alive.
 func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.Payload, Ignored) {
-	if ignored := i.judge(cmd.JobID); ignored != "" {
+	if ignored := i.staleness(cmd.JobID); ignored != "" {
 		return i, nil, ignored
 	}
 	i.SeenAt = &now
@@ -74,19 +76,29 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 		i.UpdatedAt = now
 		return i, nil, ""
 	}
-	i.Progress, i.Step = &percent, cmd.Step
-	next, payloads := i.changed(now, events.MediaTranscodingProgressed{MediaID: i.ID, JobID: i.JobID, Percent: percent, Step: cmd.Step})
+	i.Progress = &percent
+	i.Step = cmd.Step
+	next, payloads := i.changed(now, events.MediaTranscodingProgressed{
+		MediaID: i.ID,
+		JobID:   i.JobID,
+		Percent: percent,
+		Step:    cmd.Step,
+	})
 	return next, payloads, ""
 }
 
-// RecordResult makes an item ready. The result of a job that was taken for dead still counts; one for a deleted item only
-// has its objects removed. A result that lacks what its type of media must have ends the attempt as a failure.
+// RecordResult makes an item ready. The result of a job that failed as stuck counts as well; the
+// outputs for a deleted item are removed. An incomplete result fails the attempt.
 func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payload, Ignored) {
-	switch ignored := i.judge(cmd.JobID); {
+	switch ignored := i.staleness(cmd.JobID); {
 	case ignored == Gone:
-		next, payloads := i.changed(now, events.MediaOutputsDiscarded{MediaID: i.ID, CreatorID: i.CreatorID, JobID: cmd.JobID})
+		next, payloads := i.changed(now, events.MediaOutputsDiscarded{
+			MediaID:   i.ID,
+			CreatorID: i.CreatorID,
+			JobID:     cmd.JobID,
+		})
 		return next, payloads, ignored
-	case ignored == Over && i.takenForDead():
+	case ignored == Over && i.isStuck():
 	case ignored != "":
 		return i, nil, ignored
 	}
@@ -97,20 +109,41 @@ func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payl
 		next, payloads := i.failed(now, CodeBadResult, reasonBadResult, reasonBadResult)
 		return next, payloads, ""
 	}
-	out := cmd.Output
-	duration := max(1, int(math.Round(out.DurationSeconds)))
-	i.Status, i.Error, i.ErrorCode = Ready, "", ""
-	i.Progress, i.Step, i.SeenAt = nil, "", nil
-	i.MasterKey, i.PreviewKey, i.ThumbnailKey = text(out.HLSMasterKey), text(out.HLSPreviewKey), text(out.ThumbnailKey)
-	i.WaveformKey, i.WaveformImage, i.MezzanineKey = text(out.WaveformKey), text(out.WaveformImageKey), text(out.MezzanineKey)
-	i.DurationSeconds, i.Width, i.Height = &duration, out.Width, out.Height
-	i.ReadyVariants, i.Loudness = out.ReadyVariants, out.loudness()
+	i.Status = Ready
+	i.Error = ""
+	i.ErrorCode = ""
+	i = i.withoutJob().withOutput(cmd.Output)
 	next, payloads := i.changed(now, i.ready())
 	return next, payloads, ""
 }
 
-// complete reports whether an output has what an item of this type must have to be ready, all of it below the item's own
-// prefixes.
+// withOutput is the item with the outputs of a job.
+func (i Item) withOutput(out Output) Item {
+	duration := max(1, int(math.Round(out.DurationSeconds)))
+	i.MasterKey = domain.OrZero(out.HLSMasterKey)
+	i.PreviewKey = domain.OrZero(out.HLSPreviewKey)
+	i.ThumbnailKey = domain.OrZero(out.ThumbnailKey)
+	i.WaveformKey = domain.OrZero(out.WaveformKey)
+	i.WaveformImage = domain.OrZero(out.WaveformImageKey)
+	i.MezzanineKey = domain.OrZero(out.MezzanineKey)
+	i.DurationSeconds = &duration
+	i.Width = out.Width
+	i.Height = out.Height
+	i.ReadyVariants = out.ReadyVariants
+	i.Loudness = out.loudness()
+	return i
+}
+
+// withoutJob is the item without the progress of a running job.
+func (i Item) withoutJob() Item {
+	i.Progress = nil
+	i.Step = ""
+	i.SeenAt = nil
+	return i
+}
+
+// complete reports whether an output has everything that an item of this type needs, below the
+// prefixes of the item.
 func (i Item) complete(out Output) bool {
 	if out.MediaID != i.ID || len(out.ReadyVariants) == 0 || out.DurationSeconds <= 0 || out.HLSMasterKey == nil {
 		return false
@@ -132,18 +165,25 @@ func (i Item) ready() events.MediaReady {
 		variants = []string{}
 	}
 	return events.MediaReady{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), JobID: i.JobID,
-		DurationSeconds: number(i.DurationSeconds), Width: number(i.Width), Height: number(i.Height), ReadyVariants: variants,
+		MediaID:         i.ID,
+		CreatorID:       i.CreatorID,
+		MediaType:       string(i.Type),
+		JobID:           i.JobID,
+		DurationSeconds: domain.OrZero(i.DurationSeconds),
+		Width:           domain.OrZero(i.Width),
+		Height:          domain.OrZero(i.Height),
+		ReadyVariants:   variants,
 	}
 }
 
-// codedError is how our own transcoder writes a failure: a stable code and a sentence that is fit for the public.
+// codedError is the form of a failure of the platform's own transcoder: a stable code and a public
+// sentence.
 var codedError = regexp.MustCompile(`^([A-Z][A-Z_]{2,62}): ([ -~]{1,300})$`)
 
-// RecordFailure ends an attempt. The text is shown to the owner; the event quotes it only when it has the form that our
-// own transcoder gives it.
+// RecordFailure fails an attempt. The owner sees the text; the event has it only in the form of
+// the platform's own transcoder.
 func (i Item) RecordFailure(cmd RecordFailure, now time.Time) (Item, []events.Payload, Ignored) {
-	if ignored := i.judge(cmd.JobID); ignored != "" {
+	if ignored := i.staleness(cmd.JobID); ignored != "" {
 		return i, nil, ignored
 	}
 	code, reason, shown := CodeFailed, reasonFailed, cmd.Error
@@ -157,9 +197,9 @@ func (i Item) RecordFailure(cmd RecordFailure, now time.Time) (Item, []events.Pa
 	return next, payloads, ""
 }
 
-// FailStuck ends an attempt that gave no sign of life. A sign that came after the sweep looked saves it.
+// FailStuck fails a silent attempt, unless a report has arrived since the job was found silent.
 func (i Item) FailStuck(cmd FailStuck, now time.Time) (Item, []events.Payload, Ignored) {
-	if ignored := i.judge(cmd.JobID); ignored != "" {
+	if ignored := i.staleness(cmd.JobID); ignored != "" {
 		return i, nil, ignored
 	}
 	if i.SeenAt != nil && i.SeenAt.After(cmd.SeenAt) {
@@ -167,18 +207,4 @@ func (i Item) FailStuck(cmd FailStuck, now time.Time) (Item, []events.Payload, I
 	}
 	next, payloads := i.failed(now, CodeStuck, reasonStuck, reasonStuck)
 	return next, payloads, ""
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func number(n *int) int {
-	if n == nil {
-		return 0
-	}
-	return *n
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// New decides the registration of an item with this id.
+// New registers an item.
 func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if !f.Actor.mayUpload() {
 		return Item{}, nil, ErrNotCreator
@@ -20,16 +20,29 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 		key = cmd.R2Key
 	}
 	next, payloads := Item{
-		ID: id, CreatorID: f.Actor.ID, Title: cmd.Title, Description: cmd.Description, Type: cmd.MediaType,
-		Status: Uploading, ObjectKey: key, SizeBytes: cmd.FileSizeBytes, MimeType: cmd.MimeType,
-		Priority: DefaultPriority, CreatedAt: now,
+		ID:          id,
+		CreatorID:   f.Actor.ID,
+		Title:       cmd.Title,
+		Description: cmd.Description,
+		Type:        cmd.MediaType,
+		Status:      Uploading,
+		ObjectKey:   key,
+		SizeBytes:   cmd.FileSizeBytes,
+		MimeType:    cmd.MimeType,
+		Priority:    DefaultPriority,
+		CreatedAt:   now,
 	}.changed(now, events.MediaRegistered{
-		MediaID: id, CreatorID: f.Actor.ID, MediaType: string(cmd.MediaType), MimeType: cmd.MimeType, SizeBytes: cmd.FileSizeBytes,
+		MediaID:   id,
+		CreatorID: f.Actor.ID,
+		MediaType: string(cmd.MediaType),
+		MimeType:  cmd.MimeType,
+		SizeBytes: cmd.FileSizeBytes,
 	})
 	return next, payloads, nil
 }
 
-// CompleteUpload decides that the file is there. Asked again while the item waits for its job, it succeeds without an event.
+// CompleteUpload completes the upload of an item. Repeated before its job starts, it succeeds
+// without an event.
 func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
@@ -44,7 +57,9 @@ func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, 
 	if cmd.SizeBytes != i.SizeBytes {
 		return i, nil, WrongSize(i.SizeBytes, cmd.SizeBytes)
 	}
-	i.Status, i.ETag, i.UploadedAt = Uploaded, cmd.ETag, &now
+	i.Status = Uploaded
+	i.ETag = cmd.ETag
+	i.UploadedAt = &now
 	next, payloads := i.changed(now, i.uploaded())
 	return next, payloads, nil
 }
@@ -55,12 +70,17 @@ func (i Item) notUploading() error {
 
 func (i Item) uploaded() events.MediaUploaded {
 	return events.MediaUploaded{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), MimeType: i.MimeType,
-		ObjectKey: i.ObjectKey, SizeBytes: i.SizeBytes, Attempt: i.Attempts + 1,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		MediaType: string(i.Type),
+		MimeType:  i.MimeType,
+		ObjectKey: i.ObjectKey,
+		SizeBytes: i.SizeBytes,
+		Attempt:   i.Attempts + 1,
 	}
 }
 
-// Reject decides that the uploaded file is not what was declared. It ends the item: another file is another item.
+// Reject fails an item whose file is not the declared one. Another file needs another item.
 func (i Item) Reject(cmd Reject, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
@@ -72,32 +92,51 @@ func (i Item) Reject(cmd Reject, f Facts, now time.Time) (Item, []events.Payload
 	return next, payloads, nil
 }
 
-// failed ends an attempt. text is for the owner alone; reason is public.
+// failed returns a failed item. text is for the owner only, reason is public.
 func (i Item) failed(now time.Time, code, reason, text string) (Item, []events.Payload) {
-	i.Status, i.ErrorCode, i.Error = Failed, code, cut(text, maxErrorText)
-	i.Progress, i.Step, i.SeenAt = nil, "", nil
+	i = i.withoutJob()
+	i.Status = Failed
+	i.ErrorCode = code
+	i.Error = cut(text, maxErrorText)
 	return i.changed(now, events.MediaFailed{
-		MediaID: i.ID, CreatorID: i.CreatorID, JobID: i.JobID, Attempt: i.Attempts, Code: code, Reason: reason,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		JobID:     i.JobID,
+		Attempt:   i.Attempts,
+		Code:      code,
+		Reason:    reason,
 	})
 }
 
-// StartTranscoding gives out a job for an item that was uploaded, and counts the attempt. ok is false, and nothing
-// changes, when there is nothing to do: the item is deleted, or its job was given out before.
+// StartTranscoding starts a job for an uploaded item and counts the attempt. ok is false, and
+// nothing changes, when the item is deleted or its job was started before.
 func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads []events.Payload, ok bool) {
 	if !i.exists() || i.Status != Uploaded || i.Attempts >= MaxAttempts {
 		return i, nil, false
 	}
 	zero := 0
-	i.Status, i.JobID, i.Progress, i.Step, i.SeenAt = Transcoding, jobID, &zero, "", &now
+	i.Status = Transcoding
+	i.JobID = jobID
+	i.Progress = &zero
+	i.Step = ""
+	i.SeenAt = &now
 	i.Attempts++
 	next, payloads = i.changed(now, events.MediaTranscodingStarted{
-		MediaID: i.ID, CreatorID: i.CreatorID, MediaType: string(i.Type), MimeType: i.MimeType, ObjectKey: i.ObjectKey,
-		ETag: i.ETag, JobID: jobID, Attempt: i.Attempts, Priority: i.Priority,
+		MediaID:   i.ID,
+		CreatorID: i.CreatorID,
+		MediaType: string(i.Type),
+		MimeType:  i.MimeType,
+		ObjectKey: i.ObjectKey,
+		ETag:      i.ETag,
+		JobID:     jobID,
+		Attempt:   i.Attempts,
+		Priority:  i.Priority,
 	})
 	return next, payloads, true
 }
 
-// Dispatch decides that a job is given out with a priority, for a program that asks for it before the platform itself does.
+// Dispatch starts a job with a priority, for a program that requests it before the platform
+// starts it.
 func (i Item) Dispatch(cmd Transcode, jobID string, now time.Time) (Item, []events.Payload, error) {
 	if !i.exists() {
 		return i, nil, ErrTranscodingNotFound
@@ -113,7 +152,7 @@ func (i Item) Dispatch(cmd Transcode, jobID string, now time.Time) (Item, []even
 	return next, payloads, nil
 }
 
-// Retry decides another attempt for a failed item. An item whose file was refused has nothing to try again with.
+// Retry permits another attempt for a failed item whose file was accepted.
 func (i Item) Retry(_ Retry, f Facts, now time.Time) (Item, []events.Payload, error) {
 	switch {
 	case !i.exists():
@@ -125,12 +164,15 @@ func (i Item) Retry(_ Retry, f Facts, now time.Time) (Item, []events.Payload, er
 	case i.Attempts >= MaxAttempts:
 		return i, nil, With(ErrRetriesExceeded, map[string]any{"attempts": i.Attempts, "maximum": MaxAttempts})
 	}
-	i.Status, i.JobID, i.Error, i.ErrorCode = Uploaded, "", "", ""
+	i.Status = Uploaded
+	i.JobID = ""
+	i.Error = ""
+	i.ErrorCode = ""
 	next, payloads := i.changed(now, events.MediaRetried{MediaID: i.ID, Attempt: i.Attempts + 1})
 	return next, payloads, nil
 }
 
-// Delete decides the end of an item. Published content that shows it stands in the way.
+// Delete deletes an item that no published content uses.
 func (i Item) Delete(_ Delete, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
@@ -143,7 +185,7 @@ func (i Item) Delete(_ Delete, f Facts, now time.Time) (Item, []events.Payload, 
 	return next, payloads, nil
 }
 
-// Update decides a change of what the creator wrote; in development, of everything.
+// Update changes title and description; in development, every field.
 func (i Item) Update(cmd Update, f Facts, now time.Time) (Item, []events.Payload, error) {
 	if err := i.Authorize(f.Actor); err != nil {
 		return i, nil, err
@@ -179,7 +221,7 @@ func (i Item) Update(cmd Update, f Facts, now time.Time) (Item, []events.Payload
 	return next, payloads, nil
 }
 
-// force applies the fields for test clients. A status is set without the way that leads to it.
+// force sets the fields for test clients. A status is set without its transitions.
 func (i Item) force(cmd Update) Item {
 	set(&i.Status, cmd.Status)
 	set(&i.SizeBytes, cmd.FileSizeBytes)
@@ -209,7 +251,7 @@ func (i Item) force(cmd Update) Item {
 		i.MasterKey = PrefixesOf(i.CreatorID, i.ID).HLS + "master.m3u8"
 	}
 	if i.Status != Transcoding {
-		i.Progress, i.Step, i.SeenAt = nil, "", nil
+		i = i.withoutJob()
 	}
 	return i
 }
@@ -220,7 +262,7 @@ func set[T any](target, value *T) {
 	}
 }
 
-// cut shortens a text to so many bytes without cutting a character.
+// cut shortens a text to a number of bytes without splitting a character.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s

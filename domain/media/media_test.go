@@ -4,128 +4,48 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/events"
 )
 
-const (
-	creator = "0190a0b0c0d0e0f0a0b0c0d0e0f0a0b0"
-	id      = "01900000-0000-7000-8000-000000000001"
-	upload  = "01900000-0000-7000-8000-00000000aaaa"
-)
-
-var (
-	now   = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	owner = media.Facts{Actor: media.Actor{ID: creator, Role: "creator"}, UploadID: upload}
-)
-
-func p[T any](v T) *T { return &v }
-
-func registration() media.Register {
-	return media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 1000}
-}
-
-// must drops an error that the test does not expect.
-func must(t *testing.T) func(media.Item, []events.Payload, error) media.Item {
-	t.Helper()
-	return func(i media.Item, _ []events.Payload, err error) media.Item {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return i
-	}
-}
-
-func registered(t *testing.T) media.Item {
-	t.Helper()
-	return must(t)(media.New(id, registration(), owner, now))
-}
-
-func uploaded(t *testing.T) media.Item {
-	t.Helper()
-	return must(t)(registered(t).CompleteUpload(media.CompleteUpload{ETag: `"e"`, SizeBytes: 1000}, owner, now))
-}
-
-func transcoding(t *testing.T, job string) media.Item {
-	t.Helper()
-	next, _, ok := uploaded(t).StartTranscoding(job, now)
-	if !ok {
-		t.Fatal("the job was not given out")
-	}
-	return next
-}
-
-func failed(t *testing.T, job string) media.Item {
-	t.Helper()
-	next, _, ignored := transcoding(t, job).RecordFailure(media.RecordFailure{JobID: job, Error: "UNDECODABLE: The file is damaged."}, now)
-	if ignored != "" {
-		t.Fatal(ignored)
-	}
-	return next
-}
-
-func output() media.Output {
-	prefixes := media.PrefixesOf(creator, id)
-	return media.Output{
-		MediaID: id, Type: media.Video, HLSMasterKey: p(prefixes.HLS + "master.m3u8"), HLSPreviewKey: p(prefixes.HLS + "preview/preview.m3u8"),
-		ThumbnailKey: p(prefixes.Thumbnails + "auto-generated.jpg"), DurationSeconds: 12.4, Width: p(1280), Height: p(720),
-		ReadyVariants: []string{"720p", "480p"}, LoudnessIntegrated: p(-1600), LoudnessPeak: p(-150), LoudnessRange: p(700),
-	}
-}
-
-func ready(t *testing.T, job string) media.Item {
-	t.Helper()
-	next, _, ignored := transcoding(t, job).RecordResult(media.RecordResult{JobID: job, Output: output()}, now)
-	if ignored != "" {
-		t.Fatal(ignored)
-	}
-	return next
-}
-
-func wantRefusal(t *testing.T, err error, class domain.Class, reason string) {
-	t.Helper()
-	refusal, ok := domain.AsError(err)
-	if !ok || refusal.Class != class || refusal.Reason != reason {
-		t.Errorf("refusal %v, want %s %s", err, class, reason)
-	}
-}
-
 func TestAnItemGoesFromRegistrationToReady(t *testing.T) {
 	t.Parallel()
 	item := registered(t)
-	if item.Status != media.Uploading || item.Version != 1 || item.ObjectKey != creator+"/originals/"+id+"/"+upload+"/source.mp4" {
+	key := creator + "/originals/" + id + "/" + upload + "/source.mp4"
+	if item.Status != media.Uploading || item.Version != 1 || item.ObjectKey != key {
 		t.Fatalf("registered: %+v", item)
 	}
-	item, happened, err := item.CompleteUpload(media.CompleteUpload{ETag: `"e"`, SizeBytes: 1000}, owner, now)
-	if err != nil || item.Status != media.Uploaded || item.ETag != `"e"` || len(happened) != 1 || happened[0].(events.MediaUploaded).Attempt != 1 {
-		t.Fatalf("uploaded: %+v %v %v", item, happened, err)
+	item, payloads, err := item.CompleteUpload(media.CompleteUpload{ETag: `"e"`, SizeBytes: 1000}, owner, now)
+	if err != nil || item.Status != media.Uploaded || item.ETag != `"e"` ||
+		len(payloads) != 1 || payloads[0].(events.MediaUploaded).Attempt != 1 {
+		t.Fatalf("uploaded: %+v %v %v", item, payloads, err)
 	}
-	again, happened, err := item.CompleteUpload(media.CompleteUpload{ETag: `"x"`, SizeBytes: 1}, owner, now)
-	if err != nil || happened != nil || again.ETag != item.ETag || again.Version != item.Version {
-		t.Errorf("repeated completion: %+v %v %v", again, happened, err)
+	again, payloads, err := item.CompleteUpload(media.CompleteUpload{ETag: `"x"`, SizeBytes: 1}, owner, now)
+	if err != nil || payloads != nil || again.ETag != item.ETag || again.Version != item.Version {
+		t.Errorf("repeated completion: %+v %v %v", again, payloads, err)
 	}
-	item, happened, ok := item.StartTranscoding("job", now)
-	started := happened[0].(events.MediaTranscodingStarted)
-	if !ok || item.Status != media.Transcoding || item.Attempts != 1 || started.ETag != `"e"` || started.Attempt != 1 || started.JobID != "job" {
+	item, payloads, ok := item.StartTranscoding("job", now)
+	started := payloads[0].(events.MediaTranscodingStarted)
+	if !ok || item.Status != media.Transcoding || item.Attempts != 1 ||
+		started.ETag != `"e"` || started.Attempt != 1 || started.JobID != "job" {
 		t.Fatalf("started: %+v %+v", item, started)
 	}
 	if _, _, ok := item.StartTranscoding("other", now); ok {
-		t.Error("a second job was given out")
+		t.Error("a second job was started")
 	}
-	item, happened, ignored := item.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now)
-	if ignored != "" || item.Status != media.Ready || *item.DurationSeconds != 12 || item.Loudness.Peak != -150 || item.Version != 4 {
+	item, payloads, ignored := item.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now)
+	if ignored != "" || item.Status != media.Ready || item.Version != 4 ||
+		*item.DurationSeconds != 12 || item.Loudness.Peak != -150 {
 		t.Fatalf("ready: %+v %s", item, ignored)
 	}
-	if event := happened[0].(events.MediaReady); event.Width != 1280 || len(event.ReadyVariants) != 2 {
+	if event := payloads[0].(events.MediaReady); event.Width != 1280 || len(event.ReadyVariants) != 2 {
 		t.Errorf("event %+v", event)
 	}
 }
 
-func TestInputIsRefusedWithTheNameOfTheField(t *testing.T) {
+func TestInvalidInputIsRejectedWithTheField(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]func(*media.Register){
 		"title":         func(r *media.Register) { r.Title = " " },
@@ -156,19 +76,19 @@ func TestInputIsRefusedWithTheNameOfTheField(t *testing.T) {
 	}
 }
 
-func TestAClientsKeyCountsInDevelopmentOnly(t *testing.T) {
+func TestClientsChooseKeysOnlyInDevelopment(t *testing.T) {
 	t.Parallel()
-	ours := creator + "/originals/" + id + "/" + upload + "/source.mp4"
+	own := creator + "/originals/" + id + "/" + upload + "/source.mp4"
 	for _, c := range []struct {
 		key         string
 		development bool
 		want        string
 	}{
 		{"tests/film_1.mp4", true, "tests/film_1.mp4"},
-		{"tests/film_1.mp4", false, ours},
-		{"/film.mp4", true, ours},
-		{"a//b.mp4", true, ours},
-		{"", true, ours},
+		{"tests/film_1.mp4", false, own},
+		{"/film.mp4", true, own},
+		{"a//b.mp4", true, own},
+		{"", true, own},
 	} {
 		r, facts := registration(), owner
 		r.R2Key, facts.Development = c.key, c.development
@@ -185,10 +105,10 @@ func TestAClientsKeyCountsInDevelopmentOnly(t *testing.T) {
 	}
 }
 
-func TestOnlyTheOwnerMayTouchAnItem(t *testing.T) {
+func TestOnlyTheOwnerChangesAnItem(t *testing.T) {
 	t.Parallel()
 	item := uploaded(t)
-	stranger := media.Facts{Actor: media.Actor{ID: "somebodyelse", Role: "admin"}}
+	stranger := media.Facts{Actor: media.Actor{ID: "another", Role: "admin"}}
 	demoted := media.Facts{Actor: media.Actor{ID: creator, Role: "customer"}}
 	for name, act := range map[string]func(media.Facts) error{
 		"complete": func(f media.Facts) error {
@@ -200,38 +120,40 @@ func TestOnlyTheOwnerMayTouchAnItem(t *testing.T) {
 		"delete": func(f media.Facts) error { _, _, err := item.Delete(media.Delete{}, f, now); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantRefusal(t, act(stranger), domain.NotFound, "MEDIA_NOT_FOUND")
-			wantRefusal(t, act(demoted), domain.Forbidden, "")
+			wantError(t, act(stranger), domain.NotFound, "MEDIA_NOT_FOUND")
+			wantError(t, act(demoted), domain.Forbidden, "")
 		})
 	}
 	_, _, err := media.New(id, registration(), demoted, now)
-	wantRefusal(t, err, domain.Forbidden, "")
+	wantError(t, err, domain.Forbidden, "")
 	_, _, err = failed(t, "job").Retry(media.Retry{}, stranger, now)
-	wantRefusal(t, err, domain.Forbidden, "MEDIA_OWNERSHIP_ERROR")
+	wantError(t, err, domain.Forbidden, "MEDIA_OWNERSHIP_ERROR")
 	_, _, err = media.Item{}.Retry(media.Retry{}, owner, now)
-	wantRefusal(t, err, domain.NotFound, "TRANSCODING_MEDIA_NOT_FOUND")
+	wantError(t, err, domain.NotFound, "TRANSCODING_MEDIA_NOT_FOUND")
 }
 
-func TestAWrongUploadLeavesTheItemWaitingAndAFalseOneEndsIt(t *testing.T) {
+func TestAWrongSizeLeavesTheItemWaitingAndAWrongTypeFailsIt(t *testing.T) {
 	t.Parallel()
 	item := registered(t)
-	same, happened, err := item.CompleteUpload(media.CompleteUpload{ETag: "e", SizeBytes: 999}, owner, now)
-	wantRefusal(t, err, domain.Rule, "UPLOAD_SIZE_MISMATCH")
-	if same.Status != media.Uploading || happened != nil {
-		t.Errorf("after a wrong size: %+v %v", same, happened)
+	same, payloads, err := item.CompleteUpload(media.CompleteUpload{ETag: "e", SizeBytes: 999}, owner, now)
+	wantError(t, err, domain.Rule, "UPLOAD_SIZE_MISMATCH")
+	if same.Status != media.Uploading || payloads != nil {
+		t.Errorf("after a wrong size: %+v %v", same, payloads)
 	}
-	item, happened, err = item.Reject(media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}, owner, now)
-	event := happened[0].(events.MediaFailed)
-	if err != nil || item.Status != media.Failed || item.Attempts != 0 || event.Code != "INVALID_CONTENT_TYPE" || event.Reason == "" {
+	reject := media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}
+	item, payloads, err = item.Reject(reject, owner, now)
+	event := payloads[0].(events.MediaFailed)
+	if err != nil || item.Status != media.Failed || item.Attempts != 0 ||
+		event.Code != "INVALID_CONTENT_TYPE" || event.Reason == "" {
 		t.Fatalf("rejected: %+v %+v %v", item, event, err)
 	}
 	_, _, err = item.Retry(media.Retry{}, owner, now)
-	wantRefusal(t, err, domain.Rule, "INVALID_MEDIA_STATE")
+	wantError(t, err, domain.Rule, "INVALID_MEDIA_STATE")
 	_, _, err = item.CompleteUpload(media.CompleteUpload{SizeBytes: 1000}, owner, now)
-	wantRefusal(t, err, domain.Conflict, "INVALID_MEDIA_STATE")
+	wantError(t, err, domain.Conflict, "INVALID_MEDIA_STATE")
 }
 
-func TestEveryTransitionThatIsNotInThePictureIsRefused(t *testing.T) {
+func TestOtherTransitionsAreRejected(t *testing.T) {
 	t.Parallel()
 	states := map[media.Status]media.Item{
 		media.Uploading: registered(t), media.Uploaded: uploaded(t), media.Transcoding: transcoding(t, "job"),
@@ -286,171 +208,67 @@ func TestEveryTransitionThatIsNotInThePictureIsRefused(t *testing.T) {
 	}
 }
 
-func TestAttemptsAreCountedOnceAndEndAtThree(t *testing.T) {
-	t.Parallel()
-	item := uploaded(t)
-	for attempt := 1; attempt <= media.MaxAttempts; attempt++ {
-		job := strings.Repeat("j", attempt)
-		var ok bool
-		if item, _, ok = item.StartTranscoding(job, now); !ok || item.Attempts != attempt {
-			t.Fatalf("attempt %d: %+v", attempt, item)
-		}
-		if attempt == 2 {
-			item, _, _ = item.FailStuck(media.FailStuck{JobID: job, SeenAt: now}, now)
-		} else {
-			item, _, _ = item.RecordFailure(media.RecordFailure{JobID: job, Error: "out of luck"}, now)
-		}
-		if item.Status != media.Failed || item.Attempts != attempt {
-			t.Fatalf("failed attempt %d: %+v", attempt, item)
-		}
-		next, happened, err := item.Retry(media.Retry{}, owner, now)
-		if attempt == media.MaxAttempts {
-			wantRefusal(t, err, domain.Rule, "MAX_RETRIES_EXCEEDED")
-			break
-		}
-		if err != nil || next.Error != "" || next.JobID != "" || happened[0].(events.MediaRetried).Attempt != attempt+1 {
-			t.Fatalf("retry %d: %+v %v", attempt, next, err)
-		}
-		item = next
-	}
-}
-
-func TestTheTextOfAnExternalFailureIsShownToTheOwnerAlone(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]events.MediaFailed{
-		"UNDECODABLE: The file is damaged.": {Code: "UNDECODABLE", Reason: "The file is damaged."},
-		"cannot read Anna's holiday.mp4":    {Code: "TRANSCODING_FAILED", Reason: "The transcoder reported a failure."},
-		"":                                  {Code: "TRANSCODING_FAILED", Reason: "The transcoder reported a failure."},
-		strings.Repeat("ä", 2000):           {Code: "TRANSCODING_FAILED", Reason: "The transcoder reported a failure."},
-	} {
-		item, happened, _ := transcoding(t, "job").RecordFailure(media.RecordFailure{JobID: "job", Error: text}, now)
-		event := happened[0].(events.MediaFailed)
-		if event.Code != want.Code || event.Reason != want.Reason || item.Error == "" || len(item.Error) > 2000 {
-			t.Errorf("%.40q: %+v, shown %.40q", text, event, item.Error)
-		}
-	}
-}
-
-func TestTheResultOfAJobTakenForDeadStillCounts(t *testing.T) {
-	t.Parallel()
-	stuck, happened, ignored := transcoding(t, "job").FailStuck(media.FailStuck{JobID: "job", SeenAt: now}, now)
-	if ignored != "" || happened[0].(events.MediaFailed).Code != media.CodeStuck || !stuck.Wants("job") {
-		t.Fatalf("stuck: %+v %s", stuck, ignored)
-	}
-	item, _, ignored := stuck.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now)
-	if ignored != "" || item.Status != media.Ready || item.Error != "" {
-		t.Errorf("late result: %+v %s", item, ignored)
-	}
-	retried := must(t)(stuck.Retry(media.Retry{}, owner, now))
-	if same, _, ignored := retried.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now); ignored != media.Stale || same.Status != media.Uploaded {
-		t.Errorf("result of the job before the retry: %s %s", same.Status, ignored)
-	}
-	plain := failed(t, "job")
-	if same, _, ignored := plain.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now); ignored != media.Over || same.Status != media.Failed || plain.Wants("job") {
-		t.Errorf("result after a reported failure: %s %s", same.Status, ignored)
-	}
-}
-
-func TestASignOfLifeSavesAJobFromTheSweep(t *testing.T) {
-	t.Parallel()
-	item, _, _ := transcoding(t, "job").RecordProgress(media.RecordProgress{JobID: "job", Percent: 3, Step: "probing"}, now.Add(time.Minute))
-	same, happened, ignored := item.FailStuck(media.FailStuck{JobID: "job", SeenAt: now}, now.Add(time.Hour))
-	if ignored == "" || happened != nil || same.Status != media.Transcoding {
-		t.Errorf("%+v %s", same, ignored)
-	}
-}
-
-func TestProgressNeverFallsButAlwaysProvesLife(t *testing.T) {
-	t.Parallel()
-	item := transcoding(t, "job")
-	for n, c := range []struct {
-		percent, want, events int
-		step                  string
-	}{
-		{10, 10, 1, "encoding_variants"}, {10, 10, 0, "encoding_variants"}, {5, 10, 0, "probing"}, {10, 10, 1, "preview"}, {100, 100, 1, "finalizing"},
-	} {
-		at := now.Add(time.Duration(n+1) * time.Second)
-		next, happened, ignored := item.RecordProgress(media.RecordProgress{JobID: "job", Percent: c.percent, Step: c.step}, at)
-		if ignored != "" || *next.Progress != c.want || len(happened) != c.events || !next.SeenAt.Equal(at) || next.Version != item.Version+int64(c.events) {
-			t.Errorf("report %d: %+v %v %s", n, next, happened, ignored)
-		}
-		item = next
-	}
-}
-
-func TestAnIncompleteResultIsAFailure(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*media.Output){
-		"no variants":            func(o *media.Output) { o.ReadyVariants = nil },
-		"no master":              func(o *media.Output) { o.HLSMasterKey = nil },
-		"no thumbnail":           func(o *media.Output) { o.ThumbnailKey = nil },
-		"another item":           func(o *media.Output) { o.MediaID = "01900000-0000-7000-8000-000000000002" },
-		"another creator's key":  func(o *media.Output) { o.HLSMasterKey = p("other/hls/" + id + "/master.m3u8") },
-		"another item's key":     func(o *media.Output) { o.ThumbnailKey = p(creator + "/thumbnails/other/auto-generated.jpg") },
-		"a key that climbs":      func(o *media.Output) { o.HLSMasterKey = p(creator + "/hls/" + id + "/../x/master.m3u8") },
-		"no duration":            func(o *media.Output) { o.DurationSeconds = 0 },
-		"a preview of elsewhere": func(o *media.Output) { o.HLSPreviewKey = p("x") },
-	} {
-		out := output()
-		change(&out)
-		item, happened, ignored := transcoding(t, "job").RecordResult(media.RecordResult{JobID: "job", Output: out}, now)
-		if ignored != "" || item.Status != media.Failed || happened[0].(events.MediaFailed).Code != media.CodeBadResult {
-			t.Errorf("%s: %+v %s", name, item, ignored)
-		}
-	}
-}
-
-func TestDeletionIsFinalAndPublishedContentStandsInItsWay(t *testing.T) {
+func TestDeletionIsFinalAndBlockedByPublishedContent(t *testing.T) {
 	t.Parallel()
 	busy := owner
 	busy.PublishedUses = 2
 	_, _, err := ready(t, "job").Delete(media.Delete{}, busy, now)
-	wantRefusal(t, err, domain.Rule, "MEDIA_IN_USE")
+	wantError(t, err, domain.Rule, "MEDIA_IN_USE")
 	gone := must(t)(transcoding(t, "job").Delete(media.Delete{}, owner, now))
 	_, _, err = gone.Delete(media.Delete{}, owner, now)
-	wantRefusal(t, err, domain.NotFound, "MEDIA_NOT_FOUND")
-	same, happened, ignored := gone.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now)
-	if ignored != media.Gone || same.Status != media.Transcoding || happened[0].EventType() != "media.outputs_discarded" || same.Version != gone.Version+1 {
-		t.Errorf("late result: %+v %v %s", same, happened, ignored)
+	wantError(t, err, domain.NotFound, "MEDIA_NOT_FOUND")
+	same, payloads, ignored := gone.RecordResult(media.RecordResult{JobID: "job", Output: output()}, now)
+	if ignored != media.Gone || same.Status != media.Transcoding ||
+		payloads[0].EventType() != "media.outputs_discarded" || same.Version != gone.Version+1 {
+		t.Errorf("late result: %+v %v %s", same, payloads, ignored)
 	}
-	if _, happened, ignored := gone.RecordFailure(media.RecordFailure{JobID: "job"}, now); ignored != media.Gone || happened != nil {
-		t.Errorf("late failure: %v %s", happened, ignored)
+	_, payloads, ignored = gone.RecordFailure(media.RecordFailure{JobID: "job"}, now)
+	if ignored != media.Gone || payloads != nil {
+		t.Errorf("late failure: %v %s", payloads, ignored)
 	}
-	if _, _, ok := must(t)(uploaded(t).Delete(media.Delete{}, owner, now)).StartTranscoding("job", now); ok || gone.Wants("job") {
-		t.Error("a deleted item was given a job")
+	deleted := must(t)(uploaded(t).Delete(media.Delete{}, owner, now))
+	if _, _, ok := deleted.StartTranscoding("job", now); ok || gone.Wants("job") {
+		t.Error("the job of a deleted item was started")
 	}
 }
 
-func TestForcedFieldsAreForDevelopmentOnly(t *testing.T) {
+func TestForcedFieldsAreOnlyForDevelopment(t *testing.T) {
 	t.Parallel()
 	forced := media.Update{
-		Title: p("New"), Status: p(media.Ready), HLSMasterPlaylistKey: p("x/master.m3u8"), ThumbnailKey: p("x/t.jpg"),
-		DurationSeconds: p(60), Width: p(1920), Height: p(1080), UploadedAt: &now,
+		Title:                p("New"),
+		Status:               p(media.Ready),
+		HLSMasterPlaylistKey: p("x/master.m3u8"),
+		ThumbnailKey:         p("x/t.jpg"),
+		DurationSeconds:      p(60),
+		Width:                p(1920),
+		Height:               p(1080),
+		UploadedAt:           &now,
 	}
 	_, _, err := registered(t).Update(forced, owner, now)
-	refusal, _ := domain.AsError(err)
-	if refusal == nil || refusal.Class != domain.Invalid || len(refusal.Fields) != 7 {
-		t.Fatalf("refusal %+v", refusal)
+	rejection, _ := domain.AsError(err)
+	if rejection == nil || rejection.Class != domain.Invalid || len(rejection.Fields) != 7 {
+		t.Fatalf("rejection %+v", rejection)
 	}
 	dev := owner
 	dev.Development = true
-	item, happened, err := registered(t).Update(forced, dev, now)
-	if err != nil || item.Status != media.Ready || item.MasterKey != "x/master.m3u8" || *item.DurationSeconds != 60 || item.Version != 3 {
+	item, payloads, err := registered(t).Update(forced, dev, now)
+	if err != nil || item.Status != media.Ready || item.Version != 3 ||
+		item.MasterKey != "x/master.m3u8" || *item.DurationSeconds != 60 {
 		t.Fatalf("forced: %+v %v", item, err)
 	}
-	if len(happened) != 2 || happened[1].EventType() != "media.ready" {
-		t.Errorf("events %v", happened)
+	if len(payloads) != 2 || payloads[1].EventType() != "media.ready" {
+		t.Errorf("events %v", payloads)
 	}
 	bare := must(t)(registered(t).Update(media.Update{Status: p(media.Ready)}, dev, now))
 	if bare.MasterKey != creator+"/hls/"+id+"/master.m3u8" {
 		t.Errorf("ready without a key: %q", bare.MasterKey)
 	}
-	item, happened, err = registered(t).Update(media.Update{Description: p("Words")}, owner, now)
-	if err != nil || *item.Description != "Words" || len(happened) != 1 {
-		t.Errorf("description: %+v %v %v", item, happened, err)
+	item, payloads, err = registered(t).Update(media.Update{Description: p("Words")}, owner, now)
+	if err != nil || *item.Description != "Words" || len(payloads) != 1 {
+		t.Errorf("description: %+v %v %v", item, payloads, err)
 	}
-	if _, happened, err := registered(t).Update(media.Update{}, owner, now); err != nil || happened != nil {
-		t.Errorf("nothing: %v %v", happened, err)
+	if _, payloads, err := registered(t).Update(media.Update{}, owner, now); err != nil || payloads != nil {
+		t.Errorf("nothing: %v %v", payloads, err)
 	}
 	_, _, err = registered(t).Update(media.Update{ThumbnailKey: p("../x")}, dev, now)
 	if !domain.IsClass(err, domain.Invalid) {
@@ -458,15 +276,15 @@ func TestForcedFieldsAreForDevelopmentOnly(t *testing.T) {
 	}
 }
 
-func TestRefusalsShowTheContractsCodes(t *testing.T) {
+func TestErrorsHaveTheCodesOfTheContract(t *testing.T) {
 	t.Parallel()
-	var refusal *domain.Error
+	var rejection *domain.Error
 	for code, err := range map[string]error{
 		"UPLOAD_MISSING": media.ErrUploadMissing, "UPLOAD_TYPE_MISMATCH": media.ErrUploadType,
 		"INVALID_CONTENT_TYPE":  media.Rejected(media.CodeInvalidContentType, media.ReasonInvalidContentType),
 		"MEDIA_OWNERSHIP_ERROR": media.ErrNotOwner,
 	} {
-		if !errors.As(err, &refusal) || refusal.Code != code || refusal.Reason != code {
+		if !errors.As(err, &rejection) || rejection.Code != code || rejection.Reason != code {
 			t.Errorf("%s: %+v", code, err)
 		}
 	}

@@ -8,31 +8,32 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// The names of the commands about uploads in parts. The first has no payload, the others
-// have EndParts.
+// The names of the commands about uploads in parts. The first has no payload, the payload of the
+// others is EndParts.
 const (
 	CommandOpenParts     = "upload.open"
 	CommandCompleteParts = "upload.complete"
 	CommandAbortParts    = "upload.abort"
 )
 
-// Uploads in parts. A large file goes to the store in parts, each with an address of its own, so that a broken connection
-// costs one part and who comes back goes on with what is missing: the store knows which parts it has.
+// The limits of uploads in parts. A large file is uploaded in parts with a presigned URL each, so
+// that a broken connection costs one part: the store knows the parts that it has, and the client
+// sends the others.
 const (
-	// MinPartBytes is the least that stores take, except for the last part.
+	// MinPartBytes is the least size of a part that stores accept, except for the last part.
 	MinPartBytes = 5 << 20
-	// manyParts is how many parts are enough: more are made only when nothing smaller than the least size would do.
-	manyParts = 256
-	// PartsLife is how long an upload may stay open.
+	// maxParts is how many parts an upload has at most.
+	maxParts = 256
+	// PartsLife is how long an upload is open.
 	PartsLife = 7 * 24 * time.Hour
 	// MaxOpenUploads is how many uploads of one item may be open.
 	MaxOpenUploads = 4
 )
 
-// PartsStatus is where an upload in parts is.
+// PartsStatus is the status of an upload in parts.
 type PartsStatus string
 
-// The statuses. Completing is one that the store was asked to put together, without an answer yet.
+// The statuses. A completing upload waits for the store to assemble the file.
 const (
 	PartsOpen       PartsStatus = "open"
 	PartsCompleting PartsStatus = "completing"
@@ -40,13 +41,13 @@ const (
 	PartsAborted    PartsStatus = "aborted"
 )
 
-// PartsUpload is an upload of an item's file in parts.
+// PartsUpload is the upload of the file of an item in parts.
 type PartsUpload struct {
-	// ID is what clients know it by.
+	// ID is the id for clients.
 	ID, MediaID string
-	// ObjectKey and StoreID are the store's names; StoreID is empty until the store has answered.
+	// ObjectKey and StoreID are for the store; StoreID is empty until the store has opened it.
 	ObjectKey, StoreID string
-	// SizeBytes is the file's size as it was declared.
+	// SizeBytes is the declared size of the file.
 	SizeBytes int64
 	// PartSize is the size of every part but the last, in bytes.
 	PartSize             int64
@@ -55,14 +56,14 @@ type PartsUpload struct {
 	CreatedAt, ExpiresAt time.Time
 }
 
-// Part is a part that the store has.
+// Part is a stored part.
 type Part struct {
 	Number int
 	ETag   string
 	Size   int64
 }
 
-// SignParts asks for addresses of parts.
+// SignParts requests presigned URLs of parts.
 type SignParts struct {
 	PartNumbers []int `json:"partNumbers" jsonschema:"required,minItems=1,maxItems=100" each:"minimum=1,maximum=10000"`
 }
@@ -70,15 +71,15 @@ type SignParts struct {
 // Validate returns the fields that break the limits.
 func (s SignParts) Validate() []domain.Field { return domain.Check(s) }
 
-// CompleteParts asks for an upload to be put together: from the parts that are named, or from those that the store has.
+// CompleteParts requests the completion of an upload from the named parts, or from the stored ones.
 type CompleteParts struct {
 	Parts []NamedPart `json:"parts,omitempty" jsonschema:"maxItems=10000"`
 }
 
-// NamedPart is a part as the client knows it.
+// NamedPart is a part that the client names.
 type NamedPart struct {
 	PartNumber int `json:"partNumber" jsonschema:"required,minimum=1,maximum=10000,example=1"`
-	// ETag is what the store answered when the part was sent; quotation marks do not count.
+	// ETag is that of the store's response to the part; quotation marks are ignored.
 	ETag string `json:"etag" jsonschema:"required,minLength=1,maxLength=200,example=d41d8cd98f00b204e9800998ecf8427e"`
 }
 
@@ -95,22 +96,22 @@ func (c CompleteParts) Validate() []domain.Field {
 	return bad
 }
 
-// EndParts is the command behind the end of an upload.
+// EndParts is the payload of the commands that complete and abort an upload.
 type EndParts struct {
 	UploadID string      `json:"uploadId"`
 	Parts    []NamedPart `json:"parts,omitempty"`
 }
 
-// PartSize returns the size of the parts of a file: the least that stores take, doubled until 256 parts are enough.
+// PartSize returns the size of the parts of a file: the least size, doubled until 256 parts suffice.
 func PartSize(size int64) int64 {
 	part := int64(MinPartBytes)
-	for part*manyParts < size {
+	for part*maxParts < size {
 		part *= 2
 	}
 	return part
 }
 
-// OpenParts decides that an upload in parts begins. open is how many of the item's are open already.
+// OpenParts opens an upload in parts. open is how many other uploads of the item are open.
 func (i Item) OpenParts(id string, f Facts, open int, now time.Time) (PartsUpload, error) {
 	if err := i.MayUpload(f.Actor); err != nil {
 		return PartsUpload{}, err
@@ -120,12 +121,20 @@ func (i Item) OpenParts(id string, f Facts, open int, now time.Time) (PartsUploa
 	}
 	size := PartSize(i.SizeBytes)
 	return PartsUpload{
-		ID: id, MediaID: i.ID, ObjectKey: i.ObjectKey, SizeBytes: i.SizeBytes, PartSize: size,
-		PartCount: int((i.SizeBytes + size - 1) / size), Status: PartsOpen, CreatedAt: now, ExpiresAt: now.Add(PartsLife),
+		ID:        id,
+		MediaID:   i.ID,
+		ObjectKey: i.ObjectKey,
+		SizeBytes: i.SizeBytes,
+		PartSize:  size,
+		PartCount: int((i.SizeBytes + size - 1) / size),
+		Status:    PartsOpen,
+		CreatedAt: now,
+		ExpiresAt: now.Add(PartsLife),
 	}, nil
 }
 
-// MayUpload refuses everybody but the owner, and an item that does not wait for a file.
+// MayUpload returns an error for everyone but the owner, and for an item that does not wait for a
+// file.
 func (i Item) MayUpload(a Actor) error {
 	if err := i.Authorize(a); err != nil {
 		return err
@@ -136,7 +145,7 @@ func (i Item) MayUpload(a Actor) error {
 	return nil
 }
 
-// Usable reports whether parts may still be sent.
+// Usable reports whether parts may be sent.
 func (u PartsUpload) Usable(now time.Time) bool {
 	return u.Status == PartsOpen && u.StoreID != "" && now.Before(u.ExpiresAt)
 }
@@ -149,8 +158,8 @@ func (u PartsUpload) Length(number int) int64 {
 	return min(u.PartSize, u.SizeBytes-int64(number-1)*u.PartSize)
 }
 
-// Assemble returns the parts to put together, in their order. It refuses when the store lacks one, or has it in another
-// size or version than the client means; nothing is lost by that.
+// Assemble returns the parts of the file in their order. It returns an error, after which the
+// upload stays open, when a part is missing or has another size or ETag than the named one.
 func (u PartsUpload) Assemble(stored []Part, named []NamedPart) ([]Part, error) {
 	byNumber := map[int]Part{}
 	for _, p := range stored {

@@ -10,9 +10,16 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 )
 
-func TestEveryFileFitsIntoFewPartsOfAtLeastTheSmallestSize(t *testing.T) {
+func TestAFileHasAtMost256PartsOfTheLeastSize(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int64{1, media.MinPartBytes, media.MinPartBytes + 1, 256 * media.MinPartBytes, 256*media.MinPartBytes + 1, media.MaxUploadBytes} {
+	for _, size := range []int64{
+		1,
+		media.MinPartBytes,
+		media.MinPartBytes + 1,
+		256 * media.MinPartBytes,
+		256*media.MinPartBytes + 1,
+		media.MaxUploadBytes,
+	} {
 		item := registered(t)
 		item.SizeBytes = size
 		u, err := item.OpenParts("u", owner, 0, now)
@@ -35,25 +42,25 @@ func TestEveryFileFitsIntoFewPartsOfAtLeastTheSmallestSize(t *testing.T) {
 	}
 }
 
-func TestPartsBelongToAnItemThatWaitsForItsFile(t *testing.T) {
+func TestOnlyTheOwnerOpensAnUploadInParts(t *testing.T) {
 	t.Parallel()
-	_, err := registered(t).OpenParts("u", media.Facts{Actor: media.Actor{ID: "somebodyelse", Role: "admin"}}, 0, now)
-	wantRefusal(t, err, domain.NotFound, "MEDIA_NOT_FOUND")
+	_, err := registered(t).OpenParts("u", media.Facts{Actor: media.Actor{ID: "another", Role: "admin"}}, 0, now)
+	wantError(t, err, domain.NotFound, "MEDIA_NOT_FOUND")
 	_, err = uploaded(t).OpenParts("u", owner, 0, now)
-	wantRefusal(t, err, domain.Conflict, "INVALID_MEDIA_STATE")
+	wantError(t, err, domain.Conflict, "INVALID_MEDIA_STATE")
 	_, err = registered(t).OpenParts("u", owner, media.MaxOpenUploads, now)
-	wantRefusal(t, err, domain.Conflict, "TOO_MANY_UPLOADS")
+	wantError(t, err, domain.Conflict, "TOO_MANY_UPLOADS")
 	u, err := registered(t).OpenParts("u", owner, media.MaxOpenUploads-1, now)
 	if err != nil || u.Usable(now) {
-		t.Errorf("before the store has answered parts may be sent: %v", err)
+		t.Errorf("parts may be sent before the store has opened the upload: %v", err)
 	}
 	u.StoreID = "s"
 	if !u.Usable(now) || u.Usable(u.ExpiresAt) {
-		t.Error("an upload is usable from the store's answer until it expires")
+		t.Error("an upload is usable until it expires")
 	}
 }
 
-func TestPartsArePutTogetherOnlyWhenAllAreThere(t *testing.T) {
+func TestAFileIsAssembledOnlyFromAllParts(t *testing.T) {
 	t.Parallel()
 	item := registered(t)
 	item.SizeBytes = 2*media.MinPartBytes + 7
@@ -76,7 +83,7 @@ func TestPartsArePutTogetherOnlyWhenAllAreThere(t *testing.T) {
 	} {
 		parts, err := u.Assemble(c.stored, c.named)
 		if c.want != "" {
-			wantRefusal(t, err, domain.Rule, c.want)
+			wantError(t, err, domain.Rule, c.want)
 			continue
 		}
 		if err != nil || fmt.Sprint(parts) != fmt.Sprint([]media.Part{all[1], all[2], all[0]}) {
@@ -85,10 +92,11 @@ func TestPartsArePutTogetherOnlyWhenAllAreThere(t *testing.T) {
 	}
 }
 
-// FuzzOriginalKey : whatever a client says of a file, outside development the key is ours: below the creator's and the
-// item's own prefix.
+// FuzzOriginalKey: outside development the platform chooses the key, below the prefix of the item.
 func FuzzOriginalKey(f *testing.F) {
-	for _, key := range []string{"", "a/b.mp4", "../x", creator + "/originals/other/x.mp4", "a\x00b", "/a", "a//b", "a%2e"} {
+	for _, key := range []string{
+		"", "a/b.mp4", "../x", creator + "/originals/other/x.mp4", "a\x00b", "/a", "a//b", "a%2e",
+	} {
 		f.Add(key, "video/mp4", true)
 		f.Add(key, "audio/../x", false)
 	}

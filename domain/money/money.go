@@ -19,7 +19,8 @@ const Whole BasisPoints = 10_000
 // MaxPrice is the highest price of anything on sale: 10 000 000 cents.
 const MaxPrice Cents = 10_000_000
 
-// Rates are the shares that others take of a sale. What is left is the creator's.
+// Rates are the shares of the platform and the organization in a sale. The rest is the
+// creator's.
 type Rates struct {
 	Platform     BasisPoints
 	Organization BasisPoints

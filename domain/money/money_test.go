@@ -46,7 +46,7 @@ func TestDivideGivesTheContractsFigures(t *testing.T) {
 	}
 }
 
-func TestDivideRefusesWhatIsOutOfRange(t *testing.T) {
+func TestDivideRejectsAmountsAndRatesOutOfRange(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		gross money.Cents

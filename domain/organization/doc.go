@@ -1,7 +1,7 @@
-// Package organization knows the tenants of the platform and who belongs to them.
+// Package organization has the rules of tenants and their members.
 //
-// It is pure: state and facts come in, the next state and the events come out. Time and
-// ids are passed in. A refusal is a domain.Error.
+// It is pure: functions take state and facts and return the next state and the events. Time
+// and ids are passed in. A rejected request is a [domain.Error].
 //
 //	organization.go  tenants, their slugs and their first member
 //	member.go        memberships: invited, joined, changed, removed
@@ -9,8 +9,8 @@
 //	mails.go         the mails about memberships
 //
 // The members of an organization are part of its aggregate: a change of one is a version
-// of the organization and is decided under its lock. So two changes of its owners never
-// cross.
+// of the organization and is decided under its lock. So
+// concurrent changes of its owners cannot leave it without one.
 //
 // Names and e-mail addresses never appear in an event.
 package organization

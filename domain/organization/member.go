@@ -68,16 +68,16 @@ const (
 // InvitationLifetime is how long an invitation can be accepted.
 const InvitationLifetime = 7 * 24 * time.Hour
 
-// Refusals about members.
+// Errors about members.
 var (
 	ErrNotMember  = domain.Refuse(domain.Forbidden, "NOT_A_MEMBER", "You are not a member of this organization")
 	ErrNotManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER",
 		"Only owners and admins of the organization may do this")
 	ErrNotOwner = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED",
 		"Only an owner may make or change an owner or an admin")
-	ErrOwnRole   = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Nobody may raise their own role")
+	ErrOwnRole   = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Members cannot raise their own role")
 	ErrLastOwner = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
-	// ErrUserNotFound refuses to invite an address without an account.
+	// ErrUserNotFound rejects the invitation of an address without an account.
 	ErrUserNotFound       = domain.Missing("USER_NOT_FOUND", "User")
 	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")
 	ErrAlreadyMember      = domain.Refuse(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
@@ -128,8 +128,8 @@ func (a Authority) owns() bool { return a.Platform == PlatformOwner || a.Member 
 // Manages reports whether the user may see and change the settings of the organization.
 func (a Authority) Manages() bool { return a.owns() || a.Member == Admin }
 
-// Admit refuses a user who is no member of the organization or, with manage, does not
-// manage it. The zero Organization is one that does not exist. To a user who is no member,
+// Admit returns an error for a user who is no member of the organization or, with manage,
+// does not manage it. The zero Organization is one that does not exist. To a user who is no member,
 // a missing, a deleted and a foreign organization look the same.
 func (a Authority) Admit(o Organization, manage bool) error {
 	switch {
@@ -143,7 +143,7 @@ func (a Authority) Admit(o Organization, manage bool) error {
 	return nil
 }
 
-// MemberFacts are what a decision about a membership rests on.
+// MemberFacts are the facts for a decision about a membership.
 type MemberFacts struct {
 	Organization Organization
 	Actor        Authority

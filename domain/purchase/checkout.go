@@ -1,6 +1,7 @@
 package purchase
 
 import (
+	"regexp"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -21,38 +22,24 @@ type StartCheckout struct {
 	CancelURL  string `json:"cancelUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/back"`
 }
 
-// Validate implements the edge's validator. Where the addresses may lead is the
-// edge's business, which knows its own.
+// Validate returns what is wrong with the fields. The edge checks the hosts of the URLs.
 func (s StartCheckout) Validate() []domain.Field { return domain.Check(s) }
 
-// OpenPortal is the command checkout.portal: the buyer wants to see their receipts
-// and cards at the payment provider, and to come back.
+// OpenPortal is the command checkout.portal: it opens the payment provider's page of
+// receipts and cards, which leads back to ReturnURL.
 type OpenPortal struct {
 	ReturnURL string `json:"returnUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/account"`
 }
 
-// Validate implements the edge's validator.
+// Validate returns what is wrong with the fields.
 func (o OpenPortal) Validate() []domain.Field { return domain.Check(o) }
 
-// isUUID accepts the 36-character form, in any case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, r := range []byte(s) {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		hex := r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F'
-		if hyphen != (r == '-') || !hyphen && !hex {
-			return false
-		}
-	}
-	return true
-}
+var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// KnownID returns an id that a foreign system handed us when it has the form of
-// ours, else "".
+// KnownID returns an id from another system when it has the form of this platform's ids (a
+// UUID of 36 characters), else "".
 func KnownID(s string) string {
-	if isUUID(s) {
+	if uuidPattern.MatchString(s) {
 		return s
 	}
 	return ""
@@ -61,10 +48,10 @@ func KnownID(s string) string {
 // CheckoutStatus is the state of a checkout.
 type CheckoutStatus string
 
-// The states of a checkout. Creating and Open are the ones a buyer may still pay;
-// there is at most one of them per buyer and content.
+// The states of a checkout. One that is Creating or Open can still be paid; there is at
+// most one of them per buyer and content.
 const (
-	// Creating: written down, the provider's answer is not known yet.
+	// Creating: stored, the provider's response is not known yet.
 	Creating CheckoutStatus = "creating"
 	// Open: the buyer can pay.
 	Open CheckoutStatus = "open"
@@ -74,22 +61,27 @@ const (
 	CheckoutCompleted CheckoutStatus = "completed"
 	// Expired: ended unpaid.
 	Expired CheckoutStatus = "expired"
-	// CheckoutFailed: the provider refused to open it.
+	// CheckoutFailed: the provider rejected it.
 	CheckoutFailed CheckoutStatus = "failed"
 )
 
-// Checkout is one sale on its way. Everything that the payment is compared with is
-// frozen when it is written.
+// Checkout is a sale before its payment. Everything that the payment is compared with is
+// frozen when it is stored.
 type Checkout struct {
-	ID                                               string
-	CustomerID, ContentID, OrganizationID, CreatorID string
-	// ProductName and Description are what the buyer sees at the provider.
-	ProductName, Description string
-	Amount                   money.Cents
-	Currency                 string
-	Rates                    money.Rates
-	SuccessURL, CancelURL    string
-	Status                   CheckoutStatus
+	ID             string
+	CustomerID     string
+	ContentID      string
+	OrganizationID string
+	CreatorID      string
+	// ProductName and Description are shown to the buyer at the provider.
+	ProductName string
+	Description string
+	Amount      money.Cents
+	Currency    string
+	Rates       money.Rates
+	SuccessURL  string
+	CancelURL   string
+	Status      CheckoutStatus
 	// Attempt counts the idempotency keys that were used up.
 	Attempt    int
 	SessionID  string
@@ -100,14 +92,14 @@ type Checkout struct {
 	Version int64
 }
 
-// Limits of a checkout's life. The provider accepts 30 minutes to 24 hours, counted
-// from its own clock when the call arrives, and compares whole seconds.
+// Limits of a checkout's life. Stripe accepts 30 minutes to 24 hours, counted from its own
+// clock when the call arrives, and compares whole seconds.
 const (
 	// Lifetime is how long a buyer has to pay.
 	Lifetime = 45 * time.Minute
-	// minCreating is how much must be left for the provider to accept the session.
+	// minCreating is the time that must be left for the provider to accept the session.
 	minCreating = 31 * time.Minute
-	// minOpen is how much must be left to send a buyer to a session again.
+	// minOpen is the time that must be left to use a session again.
 	minOpen = 2 * time.Minute
 )
 
@@ -119,23 +111,24 @@ func (c Checkout) Tenant() string {
 	return c.CreatorID
 }
 
-// Matches reports whether a paid session is the one that this checkout opened: the
-// same amount and currency, and no other buyer or content in its metadata.
+// Matches reports whether a paid session is the session of this checkout: the same amount
+// and currency, and no other buyer or content in its metadata.
 func (c Checkout) Matches(s SessionFact) bool {
 	return money.Cents(s.AmountCents) == c.Amount && s.currency() == c.Currency &&
-		(s.CustomerID == "" || s.CustomerID == c.CustomerID) && (s.ContentID == "" || s.ContentID == c.ContentID)
+		(s.CustomerID == "" || s.CustomerID == c.CustomerID) &&
+		(s.ContentID == "" || s.ContentID == c.ContentID)
 }
 
-// Usable reports whether a buyer who asks for this offer now can be sent to this
-// checkout: the offer is the same, and there is time left.
+// Usable reports whether a new request for an offer can use this checkout: the price is the
+// same, and there is time left.
 func (c Checkout) Usable(o Offer, now time.Time) bool {
 	left := c.ExpiresAt.Sub(now)
 	same := c.Amount == o.Price && c.Currency == Currency
 	return same && (c.Status == Open && left >= minOpen || c.Status == Creating && left >= minCreating)
 }
 
-// Start writes the session down that the provider opened. A checkout that was paid
-// or closed meanwhile stays as it is.
+// Start records the session that the provider opened. A checkout that was paid or closed
+// meanwhile stays as it is.
 func (c Checkout) Start(sessionID, sessionURL string) (Checkout, []events.Payload) {
 	if c.Status != Creating {
 		return c, nil
@@ -143,12 +136,16 @@ func (c Checkout) Start(sessionID, sessionURL string) (Checkout, []events.Payloa
 	c.Status, c.SessionID, c.SessionURL = Open, sessionID, sessionURL
 	c.Version++
 	return c, []events.Payload{events.CheckoutStarted{
-		CheckoutID: c.ID, CustomerID: c.CustomerID, ContentID: c.ContentID, OrganizationID: c.OrganizationID,
-		AmountCents: int64(c.Amount), Currency: c.Currency,
+		CheckoutID:     c.ID,
+		CustomerID:     c.CustomerID,
+		ContentID:      c.ContentID,
+		OrganizationID: c.OrganizationID,
+		AmountCents:    int64(c.Amount),
+		Currency:       c.Currency,
 	}}
 }
 
-// Complete marks the checkout as paid, whatever it was before: money decides.
+// Complete marks the checkout as paid, from any state.
 func (c Checkout) Complete(sessionID string) Checkout {
 	c.Status = CheckoutCompleted
 	if c.SessionID == "" {
@@ -167,38 +164,58 @@ func (c Checkout) Expire() (Checkout, []events.Payload) {
 	}
 	c.Status = Expired
 	c.Version++
-	return c, []events.Payload{events.CheckoutExpired{CheckoutID: c.ID, CustomerID: c.CustomerID, ContentID: c.ContentID}}
+	return c, []events.Payload{events.CheckoutExpired{
+		CheckoutID: c.ID,
+		CustomerID: c.CustomerID,
+		ContentID:  c.ContentID,
+	}}
 }
 
-// Offer is a content item as a buyer finds it.
+// Offer is a content item that a buyer wants to buy.
 type Offer struct {
 	Content
-	Title, Description string
-	// Published and AccessType are the content's; Price is 0 when it has none.
-	Published  bool
-	AccessType string
-	HasPrice   bool
-	Price      money.Cents
+	Title       string
+	Description string
+	Published   bool
+	AccessType  string
+	HasPrice    bool
+	// Price is 0 without a price.
+	Price money.Cents
 }
 
-// sold are the access types whose content can be bought one by one.
+// sold reports whether items of the access type are sold one by one.
 func (o Offer) sold() bool { return o.AccessType == "paid" || o.AccessType == "subscribers" }
 
-// Buy decides whether a buyer may start to pay for an offer, and returns the
-// checkout to write down.
-func (o Offer) Buy(id, buyerID string, owned bool, rates money.Rates, cmd StartCheckout, now time.Time) (Checkout, error) {
-	if err := o.refuse(buyerID, owned); err != nil {
+// Buy decides whether a buyer may start a checkout of an offer, and returns the checkout
+// to store.
+func (o Offer) Buy(
+	id, buyerID string, owned bool, rates money.Rates, cmd StartCheckout, now time.Time,
+) (Checkout, error) {
+	if err := o.purchasable(buyerID, owned); err != nil {
 		return Checkout{}, err
 	}
 	return Checkout{
-		ID: id, CustomerID: buyerID, ContentID: o.ID, OrganizationID: o.OrganizationID, CreatorID: o.CreatorID,
-		ProductName: o.Title, Description: o.Description, Amount: o.Price, Currency: Currency, Rates: rates,
-		SuccessURL: cmd.SuccessURL, CancelURL: cmd.CancelURL, Status: Creating, Attempt: 1,
-		CreatedAt: now, ExpiresAt: now.Add(Lifetime).Truncate(time.Second),
+		ID:             id,
+		CustomerID:     buyerID,
+		ContentID:      o.ID,
+		OrganizationID: o.OrganizationID,
+		CreatorID:      o.CreatorID,
+		ProductName:    o.Title,
+		Description:    o.Description,
+		Amount:         o.Price,
+		Currency:       Currency,
+		Rates:          rates,
+		SuccessURL:     cmd.SuccessURL,
+		CancelURL:      cmd.CancelURL,
+		Status:         Creating,
+		Attempt:        1,
+		CreatedAt:      now,
+		ExpiresAt:      now.Add(Lifetime).Truncate(time.Second),
 	}, nil
 }
 
-func (o Offer) refuse(buyerID string, owned bool) error {
+// purchasable returns nil when a buyer may buy the offer.
+func (o Offer) purchasable(buyerID string, owned bool) error {
 	switch {
 	case o.Deleted:
 		return notPurchasable("deleted")
@@ -219,37 +236,45 @@ func (o Offer) refuse(buyerID string, owned bool) error {
 	}
 }
 
-// Refusals that clients may switch on.
+// The errors of checkouts and purchases.
 var (
 	// ErrAlreadyPurchased : 409, the buyer has a live purchase of the content.
 	ErrAlreadyPurchased = &domain.Error{
-		Class: domain.Conflict, Code: "ALREADY_PURCHASED", Reason: "ALREADY_PURCHASED", Message: "You have bought this already",
+		Class:   domain.Conflict,
+		Code:    "ALREADY_PURCHASED",
+		Reason:  "ALREADY_PURCHASED",
+		Message: "You have bought this already",
 	}
 	// ErrNotPurchasable : 422, with a reason: free, not_published, deleted, no_price,
 	// own_content or not_for_sale.
 	ErrNotPurchasable = &domain.Error{
-		Class: domain.Rule, Code: "CONTENT_NOT_PURCHASABLE", Reason: "CONTENT_NOT_PURCHASABLE", Message: "This content cannot be bought",
+		Class:   domain.Rule,
+		Code:    "CONTENT_NOT_PURCHASABLE",
+		Reason:  "CONTENT_NOT_PURCHASABLE",
+		Message: "This content cannot be bought",
 	}
-	// ErrForeignSession : 403, the checkout session is another user's.
+	// ErrForeignSession : 403, the checkout session belongs to another user.
 	ErrForeignSession = domain.Refuse(domain.Forbidden, "", "This checkout session belongs to another user")
 	// ErrContentNotFound : 404.
 	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
-	// ErrBuyerNotFound : 404, the buyer's account is gone.
+	// ErrBuyerNotFound : 404, the buyer's account was deleted.
 	ErrBuyerNotFound = domain.Missing("USER_NOT_FOUND", "User")
-	// ErrPurchaseNotFound : 404, also for the purchase of somebody else.
+	// ErrPurchaseNotFound : 404, also for the purchase of another user.
 	ErrPurchaseNotFound = domain.Missing("PURCHASE_NOT_FOUND", "Purchase")
 	// ErrCheckoutNotFound : 404.
 	ErrCheckoutNotFound = domain.Missing("CHECKOUT_NOT_FOUND", "Checkout session")
 	// ErrPaymentProcessing : 502, the payment provider failed.
 	ErrPaymentProcessing = &domain.Error{
-		Class: domain.Upstream, Code: "PAYMENT_PROCESSING_ERROR", Reason: "PAYMENT_PROCESSING_ERROR",
-		Message: "The payment provider did not answer as it should; nothing was charged",
+		Class:   domain.Upstream,
+		Code:    "PAYMENT_PROCESSING_ERROR",
+		Reason:  "PAYMENT_PROCESSING_ERROR",
+		Message: "The payment provider did not respond as expected; nothing was charged",
 	}
 )
 
 // notPurchasable is ErrNotPurchasable for a reason.
 func notPurchasable(reason string) error {
-	refusal := *ErrNotPurchasable
-	refusal.Context = map[string]any{"reason": reason}
-	return &refusal
+	err := *ErrNotPurchasable
+	err.Context = map[string]any{"reason": reason}
+	return &err
 }

@@ -12,12 +12,16 @@ import (
 
 func onSale() purchase.Offer {
 	return purchase.Offer{
-		Content: purchase.Content{ID: item, CreatorID: creator, OrganizationID: org}, Title: "A piece",
-		Published: true, AccessType: "paid", HasPrice: true, Price: 2999,
+		Content:    purchase.Content{ID: item, CreatorID: creator, OrganizationID: org},
+		Title:      "A piece",
+		Published:  true,
+		AccessType: "paid",
+		HasPrice:   true,
+		Price:      2999,
 	}
 }
 
-func TestWhatCannotBeBoughtIsRefusedWithItsReason(t *testing.T) {
+func TestAnItemThatCannotBeBoughtIsRejectedWithItsReason(t *testing.T) {
 	t.Parallel()
 	for reason, change := range map[string]func(*purchase.Offer){
 		"deleted":       func(o *purchase.Offer) { o.Deleted = true },
@@ -30,17 +34,19 @@ func TestWhatCannotBeBoughtIsRefusedWithItsReason(t *testing.T) {
 		o := onSale()
 		change(&o)
 		_, err := o.Buy("id", buyer, false, money.DefaultRates(), purchase.StartCheckout{}, noon)
-		refusal, ok := domain.AsError(err)
-		if !ok || refusal.Class != domain.Rule || refusal.Code != "CONTENT_NOT_PURCHASABLE" || refusal.Context["reason"] != reason {
+		rejected, ok := domain.AsError(err)
+		if !ok || rejected.Class != domain.Rule || rejected.Code != "CONTENT_NOT_PURCHASABLE" ||
+			rejected.Context["reason"] != reason {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}
-	if _, err := onSale().Buy("id", buyer, true, money.DefaultRates(), purchase.StartCheckout{}, noon); !errors.Is(err, purchase.ErrAlreadyPurchased) {
+	_, err := onSale().Buy("id", buyer, true, money.DefaultRates(), purchase.StartCheckout{}, noon)
+	if !errors.Is(err, purchase.ErrAlreadyPurchased) {
 		t.Errorf("owned: %v", err)
 	}
 }
 
-func TestACheckoutIsUsedAgainOnlyForTheSameOfferAndInTime(t *testing.T) {
+func TestACheckoutIsReusedForTheSamePriceUntilItExpires(t *testing.T) {
 	t.Parallel()
 	c, err := onSale().Buy("id", buyer, false, money.DefaultRates(), purchase.StartCheckout{}, noon)
 	if err != nil {
@@ -62,7 +68,7 @@ func TestACheckoutIsUsedAgainOnlyForTheSameOfferAndInTime(t *testing.T) {
 		{"open, nearly over", purchase.Open, onSale(), 44 * time.Minute, false},
 		{"open at another price", purchase.Open, dearer, 0, false},
 		{"creating", purchase.Creating, onSale(), 10 * time.Minute, true},
-		{"creating, and the provider would refuse it", purchase.Creating, onSale(), 16 * time.Minute, false},
+		{"creating, and the provider would reject it", purchase.Creating, onSale(), 16 * time.Minute, false},
 		{"being closed", purchase.Expiring, onSale(), 0, false},
 		{"paid", purchase.CheckoutCompleted, onSale(), 0, false},
 	} {
@@ -83,19 +89,23 @@ func TestACheckoutThatWasPaidDoesNotExpire(t *testing.T) {
 	if again, more := c.Start("cs_2", "x"); len(more) != 0 || again != c {
 		t.Fatalf("started twice: %+v", again)
 	}
-	late, happened := c.Complete("cs_1").Expire()
-	if len(happened) != 0 || late.Status != purchase.CheckoutCompleted {
+	late, payloads := c.Complete("cs_1").Expire()
+	if len(payloads) != 0 || late.Status != purchase.CheckoutCompleted {
 		t.Fatalf("%+v", late)
 	}
-	expired, happened := c.Expire()
-	if len(happened) != 1 || expired.Version != 2 || expired.Complete("cs_1").Status != purchase.CheckoutCompleted {
+	expired, payloads := c.Expire()
+	if len(payloads) != 1 || expired.Version != 2 || expired.Complete("cs_1").Status != purchase.CheckoutCompleted {
 		t.Fatalf("%+v", expired)
 	}
 }
 
 func TestStartCheckoutFieldsAreChecked(t *testing.T) {
 	t.Parallel()
-	good := purchase.StartCheckout{ContentID: item, SuccessURL: "https://shop.example.test/ok?s={CHECKOUT_SESSION_ID}", CancelURL: "http://localhost:3000/"}
+	good := purchase.StartCheckout{
+		ContentID:  item,
+		SuccessURL: "https://shop.example.test/ok?s={CHECKOUT_SESSION_ID}",
+		CancelURL:  "http://localhost:3000/",
+	}
 	if bad := good.Validate(); len(bad) != 0 {
 		t.Fatalf("%v", bad)
 	}

@@ -1,35 +1,32 @@
-// Package purchase holds the rules of selling: who may buy what, what a payment
-// is worth, and what follows when money goes back.
+// Package purchase has the rules of selling: who may buy what, whether a payment becomes a
+// purchase, and the effects of refunds and disputes.
 //
-// It is pure. State goes in with a fact or a command and what the decision rests
-// on; the next state and the events come out. Loading, locking and storing are
-// the caller's.
+// It is pure. The inputs are the state, a report or a command, and the facts that the
+// decision depends on; the results are the next state and the events. Loading, locking
+// and storing belong to the caller.
 //
-// # Facts in any order
+// # Reports in any order
 //
-// A payment provider reports what happened at least once and in no promised order:
-// a refund may be heard of before the payment it refunds. So nothing here is a
-// sequence of steps. A [Payment] collects what is known of one payment intent, each
-// fact in a place of its own (paid, refunded so far, disputed), and the status of
-// the purchase is derived from them, never assigned. Whatever the order, and however
-// often a fact is repeated, the same facts end in the same payment.
+// A payment provider delivers its events at least once and in no guaranteed order: a
+// refund may be reported before its payment. So nothing here is a sequence of steps. A
+// [Payment] has a field for each fact about one payment intent (paid, refunded so far,
+// disputed), and the status of the purchase is derived from them, never assigned. In any
+// order, and with any repetition, the same reports lead to the same payment.
 //
-// Until the payment itself is known, facts are kept and nothing is announced. When
-// it becomes known, everything is announced at once, purchase.completed first. A
-// purchase that was refunded before is so recorded and refunded in one go, and
-// never opens access.
+// Until the payment itself is reported, other facts are stored and emit no events. Then
+// all events are emitted at once, purchase.completed first. A purchase that was refunded
+// before is recorded and refunded in one step, and never grants access.
 //
-// # What a payment is worth
+// # Outcomes
 //
-// A payment becomes a purchase when its content can be delivered, it matches the
-// checkout that we opened for it, and its buyer does not own the content already.
-// Otherwise it is owed back, and [Payment.Owed] says how much and why. The price,
-// the currency and the rates of the split were frozen in the [Checkout]; the price
-// of today is of no interest.
+// A payment becomes a purchase when its content can be delivered, it matches its
+// checkout, and its buyer does not own the content already. Otherwise it has to be
+// refunded, see [Payment.RefundDue]. The price, the currency and the rates of the split
+// are frozen in the [Checkout]; later prices do not count.
 //
-// A buyer comes back from the provider to our own sites only; [Returns] says which.
+// A buyer returns from the provider to the platform's own sites only, see [Returns].
 //
-// A session that was not opened here is believed because of its signature: its
-// metadata names the buyer and the content. A session that names neither is
-// somebody else's sale through the same account, and is left alone.
+// A session that was not opened here is trusted because of its signature: its metadata
+// contains the buyer and the content. A session with neither is a sale of another system
+// through the same account, and is ignored.
 package purchase

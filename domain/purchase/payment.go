@@ -11,18 +11,18 @@ import (
 // Currency is the one currency that anything is sold in.
 const Currency = "gbp"
 
-// Outcome is what a payment turned out to be.
+// Outcome is the result of the decision about a payment.
 type Outcome string
 
-// The outcomes. All but the first are owed back.
+// The outcomes. All but the first have to be refunded.
 const (
 	Purchased Outcome = "purchase"
 	// Duplicate: the buyer owns the content through another payment.
 	Duplicate Outcome = "duplicate"
-	// AmountMismatch: amount, currency, buyer or content are not what the checkout says.
+	// AmountMismatch: amount, currency, buyer or content differ from the checkout.
 	AmountMismatch Outcome = "amount_mismatch"
-	// Unfulfillable: the content or the buyer is not there (any more), or the
-	// currency is not ours.
+	// Unfulfillable: the content or the buyer does not exist (any more), or the currency
+	// is not [Currency].
 	Unfulfillable Outcome = "unfulfillable"
 )
 
@@ -38,8 +38,7 @@ const (
 	Failed            Status = "failed"
 )
 
-// Live reports whether the purchase stands. A disputed one stands until the dispute
-// is lost.
+// Live reports whether the purchase counts. A disputed one does until the dispute is lost.
 func (s Status) Live() bool { return s == Completed || s == PartiallyRefunded }
 
 // The states of a dispute.
@@ -49,12 +48,12 @@ const (
 	DisputeLost = "lost"
 )
 
-// Payment is everything known of one payment intent.
+// Payment is everything that was reported of one payment intent.
 type Payment struct {
 	Intent string
 	// PurchaseID is the id the purchase has, or will have.
 	PurchaseID string
-	// Sale is nil until the payment itself is known.
+	// Sale is nil until the payment itself is reported.
 	Sale    *Sale
 	Refund  Refund
 	Dispute Dispute
@@ -66,10 +65,12 @@ type Payment struct {
 type Sale struct {
 	Outcome Outcome
 	PaidAt  time.Time
-	// CustomerID and ContentID are empty when they name nobody and nothing we know.
-	CustomerID, ContentID string
+	// CustomerID and ContentID are empty when there is no such user or item.
+	CustomerID string
+	ContentID  string
 	// CreatorID and OrganizationID are the seller's at the time of the sale.
-	CreatorID, OrganizationID string
+	CreatorID      string
+	OrganizationID string
 	// CheckoutID is empty for a session that was opened elsewhere.
 	CheckoutID string
 	Amount     money.Cents
@@ -78,7 +79,7 @@ type Sale struct {
 	Split money.Split
 }
 
-// Refund is what went back so far.
+// Refund is what was refunded so far.
 type Refund struct {
 	Total money.Cents
 	// At is when that total was reached.
@@ -91,11 +92,11 @@ type Dispute struct {
 	ID, Reason string
 	// Status is empty when there was none.
 	Status string
-	// OpenedAt and ClosedAt are zero when that has not happened.
+	// OpenedAt and ClosedAt are zero before.
 	OpenedAt, ClosedAt time.Time
 }
 
-// NewPayment returns what is known of an intent before the first fact: nothing.
+// NewPayment returns the payment of an intent before the first report.
 func NewPayment(intent, purchaseID string) Payment {
 	return Payment{Intent: intent, PurchaseID: purchaseID}
 }
@@ -103,36 +104,33 @@ func NewPayment(intent, purchaseID string) Payment {
 // IsPurchase reports whether the payment became a purchase.
 func (p Payment) IsPurchase() bool { return p.Sale != nil && p.Sale.Outcome == Purchased }
 
-// Status derives the purchase's status. Pending until the payment is known; a
-// payment that is owed back never becomes a purchase and has status Failed.
+// Status derives the purchase's status. It is Pending until the payment is reported; a
+// payment that has to be refunded never becomes a purchase and is Failed.
 func (p Payment) Status() Status {
 	switch {
 	case p.Sale == nil:
 		return Pending
 	case !p.IsPurchase():
 		return Failed
-	case p.Dispute.Status == DisputeLost, p.refunded() >= p.Sale.Amount:
+	case p.Dispute.Status == DisputeLost, p.RefundedCents() >= p.Sale.Amount:
 		return Refunded
-	case p.refunded() > 0:
+	case p.RefundedCents() > 0:
 		return PartiallyRefunded
 	default:
 		return Completed
 	}
 }
 
-// refunded is what went back, never more than was paid.
-func (p Payment) refunded() money.Cents {
+// RefundedCents is what was refunded so far, never more than was paid.
+func (p Payment) RefundedCents() money.Cents {
 	if p.Sale == nil {
 		return p.Refund.Total
 	}
 	return min(p.Refund.Total, p.Sale.Amount)
 }
 
-// RefundedCents is what went back of a known payment, never more than was paid.
-func (p Payment) RefundedCents() money.Cents { return p.refunded() }
-
-// EndedAt is when the purchase lost its worth in whole or in part: the time of the
-// last refund, else of the lost dispute. Zero while neither happened.
+// EndedAt is the time of the last refund, partial ones included, else of the lost dispute.
+// Zero without either.
 func (p Payment) EndedAt() time.Time {
 	switch {
 	case p.Refund.Total > 0:
@@ -144,9 +142,8 @@ func (p Payment) EndedAt() time.Time {
 	}
 }
 
-// Tenant is the tenant of the payment's events: the organization, else the
-// creator. A payment for nothing that we know belongs to its buyer, if there is
-// one, and otherwise to nobody ("unattributed").
+// Tenant is the tenant of the payment's events: the organization, else the creator, else
+// the buyer. Without any of them it is "unattributed".
 func (p Payment) Tenant() string {
 	s := p.Sale
 	switch {
@@ -163,21 +160,21 @@ func (p Payment) Tenant() string {
 	}
 }
 
-// Owed returns what must be given back, 0 when nothing.
-func (p Payment) Owed() money.Cents {
+// RefundDue returns what has to be refunded.
+func (p Payment) RefundDue() money.Cents {
 	if p.Sale == nil || p.IsPurchase() {
 		return 0
 	}
-	return p.Sale.Amount - p.refunded()
+	return p.Sale.Amount - p.RefundedCents()
 }
 
-// Facts are what the worth of a payment depends on.
+// Facts are what the outcome of a payment depends on.
 type Facts struct {
-	// Checkout is the one that the session belongs to; nil when none of ours.
+	// Checkout is the one of the session; nil for a session that was opened elsewhere.
 	Checkout *Checkout
 	// Content is nil when it does not exist.
 	Content *Content
-	// BuyerKnown says that the buyer has an account.
+	// BuyerKnown says that the buyer has an account here.
 	BuyerKnown bool
 	// OwnedElsewhere says that the buyer has a live purchase of the content through
 	// another payment.
@@ -186,10 +183,12 @@ type Facts struct {
 	Rates money.Rates
 }
 
-// Content is what is sold, as far as selling is concerned.
+// Content is what a sale needs of a content item.
 type Content struct {
-	ID, CreatorID, OrganizationID string
-	Deleted                       bool
+	ID             string
+	CreatorID      string
+	OrganizationID string
+	Deleted        bool
 }
 
 // Pay records that the payment arrived. A second report changes nothing.
@@ -197,47 +196,75 @@ func (p Payment) Pay(s SessionFact, at time.Time, facts Facts) (Payment, []event
 	if p.Sale != nil {
 		return p, nil, nil
 	}
-	sale := Sale{
-		Outcome: worth(s, facts), PaidAt: at, Amount: money.Cents(s.AmountCents), Currency: s.currency(),
-	}
-	rates := facts.Rates
-	if facts.Content != nil {
-		sale.ContentID, sale.CreatorID, sale.OrganizationID = facts.Content.ID, facts.Content.CreatorID, facts.Content.OrganizationID
-	}
-	if facts.BuyerKnown {
-		sale.CustomerID = s.CustomerID
-	}
-	if c := facts.Checkout; c != nil {
-		sale.CheckoutID, sale.CustomerID, sale.CreatorID, sale.OrganizationID = c.ID, c.CustomerID, c.CreatorID, c.OrganizationID
-		rates = c.Rates
-	}
+	sale, rates := newSale(s, at, facts)
 	next := p
 	next.Sale = &sale
 	if sale.Outcome != Purchased {
 		next.Version++
 		return next, []events.Payload{events.PurchaseDuplicateDetected{
-			PurchaseID: p.PurchaseID, CustomerID: sale.CustomerID, ContentID: sale.ContentID, PaymentIntent: p.Intent,
-			AmountCents: int64(sale.Amount), Currency: sale.Currency, Reason: string(sale.Outcome),
+			PurchaseID:    p.PurchaseID,
+			CustomerID:    sale.CustomerID,
+			ContentID:     sale.ContentID,
+			PaymentIntent: p.Intent,
+			AmountCents:   int64(sale.Amount),
+			Currency:      sale.Currency,
+			Reason:        string(sale.Outcome),
 		}}, nil
 	}
+
 	var err error
 	if sale.Split, err = money.Divide(sale.Amount, rates, sale.OrganizationID != ""); err != nil {
 		return p, nil, fmt.Errorf("split payment %s: %w", p.Intent, err)
 	}
-	happened := []events.Payload{events.PurchaseCompleted{
-		PurchaseID: p.PurchaseID, CustomerID: sale.CustomerID, ContentID: sale.ContentID, CreatorID: sale.CreatorID,
-		OrganizationID: sale.OrganizationID, AmountCents: int64(sale.Amount), Currency: sale.Currency,
-		PlatformFeeCents: int64(sale.Split.Platform), OrganizationFeeCents: int64(sale.Split.Organization),
-		CreatorPayoutCents: int64(sale.Split.Creator), PurchasedAt: at,
+	payloads := []events.Payload{events.PurchaseCompleted{
+		PurchaseID:           p.PurchaseID,
+		CustomerID:           sale.CustomerID,
+		ContentID:            sale.ContentID,
+		CreatorID:            sale.CreatorID,
+		OrganizationID:       sale.OrganizationID,
+		AmountCents:          int64(sale.Amount),
+		Currency:             sale.Currency,
+		PlatformFeeCents:     int64(sale.Split.Platform),
+		OrganizationFeeCents: int64(sale.Split.Organization),
+		CreatorPayoutCents:   int64(sale.Split.Creator),
+		PurchasedAt:          at,
 	}}
-	// What was heard of before now gets told.
-	happened = append(happened, announce(Payment{Sale: &sale}, next)...)
-	next.Version += int64(len(happened))
-	return next, happened, nil
+	// Refunds and disputes that were reported before the payment.
+	payloads = append(payloads, changes(Payment{Sale: &sale}, next)...)
+	next.Version += int64(len(payloads))
+	return next, payloads, nil
 }
 
-// worth decides what a payment turns out to be.
-func worth(s SessionFact, facts Facts) Outcome {
+// newSale returns the sale of a paid session, without its split, and the rates of the
+// split.
+func newSale(s SessionFact, at time.Time, facts Facts) (Sale, money.Rates) {
+	sale := Sale{
+		Outcome:  outcome(s, facts),
+		PaidAt:   at,
+		Amount:   money.Cents(s.AmountCents),
+		Currency: s.currency(),
+	}
+	if c := facts.Content; c != nil {
+		sale.ContentID = c.ID
+		sale.CreatorID = c.CreatorID
+		sale.OrganizationID = c.OrganizationID
+	}
+	if facts.BuyerKnown {
+		sale.CustomerID = s.CustomerID
+	}
+	c := facts.Checkout
+	if c == nil {
+		return sale, facts.Rates
+	}
+	sale.CheckoutID = c.ID
+	sale.CustomerID = c.CustomerID
+	sale.CreatorID = c.CreatorID
+	sale.OrganizationID = c.OrganizationID
+	return sale, c.Rates
+}
+
+// outcome decides about a payment.
+func outcome(s SessionFact, facts Facts) Outcome {
 	c := facts.Checkout
 	switch {
 	case c != nil && !c.Matches(s):
@@ -258,16 +285,16 @@ func (s SessionFact) currency() string {
 	return s.Currency
 }
 
-// TakeRefund records how much has been given back in all. A total that is not
-// above the known one changes nothing but details that were missing.
-func (p Payment) TakeRefund(f RefundFact, at time.Time) (Payment, []events.Payload) {
+// ApplyRefund records the total that was refunded. A total that is not above the recorded
+// one adds missing details only.
+func (p Payment) ApplyRefund(f RefundFact, at time.Time) (Payment, []events.Payload) {
 	next, total := p, money.Cents(f.TotalCents)
 	switch {
 	case total <= 0 || total < p.Refund.Total:
 		return p, nil
 	case total > p.Refund.Total:
 		next.Refund = Refund{Total: total, At: at, ID: f.ID, Reason: f.Reason}
-	default: // told again, perhaps in other words
+	default: // reported again, perhaps with other details
 		if at.Before(p.Refund.At) {
 			next.Refund.At = at
 		}
@@ -281,16 +308,16 @@ func (p Payment) TakeRefund(f RefundFact, at time.Time) (Payment, []events.Paylo
 	return p.moveTo(next)
 }
 
-// TakeDispute records that a dispute was opened or decided. The decision may be
-// heard of first; it then stands for both.
-func (p Payment) TakeDispute(f DisputeFact, at time.Time) (Payment, []events.Payload) {
+// ApplyDispute records that a dispute was opened or decided. The decision may be reported
+// first; it then implies the opening.
+func (p Payment) ApplyDispute(f DisputeFact, at time.Time) (Payment, []events.Payload) {
 	next := p
 	d := &next.Dispute
 	switch {
 	case d.Status == "", d.ID != f.ID && d.Status == DisputeWon:
 		*d = Dispute{ID: f.ID, Reason: f.Reason, Status: DisputeOpen, OpenedAt: at}
 	case d.ID != f.ID:
-		return p, nil // one at a time; the standing one decides
+		return p, nil // one at a time: the recorded one counts
 	case at.Before(d.OpenedAt):
 		d.OpenedAt = at
 	}
@@ -306,40 +333,50 @@ func (p Payment) TakeDispute(f DisputeFact, at time.Time) (Payment, []events.Pay
 	return p.moveTo(next)
 }
 
-// moveTo announces the difference between two states of a known purchase.
+// moveTo returns the next state with the events of the change, if it is a purchase.
 func (p Payment) moveTo(next Payment) (Payment, []events.Payload) {
 	if !next.IsPurchase() {
 		return next, nil
 	}
-	happened := announce(p, next)
-	next.Version += int64(len(happened))
-	return next, happened
+	payloads := changes(p, next)
+	next.Version += int64(len(payloads))
+	return next, payloads
 }
 
-// announce returns the events of what changed between two states of a purchase:
-// refund, dispute, its end, in this order. The total given back only ever grows, so
-// at most one of its events is full.
-func announce(before, after Payment) []events.Payload {
-	var happened []events.Payload
+// changes returns the events of what changed between two states of a purchase: refund,
+// dispute, its end, in this order. The refunded total only grows, so at most one event of
+// a refund is full.
+func changes(before, after Payment) []events.Payload {
+	var payloads []events.Payload
 	sale := after.Sale
-	if total := after.refunded(); total > before.refunded() {
-		happened = append(happened, events.PurchaseRefunded{
-			PurchaseID: after.PurchaseID, CustomerID: sale.CustomerID, ContentID: sale.ContentID,
-			RefundedCents: int64(total), AmountCents: int64(sale.Amount), Full: total == sale.Amount,
+	if total := after.RefundedCents(); total > before.RefundedCents() {
+		payloads = append(payloads, events.PurchaseRefunded{
+			PurchaseID:    after.PurchaseID,
+			CustomerID:    sale.CustomerID,
+			ContentID:     sale.ContentID,
+			RefundedCents: int64(total),
+			AmountCents:   int64(sale.Amount),
+			Full:          total == sale.Amount,
 		})
 	}
+
 	opened := after.Dispute.Status != "" && after.Dispute.ID != before.Dispute.ID
 	if opened {
-		happened = append(happened, events.PurchaseDisputed{
-			PurchaseID: after.PurchaseID, CustomerID: sale.CustomerID, ContentID: sale.ContentID, Reason: after.Dispute.Reason,
+		payloads = append(payloads, events.PurchaseDisputed{
+			PurchaseID: after.PurchaseID,
+			CustomerID: sale.CustomerID,
+			ContentID:  sale.ContentID,
+			Reason:     after.Dispute.Reason,
 		})
 	}
 	closed := after.Dispute.Status == DisputeWon || after.Dispute.Status == DisputeLost
 	if closed && (opened || before.Dispute.Status == DisputeOpen) {
-		happened = append(happened, events.PurchaseDisputeClosed{
-			PurchaseID: after.PurchaseID, CustomerID: sale.CustomerID, ContentID: sale.ContentID,
-			Won: after.Dispute.Status == DisputeWon,
+		payloads = append(payloads, events.PurchaseDisputeClosed{
+			PurchaseID: after.PurchaseID,
+			CustomerID: sale.CustomerID,
+			ContentID:  sale.ContentID,
+			Won:        after.Dispute.Status == DisputeWon,
 		})
 	}
-	return happened
+	return payloads
 }

@@ -31,7 +31,14 @@ func sold() purchase.Facts {
 }
 
 func paid(amount int64) purchase.SessionFact {
-	return purchase.SessionFact{ID: "cs_1", Paid: true, CustomerID: buyer, ContentID: item, AmountCents: amount, Currency: "gbp"}
+	return purchase.SessionFact{
+		ID:          "cs_1",
+		Paid:        true,
+		CustomerID:  buyer,
+		ContentID:   item,
+		AmountCents: amount,
+		Currency:    "gbp",
+	}
 }
 
 // step is one fact, ready to be applied.
@@ -42,30 +49,38 @@ type step struct {
 
 func pay(s purchase.SessionFact, facts purchase.Facts, at time.Time) step {
 	return step{"paid", func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		next, happened, err := p.Pay(s, at, facts)
+		next, payloads, err := p.Pay(s, at, facts)
 		if err != nil {
 			panic(err)
 		}
-		return next, happened
+		return next, payloads
 	}}
 }
 
 func refund(total int64, at time.Time) step {
 	return step{fmt.Sprintf("refunded %d", total), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeRefund(purchase.RefundFact{TotalCents: total, ID: fmt.Sprintf("re_%d", total)}, at)
+		return p.ApplyRefund(purchase.RefundFact{TotalCents: total, ID: fmt.Sprintf("re_%d", total)}, at)
 	}}
 }
 
 func dispute(at time.Time) step {
 	return step{"disputed", func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent"}, at)
+		return p.ApplyDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent"}, at)
 	}}
 }
 
 func disputeClosed(lost bool, at time.Time) step {
-	return step{fmt.Sprintf("dispute closed, lost %t", lost), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.TakeDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent", Closed: true, Lost: lost}, at)
-	}}
+	return step{
+		fmt.Sprintf("dispute closed, lost %t", lost),
+		func(p purchase.Payment) (purchase.Payment, []events.Payload) {
+			return p.ApplyDispute(purchase.DisputeFact{
+				ID:     "dp_1",
+				Reason: "fraudulent",
+				Closed: true,
+				Lost:   lost,
+			}, at)
+		},
+	}
 }
 
 // play applies facts in order and checks what every order promises: versions are
@@ -74,11 +89,11 @@ func play(t interface{ Fatalf(string, ...any) }, steps []step) (purchase.Payment
 	p := purchase.NewPayment("pi_1", "0190a000-0000-7000-8000-0000000000cc")
 	var all []events.Payload
 	for _, s := range steps {
-		next, happened := s.apply(p)
-		if next.Version != p.Version+int64(len(happened)) {
-			t.Fatalf("%s: version %d after %d and %d events", s.name, next.Version, p.Version, len(happened))
+		next, payloads := s.apply(p)
+		if next.Version != p.Version+int64(len(payloads)) {
+			t.Fatalf("%s: version %d after %d and %d events", s.name, next.Version, p.Version, len(payloads))
 		}
-		p, all = next, append(all, happened...)
+		p, all = next, append(all, payloads...)
 	}
 	count := map[string]int{}
 	for i, e := range all {
@@ -131,14 +146,14 @@ func TestPaymentFactsInAnyOrderAndMultiplicityEndInTheSamePayment(t *testing.T) 
 			shuffled = append(shuffled, rapid.SampledFrom(facts).Draw(t, "copy"))
 		}
 		shuffled = rapid.Permutation(shuffled).Draw(t, "order")
-		got, told := play(t, shuffled)
+		got, emitted := play(t, shuffled)
 
 		got.Version, want.Version = 0, 0
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("got  %+v %+v\nwant %+v %+v", got, got.Sale, want, want.Sale)
 		}
 		// Totals that were overtaken are not announced; otherwise the events are the same.
-		if a, b := last(announced), last(told); !reflect.DeepEqual(a, b) {
+		if a, b := last(announced), last(emitted); !reflect.DeepEqual(a, b) {
 			t.Fatalf("got  %+v\nwant %+v", b, a)
 		}
 	})
@@ -156,20 +171,20 @@ func last(list []events.Payload) map[string]events.Payload {
 func TestRefundBeforeCompletionGrantsNothing(t *testing.T) {
 	t.Parallel()
 	p := purchase.NewPayment("pi_1", "id")
-	p, happened := refund(2999, noon.Add(time.Hour)).apply(p)
-	if len(happened) != 0 || p.Status() != purchase.Pending {
-		t.Fatalf("an unknown payment announced %v", types(happened))
+	p, payloads := refund(2999, noon.Add(time.Hour)).apply(p)
+	if len(payloads) != 0 || p.Status() != purchase.Pending {
+		t.Fatalf("an unknown payment emitted %v", types(payloads))
 	}
-	p, happened = pay(paid(2999), sold(), noon).apply(p)
-	if got := types(happened); !slices.Equal(got, []string{"purchase.completed", "purchase.refunded"}) {
+	p, payloads = pay(paid(2999), sold(), noon).apply(p)
+	if got := types(payloads); !slices.Equal(got, []string{"purchase.completed", "purchase.refunded"}) {
 		t.Fatalf("announced %v", got)
 	}
-	if !happened[1].(events.PurchaseRefunded).Full || p.Status() != purchase.Refunded || p.Version != 2 {
+	if !payloads[1].(events.PurchaseRefunded).Full || p.Status() != purchase.Refunded || p.Version != 2 {
 		t.Fatalf("%+v", p)
 	}
 }
 
-func TestStatusFollowsFromTheFacts(t *testing.T) {
+func TestStatusFollowsFromTheReports(t *testing.T) {
 	t.Parallel()
 	start := pay(paid(2000), sold(), noon)
 	for _, c := range []struct {
@@ -179,7 +194,12 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 		events []string
 	}{
 		{"paid", []step{start}, purchase.Completed, []string{"purchase.completed"}},
-		{"partly refunded", []step{start, refund(500, noon)}, purchase.PartiallyRefunded, []string{"purchase.completed", "purchase.refunded"}},
+		{
+			"partly refunded",
+			[]step{start, refund(500, noon)},
+			purchase.PartiallyRefunded,
+			[]string{"purchase.completed", "purchase.refunded"},
+		},
 		{
 			"refunded in two parts",
 			[]step{start, refund(500, noon), refund(2000, noon)},
@@ -187,12 +207,17 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 			[]string{"purchase.completed", "purchase.refunded", "purchase.refunded"},
 		},
 		{
-			"an older total comes late",
+			"an older total is delivered late",
 			[]step{start, refund(2000, noon), refund(500, noon)},
 			purchase.Refunded,
 			[]string{"purchase.completed", "purchase.refunded"},
 		},
-		{"more came back than was paid", []step{start, refund(5000, noon)}, purchase.Refunded, []string{"purchase.completed", "purchase.refunded"}},
+		{
+			"more came back than was paid",
+			[]step{start, refund(5000, noon)},
+			purchase.Refunded,
+			[]string{"purchase.completed", "purchase.refunded"},
+		},
 		{"disputed", []step{start, dispute(noon)}, purchase.Completed, []string{"purchase.completed", "purchase.disputed"}},
 		{
 			"dispute won",
@@ -207,7 +232,7 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
 		},
 		{
-			"only the end of a dispute is heard of",
+			"only the end of a dispute is reported",
 			[]step{start, disputeClosed(true, noon)},
 			purchase.Refunded,
 			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
@@ -221,9 +246,9 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, happened := play(t, c.steps)
-			if p.Status() != c.status || !slices.Equal(types(happened), c.events) {
-				t.Fatalf("%s, %v", p.Status(), types(happened))
+			p, payloads := play(t, c.steps)
+			if p.Status() != c.status || !slices.Equal(types(payloads), c.events) {
+				t.Fatalf("%s, %v", p.Status(), types(payloads))
 			}
 			if p.RefundedCents() > p.Sale.Amount {
 				t.Fatalf("refunded %d of %d", p.RefundedCents(), p.Sale.Amount)
@@ -232,11 +257,17 @@ func TestStatusFollowsFromTheFacts(t *testing.T) {
 	}
 }
 
-func TestWhatAPaymentIsWorth(t *testing.T) {
+func TestOutcomesOfPayments(t *testing.T) {
 	t.Parallel()
 	checkout := purchase.Checkout{
-		ID: "0190a000-0000-7000-8000-0000000000dd", CustomerID: buyer, ContentID: item, CreatorID: creator, OrganizationID: org,
-		Amount: 2999, Currency: "gbp", Rates: money.Rates{Platform: 2000, Organization: 1000},
+		ID:             "0190a000-0000-7000-8000-0000000000dd",
+		CustomerID:     buyer,
+		ContentID:      item,
+		CreatorID:      creator,
+		OrganizationID: org,
+		Amount:         2999,
+		Currency:       "gbp",
+		Rates:          money.Rates{Platform: 2000, Organization: 1000},
 	}
 	with := func(change func(*purchase.Facts)) purchase.Facts {
 		f := sold()
@@ -249,6 +280,7 @@ func TestWhatAPaymentIsWorth(t *testing.T) {
 		return s
 	}
 	ours := with(func(f *purchase.Facts) { f.Checkout = &checkout })
+	withoutMetadata := other(func(s *purchase.SessionFact) { s.CustomerID, s.ContentID = "", "" })
 	for _, c := range []struct {
 		name    string
 		session purchase.SessionFact
@@ -258,7 +290,7 @@ func TestWhatAPaymentIsWorth(t *testing.T) {
 		{"a session from elsewhere", paid(2999), sold(), purchase.Purchased},
 		{"without a currency", other(func(s *purchase.SessionFact) { s.Currency = "" }), sold(), purchase.Purchased},
 		{"our checkout", paid(2999), ours, purchase.Purchased},
-		{"our checkout, metadata lost", other(func(s *purchase.SessionFact) { s.CustomerID, s.ContentID = "", "" }), ours, purchase.Purchased},
+		{"our checkout, metadata lost", withoutMetadata, ours, purchase.Purchased},
 		{"another amount", paid(2998), ours, purchase.AmountMismatch},
 		{"another currency", other(func(s *purchase.SessionFact) { s.Currency = "usd" }), ours, purchase.AmountMismatch},
 		{"another buyer", other(func(s *purchase.SessionFact) { s.CustomerID = "mallory" }), ours, purchase.AmountMismatch},
@@ -271,22 +303,22 @@ func TestWhatAPaymentIsWorth(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, happened, err := purchase.NewPayment("pi_1", "id").Pay(c.session, noon, c.facts)
-			if err != nil || p.Sale.Outcome != c.want || len(happened) != 1 || p.Version != 1 {
-				t.Fatalf("%+v, %v, %v", p.Sale, types(happened), err)
+			p, payloads, err := purchase.NewPayment("pi_1", "id").Pay(c.session, noon, c.facts)
+			if err != nil || p.Sale.Outcome != c.want || len(payloads) != 1 || p.Version != 1 {
+				t.Fatalf("%+v, %v, %v", p.Sale, types(payloads), err)
 			}
 			if c.want == purchase.Purchased {
-				if p.Owed() != 0 || p.Status() != purchase.Completed {
-					t.Fatalf("owed %d, %s", p.Owed(), p.Status())
+				if p.RefundDue() != 0 || p.Status() != purchase.Completed {
+					t.Fatalf("refund due %d, %s", p.RefundDue(), p.Status())
 				}
 				return
 			}
-			e, ok := happened[0].(events.PurchaseDuplicateDetected)
-			if !ok || e.Reason != string(c.want) || p.Owed() != money.Cents(c.session.AmountCents) || p.Status().Live() {
-				t.Fatalf("%+v, owed %d", happened[0], p.Owed())
+			e, ok := payloads[0].(events.PurchaseDuplicateDetected)
+			if !ok || e.Reason != string(c.want) || p.RefundDue() != money.Cents(c.session.AmountCents) || p.Status().Live() {
+				t.Fatalf("%+v, refund due %d", payloads[0], p.RefundDue())
 			}
 			// Giving it back is not announced as the refund of a purchase.
-			if _, more := p.TakeRefund(purchase.RefundFact{TotalCents: 2999}, noon); len(more) != 0 {
+			if _, more := p.ApplyRefund(purchase.RefundFact{TotalCents: 2999}, noon); len(more) != 0 {
 				t.Fatalf("announced %v", types(more))
 			}
 		})
@@ -307,17 +339,23 @@ func TestTheSplitUsesTheFrozenRatesAndThePaidAmount(t *testing.T) {
 		{1, money.DefaultRates(), "", 1, 0, 0},
 	} {
 		checkout := purchase.Checkout{
-			ID: "id", CustomerID: buyer, ContentID: item, CreatorID: creator, OrganizationID: c.organization,
-			Amount: money.Cents(c.amount), Currency: "gbp", Rates: c.rates,
+			ID:             "id",
+			CustomerID:     buyer,
+			ContentID:      item,
+			CreatorID:      creator,
+			OrganizationID: c.organization,
+			Amount:         money.Cents(c.amount),
+			Currency:       "gbp",
+			Rates:          c.rates,
 		}
 		facts := sold()
 		facts.Checkout, facts.Rates = &checkout, money.Rates{Platform: 9999}
-		p, happened, err := purchase.NewPayment("pi_1", "id").Pay(paid(c.amount), noon, facts)
+		p, payloads, err := purchase.NewPayment("pi_1", "id").Pay(paid(c.amount), noon, facts)
 		want := money.Split{Platform: c.platform, Organization: c.organizationFee, Creator: c.rest}
 		if err != nil || p.Sale.Split != want {
 			t.Errorf("%d: %+v, want %+v, %v", c.amount, p.Sale.Split, want, err)
 		}
-		e := happened[0].(events.PurchaseCompleted)
+		e := payloads[0].(events.PurchaseCompleted)
 		if e.PlatformFeeCents+e.OrganizationFeeCents+e.CreatorPayoutCents != e.AmountCents {
 			t.Errorf("%+v does not add up", e)
 		}

@@ -11,7 +11,7 @@ import (
 
 var returns = purchase.Returns{Own: "https://shop.example.test", Hosts: []string{"revelations.studio"}}
 
-func TestBuyersAreSentBackToOurOwnSitesOnly(t *testing.T) {
+func TestBuyersAreRedirectedToOwnSitesOnly(t *testing.T) {
 	t.Parallel()
 	development := returns
 	development.Local = true
@@ -67,12 +67,15 @@ func TestBuyersAreSentBackToOurOwnSitesOnly(t *testing.T) {
 // readers as well, with http or https, a name of ours, and the end of the name.
 func FuzzReturnAddress(f *testing.F) {
 	for _, seed := range []string{
-		"https://revelations.studio/", "https://a.revelations.studio:1/", "https://revelations.studio@x/", `https://x\.revelations.studio`,
-		"https://shop.example.test/{CHECKOUT_SESSION_ID}", "http://[::1]/", "https://x/.revelations.studio", "HTTPS://A.REVELATIONS.STUDIO?x", "https:////revelations.studio",
+		"https://revelations.studio/", "https://a.revelations.studio:1/", "https://revelations.studio@x/",
+		`https://x\.revelations.studio`,
+		"https://shop.example.test/{CHECKOUT_SESSION_ID}", "http://[::1]/", "https://x/.revelations.studio",
+		"HTTPS://A.REVELATIONS.STUDIO?x", "https:////revelations.studio",
 	} {
 		f.Add(seed)
 	}
-	simple := regexp.MustCompile(`^(?i)https?://(([a-z0-9-]*\.)*revelations\.studio(:[0-9]*)?|shop\.example\.test)([/?#].*)?$`)
+	simple := regexp.MustCompile(
+		`^(?i)https?://(([a-z0-9-]*\.)*revelations\.studio(:[0-9]*)?|shop\.example\.test)([/?#].*)?$`)
 	f.Fuzz(func(t *testing.T, address string) {
 		if !returns.Allow(address) {
 			return

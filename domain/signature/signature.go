@@ -1,11 +1,11 @@
 // Package signature is the core of every signed message of the platform: signed
 // requests of programs, callbacks of a transcoder, webhooks of Stripe, stream tokens.
-// It computes and compares HMAC-SHA-256 and judges the age of a signature. How a
-// signature is written, in which header, and which refusal follows, is the business
-// of the packages that use it.
+// It computes and compares HMAC-SHA-256 and checks the age of a signature. The encoding of
+// a signature, its header and the response to a bad one belong to the packages that use
+// it.
 //
 // Several secrets are valid while one replaces another. All of them are compared, in
-// constant time, so that the time taken tells nothing about which was close.
+// constant time, so that the duration reveals nothing about which was close.
 package signature
 
 import (
@@ -20,7 +20,7 @@ import (
 // Size is the length of a signature in bytes.
 const Size = sha256.Size
 
-// The reasons to refuse a timestamp. Compare with errors.Is.
+// The errors of a timestamp. Compare with errors.Is.
 var (
 	// ErrNoTimestamp says that the timestamp is empty.
 	ErrNoTimestamp = errors.New("the timestamp is missing")
@@ -46,7 +46,7 @@ func Sum(secret []byte, parts ...[]byte) []byte {
 type MACs [][]byte
 
 // Sums returns the signatures of a message under all secrets. An empty secret is left
-// out: everyone could sign with it.
+// out: anyone could sign with it.
 func Sums(secrets [][]byte, parts ...[]byte) MACs {
 	var macs MACs
 	for _, secret := range secrets {
@@ -100,8 +100,8 @@ func ParseTimestamp(timestamp string) (seconds int64, err error) {
 	return seconds, nil
 }
 
-// Check judges a timestamp as it was written. It returns one of the errors of the
-// package.
+// Check returns nil for a timestamp within the tolerance, otherwise one of the errors of
+// the package.
 func (t Tolerance) Check(timestamp string, now time.Time) error {
 	at, err := ParseTimestamp(timestamp)
 	if err != nil {

@@ -67,7 +67,7 @@ func TestASignatureUnderAnyValidSecretMatches(t *testing.T) {
 	}
 }
 
-func TestASignatureHasOneSpellingOnly(t *testing.T) {
+func TestASignatureHasOneEncodingOnly(t *testing.T) {
 	t.Parallel()
 	mac := signature.Sum([]byte("secret"), []byte("message"))
 	text := base64.StdEncoding.EncodeToString(mac)

@@ -12,9 +12,8 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// userCommands applies the commands of context "user": changes of the own account that
-// hold neither credentials nor personal data. The edge writes the others, because messages
-// of a stream cannot be erased.
+// userCommands applies the commands of context "user": changes of the caller's own account
+// without credentials and personal data.
 func userCommands() commands.Context {
 	return commands.NewContext("user", openUsers,
 		commands.Handle(identity.CommandSetPreferences, (*userBatch).wantPreferences, (*userBatch).setPreferences),
@@ -32,7 +31,7 @@ type userBatch struct {
 	wanted struct{ users, leaving []string }
 }
 
-// erasure is an account that ends, and the addresses it had.
+// erasure is a deleted account and the addresses it had.
 type erasure struct {
 	user      identity.User
 	addresses []string
@@ -66,7 +65,7 @@ func (b *userBatch) Load(load *pgx.Batch) {
 	}
 }
 
-// queueHoldings queues the look-up of what users still have.
+// queueHoldings queues the read of what prevents the deletion of accounts.
 func queueHoldings(b *pgx.Batch, users []string, found map[string]identity.Holdings) {
 	b.Queue(`
 SELECT id, EXISTS (SELECT FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
@@ -84,8 +83,8 @@ FROM users u WHERE u.id = ANY($1::text[])`, users).Query(func(rows pgx.Rows) err
 	})
 }
 
-// account returns the account that a command is about. Only its own user may change it:
-// for everyone else, and once it is deleted, it does not exist.
+// account returns the account that a command is about. For other users than its own it does
+// not exist.
 func (b *userBatch) account(cmd events.Command) (identity.User, error) {
 	user, found := b.users.Rows[cmd.AggregateID]
 	if !found || cmd.ActorID != user.ID {
@@ -95,9 +94,7 @@ func (b *userBatch) account(cmd events.Command) (identity.User, error) {
 }
 
 func (b *userBatch) setPreferences(
-	cmd events.Command,
-	p *identity.SetPreferences,
-	now time.Time,
+	cmd events.Command, p *identity.SetPreferences, now time.Time,
 ) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
@@ -109,9 +106,7 @@ func (b *userBatch) setPreferences(
 }
 
 func (b *userBatch) deleteAccount(
-	cmd events.Command,
-	_ *identity.DeleteAccount,
-	now time.Time,
+	cmd events.Command, _ *identity.DeleteAccount, now time.Time,
 ) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
@@ -143,6 +138,6 @@ func (b *userBatch) Save(save *pgx.Batch) error {
 	return nil
 }
 
-// accountRequests begins the types of the requests that carry credentials, whose
-// responses end with the account.
+// accountRequests is the prefix of the types of keyed requests; see idempotent.go. Their
+// recorded responses are removed with the account.
 const accountRequests = "account."

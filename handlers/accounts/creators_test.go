@@ -18,7 +18,8 @@ func TestCreators(t *testing.T) {
 			"bio":         "Films about trains",
 			"socialLinks": map[string]any{"website": "https://ada.test", "twitter": ""},
 		}).Want(http.StatusOK, "")
-		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" || got.Text("data.bio") != "Films about trains" ||
+		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" ||
+			got.Text("data.bio") != "Films about trains" ||
 			got.Text("data.socialLinks.website") != "https://ada.test" ||
 			got.At("data.socialLinks.twitter") != nil {
 			t.Errorf("%s", got.Body)
@@ -26,9 +27,8 @@ func TestCreators(t *testing.T) {
 		if profile := b.get("/api/user/profile").Want(http.StatusOK, ""); profile.Body != got.Body {
 			t.Errorf("profile %s, answer %s", profile.Body, got.Body)
 		}
-		if story := w.history(
-			got.Text("data.id"),
-		); story != "user.registered v1, user.email_verified v2, user.became_creator v3" {
+		if story := w.history(got.Text("data.id")); story !=
+			"user.registered v1, user.email_verified v2, user.became_creator v3" {
 			t.Errorf("events: %s", story)
 		}
 		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "ada-2"}).
@@ -56,7 +56,8 @@ func TestCreators(t *testing.T) {
 			"username": "Bad Name", "bio": strings.Repeat("x", 501), "socialLinks": map[string]any{"youtube": "nope"},
 		}).WantFields("username", "bio", "socialLinks.youtube")
 		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine", "role": "admin"}).WantFields("role")
-		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine", "socialLinks": map[string]any{"myspace": "https://x.test"}}).
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine",
+			"socialLinks": map[string]any{"myspace": "https://x.test"}}).
 			WantFields("socialLinks.myspace")
 		if role := b.get("/api/user/profile").Text("data.role"); role != "customer" {
 			t.Errorf("became %s", role)

@@ -13,8 +13,8 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// testVerificationToken answers with a token that verifies an address. Stored
-// tokens are hashes, so it is a fresh one, with a mail of its own.
+// testVerificationToken returns a new token that verifies an address, and writes its mail:
+// stored tokens are hashes, so an earlier one cannot be returned.
 func (a *accounts) testVerificationToken(c *edge.Request) error {
 	user, found, err := postgres.UserByEmail(c, a.cfg.Pool, mail.NormalAddress(c.Text("email")), false)
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *accounts) fastRegister(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, hash, happened, err := a.newUser(c, request)
+	user, hash, registered, err := a.newUser(c, request)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,14 @@ func (a *accounts) fastRegister(c *edge.Request) error {
 		if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 			return nil, err
 		}
-		return append(user.Facts(append(happened, verified...)), started...), postgres.InsertSession(ctx, tx, session, token)
+		return append(
+				user.Facts(append(registered, verified...)),
+				started...), postgres.InsertSession(
+				ctx,
+				tx,
+				session,
+				token,
+			)
 	})
 	if err != nil {
 		return err
@@ -64,7 +71,7 @@ func (a *accounts) fastSignIn(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, upgrade, err := a.prove(c, request)
+	user, upgrade, err := a.authenticate(c, request)
 	if err == nil {
 		err = a.startSession(c, user, request, upgrade)
 	}

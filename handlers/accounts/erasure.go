@@ -16,12 +16,11 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// eraseData removes what other contexts keep about a user whose account was deleted. The
-// account itself, with credentials, sessions and mails, was erased in the transaction
-// of the event. Removed are the outcomes of the user's commands and of commands of others
-// about the user, and the playback progress. The user's memberships end, with the events
-// that leaving has. Purchases, the access they gave and the ledger stay: they name an id
-// and no person.
+// eraseData removes what other contexts keep about the user of a deleted account. The
+// account itself, with credentials, sessions and mails, was erased in the transaction of
+// the event. It removes the outcomes of the user's commands, those of commands about the
+// user, and the playback progress, and ends the user's memberships with the events of
+// leaving. Purchases, the access they gave and the ledger stay: they hold an id only.
 func eraseData(now func() time.Time) reactions.Projection {
 	return reactions.Projection{
 		Name:   "erasure",
@@ -57,17 +56,12 @@ func erase(ctx context.Context, tx pgx.Tx, userID string, at time.Time) error {
 
 // leave ends the user's memberships. Those in deleted organizations end without an event.
 func leave(ctx context.Context, tx pgx.Tx, userID string, at time.Time) ([]events.Fact, error) {
-	rows, err := tx.Query(ctx, `
-SELECT DISTINCT organization_id::text FROM organization_memberships
-WHERE user_id = $1 AND status <> 'inactive' ORDER BY 1`, userID)
-	if err != nil {
-		return nil, fmt.Errorf("find memberships: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	ids, err := postgres.OrganizationsOf(ctx, tx, userID)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	organizations, members := map[string]organization.Organization{}, map[organization.MembershipKey]organization.Membership{}
+	organizations := map[string]organization.Organization{}
+	members := map[organization.MembershipKey]organization.Membership{}
 	load := &pgx.Batch{}
 	postgres.QueueLockOrganizations(load, ids, organizations)
 	postgres.QueueMembers(load, ids, []string{userID}, members)

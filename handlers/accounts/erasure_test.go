@@ -100,7 +100,8 @@ func (w *harness) tablesWith(text string) []string {
 	w.Helper()
 	rows, err := w.Pool.Query(
 		w.Context(),
-		`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1`,
+		`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
+			ORDER BY 1`,
 	)
 	if err != nil {
 		w.Fatal(err)
@@ -171,11 +172,12 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	b.keyed(http.MethodPost, "/api/user/upgrade-to-creator", "k2", map[string]any{
 		"username": word, "bio": word + " sings", "socialLinks": map[string]any{"website": "https://" + word + ".test"},
 	}).Want(http.StatusOK, "")
-	profile := b.keyed(http.MethodPatch, "/api/user/profile", "k3", map[string]any{"displayName": "The " + word, "email": "new-" + email}).
-		Want(http.StatusOK, "")
+	profile := b.keyed(http.MethodPatch, "/api/user/profile", "k3",
+		map[string]any{"displayName": "The " + word, "email": "new-" + email}).Want(http.StatusOK, "")
 	id := profile.Text("data.id")
 	b.keyed(http.MethodPost, "/api/auth/update-user", "k4", map[string]any{"name": "A " + word}).Want(http.StatusOK, "")
-	b.keyed(http.MethodPost, "/api/auth/change-password", "k5", map[string]any{"currentPassword": word + " sings at night", "newPassword": word + " sings at dawn"}).
+	b.keyed(http.MethodPost, "/api/auth/change-password", "k5",
+		map[string]any{"currentPassword": word + " sings at night", "newPassword": word + " sings at dawn"}).
 		Want(http.StatusOK, "")
 	b.call(http.MethodPut, "/api/user/notification-preferences", map[string]any{"emailMarketing": false}).
 		Want(http.StatusOK, "")
@@ -189,17 +191,16 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 	bought := w.buy(id)
 	asked, joined := w.club("aviary"), w.club("perch")
 	invitation := map[string]any{"email": email, "role": "member"}
-	if answered := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation).
-		Want(http.StatusCreated, ""); answered.Text(
-		"data.email",
-	) != email {
-		t.Errorf("%s", answered.Body)
+	invited := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation).Want(http.StatusCreated, "")
+	if invited.Text("data.email") != email {
+		t.Errorf("%s", invited.Body)
 	}
 	joined.invite(email, "member")
 	b.post(joined.path("accept"), nil).Want(http.StatusOK, "")
 	joined.setRole(id, "creator").Want(http.StatusOK, "")
 	if n := w.Number(
-		`SELECT count(*) FROM commands WHERE type LIKE 'organization.%' AND actor_id <> $1 AND strpos(response_body::text, $2) > 0`,
+		`SELECT count(*) FROM commands WHERE type LIKE 'organization.%' AND actor_id <> $1
+			AND strpos(response_body::text, $2) > 0`,
 		id,
 		word,
 	); n != 3 {
@@ -234,12 +235,7 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 			t.Errorf("stream %s: the word is in %d of %d messages", stream, found, all)
 		}
 	}
-	if again := asked.owner.keyed(
-		http.MethodPost,
-		asked.path("invite"),
-		"i1",
-		invitation,
-	); strings.Contains(
+	if again := asked.owner.keyed(http.MethodPost, asked.path("invite"), "i1", invitation); strings.Contains(
 		again.Body,
 		word,
 	) {
@@ -261,7 +257,8 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 		`SELECT count(*) FROM purchases WHERE customer_id = $1`:                     1,
 		`SELECT count(*) FROM content_access WHERE user_id = $1`:                    1,
 		`SELECT count(*) FROM commands WHERE status = 'accepted' AND actor_id = $1`: 0,
-		`SELECT count(*) FROM users WHERE id = $1 AND name = 'Deleted User' AND email = 'deleted-'||id||'@deleted.invalid' AND deleted_at IS NOT NULL AND role = 'customer'`: 1,
+		`SELECT count(*) FROM users WHERE id = $1 AND name = 'Deleted User' AND email = 'deleted-'||id||'@deleted.invalid'
+			AND deleted_at IS NOT NULL AND role = 'customer'`: 1,
 	} {
 		if n := w.Number(sql, id); n != want {
 			t.Errorf("%d, want %d: %s", n, want, sql)
@@ -284,7 +281,8 @@ func (w *harness) buy(customer string) (purchase string) {
 	purchase = uuid.NewString()
 	film := w.film(w.account())
 	w.Exec(
-		`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, platform_fee_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
+		`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, platform_fee_cents,
+			creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
 		VALUES ($1::uuid, $2, $3, 2999, 300, 2699, 'pi_'||$1::text, 'completed', now())`,
 		purchase,
 		customer,
@@ -320,7 +318,8 @@ func (w *harness) film(creator string) string {
 	w.Helper()
 	id := uuid.NewString()
 	w.Exec(
-		`INSERT INTO content (id, creator_id, title, slug, content_type, content_body, access_type, price_cents, status, published_at)
+		`INSERT INTO content (id, creator_id, title, slug, content_type, content_body, access_type, price_cents,
+			status, published_at)
 		VALUES ($1::uuid, $2, 'Film', 'f-'||$1::text, 'written', 'words', 'paid', 2999, 'published', now())`,
 		id,
 		creator,
@@ -389,7 +388,8 @@ func deletingWaitsForOwnedOrganizations(t *testing.T, w *harness) {
 		other,
 	)
 	w.Exec(
-		`INSERT INTO organization_memberships (organization_id, user_id, role) SELECT $1, id, 'owner' FROM users WHERE email = 'owns@example.org'`,
+		`INSERT INTO organization_memberships (organization_id, user_id, role) SELECT $1, id, 'owner' FROM users
+			WHERE email = 'owns@example.org'`,
 		other,
 	)
 	b.deleteAccount().Want(http.StatusNoContent, "")
@@ -400,7 +400,8 @@ func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
 	id := b.get("/api/user/profile").Text("data.id")
 	film, media := w.film(id), uuid.NewString()
 	w.Exec(
-		`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key) VALUES ($1, $2, 'Film', 'video', 'uploading', 'original')`,
+		`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key)
+			VALUES ($1, $2, 'Film', 'video', 'uploading', 'original')`,
 		media,
 		id,
 	)
@@ -416,12 +417,14 @@ func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
 
 func deletingNeedsTheWord(t *testing.T, w *harness) {
 	b := w.member("word@example.org")
-	for _, body := range []any{map[string]any{}, map[string]any{"confirmation": "delete"}, map[string]any{"confirmation": "DELETE "}, map[string]any{"confirmation": ""}} {
+	for _, body := range []any{map[string]any{}, map[string]any{"confirmation": "delete"},
+		map[string]any{"confirmation": "DELETE "}, map[string]any{"confirmation": ""}} {
 		b.call(http.MethodDelete, "/api/user/account", body).WantFields("confirmation")
 	}
 	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE", "userId": "x"}).
 		WantFields("userId")
-	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE"}, "Origin", "https://evil.test").
+	confirmed := map[string]any{"confirmation": "DELETE"}
+	b.call(http.MethodDelete, "/api/user/account", confirmed, "Origin", "https://evil.test").
 		Want(http.StatusForbidden, "FORBIDDEN")
 	if !b.signedIn() {
 		t.Error("the account is gone")
@@ -443,7 +446,8 @@ func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 	org := uuid.NewString()
 	w.Exec(`INSERT INTO organizations (id, name, slug) VALUES ($1::uuid, 'Both', 'o-'||$1::text)`, org)
 	w.Exec(`INSERT INTO organization_memberships (organization_id, user_id, role)
-		SELECT $1, id, CASE email WHEN 'stays@example.org' THEN 'owner' ELSE 'admin' END FROM users WHERE email IN ('stays@example.org', 'goes@example.org')`, org)
+		SELECT $1, id, CASE email WHEN 'stays@example.org' THEN 'owner' ELSE 'admin' END FROM users
+			WHERE email IN ('stays@example.org', 'goes@example.org')`, org)
 	stays.keyed(http.MethodPatch, "/api/user/profile", "stay", map[string]any{"bio": "Stays"}).Want(http.StatusOK, "")
 	leaves.deleteAccount().Want(http.StatusNoContent, "")
 	w.Eventually(1, `SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND status = 'active'`, org)
@@ -451,9 +455,7 @@ func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 		t.Error("somebody else was signed out")
 	}
 	if got := stays.keyed(http.MethodPatch, "/api/user/profile", "stay", map[string]any{"bio": "Stays"}).
-		Want(http.StatusOK, ""); got.Text(
-		"data.bio",
-	) != "Stays" {
+		Want(http.StatusOK, ""); got.Text("data.bio") != "Stays" {
 		t.Errorf("%s", got.Body)
 	}
 	if n := w.Number(`SELECT count(*) FROM mails WHERE recipient = 'stays@example.org'`); n != 2 {
@@ -471,13 +473,16 @@ func deletingTellsThatAMemberLeft(t *testing.T, w *harness) {
 	b.deleteAccount().Want(http.StatusNoContent, "")
 	w.Eventually(0, `SELECT count(*) FROM organization_memberships WHERE user_id = $1 AND status <> 'inactive'`, id)
 	for c, want := range map[*club]struct{ story, role, reason, next string }{
-		member: {"organization.created v1, member.joined v2, member.invited v3, member.joined v4, member.removed v5", "admin", "left", "6"},
-		asked:  {"organization.created v1, member.joined v2, member.invited v3, member.removed v4", "creator", "withdrawn", "5"},
+		member: {"organization.created v1, member.joined v2, member.invited v3, member.joined v4, member.removed v5",
+			"admin", "left", "6"},
+		asked: {"organization.created v1, member.joined v2, member.invited v3, member.removed v4",
+			"creator", "withdrawn", "5"},
 	} {
 		if story := w.history(c.id); story != want.story {
 			t.Errorf("%s: %s", c.slug, story)
 		}
-		told := `SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'member.removed' AND tenant = $1 AND published_at IS NOT NULL
+		told := `SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'member.removed' AND tenant = $1
+			AND published_at IS NOT NULL
 			AND data->>'user_id' = $2 AND data->>'role' = $3 AND data->>'reason' = $4`
 		w.Eventually(1, told, c.id, id, want.role, want.reason)
 		// What happens next has the next version.
@@ -505,8 +510,10 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 		t.Fatal(err)
 	}
 	w.Exec(
-		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
-		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"` + email + `"%') EXECUTE FUNCTION hold()`,
+		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
+		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"` + email + `"%')
+			EXECUTE FUNCTION hold()`,
 	)
 	var changed, deleted handlertest.Answer
 	var both sync.WaitGroup
@@ -514,7 +521,8 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 	w.Eventually(1, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted`)
 	both.Go(func() { deleted = b.deleteAccount() })
 	w.Eventually(1, `SELECT count(DISTINCT a.pid) FROM pg_stat_activity a, pg_stat_activity changing, pg_locks l
-		WHERE l.locktype = 'advisory' AND l.objid = 4711 AND NOT l.granted AND changing.pid = l.pid AND changing.pid = ANY (pg_blocking_pids(a.pid))`)
+		WHERE l.locktype = 'advisory' AND l.objid = 4711 AND NOT l.granted AND changing.pid = l.pid
+			AND changing.pid = ANY (pg_blocking_pids(a.pid))`)
 	if err := held.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -523,7 +531,8 @@ func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
 	deleted.Want(http.StatusNoContent, "")
 	w.Eventually(
 		1,
-		`SELECT count(*) FROM reaction_inbox r JOIN outbox o ON o.event_id = r.event_id WHERE r.reaction = 'erasure' AND o.aggregate_id = $1`,
+		`SELECT count(*) FROM reaction_inbox r JOIN outbox o ON o.event_id = r.event_id WHERE r.reaction = 'erasure'
+			AND o.aggregate_id = $1`,
 		id,
 	)
 	for sql, argument := range map[string]string{

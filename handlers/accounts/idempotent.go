@@ -18,19 +18,18 @@ import (
 	"github.com/codex-platform/codex/outbox"
 )
 
-// What carries credentials, or tells who somebody is, is not a command: neither a
-// password nor a name may lie in a stream, because a stream does not forget. Each of
-// these changes is one transaction with the events it leads to, and, where the client
-// sent an Idempotency-Key, with the record of its answer in the commands table. The
-// record of a request with a password holds the slow hash of that request, so that it
-// says no more about the password than the account does.
+// A request with credentials or personal data is not a command: neither a password nor a
+// name may be in a stream, whose messages cannot be erased. Each such change is one
+// transaction with its events and, with an Idempotency-Key, with the record of its response
+// in the table of commands. The record of a request with a password holds the slow hash of
+// that request, so it reveals no more about the password than the account does.
 
 // commitTimeout bounds one of these transactions.
 const commitTimeout = 10 * time.Second
 
-// commit runs change in a transaction, appends the facts it returns to the outbox
-// and, after the commit, wakes those who live from it. An account is its own tenant,
-// and the one who acts.
+// commit runs change in a transaction, appends the facts it returns to the outbox and, after
+// the commit, wakes the relay and the mailer. The account is the tenant and the actor of its
+// events.
 func (a *accounts) commit(c *edge.Request, change func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error)) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), commitTimeout)
 	defer cancel()
@@ -60,36 +59,36 @@ func (a *accounts) commit(c *edge.Request, change func(ctx context.Context, tx p
 	return err
 }
 
-// keyed is a request that is done once per Idempotency-Key.
+// keyed is a request that is performed once per Idempotency-Key.
 type keyed struct {
-	// typ names what is asked for, for example "account.sign_up".
+	// typ names the request, for example "account.sign_up".
 	typ string
-	// actor is who asks, "" when nobody is signed in: such keys share one space.
+	// actor is the id of the caller; "" without a session: such requests share their keys.
 	actor   string
 	request any
-	// passwords make the record of a request that carries one; nil where it does not.
+	// passwords hashes the record of a request with a password; nil for other requests.
 	passwords Passwords
 }
 
-// outcome is what a keyed request led to.
+// outcome is the result of a keyed request.
 type outcome struct {
-	// userID is whose data the answer holds.
+	// userID is the user whose data the response holds.
 	userID string
 	body   any
 	facts  []events.Fact
-	// then is called after the commit, before the answer: it may set a cookie.
+	// then is called after the commit, before the response is written: it may set a cookie.
 	then func()
 }
 
-// change does a keyed request in a transaction.
+// change performs a keyed request in a transaction.
 type change func(ctx context.Context, tx pgx.Tx) (outcome, error)
 
-// errClaimed says that the same request was done at the same moment.
-var errClaimed = errors.New("done by another request")
+// errClaimed says that a concurrent request with the same key was performed.
+var errClaimed = errors.New("performed by a concurrent request")
 
-// once answers with what a request leads to, and with the same again when its key
-// comes again: for seven days, as for commands. prepare does what is dear or slow; it
-// is not called for a request that was done before.
+// once performs a request and writes its response; a repeated key gets the same response,
+// for seven days as with commands. prepare does the expensive part before the transaction;
+// it is not called for a repeated request.
 func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)) error {
 	if c.IdempotencyKey() == "" {
 		run, err := prepare()
@@ -121,22 +120,22 @@ func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)
 			},
 		)
 	}
-	refusal, refused := domain.AsError(err)
-	if !refused && !errors.Is(err, errClaimed) {
+	rejection, rejected := domain.AsError(err)
+	if !rejected && !errors.Is(err, errClaimed) {
 		return err
 	}
-	// What another request with this key did meanwhile is the answer to this one, too:
-	// it may be the very reason for the refusal.
+	// If a concurrent request with this key was performed, its response is the response of
+	// this one too: it may be the reason for the rejection.
 	if replayed, failed := a.replay(c, k, cmd); replayed || failed != nil {
 		return failed
 	}
-	if refused {
-		a.keepRefusal(c, cmd, fingerprint, refusal)
+	if rejected {
+		a.keepRejection(c, cmd, fingerprint, rejection)
 	}
 	return err
 }
 
-// asCommand returns a keyed request as the command whose row it gets.
+// asCommand returns a keyed request as the command whose row records it.
 func (a *accounts) asCommand(c *edge.Request, k keyed) (events.Command, error) {
 	id, err := c.CommandID(k.actor)
 	if err != nil {
@@ -155,11 +154,9 @@ func (a *accounts) asCommand(c *edge.Request, k keyed) (events.Command, error) {
 	}, nil
 }
 
-// perform runs a change, lets keep record its answer, and answers.
+// perform runs a change, records its response with keep, and writes the response.
 func (a *accounts) perform(
-	c *edge.Request,
-	run change,
-	keep func(context.Context, pgx.Tx, outcome, []byte) error,
+	c *edge.Request, run change, keep func(context.Context, pgx.Tx, outcome, []byte) error,
 ) error {
 	var done outcome
 	var body []byte
@@ -169,7 +166,7 @@ func (a *accounts) perform(
 			return nil, err
 		}
 		if body, err = json.Marshal(done.body); err != nil {
-			return nil, fmt.Errorf("marshal the answer: %w", err)
+			return nil, fmt.Errorf("marshal the response: %w", err)
 		}
 		return done.facts, keep(ctx, tx, done, body)
 	})
@@ -183,8 +180,8 @@ func (a *accounts) perform(
 	return nil
 }
 
-// claimed makes a change one that begins with its record, so that of two at the same
-// moment the second waits for the first and then finds it.
+// claimed returns the change with its record written first, so that of two concurrent
+// requests the second waits for the first and then finds its record.
 func claimed(run change, cmd events.Command, fingerprint string) change {
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 		claimed, err := commands.Ledger{DB: tx}.Claim(ctx, cmd, fingerprint)
@@ -198,7 +195,7 @@ func claimed(run change, cmd events.Command, fingerprint string) change {
 	}
 }
 
-// replay answers a request that was done before. It reports whether it did.
+// replay writes the recorded response of a repeated request. It reports whether there was one.
 func (a *accounts) replay(c *edge.Request, k keyed, cmd events.Command) (bool, error) {
 	reply, found, err := commands.Ledger{DB: a.cfg.Pool}.Replay(c, cmd, k.same)
 	if err != nil || !found {
@@ -217,15 +214,15 @@ func (k keyed) same(ctx context.Context, payloadHash, stored string) (bool, erro
 	return same, err
 }
 
-// keepRefusal records a refusal that says something about the request and not about
-// the moment. That it could not be recorded is no reason to answer otherwise.
-func (a *accounts) keepRefusal(c *edge.Request, cmd events.Command, fingerprint string, refusal *domain.Error) {
-	switch refusal.Class {
+// keepRejection records an error that is about the request and not temporary. A failure to
+// record it does not change the response.
+func (a *accounts) keepRejection(c *edge.Request, cmd events.Command, fingerprint string, rejection *domain.Error) {
+	switch rejection.Class {
 	case domain.Conflict, domain.Rule, domain.NotFound:
 	default:
 		return
 	}
-	if err := (commands.Ledger{DB: a.cfg.Pool}).Reject(c, cmd, fingerprint, refusal); err != nil {
-		c.Log().WarnContext(c, "refusal not recorded", "request", c.ID(), "error", err)
+	if err := (commands.Ledger{DB: a.cfg.Pool}).Reject(c, cmd, fingerprint, rejection); err != nil {
+		c.Log().WarnContext(c, "rejection not recorded", "request", c.ID(), "error", err)
 	}
 }

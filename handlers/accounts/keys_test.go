@@ -34,10 +34,12 @@ func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
 				Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
 		}
 		w.browser().
-			keyed(http.MethodPost, "/api/auth/reset-password", "sign-up-1", map[string]any{"token": strings.Repeat("A", 43), "newPassword": password}).
+			keyed(http.MethodPost, "/api/auth/reset-password", "sign-up-1",
+				map[string]any{"token": strings.Repeat("A", 43), "newPassword": password}).
 			Want(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
 		if n := w.Number(
-			`SELECT count(*) FROM commands WHERE type = 'account.sign_up' AND (payload_hash NOT LIKE '$argon2id$%' OR response_body::text LIKE '%'||$1||'%')`,
+			`SELECT count(*) FROM commands WHERE type = 'account.sign_up'
+				AND (payload_hash NOT LIKE '$argon2id$%' OR response_body::text LIKE '%'||$1||'%')`,
 			password,
 		); n != 0 {
 			t.Error("the record of a password is not a slow hash")
@@ -106,8 +108,7 @@ func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
 		again := b.keyed(http.MethodPost, "/api/auth/change-password", "change-1", body).Want(http.StatusOK, "")
 		if first.Body != again.Body ||
 			w.Number(
-				`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'keychange@example.org'`,
-			) != 1 {
+				`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'keychange@example.org'`) != 1 {
 			t.Errorf("%s and then %s", first.Body, again.Body)
 		}
 	})
@@ -128,9 +129,7 @@ func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
 		ada.keyed(http.MethodPost, "/api/auth/update-user", "profile-1", map[string]any{}).
 			Want(http.StatusUnprocessableEntity, "BUSINESS_LOGIC_ERROR")
 		if got := bob.keyed(http.MethodPatch, "/api/user/profile", "profile-1", map[string]any{"bio": "bob"}).
-			Want(http.StatusOK, ""); got.Text(
-			"data.bio",
-		) != "bob" {
+			Want(http.StatusOK, ""); got.Text("data.bio") != "bob" {
 			t.Errorf("%s", got.Body)
 		}
 		ada.keyed(http.MethodPatch, "/api/user/profile", "a key", map[string]any{"bio": "x"}).WantFields("Idempotency-Key")
@@ -140,7 +139,8 @@ func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
 		w := w.in(t)
 		b := w.member("keycreator@example.org")
 		for range 2 {
-			got := b.keyed(http.MethodPost, "/api/user/upgrade-to-creator", "creator-1", map[string]any{"username": "key-creator"}).
+			got := b.keyed(http.MethodPost, "/api/user/upgrade-to-creator", "creator-1",
+				map[string]any{"username": "key-creator"}).
 				Want(http.StatusOK, "")
 			if got.Text("data.role") != "creator" {
 				t.Errorf("%s", got.Body)

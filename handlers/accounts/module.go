@@ -1,13 +1,14 @@
-// Package accounts is about people: signing up and in, sessions, passwords, profiles, and
-// the end of an account.
+// Package accounts is about users: sign-up, sign-in, sessions, passwords, profiles, and the
+// deletion of an account.
 //
-// Requests that carry credentials are written by the edge itself, in one transaction with
-// their events (idempotent.go), because a message of a stream cannot be erased. Everything
-// else goes through commands.go. What other contexts know of a deleted account erasure.go
-// removes.
+// Requests that carry credentials or personal data are not commands: the edge writes them
+// itself, in one transaction with their events (idempotent.go), because messages of a
+// stream cannot be erased. The other changes are commands (commands.go). The projection in
+// erasure.go removes what other contexts keep about the user of a deleted account.
 package accounts
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,10 +27,10 @@ type Config struct {
 	// PublicURL is how clients reach the platform, without a trailing slash; links in
 	// mails begin with it.
 	PublicURL string
-	// Development adds the short cuts of test clients.
+	// Development adds the routes for test clients.
 	Development bool
-	// Committed is called after a commit that left events or mails behind, to wake
-	// the relay and the mailer. It must not block. Nil: they poll.
+	// Committed is called after a commit that may have written events or mails, to wake the
+	// relay and the mailer. It must not block. Nil: they poll.
 	Committed func()
 	// Now is the clock.
 	Now func() time.Time
@@ -43,8 +44,10 @@ func New(cfg Config) handlers.Module {
 	a := &accounts{cfg}
 	expired := postgres.Sweeper{Pool: cfg.Pool, Now: cfg.Now}
 	return handlers.Module{
-		Name:        "accounts",
-		Routes:      append(a.authRoutes(), a.profileRoutes()...),
+		Name: "accounts",
+		Routes: slices.Concat(
+			a.signInRoutes(), a.passwordRoutes(), a.sessionRoutes(), a.testRoutes(), a.profileRoutes(), a.accountRoutes(),
+		),
 		Commands:    []commands.Context{userCommands()},
 		Projections: []reactions.Projection{eraseData(cfg.Now)},
 		Jobs:        []jobs.Job{{Name: "accounts.sweep", Every: time.Hour, Run: expired.Sweep}},

@@ -11,15 +11,14 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
-	"github.com/codex-platform/codex/domain/mail"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// requestReset mails a link, unless the address had enough of them for now. Whatever
-// happens, the answer is the same.
+// requestReset writes a mail with a link, within the limit of the address. The response is
+// the same whether or not there is an account.
 func (a *accounts) requestReset(c *edge.Request) error {
 	var request identity.RequestReset
 	err := c.Decode(&request)
@@ -29,25 +28,10 @@ func (a *accounts) requestReset(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	now := c.Now()
-	hits, _, err := ratelimit.Hit(
-		c,
-		a.cfg.Pool,
-		ratelimit.KeyOf(postgres.ResetMails, request.Email),
-		identity.ThrottleWindow,
-		now,
-	)
+	key := ratelimit.KeyOf(postgres.ResetMails, request.Email)
+	hits, _, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
 	if err == nil && hits <= identity.ResetMails {
-		token := newToken()
-		v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, now)
-		var mail mail.Mail
-		if mail, err = identity.ResetMail(
-			edge.NewID(),
-			v,
-			identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo),
-		); err == nil {
-			err = a.mailToAccount(c, v, mail)
-		}
+		err = a.mailReset(c, request)
 	}
 	if err != nil {
 		return err
@@ -56,42 +40,51 @@ func (a *accounts) requestReset(c *edge.Request) error {
 	return nil
 }
 
-// resetPassword replaces a forgotten password. The token is looked up before the dear
+// mailReset writes the mail of a reset and the proof in it.
+func (a *accounts) mailReset(c *edge.Request, request identity.RequestReset) error {
+	token := newToken()
+	v := identity.NewVerification(edge.NewID(), identity.ResetForgotten, "", request.Email, token, c.Now())
+	link := identity.ResetLink(a.cfg.PublicURL, token, request.RedirectTo)
+	letter, err := identity.ResetMail(edge.NewID(), v, link)
+	if err != nil {
+		return err
+	}
+	return a.mailToAccount(c, v, letter)
+}
+
+// resetPassword replaces a forgotten password. The token is checked before the expensive
 // hash and used up after it, in the transaction.
 func (a *accounts) resetPassword(c *edge.Request) error {
 	var request identity.ResetPassword
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(
-		c,
-		keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords},
-		func() (change, error) {
-			token, ok := identity.ParseToken(request.Token)
-			if !ok {
-				return nil, identity.ErrBadResetToken
+	k := keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords}
+	return a.once(c, k, func() (change, error) {
+		token, ok := identity.ParseToken(request.Token)
+		if !ok {
+			return nil, identity.ErrBadResetToken
+		}
+		now := c.Now()
+		v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, identity.ErrBadResetToken
+		}
+		hash, err := a.hashNew(c, request.NewPassword, v.Email)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
+			// First, because a sign-in locks the failures before the account as well.
+			if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
+				return outcome{}, err
 			}
-			now := c.Now()
-			v, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, now, identity.ResetForgotten)
-			if err != nil {
-				return nil, err
-			}
-			if !found {
-				return nil, identity.ErrBadResetToken
-			}
-			hash, err := a.hashNew(c, request.NewPassword, v.Email)
-			if err != nil {
-				return nil, err
-			}
-			return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-				// First, because a sign-in locks its failures before the account, too.
-				if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
-					return outcome{}, err
-				}
-				return resetByMail(ctx, tx, token, hash, now)
-			}, nil
-		},
-	)
+			return resetByMail(ctx, tx, token, hash, now)
+		}, nil
+	})
 }
 
 func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash string, now time.Time) (outcome, error) {
@@ -114,17 +107,12 @@ func resetByMail(ctx context.Context, tx pgx.Tx, token identity.Token, hash stri
 	return outcome{userID: user.ID, body: Done{Status: true}, facts: append(facts, ended...)}, err
 }
 
-// replacePassword stores another hash. What waits in mails to change the account is
-// useless from then on.
+// replacePassword stores another hash. Earlier tokens that could change the account become
+// invalid.
 func replacePassword(
-	ctx context.Context,
-	tx pgx.Tx,
-	user identity.User,
-	hash string,
-	byMail bool,
-	now time.Time,
+	ctx context.Context, tx pgx.Tx, user identity.User, hash string, byMail bool, now time.Time,
 ) ([]events.Fact, identity.User, error) {
-	user, happened := user.ChangePassword(byMail, now)
+	user, payloads := user.ChangePassword(byMail, now)
 	found, err := postgres.SetPassword(ctx, tx, user.ID, hash, now)
 	if err == nil && !found {
 		err = identity.ErrUserNotFound
@@ -135,7 +123,7 @@ func replacePassword(
 	if err == nil {
 		err = postgres.DropVerifications(ctx, tx, user.ID, identity.ResetForgotten, identity.MoveEmail)
 	}
-	return user.Facts(happened), user, err
+	return user.Facts(payloads), user, err
 }
 
 // hashNew hashes a new password of the account with this address.
@@ -146,7 +134,7 @@ func (a *accounts) hashNew(c *edge.Request, password, email string) (string, err
 	return a.cfg.Passwords.Hash(c.Request.Context(), password)
 }
 
-// changePassword replaces the password of who is signed in and knows it.
+// changePassword replaces the password of the caller, who has to know the current one.
 func (a *accounts) changePassword(c *edge.Request) error {
 	var request identity.ChangePassword
 	if err := c.Decode(&request); err != nil {
@@ -167,7 +155,7 @@ func (a *accounts) changePassword(c *edge.Request) error {
 		if !found {
 			return nil, edge.ErrSignedOut
 		}
-		_, _, err = a.prove(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
+		_, _, err = a.authenticate(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
 		if errors.Is(err, identity.ErrBadCredentials) {
 			err = identity.ErrWrongPassword
 		}
@@ -178,22 +166,17 @@ func (a *accounts) changePassword(c *edge.Request) error {
 		if err != nil {
 			return nil, err
 		}
-		alone := request.RevokeOtherSessions != nil && *request.RevokeOtherSessions
+		revokeOthers := request.RevokeOtherSessions != nil && *request.RevokeOtherSessions
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-			return a.replaceKnown(ctx, tx, c, actor, hash, alone)
+			return a.replaceKnown(ctx, tx, c, actor, hash, revokeOthers)
 		}, nil
 	})
 }
 
-// replaceKnown replaces a password in a transaction; alone ends all other sessions and
-// gives this one another key.
+// replaceKnown replaces a password in a transaction; revokeOthers ends all other sessions
+// and gives this one another token.
 func (a *accounts) replaceKnown(
-	ctx context.Context,
-	tx pgx.Tx,
-	c *edge.Request,
-	actor *edge.Actor,
-	hash string,
-	alone bool,
+	ctx context.Context, tx pgx.Tx, c *edge.Request, actor *edge.Actor, hash string, revokeOthers bool,
 ) (outcome, error) {
 	now, source := c.Now(), edge.NewID()
 	user, found, err := postgres.UserByID(ctx, tx, actor.UserID, true)
@@ -204,22 +187,22 @@ func (a *accounts) replaceKnown(
 	if err != nil {
 		return outcome{}, err
 	}
-	if !found || !alive { // signed out or deleted meanwhile
+	if !found || !alive { // signed out or deleted in the meantime
 		return outcome{}, edge.ErrSignedOut
 	}
 	facts, user, err := replacePassword(ctx, tx, user, hash, false, now)
 	if err != nil {
 		return outcome{}, err
 	}
-	mail, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
+	notice, err := identity.PasswordChangedMail(edge.NewID(), user, source, now)
 	if err == nil {
-		err = mailstore.Insert(ctx, tx, mail)
+		err = mailstore.Insert(ctx, tx, notice)
 	}
 	if err != nil {
 		return outcome{}, err
 	}
 	done := outcome{userID: user.ID, body: PasswordChanged{User: UserOf(user)}, facts: facts}
-	if !alone {
+	if !revokeOthers {
 		return done, nil
 	}
 	ended, err := revokeAll(ctx, tx, user.ID, actor.SessionID)

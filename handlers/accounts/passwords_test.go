@@ -61,7 +61,8 @@ func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *harness) 
 	thief := w.member("forgot@example.org")
 	id := thief.get("/api/user/profile").Text("data.id")
 	owner := w.browser()
-	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org", "redirectTo": "/reset?x=1"}).
+	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org",
+		"redirectTo": "/reset?x=1"}).
 		Want(http.StatusOK, "")
 	links := w.mailedLinks("password-reset", "forgot@example.org")
 	if len(links) != 1 || !strings.HasPrefix(links[0], "/reset?x=1&token=") {
@@ -141,9 +142,7 @@ func TestAResetLeadsOnlyToThisSite(t *testing.T) {
 			Want(http.StatusOK, "")
 	}
 	if links := w.mailedLinks(
-		"password-reset",
-		"ada@example.org",
-	); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") ||
+		"password-reset", "ada@example.org"); len(links) != 2 || !strings.HasPrefix(links[0], "/new-password?token=") ||
 		!strings.HasPrefix(links[1], "/new-password?token=") {
 		t.Errorf("links %v", links)
 	}
@@ -154,7 +153,8 @@ func aWrongTokenResetsNothing(t *testing.T, w *harness) {
 	verification := w.browser()
 	verification.signUp("wrong2@example.org")
 	for name, token := range map[string]string{
-		"no token at all": "x", "one that was never mailed": strings.Repeat("A", 43), "one for another purpose": w.tokens("verify-email", "wrong2@example.org")[0],
+		"no token at all": "x", "one that was never mailed": strings.Repeat("A", 43),
+		"one for another purpose": w.tokens("verify-email", "wrong2@example.org")[0],
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.in(t).browser().reset(token, another).Want(http.StatusBadRequest, "VALIDATION_ERROR")
@@ -234,8 +234,7 @@ func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
 		t.Error("somebody was signed out")
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`,
-	); n != 1 {
+		`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`); n != 1 {
 		t.Errorf("%d confirmations", n)
 	}
 	w.browser().signIn("change@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
@@ -264,8 +263,7 @@ func aChangeMaySignEverybodyElseOut(t *testing.T, w *harness) {
 		t.Error("this session is another one")
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`,
-	); n != 1 {
+		`SELECT count(*) FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'alone@example.org'`); n != 1 {
 		t.Errorf("%d sessions are left", n)
 	}
 }
@@ -290,9 +288,7 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 	b.change(password, another).Want(http.StatusOK, "")
 	w.browser().reset(reset, password).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	w.browser().get(move).Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	if profile := b.get(
-		"/api/user/profile",
-	); profile.Text("data.email") != "useless@example.org" ||
+	if profile := b.get("/api/user/profile"); profile.Text("data.email") != "useless@example.org" ||
 		profile.At("data.pendingEmail") != nil {
 		t.Errorf("%s", profile.Body)
 	}
@@ -301,7 +297,8 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 func badPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badfields@example.org")
 	b.post("/api/auth/request-password-reset", map[string]any{}).WantFields("email")
-	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org", "redirectTo": "https://evil.test"}).
+	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org",
+		"redirectTo": "https://evil.test"}).
 		WantFields("redirectTo")
 	b.post("/api/auth/reset-password", map[string]any{}).WantFields("token", "newPassword")
 	b.reset(w.requestReset("badfields@example.org")[0], "badfields@example.org").WantFields("newPassword")
@@ -325,8 +322,10 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 		CREATE TRIGGER note AFTER INSERT ON verification FOR EACH ROW EXECUTE FUNCTION note();
 		CREATE TRIGGER note AFTER INSERT ON rate_limits FOR EACH ROW EXECUTE FUNCTION note()`)
 	for path, served := range map[string]map[string]bool{
-		"/api/auth/request-password-reset":  {"proven@example.org": true, "unproven@example.org": true, "nobody@example.org": false},
-		"/api/auth/send-verification-email": {"proven@example.org": false, "unproven@example.org": true, "nobody@example.org": false},
+		"/api/auth/request-password-reset": {"proven@example.org": true, "unproven@example.org": true,
+			"nobody@example.org": false},
+		"/api/auth/send-verification-email": {"proven@example.org": false, "unproven@example.org": true,
+			"nobody@example.org": false},
 	} {
 		var first string
 		for email, mailed := range served {
@@ -337,7 +336,8 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 			w.browser().post(path, map[string]any{"email": email}).Want(http.StatusOK, "")
 			sent := w.statements.end()
 			var written string
-			if err := w.Pool.QueryRow(t.Context(), `SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).
+			if err := w.Pool.QueryRow(t.Context(), `
+SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction) FROM work`).
 				Scan(&written); err != nil {
 				t.Fatal(err)
 			}

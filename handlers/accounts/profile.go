@@ -49,19 +49,19 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 					if err != nil {
 						return identity.User{}, nil, err
 					}
-					next, proof, happened, err := user.UpdateProfile(request, facts, c.Now())
+					next, proof, payloads, err := user.UpdateProfile(request, facts, c.Now())
 					if err == nil && (proof || next.PendingEmail == nil && user.PendingEmail != nil) {
 						err = a.awaitProof(ctx, tx, next, proof, c.Now())
 					}
-					return next, happened, err
+					return next, payloads, err
 				},
 			), nil
 		},
 	)
 }
 
-// limitChanges counts a request that would write to an address, for that address and
-// for who asks.
+// limitChanges counts a request that would send a mail to a new address, for that address
+// and for the caller.
 func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile) error {
 	if !request.Email.Set {
 		return nil
@@ -76,13 +76,10 @@ func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile)
 	return a.limit(c, postgres.VerificationMails, *request.Email.Value, identity.VerificationMails)
 }
 
-// profileFacts looks up what the decision over a profile rests on. What another
-// transaction takes meanwhile is refused by the unique indexes.
+// profileFacts reads the facts for the decision about a profile. If another transaction
+// takes the username or address in the meantime, the unique indexes reject the change.
 func profileFacts(
-	ctx context.Context,
-	tx pgx.Tx,
-	user identity.User,
-	request identity.UpdateProfile,
+	ctx context.Context, tx pgx.Tx, user identity.User, request identity.UpdateProfile,
 ) (facts identity.ProfileFacts, err error) {
 	if name := request.Username.Value; name != nil {
 		facts.UsernameTaken, err = postgres.UsernameTaken(ctx, tx, *name, user.ID)
@@ -93,8 +90,8 @@ func profileFacts(
 	return facts, err
 }
 
-// awaitProof makes earlier proofs of a pending address useless and, when one is
-// needed, mails another one to it and a notice to the address that it is to replace.
+// awaitProof invalidates earlier verifications of a pending address and, when one is
+// needed, mails a new one to it and a notice to the account's address.
 func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, needed bool, now time.Time) error {
 	if err := postgres.DropVerifications(ctx, tx, user.ID, identity.MoveEmail); err != nil || !needed {
 		return err
@@ -112,11 +109,10 @@ func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User
 	return insertVerification(ctx, tx, v, proof, notice)
 }
 
-// changed returns the change that decide makes to the caller's account; its answer is
-// the profile.
+// changed returns the change that decide makes to the caller's account, with the profile as
+// the response.
 func (a *accounts) changed(
-	c *edge.Request,
-	decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error),
+	c *edge.Request, decide func(context.Context, pgx.Tx, identity.User) (identity.User, []events.Payload, error),
 ) change {
 	id := c.Actor().UserID
 	return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
@@ -127,11 +123,11 @@ func (a *accounts) changed(
 		if err != nil {
 			return outcome{}, err
 		}
-		next, happened, err := decide(ctx, tx, user)
-		if err == nil && len(happened) > 0 {
+		next, payloads, err := decide(ctx, tx, user)
+		if err == nil && len(payloads) > 0 {
 			err = postgres.SaveUser(ctx, tx, next)
 		}
-		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(happened)}, err
+		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(payloads)}, err
 	}
 }
 
@@ -142,8 +138,8 @@ func (a *accounts) updateUser(c *edge.Request) error {
 	}
 	return a.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
 		run := a.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-			next, happened := user.UpdateUser(request, c.Now())
-			return next, happened, nil
+			next, payloads := user.UpdateUser(request, c.Now())
+			return next, payloads, nil
 		})
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			done, err := run(ctx, tx)

@@ -46,8 +46,9 @@ func aProfileChangesFieldByField(t *testing.T, w *harness) {
 		"socialLinks": map[string]any{"website": "https://ada.test", "youtube": "https://yt.test/a"},
 	}).Want(http.StatusOK, "")
 	for path, want := range map[string]string{
-		"data.name": "Ada L.", "data.displayName": "Ada L.", "data.username": "ada-fields", "data.bio": "Trains", "data.socialLinks.website": "https://ada.test",
-		"data.email": "fields@example.org", "data.role": "customer",
+		"data.name": "Ada L.", "data.displayName": "Ada L.", "data.username": "ada-fields", "data.bio": "Trains",
+		"data.socialLinks.website": "https://ada.test",
+		"data.email":               "fields@example.org", "data.role": "customer",
 	} {
 		if got.Text(path) != want {
 			t.Errorf("%s is %q, want %q", path, got.Text(path), want)
@@ -70,9 +71,8 @@ func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	if again.Body != got.Body {
 		t.Errorf("a change that changes nothing answers %s", again.Body)
 	}
-	if story := w.history(
-		got.Text("data.id"),
-	); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
+	if story := w.history(got.Text("data.id")); story !=
+		"user.registered v1, user.email_verified v2, user.profile_updated v3, user.profile_updated v4" {
 		t.Errorf("events: %s", story)
 	}
 	b.patch(map[string]any{}).Want(http.StatusOK, "")
@@ -95,7 +95,8 @@ func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 		t.Fatalf("%s", got.Body)
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org' AND text_body NOT LIKE '%new@%'`,
+		`SELECT count(*) FROM mails WHERE template = 'email-changing' AND recipient = 'old@example.org'
+			AND text_body NOT LIKE '%new@%'`,
 	); n != 1 {
 		t.Errorf("the old address got %d notices", n)
 	}
@@ -117,9 +118,8 @@ func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	w.browser().signIn("old@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	w.browser().signIn("new@example.org", password).Want(http.StatusOK, "")
 	w.browser().reset(stale, another).Want(http.StatusBadRequest, "VALIDATION_ERROR")
-	if story := w.history(
-		profile.Text("data.id"),
-	); story != "user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
+	if story := w.history(profile.Text("data.id")); story !=
+		"user.registered v1, user.email_verified v2, user.profile_updated v3, user.email_changed v4" {
 		t.Errorf("events: %s", story)
 	}
 }
@@ -128,13 +128,12 @@ func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 	b := w.member("stay@example.org")
 	b.patch(map[string]any{"email": "first-idea@example.org"}).Want(http.StatusOK, "")
 	b.patch(map[string]any{"email": "second-idea@example.org"}).Want(http.StatusOK, "")
-	first, second := w.mailedLinks("change-email", "first-idea@example.org")[0], w.mailedLinks("change-email", "second-idea@example.org")[0]
+	first := w.mailedLinks("change-email", "first-idea@example.org")[0]
+	second := w.mailedLinks("change-email", "second-idea@example.org")[0]
 	w.browser().get(first).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	for range 12 { // clients send what they show
 		if got := b.patch(map[string]any{"email": "stay@example.org", "bio": "x"}).
-			Want(http.StatusOK, ""); got.Text(
-			"data.pendingEmail",
-		) != "second-idea@example.org" {
+			Want(http.StatusOK, ""); got.Text("data.pendingEmail") != "second-idea@example.org" {
 			t.Errorf("%s", got.Body)
 		}
 	}
@@ -186,13 +185,20 @@ func askingForAddressesIsLimited(t *testing.T, w *harness) {
 
 func badProfilesNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badprofile@example.org")
-	b.patch(map[string]any{"displayName": " ", "email": "nobody", "username": "Not A Slug", "bio": strings.Repeat("é", 501), "socialLinks": map[string]any{"website": "x"}}).
+	b.patch(map[string]any{
+		"displayName": " ",
+		"email":       "nobody",
+		"username":    "Not A Slug",
+		"bio":         strings.Repeat("é", 501),
+		"socialLinks": map[string]any{"website": "x"},
+	}).
 		WantFields("displayName", "email", "username", "bio", "socialLinks.website")
 	b.patch(map[string]any{"displayName": nil, "username": nil}).WantFields("displayName", "username")
 	b.patch(map[string]any{"displayName": "two\nlines"}).WantFields("displayName")
 	b.patch(map[string]any{"role": "admin"}).WantFields("role")
 	b.patch(map[string]any{"emailVerified": true}).WantFields("emailVerified")
-	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500), "username": strings.Repeat("a", 50)}).
+	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500),
+		"username": strings.Repeat("a", 50)}).
 		Want(http.StatusOK, "")
 	w.browser().patch(map[string]any{"bio": "x"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
@@ -203,9 +209,7 @@ func theAccountsNameAndImage(t *testing.T, w *harness) {
 		Want(http.StatusOK, ""); got.Body != `{"status":true}` {
 		t.Errorf("%s", got.Body)
 	}
-	if session := b.get(
-		"/api/auth/get-session",
-	); session.Text("user.name") != "Grace" ||
+	if session := b.get("/api/auth/get-session"); session.Text("user.name") != "Grace" ||
 		session.Text("user.image") != "https://img.test/g.png" {
 		t.Errorf("%s", session.Body)
 	}
@@ -261,9 +265,9 @@ func TestNotificationPreferences(t *testing.T) {
 	put(map[string]any{"emailMarketing": "yes"}).WantFields("emailMarketing")
 	check(put(map[string]any{}), true, true)
 	id := b.get("/api/user/profile").Text("data.id")
-	if story := w.history(
-		id,
-	); story != "user.registered v1, user.email_verified v2, user.preferences_changed v3, user.preferences_changed v4, user.preferences_changed v5" {
+	want := "user.registered v1, user.email_verified v2, user.preferences_changed v3, " +
+		"user.preferences_changed v4, user.preferences_changed v5"
+	if story := w.history(id); story != want {
 		t.Errorf("events: %s", story)
 	}
 	w.browser().get(path).Want(http.StatusUnauthorized, "UNAUTHORIZED")

@@ -8,14 +8,16 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-func (a *accounts) authRoutes() []edge.Route {
-	routes := []edge.Route{
+// signInRoutes are sign-up, verification, sign-in and sign-out.
+func (a *accounts) signInRoutes() []edge.Route {
+	return []edge.Route{
 		{
-			Method:     "POST",
-			Path:       "/api/auth/sign-up/email",
-			Name:       "signUp",
-			Summary:    "Make an account",
-			Notes:      "The account can sign in once its address is verified by the link that is mailed to it. `role` is ignored, outside development.",
+			Method:  "POST",
+			Path:    "/api/auth/sign-up/email",
+			Name:    "signUp",
+			Summary: "Sign up",
+			Notes: "The account can sign in once its address is verified by the link that is mailed to it. " +
+				"Outside development `role` is ignored.",
 			Auth:       edge.Public,
 			Limit:      edge.LimitAuth,
 			Body:       identity.SignUp{},
@@ -28,9 +30,10 @@ func (a *accounts) authRoutes() []edge.Route {
 			Method:  "POST",
 			Path:    "/api/auth/sign-in/email",
 			Name:    "signIn",
-			Summary: "Start a session",
-			Notes: "Whoever knows the password of a verified account gets a session, as a cookie. Five wrong passwords in 15 minutes close an account to sign-ins " +
-				"for the rest of them. Repeating is harmless: it starts another session.",
+			Summary: "Sign in",
+			Notes: "With the password of a verified account a session is started and returned as a cookie. After five " +
+				"wrong passwords in 15 minutes sign-ins to the account are rejected until those are over. " +
+				"Repeating is harmless: it starts another session.",
 			Auth:      edge.Public,
 			Limit:     edge.LimitAuth,
 			Body:      identity.SignIn{},
@@ -42,24 +45,25 @@ func (a *accounts) authRoutes() []edge.Route {
 			Method:  "GET",
 			Path:    "/api/auth/verify-email",
 			Name:    "verifyEmail",
-			Summary: "Prove an address by the token that was mailed to it",
-			Notes: "A new account's owner is signed in by it; a changed address takes effect. The token works once. " +
-				"`HEAD`, by which mail programs look at links, leaves it unused.",
+			Summary: "Verify an e-mail address",
+			Notes: "It takes the token that was mailed to the address. The owner of a new account is signed in; a changed " +
+				"address takes effect. The token works once. `HEAD`, with which mail programs inspect links, leaves it unused.",
 			Auth: edge.Public,
 			Params: []edge.Param{
 				edge.RequiredParam(edge.TextParam("token", 256)),
 				edge.TextParam("callbackURL", maxCallback),
 			},
-			Responses: []edge.Response{{Status: http.StatusFound, Doc: "Proven; the callback's address, or /"}},
+			Responses: []edge.Response{{Status: http.StatusFound, Doc: "Verified; redirects to the callback, or to /"}},
 			Errors:    []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken},
 			Handle:    a.verifyEmail,
 		},
 		{
-			Method:    "POST",
-			Path:      "/api/auth/send-verification-email",
-			Name:      "sendVerificationEmail",
-			Summary:   "Mail the link once more",
-			Notes:     "The answer does not say whether there is such an account. An address gets five of these mails in 15 minutes; repeating does no more.",
+			Method:  "POST",
+			Path:    "/api/auth/send-verification-email",
+			Name:    "sendVerificationEmail",
+			Summary: "Resend the verification mail",
+			Notes: "The response does not reveal whether the account exists. An address gets five of these mails in " +
+				"15 minutes; further requests send none.",
 			Auth:      edge.Public,
 			Body:      identity.SendVerification{},
 			Responses: []edge.Response{{Status: http.StatusOK, Body: Done{}}},
@@ -69,32 +73,32 @@ func (a *accounts) authRoutes() []edge.Route {
 			Method:  "GET",
 			Path:    "/api/auth/get-session",
 			Name:    "getSession",
-			Summary: "Say who is signed in",
+			Summary: "Get the session",
 			Auth:    edge.OptionalSession,
 			Responses: []edge.Response{
-				{Status: http.StatusOK, Body: (*CurrentSession)(nil), Doc: "Who is signed in; null for nobody"},
+				{Status: http.StatusOK, Body: (*CurrentSession)(nil), Doc: "The session and its user; null without a session"},
 			},
 			Handle: a.getSession,
 		},
+		a.signOutRoute("/api/auth/sign-out", "signOut"),
+		a.signOutRoute("/api/auth/signout", "signOutShort"),
 	}
-	for path, name := range map[string]string{"/api/auth/sign-out": "signOut", "/api/auth/signout": "signOutShort"} {
-		routes = append(routes, edge.Route{
-			Method:    "POST",
-			Path:      path,
-			Name:      name,
-			Summary:   "End the session of the request",
-			Notes:     "The cookie's value opens nothing any more. Repeating is harmless.",
-			Auth:      edge.OptionalSession,
-			Responses: []edge.Response{{Status: http.StatusOK, Body: SignedOut{}}},
-			Handle:    a.signOut,
-		})
-	}
-	routes = append(routes, a.passwordRoutes()...)
-	routes = append(routes, a.sessionRoutes()...)
-	return append(routes, a.testRoutes()...)
 }
 
-// passwordRoutes replace passwords: a forgotten one by a mail, a known one by itself.
+func (a *accounts) signOutRoute(path, name string) edge.Route {
+	return edge.Route{
+		Method:    "POST",
+		Path:      path,
+		Name:      name,
+		Summary:   "Sign out",
+		Notes:     "The value of the cookie is invalid from then on. Repeating is harmless.",
+		Auth:      edge.OptionalSession,
+		Responses: []edge.Response{{Status: http.StatusOK, Body: SignedOut{}}},
+		Handle:    a.signOut,
+	}
+}
+
+// passwordRoutes replace passwords, forgotten ones and known ones.
 func (a *accounts) passwordRoutes() []edge.Route {
 	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
 	return []edge.Route{
@@ -102,9 +106,10 @@ func (a *accounts) passwordRoutes() []edge.Route {
 			Method:  "POST",
 			Path:    "/api/auth/request-password-reset",
 			Name:    "requestPasswordReset",
-			Summary: "Mail a link by which a forgotten password is replaced",
-			Notes: "Always answers the same, whether there is such an account or not, and however many mails it had: three in 15 minutes. " +
-				"The link works once, for an hour, and leads to `redirectTo` with the token in its query. Repeating sends another mail at most.",
+			Summary: "Request a password reset",
+			Notes: "A link is mailed that works once, for an hour, and leads to `redirectTo` with the token in its query. " +
+				"The response does not reveal whether the account exists. An address gets three of these mails in 15 minutes; " +
+				"further requests send none.",
 			Auth:      edge.Public,
 			Limit:     edge.LimitAuth,
 			Body:      identity.RequestReset{},
@@ -115,7 +120,7 @@ func (a *accounts) passwordRoutes() []edge.Route {
 			Method:     "POST",
 			Path:       "/api/auth/reset-password",
 			Name:       "resetPassword",
-			Summary:    "Replace a forgotten password by the token that was mailed",
+			Summary:    "Reset the password with the mailed token",
 			Notes:      "All sessions of the account end.",
 			Auth:       edge.Public,
 			Limit:      edge.LimitAuth,
@@ -129,9 +134,9 @@ func (a *accounts) passwordRoutes() []edge.Route {
 			Method:  "POST",
 			Path:    "/api/auth/change-password",
 			Name:    "changePassword",
-			Summary: "Replace the password by who knows it",
-			Notes: "Wrong passwords count like those at a sign-in. With `revokeOtherSessions` all other sessions end and this one gets another cookie. " +
-				"The account is told by mail.",
+			Summary: "Change the password",
+			Notes: "It takes the current password; wrong ones count as failed sign-ins. With `revokeOtherSessions` all other " +
+				"sessions end and this one gets another cookie. A mail notifies the owner.",
 			Auth:       edge.Session(),
 			Body:       identity.ChangePassword{},
 			Idempotent: true,
@@ -142,8 +147,8 @@ func (a *accounts) passwordRoutes() []edge.Route {
 	}
 }
 
-// sessionRoutes let users see and end their sessions. A session that is ended here
-// opens nothing from the next request on: every request looks it up.
+// sessionRoutes list and end the caller's sessions. An ended session is invalid from the
+// next request on: every request reads it.
 func (a *accounts) sessionRoutes() []edge.Route {
 	done := []edge.Response{{Status: http.StatusOK, Body: Done{}}}
 	return []edge.Route{
@@ -151,18 +156,19 @@ func (a *accounts) sessionRoutes() []edge.Route {
 			Method:    "GET",
 			Path:      "/api/auth/list-sessions",
 			Name:      "listSessions",
-			Summary:   "List the caller's sessions, the one used last first",
-			Notes:     "A session's `token` is a name for revoke-session; it opens nothing.",
+			Summary:   "List the caller's sessions, the last used first",
+			Notes:     "A session's `token` identifies it to revoke-session; it cannot be used as a cookie.",
 			Auth:      edge.Session(),
 			Responses: []edge.Response{{Status: http.StatusOK, Body: []ListedSession{}}},
 			Handle:    a.listSessions,
 		},
 		{
-			Method:    "POST",
-			Path:      "/api/auth/revoke-session",
-			Name:      "revokeSession",
-			Summary:   "End one of the caller's sessions",
-			Notes:     "Named by the `id` or `token` of the list, or by the value of its cookie. The answer is the same for a session that has ended or never was.",
+			Method:  "POST",
+			Path:    "/api/auth/revoke-session",
+			Name:    "revokeSession",
+			Summary: "End one of the caller's sessions",
+			Notes: "It is identified by the `id` or `token` of the list, or by the value of its cookie. The response is " +
+				"the same for a session that has ended and for one that never existed.",
 			Auth:      edge.Session(),
 			Body:      identity.RevokeSession{},
 			Responses: done,
@@ -191,20 +197,16 @@ func (a *accounts) sessionRoutes() []edge.Route {
 	}
 }
 
-// profileRoutes are the caller's own account. Personal data does not travel on the bus:
-// see idempotent.go.
+// profileRoutes change the caller's profile. Personal data does not travel on the bus: see
+// idempotent.go.
 func (a *accounts) profileRoutes() []edge.Route {
-	profile, preferences := []edge.Response{
-		edge.Data[Profile](http.StatusOK),
-	}, []edge.Response{
-		edge.Data[Preferences](http.StatusOK),
-	}
+	profile := []edge.Response{edge.Data[Profile](http.StatusOK)}
 	return []edge.Route{
 		{
 			Method:    "GET",
 			Path:      "/api/user/profile",
 			Name:      "getProfile",
-			Summary:   "Read the caller's profile",
+			Summary:   "Get the caller's profile",
 			Auth:      edge.Session(),
 			Responses: profile,
 			Errors:    []*domain.Error{identity.ErrUserNotFound},
@@ -214,9 +216,10 @@ func (a *accounts) profileRoutes() []edge.Route {
 			Method:  "PATCH",
 			Path:    "/api/user/profile",
 			Name:    "updateProfile",
-			Summary: "Change the fields that are given",
-			Notes: "Another e-mail address takes effect when the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`, and " +
-				"the old address is told. `null` gives the pending address up. `socialLinks` is replaced as a whole.",
+			Summary: "Update the profile",
+			Notes: "A new e-mail address takes effect when the link that is mailed to it is opened; until then the profile " +
+				"shows it as `pendingEmail`, and a mail notifies the old address. `null` cancels the change. " +
+				"`socialLinks` is replaced as a whole.",
 			Auth:       edge.Session(),
 			Body:       identity.UpdateProfile{},
 			Idempotent: true,
@@ -248,11 +251,18 @@ func (a *accounts) profileRoutes() []edge.Route {
 			Errors:     []*domain.Error{identity.ErrUsernameTaken, identity.ErrAlreadyCreator},
 			Handle:     a.becomeCreator,
 		},
+	}
+}
+
+// accountRoutes set the caller's preferences and delete the account, by commands.
+func (a *accounts) accountRoutes() []edge.Route {
+	preferences := []edge.Response{edge.Data[Preferences](http.StatusOK)}
+	return []edge.Route{
 		{
 			Method:    "GET",
 			Path:      "/api/user/notification-preferences",
 			Name:      "getNotificationPreferences",
-			Summary:   "Read which mails the caller gets",
+			Summary:   "Get the mail preferences",
 			Auth:      edge.Session(),
 			Responses: preferences,
 			Errors:    []*domain.Error{identity.ErrUserNotFound},
@@ -262,8 +272,8 @@ func (a *accounts) profileRoutes() []edge.Route {
 			Method:    "PUT",
 			Path:      "/api/user/notification-preferences",
 			Name:      "setNotificationPreferences",
-			Summary:   "Choose which mails to get",
-			Notes:     "What is absent stays as it is. Transactional mails cannot be switched off.",
+			Summary:   "Set the mail preferences",
+			Notes:     "Absent fields stay as they are. Transactional mails cannot be switched off.",
 			Auth:      edge.Session(),
 			Body:      identity.SetPreferences{},
 			Command:   identity.CommandSetPreferences,
@@ -271,11 +281,12 @@ func (a *accounts) profileRoutes() []edge.Route {
 			Handle:    a.setPreferences,
 		},
 		{
-			Method:    "DELETE",
-			Path:      "/api/user/account",
-			Name:      "deleteAccount",
-			Summary:   "Delete the caller's account and everything personal with it",
-			Notes:     "Purchases stay in the books, without a name. The sessions end with the account, so a repetition is not signed in.",
+			Method:  "DELETE",
+			Path:    "/api/user/account",
+			Name:    "deleteAccount",
+			Summary: "Delete the caller's account and all personal data",
+			Notes: "Purchases are kept, without a name. All sessions end with the account, so a repeated request is " +
+				"not signed in.",
 			Auth:      edge.Session(),
 			Limit:     edge.LimitStrict,
 			Body:      identity.DeleteAccount{},
@@ -287,15 +298,14 @@ func (a *accounts) profileRoutes() []edge.Route {
 	}
 }
 
-// testRoutes are the short cuts of test clients. They exist in development only;
-// elsewhere the paths are not known.
+// testRoutes are shortcuts for test clients. They exist in development only.
 func (a *accounts) testRoutes() []edge.Route {
 	return []edge.Route{
 		{
 			Method:      "GET",
 			Path:        "/api/test/verification-token/:email",
 			Name:        "testVerificationToken",
-			Summary:     "Get a token that verifies an address",
+			Summary:     "Get a verification token",
 			Auth:        edge.Public,
 			Development: true,
 			Params:      []edge.Param{edge.TextParam("email", 254)},
@@ -307,7 +317,7 @@ func (a *accounts) testRoutes() []edge.Route {
 			Method:      "POST",
 			Path:        "/api/test/fast-register",
 			Name:        "testFastRegister",
-			Summary:     "Make a verified account and sign it in",
+			Summary:     "Sign up with a verified address and sign in",
 			Auth:        edge.Public,
 			Development: true,
 			Body:        identity.SignUp{},
@@ -319,7 +329,7 @@ func (a *accounts) testRoutes() []edge.Route {
 			Method:      "POST",
 			Path:        "/api/test/fast-signin",
 			Name:        "testFastSignIn",
-			Summary:     "Sign an account in, verified or not",
+			Summary:     "Sign in, verified or not",
 			Auth:        edge.Public,
 			Development: true,
 			Body:        identity.SignIn{},

@@ -12,7 +12,6 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// getSession says who is signed in; null stands for nobody.
 func (a *accounts) getSession(c *edge.Request) error {
 	actor, err := c.OptionalActor()
 	if err != nil {
@@ -32,7 +31,7 @@ func (a *accounts) getSession(c *edge.Request) error {
 	return nil
 }
 
-// signOut ends the session, for good: the cookie's value opens nothing any more.
+// signOut ends the session; the value of its cookie is invalid from then on.
 func (a *accounts) signOut(c *edge.Request) error {
 	actor, err := c.OptionalActor()
 	if err == nil {
@@ -93,8 +92,8 @@ func (a *accounts) revokeOtherSessions(c *edge.Request) error {
 	return nil
 }
 
-// revoke ends the session of a user that has this id, or the token with this hash. A
-// session that has ended, or is another's, is left alone.
+// revoke ends the session of a user that has this id, or the token with this hash. It does
+// nothing when the user has no such session.
 func (a *accounts) revoke(c *edge.Request, userID, id string, hash [32]byte) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		session, found, err := postgres.DeleteOwnSession(ctx, tx, userID, id, hash)

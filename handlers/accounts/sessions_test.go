@@ -55,7 +55,8 @@ func TestSessions(t *testing.T) {
 			cookie := sessionCookie(there.signIn("one@example.org", password).Want(http.StatusOK, ""))
 			id := there.get("/api/auth/get-session").Text("session.id")
 			body := map[string]any{
-				"id": map[string]any{"id": id}, "token": map[string]any{"token": id}, "cookie": map[string]any{"token": cookie.Value},
+				"id": map[string]any{"id": id}, "token": map[string]any{"token": id},
+				"cookie": map[string]any{"token": cookie.Value},
 			}[name]
 			for range 2 {
 				if got := here.post("/api/auth/revoke-session", body).Want(http.StatusOK, ""); got.At("status") != true {

@@ -16,21 +16,21 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// Passwords hashes and checks passwords. A hash of "" stands for an account that
-// does not exist: checking against it costs the same and never matches. Both may
-// refuse with class Limited when too many ask at once.
+// Passwords hashes and checks passwords. A hash of "" stands for an account that does not
+// exist: checking against it costs the same and never matches. Both fail with an error of
+// class Limited when too many requests wait.
 type Passwords interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Check(ctx context.Context, password, hash string) (match, weak bool, err error)
 }
 
-// signIn starts a session for whoever knows the password of a verified account.
+// signIn starts a session when the password matches and the address is verified.
 func (a *accounts) signIn(c *edge.Request) error {
 	var request identity.SignIn
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, upgrade, err := a.prove(c, request)
+	user, upgrade, err := a.authenticate(c, request)
 	if err == nil && !user.EmailVerified {
 		if err = a.remindToVerify(c, user, request.CallbackURL); err == nil {
 			err = identity.ErrNotVerified
@@ -46,8 +46,7 @@ func (a *accounts) signIn(c *edge.Request) error {
 	return nil
 }
 
-// remindToVerify writes another verification mail, unless the address had enough
-// of them for now.
+// remindToVerify writes another verification mail, within the limit of the address.
 func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback string) error {
 	hits, _, err := ratelimit.Hit(
 		c,
@@ -63,17 +62,17 @@ func (a *accounts) remindToVerify(c *edge.Request, user identity.User, callback 
 	return err
 }
 
-// rehash is a stronger hash of a password that has just been seen; nil when the
-// stored one is strong enough.
+// rehash is a stronger hash of the password of a request; nil when the stored one is strong
+// enough.
 type rehash struct{ old, replacement string }
 
-// prove returns the account whose address and password are given. A wrong password
-// and an unknown address look alike and cost the same.
+// authenticate returns the account of an address and a password. The response and the cost
+// are the same for a wrong password and for an unknown address.
 //
-// An account takes five failures in 15 minutes. The count is read before the hash
-// and again, locked, when a session starts: of many guesses at the same moment all
-// are hashed, but none that comes after the fifth failure is let in.
-func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
+// After [identity.SignInFailures] failures in a window every attempt is rejected. The count
+// is read before the hash and again, locked, when a session starts: of many concurrent
+// guesses all are hashed, but none after the last failure allowed starts a session.
+func (a *accounts) authenticate(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
 	key := failureKey(request.Email)
 	hits, end, err := ratelimit.Hits(c, a.cfg.Pool, key, false, c.Now())
 	if err == nil && hits >= identity.SignInFailures {
@@ -98,7 +97,7 @@ func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.Use
 	}
 	replacement, err := a.cfg.Passwords.Hash(c.Request.Context(), request.Password)
 	if err != nil {
-		// The queue is full, say. There will be another sign-in.
+		// For example because the queue is full. The next sign-in tries again.
 		c.Log().InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
 		return user, nil, nil
 	}
@@ -107,7 +106,7 @@ func (a *accounts) prove(c *edge.Request, request identity.SignIn) (identity.Use
 
 func failureKey(email string) ratelimit.Key { return ratelimit.KeyOf(postgres.SignInFailures, email) }
 
-// fail counts a failure and returns what to refuse it with.
+// fail counts a failure and returns the error of the response.
 func (a *accounts) fail(c *edge.Request, key ratelimit.Key) error {
 	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
 	switch {
@@ -120,8 +119,8 @@ func (a *accounts) fail(c *edge.Request, key ratelimit.Key) error {
 	}
 }
 
-// startSession starts the session of a user who has proven who they are, and gives
-// the browser its key: always a fresh one, whatever cookie the request brought.
+// startSession starts the session of an authenticated user and sets its cookie. The token
+// is always new, whatever cookie the request has.
 func (a *accounts) startSession(c *edge.Request, user identity.User, request identity.SignIn, upgrade *rehash) error {
 	token, now := newToken(), c.Now()
 	session, facts := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
@@ -142,9 +141,8 @@ func (a *accounts) startSession(c *edge.Request, user identity.User, request ide
 	return nil
 }
 
-// admit forgets the failures of an account whose owner has just proven the password,
-// unless it had too many meanwhile: of many guesses at the same moment none is let in
-// that comes after the last one allowed.
+// admit clears the failures of an account after a correct password, unless there were too
+// many of them in the meantime; see authenticate.
 func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 	key := failureKey(email)
 	hits, end, err := ratelimit.Hits(ctx, tx, key, true, now)
@@ -160,19 +158,20 @@ func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
 	}
 }
 
-// limit counts a hit on something of which whom may have only so much in a window.
-func (a *accounts) limit(c *edge.Request, what, whom string, most int) error {
-	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(what, whom), identity.ThrottleWindow, c.Now())
+// limit counts a request of a kind for a subject, such as an address, and rejects it when
+// there were more than allowed in the window.
+func (a *accounts) limit(c *edge.Request, kind, subject string, allowed int) error {
+	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, ratelimit.KeyOf(kind, subject), identity.ThrottleWindow, c.Now())
 	if err != nil {
-		return fmt.Errorf("limit %s: %w", what, err)
+		return fmt.Errorf("limit %s: %w", kind, err)
 	}
-	if hits > most {
+	if hits > allowed {
 		return identity.Throttled(end.Sub(c.Now()))
 	}
 	return nil
 }
 
-// newToken returns a fresh secret.
+// newToken returns a random token.
 func newToken() identity.Token {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails

@@ -79,7 +79,8 @@ func aSessionIsFoundUnderEveryNameOfItsCookie(t *testing.T, w *harness) {
 	token := sessionCookie(w.browser().signIn("names@example.org", password)).Value
 	for _, header := range []string{
 		"codex-session=" + token, "__Secure-codex-session=" + token, "better-auth.session_token=" + token,
-		"__Secure-better-auth.session_token=" + token, "better-auth.session_token=" + token + ".signature%3D", "other=1; codex-session=" + token,
+		"__Secure-better-auth.session_token=" + token, "better-auth.session_token=" + token + ".signature%3D",
+		"other=1; codex-session=" + token,
 	} {
 		got := w.browser().call(http.MethodGet, "/api/auth/get-session", nil, "Cookie", header).Want(http.StatusOK, "")
 		if got.Text("user.email") != "names@example.org" {
@@ -310,7 +311,8 @@ func TestASessionLastsADayAndUsingItInItsSecondHalfRenewsIt(t *testing.T) {
 		}
 	}
 	if age := w.Number(
-		`SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 86400 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'used@example.org'`,
+		`SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 86400 FROM sessions s
+			JOIN users u ON u.id = s.user_id WHERE u.email = 'used@example.org'`,
 	); age != 30 {
 		t.Errorf("the session lived %d days", age)
 	}
@@ -322,7 +324,8 @@ func TestWhoDoesNotWantToBeRememberedGetsACookieThatClosesWithTheBrowser(t *test
 	w.member("ada@example.org")
 	b := w.browser()
 	cookie := sessionCookie(
-		b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password, "rememberMe": false}).
+		b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password,
+			"rememberMe": false}).
 			Want(http.StatusOK, ""),
 	)
 	if cookie.MaxAge != 0 || !cookie.Expires.IsZero() {
@@ -357,7 +360,8 @@ func badSignInsNameTheirFields(t *testing.T, w *harness) {
 		WantFields("password")
 	b.post("/api/auth/sign-in/email", map[string]any{"email": []string{"a@example.org"}, "password": "x"}).
 		WantFields("email")
-	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": "x", "callbackURL": "https://evil.test"}).
+	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": "x",
+		"callbackURL": "https://evil.test"}).
 		WantFields("callbackURL")
 	b.post("/api/auth/sign-out", map[string]any{"all": true}).WantFields("all")
 	b.get("/api/auth/sign-in/email").Want(http.StatusNotFound, "NOT_FOUND")
@@ -384,7 +388,8 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	b.get("/api/test/verification-token/nobody@example.org").Want(http.StatusNotFound, "NOT_FOUND")
 
 	fast := w.browser()
-	got := fast.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password, "role": "creator"}).
+	got := fast.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org",
+		"password": password, "role": "creator"}).
 		Want(http.StatusOK, "")
 	if got.Text("user.role") != "creator" || got.At("user.emailVerified") != true || !fast.signedIn() {
 		t.Errorf("%s", got.Body)
@@ -400,6 +405,7 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	}
 	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": "wrong"}).
 		Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	again.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org", "password": password}).
+	again.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org",
+		"password": password}).
 		Want(http.StatusUnprocessableEntity, "EMAIL_IN_USE")
 }

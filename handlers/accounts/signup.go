@@ -19,23 +19,20 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// signUp makes an account. It starts no session: the address has to be proven first.
+// signUp creates an account and a verification mail. It starts no session: the address has
+// to be verified first.
 func (a *accounts) signUp(c *edge.Request) error {
 	var request identity.SignUp
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	return a.register(c, request)
-}
-
-// register makes an account with a mail that proves its address, and answers.
-func (a *accounts) register(c *edge.Request, request identity.SignUp) error {
-	return a.once(c, keyed{typ: "account.sign_up", request: request, passwords: a.cfg.Passwords}, func() (change, error) {
-		user, hash, happened, err := a.newUser(c, request)
+	k := keyed{typ: "account.sign_up", request: request, passwords: a.cfg.Passwords}
+	return a.once(c, k, func() (change, error) {
+		user, hash, payloads, err := a.newUser(c, request)
 		if err != nil {
 			return nil, err
 		}
-		verification, mail, _, err := a.newVerification(user, request.CallbackURL, c.Now())
+		verification, letter, _, err := a.newVerification(user, request.CallbackURL, c.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -43,15 +40,14 @@ func (a *accounts) register(c *edge.Request, request identity.SignUp) error {
 			if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 				return outcome{}, err
 			}
-			done := outcome{userID: user.ID, body: SignedIn{User: UserOf(user)}, facts: user.Facts(happened)}
-			return done, insertVerification(ctx, tx, verification, mail)
+			done := outcome{userID: user.ID, body: SignedIn{User: UserOf(user)}, facts: user.Facts(payloads)}
+			return done, insertVerification(ctx, tx, verification, letter)
 		}, nil
 	})
 }
 
-// newUser returns the account that a sign-up leads to and the hash of its password.
-// That the address is free is looked up first, because hashing is dear; the unique
-// index decides.
+// newUser returns the account of a sign-up and the hash of its password. It checks first
+// whether the address is free, because hashing is expensive; the unique index decides.
 func (a *accounts) newUser(c *edge.Request, request identity.SignUp) (identity.User, string, []events.Payload, error) {
 	taken, err := postgres.EmailTaken(c, a.cfg.Pool, request.Email)
 	if err == nil && taken {
@@ -65,29 +61,28 @@ func (a *accounts) newUser(c *edge.Request, request identity.SignUp) (identity.U
 		return identity.User{}, "", nil, err
 	}
 	id := strings.ReplaceAll(edge.NewID(), "-", "")
-	user, happened := identity.Register(id, request, identity.SignUpRole(request.Role, a.cfg.Development), c.Now())
-	return user, hash, happened, nil
+	user, payloads := identity.Register(id, request, identity.SignUpRole(request.Role, a.cfg.Development), c.Now())
+	return user, hash, payloads, nil
 }
 
-// newVerification returns a fresh proof for a user's address, the mail that
-// carries its token, and the token.
+// newVerification returns a new verification of a user's address, the mail with its token,
+// and the token.
 func (a *accounts) newVerification(
-	user identity.User,
-	callback string,
-	now time.Time,
+	user identity.User, callback string, now time.Time,
 ) (identity.Verification, mail.Mail, identity.Token, error) {
 	token := newToken()
 	v := identity.NewVerification(edge.NewID(), identity.ProveEmail, user.ID, user.Email, token, now)
-	mail, err := identity.VerificationMail(edge.NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
-	return v, mail, token, err
+	letter, err := identity.VerificationMail(edge.NewID(), v, identity.VerificationLink(a.cfg.PublicURL, token, callback))
+	return v, letter, token, err
 }
 
+// insertVerification writes a verification and the mails about it.
 func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification, mails ...mail.Mail) error {
 	if err := postgres.InsertVerification(ctx, tx, v); err != nil {
 		return err
 	}
-	for _, mail := range mails {
-		if err := mailstore.Insert(ctx, tx, mail); err != nil {
+	for _, letter := range mails {
+		if err := mailstore.Insert(ctx, tx, letter); err != nil {
 			return err
 		}
 	}
@@ -96,18 +91,18 @@ func insertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification,
 
 // mailVerification writes another verification mail and returns its token.
 func (a *accounts) mailVerification(c *edge.Request, user identity.User, callback string) (identity.Token, error) {
-	verification, mail, token, err := a.newVerification(user, callback, c.Now())
+	verification, letter, token, err := a.newVerification(user, callback, c.Now())
 	if err != nil {
 		return "", err
 	}
 	return token, a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		return nil, insertVerification(ctx, tx, verification, mail)
+		return nil, insertVerification(ctx, tx, verification, letter)
 	})
 }
 
-// mailToAccount writes a proof and its mail for the account that has the address. It does
-// the same work when there is none, or none that needs them: the response time must not
-// reveal who has an account.
+// mailToAccount writes a verification and its mail for the account that has the address. It
+// does the same work when there is no such account, or none that needs the mail: the
+// response time must not reveal which accounts exist.
 func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, letter mail.Mail) error {
 	return a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
 		stored, err := postgres.InsertForAccount(ctx, tx, v)
@@ -119,8 +114,8 @@ func (a *accounts) mailToAccount(c *edge.Request, v identity.Verification, lette
 	})
 }
 
-// sendVerification mails the link once more. The answer does not say whether there
-// is such an account.
+// sendVerification writes another verification mail. The response is the same whether or not
+// there is an account.
 func (a *accounts) sendVerification(c *edge.Request) error {
 	var request identity.SendVerification
 	err := decodeWithCallback(a, c, &request, &request.CallbackURL)
@@ -130,9 +125,9 @@ func (a *accounts) sendVerification(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	verification, mail, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL, c.Now())
+	verification, letter, _, err := a.newVerification(identity.User{Email: request.Email}, request.CallbackURL, c.Now())
 	if err == nil {
-		err = a.mailToAccount(c, verification, mail)
+		err = a.mailToAccount(c, verification, letter)
 	}
 	if err != nil {
 		return err
@@ -141,21 +136,20 @@ func (a *accounts) sendVerification(c *edge.Request) error {
 	return nil
 }
 
-// verifyEmail proves an address by the token that was mailed to it and signs the
-// owner of a new account in.
+// verifyEmail verifies an address with the token that was mailed to it, and signs the owner
+// of a new account in.
 func (a *accounts) verifyEmail(c *edge.Request) error {
-	q := c
-	callback := q.Text("callbackURL")
+	callback := c.Text("callbackURL")
 	if err := a.checkCallback(c, "callbackURL", callback); err != nil {
 		return err
 	}
-	token, ok := identity.ParseToken(q.Text("token"))
+	token, ok := identity.ParseToken(c.Text("token"))
 	if !ok {
 		return identity.ErrBadToken
 	}
 	use := a.verify
 	if c.IsHead() {
-		use = a.look
+		use = a.peek
 	}
 	if err := use(c, token); err != nil {
 		return err
@@ -163,15 +157,15 @@ func (a *accounts) verifyEmail(c *edge.Request) error {
 	if callback == "" {
 		callback = "/"
 	}
-	// The token in this address must not leak to where the browser goes next.
+	// The address holds the token, which must not leak to the next page.
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Redirect(http.StatusFound, callback)
 	return nil
 }
 
-// verify uses a token up. For a new account it marks the address as proven and signs
-// its owner in. For an address that an account wants instead it makes the change, and
-// signs nobody in: whoever reads that mailbox need not be who knows the password.
+// verify uses a token up. For a new account it marks the address as verified and signs the
+// owner in. For a pending address it replaces the account's address and starts no session:
+// the reader of that mailbox need not be the owner of the account.
 func (a *accounts) verify(c *edge.Request, token identity.Token) error {
 	key, now := newToken(), c.Now()
 	var session *identity.Session
@@ -193,7 +187,7 @@ func (a *accounts) verify(c *edge.Request, token identity.Token) error {
 		if user.Email != v.Email {
 			return nil, identity.ErrBadToken
 		}
-		started, facts, err := a.proven(ctx, tx, c, user, key, now)
+		started, facts, err := a.verified(ctx, tx, c, user, key, now)
 		session = &started
 		return facts, err
 	})
@@ -203,8 +197,8 @@ func (a *accounts) verify(c *edge.Request, token identity.Token) error {
 	return err
 }
 
-// look refuses a token that verify would refuse, and leaves it unused.
-func (a *accounts) look(c *edge.Request, token identity.Token) error {
+// peek returns the error that verify would return for a token, and leaves the token unused.
+func (a *accounts) peek(c *edge.Request, token identity.Token) error {
 	_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, c.Now(), identity.ProveEmail, identity.MoveEmail)
 	if err == nil && !found {
 		err = identity.ErrBadToken
@@ -212,19 +206,14 @@ func (a *accounts) look(c *edge.Request, token identity.Token) error {
 	return err
 }
 
-// proven marks an address as proven, greets its owner the first time, and starts a
-// session.
-func (a *accounts) proven(
-	ctx context.Context,
-	tx pgx.Tx,
-	c *edge.Request,
-	user identity.User,
-	key identity.Token,
-	now time.Time,
+// verified marks an address as verified, writes the welcome mail the first time, and starts
+// a session.
+func (a *accounts) verified(
+	ctx context.Context, tx pgx.Tx, c *edge.Request, user identity.User, key identity.Token, now time.Time,
 ) (identity.Session, []events.Fact, error) {
-	user, happened := user.VerifyEmail(now)
+	user, payloads := user.VerifyEmail(now)
 	session, started := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), true, now)
-	if len(happened) > 0 {
+	if len(payloads) > 0 {
 		welcome, err := identity.WelcomeMail(edge.NewID(), user, a.cfg.PublicURL, now)
 		if err == nil {
 			err = postgres.SaveUser(ctx, tx, user)
@@ -236,26 +225,22 @@ func (a *accounts) proven(
 			return session, nil, err
 		}
 	}
-	return session, append(user.Facts(happened), started...), postgres.InsertSession(ctx, tx, session, key)
+	return session, append(user.Facts(payloads), started...), postgres.InsertSession(ctx, tx, session, key)
 }
 
-// moveEmail makes a pending address the account's. Tokens that wait in the mailbox of
-// the old one are useless from then on.
+// moveEmail makes a pending address the account's. The tokens that were mailed to the old
+// address become invalid.
 func moveEmail(
-	ctx context.Context,
-	tx pgx.Tx,
-	user identity.User,
-	v identity.Verification,
-	now time.Time,
+	ctx context.Context, tx pgx.Tx, user identity.User, v identity.Verification, now time.Time,
 ) ([]events.Fact, error) {
-	next, happened, ok := user.ConfirmEmail(v.Email, now)
+	next, payloads, ok := user.ConfirmEmail(v.Email, now)
 	if !ok {
 		return nil, identity.ErrBadToken
 	}
 	if err := postgres.SaveUser(ctx, tx, next); err != nil {
 		return nil, err
 	}
-	return next.Facts(happened), postgres.DropVerifications(ctx, tx, user.ID, identity.ProveEmail, identity.ResetForgotten)
+	return next.Facts(payloads), postgres.DropVerifications(ctx, tx, user.ID, identity.ProveEmail, identity.ResetForgotten)
 }
 
 // maxCallback is the longest callback address.
@@ -269,12 +254,12 @@ func decodeWithCallback[T any](a *accounts, c *edge.Request, request *T, callbac
 	return a.checkCallback(c, "callbackURL", *callback)
 }
 
-// checkCallback accepts where a browser may be sent after a verification or a reset: a
-// path of ours, or an address of an origin that this edge is configured for; in
-// development also any port of this machine, where a web app under test listens.
-// Everything else would make us an open redirect, or hand a token to another site.
-// What the request calls its host does not count: who asks chooses that, and a reset
-// is mailed to somebody else.
+// checkCallback accepts the addresses that a browser may be redirected to after a
+// verification or a reset: a path of the platform, or an address of an origin that the edge
+// is configured for; in development also any port of this machine, for a web app under
+// test. Other addresses would make an open redirect, or give a token to another site. The
+// Host header of the request does not count: the sender chooses it, and the mail of a reset
+// goes to another person.
 func (a *accounts) checkCallback(c *edge.Request, name, callback string) error {
 	if callback == "" || a.ownAddress(c, callback) {
 		return nil

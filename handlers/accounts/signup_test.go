@@ -47,7 +47,8 @@ func TestSigningUpLeavesAnAccountAMailAndAnEvent(t *testing.T) {
 func TestInDevelopmentASignUpMayAskToBeACreator(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
-	for wish, want := range map[string]string{"creator": "creator", "user": "customer", "customer": "customer", "admin": "customer", "platform_owner": "customer"} {
+	for wish, want := range map[string]string{"creator": "creator", "user": "customer", "customer": "customer",
+		"admin": "customer", "platform_owner": "customer"} {
 		got := w.browser().post("/api/auth/sign-up/email", map[string]any{
 			"name": "Ada", "email": wish + "@example.org", "password": password, "role": wish,
 		}).Want(http.StatusOK, "")
@@ -83,7 +84,8 @@ func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
 	for range cap(statuses) {
 		b := w.browser()
 		wg.Go(func() {
-			statuses <- b.post("/api/auth/sign-up/email", map[string]any{"name": "Ada", "email": "ada@example.org", "password": password}).Status
+			statuses <- b.post("/api/auth/sign-up/email", map[string]any{"name": "Ada", "email": "ada@example.org",
+				"password": password}).Status
 		})
 	}
 	wg.Wait()
@@ -111,21 +113,30 @@ func TestBadSignUpsNameTheirFieldsAndLeaveNoTrace(t *testing.T) {
 		body   any
 		fields []string
 	}{
-		"nothing":          {map[string]any{}, []string{"name", "email", "password"}},
-		"no body":          {nil, []string{"name", "email", "password"}},
-		"short password":   {map[string]any{"name": "Ada", "email": "a@example.org", "password": "seven77"}, []string{"password"}},
-		"long password":    {map[string]any{"name": "Ada", "email": "a@example.org", "password": strings.Repeat("ab", 64) + "c"}, []string{"password"}},
-		"common password":  {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Password123"}, []string{"password"}},
-		"product password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Codex-2026"}, []string{"password"}},
-		"bad address":      {map[string]any{"name": "Ada", "email": "ada@", "password": password}, []string{"email"}},
-		"unknown field":    {map[string]any{"name": "Ada", "email": "a@example.org", "password": password, "emailVerified": true}, []string{"emailVerified"}},
-		"wrong case":       {`{"name":"Ada","email":"a@example.org","password":"` + password + `","ROLE":"creator"}`, []string{"ROLE"}},
-		"twice":            {`{"name":"Ada","email":"a@example.org","email":"b@example.org","password":"` + password + `"}`, []string{"email"}},
-		"wrong type":       {map[string]any{"name": 7, "email": "a@example.org", "password": password}, []string{"name"}},
-		"NUL":              {`{"name":"A\u0000","email":"a@example.org","password":"` + password + `"}`, []string{"name"}},
-		"not JSON":         {`name=Ada`, []string{""}},
-		"foreign callback": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password, "callbackURL": "https://evil.test/"}, []string{"callbackURL"}},
-		"schemeless":       {map[string]any{"name": "Ada", "email": "a@example.org", "password": password, "callbackURL": "//evil.test/"}, []string{"callbackURL"}},
+		"nothing": {map[string]any{}, []string{"name", "email", "password"}},
+		"no body": {nil, []string{"name", "email", "password"}},
+		"short password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "seven77"},
+			[]string{"password"}},
+		"long password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": strings.Repeat("ab",
+			64) + "c"}, []string{"password"}},
+		"common password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Password123"},
+			[]string{"password"}},
+		"product password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Codex-2026"},
+			[]string{"password"}},
+		"bad address": {map[string]any{"name": "Ada", "email": "ada@", "password": password}, []string{"email"}},
+		"unknown field": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
+			"emailVerified": true}, []string{"emailVerified"}},
+		"wrong case": {`{"name":"Ada","email":"a@example.org","password":"` + password + `","ROLE":"creator"}`,
+			[]string{"ROLE"}},
+		"twice": {`{"name":"Ada","email":"a@example.org","email":"b@example.org","password":"` + password + `"}`,
+			[]string{"email"}},
+		"wrong type": {map[string]any{"name": 7, "email": "a@example.org", "password": password}, []string{"name"}},
+		"NUL":        {`{"name":"A\u0000","email":"a@example.org","password":"` + password + `"}`, []string{"name"}},
+		"not JSON":   {`name=Ada`, []string{""}},
+		"foreign callback": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
+			"callbackURL": "https://evil.test/"}, []string{"callbackURL"}},
+		"schemeless": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
+			"callbackURL": "//evil.test/"}, []string{"callbackURL"}},
 	} {
 		t.Run(name, func(t *testing.T) { b.in(t).post("/api/auth/sign-up/email", c.body).WantFields(c.fields...) })
 	}
@@ -156,9 +167,7 @@ func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 		t.Fatalf("cookie %+v", cookie)
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`,
-		cookie.Value,
-	); n != 1 {
+		`SELECT count(*) FROM sessions WHERE token_hash = sha256(convert_to($1, 'UTF8'))`, cookie.Value); n != 1 {
 		t.Error("the session is not stored by the hash of its token")
 	}
 	if n := w.Number(`SELECT count(*) FROM users WHERE id = $1 AND email_verified AND version = 2`, id); n != 1 {
@@ -213,8 +222,7 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 	move := w.mailedLinks("change-email", "new@example.org")[0]
 	scanner.call(http.MethodHead, move, nil).Want(http.StatusFound, "")
 	if n := w.Number(
-		`SELECT count(*) FROM users WHERE email = 'ada@example.org' AND pending_email = 'new@example.org'`,
-	); n != 1 {
+		`SELECT count(*) FROM users WHERE email = 'ada@example.org' AND pending_email = 'new@example.org'`); n != 1 {
 		t.Error("a look changed the address")
 	}
 	b.get(move).Want(http.StatusFound, "")
@@ -230,9 +238,7 @@ func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 	b.get("/api/auth/verify-email?token=a&token=b").WantFields("token")
 	b.get(link + "&callbackURL=https%3A%2F%2Fevil.test").WantFields("callbackURL")
 	for _, token := range []string{"x", strings.Repeat("A", 43), strings.Repeat("A", 44), "../../etc", "%00"} {
-		if got := b.get(
-			"/api/auth/verify-email?token=" + token,
-		); got.Status != http.StatusUnauthorized &&
+		if got := b.get("/api/auth/verify-email?token=" + token); got.Status != http.StatusUnauthorized &&
 			got.Status != http.StatusBadRequest {
 			t.Errorf("token %q: %d %s", token, got.Status, got.Body)
 		}
@@ -250,7 +256,8 @@ func TestAVerificationLeadsOnlyToThisSite(t *testing.T) {
 	b := w.browser()
 	for callback, allowed := range map[string]bool{
 		"": true, "/": true, "/library": true, "/a?b=https://x.test": true, w.URL: true, w.URL + "/library": true,
-		"https://evil.test": false, "//evil.test": false, "/\\evil.test": false, "\\\\evil.test": false, "/\t/evil.test": false,
+		"https://evil.test": false, "//evil.test": false, "/\\evil.test": false, "\\\\evil.test": false,
+		"/\t/evil.test":       false,
 		"javascript:alert(1)": false, "library": false, "https:evil.test": false, "http:///evil.test": false,
 		w.URL + "@evil.test": false, w.URL + ".evil.test": false, "http://localhost:3000/": false, " /x": false,
 	} {

@@ -35,9 +35,9 @@ func UserOf(u identity.User) User {
 // Profile is an account with its public profile, as its owner sees it.
 type Profile struct {
 	User
-	// DisplayName is Name under the name by which it is changed.
+	// DisplayName is Name, under the key with which it is updated.
 	DisplayName string `json:"displayName" jsonschema:"example=Ada Lovelace"`
-	// PendingEmail is what the address will be once it is confirmed.
+	// PendingEmail is the new address until it is verified.
 	PendingEmail *string               `json:"pendingEmail"`
 	AvatarURL    *string               `json:"avatarUrl"`
 	Username     *string               `json:"username"`
@@ -85,7 +85,8 @@ func SessionOf(s identity.Session) Session {
 // ListedSession is one of a user's sessions in the list of them.
 type ListedSession struct {
 	Session
-	// Token names the session to revoke-session, as its id does. It opens nothing.
+	// Token identifies the session to revoke-session, as its id does. It is not the value of
+	// a cookie.
 	Token string `json:"token"`
 	// Current says that it is the session of the request.
 	Current bool `json:"current"`
@@ -100,51 +101,51 @@ func SessionsOf(sessions []identity.Session, current string) []ListedSession {
 	return list
 }
 
-// SignedIn is the answer to whoever signs up or in. It has no envelope, as clients
-// of the contract expect. Token is always null: the session travels in its cookie,
-// where no script can read it.
+// SignedIn is the response to a sign-up and a sign-in. It has no envelope, as clients of the
+// contract expect. Token is always null: the session is in its cookie, which scripts cannot
+// read.
 type SignedIn struct {
 	Redirect bool    `json:"redirect"`
 	Token    *string `json:"token"`
 	User     User    `json:"user"`
 }
 
-// PasswordChanged is the answer to a change of the password; Token is always null.
+// PasswordChanged is the response to a change of the password; Token is always null.
 type PasswordChanged struct {
 	Token *string `json:"token"`
 	User  User    `json:"user"`
 }
 
-// CurrentSession is the answer to who is signed in; null stands for nobody.
+// CurrentSession is the session of the request with its user; null without a session.
 type CurrentSession struct {
 	User    User    `json:"user"`
 	Session Session `json:"session"`
 }
 
-// Done is the answer where there is nothing else to say.
+// Done is the response of requests that return no data.
 type Done struct {
 	Status bool `json:"status" jsonschema:"example=true"`
 }
 
-// SignedOut is the answer to a sign-out.
+// SignedOut is the response to a sign-out.
 type SignedOut struct {
 	Success bool `json:"success" jsonschema:"example=true"`
 }
 
-// TestToken is what test clients get in place of a mail, in development only.
+// TestToken is the token that test clients get without a mail, in development only.
 type TestToken struct {
 	Token identity.Token `json:"token"`
 }
 
-// Preferences are the kinds of mail that a user gets.
+// Preferences are the kinds of mail that a user has chosen.
 type Preferences struct {
 	EmailMarketing bool `json:"emailMarketing"`
-	// EmailTransactional is always true: an account cannot do without those mails.
+	// EmailTransactional is always true.
 	EmailTransactional bool `json:"emailTransactional"`
 	EmailDigest        bool `json:"emailDigest"`
 }
 
-// PreferencesOf returns what a user chose.
+// PreferencesOf returns the preferences of a user.
 func PreferencesOf(u identity.User) Preferences {
 	return Preferences{
 		EmailMarketing:     u.Preferences.Marketing,

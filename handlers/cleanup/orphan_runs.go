@@ -18,10 +18,11 @@ const claimLock = 7402110010
 // status returns the state of the search for orphans.
 func (o *orphans) status(ctx context.Context) (OrphanCleanup, error) {
 	var status OrphanCleanup
-	err := o.cfg.Pool.QueryRow(ctx, `
+	row := o.cfg.Pool.QueryRow(ctx, `
 SELECT (SELECT requested_at FROM orphan_cleanups WHERE started_at IS NULL),
-       EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $1 AND finished_at IS NULL)`, o.cfg.Now().Add(-lostAfter)).
-		Scan(&status.ScheduledAt, &status.Running)
+       EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $1 AND finished_at IS NULL)`,
+		o.cfg.Now().Add(-lostAfter))
+	err := row.Scan(&status.ScheduledAt, &status.Running)
 	if err != nil {
 		return status, fmt.Errorf("read the searches for orphans: %w", err)
 	}
@@ -35,7 +36,8 @@ SELECT (SELECT requested_at FROM orphan_cleanups WHERE started_at IS NULL),
 // schedule asks for a search soon. One that is scheduled already stays the only one.
 func (o *orphans) schedule(ctx context.Context) (OrphanCleanup, error) {
 	_, err := o.cfg.Pool.Exec(ctx, `
-INSERT INTO orphan_cleanups (id, requested_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, uuid.NewString(), o.cfg.Now().UTC())
+INSERT INTO orphan_cleanups (id, requested_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		uuid.NewString(), o.cfg.Now().UTC())
 	if err != nil {
 		return OrphanCleanup{}, fmt.Errorf("schedule a search for orphans: %w", err)
 	}
@@ -71,7 +73,8 @@ func (o *orphans) start(ctx context.Context, db postgres.DB) (*search, error) {
 	s := &search{bucket: last.bucket, after: last.after}
 	s.ID = uuid.NewString()
 	s.StartedAt = o.cfg.Now().UTC().Truncate(time.Microsecond)
-	_, err = db.Exec(ctx, `INSERT INTO orphan_cleanups (id, requested_at, started_at) VALUES ($1, $2, $2)`, s.ID, s.StartedAt)
+	_, err = db.Exec(ctx, `INSERT INTO orphan_cleanups (id, requested_at, started_at) VALUES ($1, $2, $2)`,
+		s.ID, s.StartedAt)
 	if err != nil {
 		return nil, fmt.Errorf("start a search for orphans: %w", err)
 	}
@@ -85,14 +88,16 @@ func (o *orphans) claim(ctx context.Context) (s *search, err error) {
 		now := o.cfg.Now().UTC()
 		var due bool
 		err := tx.QueryRow(ctx, `
-SELECT pg_try_advisory_xact_lock($1) AND NOT EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $2 AND finished_at IS NULL)
+SELECT pg_try_advisory_xact_lock($1)
+   AND NOT EXISTS (SELECT FROM orphan_cleanups WHERE started_at > $2 AND finished_at IS NULL)
    AND (EXISTS (SELECT FROM orphan_cleanups WHERE started_at IS NULL)
         OR NOT EXISTS (SELECT FROM orphan_cleanups WHERE finished_at > $3 AND complete))`,
 			int64(claimLock), now.Add(-lostAfter), now.Add(-searchEvery)).Scan(&due)
 		if err != nil || !due {
 			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM orphan_cleanups WHERE started_at IS NULL OR started_at < $1`, now.Add(-runRetention))
+		_, err = tx.Exec(ctx, `DELETE FROM orphan_cleanups WHERE started_at IS NULL OR started_at < $1`,
+			now.Add(-runRetention))
 		if err != nil {
 			return err
 		}
@@ -108,8 +113,10 @@ SELECT pg_try_advisory_xact_lock($1) AND NOT EXISTS (SELECT FROM orphan_cleanups
 // finish stores what a search did.
 func (o *orphans) finish(ctx context.Context, s *search) error {
 	_, err := o.cfg.Pool.Exec(ctx, `
-UPDATE orphan_cleanups SET finished_at = $2, scanned = $3, orphans = $4, removed = $5, removed_bytes = $6, aborted_uploads = $7,
-       complete = $8, failed = $9, next_bucket = NULLIF($10, ''), next_key = NULLIF($11, '') WHERE id = $1`,
+UPDATE orphan_cleanups
+SET finished_at = $2, scanned = $3, orphans = $4, removed = $5, removed_bytes = $6, aborted_uploads = $7,
+    complete = $8, failed = $9, next_bucket = NULLIF($10, ''), next_key = NULLIF($11, '')
+WHERE id = $1`,
 		s.ID, s.FinishedAt, s.Scanned, s.Orphans, s.Removed, s.RemovedBytes, s.AbortedUploads,
 		s.Complete, s.Failed, s.bucket, s.after)
 	if err != nil {

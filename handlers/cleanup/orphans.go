@@ -91,7 +91,8 @@ func (o *orphans) run(ctx context.Context, s *search) error {
 	if err := o.finish(ctx, s); err != nil {
 		return err
 	}
-	o.cfg.Log.InfoContext(ctx, "searched for orphaned objects", "scanned", s.Scanned, "removed", s.Removed, "complete", s.Complete)
+	o.cfg.Log.InfoContext(ctx, "searched for orphaned objects",
+		"scanned", s.Scanned, "removed", s.Removed, "complete", s.Complete)
 	return nil
 }
 

@@ -56,8 +56,9 @@ func TestOrphanedObjectsAreRemovedAndNoOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if a := h.signed(http.MethodGet, statusPath).Want(http.StatusOK, ""); a.At("data.last") != nil || a.At("data.running") != false {
-		t.Errorf("status before any search: %s", a.Body)
+	before := h.signed(http.MethodGet, statusPath).Want(http.StatusOK, "")
+	if before.At("data.last") != nil || before.At("data.running") != false {
+		t.Errorf("status before any search: %s", before.Body)
 	}
 	young := h.signed(http.MethodPost, triggerPath).Want(http.StatusOK, "")
 	if young.At("data.orphans") != 0.0 || young.At("data.complete") != true {

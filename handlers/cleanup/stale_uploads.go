@@ -24,7 +24,7 @@ const (
 // tries the rest again.
 func (u *staleUploads) sweep(ctx context.Context) (int, error) {
 	now := u.cfg.Now().UTC()
-	stale, err := postgres.AbandonedParts(ctx, u.cfg.Pool, now, uploadsPerSweep)
+	stale, err := postgres.StaleParts(ctx, u.cfg.Pool, now, uploadsPerSweep)
 	if err != nil {
 		return 0, err
 	}

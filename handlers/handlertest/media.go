@@ -28,7 +28,7 @@ func Clip(t *testing.T, name, args string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	argv := append([]string{"-v", "error", "-nostdin", "-y"}, strings.Fields(args)...)
-	if out, err := exec.Command("ffmpeg", append(argv, path)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", append(argv, path)...).CombinedOutput(); err != nil {
 		t.Fatalf("make %s: %v\n%s", name, err, out)
 	}
 	return Must(os.ReadFile(path))(t)

@@ -19,10 +19,9 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// Image applies the commands of context "image": the pictures of users,
-// organizations and content. The aggregate is the one that shows the picture; its
-// objects are in the store by then, under the record that the command names.
-// Commands returns the context.
+// imageCommands is the context "image", which attaches pictures to users, organizations and
+// content, and removes them. The aggregate is the owner. The objects of the picture are stored
+// before the command, under the record that it names.
 func imageCommands() commands.Context {
 	return commands.NewContext("image", openImages,
 		commands.Handle(media.CommandAttachImage, (*imageBatch).wantAttach, (*imageBatch).attach),
@@ -30,13 +29,13 @@ func imageCommands() commands.Context {
 	)
 }
 
-// imageOf is what shows a picture.
-type imageOf struct {
-	kind  media.ImageKind
-	owner string
+// ownerKey identifies the owner of a picture.
+type ownerKey struct {
+	kind media.ImageKind
+	id   string
 }
 
-// imageBatch is what a batch of the context loads and changes.
+// imageBatch is the state that a batch of commands loads and changes.
 type imageBatch struct {
 	images map[string]media.Image
 	owners map[media.ImageKind]map[string]postgres.ImageOwner
@@ -47,7 +46,7 @@ type imageBatch struct {
 	roles      contentstore.Roles
 	now        time.Time
 	// attached are the ids of the images that are shown after the batch, "" for none.
-	attached *commands.State[imageOf, attachedImage]
+	attached *commands.State[ownerKey, attachedImage]
 
 	wanted struct {
 		owners map[media.ImageKind][]string
@@ -56,10 +55,10 @@ type imageBatch struct {
 	}
 }
 
-// attachedImage is the image that an owner shows, or none when the id is empty.
+// attachedImage is the picture of an owner; the id is "" for none.
 type attachedImage struct {
-	of imageOf
-	id string
+	owner ownerKey
+	id    string
 }
 
 func openImages() *imageBatch {
@@ -70,7 +69,7 @@ func openImages() *imageBatch {
 		categories: map[string]content.Category{},
 		actors:     commands.NewActors(),
 		roles:      contentstore.Roles{},
-		attached:   commands.NewState[imageOf, attachedImage](),
+		attached:   commands.NewState[ownerKey, attachedImage](),
 	}
 	b.wanted.owners = map[media.ImageKind][]string{}
 	return b
@@ -147,7 +146,7 @@ func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.T
 	return commands.NoContent(facts...), nil
 }
 
-// show makes an image, or none, the picture of its owner.
+// show makes an image, or none, the picture of an owner.
 func (b *imageBatch) show(
 	cmd events.Command, kind media.ImageKind, imageID string, address *string, now time.Time,
 ) (facts []events.Fact, err error) {
@@ -161,8 +160,8 @@ func (b *imageBatch) show(
 		err = fmt.Errorf("unknown kind of image %q", kind)
 	}
 	if err == nil && len(facts) > 0 {
-		of := imageOf{kind, cmd.AggregateID}
-		b.attached.Put(of, attachedImage{of: of, id: imageID})
+		key := ownerKey{kind, cmd.AggregateID}
+		b.attached.Put(key, attachedImage{owner: key, id: imageID})
 	}
 	return facts, err
 }
@@ -179,8 +178,8 @@ func (b *imageBatch) showCover(cmd events.Command, image media.Image, now time.T
 	}
 	b.now = now
 	b.categories[next.ID] = next
-	of := imageOf{media.Cover, next.ID}
-	b.attached.Put(of, attachedImage{of: of, id: image.ID})
+	of := ownerKey{media.Cover, next.ID}
+	b.attached.Put(of, attachedImage{owner: of, id: image.ID})
 	return commands.OK(Cover{
 		CoverImageURL: image.Address,
 		CoverImageKey: key,
@@ -200,7 +199,7 @@ func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time
 	return events.Facts(next.Tenant(), id, next.Version, payloads...), nil
 }
 
-// showOf is show for the picture of a user or an organization.
+// showOf is show for a user or an organization.
 func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *string) ([]events.Fact, error) {
 	id := cmd.AggregateID
 	owner, found := b.owners[kind][id]
@@ -225,13 +224,13 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	return events.Facts(id, id, owner.Version, payload), nil
 }
 
-// brandingRoles are the organization roles that decide what it looks like.
+// brandingRoles are the roles in an organization that change its branding.
 var brandingRoles = []string{"owner", "admin"}
 
 var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organization's management may do this")
 
-// mayBrand lets the organization's management, and the platform's owner. To everyone
-// else it makes no difference whether the organization exists.
+// mayBrand permits the management of the organization and the platform's owner. For others
+// the error is the same whether or not the organization exists.
 func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
 	role := b.actors.Role(actor)
 	switch {
@@ -258,7 +257,7 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 	var ids, kinds []string
 	attached := []string{}
 	for _, image := range changed {
-		kind, owner := image.of.kind, image.of.owner
+		kind, owner := image.owner.kind, image.owner.id
 		ids = append(ids, owner)
 		kinds = append(kinds, string(kind))
 		if image.id != "" {

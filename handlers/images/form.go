@@ -17,39 +17,42 @@ import (
 	"github.com/codex-platform/codex/handlers/edge/strict"
 )
 
-// formOverhead is what boundaries and headers of a form with one file may take.
-const formOverhead = 16 << 10
+const (
+	formType = "multipart/form-data"
+	// formOverhead limits the boundaries and headers of a form with one file.
+	formOverhead = 16 << 10
+)
 
-// pictureFile is an uploaded picture, with the type that it is said to be of.
+// pictureFile is an uploaded picture with its declared type.
 type pictureFile struct {
 	content []byte
 	mime    string
 }
 
-// readPicture reads a form with one file, named like the kind of picture, into
-// memory: nothing is spooled, and no more is read than a picture may have.
-func readPicture(c *edge.Request, kind media.ImageKind) (pictureFile, error) {
-	form, params, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+// readPicture reads a form with one file, named like the kind of picture, into memory. It
+// reads no more than a picture may have.
+func readPicture(r *edge.Request, kind media.ImageKind) (pictureFile, error) {
+	form, params, err := mime.ParseMediaType(r.GetHeader("Content-Type"))
 	if err != nil || form != formType || params["boundary"] == "" {
-		return pictureFile{}, domain.BadFields([]domain.Field{{Path: "Content-Type", Message: "must be multipart/form-data with a boundary"}})
+		return pictureFile{}, badField("Content-Type", "must be multipart/form-data with a boundary")
 	}
 	const limit = media.MaxImageBytes + formOverhead
-	if c.Request.ContentLength > limit {
-		c.Header("Connection", "close")
+	if r.Request.ContentLength > limit {
+		r.Header("Connection", "close")
 		return pictureFile{}, media.ErrImageTooLarge
 	}
-	until := time.Now().Add(imageWithin)
-	if err := c.ExtendDeadlines(until, until); err != nil {
+	until := time.Now().Add(uploadTimeout)
+	if err := r.ExtendDeadlines(until, until); err != nil {
 		return pictureFile{}, err
 	}
-	return readForm(multipart.NewReader(http.MaxBytesReader(c.Writer, c.Request.Body, limit), params["boundary"]), kind)
+	return readForm(multipart.NewReader(http.MaxBytesReader(r.Writer, r.Request.Body, limit), params["boundary"]), kind)
 }
 
 func readForm(form *multipart.Reader, kind media.ImageKind) (file pictureFile, err error) {
 	for found := false; ; found = true {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) && found {
-			return file, file.fits(kind)
+			return file, file.check(kind)
 		}
 		if errors.Is(err, io.EOF) {
 			return pictureFile{}, media.ErrImageMissing
@@ -59,9 +62,9 @@ func readForm(form *multipart.Reader, kind media.ImageKind) (file pictureFile, e
 		}
 		switch {
 		case part.FormName() != string(kind):
-			return pictureFile{}, domain.BadFields([]domain.Field{{Path: part.FormName(), Message: "is not a known field"}})
+			return pictureFile{}, badField(part.FormName(), "is not a known field")
 		case found:
-			return pictureFile{}, domain.BadFields([]domain.Field{{Path: string(kind), Message: "is given twice"}})
+			return pictureFile{}, badField(string(kind), "is given twice")
 		}
 		if file, err = readPart(part); err != nil {
 			return pictureFile{}, err
@@ -86,7 +89,7 @@ func readPart(part *multipart.Part) (pictureFile, error) {
 	case len(content) > media.MaxImageBytes:
 		return pictureFile{}, media.ErrImageTooLarge
 	}
-	if declared == "application/octet-stream" { // a client that says nothing of the type
+	if declared == "application/octet-stream" { // the client declares no type
 		if info, err := picture.Inspect(content); err == nil {
 			declared = info.MIME
 		}
@@ -94,6 +97,11 @@ func readPart(part *multipart.Part) (pictureFile, error) {
 	return pictureFile{content: content, mime: declared}, nil
 }
 
+func badField(path, message string) error {
+	return domain.BadFields([]domain.Field{{Path: path, Message: message}})
+}
+
+// formFailure maps an error of reading a form to one for the client.
 func formFailure(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -103,4 +111,25 @@ func formFailure(err error) error {
 		return edge.ErrBodyTooSlow
 	}
 	return strict.Refuse("", "is not a well-formed form")
+}
+
+// check compares a picture with its declared type.
+func (f pictureFile) check(kind media.ImageKind) error {
+	for _, allowed := range media.ImageTypes(kind) {
+		if f.mime != allowed {
+			continue
+		}
+		if f.mime == media.SVG {
+			return nil // the sanitizer checks it
+		}
+		info, err := picture.Inspect(f.content)
+		switch {
+		case errors.Is(err, picture.ErrDamaged):
+			return media.ErrImageDamaged
+		case err != nil || info.MIME != f.mime:
+			return media.ErrImageType
+		}
+		return nil
+	}
+	return media.ErrImageType
 }

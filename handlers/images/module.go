@@ -1,5 +1,10 @@
 // Package images is the pictures of users, organizations, content and categories: avatars,
 // logos, thumbnails and covers.
+//
+// An upload is authorized, read, converted, recorded and stored; then a command attaches the
+// picture to its owner. An upload that fails in between leaves at most objects with a record
+// that nothing refers to, which the sweep removes (sweep.go). Object names are never reused,
+// so caches never become stale.
 package images
 
 import (
@@ -16,23 +21,23 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// PictureMaker turns an uploaded picture into WebP: by the names sm, md and lg.
+// PictureMaker converts an uploaded picture to WebP in the sizes sm, md and lg.
 type PictureMaker interface {
 	// Picture returns a *ffmpeg.RejectError when the picture is at fault.
 	Picture(ctx context.Context, content []byte) (map[string][]byte, error)
 }
 
-// Config is what pictures need.
+// Config configures the module.
 type Config struct {
 	Pool *pgxpool.Pool
 	// Store is the bucket of assets.
 	Store *s3.Bucket
-	// Maker converts pictures; without one, uploads are answered with 503.
+	// Maker converts pictures; without one, uploads get 503.
 	Maker PictureMaker
-	// AssetsURL is where clients find the bucket, without a trailing slash: a CDN.
-	// Default: the platform itself, which serves it under /assets.
+	// AssetsURL is the URL of the bucket for clients, for example of a CDN; default the
+	// platform itself, which serves it under /assets.
 	AssetsURL string
-	// PublicURL is how clients reach the platform, without a trailing slash.
+	// PublicURL is the URL of the platform for clients, without a trailing slash.
 	PublicURL string
 	// Conversions is how many pictures are converted at once; default 2.
 	Conversions int
@@ -41,11 +46,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// images handles the requests.
-//
-// An upload goes: authorise → read → convert → record → put → command. What fails on the
-// way leaves at most objects with a record that nothing refers to, which the sweep
-// removes. Object names are never used twice, so what is cached under one never changes.
+// images handles the requests of the module.
 type images struct {
 	cfg   Config
 	slots chan struct{}
@@ -57,12 +58,12 @@ func New(cfg Config) handlers.Module {
 		cfg.Conversions = 2
 	}
 	i := &images{cfg: cfg, slots: make(chan struct{}, cfg.Conversions)}
-	unused := &sweeper{Pool: cfg.Pool, Assets: cfg.Store, Now: cfg.Now, Log: cfg.Log}
+	unused := &sweeper{cfg}
 	return handlers.Module{
 		Name:        "images",
 		Routes:      append(i.routes(), i.assetRoute()),
 		Commands:    []commands.Context{imageCommands()},
 		Projections: []reactions.Projection{expediteImages(cfg.Now)},
-		Jobs:        []jobs.Job{{Name: "images.sweep", Every: time.Minute, Run: unused.Sweep}},
+		Jobs:        []jobs.Job{{Name: "images.sweep", Every: time.Minute, Run: unused.sweep}},
 	}
 }

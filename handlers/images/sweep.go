@@ -3,20 +3,17 @@ package images
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// expediteImages makes the pictures of deleted users due for the sweep at once.
+// expediteImages makes the pictures of deleted users due for the sweep.
 func expediteImages(now func() time.Time) reactions.Projection {
 	return reactions.Projection{
 		Name:   "images",
@@ -36,53 +33,50 @@ func expediteImages(now func() time.Time) reactions.Projection {
 	}
 }
 
-// sweeper removes the objects of pictures that are not in use: those that were
-// replaced, and those whose upload ended between its record and its command. It reads
-// the records and never lists the store, so no object with a record is forgotten.
+// sweeper removes the objects of pictures that are not in use: replaced ones, and those of
+// interrupted uploads. It reads the records instead of the bucket, so every object with a
+// record is removed in the end.
 type sweeper struct {
-	Pool *pgxpool.Pool
-	// Assets is the bucket of pictures.
-	Assets *s3.Bucket
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
+	cfg Config
 }
 
 const (
-	imagesPerSweep = 100
-	// imageRetry is how long one sweep has the objects for itself.
-	imageRetry   = 5 * time.Minute
-	imageTimeout = time.Minute
+	imagesPerBatch = 100
+	// claimedFor is how long other sweeps leave a claimed picture alone.
+	claimedFor   = 5 * time.Minute
+	batchTimeout = time.Minute
 )
 
-// Sweep looks at everything that is due and returns how many pictures it removed.
-// What fails is due again a few minutes later.
-func (s *sweeper) Sweep(ctx context.Context) (swept int, err error) {
+// sweep removes the pictures that are due and returns how many. After an error they are due
+// again in a few minutes.
+func (s *sweeper) sweep(ctx context.Context) (removed int, err error) {
 	for {
-		ctx, cancel := context.WithTimeout(ctx, imageTimeout)
-		n, looked, err := s.batch(ctx)
-		cancel()
-		swept += n
-		if err != nil || looked < imagesPerSweep {
-			return swept, err
+		n, checked, err := s.sweepBatch(ctx)
+		removed += n
+		if err != nil || checked < imagesPerBatch {
+			return removed, err
 		}
 	}
 }
 
-func (s *sweeper) batch(ctx context.Context) (swept, looked int, err error) {
-	now := s.Now().UTC()
-	claimed, looked, err := postgres.ClaimImages(ctx, s.Pool, now, now.Add(imageRetry), imagesPerSweep)
+// sweepBatch checks one batch of pictures and removes those that are not in use.
+func (s *sweeper) sweepBatch(ctx context.Context) (removed, checked int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	now := s.cfg.Now().UTC()
+	claimed, checked, err := postgres.ClaimImages(ctx, s.cfg.Pool, now, now.Add(claimedFor), imagesPerBatch)
 	if err != nil {
 		return 0, 0, err
 	}
+
 	for _, image := range claimed {
-		if _, err := s.Assets.DeletePrefix(ctx, image.Prefix); err != nil {
-			return swept, looked, fmt.Errorf("remove the objects of a picture: %w", err)
+		if _, err := s.cfg.Store.DeletePrefix(ctx, image.Prefix); err != nil {
+			return removed, checked, fmt.Errorf("remove the objects of a picture: %w", err)
 		}
-		if err := postgres.ForgetImage(ctx, s.Pool, image.ID); err != nil {
-			return swept, looked, err
+		if err := postgres.ForgetImage(ctx, s.cfg.Pool, image.ID); err != nil {
+			return removed, checked, err
 		}
-		swept++
+		removed++
 	}
-	return swept, looked, nil
+	return removed, checked, nil
 }

@@ -1,17 +1,17 @@
 package images
 
-// Thumbnail is a content item's picture.
+// Thumbnail is the picture of a content item.
 type Thumbnail struct {
 	ThumbnailURL string `json:"thumbnailUrl"`
-	// Size, in bytes, and MimeType are those of the picture at the address.
+	// Size is in bytes, like MimeType of the picture at the URL.
 	Size     int64  `json:"size"`
 	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
 }
 
-// Avatar is a user's picture.
+// Avatar is the picture of a user.
 type Avatar struct {
 	AvatarURL string `json:"avatarUrl"`
-	// Size, in bytes, and MimeType are those of the picture at the address.
+	// Size is in bytes, like MimeType of the picture at the URL.
 	Size     int64  `json:"size"`
 	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
 }

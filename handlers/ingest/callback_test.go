@@ -1,15 +1,14 @@
 package ingest_test
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/codex-platform/codex/domain/media"
-	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // TestCallbacks shares one installation between its parts.
@@ -32,59 +31,63 @@ func TestCallbacks(t *testing.T) {
 func mustBeSignedAndFresh(t *testing.T, h *harness) {
 	u := h.Uploader("creator")
 	id, job := u.Transcoding()
-	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"from":"elsewhere"}}`)
+	body := []byte(`{"status":"progress","jobId":"` + job + `","progress":40,"step":"preview","extra":{"a":"b"}}`)
 	at := func(offset int64) string { return strconv.FormatInt(time.Now().Unix()+offset, 10) }
 	raw := func(header map[string]string, content []byte) answer {
 		return request(h, http.MethodPost, "/api/transcoding/webhook", header, content)
 	}
 	fresh := at(0)
-	good := media.Sign([]byte(handlertest.TranscoderSecret), fresh, body)
+	good := media.Sign([]byte(secret), fresh, body)
 	for code, a := range map[string]answer{
 		"MISSING_SIGNATURE": raw(map[string]string{media.TimestampHeader: fresh}, body),
 		"MISSING_TIMESTAMP": raw(map[string]string{media.SignatureHeader: good}, body),
-		"INVALID_TIMESTAMP": h.PostCallback(body, handlertest.TranscoderSecret, "now"),
-		"TIMESTAMP_EXPIRED": h.PostCallback(body, handlertest.TranscoderSecret, at(-310)),
-		"TIMESTAMP_FUTURE":  h.PostCallback(body, handlertest.TranscoderSecret, at(70)),
+		"INVALID_TIMESTAMP": h.PostCallback(body, secret, "now"),
+		"TIMESTAMP_EXPIRED": h.PostCallback(body, secret, at(-310)),
+		"TIMESTAMP_FUTURE":  h.PostCallback(body, secret, at(70)),
 		"INVALID_SIGNATURE": h.PostCallback(body, "another secret", fresh),
 	} {
 		if a.Status != http.StatusUnauthorized || a.Text("error.code") != code {
 			t.Errorf("%s: %d %s", code, a.Status, a.Body)
 		}
 	}
-	tampered := raw(map[string]string{media.TimestampHeader: fresh, media.SignatureHeader: good}, []byte(strings.Replace(string(body), "40", "90", 1)))
+	tampered := raw(map[string]string{media.TimestampHeader: fresh, media.SignatureHeader: good},
+		bytes.Replace(body, []byte("40"), []byte("90"), 1))
 	if tampered.Status != http.StatusUnauthorized {
 		t.Errorf("another body under the signature: %d", tampered.Status)
 	}
-	if a := h.PostCallback(make([]byte, 64<<10+1), handlertest.TranscoderSecret, fresh); a.Status != http.StatusRequestEntityTooLarge {
-		t.Errorf("an oversized body: %d", a.Status)
+	oversized := h.PostCallback(make([]byte, 64<<10+1), secret, fresh)
+	if oversized.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("an oversized body: %d", oversized.Status)
 	}
 	if got := h.Number(`SELECT transcoding_progress FROM media_items WHERE id = $1`, id); got != 0 {
-		t.Fatalf("progress %d before any callback was taken", got)
+		t.Fatalf("progress %d before any callback was accepted", got)
 	}
 	for name, content := range map[string]string{
-		"no JSON":         `{"status":`,
-		"no report":       `[]`,
-		"an unknown kind": `{"status":"done","jobId":"` + job + `"}`,
-		"a wrong type":    `{"status":"progress","jobId":"` + job + `","progress":"40","step":"preview"}`,
-		"an unknown step": `{"status":"progress","jobId":"` + job + `","progress":40,"step":"dancing"}`,
+		"no JSON":           `{"status":`,
+		"an array":          `[]`,
+		"an unknown status": `{"status":"done","jobId":"` + job + `"}`,
+		"a wrong type":      `{"status":"progress","jobId":"` + job + `","progress":"40","step":"preview"}`,
+		"an unknown step":   `{"status":"progress","jobId":"` + job + `","progress":40,"step":"dancing"}`,
 	} {
-		if a := h.PostCallback([]byte(content), handlertest.TranscoderSecret, fresh); a.Status != http.StatusOK || a.At("received") != true || a.Text("error") == "" {
+		a := h.PostCallback([]byte(content), secret, fresh)
+		if a.Status != http.StatusOK || a.At("received") != true || a.Text("error") == "" {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	if a := h.PostCallback(body, oldSecret, fresh); a.Status != http.StatusOK || a.Body != `{"received":true}` {
-		t.Errorf("signed with the older secret: %d %s", a.Status, a.Body)
-	}
+	accepted(t, h.PostCallback(body, oldSecret, fresh))
 	status := u.Ask(http.MethodGet, "/api/transcoding/status/"+id, nil).Want(http.StatusOK, "")
-	if status.At("data.transcodingProgress") != 40.0 || status.Text("data.runpodJobId") != job || status.At("data.transcodingAttempts") != 1.0 {
-		t.Errorf("status %s", status.Body)
+	for field, want := range map[string]any{"transcodingProgress": 40.0, "runpodJobId": job, "transcodingAttempts": 1.0} {
+		if got := status.At("data." + field); got != want {
+			t.Errorf("%s is %v, want %v", field, got, want)
+		}
 	}
 }
 
+// accepted fails the test unless the callback was accepted.
 func accepted(t *testing.T, a answer) {
 	t.Helper()
 	if a.Status != http.StatusOK || a.Body != `{"received":true}` {
-		t.Errorf("callback answered %d %s", a.Status, a.Body)
+		t.Errorf("response to a callback: %d %s", a.Status, a.Body)
 	}
 }
 
@@ -101,7 +104,8 @@ func applyAResultOnce(t *testing.T, h *harness) {
 	other.Output.DurationSeconds = 99
 	accepted(t, h.Callback(other))
 	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: "too late"}))
-	if h.MediaStatus(id) != media.Ready || h.CountEvents(id, "media.ready") != 1 || h.CountEvents(id, "media.failed") != 0 {
+	ready, failed := h.CountEvents(id, "media.ready"), h.CountEvents(id, "media.failed")
+	if ready != 1 || failed != 0 || h.MediaStatus(id) != media.Ready {
 		t.Errorf("%s after %v", h.MediaStatus(id), h.MediaEvents(id))
 	}
 	if got := h.Number(`SELECT duration_seconds FROM media_items WHERE id = $1`, id); got != 12 {
@@ -112,11 +116,15 @@ func applyAResultOnce(t *testing.T, h *harness) {
 func ignoreTheJobBeforeARetry(t *testing.T, h *harness) {
 	u := h.Uploader("creator")
 	id, first := u.Transcoding()
-	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: first, Error: "INCOMPLETE: The file ends early."}))
-	if a := u.Ask(http.MethodGet, "/api/media/"+id, nil); a.Text("data.transcodingError") != "The file ends early." || a.Text("data.transcodingErrorCode") != "INCOMPLETE" {
-		t.Errorf("item %s", a.Body)
+	retry := func() answer { return u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil) }
+	const failure = "INCOMPLETE: The file ends early."
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: first, Error: failure}))
+	item := u.Ask(http.MethodGet, "/api/media/"+id, nil)
+	if item.Text("data.transcodingErrorCode")+": "+item.Text("data.transcodingError") != failure {
+		t.Errorf("item %s", item.Body)
 	}
-	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusOK, "")
+
+	retry().Want(http.StatusOK, "")
 	second := u.Job(id, first)
 	accepted(t, h.Callback(u.Completed(id, first)))
 	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: first}))
@@ -124,12 +132,13 @@ func ignoreTheJobBeforeARetry(t *testing.T, h *harness) {
 	if h.MediaStatus(id) != media.Transcoding {
 		t.Fatalf("status %s after reports on the old job", h.MediaStatus(id))
 	}
-	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+	retry().Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+
 	accepted(t, h.Callback(media.Callback{Status: media.CallbackCompleted, JobID: second})) // without an output
-	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusOK, "")
+	retry().Want(http.StatusOK, "")
 	third := u.Job(id, second)
 	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: third}))
-	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "MAX_RETRIES_EXCEEDED")
+	retry().Want(http.StatusUnprocessableEntity, "MAX_RETRIES_EXCEEDED")
 	if n := h.Number(`SELECT transcoding_attempts FROM media_items WHERE id = $1`, id); n != media.MaxAttempts {
 		t.Errorf("%d attempts", n)
 	}

@@ -13,18 +13,17 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// mediaContext applies the commands of context "media": those of creators, those that a
-// transcoder's callbacks become, and those of the sweep for silent jobs.
+// mediaContext handles the commands of the context "media": those of creators, of transcoders'
+// callbacks, and of the job that fails silent jobs.
 type mediaContext struct {
-	// Development permits what test clients do: own object keys, forced statuses.
+	// development permits what test clients do: own object keys, forced statuses.
 	development bool
 }
 
-// uploadSpace is the name space of upload ids. An upload id follows from the
-// command, so that a command that is applied again names the same object.
+// uploadSpace is the UUID name space of upload and job ids. They follow from the command, so a
+// command that is applied again names the same object and job.
 var uploadSpace = uuid.MustParse("3c0f5a7e-96a4-5a3e-8d53-8f0a4c1de2b7")
 
-// commands returns the context.
 func (m mediaContext) commands() commands.Context {
 	return commands.NewContext("media", m.open,
 		commands.Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
@@ -41,12 +40,12 @@ func (m mediaContext) commands() commands.Context {
 	)
 }
 
-// mediaBatch is what a batch of the context loads and changes.
+// mediaBatch is the state that a batch of commands loads and changes.
 type mediaBatch struct {
 	development bool
 
 	items  *commands.State[string, media.Item]
-	uses   map[string]int // published content per item that may be deleted
+	uses   map[string]int // how many published content items use each item to delete
 	actors *commands.Actors
 
 	wanted struct{ items, leaving []string }
@@ -96,7 +95,9 @@ func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Ti
 	return commands.Created(view.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
-func (b *mediaBatch) completeUpload(cmd events.Command, p *media.CompleteUpload, now time.Time) (commands.Outcome, error) {
+func (b *mediaBatch) completeUpload(
+	cmd events.Command, p *media.CompleteUpload, now time.Time,
+) (commands.Outcome, error) {
 	next, payloads, err := b.items.Rows[cmd.AggregateID].CompleteUpload(*p, b.facts(cmd), now)
 	if err != nil {
 		return commands.Outcome{}, err
@@ -138,8 +139,7 @@ func (b *mediaBatch) remove(cmd events.Command, p *media.Delete, now time.Time) 
 	return commands.NoContent(b.keep(next, payloads)...), nil
 }
 
-// transcode gives out a job that another program asks for. The job's id follows from
-// the command, so that a command that is applied again gives out the same job.
+// transcode starts a job that another program asks for.
 func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.Time) (commands.Outcome, error) {
 	if cmd.ActorID != media.ActorSystem {
 		return commands.Outcome{}, media.ErrNotCreator
@@ -153,13 +153,13 @@ func (b *mediaBatch) transcode(cmd events.Command, p *media.Transcode, now time.
 	return commands.OK(asked, b.keep(next, payloads)...), nil
 }
 
-// handleReport returns the row of a command in which a machine reports. Only that machine
-// may; a report that comes too late is not an error but ignored.
+// handleReport is the handler of a command that reports on a job. Only the actor may send it.
+// A report that is too late is ignored and not an error.
 func handleReport[P any](
 	name, actor string,
 	record func(before media.Item, report P, now time.Time) (media.Item, []events.Payload, media.Ignored),
 ) commands.Handler[*mediaBatch] {
-	return commands.Handle(name, wantMedia[P], func(b *mediaBatch, cmd events.Command, p *P, now time.Time) (commands.Outcome, error) {
+	apply := func(b *mediaBatch, cmd events.Command, p *P, now time.Time) (commands.Outcome, error) {
 		if cmd.ActorID != actor {
 			return commands.Outcome{}, media.ErrNotCreator
 		}
@@ -169,10 +169,11 @@ func handleReport[P any](
 			facts = b.keep(next, payloads)
 		}
 		return commands.OK(ReportTaken{Applied: ignored == "", Ignored: ignored}, facts...), nil
-	})
+	}
+	return commands.Handle(name, wantMedia[P], apply)
 }
 
-// facts returns what the decision on one command rests on.
+// facts returns what the domain needs to decide a command.
 func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 	return media.Facts{
 		Actor:         media.Actor{ID: cmd.ActorID, Role: b.actors.Role(cmd.ActorID)},
@@ -182,8 +183,8 @@ func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 	}
 }
 
-// keep makes the next state visible to the commands that follow in the batch, and
-// returns the facts that led to it.
+// keep makes the next state visible to the following commands of the batch and returns the
+// facts that led to it.
 func (b *mediaBatch) keep(next media.Item, payloads []events.Payload) []events.Fact {
 	b.items.Put(next.ID, next)
 	return events.Facts(next.CreatorID, next.ID, next.Version, payloads...)

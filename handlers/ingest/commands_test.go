@@ -63,7 +63,12 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	command := func(name, aggregate string, payload any) events.Command {
 		return newCommand(t, name, creator, aggregate, payload)
 	}
-	register := media.Register{Title: "A film", MediaType: media.Video, MimeType: "video/mp4", FileSizeBytes: 10}
+	register := media.Register{
+		Title:         "A film",
+		MediaType:     media.Video,
+		MimeType:      "video/mp4",
+		FileSizeBytes: 10,
+	}
 	complete := media.CompleteUpload{ETag: "e", SizeBytes: 10}
 
 	bodies := applyBatch(h,
@@ -107,7 +112,8 @@ func TestReportsAreAcceptedOnlyFromTheirSender(t *testing.T) {
 	h := newHarness(t, options{})
 	u := h.Uploader("creator")
 	id, _ := u.Register("video/mp4", 10)
-	h.Exec(`UPDATE media_items SET status = 'transcoding', runpod_job_id = 'job', transcoding_attempts = 1, transcoding_seen_at = now()`)
+	h.Exec(`UPDATE media_items
+		SET status = 'transcoding', runpod_job_id = 'job', transcoding_attempts = 1, transcoding_seen_at = now()`)
 
 	progress := media.RecordProgress{JobID: "job", Percent: 7, Step: "preview"}
 	stuck := media.FailStuck{JobID: "job", SeenAt: time.Now().Add(time.Hour)}

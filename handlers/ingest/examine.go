@@ -16,7 +16,7 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// Prober looks into a local media file.
+// Prober probes a local media file.
 type Prober interface {
 	// Probe returns a *ffmpeg.RejectError when the file is at fault.
 	Probe(ctx context.Context, path, mime string) (ffmpeg.Info, error)
@@ -25,13 +25,13 @@ type Prober interface {
 const (
 	defaultProbeBytes = 64 << 20
 	defaultProbes     = 2
-	// examineWithin bounds an examination; probeSlotWithin the wait for a slot.
-	examineWithin   = 30 * time.Second
-	probeSlotWithin = 5 * time.Second
+	// examineTimeout limits an examination, probeSlotTimeout the wait for a slot.
+	examineTimeout   = 30 * time.Second
+	probeSlotTimeout = 5 * time.Second
 )
 
-// examiner compares an uploaded object with what was declared. It is bounded in
-// time, in bytes on disk (slots × limit) and in processes (slots).
+// examiner compares an uploaded object with what was declared. Its time is limited, its
+// bytes on disk (slots × limit) and its processes (slots).
 type examiner struct {
 	store  *s3.Bucket
 	prober Prober
@@ -48,18 +48,24 @@ func newExaminer(cfg Config) *examiner {
 		cfg.Probes = defaultProbes
 	}
 	return &examiner{
-		store: cfg.Media, prober: cfg.Prober, limit: cfg.ProbeBytes, dir: cfg.TempDir, slots: make(chan struct{}, cfg.Probes),
+		store:  cfg.Media,
+		prober: cfg.Prober,
+		limit:  cfg.ProbeBytes,
+		dir:    cfg.TempDir,
+		slots:  make(chan struct{}, cfg.Probes),
 	}
 }
 
-// examine returns what was found, or why the file is rejected. A refusal leaves
-// the item as it is; so does a store that is away (503).
-func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Item) (media.CompleteUpload, *media.Reject, error) {
-	ctx, cancel := context.WithTimeout(ctx, examineWithin)
+// examine returns what was found, or why the file is rejected. An error leaves the item as it
+// is, for example the 503 of an unavailable store.
+func (x *examiner) examine(
+	ctx context.Context, log *slog.Logger, item media.Item,
+) (found media.CompleteUpload, rejected *media.Reject, err error) {
+	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
 	info, err := x.store.Head(ctx, item.ObjectKey)
 	if err != nil {
-		return media.CompleteUpload{}, nil, storeRefusal(ctx, log, err)
+		return media.CompleteUpload{}, nil, storeError(ctx, log, err)
 	}
 	if info.Size != item.SizeBytes {
 		return media.CompleteUpload{}, nil, media.WrongSize(item.SizeBytes, info.Size)
@@ -69,21 +75,22 @@ func (x *examiner) examine(ctx context.Context, log *slog.Logger, item media.Ite
 	}
 	head, err := x.store.Read(ctx, item.ObjectKey, s3.Range{Length: ffmpeg.SniffLength}, info.ETag, ffmpeg.SniffLength)
 	if err != nil {
-		return media.CompleteUpload{}, nil, storeRefusal(ctx, log, err)
+		return media.CompleteUpload{}, nil, storeError(ctx, log, err)
 	}
 	if sniffed, ok := ffmpeg.Sniff(head); !ok || !ffmpeg.Agrees(item.MimeType, sniffed) {
-		return media.CompleteUpload{}, &media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}, nil
+		reason := &media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}
+		return media.CompleteUpload{}, reason, nil
 	}
-	found := media.CompleteUpload{ETag: info.ETag, SizeBytes: info.Size}
+	found = media.CompleteUpload{ETag: info.ETag, SizeBytes: info.Size}
 	if x.prober == nil || info.Size > x.limit {
 		return found, nil, nil
 	}
-	rejected, err := x.probe(ctx, log, item, info)
+	rejected, err = x.probe(ctx, log, item, info)
 	return found, rejected, err
 }
 
-// storeRefusal maps an error of the store to what the client is told.
-func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
+// storeError maps an error of the store to one for the client.
+func storeError(ctx context.Context, log *slog.Logger, err error) error {
 	switch {
 	case errors.Is(err, s3.ErrNotFound):
 		return media.ErrUploadMissing
@@ -95,16 +102,16 @@ func storeRefusal(ctx context.Context, log *slog.Logger, err error) error {
 	}
 }
 
-// probe fetches the file and lets ffprobe look into it. When every slot is taken,
-// or the probe itself fails, the file passes: the transcoder probes it as well.
+// probe fetches the file and probes it. When no slot is free, or the probe itself fails, the
+// file is accepted: the transcoder probes it as well.
 func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item, info s3.Info) (*media.Reject, error) {
-	slot := time.NewTimer(probeSlotWithin)
+	slot := time.NewTimer(probeSlotTimeout)
 	defer slot.Stop()
 	select {
 	case x.slots <- struct{}{}:
 		defer func() { <-x.slots }()
 	case <-slot.C:
-		log.InfoContext(ctx, "upload passes unprobed, every slot is taken", "media", item.ID)
+		log.InfoContext(ctx, "upload not probed, no slot is free", "media", item.ID)
 		return nil, nil
 	case <-ctx.Done():
 		return nil, edge.ErrUnavailable
@@ -114,7 +121,7 @@ func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item,
 		defer func() { _ = os.Remove(path) }()
 	}
 	if err != nil {
-		return nil, storeRefusal(ctx, log, err)
+		return nil, storeError(ctx, log, err)
 	}
 	_, err = x.prober.Probe(ctx, path, item.MimeType)
 	var reject *ffmpeg.RejectError
@@ -122,7 +129,7 @@ func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item,
 	case err == nil:
 		return nil, nil
 	case !errors.As(err, &reject):
-		log.WarnContext(ctx, "upload passes unprobed", "media", item.ID, "error", err)
+		log.WarnContext(ctx, "upload not probed", "media", item.ID, "error", err)
 		return nil, nil
 	}
 	switch reject.Code {
@@ -145,7 +152,7 @@ func (x *examiner) fetch(ctx context.Context, key string, info s3.Info) (string,
 	defer func() { _ = object.Body.Close() }()
 	file, err := os.CreateTemp(x.dir, "codex-probe-*")
 	if err != nil {
-		return "", fmt.Errorf("keep the upload for probing: %w", err)
+		return "", fmt.Errorf("create a file for the upload: %w", err)
 	}
 	n, err := io.Copy(file, io.LimitReader(object.Body, info.Size))
 	if closeErr := file.Close(); err == nil {

@@ -15,8 +15,14 @@ import (
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// oldSecret signs callbacks as well, while handlertest.TranscoderSecret replaces it.
-const oldSecret = "the secret before"
+const (
+	secret = handlertest.TranscoderSecret
+	// oldSecret is valid as well, as during a rotation.
+	oldSecret = "the secret before"
+)
+
+// mp4Header is enough of a film where no probe is configured.
+var mp4Header = handlertest.MP4Header
 
 type options struct {
 	prober      ingest.Prober
@@ -58,7 +64,7 @@ func newModule(h *handlertest.Harness, o options) handlers.Module {
 		Prober:          o.prober,
 		UploadIdle:      o.idle,
 		TempDir:         h.TempDir(),
-		CallbackSecrets: [][]byte{[]byte(oldSecret), []byte(handlertest.TranscoderSecret)},
+		CallbackSecrets: [][]byte{[]byte(oldSecret), []byte(secret)},
 		Dispatcher:      h.Dispatcher,
 		Development:     o.development,
 		Now:             h.Now,
@@ -83,7 +89,27 @@ type (
 // request sends a request without a session.
 func request(h *harness, method, path string, header map[string]string, body []byte) answer {
 	h.Helper()
-	return h.Send(handlertest.Request{Method: method, Path: path, Header: header, Body: body})
+	return h.Send(handlertest.Request{
+		Method: method,
+		Path:   path,
+		Header: header,
+		Body:   body,
+	})
+}
+
+// send sends a request of a user with more headers.
+func send(u user, method, path string, header map[string]string, body []byte) answer {
+	u.Helper()
+	return u.Send(handlertest.Request{Method: method, Path: path, Session: u.ID, Header: header, Body: body})
+}
+
+// wantNoPresignedURLs fails the test when a command holds a presigned URL.
+func wantNoPresignedURLs(h *harness) {
+	h.Helper()
+	if n := h.Number(`SELECT count(*) FROM commands
+		WHERE response_body::text LIKE '%Amz%' OR envelope::text LIKE '%Amz%'`); n != 0 {
+		h.Errorf("%d commands hold a presigned URL", n)
+	}
 }
 
 // signed sends a request as another program of the installation.

@@ -11,38 +11,52 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// internalRoutes are for other programs of the same installation.
+// internalRoutes are for other programs of the installation.
 func (i *ingest) internalRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method: "POST", Path: "/internal/media/:id/transcode", Name: "dispatchTranscoding", Summary: "Give out a transcoding job",
-			Notes: "The platform gives out a job itself when a file is uploaded; this is for who wants it sooner, or with a priority.",
-			Auth:  edge.WorkerSignature, Body: media.Transcode{}, Command: media.CommandTranscode, Responses: []edge.Response{edge.Data[TranscodingAsked](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.dispatchTranscoding,
+			Method:    "POST",
+			Path:      "/internal/media/:id/transcode",
+			Name:      "dispatchTranscoding",
+			Summary:   "Start a transcoding job",
+			Notes:     "The platform starts the job of an uploaded file itself; this starts it sooner, or with a priority.",
+			Auth:      edge.WorkerSignature,
+			Body:      media.Transcode{},
+			Command:   media.CommandTranscode,
+			Responses: []edge.Response{edge.Data[TranscodingAsked](http.StatusOK)},
+			Errors:    []*domain.Error{media.ErrTranscodingNotFound, media.ErrState},
+			Handle:    i.dispatchTranscoding,
 		},
 		{
-			Method: "POST", Path: "/internal/mock-runpod", Name: "mockTranscoder", Sends: []string{media.CommandRecordResult}, Summary: "Stand in for an external transcoder",
-			Notes: "Reports at once that the item's current job is completed, with keys of objects that do not exist. Not enveloped.",
-			Auth:  edge.Public, Body: mockJob{}, Responses: []edge.Response{{Status: http.StatusOK, Body: MockJob{}}}, Development: true,
-			Errors: []*domain.Error{media.ErrTranscodingNotFound, media.ErrState}, Handle: i.mockTranscoder,
+			Method:      "POST",
+			Path:        "/internal/mock-runpod",
+			Name:        "mockTranscoder",
+			Sends:       []string{media.CommandRecordResult},
+			Summary:     "Simulate an external transcoder",
+			Notes:       "Completes the item's current job at once, with keys of objects that do not exist. Not enveloped.",
+			Auth:        edge.Public,
+			Body:        mockJob{},
+			Responses:   []edge.Response{{Status: http.StatusOK, Body: MockJob{}}},
+			Development: true,
+			Errors:      []*domain.Error{media.ErrTranscodingNotFound, media.ErrState},
+			Handle:      i.mockTranscoder,
 		},
 	}
 }
 
-func (i *ingest) dispatchTranscoding(c *edge.Request) error {
+func (i *ingest) dispatchTranscoding(r *edge.Request) error {
 	var request media.Transcode
-	if err := c.Decode(&request); err != nil {
+	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := c.NewCommand(media.CommandTranscode, media.ActorSystem, c.UUID("id"), request)
+	cmd, err := r.NewCommand(media.CommandTranscode, media.ActorSystem, r.UUID("id"), request)
 	if err != nil {
 		return err
 	}
-	return c.SendCommand(cmd)
+	return r.SendCommand(cmd)
 }
 
-// mockJob is a job as an external transcoder is given it. Only the item counts: the
-// report goes nowhere but here, and the keys are those that the item must have.
+// mockJob is a job in the form of an external transcoder. Only the id of the item is used.
 type mockJob struct {
 	Input mockInput `json:"input" jsonschema:"required"`
 }
@@ -59,42 +73,61 @@ type mockInput struct {
 // Validate returns the fields that break the limits.
 func (m mockJob) Validate() []domain.Field { return domain.Check(m) }
 
-// mockTranscoder reports on the item's current job as a transcoder would.
-func (i *ingest) mockTranscoder(c *edge.Request) error {
+// mockTranscoder completes the current job of an item, as a transcoder would.
+func (i *ingest) mockTranscoder(r *edge.Request) error {
 	var request mockJob
-	if err := c.Decode(&request); err != nil {
+	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	item, found, err := postgres.Find(c, i.cfg.Pool, request.Input.MediaID)
+	item, found, err := postgres.Find(r, i.cfg.Pool, request.Input.MediaID)
 	switch {
 	case err != nil:
 		return err
 	case !found || item.DeletedAt != nil:
 		return media.ErrTranscodingNotFound
 	case item.Status != media.Transcoding:
-		return media.With(media.ErrState, map[string]any{"status": item.Status, "allowed": []media.Status{media.Transcoding}})
+		return media.With(media.ErrState, map[string]any{
+			"status":  item.Status,
+			"allowed": []media.Status{media.Transcoding},
+		})
 	}
 	report := mockReport(item)
 	body, err := json.Marshal(report, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
-	if err := i.record(c, report, body); err != nil {
+	if err := i.record(r, report, body); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, MockJob{ID: item.JobID, Status: "COMPLETED"})
+	r.JSON(http.StatusOK, MockJob{ID: item.JobID, Status: "COMPLETED"})
 	return nil
 }
 
 func mockReport(item media.Item) media.Callback {
 	prefixes := media.PrefixesOf(item.CreatorID, item.ID)
-	master, poster, waveform := prefixes.HLS+"master.m3u8", prefixes.Thumbnails+"auto-generated.jpg", prefixes.Waveforms+"waveform.json"
-	width, height := 1280, 720
-	output := &media.Output{MediaID: item.ID, Type: item.Type, HLSMasterKey: &master, DurationSeconds: 120}
-	if item.Type == media.Video {
-		output.ThumbnailKey, output.Width, output.Height, output.ReadyVariants = &poster, &width, &height, []string{"720p", "480p"}
-	} else {
-		output.WaveformKey, output.ReadyVariants = &waveform, []string{"audio"}
+	key := func(prefix, name string) *string {
+		k := prefix + name
+		return &k
 	}
-	return media.Callback{Status: media.CallbackCompleted, JobID: item.JobID, MediaID: item.ID, Output: output}
+	output := &media.Output{
+		MediaID:         item.ID,
+		Type:            item.Type,
+		HLSMasterKey:    key(prefixes.HLS, "master.m3u8"),
+		DurationSeconds: 120,
+	}
+	if item.Type == media.Video {
+		width, height := 1280, 720
+		output.ThumbnailKey = key(prefixes.Thumbnails, "auto-generated.jpg")
+		output.Width, output.Height = &width, &height
+		output.ReadyVariants = []string{"720p", "480p"}
+	} else {
+		output.WaveformKey = key(prefixes.Waveforms, "waveform.json")
+		output.ReadyVariants = []string{"audio"}
+	}
+	return media.Callback{
+		Status:  media.CallbackCompleted,
+		JobID:   item.JobID,
+		MediaID: item.ID,
+		Output:  output,
+	}
 }

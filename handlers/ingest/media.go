@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
@@ -18,97 +17,147 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// uploadLife is how long an address for an upload is good.
-const uploadLife = time.Hour
+// presignedFor is how long a presigned URL for an upload is valid.
+const presignedFor = time.Hour
 
 func (i *ingest) mediaRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method: "POST", Path: "/api/media", Name: "registerMedia", Summary: "Register a file that will be uploaded",
-			Notes: "The answer carries an address that takes one PUT of exactly the declared type and size, for an hour.",
-			Auth:  edge.Session(edge.Creators...), Body: media.Register{}, Command: media.CommandRegister,
-			Responses: []edge.Response{edge.Data[RegisteredMedia](http.StatusCreated)}, Handle: i.register,
+			Method:    "POST",
+			Path:      "/api/media",
+			Name:      "registerMedia",
+			Summary:   "Register media",
+			Notes:     "The response has a presigned URL for one PUT of exactly the declared type and size, valid for an hour.",
+			Auth:      edge.Session(edge.Creators...),
+			Body:      media.Register{},
+			Command:   media.CommandRegister,
+			Responses: []edge.Response{edge.Data[RegisteredMedia](http.StatusCreated)},
+			Handle:    i.register,
 		},
 		{
-			Method: "GET", Path: "/api/media", Name: "listMedia", Summary: "List what the caller uploaded",
-			Auth: edge.Session(), Params: ownMediaParams, Responses: []edge.Response{edge.ListOf[view.Media]()}, Handle: i.listMedia,
+			Method:    "GET",
+			Path:      "/api/media",
+			Name:      "listMedia",
+			Summary:   "List own media",
+			Auth:      edge.Session(),
+			Params:    ownMediaParams,
+			Responses: []edge.Response{edge.ListOf[view.Media]()},
+			Handle:    i.listMedia,
 		},
 		{
-			Method: "GET", Path: "/api/media/:id", Name: "getMedia", Summary: "Read one of the caller's items",
-			Auth: edge.Session(), Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.getMedia,
+			Method:    "GET",
+			Path:      "/api/media/:id",
+			Name:      "getMedia",
+			Summary:   "Get own media",
+			Auth:      edge.Session(),
+			Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
+			Errors:    []*domain.Error{media.ErrNotFound},
+			Handle:    i.getMedia,
 		},
 		{
-			Method: "PATCH", Path: "/api/media/:id", Name: "updateMedia", Summary: "Change title and description",
-			Notes: "The other fields are for test clients, in development; elsewhere they are refused.",
-			Auth:  edge.Session(edge.Creators...), Body: media.Update{}, Command: media.CommandUpdate, Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound}, Handle: i.updateMedia,
+			Method:    "PATCH",
+			Path:      "/api/media/:id",
+			Name:      "updateMedia",
+			Summary:   "Update media",
+			Notes:     "Fields other than title and description are for test clients in development, and rejected elsewhere.",
+			Auth:      edge.Session(edge.Creators...),
+			Body:      media.Update{},
+			Command:   media.CommandUpdate,
+			Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
+			Errors:    []*domain.Error{media.ErrNotFound},
+			Handle:    i.updateMedia,
 		},
 		{
-			Method: "DELETE", Path: "/api/media/:id", Name: "deleteMedia", Summary: "End an item and remove every object of it",
-			Auth: edge.Session(edge.Creators...), Limit: edge.LimitStrict, Command: media.CommandDelete, Responses: []edge.Response{edge.NoContent},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrInUse}, Handle: edge.SendForID(media.Delete{}),
+			Method:    "DELETE",
+			Path:      "/api/media/:id",
+			Name:      "deleteMedia",
+			Summary:   "Delete media with all its objects",
+			Auth:      edge.Session(edge.Creators...),
+			Limit:     edge.LimitStrict,
+			Command:   media.CommandDelete,
+			Responses: []edge.Response{edge.NoContent},
+			Errors:    []*domain.Error{media.ErrNotFound, media.ErrInUse},
+			Handle:    edge.SendForID(media.Delete{}),
 		},
 		{
-			Method: "POST", Path: "/api/media/:id/upload-url", Name: "renewMediaUpload", Summary: "Give a fresh address for the file of an item that waits for it",
-			Auth: edge.Session(edge.Creators...), Responses: []edge.Response{edge.Data[UploadAddress](http.StatusOK)},
-			Errors: []*domain.Error{media.ErrNotFound, media.ErrUploadOver}, Handle: i.renewUpload,
+			Method:    "POST",
+			Path:      "/api/media/:id/upload-url",
+			Name:      "renewMediaUpload",
+			Summary:   "Renew the presigned URL of an upload",
+			Auth:      edge.Session(edge.Creators...),
+			Responses: []edge.Response{edge.Data[UploadAddress](http.StatusOK)},
+			Errors:    []*domain.Error{media.ErrNotFound, media.ErrUploadOver},
+			Handle:    i.renewUpload,
 		},
 		{
-			Method: "POST", Path: "/api/media/:id/upload", Name: "uploadMedia", Summary: "Send the file through this server",
-			Notes: "1 KiB to 5 GiB, under the declared content type. For clients that cannot reach the store; upload-complete follows.",
-			Auth:  edge.Session(edge.Creators...), BodyType: "application/octet-stream", Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
+			Method:    "POST",
+			Path:      "/api/media/:id/upload",
+			Name:      "uploadMedia",
+			Summary:   "Upload the file through the server",
+			Notes:     "1 KiB to 5 GiB of the declared content type, for clients that cannot reach the store.",
+			Auth:      edge.Session(edge.Creators...),
+			BodyType:  "application/octet-stream",
+			Responses: []edge.Response{edge.Data[view.Media](http.StatusOK)},
 			Errors: []*domain.Error{
-				media.ErrNotFound, media.ErrUploadOver, media.ErrEmptyBody, media.ErrFileTooSmall, media.ErrFileTooLarge,
-				media.ErrContentType, media.ErrUploadSize, media.ErrBodyEnded, edge.ErrUnavailable,
+				media.ErrNotFound,
+				media.ErrUploadOver,
+				media.ErrEmptyBody,
+				media.ErrFileTooSmall,
+				media.ErrFileTooLarge,
+				media.ErrContentType,
+				media.ErrUploadSize,
+				media.ErrBodyEnded,
+				edge.ErrUnavailable,
 			},
 			Handle: i.upload,
 		},
 		{
-			Method: "POST", Path: "/api/media/:id/upload-complete", Name: "completeMediaUpload", Sends: []string{media.CommandReject}, Summary: "Say that the file is uploaded",
-			Notes: "The file is looked into first. One that is missing, or of another size or type than was declared, leaves the item waiting; " +
-				"one that is not media of the declared type ends the item.",
-			Auth: edge.Session(edge.Creators...), Command: media.CommandCompleteUpload, Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
-			Errors: examinationRefusals, Handle: i.completeUpload,
+			Method:  "POST",
+			Path:    "/api/media/:id/upload-complete",
+			Name:    "completeMediaUpload",
+			Sends:   []string{media.CommandReject},
+			Summary: "Complete an upload",
+			Notes: "The file is examined first. A file that is missing, or of another size or type than declared, leaves " +
+				"the item waiting; a file that is not media of the declared type fails it.",
+			Auth:      edge.Session(edge.Creators...),
+			Command:   media.CommandCompleteUpload,
+			Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
+			Errors:    completionErrors,
+			Handle:    i.completeUpload,
 		},
 	}
 }
 
-// examinationRefusals are those of the routes that end an upload.
-var examinationRefusals = []*domain.Error{
-	media.ErrNotFound, media.ErrUploadOver, media.ErrUploadMissing, media.ErrUploadSize, media.ErrUploadType, media.ErrUploadChanged,
-	media.ErrFileRejected, edge.ErrUnavailable,
-}
-
-// register makes an item and answers with the address for its file. The outcome
-// that is stored for the command has no address: it is a credential, and it would
-// have expired when the outcome is asked for again.
-func (i *ingest) register(c *edge.Request) error {
+// register registers an item and responds with the presigned URL for its file. The stored
+// outcome of the command has no URL: it is a credential, and would have expired by the time
+// of a replay.
+func (i *ingest) register(r *edge.Request) error {
 	var request media.Register
-	if err := c.Decode(&request); err != nil {
+	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	cmd, err := c.NewCommand(media.CommandRegister, c.Actor().UserID, edge.NewID(), request)
+	cmd, err := r.NewCommand(media.CommandRegister, r.Actor().UserID, edge.NewID(), request)
 	if err != nil {
 		return err
 	}
-	reply, accepted, err := c.Outcome(cmd)
+	reply, accepted, err := r.Outcome(cmd)
 	if err != nil {
 		return err
 	}
 	if accepted || reply.Status != http.StatusCreated {
-		c.WriteOutcome(cmd, reply, accepted)
+		r.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
-	answer, err := i.withAddress(c, reply)
+	registered, err := i.withAddress(r, reply)
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, edge.Single{Data: answer})
+	r.JSON(http.StatusCreated, edge.Single{Data: registered})
 	return nil
 }
 
-func (i *ingest) withAddress(c *edge.Request, reply events.Reply) (RegisteredMedia, error) {
+// withAddress adds the presigned URL to the outcome of a registration.
+func (i *ingest) withAddress(r *edge.Request, reply events.Reply) (RegisteredMedia, error) {
 	var stored struct {
 		Data view.Media `json:"data"`
 	}
@@ -116,123 +165,54 @@ func (i *ingest) withAddress(c *edge.Request, reply events.Reply) (RegisteredMed
 		return RegisteredMedia{}, fmt.Errorf("read the outcome of a registration: %w", err)
 	}
 	item := stored.Data
-	address, err := i.cfg.Media.PresignPut(c, item.R2Key, item.MimeType, item.FileSizeBytes, uploadLife)
+	address, err := i.cfg.Media.PresignPut(r, item.R2Key, item.MimeType, item.FileSizeBytes, presignedFor)
 	return RegisteredMedia{Media: item, PresignedURL: address}, err
 }
 
-// renewUpload answers with a fresh address for an item that still waits for its
-// file: the first one expired, or the registration was answered with 202.
-func (i *ingest) renewUpload(c *edge.Request) error {
-	if err := c.NoBody(); err != nil {
+// renewUpload responds with a new presigned URL for an item that waits for its file: the
+// first one expired, or the response to the registration was 202.
+func (i *ingest) renewUpload(r *edge.Request) error {
+	if err := r.NoBody(); err != nil {
 		return err
 	}
-	item, err := i.ownMedia(c)
+	item, err := i.ownMedia(r)
 	if err != nil {
 		return err
 	}
 	if item.Status != media.Uploading {
 		return media.ErrUploadOver
 	}
-	address, err := i.cfg.Media.PresignPut(c, item.ObjectKey, item.MimeType, item.SizeBytes, uploadLife)
+	address, err := i.cfg.Media.PresignPut(r, item.ObjectKey, item.MimeType, item.SizeBytes, presignedFor)
 	if err != nil {
 		return err
 	}
-	return c.OK(UploadAddress{PresignedURL: address})
+	return r.OK(UploadAddress{PresignedURL: address})
 }
 
-// completeUpload examines the file and only then says that it is there. A file
-// that is missing or of another size leaves the item waiting for it; one that is
-// not what was declared ends the item, and its owner is told why.
-func (i *ingest) completeUpload(c *edge.Request) error {
-	if err := c.NoBody(); err != nil {
-		return err
-	}
-	item, err := i.ownMedia(c)
-	if err != nil {
-		return err
-	}
-	return i.finish(c, item, "")
-}
-
-// finish examines an item's file and applies what was found. step tells this command
-// from others that the same Idempotency-Key stands for; "" when there are none.
-func (i *ingest) finish(c *edge.Request, item media.Item, step string) error {
-	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
-	switch {
-	case item.Status == media.Uploading:
-		var rejected *media.Reject
-		var err error
-		found, rejected, err = i.examiner.examine(c.Request.Context(), c.Log(), item)
-		switch {
-		case err != nil:
-			return err
-		case rejected != nil:
-			return i.reject(c, item, *rejected)
-		}
-	case item.FileRejected() && c.IdempotencyKey() != "":
-		// The repetition of a request that ended the item is answered as it was.
-		return media.Rejected(item.ErrorCode, item.Error)
-	}
-	// Of an item in another state the rules say: a repetition succeeds, anything later
-	// is a conflict.
-	cmd, err := c.NewCommand(media.CommandCompleteUpload, c.Actor().UserID, item.ID, found)
-	if err != nil {
-		return err
-	}
-	if step != "" {
-		cmd.ID = uuid.NewSHA1(uploadStepSpace, []byte(cmd.ID+"\x00"+step)).String()
-	}
-	return c.SendCommand(cmd)
-}
-
-// uploadStepSpace is the name space of a request's second command.
-var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
-
-// reject records what is wrong with the file and answers with it. The command's id
-// is never that of the request's Idempotency-Key, which belongs to the completion.
-func (i *ingest) reject(c *edge.Request, item media.Item, why media.Reject) error {
-	cmd, err := c.NewCommand(media.CommandReject, c.Actor().UserID, item.ID, why)
-	if err != nil {
-		return err
-	}
-	cmd.ID = edge.NewID()
-	reply, accepted, err := c.Outcome(cmd)
-	switch {
-	case err != nil:
-		return err
-	case !accepted && reply.Status >= http.StatusBadRequest:
-		c.WriteReply(reply)
-		return nil
-	}
-	return media.Rejected(why.Code, why.Reason)
-}
-
-// updateMedia passes everything on: which fields a client may set, and where, the
-// rules decide.
-func (i *ingest) updateMedia(c *edge.Request) error {
+// updateMedia sends all fields: the domain decides which a client may set.
+func (i *ingest) updateMedia(r *edge.Request) error {
 	var request media.Update
-	if err := c.Decode(&request); err != nil {
+	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	return c.Send(c.UUID("id"), request)
+	return r.Send(r.UUID("id"), request)
 }
 
-func (i *ingest) getMedia(c *edge.Request) error {
-	item, err := i.ownMedia(c)
+func (i *ingest) getMedia(r *edge.Request) error {
+	item, err := i.ownMedia(r)
 	if err != nil {
 		return err
 	}
-	return c.OK(view.MediaOf(item))
+	return r.OK(view.MediaOf(item))
 }
 
-// ownMedia returns the item that the path names. To everybody but its owner it is
-// not there.
-func (i *ingest) ownMedia(c *edge.Request) (media.Item, error) {
-	item, found, err := postgres.Find(c, i.cfg.Pool, c.UUID("id"))
+// ownMedia returns the item that the path names. It is not found for other users.
+func (i *ingest) ownMedia(r *edge.Request) (media.Item, error) {
+	item, found, err := postgres.Find(r, i.cfg.Pool, r.UUID("id"))
 	if err != nil {
 		return media.Item{}, err
 	}
-	if !found || item.DeletedAt != nil || item.CreatorID != c.Actor().UserID {
+	if !found || item.DeletedAt != nil || item.CreatorID != r.Actor().UserID {
 		return media.Item{}, media.ErrNotFound
 	}
 	return item, nil
@@ -241,10 +221,11 @@ func (i *ingest) ownMedia(c *edge.Request) (media.Item, error) {
 var ownMediaParams = edge.PagedParams(
 	edge.OptionalChoiceParam("status", "uploading", "uploaded", "transcoding", "ready", "failed"),
 	edge.OptionalChoiceParam("mediaType", "video", "audio"),
-	edge.ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"), edge.ChoiceParam("sortOrder", "desc", "asc"),
+	edge.ChoiceParam("sortBy", "createdAt", "uploadedAt", "title"),
+	edge.ChoiceParam("sortOrder", "desc", "asc"),
 )
 
-// mediaOrder is an order that a client asks for. What was not uploaded comes last.
+// mediaOrder is the order of a list. Items that are not uploaded yet come last.
 func mediaOrder(sortBy, direction string) paging.Order {
 	switch {
 	case sortBy == "title":
@@ -258,7 +239,6 @@ func mediaOrder(sortBy, direction string) paging.Order {
 	}
 }
 
-// listMedia lists what the caller uploaded.
 func (i *ingest) listMedia(r *edge.Request) error {
 	l := paging.List{From: "media_items", Order: mediaOrder(r.Text("sortBy"), r.Text("sortOrder"))}
 	l.Where.Is("deleted_at IS NULL")

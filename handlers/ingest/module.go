@@ -1,9 +1,9 @@
-// Package ingest is what creators upload: registering a file, sending it whole or in
-// parts, the examination of what arrived, and the jobs of a transcoder.
+// Package ingest is the upload of media: registration, upload of the file as a whole or in
+// parts, its examination, and its transcoding jobs.
 //
-// An upload that is accepted (upload.go, parts.go) becomes the event media.uploaded;
-// start_jobs.go starts a transcoding job from it, which a transcoder reports on by its
-// callbacks (transcoding.go).
+// A completed upload (complete.go) becomes the event media.uploaded, from which a transcoding
+// job is started (start_jobs.go). A transcoder reports on the job by callbacks
+// (transcoding.go); a job that is silent for too long fails (silent_jobs.go).
 package ingest
 
 import (
@@ -22,31 +22,27 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// Config is what ingest needs.
+// Config configures the module.
 type Config struct {
 	Pool *pgxpool.Pool
 	// Media is the bucket of originals and renditions.
 	Media *s3.Bucket
-	// Parts is where uploads in parts go; default Media.
+	// Parts stores uploads in parts; default Media.
 	Parts PartsStore
-	// Prober looks into files that are small enough; nil leaves all of that to the
-	// transcoder.
+	// Prober probes files before they are accepted; with nil only the transcoder does.
 	Prober Prober
-	// ProbeBytes is up to which size an upload is fetched and probed before it is
-	// accepted; default 64 MiB. Of a larger one only the first 4 KiB are looked at
-	// here: the transcoder probes it before it does anything else.
+	// ProbeBytes is the size up to which a file is fetched and probed; default 64 MiB. Of a
+	// larger one only the first 4 KiB are examined, and the transcoder probes it first.
 	ProbeBytes int64
-	// Probes is how many uploads are probed at once; default 2.
+	// Probes is how many files are probed at once; default 2.
 	Probes int
-	// UploadIdle is how long a client that sends its file through the edge may send
-	// nothing; default 30 s.
+	// UploadIdle is how long a client may pause while it uploads through the edge; default 30 s.
 	UploadIdle time.Duration
 	// TempDir holds files while they are probed; default the system's.
 	TempDir string
-	// CallbackSecrets sign the transcoder's callbacks. More than one is accepted while one
-	// replaces another.
+	// CallbackSecrets sign the transcoder's callbacks. Several are valid during a rotation.
 	CallbackSecrets [][]byte
-	// Dispatcher publishes the commands of the sweep for silent jobs.
+	// Dispatcher publishes the commands that fail silent jobs.
 	Dispatcher *bus.Dispatcher
 	// StuckAfter is how long a job may be silent; default 120 min.
 	StuckAfter time.Duration
@@ -57,7 +53,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// ingest handles the requests.
+// ingest handles the requests of the module.
 type ingest struct {
 	cfg      Config
 	examiner *examiner
@@ -68,13 +64,15 @@ func New(cfg Config) handlers.Module {
 	if cfg.UploadIdle <= 0 {
 		cfg.UploadIdle = defaultUploadIdle
 	}
+	if cfg.StuckAfter <= 0 {
+		cfg.StuckAfter = defaultStuckAfter
+	}
 	if cfg.Parts == nil {
 		cfg.Parts = cfg.Media
 	}
+
 	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
-	silent := &SilentJobs{
-		DB: cfg.Pool, Dispatcher: cfg.Dispatcher, After: cfg.StuckAfter, Now: cfg.Now, Log: cfg.Log,
-	}
+	silent := &silentJobs{cfg}
 	return handlers.Module{
 		Name:        "ingest",
 		Routes:      slices.Concat(i.mediaRoutes(), i.partRoutes(), i.transcodingRoutes(), i.internalRoutes()),
@@ -84,7 +82,7 @@ func New(cfg Config) handlers.Module {
 		Jobs: []jobs.Job{{
 			Name:  "ingest.fail_silent_jobs",
 			Every: time.Minute,
-			Run:   silent.Sweep,
+			Run:   silent.sweep,
 			Sends: []string{media.CommandFailStuck},
 		}},
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// PartsStore is what uploads in parts need of an object store.
+// PartsStore is what uploads in parts need of the object store.
 type PartsStore interface {
 	Head(ctx context.Context, key string) (s3.Info, error)
 	StartParts(ctx context.Context, key, contentType string) (string, error)
@@ -25,17 +25,17 @@ type PartsStore interface {
 	AbortParts(ctx context.Context, key, upload string) error
 }
 
-// uploads applies the commands of the external context "upload": uploads of
-// originals in parts, straight to the store.
+// uploads handles the commands of the external context "upload": uploads of originals in
+// parts, directly to the store.
 //
-// A row says which uploads are open; the store knows their parts. upload.open writes
-// the row, asks the store, and writes the store's name for the upload down. When a
-// crash comes between, the command is repeated and asks the store for another one;
-// the first has no parts, and is ended with the item or after a week.
+// The database knows the uploads, the store their parts. upload.open inserts the row, opens an
+// upload in the store, and saves the store's id for it. After a crash in between the command is
+// repeated and opens another one; the first has no parts, and is aborted with its item or after
+// a week.
 //
-// upload.complete compares the parts that the store has with the file's size before
-// anything is put together, so that a part that is missing costs nothing. The store
-// decides when an end and an abort meet: one of them finds nothing.
+// upload.complete compares the stored parts with the size of the file before it has the store
+// assemble them, so a missing part costs nothing. When a completion and an abort are
+// concurrent, the store decides: one of them finds no upload.
 //
 // Uploads have no events of their own: media.uploaded follows once the edge has
 // inspected the file.
@@ -43,13 +43,12 @@ type uploads struct {
 	store PartsStore
 }
 
-// uploadTimeout bounds one attempt: a store may need minutes to put a file together.
+// uploadTimeout limits one attempt: a store may need minutes to assemble a file.
 const uploadTimeout = 10 * time.Minute
 
-// partsSpace is the name space of uploads' ids, which follow from the command.
+// partsSpace is the UUID name space of upload ids, which follow from the command.
 var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
 
-// commands returns the external context.
 func (x uploads) commands() commands.External {
 	return commands.NewExternal("upload", uploadTimeout,
 		commands.HandleExternal(media.CommandOpenParts, x.open),
@@ -93,18 +92,19 @@ func (x uploads) open(
 	if err := postgres.InsertParts(ctx, tx, upload); err != nil {
 		return nil, commands.Outcome{}, err
 	}
+
 	return func(ctx context.Context) (commands.Finish, error) {
 		var err error
 		if upload.StoreID, err = x.store.StartParts(ctx, upload.ObjectKey, item.MimeType); err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			return commands.Created(UploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
+			return commands.Created(uploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
 		}, nil
 	}, commands.Outcome{}, nil
 }
 
-// complete puts an upload together. One that is put together already succeeds again.
+// complete assembles the file of an upload. A repeated completion succeeds.
 func (x uploads) complete(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
@@ -113,7 +113,7 @@ func (x uploads) complete(
 		return nil, commands.Outcome{}, err
 	}
 	if upload.Status == media.PartsCompleted {
-		return nil, commands.OK(UploadOf(upload)), nil
+		return nil, commands.OK(uploadOf(upload)), nil
 	}
 	again := upload.Status == media.PartsCompleting
 	upload.Status = media.PartsCompleting
@@ -134,7 +134,7 @@ func (x uploads) complete(
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			outcome := commands.OK(UploadOf(upload))
+			outcome := commands.OK(uploadOf(upload))
 			if isRejection {
 				outcome = commands.Rejected(rejection)
 			}
@@ -143,8 +143,8 @@ func (x uploads) complete(
 	}, commands.Outcome{}, nil
 }
 
-// assemble makes the object. again says that the store was asked before, and may
-// have done it, or be doing it still.
+// assemble has the store assemble the object. again says that an earlier attempt may have done
+// so, or may still be running.
 func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named []media.NamedPart, again bool) error {
 	stored, err := x.store.ListParts(ctx, upload.ObjectKey, upload.StoreID)
 	if err == nil {
@@ -162,7 +162,7 @@ func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named [
 	case headErr == nil && info.Size == upload.SizeBytes:
 		return nil
 	case again, headErr != nil && !errors.Is(headErr, s3.ErrNotFound):
-		return errors.Join(err, headErr) // unknown: tried again
+		return errors.Join(err, headErr) // unknown, so it is retried
 	default:
 		return media.ErrPartsNotFound
 	}
@@ -189,8 +189,8 @@ func (x uploads) abort(
 	}, commands.Outcome{}, nil
 }
 
-// find returns an upload that was not aborted, of an item that waits for its file. A
-// completed one is found whatever the item does now.
+// find returns an upload that was not aborted, of an item that waits for its file. A completed
+// upload is found in any state of the item.
 func (x uploads) find(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts,
 ) (media.PartsUpload, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,58 +13,50 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Publisher sends commands without waiting for their outcome.
-type Publisher interface {
-	Publish(ctx context.Context, cmd events.Command) error
-}
-
-// SilentJobs fails the jobs that gave no sign of life for too long, whoever transcodes. It decides nothing: it sends commands,
-// and a sign of life that comes first wins.
-type SilentJobs struct {
-	DB         postgres.Queryer
-	Dispatcher Publisher
-	// After is how long a job may be silent; default 120 min.
-	After time.Duration
-	// Now is the clock.
-	Now func() time.Time
-	Log *slog.Logger
+// silentJobs fails transcoding jobs that were silent for too long, whichever transcoder runs
+// them. It sends commands: a report that arrives before the command prevails.
+type silentJobs struct {
+	cfg Config
 }
 
 const (
-	defaultSilence = 120 * time.Minute
-	sweepBatch     = 100
-	sweepTimeout   = 10 * time.Second
+	defaultStuckAfter = 120 * time.Minute
+	silentPerSweep    = 100
+	silentTimeout     = 10 * time.Second
 )
 
-// stuckSpace is the name space of the commands that take a job for dead. An id follows from job and last sign of life: two
-// sweeps that see the same silence send the same command.
+// stuckSpace is the UUID name space of the commands that fail silent jobs. The id follows from
+// the job and its last report, so two sweeps that see the same silence send one command.
 var stuckSpace = uuid.MustParse("0d9c5b1a-7f36-5b0e-8f3c-2b1c9c52d7aa")
 
-// Sweep sends one batch of commands and returns how many.
-func (s *SilentJobs) Sweep(ctx context.Context) (int, error) {
-	after := s.After
-	if after <= 0 {
-		after = defaultSilence
-	}
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+// sweep sends one batch of commands and returns how many. The next sweep finds the jobs whose
+// command was not sent.
+func (s *silentJobs) sweep(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, silentTimeout)
 	defer cancel()
-	now := s.Now().UTC()
-	silent, err := postgres.SilentJobs(ctx, s.DB, now.Add(-after), sweepBatch)
+	now := s.cfg.Now().UTC()
+	silent, err := postgres.SilentJobs(ctx, s.cfg.Pool, now.Add(-s.cfg.StuckAfter), silentPerSweep)
 	if err != nil {
 		return 0, err
 	}
-	for i, job := range silent {
+
+	for n, job := range silent {
 		payload, err := json.Marshal(media.FailStuck{JobID: job.JobID, SeenAt: job.SeenAt})
 		if err != nil {
-			return i, fmt.Errorf("marshal command: %w", err)
+			return n, fmt.Errorf("marshal command: %w", err)
 		}
 		id := uuid.NewSHA1(stuckSpace, []byte(job.JobID+job.SeenAt.UTC().Format(time.RFC3339Nano))).String()
-		err = s.Dispatcher.Publish(ctx, events.Command{
-			ID: id, Type: media.CommandFailStuck, ActorID: media.ActorSystem, AggregateID: job.MediaID,
-			Payload: payload, IssuedAt: now, CorrelationID: id,
+		err = s.cfg.Dispatcher.Publish(ctx, events.Command{
+			ID:            id,
+			Type:          media.CommandFailStuck,
+			ActorID:       media.ActorSystem,
+			AggregateID:   job.MediaID,
+			Payload:       payload,
+			IssuedAt:      now,
+			CorrelationID: id,
 		})
 		if err != nil {
-			return i, err // the next sweep finds it again
+			return n, err
 		}
 	}
 	return len(silent), nil

@@ -15,24 +15,27 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// jobSpace is the name space of job ids. A job id follows from the event that led to
-// the job, and from the item.
+// jobSpace is the UUID name space of job ids, which follow from the event that started the job
+// and from the item.
 var jobSpace = uuid.MustParse("b7a2c2d4-6a43-5f0c-9f0e-5f8e1f6b7c90")
 
-// JobsPerCreator is how many jobs of one creator may run or wait for a transcoder at
-// once, so that an upload of a whole archive does not delay other creators. The rest is
-// started as those jobs end, the most urgent first.
-const JobsPerCreator = 4
+// jobsPerCreator is how many jobs of one creator may run or wait for a transcoder at once, so
+// that the upload of an archive does not delay other creators. The others are started as
+// those end, the most urgent first.
+const jobsPerCreator = 4
 
-// startTranscoding starts transcoding jobs: when a file has been uploaded, when its owner asks
-// for another attempt, and when a job of the same creator has ended. The job is the event
-// media.transcoding_started, which carries all that a transcoder needs.
+// startTranscoding starts transcoding jobs: when a file was uploaded, when its owner retries,
+// and when a job of the same creator has ended. The job is the event
+// media.transcoding_started, which has everything that a transcoder needs.
 func startTranscoding(now func() time.Time) reactions.Projection {
 	return reactions.Projection{
 		Name: "transcoding",
 		Events: []string{
-			events.MediaUploaded{}.EventType(), events.MediaRetried{}.EventType(),
-			events.MediaReady{}.EventType(), events.MediaFailed{}.EventType(), events.MediaDeleted{}.EventType(),
+			events.MediaUploaded{}.EventType(),
+			events.MediaRetried{}.EventType(),
+			events.MediaReady{}.EventType(),
+			events.MediaFailed{}.EventType(),
+			events.MediaDeleted{}.EventType(),
 		},
 		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			return startJobs(ctx, tx, batch, now().UTC())
@@ -40,8 +43,8 @@ func startTranscoding(now func() time.Time) reactions.Projection {
 	}
 }
 
-// startJobs takes the events creator by creator, in a fixed order: the jobs of one
-// creator are locked until the transaction ends.
+// startJobs handles the events in the order of their creators, whose jobs stay locked until
+// the transaction ends.
 func startJobs(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now time.Time) error {
 	type change struct {
 		reactions.Event
@@ -66,9 +69,9 @@ func startJobs(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now time
 	return nil
 }
 
-// startWaiting starts as many jobs of the item's creator as may run now.
+// startWaiting starts as many jobs of the creator of an item as may run now.
 func startWaiting(ctx context.Context, tx pgx.Tx, e reactions.Event, item media.Item, now time.Time) error {
-	waiting, err := postgres.LockWaiting(ctx, tx, item.CreatorID, item.ID, JobsPerCreator)
+	waiting, err := postgres.LockWaiting(ctx, tx, item.CreatorID, item.ID, jobsPerCreator)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func startWaiting(ctx context.Context, tx pgx.Tx, e reactions.Event, item media.
 		job := uuid.NewSHA1(jobSpace, []byte(e.ID+next.ID)).String()
 		next, started, ok := next.StartTranscoding(job, now)
 		if !ok {
-			continue // deleted, or started by another event meanwhile
+			continue // deleted, or started by another event
 		}
 		if err := postgres.Save(ctx, tx, next); err != nil {
 			return err

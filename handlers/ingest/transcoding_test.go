@@ -11,18 +11,17 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/handlers/handlertest"
-	"github.com/codex-platform/codex/handlers/ingest"
 )
 
-// uploaded makes an item whose file is there and for which no job was given out yet.
+// uploaded registers an item and makes it an uploaded one whose job has not started yet.
 func uploaded(u user) string {
 	u.Helper()
-	id, _ := u.Register("video/mp4", len(handlertest.MP4Header))
+	id, _ := u.Register("video/mp4", len(mp4Header))
 	u.Exec(`UPDATE media_items SET status = 'uploaded', uploaded_at = now() WHERE id = $1`, id)
 	return id
 }
 
-func TestAnotherProgramGivesOutAJob(t *testing.T) {
+func TestAnotherProgramStartsAJob(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{})
 	u := h.Uploader("creator")
@@ -33,19 +32,21 @@ func TestAnotherProgramGivesOutAJob(t *testing.T) {
 	signed(h, http.MethodPost, path, `{"priority":5}`).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	a := signed(h, http.MethodPost, path, `{"priority":0}`).Want(http.StatusOK, "")
 	if a.Text("data.mediaId") != id || a.Text("data.message") == "" {
-		t.Errorf("answer %s", a.Body)
+		t.Errorf("response %s", a.Body)
 	}
 	status := u.Ask(http.MethodGet, "/api/transcoding/status/"+id, nil)
 	if status.Text("data.status") != "transcoding" || status.At("data.transcodingPriority") != 0.0 ||
 		status.At("data.transcodingAttempts") != 1.0 || status.Text("data.runpodJobId") == "" {
 		t.Errorf("status %s", status.Body)
 	}
-	if p := handlertest.Value[string](h, `SELECT data->>'priority' FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id); p != "0" {
-		t.Errorf("priority %s in the event", p)
+	priority := handlertest.Value[string](h,
+		`SELECT data->>'priority' FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
+	if priority != "0" {
+		t.Errorf("priority %s in the event", priority)
 	}
-	refused := signed(h, http.MethodPost, path, ``).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
-	if refused.Text("error.details.context.status") != "transcoding" {
-		t.Errorf("refused %s", refused.Body)
+	rejected := signed(h, http.MethodPost, path, ``).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+	if rejected.Text("error.details.context.status") != "transcoding" {
+		t.Errorf("rejected %s", rejected.Body)
 	}
 	signed(h, http.MethodPost, "/internal/media/"+uuid.NewString()+"/transcode", ``).Want(http.StatusNotFound, "NOT_FOUND")
 	signed(h, http.MethodPost, "/internal/media/film/transcode", ``).Want(http.StatusBadRequest, "VALIDATION_ERROR")
@@ -56,12 +57,20 @@ func TestAnotherProgramGivesOutAJob(t *testing.T) {
 	}
 }
 
-func TestTheStandInForATranscoderIsThereInDevelopmentOnly(t *testing.T) {
+func TestTheMockTranscoderExistsOnlyInDevelopment(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{})
 	job := func(h *harness, id string) answer {
-		return request(h, http.MethodPost, "/internal/mock-runpod", map[string]string{"Content-Type": "application/json"},
-			[]byte(`{"input":{"mediaId":"`+id+`","type":"video","creatorId":"c","inputKey":"k","webhookUrl":"http://elsewhere.example/","priority":2}}`))
+		input := fields{
+			"mediaId":    id,
+			"type":       "video",
+			"creatorId":  "c",
+			"inputKey":   "k",
+			"webhookUrl": "http://elsewhere.example/",
+			"priority":   2,
+		}
+		body := fields{"input": input}
+		return h.Send(handlertest.Request{Method: http.MethodPost, Path: "/internal/mock-runpod", Body: body})
 	}
 	job(h, uuid.NewString()).Want(http.StatusNotFound, "NOT_FOUND")
 
@@ -70,7 +79,7 @@ func TestTheStandInForATranscoderIsThereInDevelopmentOnly(t *testing.T) {
 	job(h, uuid.NewString()).Want(http.StatusNotFound, "NOT_FOUND")
 	id, current := u.Transcoding()
 	if a := job(h, id).Want(http.StatusOK, ""); a.Text("id") != current || a.Text("status") != "COMPLETED" {
-		t.Errorf("answer %s", a.Body)
+		t.Errorf("response %s", a.Body)
 	}
 	a := u.Ask(http.MethodGet, "/api/media/"+id, nil)
 	if a.Text("data.status") != "ready" || !strings.HasSuffix(a.Text("data.hlsMasterPlaylistKey"), "/master.m3u8") {
@@ -79,7 +88,7 @@ func TestTheStandInForATranscoderIsThereInDevelopmentOnly(t *testing.T) {
 	job(h, id).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
 }
 
-func TestAJobIsReportedWithTheItemsOwnWords(t *testing.T) {
+func TestTheOwnerReadsTheTranscodingStatus(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{})
 	u, stranger := h.Uploader("creator"), h.Uploader("creator")
@@ -89,13 +98,23 @@ func TestAJobIsReportedWithTheItemsOwnWords(t *testing.T) {
 	u.Ask(http.MethodGet, "/api/transcoding/status/"+uuid.NewString(), nil).Want(http.StatusNotFound, "NOT_FOUND")
 	u.Ask(http.MethodPost, "/api/transcoding/retry/"+uuid.NewString(), nil).Want(http.StatusNotFound, "NOT_FOUND")
 	request(h, http.MethodGet, "/api/transcoding/status/"+id, nil, nil).Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	// A failed report without a text, and then a result for the job that has ended.
-	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: strings.Repeat("x", 2000)}))
-	if a := h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: strings.Repeat("x", 2001)}); a.Status != http.StatusOK || a.Text("error") == "" {
-		t.Errorf("a text that is too long: %d %s", a.Status, a.Body)
+	report := media.Callback{Status: media.CallbackFailed, JobID: job, Error: strings.Repeat("x", 2000)}
+	accepted(t, h.Callback(report))
+	report.Error += "x"
+	if a := h.Callback(report); a.Status != http.StatusOK || a.Text("error") == "" {
+		t.Errorf("an error text that is too long: %d %s", a.Status, a.Body)
 	}
 	status := u.Ask(http.MethodGet, "/api/transcoding/status/"+id, nil)
-	for _, field := range []string{"status", "transcodingAttempts", "transcodingError", "runpodJobId", "transcodingPriority", "transcodingProgress", "transcodingStep", "readyVariants"} {
+	for _, field := range []string{
+		"status",
+		"transcodingAttempts",
+		"transcodingError",
+		"runpodJobId",
+		"transcodingPriority",
+		"transcodingProgress",
+		"transcodingStep",
+		"readyVariants",
+	} {
 		if !strings.Contains(status.Body, strconv.Quote(field)) {
 			t.Errorf("status has no %s: %s", field, status.Body)
 		}
@@ -109,37 +128,32 @@ func TestAJobIsReportedWithTheItemsOwnWords(t *testing.T) {
 	}
 }
 
-func TestOneCreatorsArchiveDoesNotKeepTheOthersWaiting(t *testing.T) {
+func TestTheArchiveOfOneCreatorDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{})
 	u, other := h.Uploader("creator"), h.Uploader("creator")
+	const jobsPerCreator = 4
 	running := func(u user) int {
 		return h.Number(`SELECT count(*) FROM media_items WHERE creator_id = $1 AND status = 'transcoding'`, u.ID)
 	}
 	var ids []string
-	for range ingest.JobsPerCreator + 3 {
-		ids = append(ids, u.Deliver("video/mp4", handlertest.MP4Header))
+	for range jobsPerCreator + 3 {
+		ids = append(ids, u.Deliver("video/mp4", mp4Header))
 	}
 	other.Transcoding()
-	h.Until("as many jobs run as one creator may have", func() bool { return running(u) == ingest.JobsPerCreator })
-	waiting := ids[ingest.JobsPerCreator:]
+	h.Until("as many jobs run as one creator may have", func() bool { return running(u) == jobsPerCreator })
+	waiting := ids[jobsPerCreator:]
 	h.Exec(`UPDATE media_items SET transcoding_priority = 0 WHERE id = $1`, waiting[2])
-	end := func(id string, report func(job string)) {
-		t.Helper()
-		report(handlertest.Value[string](h, `SELECT runpod_job_id FROM media_items WHERE id = $1`, id))
-	}
-	end(ids[0], func(job string) { accepted(t, h.Callback(u.Completed(ids[0], job))) })
-	h.Until("the most urgent one is given out", func() bool { return h.MediaStatus(waiting[2]) == media.Transcoding })
-	end(ids[1], func(job string) {
-		accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: "no"}))
-	})
-	h.Until("then the oldest", func() bool { return h.MediaStatus(waiting[0]) == media.Transcoding })
+	accepted(t, h.Callback(u.Completed(ids[0], u.Job(ids[0], ""))))
+	u.Job(waiting[2], "") // the most urgent
+	accepted(t, h.Callback(media.Callback{Status: media.CallbackFailed, JobID: u.Job(ids[1], ""), Error: "no"}))
+	u.Job(waiting[0], "") // the oldest
 	if got := h.MediaStatus(waiting[1]); got != media.Uploaded {
 		t.Errorf("status %s", got)
 	}
-	u.Ask("DELETE", "/api/media/"+ids[2], nil).Want(204, "")
-	h.Until("and then the last", func() bool { return h.MediaStatus(waiting[1]) == media.Transcoding })
-	if n := running(u) - 1; n != ingest.JobsPerCreator { // the deleted one keeps its status
+	u.Ask(http.MethodDelete, "/api/media/"+ids[2], nil).Want(http.StatusNoContent, "")
+	u.Job(waiting[1], "")
+	if n := running(u) - 1; n != jobsPerCreator { // the deleted one keeps its status
 		t.Errorf("%d jobs of one creator", n)
 	}
 	for _, id := range waiting {
@@ -156,11 +170,11 @@ func TestASilentJobIsFailedAndItsLateResultStillCounts(t *testing.T) {
 	sweep := func() int { return handlertest.Run(t, module, "ingest.fail_silent_jobs") }
 	h.Pass(119 * time.Minute)
 	if n := sweep(); n != 0 {
-		t.Fatalf("%d jobs taken for dead too early", n)
+		t.Fatalf("%d jobs failed too early", n)
 	}
 	h.Pass(2 * time.Minute)
 	if n := sweep(); n != 1 {
-		t.Fatalf("%d jobs taken for dead", n)
+		t.Fatalf("%d jobs failed, want 1", n)
 	}
 	sweep()
 	h.Until("the job is failed", func() bool { return h.MediaStatus(id) == media.Failed })

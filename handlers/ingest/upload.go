@@ -17,28 +17,30 @@ import (
 const (
 	minUploadBytes    = 1 << 10
 	defaultUploadIdle = 30 * time.Second
-	// storeAnswers is how long the store may take to confirm the last byte.
-	storeAnswers = time.Minute
+	// storeTimeout is how long the store may take to confirm the last byte.
+	storeTimeout = time.Minute
 )
 
-// upload streams a file through the edge to the store, for clients that cannot use
-// the presigned address. Of the file no more is held in memory than what is on its
-// way. It changes no state: upload-complete does.
-func (i *ingest) upload(c *edge.Request) error {
-	item, err := i.ownMedia(c)
+// upload streams a file through the edge to the store, for clients that cannot use the
+// presigned URL. The file is not buffered. The state changes when the upload is completed.
+func (i *ingest) upload(r *edge.Request) error {
+	item, err := i.ownMedia(r)
 	if err != nil {
 		return err
 	}
-	if err := acceptable(c.Request, item); err != nil {
+	if err := checkHeader(r.Request, item); err != nil {
 		return err
 	}
-	body := &patient{
-		control: http.NewResponseController(c.Writer), body: http.MaxBytesReader(c.Writer, c.Request.Body, item.SizeBytes),
-		declared: item.SizeBytes, idle: i.cfg.UploadIdle, began: time.Now(),
+	body := &uploadBody{
+		control:  http.NewResponseController(r.Writer),
+		body:     http.MaxBytesReader(r.Writer, r.Request.Body, item.SizeBytes),
+		declared: item.SizeBytes,
+		idle:     i.cfg.UploadIdle,
+		began:    time.Now(),
 	}
 	content := io.Reader(body)
-	if c.Request.ContentLength < 0 {
-		// The length was not announced; an empty file shows with the first byte.
+	if r.Request.ContentLength < 0 {
+		// The length is unknown, so that only the first byte shows whether the file is empty.
 		var first [1]byte
 		switch _, err := io.ReadFull(body, first[:]); {
 		case errors.Is(err, io.EOF):
@@ -48,22 +50,23 @@ func (i *ingest) upload(c *edge.Request) error {
 		}
 		content = io.MultiReader(bytes.NewReader(first[:]), body)
 	}
-	_, err = i.cfg.Media.PutStream(c, item.ObjectKey, content, item.SizeBytes, item.MimeType)
-	if refused := body.refusal(); refused != nil {
-		return refused
+	_, err = i.cfg.Media.PutStream(r, item.ObjectKey, content, item.SizeBytes, item.MimeType)
+	if bodyErr := body.err(); bodyErr != nil {
+		return bodyErr
 	}
 	if err != nil {
-		return storeRefusal(c, c.Log(), err)
+		return storeError(r, r.Log(), err)
 	}
-	now, found, err := postgres.Find(c, i.cfg.Pool, item.ID)
+
+	now, found, err := postgres.Find(r, i.cfg.Pool, item.ID)
 	if err != nil || !found {
 		return errors.Join(err, edge.ErrUnavailable)
 	}
-	return c.OK(view.MediaOf(now))
+	return r.OK(view.MediaOf(now))
 }
 
-// acceptable checks everything that can be known before the first byte is read.
-func acceptable(r *http.Request, item media.Item) error {
+// checkHeader checks what is known before the first byte is read.
+func checkHeader(r *http.Request, item media.Item) error {
 	size := r.ContentLength
 	if size < 0 {
 		size = item.SizeBytes
@@ -86,36 +89,36 @@ func acceptable(r *http.Request, item media.Item) error {
 	return nil
 }
 
-// patient reads a request's body with deadlines of its own instead of the server's
-// for the whole request: a client may take as long as its file needs, as long as
-// bytes keep coming.
-type patient struct {
+// uploadBody reads the body of a request with its own deadlines instead of the server's for a
+// whole request: an upload may take any time at a minimum rate, see [edge.MinUploadRate].
+type uploadBody struct {
 	control  *http.ResponseController
-	body     io.Reader // ends with an error where more than declared comes
+	body     io.Reader // fails after the declared size
 	declared int64
 	idle     time.Duration
 	began    time.Time
 	received int64
-	// failure is why reading ended; nil or io.EOF when the body did.
+	// failure is why reading ended; io.EOF at the end of the body.
 	failure error
 }
 
 // Read implements io.Reader.
-func (p *patient) Read(b []byte) (int, error) {
+func (p *uploadBody) Read(b []byte) (int, error) {
 	deadline := time.Now().Add(p.idle)
 	if slow := p.began.Add(2*p.idle + time.Duration(p.received/edge.MinUploadRate)*time.Second); slow.Before(deadline) {
 		deadline = slow
 	}
-	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(storeAnswers)))
+	err := errors.Join(p.control.SetReadDeadline(deadline), p.control.SetWriteDeadline(deadline.Add(storeTimeout)))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		p.failure = err
 		return 0, err
 	}
+
 	n, err := p.body.Read(b)
 	p.received += int64(n)
 	if p.received == p.declared && err == nil {
-		// The last bytes are passed on only when nothing comes after them: the store
-		// takes a file as soon as it is complete.
+		// The last bytes are returned only when the body ends after them: the store accepts a
+		// file as soon as it is complete.
 		_, err = io.ReadFull(p.body, make([]byte, 1))
 	}
 	if err != nil {
@@ -127,8 +130,8 @@ func (p *patient) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// refusal says what is wrong with the body that was read, or that was not.
-func (p *patient) refusal() error {
+// err returns what is wrong with the body that was read.
+func (p *uploadBody) err() error {
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(p.failure, &tooLong) && p.declared == media.MaxUploadBytes:

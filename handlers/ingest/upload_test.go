@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/codex-platform/codex/deploy/embedded/s3/s3test"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
@@ -20,7 +22,7 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-// raw sends a request by hand, in pieces with pauses, and returns the answer.
+// raw sends a request in pieces with pauses between them.
 func raw(u user, header string, pause time.Duration, pieces ...[]byte) answer {
 	u.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(u.URL, "http://"))
@@ -29,12 +31,13 @@ func raw(u user, header string, pause time.Duration, pieces ...[]byte) answer {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err := io.WriteString(conn, header+"\r\nHost: localhost\r\nCookie: "+handlertest.Cookie(u.ID)+"\r\n\r\n"); err != nil {
+	head := header + "\r\nHost: localhost\r\nCookie: " + handlertest.Cookie(u.ID) + "\r\n\r\n"
+	if _, err := io.WriteString(conn, head); err != nil {
 		u.Fatal(err)
 	}
 	for _, piece := range pieces {
 		if _, err := conn.Write(piece); err != nil {
-			break // the server has heard enough; its answer says why
+			break // the response says why
 		}
 		timer := time.NewTimer(pause)
 		<-timer.C
@@ -50,11 +53,11 @@ func postUpload(id, mime, length string) string {
 	return fmt.Sprintf("POST /api/media/%s/upload HTTP/1.1\r\nContent-Type: %s\r\n%s", id, mime, length)
 }
 
-func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
+func TestASlowUploadSucceedsAndAStalledOneIsInterrupted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{idle: time.Second, readTimeout: 300 * time.Millisecond})
 	u := h.Uploader("creator")
-	content := append(bytes.Clone(handlertest.MP4Header), make([]byte, 200_000)...)
+	content := append(bytes.Clone(mp4Header), make([]byte, 200_000)...)
 	length := fmt.Sprintf("Content-Length: %d", len(content))
 	id, _ := u.Register("video/mp4", len(content))
 
@@ -72,13 +75,14 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("a stalled upload held its connection for %s", took)
 	}
-	// Nor does it help to send a byte now and then.
+	// A byte now and then does not help.
 	drips := make([][]byte, 100)
 	for n := range drips {
 		drips[n] = content[n : n+1]
 	}
 	began = time.Now()
-	raw(u, postUpload(stalled, "video/mp4", length), 200*time.Millisecond, drips...).Want(http.StatusBadRequest, "UPLOAD_INTERRUPTED")
+	raw(u, postUpload(stalled, "video/mp4", length), 200*time.Millisecond, drips...).
+		Want(http.StatusBadRequest, "UPLOAD_INTERRUPTED")
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("a dripping upload held its connection for %s", took)
 	}
@@ -88,32 +92,33 @@ func TestASlowUploadOutlivesTheServersLimitAndAStalledOneDoesNot(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
+func TestAnInvalidUploadThroughTheEdgeIsNotStored(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, options{})
 	u := h.Uploader("creator")
-	id, _ := u.Register("video/mp4", len(handlertest.MP4Header))
+	id, _ := u.Register("video/mp4", len(mp4Header))
 	largest, _ := u.Register("video/mp4", media.MaxUploadBytes)
 	chunks := func(content []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n0\r\n\r\n", len(content), content) }
 	const chunked = "Transfer-Encoding: chunked"
+	exact, longer := fmt.Sprintf("Content-Length: %d", len(mp4Header)), chunks(append(bytes.Clone(mp4Header), 'x'))
 	for name, c := range map[string]struct {
 		id, mime, length string
 		content          []byte
 		status           int
 		code             string
 	}{
-		"empty":                      {id, "video/mp4", "Content-Length: 0", nil, 400, "EMPTY_BODY"},
-		"no body at all":             {id, "video/mp4", "X-Nothing: 0", nil, 400, "EMPTY_BODY"},
-		"empty, in chunks":           {id, "video/mp4", chunked, []byte("0\r\n\r\n"), 400, "EMPTY_BODY"},
-		"too small":                  {id, "video/mp4", "Content-Length: 1023", make([]byte, 1023), 400, "FILE_TOO_SMALL"},
-		"too small, in chunks":       {id, "video/mp4", chunked, chunks(handlertest.MP4Header[:1000]), 400, "FILE_TOO_SMALL"},
-		"too large":                  {largest, "video/mp4", "Content-Length: 5368709121", handlertest.MP4Header, 400, "FILE_TOO_LARGE"},
-		"of another type":            {id, "video/webm", fmt.Sprintf("Content-Length: %d", len(handlertest.MP4Header)), handlertest.MP4Header, 400, "INVALID_CONTENT_TYPE"},
-		"of no type":                 {id, "", fmt.Sprintf("Content-Length: %d", len(handlertest.MP4Header)), handlertest.MP4Header, 400, "INVALID_CONTENT_TYPE"},
-		"shorter than declared":      {id, "video/mp4", "Content-Length: 1500", handlertest.MP4Header[:1500], 422, "UPLOAD_SIZE_MISMATCH"},
-		"shorter, in chunks":         {id, "video/mp4", chunked, chunks(handlertest.MP4Header[:1500]), 422, "UPLOAD_SIZE_MISMATCH"},
-		"longer, in chunks":          {id, "video/mp4", chunked, chunks(append(bytes.Clone(handlertest.MP4Header), 'x')), 422, "UPLOAD_SIZE_MISMATCH"},
-		"for an item that is absent": {"01900000-0000-7000-8000-000000000009", "video/mp4", "Content-Length: 1500", handlertest.MP4Header[:1500], 404, "NOT_FOUND"},
+		"empty":                 {id, "video/mp4", "Content-Length: 0", nil, 400, "EMPTY_BODY"},
+		"no body at all":        {id, "video/mp4", "X-Nothing: 0", nil, 400, "EMPTY_BODY"},
+		"empty, in chunks":      {id, "video/mp4", chunked, []byte("0\r\n\r\n"), 400, "EMPTY_BODY"},
+		"too small":             {id, "video/mp4", "Content-Length: 1023", make([]byte, 1023), 400, "FILE_TOO_SMALL"},
+		"too small, in chunks":  {id, "video/mp4", chunked, chunks(mp4Header[:1000]), 400, "FILE_TOO_SMALL"},
+		"too large":             {largest, "video/mp4", "Content-Length: 5368709121", mp4Header, 400, "FILE_TOO_LARGE"},
+		"of another type":       {id, "video/webm", exact, mp4Header, 400, "INVALID_CONTENT_TYPE"},
+		"of no type":            {id, "", exact, mp4Header, 400, "INVALID_CONTENT_TYPE"},
+		"shorter than declared": {id, "video/mp4", "Content-Length: 1500", mp4Header[:1500], 422, "UPLOAD_SIZE_MISMATCH"},
+		"shorter, in chunks":    {id, "video/mp4", chunked, chunks(mp4Header[:1500]), 422, "UPLOAD_SIZE_MISMATCH"},
+		"longer, in chunks":     {id, "video/mp4", chunked, longer, 422, "UPLOAD_SIZE_MISMATCH"},
+		"for a missing item":    {uuid.NewString(), "video/mp4", "Content-Length: 1500", mp4Header[:1500], 404, "NOT_FOUND"},
 	} {
 		a := raw(u, postUpload(c.id, c.mime, c.length), 0, c.content)
 		if a.Status != c.status || a.Text("error.code") != c.code {
@@ -124,14 +129,14 @@ func TestAFileThatIsSentThroughUsIsRefusedBeforeItIsStored(t *testing.T) {
 	if _, err := h.Media.Head(t.Context(), key); err == nil {
 		t.Error("something is in the store")
 	}
-	a := raw(u, postUpload(id, "video/mp4; codecs=avc1", chunked), 0, chunks(handlertest.MP4Header)).Want(http.StatusOK, "")
+	a := raw(u, postUpload(id, "video/mp4; codecs=avc1", chunked), 0, chunks(mp4Header)).Want(http.StatusOK, "")
 	if a.Text("data.id") != id || a.Text("data.status") != "uploading" {
-		t.Errorf("answer %s", a.Body)
+		t.Errorf("response %s", a.Body)
 	}
 	u.Complete(id).Want(http.StatusOK, "")
 }
 
-func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
+func TestAnUploadThroughTheEdgeIsStreamed(t *testing.T) {
 	t.Parallel()
 	arrived, received := make(chan struct{}), make(chan []byte, 1)
 	store := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -152,7 +157,7 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 		return client.Bucket(s3test.MediaBucket)
 	}})
 	u := h.Uploader("creator")
-	content := append(bytes.Clone(handlertest.MP4Header), make([]byte, 1<<20)...)
+	content := append(bytes.Clone(mp4Header), make([]byte, 1<<20)...)
 	id, _ := u.Register("video/mp4", len(content))
 	body, send := io.Pipe()
 	go func() {
@@ -182,8 +187,8 @@ func TestAFileThatIsSentThroughUsIsNotGatheredFirst(t *testing.T) {
 	}
 }
 
-// TestEveryTypeIsTakenForWhatItIs uploads a real file of each type under its own name, and under that of another.
-func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
+// It uploads a real file of each type, declared as this type and as another one.
+func TestEveryMediaTypeIsRecognized(t *testing.T) {
 	t.Parallel()
 	tool, err := ffmpeg.New(ffmpeg.Config{Threads: 1, Timeout: time.Minute})
 	if err != nil {
@@ -192,7 +197,7 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 	h := newHarness(t, options{prober: tool})
 	u := h.Uploader("creator")
 	const video, tone = "-f lavfi -i testsrc2=s=64x64:r=25 -t 0.5 ", "-f lavfi -i sine=d=0.5 "
-	for _, c := range []struct{ mime, name, args, extension, falsely string }{
+	for _, c := range []struct{ mime, name, args, extension, otherMIME string }{
 		{"video/mp4", "a.mp4", video + "-c:v libx264", "mp4", "video/webm"},
 		{"video/quicktime", "a.mov", video + "-c:v libx264", "mov", "video/x-msvideo"},
 		{"video/x-msvideo", "a.avi", video, "avi", "video/mp4"},
@@ -215,11 +220,11 @@ func TestEveryTypeIsTakenForWhatItIs(t *testing.T) {
 				key[:len(want)] != want || key[len(key)-len(c.extension)-1:] != "."+c.extension {
 				t.Errorf("key %q", key)
 			}
-			lie, address := u.Register(c.falsely, len(content))
-			h.Upload(address, c.falsely, content).Want(http.StatusOK, "")
-			u.Complete(lie).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
-			if got := h.MediaStatus(lie); got != media.Failed {
-				t.Errorf("called %s: status %s", c.falsely, got)
+			wrong, address := u.Register(c.otherMIME, len(content))
+			h.Upload(address, c.otherMIME, content).Want(http.StatusOK, "")
+			u.Complete(wrong).Want(http.StatusUnprocessableEntity, "INVALID_CONTENT_TYPE")
+			if got := h.MediaStatus(wrong); got != media.Failed {
+				t.Errorf("declared as %s: status %s", c.otherMIME, got)
 			}
 		})
 	}

@@ -8,32 +8,36 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// RegisteredMedia is a new item together with the address for its file. The address is a credential: it is computed when
-// the edge answers, and stored nowhere.
+// RegisteredMedia is a new item with the presigned URL for its file. The URL is a credential:
+// it is computed for the response and never stored.
 type RegisteredMedia struct {
 	view.Media
-	// PresignedURL takes one PUT of exactly the declared type and size, for an hour.
+	// PresignedURL is valid for an hour, for one PUT of exactly the declared type and size.
 	PresignedURL string `json:"presignedUrl"`
 }
 
-// UploadAddress is a fresh address for the file of an item.
+// UploadAddress is a new presigned URL for the file of an item.
 type UploadAddress struct {
-	// PresignedURL takes one PUT of exactly the declared type and size, for an hour.
+	// PresignedURL is valid for an hour, for one PUT of exactly the declared type and size.
 	PresignedURL string `json:"presignedUrl" jsonschema:"format=uri"`
 }
 
 // MediaUpload is an open upload of an item's file in parts.
 type MediaUpload struct {
 	UploadID string `json:"uploadId" jsonschema:"format=uuid"`
-	// PartSize is the size of every part in bytes, except that of the last, which is what is left.
+	// PartSize is the size in bytes of every part but the last, which is smaller.
 	PartSize  int64     `json:"partSize"`
 	PartCount int       `json:"partCount"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// UploadOf returns the representation of an upload in parts.
-func UploadOf(u media.PartsUpload) MediaUpload {
-	return MediaUpload{UploadID: u.ID, PartSize: u.PartSize, PartCount: u.PartCount, ExpiresAt: u.ExpiresAt}
+func uploadOf(u media.PartsUpload) MediaUpload {
+	return MediaUpload{
+		UploadID:  u.ID,
+		PartSize:  u.PartSize,
+		PartCount: u.PartCount,
+		ExpiresAt: u.ExpiresAt,
+	}
 }
 
 // MediaUploads are the open uploads of an item.
@@ -41,41 +45,41 @@ type MediaUploads struct {
 	Uploads []MediaUpload `json:"uploads"`
 }
 
-// MediaUploadParts is an open upload and the parts that the store has: what is not among them is to be sent (again).
+// MediaUploadParts is an open upload with its stored parts; the client must send the others.
 type MediaUploadParts struct {
 	MediaUpload
 	Parts []MediaUploadPart `json:"parts"`
 }
 
-// MediaUploadPart is a part that the store has.
+// MediaUploadPart is a stored part.
 type MediaUploadPart struct {
 	PartNumber int    `json:"partNumber"`
 	ETag       string `json:"etag"`
 	Size       int64  `json:"size"`
 }
 
-// SignedParts are addresses for parts.
+// SignedParts are presigned URLs for parts.
 type SignedParts struct {
 	Parts     []SignedPart `json:"parts"`
 	ExpiresAt time.Time    `json:"expiresAt"`
 }
 
-// SignedPart is the address for one part. It is a credential.
+// SignedPart is the presigned URL for one part, a credential.
 type SignedPart struct {
 	PartNumber int `json:"partNumber"`
-	// PresignedURL takes PUTs of exactly this size until the parts' expiresAt.
+	// PresignedURL is valid until expiresAt, for PUTs of exactly this size.
 	PresignedURL string `json:"presignedUrl" jsonschema:"format=uri"`
 	Size         int64  `json:"size"`
 }
 
-// UploadCompleted is the answer to upload-complete.
+// UploadCompleted is a completed upload.
 type UploadCompleted struct {
 	Success              bool         `json:"success"`
 	TranscodingTriggered bool         `json:"transcodingTriggered"`
 	Status               media.Status `json:"status"`
 }
 
-// TranscodingAsked is the answer to who asks for a transcoding.
+// TranscodingAsked confirms the request for a transcoding job.
 type TranscodingAsked struct {
 	Message string `json:"message"`
 	MediaID string `json:"mediaId" jsonschema:"format=uuid"`
@@ -84,23 +88,23 @@ type TranscodingAsked struct {
 // ReportReceived acknowledges a transcoder's report. It has no envelope.
 type ReportReceived struct {
 	Received bool `json:"received"`
-	// Error says why the report was nothing that could be recorded.
+	// Error says why the report was ignored.
 	Error string `json:"error,omitempty"`
 }
 
-// MockJob is how the stand-in for an external transcoder acknowledges a job, as that one would. It has no envelope.
+// MockJob acknowledges a job as an external transcoder would. It has no envelope.
 type MockJob struct {
 	ID     string `json:"id"`
 	Status string `json:"status" jsonschema:"enum=COMPLETED"`
 }
 
-// ReportTaken is the outcome of a transcoder's report: whether it changed anything, and if not, why.
+// ReportTaken is the outcome of a transcoder's report: whether it was applied, and if not, why.
 type ReportTaken struct {
 	Applied bool          `json:"applied"`
 	Ignored media.Ignored `json:"ignored,omitempty"`
 }
 
-// TranscodingStatus is how far an item is.
+// TranscodingStatus is the state of the transcoding of an item.
 type TranscodingStatus struct {
 	Status               media.Status `json:"status"`
 	TranscodingAttempts  int          `json:"transcodingAttempts"`
@@ -113,11 +117,16 @@ type TranscodingStatus struct {
 	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
 }
 
-// TranscodingStatusOf returns how far an item is.
-func TranscodingStatusOf(i media.Item) TranscodingStatus {
+func transcodingStatusOf(i media.Item) TranscodingStatus {
 	return TranscodingStatus{
-		Status: i.Status, TranscodingAttempts: i.Attempts, TranscodingError: domain.NilIfZero(i.Error),
-		TranscodingErrorCode: domain.NilIfZero(i.ErrorCode), RunpodJobID: domain.NilIfZero(i.JobID), TranscodingPriority: i.Priority,
-		TranscodingProgress: i.Progress, TranscodingStep: domain.NilIfZero(i.Step), ReadyVariants: i.ReadyVariants,
+		Status:               i.Status,
+		TranscodingAttempts:  i.Attempts,
+		TranscodingError:     domain.NilIfZero(i.Error),
+		TranscodingErrorCode: domain.NilIfZero(i.ErrorCode),
+		RunpodJobID:          domain.NilIfZero(i.JobID),
+		TranscodingPriority:  i.Priority,
+		TranscodingProgress:  i.Progress,
+		TranscodingStep:      domain.NilIfZero(i.Step),
+		ReadyVariants:        i.ReadyVariants,
 	}
 }

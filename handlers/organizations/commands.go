@@ -107,9 +107,7 @@ func (b *organizationBatch) Save(save *pgx.Batch) error {
 }
 
 func (b *organizationBatch) create(
-	cmd events.Command,
-	p *organization.CreateOrganization,
-	now time.Time,
+	cmd events.Command, p *organization.CreateOrganization, now time.Time,
 ) (commands.Outcome, error) {
 	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
 	_, facts.SlugTaken = b.slugs[p.Slug]
@@ -124,9 +122,7 @@ func (b *organizationBatch) create(
 }
 
 func (b *organizationBatch) update(
-	cmd events.Command,
-	p *organization.UpdateOrganization,
-	now time.Time,
+	cmd events.Command, p *organization.UpdateOrganization, now time.Time,
 ) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
@@ -142,9 +138,7 @@ func (b *organizationBatch) update(
 }
 
 func (b *organizationBatch) remove(
-	cmd events.Command,
-	_ *organization.DeleteOrganization,
-	now time.Time,
+	cmd events.Command, _ *organization.DeleteOrganization, now time.Time,
 ) (commands.Outcome, error) {
 	before := b.organizations.Rows[cmd.AggregateID]
 	next, payloads, err := before.Delete(b.authority(cmd), now)

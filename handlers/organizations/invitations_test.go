@@ -35,8 +35,7 @@ func invitationNeedsConsent(t *testing.T, w *harness) {
 	got := c.invite(c.owner, " Consent-Bob@example.org", "creator").Want(http.StatusCreated, "")
 	if got.Text("data.status") != "invited" || got.Text("data.role") != "creator" || got.At("data.joinedAt") != nil ||
 		got.Text(
-			"data.email",
-		) != "consent-bob@example.org" || got.Text("data.userId") != w.userID("consent-bob@example.org") {
+			"data.email") != "consent-bob@example.org" || got.Text("data.userId") != w.userID("consent-bob@example.org") {
 		t.Errorf("%s", got.Body)
 	}
 	bob.get(c.path()).Want(http.StatusForbidden, "FORBIDDEN")
@@ -46,15 +45,15 @@ func invitationNeedsConsent(t *testing.T, w *harness) {
 		t.Errorf("%s", mine.Body)
 	}
 	letter := handlertest.Value[string](w.Harness, `
-SELECT subject||E'\n'||text_body FROM mails WHERE recipient = 'consent-bob@example.org' AND template = 'org-member-invitation'`)
+SELECT subject||E'\n'||text_body FROM mails WHERE recipient = 'consent-bob@example.org'
+	AND template = 'org-member-invitation'`)
 	if !strings.Contains(letter, w.URL+"/invitations/"+c.id) || !strings.Contains(letter, "7 days") ||
 		strings.Contains(letter, "The consent") {
 		t.Errorf("mail %q", letter)
 	}
 	page := bob.get("/invitations/"+c.id).Want(http.StatusOK, "")
 	if policy := page.Header.Get(
-		"Content-Security-Policy",
-	); !strings.Contains(page.Body, `data-organization="`+c.id+`"`) ||
+		"Content-Security-Policy"); !strings.Contains(page.Body, `data-organization="`+c.id+`"`) ||
 		strings.Contains(policy, "unsafe") {
 		t.Errorf("%s %s", policy, page.Body)
 	}
@@ -74,9 +73,8 @@ SELECT subject||E'\n'||text_body FROM mails WHERE recipient = 'consent-bob@examp
 	bob.post(c.path("accept"), nil).Want(http.StatusOK, "")
 	bob.get("/api/organizations/"+c.id).Want(http.StatusOK, "")
 	c.invite(c.owner, "consent-bob@example.org", "member").Want(http.StatusConflict, "ALREADY_MEMBER")
-	if story := w.History(
-		c.id,
-	); story != "organization.created v1, member.joined v2, member.invited v3, member.joined v4" {
+	if story := w.History(c.id); story !=
+		"organization.created v1, member.joined v2, member.invited v3, member.joined v4" {
 		t.Errorf("events: %s", story)
 	}
 }
@@ -96,7 +94,8 @@ func invitationCanBeDeclined(t *testing.T, w *harness) {
 	if c.role(bob) != "" {
 		t.Error("is a member all the same")
 	}
-	want := "organization.created v1, member.joined v2, member.invited v3, member.declined v4, member.invited v5, member.removed v6"
+	want := "organization.created v1, member.joined v2, member.invited v3, member.declined v4, " +
+		"member.invited v5, member.removed v6"
 	if story := w.History(c.id); story != want {
 		t.Errorf("events: %s", story)
 	}
@@ -112,11 +111,13 @@ func expiredInvitationCannotBeAccepted(t *testing.T, w *harness) {
 	bob := w.member("expired-bob@example.org")
 	c.invite(c.owner, "expired-bob@example.org", "admin").Want(http.StatusCreated, "")
 	if n := w.Number(`SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND status = 'invited'
-		AND invitation_expires_at BETWEEN now() + interval '6 days 23 hours' AND now() + interval '7 days 1 hour'`, c.id); n != 1 {
+		AND invitation_expires_at BETWEEN now() + interval '6 days 23 hours' AND now() + interval '7 days 1 hour'`,
+		c.id); n != 1 {
 		t.Error("it does not end after seven days")
 	}
 	w.Exec(
-		`UPDATE organization_memberships SET invitation_expires_at = now() - interval '1 second' WHERE organization_id = $1 AND status = 'invited'`,
+		`UPDATE organization_memberships SET invitation_expires_at = now() - interval '1 second' WHERE organization_id = $1
+			AND status = 'invited'`,
 		c.id,
 	)
 	bob.post(c.path("accept"), nil).Want(http.StatusUnprocessableEntity, "INVITATION_EXPIRED")
@@ -159,9 +160,7 @@ func invalidInvitationsAreRejected(t *testing.T, w *harness) {
 		c.invite(b, "nobody@example.org", "member").Want(http.StatusForbidden, "NOT_A_MANAGER")
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND status = 'invited'`,
-		c.id,
-	); n != 0 {
+		`SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND status = 'invited'`, c.id); n != 0 {
 		t.Errorf("%d were invited", n)
 	}
 }
@@ -173,7 +172,8 @@ func invitationIsAuthorizedWhenApplied(t *testing.T, w *harness) {
 	w.member("late-right-bob@example.org")
 	w.Exec(fmt.Sprintf(`CREATE FUNCTION unseat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		UPDATE organization_memberships SET status = 'inactive' WHERE user_id = '%s'; RETURN NEW; END $$;
-		CREATE TRIGGER unseat AFTER INSERT ON commands FOR EACH ROW WHEN (NEW.status = 'accepted' AND NEW.actor_id = '%s') EXECUTE FUNCTION unseat()`, id, id))
+		CREATE TRIGGER unseat AFTER INSERT ON commands FOR EACH ROW WHEN (NEW.status = 'accepted' AND NEW.actor_id = '%s')
+			EXECUTE FUNCTION unseat()`, id, id))
 	got := admin.asyncOutcome(c.path("invite"), map[string]any{"email": "late-right-bob@example.org", "role": "member"})
 	if got.Text("data.status") != "rejected" || got.At("data.response.status") != float64(http.StatusForbidden) {
 		t.Errorf("%s", got.Body)

@@ -27,9 +27,7 @@ func (b *organizationBatch) wantRemoveMember(cmd events.Command, p *organization
 }
 
 func (b *organizationBatch) invite(
-	cmd events.Command,
-	p *organization.Invite,
-	now time.Time,
+	cmd events.Command, p *organization.Invite, now time.Time,
 ) (commands.Outcome, error) {
 	invite := *p
 	if _, exists := b.people[invite.UserID]; !exists {
@@ -45,9 +43,7 @@ func (b *organizationBatch) invite(
 }
 
 func (b *organizationBatch) accept(
-	cmd events.Command,
-	_ *organization.AcceptInvitation,
-	now time.Time,
+	cmd events.Command, _ *organization.AcceptInvitation, now time.Time,
 ) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Accept(facts, now)
@@ -59,9 +55,7 @@ func (b *organizationBatch) accept(
 }
 
 func (b *organizationBatch) decline(
-	cmd events.Command,
-	_ *organization.DeclineInvitation,
-	now time.Time,
+	cmd events.Command, _ *organization.DeclineInvitation, now time.Time,
 ) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, cmd.ActorID).Decline(facts, now)
@@ -73,9 +67,7 @@ func (b *organizationBatch) decline(
 }
 
 func (b *organizationBatch) changeMember(
-	cmd events.Command,
-	p *organization.ChangeMember,
-	now time.Time,
+	cmd events.Command, p *organization.ChangeMember, now time.Time,
 ) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).ChangeRole(p.Role, facts, now)
@@ -87,9 +79,7 @@ func (b *organizationBatch) changeMember(
 }
 
 func (b *organizationBatch) removeMember(
-	cmd events.Command,
-	p *organization.RemoveMember,
-	now time.Time,
+	cmd events.Command, p *organization.RemoveMember, now time.Time,
 ) (commands.Outcome, error) {
 	facts := b.memberFacts(cmd)
 	next, payloads, err := b.member(cmd.AggregateID, p.UserID).Remove(facts, now)

@@ -6,8 +6,8 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 )
 
-// Member is a place in an organization as its members see it. What concerns the
-// organization's management only (address, invitation) is null for the others.
+// Member is a membership as the members of the organization see it. The address and the
+// invitation are null for members who do not manage the organization.
 type Member struct {
 	ID                  string              `json:"id" jsonschema:"format=uuid"`
 	OrganizationID      string              `json:"organizationId" jsonschema:"format=uuid"`
@@ -24,8 +24,8 @@ type Member struct {
 	UpdatedAt           time.Time           `json:"updatedAt"`
 }
 
-// MemberOf returns a place's representation; managed shows what concerns the
-// organization's management.
+// MemberOf returns a membership's representation; managed adds what only owners and admins
+// see.
 func MemberOf(m organization.Membership, p organization.Person, managed bool) Member {
 	view := Member{
 		ID:             m.ID,
@@ -48,23 +48,23 @@ func MemberOf(m organization.Membership, p organization.Person, managed bool) Me
 	return view
 }
 
-// OwnMembership is the caller's place in an organization: all null when there is
-// none. A role is told only while it gives rights.
+// OwnMembership is the caller's membership of an organization: all null when there is none.
+// The role is set only while the membership is active.
 type OwnMembership struct {
 	Role     *organization.Role   `json:"role"`
 	Status   *organization.Status `json:"status"`
 	JoinedAt *time.Time           `json:"joinedAt"`
-	// Invitation is what the caller may accept.
+	// Invitation is the one that the caller may accept.
 	Invitation *Invitation `json:"invitation"`
 }
 
-// Invitation is an offer of a place.
+// Invitation is an invitation to an organization.
 type Invitation struct {
 	Role      organization.Role `json:"role"`
 	ExpiresAt *time.Time        `json:"expiresAt"`
 }
 
-// OwnMembershipOf returns the caller's place; the zero Membership is none.
+// OwnMembershipOf returns the caller's membership; the zero Membership is none.
 func OwnMembershipOf(m organization.Membership) OwnMembership {
 	var view OwnMembership
 	if m.Status != "" {
@@ -75,19 +75,19 @@ func OwnMembershipOf(m organization.Membership) OwnMembership {
 		view.Role, view.JoinedAt = &m.Role, m.JoinedAt
 	case organization.Invited:
 		view.Invitation = &Invitation{Role: m.Role, ExpiresAt: m.ExpiresAt}
-	case organization.Inactive: // what somebody was is not shown
+	case organization.Inactive: // the former role is not shown
 	}
 	return view
 }
 
-// ActiveMembership is a user's active place as other programs of the installation
-// are told: null when there is none.
+// ActiveMembership is a user's active membership for other programs of the installation: all
+// null when there is none.
 type ActiveMembership struct {
 	Role     *organization.Role `json:"role"`
 	JoinedAt *time.Time         `json:"joinedAt"`
 }
 
-// PublicMember is a member as everyone sees them: no address and no id.
+// PublicMember is a member on the public page: without address and id.
 type PublicMember struct {
 	Name      string            `json:"name"`
 	Username  *string           `json:"username"`
@@ -96,7 +96,7 @@ type PublicMember struct {
 	JoinedAt  time.Time         `json:"joinedAt"`
 }
 
-// OrganizationCreator is a member who may publish, with what they published there.
+// OrganizationCreator is a member who may publish, with the content published there.
 type OrganizationCreator struct {
 	PublicMember
 	Bio          *string `json:"bio"`
@@ -105,7 +105,7 @@ type OrganizationCreator struct {
 	RecentContent []RecentContent `json:"recentContent"`
 }
 
-// RecentContent is a published item in a creator's card.
+// RecentContent is a published item of an [OrganizationCreator].
 type RecentContent struct {
 	ID           string    `json:"id" jsonschema:"format=uuid"`
 	Title        string    `json:"title"`

@@ -69,9 +69,7 @@ func onlyOwnersAssignOwnersAndAdmins(t *testing.T, w *harness) {
 	c.remove(c.owner, secondID).Want(http.StatusNoContent, "")
 	c.setRole(c.owner, secondID, "member").Want(http.StatusNotFound, "NOT_FOUND")
 	if n := w.Number(
-		`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'member.role_changed'`,
-		c.id,
-	); n != 2 {
+		`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'member.role_changed'`, c.id); n != 2 {
 		t.Errorf("%d changes are told", n)
 	}
 }
@@ -97,7 +95,8 @@ func membersCannotRaiseTheirOwnRole(t *testing.T, w *harness) {
 func organizationKeepsAnOwner(t *testing.T, w *harness) {
 	c := w.club("keeps")
 	id := w.userID("keeps-owner@example.org")
-	for name, got := range map[string]handlertest.Answer{"demote": c.setRole(c.owner, id, "admin"), "remove": c.remove(c.owner, id)} {
+	for name, got := range map[string]handlertest.Answer{"demote": c.setRole(c.owner, id, "admin"),
+		"remove": c.remove(c.owner, id)} {
 		if got.Status != http.StatusUnprocessableEntity || reason(got) != "LAST_OWNER" {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
@@ -151,10 +150,7 @@ func removedMemberRejoinsWithTheNewRole(t *testing.T, w *harness) {
 		t.Errorf("joined %s before, now %s", before, got.Body)
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND user_id = $2`,
-		c.id,
-		id,
-	); n != 1 {
+		`SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND user_id = $2`, c.id, id); n != 1 {
 		t.Errorf("%d rows", n)
 	}
 }
@@ -190,7 +186,8 @@ func membersLeave(t *testing.T, w *harness) {
 	c.remove(b, other).Want(http.StatusForbidden, "FORBIDDEN")
 	c.remove(b, id).Want(http.StatusNoContent, "")
 	c.remove(b, id).Want(http.StatusForbidden, "FORBIDDEN")
-	const reasons = `SELECT string_agg(data->>'reason', ' ') FROM outbox WHERE aggregate_id = $1 AND type = 'member.removed'`
+	const reasons = `SELECT string_agg(data->>'reason', ' ') FROM outbox WHERE aggregate_id = $1
+		AND type = 'member.removed'`
 	if got := handlertest.Value[string](w.Harness, reasons, c.id); got != "left" {
 		t.Errorf("reasons %q", got)
 	}
@@ -310,7 +307,8 @@ func listDependsOnTheRoleOfTheCaller(t *testing.T, w *harness) {
 			t.Errorf("owner, %q: %q, want %q", query, got, want)
 		}
 	}
-	for query, want := range map[string]string{"": "owner/active member/active", "?status=invited": "", "?status=inactive": ""} {
+	for query, want := range map[string]string{"": "owner/active member/active", "?status=invited": "",
+		"?status=inactive": ""} {
 		got := plain.get(c.path()+query).Want(http.StatusOK, "")
 		if memberships := membershipsOf(got); memberships != want || strings.Contains(got.Body, "@") {
 			t.Errorf("member, %q: %s", query, got.Body)

@@ -3,10 +3,10 @@
 package organizations
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -22,15 +22,15 @@ type Config struct {
 // organizations handles the requests.
 type organizations struct{ cfg Config }
 
-// tenantRefusals are the errors of routes that need a tenant.
-var tenantRefusals = []*domain.Error{organization.ErrNotMember, organization.ErrOrganizationNotFound}
-
 // New returns the module.
 func New(cfg Config) handlers.Module {
 	o := &organizations{cfg}
 	return handlers.Module{
-		Name:     "organizations",
-		Routes:   o.routes(),
+		Name: "organizations",
+		Routes: slices.Concat(
+			o.tenantRoutes(), o.managementRoutes(), o.publicRoutes(),
+			o.memberRoutes(), o.roleRoutes(), o.membershipRoutes(),
+		),
 		Commands: []commands.Context{organizationCommands(cfg.PublicURL)},
 	}
 }

@@ -58,7 +58,8 @@ func organizationStartsWithItsOwner(t *testing.T, w *harness, ada *browser) {
 		t.Errorf("events: %s", story)
 	}
 	if n := w.Number(
-		`SELECT count(*) FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id JOIN users u ON u.id = m.user_id
+		`SELECT count(*) FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id
+			JOIN users u ON u.id = m.user_id
 		WHERE o.id = $1 AND o.version = 2 AND m.role = 'owner' AND m.status = 'active' AND u.email = 'ada@example.org'`,
 		id,
 	); n != 1 {
@@ -82,9 +83,7 @@ func slugIsUnique(t *testing.T, w *harness, ada *browser) {
 	}
 	for slug, available := range map[string]bool{"taken": false, "free-slug": true, "admin": false} {
 		if got := ada.get("/api/organizations/check-slug/"+slug).
-			Want(http.StatusOK, ""); got.At(
-			"data.available",
-		) != available {
+			Want(http.StatusOK, ""); got.At("data.available") != available {
 			t.Errorf("%s: %s", slug, got.Body)
 		}
 	}
@@ -113,7 +112,8 @@ func invalidFieldsAreNamed(t *testing.T, w *harness, ada *browser) {
 	} {
 		ada.post("/api/organizations", body).WantFields(field)
 	}
-	for _, slug := range []string{"www", "admin-api-staging", "codex", "a--b", "-a", "ä", strings.Repeat("a", 256), "UPPER"} {
+	for _, slug := range []string{"www", "admin-api-staging", "codex", "a--b", "-a", "ä", strings.Repeat("a", 256),
+		"UPPER"} {
 		ada.post("/api/organizations", map[string]any{"name": "bad", "slug": slug}).WantFields("slug")
 	}
 	if n := w.Number(ofBad); n != 0 {
@@ -200,10 +200,7 @@ func listContainsTheCallersOrganizations(t *testing.T, w *harness, ada *browser)
 	}
 	all := w.user("list-landlord@example.org", "platform_owner")
 	if got := all.get("/api/organizations?search=list-&sortBy=name&sortOrder=asc").
-		Want(http.StatusOK, ""); namesOf(
-		got,
-		"items",
-	) != "A-first Ada only b-second c-third" {
+		Want(http.StatusOK, ""); namesOf(got, "items") != "A-first Ada only b-second c-third" {
 		t.Errorf("the platform's owner sees %s", got.Body)
 	}
 }
@@ -273,9 +270,8 @@ func managersUpdateIt(t *testing.T, w *harness, ada *browser) {
 	if same := patch(c.owner, map[string]any{"name": "New"}).Want(http.StatusOK, ""); same.Body != got.Body {
 		t.Errorf("%s", same.Body)
 	}
-	if story := w.History(
-		c.id,
-	); story != "organization.created v1, member.joined v2, organization.updated v3, organization.updated v4" {
+	if story := w.History(c.id); story !=
+		"organization.created v1, member.joined v2, organization.updated v3, organization.updated v4" {
 		t.Errorf("events: %s", story)
 	}
 	ada.post("/api/organizations", map[string]any{"name": "Freed", "slug": "changes"}).Want(http.StatusCreated, "")
@@ -323,16 +319,15 @@ func managersDeleteIt(t *testing.T, w *harness, ada *browser) {
 	ada.get("/api/organizations/public/deleted/info").Want(http.StatusNotFound, "NOT_FOUND")
 	ada.post("/api/organizations", map[string]any{"name": "Next", "slug": "deleted"}).Want(http.StatusCreated, "")
 	if n := w.Number(
-		`SELECT count(*) FROM content WHERE id = $1 AND status = 'published' AND deleted_at IS NULL`,
-		content,
-	); n != 1 {
+		`SELECT count(*) FROM content WHERE id = $1 AND status = 'published' AND deleted_at IS NULL`, content); n != 1 {
 		t.Error("its content is gone too")
 	}
 }
 
 func publicPageShowsOnlyPublicData(t *testing.T, w *harness, _ *browser) {
 	c := w.club("public-page")
-	c.owner.call(http.MethodPatch, "/api/organizations/"+c.id, map[string]any{"description": "About", "logoUrl": "https://a.test/l.png"}).
+	c.owner.call(http.MethodPatch, "/api/organizations/"+c.id, map[string]any{"description": "About",
+		"logoUrl": "https://a.test/l.png"}).
 		Want(http.StatusOK, "")
 	c.join("plain", "member")
 	w.member("public-page-asked@example.org")
@@ -358,13 +353,18 @@ func publicPageShowsOnlyPublicData(t *testing.T, w *harness, _ *browser) {
 		return got
 	}
 	for path, want := range map[string]string{
-		"": `{"data":{"logoUrl":"https://a.test/l.png","primaryColorHex":"#3B82F6","secondaryColorHex":null,"accentColorHex":null,` +
-			`"backgroundColorHex":null,"fontBody":null,"fontHeading":null,"radiusValue":0.5,"densityValue":1,"introVideoUrl":null,"heroLayout":"default"}}`,
-		"/info": `{"data":{"id":"` + c.id + `","slug":"public-page","name":"The public-page","description":"About","logoUrl":"https://a.test/l.png",` +
-			`"brandColors":{"primary":"#3B82F6","secondary":null,"accent":null,"background":null},"brandFonts":{"body":null,"heading":null},` +
+		"": `{"data":{"logoUrl":"https://a.test/l.png","primaryColorHex":"#3B82F6","secondaryColorHex":null,` +
+			`"accentColorHex":null,"backgroundColorHex":null,"fontBody":null,"fontHeading":null,` +
+			`"radiusValue":0.5,"densityValue":1,"introVideoUrl":null,"heroLayout":"default"}}`,
+		"/info": `{"data":{"id":"` + c.id + `","slug":"public-page","name":"The public-page",` +
+			`"description":"About","logoUrl":"https://a.test/l.png",` +
+			`"brandColors":{"primary":"#3B82F6","secondary":null,"accent":null,"background":null},` +
+			`"brandFonts":{"body":null,"heading":null},` +
 			`"brandRadius":0.5,"brandDensity":1,"introVideoUrl":null,"heroLayout":"default",` +
-			`"brandFineTune":{"tokenOverrides":null,"darkModeOverrides":null,"darkTokenOverrides":null},"enableSubscriptions":false}}`,
-		"/stats": `{"data":{"content":{"total":2,"video":0,"audio":0,"written":2},"totalDurationSeconds":0,"creators":1,"totalViews":6,` +
+			`"brandFineTune":{"tokenOverrides":null,"darkModeOverrides":null,"darkTokenOverrides":null},` +
+			`"enableSubscriptions":false}}`,
+		"/stats": `{"data":{"content":{"total":2,"video":0,"audio":0,"written":2},"totalDurationSeconds":0,` +
+			`"creators":1,"totalViews":6,` +
 			`"categories":[{"name":"Trains","count":2}]}}`,
 	} {
 		if got := read(path); got.Body != want {

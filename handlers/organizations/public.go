@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -15,48 +14,66 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// publicOrganizationRoutes are what everyone may know of an organization. They look
-// at no session, so that anything between us and the reader may keep the answers.
-func (o *organizations) publicOrganizationRoutes() []edge.Route {
-	route := func(path, name, summary string, params []edge.Param, answer edge.Response, show func(*edge.Request, organization.Organization) error) edge.Route {
-		return edge.Route{
-			Method:    "GET",
-			Path:      "/api/organizations/public/:slug" + path,
-			Name:      name,
-			Summary:   summary,
-			Params:    append([]edge.Param{organizationSlug}, params...),
-			Responses: []edge.Response{answer},
-			Errors:    []*domain.Error{organization.ErrOrganizationNotFound},
-			Handle:    o.showOrganization(show),
-		}
-	}
+// publicRoutes are an organization's public pages. They read no session, so shared caches
+// may keep the responses.
+func (o *organizations) publicRoutes() []edge.Route {
+	const public = "/api/organizations/public/:slug"
+	slug := []edge.Param{organizationSlug}
 	return []edge.Route{
-		route("", "getOrganizationBranding", "Read how an organization looks", nil, edge.Data[view.Branding](http.StatusOK),
-			func(c *edge.Request, shown organization.Organization) error {
+		{
+			Method:    "GET",
+			Path:      public,
+			Name:      "getOrganizationBranding",
+			Summary:   "Get an organization's branding",
+			Params:    slug,
+			Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
+			Errors:    notFound,
+			Handle: o.showOrganization(func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(view.BrandingOf(shown.LogoURL))
 			}),
-		route(
-			"/info",
-			"getOrganizationInfo",
-			"Read an organization's public page",
-			nil,
-			edge.Data[OrganizationInfo](http.StatusOK),
-			func(c *edge.Request, shown organization.Organization) error {
+		},
+		{
+			Method:    "GET",
+			Path:      public + "/info",
+			Name:      "getOrganizationInfo",
+			Summary:   "Get an organization's public page",
+			Params:    slug,
+			Responses: []edge.Response{edge.Data[OrganizationInfo](http.StatusOK)},
+			Errors:    notFound,
+			Handle: o.showOrganization(func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(OrganizationInfoOf(shown))
-			},
-		),
-		route("/stats", "getOrganizationStats", "Count what an organization has published", nil,
-			edge.Data[OrganizationStats](http.StatusOK), o.showStats),
-		route("/creators", "listOrganizationCreators", "List who publishes in an organization", edge.PagedParams(),
-			edge.ListOf[OrganizationCreator](), o.showCreators),
-		route(
-			"/members",
-			"listPublicMembers",
-			"List an organization's members",
-			edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...)),
-			edge.ListOf[PublicMember](),
-			o.showMembers,
-		),
+			}),
+		},
+		{
+			Method:    "GET",
+			Path:      public + "/stats",
+			Name:      "getOrganizationStats",
+			Summary:   "Get the counts of an organization's published content",
+			Params:    slug,
+			Responses: []edge.Response{edge.Data[OrganizationStats](http.StatusOK)},
+			Errors:    notFound,
+			Handle:    o.showOrganization(o.showStats),
+		},
+		{
+			Method:    "GET",
+			Path:      public + "/creators",
+			Name:      "listOrganizationCreators",
+			Summary:   "List the creators of an organization",
+			Params:    append(slug, edge.PagedParams()...),
+			Responses: []edge.Response{edge.ListOf[OrganizationCreator]()},
+			Errors:    notFound,
+			Handle:    o.showOrganization(o.showCreators),
+		},
+		{
+			Method:    "GET",
+			Path:      public + "/members",
+			Name:      "listPublicMembers",
+			Summary:   "List an organization's members",
+			Params:    append(slug, edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...))...),
+			Responses: []edge.Response{edge.ListOf[PublicMember]()},
+			Errors:    notFound,
+			Handle:    o.showOrganization(o.showMembers),
+		},
 	}
 }
 
@@ -111,8 +128,8 @@ LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publicIn, shown.ID).
 	return c.OK(s)
 }
 
-// publicMembers are an organization's active members: who may do most comes first, and then
-// who joined first. The index memberships_public is in this order.
+// publicMembers are an organization's active members by role, then by the time of joining.
+// The index memberships_public is in this order.
 func publicMembers(organizationID string) paging.List {
 	l := paging.List{From: "organization_memberships m", Order: paging.Order{ID: "m.id", Keys: []paging.Key{
 		{SQL: standing, Type: paging.Int}, {SQL: joined, Type: paging.Time},
@@ -151,16 +168,9 @@ FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_a
 	}
 	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (OrganizationCreator, error) {
 		var v OrganizationCreator
-		return v, row.Scan(
-			&v.Name,
-			&v.Username,
-			&v.AvatarURL,
-			&v.Role,
-			&v.JoinedAt,
-			&v.Bio,
-			&v.ContentCount,
-			&v.RecentContent,
-		)
+		err := row.Scan(
+			&v.Name, &v.Username, &v.AvatarURL, &v.Role, &v.JoinedAt, &v.Bio, &v.ContentCount, &v.RecentContent)
+		return v, err
 	})
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)

@@ -38,7 +38,7 @@ type BrandFonts struct {
 	Heading *string `json:"heading"`
 }
 
-// BrandFineTune is what a brand changes beyond colours and fonts, as JSON texts.
+// BrandFineTune are the overrides of a brand beyond colours and fonts, as JSON texts.
 type BrandFineTune struct {
 	TokenOverrides     *string `json:"tokenOverrides"`
 	DarkModeOverrides  *string `json:"darkModeOverrides"`
@@ -117,7 +117,7 @@ func OrganizationOf(o organization.Organization) Organization {
 	}
 }
 
-// OwnOrganization is a tenant in the list of those that the caller belongs to.
+// OwnOrganization is a tenant that the caller is a member of, with the role.
 type OwnOrganization struct {
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`

@@ -52,11 +52,11 @@ func (u *purchaseBatch) record(cmd events.Command, report purchase.RecordEvent) 
 		return u.pay(cmd, report)
 	case report.PaymentIntent != "" && report.Refund != nil:
 		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.TakeRefund(*report.Refund, report.At)
+			return p.ApplyRefund(*report.Refund, report.At)
 		})
 	case report.PaymentIntent != "" && report.Dispute != nil:
 		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.TakeDispute(*report.Dispute, report.At)
+			return p.ApplyDispute(*report.Dispute, report.At)
 		})
 	default:
 		return "ignored", nil, nil

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { handlertest.Main(m) }
 
 const tokenSecret = "the secret of stream tokens"
 
-// publicURL is the address that the edge believes to have.
+// publicURL is the configured URL of the edge.
 const publicURL = "http://codex.test"
 
 // harness is one installation as a viewer meets it: the module, with the commands, the
@@ -84,20 +84,29 @@ func (f film) folder() string { return f.creator + "/hls/" + f.media }
 func (w *harness) film(organization string) film {
 	w.Helper()
 	f := film{media: uuid.NewString(), creator: w.User("creator"), organization: organization}
-	w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key, hls_master_playlist_key, waveform_key, duration_seconds, ready_variants)
-		VALUES ($1, $2, 'Film', 'video', 'ready', 'original', $3, $4, 100, '["720p","480p"]')`,
+	w.Exec(`
+INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key, hls_master_playlist_key,
+    waveform_key, duration_seconds, ready_variants)
+VALUES ($1, $2, 'Film', 'video', 'ready', 'original', $3, $4, 100, '["720p","480p"]')`,
 		f.media, f.creator, f.folder()+"/master.m3u8", f.creator+"/waveforms/"+f.media+"/waveform.json")
-	f.id = w.Publish(handlertest.ForSale{Creator: f.creator, Organization: organization, Media: f.media, Price: 2999})
+	f.id = w.Publish(handlertest.ForSale{
+		Creator:      f.creator,
+		Organization: organization,
+		Media:        f.media,
+		Price:        2999,
+	})
 	return f
 }
 
 // grantTo gives a viewer a complimentary grant.
 func (f film) grantTo(v viewer) {
 	v.Helper()
-	v.Exec(`INSERT INTO content_access (user_id, content_id, access_type, source_id) VALUES ($1, $2, 'complimentary', 'a gift')`, v.id, f.id)
+	v.Exec(`
+INSERT INTO content_access (user_id, content_id, access_type, source_id)
+VALUES ($1, $2, 'complimentary', 'a gift')`, v.id, f.id)
 }
 
-// purchase is a purchase whose events a test tells.
+// purchase is a purchase whose events a test publishes.
 type purchase struct {
 	id, customer string
 	film         film
@@ -106,11 +115,24 @@ type purchase struct {
 func (v viewer) buy(f film) purchase { return purchase{uuid.NewString(), v.id, f} }
 
 func (p purchase) completed() events.Payload {
-	return events.PurchaseCompleted{PurchaseID: p.id, CustomerID: p.customer, ContentID: p.film.id, CreatorID: p.film.creator, AmountCents: 2999, Currency: "gbp"}
+	return events.PurchaseCompleted{
+		PurchaseID:  p.id,
+		CustomerID:  p.customer,
+		ContentID:   p.film.id,
+		CreatorID:   p.film.creator,
+		AmountCents: 2999,
+		Currency:    "gbp",
+	}
 }
 
 func (p purchase) refunded(full bool) events.Payload {
-	return events.PurchaseRefunded{PurchaseID: p.id, CustomerID: p.customer, ContentID: p.film.id, AmountCents: 2999, Full: full}
+	return events.PurchaseRefunded{
+		PurchaseID:  p.id,
+		CustomerID:  p.customer,
+		ContentID:   p.film.id,
+		AmountCents: 2999,
+		Full:        full,
+	}
 }
 
 func (p purchase) disputed() events.Payload {
@@ -118,7 +140,12 @@ func (p purchase) disputed() events.Payload {
 }
 
 func (p purchase) closed(won bool) events.Payload {
-	return events.PurchaseDisputeClosed{PurchaseID: p.id, CustomerID: p.customer, ContentID: p.film.id, Won: won}
+	return events.PurchaseDisputeClosed{
+		PurchaseID: p.id,
+		CustomerID: p.customer,
+		ContentID:  p.film.id,
+		Won:        won,
+	}
 }
 
 // event makes an event of a purchase.
@@ -127,7 +154,7 @@ func (w *harness) event(p purchase, payload events.Payload, version int64) event
 	return w.Event(p.film.creator, p.id, version, payload)
 }
 
-// publish announces an event of a purchase; the relay does the rest.
+// publish appends an event of a purchase to the outbox.
 func (w *harness) publish(p purchase, payload events.Payload, version int64) events.Event {
 	w.Helper()
 	e := w.event(p, payload, version)
@@ -151,7 +178,7 @@ func (v viewer) ask(method, path, body string) answer {
 	return v.Send(r)
 }
 
-// get fetches an address that stands on its own, as a player does.
+// get fetches a URL without a session, as a player does.
 func (w *harness) get(address string) answer {
 	w.Helper()
 	return w.Send(handlertest.Request{Path: strings.TrimPrefix(address, publicURL)})

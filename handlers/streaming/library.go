@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/domain/access/postgres"
 	contentpostgres "github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
@@ -108,7 +109,7 @@ func (s *streaming) libraryOrganizations(
 	ctx context.Context, userID, only string,
 ) (in memberships, err error) {
 	rows, err := s.cfg.Pool.Query(ctx, `
-SELECT m.organization_id, m.role IN ('owner', 'admin', 'creator')
+SELECT m.organization_id, `+postgres.Manages+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 WHERE m.user_id = $1 AND m.status = 'active' AND ($2 = '' OR m.organization_id = NULLIF($2, '')::uuid)`, userID, only)
 	if err != nil {
@@ -221,7 +222,7 @@ const (
     OR organization_id = ANY(@all::uuid[]) AND access_type IN ('free', 'paid', 'members'))`
 	// libraryPublished selects what organization m has published for the user, and has no entry.
 	libraryPublished = `c.organization_id = m.organization_id
-    AND c.status = 'published' AND c.deleted_at IS NULL AND c.published_at IS NOT NULL
+    AND ` + postgres.Published + ` AND c.published_at IS NOT NULL
     AND (m.organization_id = ANY(@managed::uuid[]) OR c.access_type IN ('free', 'paid', 'members'))
     AND (SELECT true FROM library_entries e WHERE e.user_id = @user AND e.content_id = c.id) IS NULL`
 )
@@ -238,7 +239,7 @@ LEFT JOIN LATERAL (
              a.created_at LIMIT 1
 ) g ON true
 LEFT JOIN LATERAL (
-    SELECT m.role IN ('owner', 'admin', 'creator') AS manages
+    SELECT ` + postgres.Manages + ` AS manages
     FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
     WHERE m.organization_id = c.organization_id AND m.user_id = @user AND m.status = 'active' LIMIT 1
 ) m ON true
@@ -256,7 +257,7 @@ CROSS JOIN LATERAL (
         ELSE g.access_type
     END AS source
 ) s
-WHERE c.status = 'published' AND c.deleted_at IS NULL AND s.source IS NOT NULL`
+WHERE ` + postgres.Published + ` AND s.source IS NOT NULL`
 
 // libraryItems reads items of a library by the ids $3, in their order.
 var libraryItems = `

@@ -21,13 +21,20 @@ import (
 	"github.com/codex-platform/codex/handlers/streaming"
 )
 
+// library returns a page of a viewer's library, after changes that a test made with SQL.
 func (v viewer) library(query string) edge.List[streaming.LibraryItem] {
 	v.Helper()
 	v.RefreshLibraries()
-	return handlertest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, ""))
+	return v.listLibrary(query)
 }
 
-// shelf is a library in brief: title and source of each item, in order.
+func (v viewer) listLibrary(query string) edge.List[streaming.LibraryItem] {
+	v.Helper()
+	got := v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusOK, "")
+	return handlertest.Decode[edge.List[streaming.LibraryItem]](got)
+}
+
+// shelf summarises a library: title and source of each item, in order.
 func shelf(list edge.List[streaming.LibraryItem]) string {
 	var all []string
 	for _, item := range list.Items {
@@ -47,12 +54,14 @@ func (w *harness) titled(organization, title, change string) film {
 	return f
 }
 
-// buyNow makes the purchase's row and its grant.
+// buyNow writes the purchase's row and its grant.
 func (v viewer) buyNow(f film) {
 	v.Helper()
 	p := v.buy(f)
-	v.Exec(`INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, creator_payout_cents, stripe_payment_intent_id, status, purchased_at)
-		VALUES ($1, $2, $3, 2500, 2500, $4, 'completed', now())`, p.id, v.id, f.id, "pi_"+p.id)
+	v.Exec(`
+INSERT INTO purchases (id, customer_id, content_id, amount_paid_cents, creator_payout_cents,
+    stripe_payment_intent_id, status, purchased_at)
+VALUES ($1, $2, $3, 2500, 2500, $4, 'completed', now())`, p.id, v.id, f.id, "pi_"+p.id)
 	v.handle(p, p.completed(), 1)
 }
 
@@ -65,13 +74,7 @@ func TestALibraryFollowsEveryChange(t *testing.T) {
 	film, other := w.titled("", "film", ""), w.titled("", "other", "")
 	shown := func(query, want string) {
 		t.Helper()
-		var got string
-		w.Until(fmt.Sprintf("library %q is %q", query, want), func() bool {
-			path := "/api/access/user/library?" + query
-			list := v.ask(http.MethodGet, path, "").Want(http.StatusOK, "")
-			got = shelf(handlertest.Decode[edge.List[streaming.LibraryItem]](list))
-			return got == want
-		})
+		w.Until(fmt.Sprintf("library %q is %q", query, want), func() bool { return shelf(v.listLibrary(query)) == want })
 	}
 	announce := func(aggregate string, version int64, payload events.Payload) {
 		t.Helper()
@@ -102,13 +105,13 @@ func TestALibraryFollowsEveryChange(t *testing.T) {
 	shown("", "zoom:purchased")
 
 	w.publish(p, p.refunded(true), 2)
-	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE content_id = $1 AND NOT granted`, film.id) // it was watched
+	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE content_id = $1 AND NOT granted`, film.id) // was watched
 	w.publish(q, q.refunded(true), 2)
 	w.Eventually(0, `SELECT count(*) FROM library_entries WHERE content_id = $1`, other.id)
 	shown("", "")
 }
 
-func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
+func TestALibraryListsEachItemOnceUnderItsFirstSource(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	club, elsewhere := w.Organization(), w.Organization()
@@ -123,7 +126,10 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	w.titled(club, "members", "access_type = 'members', price_cents = NULL")
 	w.titled(club, "open", "access_type = 'free', price_cents = 0")
 	for title, change := range map[string]string{
-		"draft": "status = 'draft'", "deleted": "deleted_at = now()", "team": "access_type = 'team', price_cents = NULL", "private": "access_type = 'private'",
+		"draft":     "status = 'draft'",
+		"deleted":   "deleted_at = now()",
+		"team":      "access_type = 'team', price_cents = NULL",
+		"private":   "access_type = 'private'",
 		"followers": "access_type = 'followers', price_cents = NULL",
 	} {
 		hidden := w.titled(club, title, change)
@@ -138,14 +144,18 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 	if got := shelf(all); got != "bought:purchased club:membership gift:complimentary members:membership open:free" {
 		t.Errorf("library %s", got)
 	}
-	if all.Pagination != (edge.Pagination{Page: 1, Limit: 20, Total: 5, TotalPages: 1}) {
-		t.Errorf("pagination %+v", all.Pagination)
+	if p := all.Pagination; p.Page != 1 || p.Limit != 20 || p.Total != 5 || p.TotalPages != 1 || p.NextCursor != nil {
+		t.Errorf("pagination %+v", p)
 	}
 	first := all.Items[0]
-	if first.Purchase == nil || first.Purchase.PriceCents != 2500 || time.Since(first.Purchase.PurchasedAt) > time.Hour || first.Progress != nil {
-		t.Errorf("purchase %+v", first)
+	if p := first.Purchase; p == nil || p.PriceCents != 2500 || time.Since(p.PurchasedAt) > time.Hour {
+		t.Errorf("purchase %+v", p)
 	}
-	if c := first.Content; c.ID != bought.id || c.Slug != "p-"+bought.id || c.ContentType != "video" || *c.DurationSeconds != 100 || *c.OrganizationID != club || *c.OrganizationSlug != "o-"+club {
+	if first.Progress != nil {
+		t.Errorf("progress %+v", first.Progress)
+	}
+	if c := first.Content; c.ID != bought.id || c.Slug != "p-"+bought.id || c.ContentType != "video" ||
+		*c.DurationSeconds != 100 || *c.OrganizationID != club || *c.OrganizationSlug != "o-"+club {
 		t.Errorf("content %+v", c)
 	}
 	for _, item := range all.Items[1:] {
@@ -154,11 +164,13 @@ func TestALibraryNamesEachItemOnceUnderItsFirstSource(t *testing.T) {
 		}
 	}
 	v.join(club, "admin")
-	if got := shelf(v.library("sortBy=title&organizationId=" + club)); got != "bought:purchased club:membership followers:membership members:membership open:free private:membership team:membership" {
+	want := "bought:purchased club:membership followers:membership members:membership " +
+		"open:free private:membership team:membership"
+	if got := shelf(v.library("sortBy=title&organizationId=" + club)); got != want {
 		t.Errorf("an admin's library %s", got)
 	}
 	if got := shelf(w.signIn().library("")); got != "" {
-		t.Errorf("a stranger's library %s", got)
+		t.Errorf("another user's library %s", got)
 	}
 }
 
@@ -186,7 +198,9 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	v := w.signIn()
 	watched := func(f film, position int, done bool, ago string) {
-		w.Exec(`INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds, completed, updated_at) VALUES ($1, $2, $3, 90, $4, now() - $5::interval)`,
+		w.Exec(`
+INSERT INTO video_playback (user_id, content_id, position_seconds, duration_seconds, completed, updated_at)
+VALUES ($1, $2, $3, 90, $4, now() - $5::interval)`,
 			v.id, f.id, position, done, ago)
 	}
 	var films []film
@@ -197,7 +211,8 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 		w.Exec(`UPDATE media_items SET duration_seconds = $2 WHERE id = $1`, f.media, 50+i)
 		films = append(films, f)
 	}
-	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, description = 'about alpha' WHERE id = $1`, films[3].id)
+	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, description = 'about alpha'
+		WHERE id = $1`, films[3].id)
 	watched(films[1], 30, false, "1 hour")
 	watched(films[2], 89, true, "2 hours")
 
@@ -232,13 +247,25 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 			t.Errorf("%q: %s, want %s", query, got, want)
 		}
 	}
-	if got := v.library("page=9&limit=3").Pagination; got != (edge.Pagination{Page: 9, Limit: 3, Total: 4, TotalPages: 2}) {
-		t.Errorf("a page beyond the last: %+v", got)
+	if p := v.library("page=9&limit=3").Pagination; p.Page != 9 || p.Limit != 3 || p.Total != 4 || p.TotalPages != 2 {
+		t.Errorf("a page beyond the last: %+v", p)
 	}
-	if p := v.library("filter=in_progress").Items[0].Progress; p == nil || p.PercentComplete != 33 || p.PositionSeconds != 30 || p.Completed {
+	p := v.library("filter=in_progress").Items[0].Progress
+	if p == nil || p.PercentComplete != 33 || p.PositionSeconds != 30 || p.Completed {
 		t.Errorf("progress %+v", p)
 	}
-	for _, query := range []string{"filter=some", "sortBy=date", "contentType=text", "accessType=paid", "organizationId=1", "page=0", "limit=101", "search=a", "search=" + strings.Repeat("a", 201), "cursor=x"} {
+	for _, query := range []string{
+		"filter=some",
+		"sortBy=date",
+		"contentType=text",
+		"accessType=paid",
+		"organizationId=1",
+		"page=0",
+		"limit=101",
+		"search=a",
+		"search=" + strings.Repeat("a", 201),
+		"cursor=x",
+	} {
 		v.ask(http.MethodGet, "/api/access/user/library?"+query, "").Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	}
 	if got := w.get("/api/access/user/library"); got.Status != http.StatusUnauthorized {
@@ -246,7 +273,7 @@ func TestALibraryIsFilteredAndSorted(t *testing.T) {
 	}
 }
 
-func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
+func TestPagesOfALibraryMergeAllSources(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true, objects: brokenObjects{}})
 	club, v := w.Organization(), w.signIn()
@@ -260,7 +287,9 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 		w.titled(club, fmt.Sprint(i, "d"), "access_type = 'free', price_cents = 0")
 	}
 	w.Exec(`UPDATE content SET published_at = now() - (ascii(title) + 7 * ascii(right(title, 1))) % 5 * interval '1 hour'`)
-	w.Exec(`UPDATE content_access a SET created_at = now() - ascii(c.title) % 3 * interval '1 hour' FROM content c WHERE c.id = a.content_id`)
+	w.Exec(`
+UPDATE content_access a SET created_at = now() - ascii(c.title) % 3 * interval '1 hour'
+FROM content c WHERE c.id = a.content_id`)
 	w.Exec(`UPDATE media_items SET duration_seconds = 1 + ascii(right(id::text, 1)) % 4`)
 	for _, order := range []string{"recent", "title", "duration"} {
 		whole := v.library("limit=100&sortBy=" + order)
@@ -273,9 +302,8 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 			if more := list.Pagination.NextCursor != nil; more != (page < 6) {
 				t.Errorf("%s, page %d: another page follows is %v", order, page, more)
 			}
-			list.Pagination.NextCursor = nil
-			if list.Pagination != (edge.Pagination{Page: page, Limit: 3, Total: 4 * each, TotalPages: 6}) {
-				t.Errorf("%s, page %d: %+v", order, page, list.Pagination)
+			if p := list.Pagination; p.Page != page || p.Limit != 3 || p.Total != 4*each || p.TotalPages != 6 {
+				t.Errorf("%s, page %d: %+v", order, page, p)
 			}
 			paged.Items = append(paged.Items, list.Items...)
 		}
@@ -295,7 +323,15 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 			t.Errorf("%s: by cursor %s\nat once %s", order, shelf(paged), shelf(whole))
 		}
 	}
-	for source, n := range map[string]int{"all": 4 * each, "purchased": each, "membership": each, "complimentary": each, "free": each, "followers": 0, "subscription": 0} {
+	for source, n := range map[string]int{
+		"all":           4 * each,
+		"purchased":     each,
+		"membership":    each,
+		"complimentary": each,
+		"free":          each,
+		"followers":     0,
+		"subscription":  0,
+	} {
 		list := v.library("accessType=" + source)
 		if len(list.Items) != n || list.Pagination.Total != int64(n) {
 			t.Errorf("%s: %d items, %+v", source, len(list.Items), list.Pagination)
@@ -303,9 +339,9 @@ func TestPagesOfALibraryGoThroughAllSourcesTogether(t *testing.T) {
 	}
 }
 
-// TestTheLibraryAgreesWithTheDecision builds a random harness and asks for both. What
-// stands in a library may be seen; what may be seen stands there, unless it is so
-// because everybody may, or because the viewer made it.
+// TestTheLibraryAgreesWithTheDecision compares both for random data. What is in a library
+// may be seen; what may be seen is in the library, unless it is free, or the viewer created
+// it.
 func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -331,7 +367,8 @@ func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 			f := found[postgres.Question{UserID: v.id, ContentID: id}]
 			verdict := access.Decide(f.Content, f.Viewer, w.Now())
 			if message := disagreement(verdict, f.Viewer, sources[id], w.Now()); message != "" {
-				t.Errorf("%s (%s, role %q, %d grants) stands there as %q: %s", id, verdict.Rule, f.Viewer.Role, len(f.Viewer.Grants), sources[id], message)
+				t.Errorf("%s (%s, role %q, %d grants) is in the library as %q: %s",
+					id, verdict.Rule, f.Viewer.Role, len(f.Viewer.Grants), sources[id], message)
 			}
 			if sources[id] != "" {
 				there++
@@ -345,8 +382,8 @@ func TestTheLibraryAgreesWithTheDecision(t *testing.T) {
 	}
 }
 
-// disagreement says how a place in the library contradicts a verdict, or "". source
-// is empty for what is not there.
+// disagreement returns how the source of a library item contradicts a verdict, or "". source
+// is empty for an item that is not in the library.
 func disagreement(verdict access.Verdict, viewer access.Viewer, source string, now time.Time) string {
 	has := func(s string) bool {
 		return slices.ContainsFunc(viewer.Grants, func(g access.Grant) bool {
@@ -355,7 +392,7 @@ func disagreement(verdict access.Verdict, viewer access.Viewer, source string, n
 	}
 	want := verdict.Allowed
 	switch verdict.Reason {
-	case access.ByCreator: // may stand there for another reason, which the rule gives
+	case access.ByCreator: // may be in the library for another reason
 		want = source != ""
 	case access.ByFree:
 		want = viewer.Role != "" || has("")
@@ -364,16 +401,18 @@ func disagreement(verdict access.Verdict, viewer access.Viewer, source string, n
 	switch {
 	case want != (source != ""):
 		return "the decision is " + string(verdict.Reason)
-	case source == "", source == "membership" && viewer.Role != "" && verdict.Reason != access.ByFree, source == "free" && verdict.Reason == access.ByFree && !has(""):
+	case source == "",
+		source == "membership" && viewer.Role != "" && verdict.Reason != access.ByFree,
+		source == "free" && verdict.Reason == access.ByFree && !has(""):
 		return ""
 	case !has(source):
-		return "there is no such ground"
+		return "there is no such source"
 	default:
 		return ""
 	}
 }
 
-// sources returns what stands in a viewer's library, and as what.
+// sources returns the sources of a viewer's library by the ids of the items.
 func (v viewer) sources() map[string]string {
 	v.Helper()
 	found := map[string]string{}
@@ -381,7 +420,7 @@ func (v viewer) sources() map[string]string {
 		list := v.library(fmt.Sprintf("limit=100&page=%d", page))
 		for _, item := range list.Items {
 			if _, twice := found[item.Content.ID]; twice {
-				v.Errorf("%s stands there twice", item.Content.ID)
+				v.Errorf("%s is listed twice", item.Content.ID)
 			}
 			found[item.Content.ID] = item.AccessType
 		}
@@ -405,26 +444,17 @@ func (w *harness) populate(random *rand.Rand) (viewers []viewer, items []string)
 		viewers = append(viewers, v)
 		for _, organization := range organizations {
 			if random.IntN(4) > 0 {
-				b.Queue(`INSERT INTO organization_memberships (organization_id, user_id, role, status) VALUES ($1, $2, $3, $4)`, organization, v.id,
-					pick(random, "owner", "admin", "creator", "subscriber", "member", "member"), pick(random, "active", "active", "active", "inactive", "invited"))
+				queueMembership(b, random, organization, v.id)
 			}
 		}
 	}
 	for range 120 {
-		id, kind := uuid.NewString(), pick(random, "free", "paid", "paid", "followers", "subscribers", "team", "members", "private")
+		id, creator := uuid.NewString(), viewers[random.IntN(len(viewers))].id
 		items = append(items, id)
-		price := map[string]string{"free": pick(random, "NULL", "0"), "paid": pick(random, "NULL", "2999")}[kind]
-		if price == "" {
-			price = pick(random, "NULL", "0", "500")
-		}
-		b.Queue(fmt.Sprintf(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, access_type, price_cents, status, published_at, deleted_at)
-			VALUES ($1, $2, NULLIF($3, '')::uuid, 'Item', $4, 'written', $5, %s, $6, now(), %s)`, price, pick(random, "NULL", "NULL", "NULL", "NULL", "now()")),
-			id, viewers[random.IntN(len(viewers))].id, pick(random, append(organizations, "")...), "i-"+id, kind, pick(random, "published", "published", "published", "draft"))
+		queueItem(b, random, id, creator, pick(random, append(organizations, "")...))
 		for _, v := range viewers {
 			for range max(0, random.IntN(4)-1) {
-				b.Queue(fmt.Sprintf(`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at) VALUES ($1, $2, $3, $4, %s, %s)`,
-					pick(random, "NULL", "now() + interval '1 day'", "now() - interval '1 day'"), pick(random, "NULL", "NULL", "now()")),
-					v.id, id, pick(random, "purchased", "subscription", "complimentary", "preview"), uuid.NewString())
+				queueGrant(b, random, v.id, id)
 			}
 		}
 	}
@@ -432,4 +462,37 @@ func (w *harness) populate(random *rand.Rand) (viewers []viewer, items []string)
 		w.Fatal(err)
 	}
 	return viewers, items
+}
+
+func queueMembership(b *pgx.Batch, random *rand.Rand, organization, user string) {
+	b.Queue(`INSERT INTO organization_memberships (organization_id, user_id, role, status) VALUES ($1, $2, $3, $4)`,
+		organization, user,
+		pick(random, "owner", "admin", "creator", "subscriber", "member", "member"),
+		pick(random, "active", "active", "active", "inactive", "invited"))
+}
+
+func queueItem(b *pgx.Batch, random *rand.Rand, id, creator, organization string) {
+	rule := pick(random, "free", "paid", "paid", "followers", "subscribers", "team", "members", "private")
+	price := pick(random, "NULL", "0", "500")
+	switch rule {
+	case "free":
+		price = pick(random, "NULL", "0")
+	case "paid":
+		price = pick(random, "NULL", "2999")
+	}
+	deleted := pick(random, "NULL", "NULL", "NULL", "NULL", "now()")
+	b.Queue(fmt.Sprintf(`
+INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, access_type, price_cents,
+    status, published_at, deleted_at)
+VALUES ($1, $2, NULLIF($3, '')::uuid, 'Item', $4, 'written', $5, %s, $6, now(), %s)`, price, deleted),
+		id, creator, organization, "i-"+id, rule, pick(random, "published", "published", "published", "draft"))
+}
+
+func queueGrant(b *pgx.Batch, random *rand.Rand, user, item string) {
+	expires := pick(random, "NULL", "now() + interval '1 day'", "now() - interval '1 day'")
+	revoked := pick(random, "NULL", "NULL", "now()")
+	b.Queue(fmt.Sprintf(`
+INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at)
+VALUES ($1, $2, $3, $4, %s, %s)`, expires, revoked),
+		user, item, pick(random, "purchased", "subscription", "complimentary", "preview"), uuid.NewString())
 }

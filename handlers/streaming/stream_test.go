@@ -18,20 +18,34 @@ import (
 	"github.com/codex-platform/codex/handlers/streaming"
 )
 
-const masterText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,RESOLUTION=1280x720\n720p/index.m3u8\n" +
-	"#EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=854x480\n480p/index.m3u8\n"
+const masterText = `#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-STREAM-INF:BANDWIDTH=3000000,RESOLUTION=1280x720
+720p/index.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=854x480
+480p/index.m3u8
+`
 
-const variantText = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:6\n#EXT-X-MAP:URI=\"stream.mp4\",BYTERANGE=\"4@0\"\n" +
-	"#EXTINF:6.0,\n#EXT-X-BYTERANGE:6@4\nstream.mp4\n#EXT-X-ENDLIST\n"
+const variantText = `#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-TARGETDURATION:6
+#EXT-X-MAP:URI="stream.mp4",BYTERANGE="4@0"
+#EXTINF:6.0,
+#EXT-X-BYTERANGE:6@4
+stream.mp4
+#EXT-X-ENDLIST
+`
 
-// upload puts what a transcoder would into the store.
+// upload puts the output of a transcoder into the store.
 func (w *harness) upload(f film) {
 	w.Helper()
 	for name, text := range map[string]string{
 		"master.m3u8": masterText, "720p/index.m3u8": variantText, "480p/index.m3u8": "<not a playlist>",
 		"720p/stream.mp4": "0123456789", "preview/preview.m3u8": variantText,
 	} {
-		if _, err := w.Media.Put(context.Background(), f.folder()+"/"+name, strings.NewReader(text), int64(len(text)), "application/octet-stream"); err != nil {
+		key, size := f.folder()+"/"+name, int64(len(text))
+		_, err := w.Media.Put(context.Background(), key, strings.NewReader(text), size, "application/octet-stream")
+		if err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -42,7 +56,7 @@ func (v viewer) stream(f film, query string) answer {
 	return v.ask(http.MethodGet, "/api/access/content/"+f.id+"/stream"+query, "")
 }
 
-// opened returns the addresses of a stream that must be given.
+// opened returns a stream, which must be allowed.
 func (v viewer) opened(f film, query string) streaming.Stream {
 	v.Helper()
 	return handlertest.Decode[single[streaming.Stream]](v.stream(f, query).Want(http.StatusOK, "")).Data
@@ -57,7 +71,7 @@ func addresses(playlist string) (list []string) {
 	return list
 }
 
-func TestAStreamLeadsToTheBytes(t *testing.T) {
+func TestAStreamLeadsToTheSegments(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
@@ -67,17 +81,20 @@ func TestAStreamLeadsToTheBytes(t *testing.T) {
 
 	s := v.opened(f, "")
 	address, err := url.Parse(*s.StreamingURL)
-	if err != nil || !strings.HasSuffix(address.Path, "/api/access/content/"+f.id+"/hls/master.m3u8") || address.Host != "codex.test" {
+	if err != nil || !strings.HasSuffix(address.Path, "/api/access/content/"+f.id+"/hls/master.m3u8") ||
+		address.Host != "codex.test" {
 		t.Fatalf("streaming address %q", *s.StreamingURL)
 	}
-	if s.ContentType != "video" || !s.ExpiresAt.Equal(w.Now().Add(600*time.Second)) || strings.Join(s.ReadyVariants, " ") != "720p 480p" {
+	if s.ContentType != "video" || !s.ExpiresAt.Equal(w.Now().Add(600*time.Second)) ||
+		strings.Join(s.ReadyVariants, " ") != "720p 480p" {
 		t.Errorf("stream %+v", s)
 	}
 	if s.WaveformURL == nil || !strings.Contains(*s.WaveformURL, "/waveforms/"+f.media+"/waveform.json?") {
 		t.Errorf("waveform %v", s.WaveformURL)
 	}
 	master := w.get(*s.StreamingURL).Want(http.StatusOK, "")
-	if master.Header.Get("Content-Type") != "application/vnd.apple.mpegurl" || master.Header.Get("Cache-Control") != "private, no-store" {
+	if master.Header.Get("Content-Type") != "application/vnd.apple.mpegurl" ||
+		master.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("headers %v", master.Header)
 	}
 	variants := addresses(master.Body)
@@ -93,12 +110,13 @@ func TestAStreamLeadsToTheBytes(t *testing.T) {
 		t.Errorf("segment %d %s", got.Status, got.Body)
 	}
 	preview := strings.Replace(*s.StreamingURL, "/master.m3u8", "/preview/preview.m3u8", 1)
-	if got := addresses(w.get(preview).Want(http.StatusOK, "").Body); len(got) != 1 || !strings.Contains(got[0], "/preview/stream.mp4?") {
-		t.Errorf("preview %v", got)
+	previewed := addresses(w.get(preview).Want(http.StatusOK, "").Body)
+	if len(previewed) != 1 || !strings.Contains(previewed[0], "/preview/stream.mp4?") {
+		t.Errorf("preview %v", previewed)
 	}
 }
 
-func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
+func TestURLsOfTheStoreLiveAsLongAsTheTokenAndAtLeastAMinute(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
@@ -114,12 +132,18 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 		return seconds
 	}
 	segment := func(s streaming.Stream) string {
-		return addresses(w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)).Want(http.StatusOK, "").Body)[0]
+		rendition := strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)
+		return addresses(w.get(rendition).Want(http.StatusOK, "").Body)[0]
 	}
-	for query, seconds := range map[string]int{"": 600, "?expirySeconds=300": 300, "?expirySeconds=7200": 7200, "?expirySeconds=1234": 1234} {
+	for query, seconds := range map[string]int{
+		"":                    600,
+		"?expirySeconds=300":  300,
+		"?expirySeconds=7200": 7200,
+		"?expirySeconds=1234": 1234,
+	} {
 		s := v.opened(f, query)
 		if !s.ExpiresAt.Equal(w.Now().Add(time.Duration(seconds) * time.Second)) {
-			t.Errorf("%q ends at %v", query, s.ExpiresAt)
+			t.Errorf("%q expires at %v", query, s.ExpiresAt)
 		}
 		if got := life(segment(s)); got != seconds {
 			t.Errorf("%q: a segment's address lives %d s", query, got)
@@ -138,15 +162,22 @@ func TestAddressesLiveAsLongAsTheTokenAndAMinuteAtLeast(t *testing.T) {
 		t.Errorf("with 10 s left, an address lives %d s", got)
 	}
 	w.Pass(10 * time.Second)
-	if got := w.get(*short.StreamingURL); got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
-		t.Errorf("after its end: %d %s", got.Status, got.Body)
+	got := w.get(*short.StreamingURL)
+	if got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("after it expired: %d %s", got.Status, got.Body)
 	}
-	for _, query := range []string{"?expirySeconds=299", "?expirySeconds=7201", "?expirySeconds=abc", "?expirySeconds=600.5", "?expirySeconds=600&expirySeconds=600"} {
+	for _, query := range []string{
+		"?expirySeconds=299",
+		"?expirySeconds=7201",
+		"?expirySeconds=abc",
+		"?expirySeconds=600.5",
+		"?expirySeconds=600&expirySeconds=600",
+	} {
 		v.stream(f, query).Want(http.StatusBadRequest, "VALIDATION_ERROR")
 	}
 }
 
-func TestAStreamIsRefusedForAReason(t *testing.T) {
+func TestADeniedStreamStatesTheReason(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film(w.Organization())
@@ -158,9 +189,12 @@ func TestAStreamIsRefusedForAReason(t *testing.T) {
 	if !strings.Contains(denied.Body, `"reason":"payment_required"`) {
 		t.Errorf("denied %s", denied.Body)
 	}
-	w.Exec(`INSERT INTO content_access (user_id, content_id, access_type, source_id, deleted_at, revoked_reason) VALUES ($1, $2, 'purchased', 'p', now(), 'refund')`, v.id, f.id)
-	if got := v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED"); !strings.Contains(got.Body, `"revokedReason":"refund"`) {
-		t.Errorf("refunded %s", got.Body)
+	w.Exec(`
+INSERT INTO content_access (user_id, content_id, access_type, source_id, deleted_at, revoked_reason)
+VALUES ($1, $2, 'purchased', 'p', now(), 'refund')`, v.id, f.id)
+	denied = v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED")
+	if !strings.Contains(denied.Body, `"revokedReason":"refund"`) {
+		t.Errorf("refunded %s", denied.Body)
 	}
 	v.join(f.organization, "member")
 	v.opened(f, "")
@@ -174,18 +208,21 @@ func TestAStreamIsRefusedForAReason(t *testing.T) {
 	v.stream(film{id: "nonsense"}, "").Want(http.StatusBadRequest, "VALIDATION_ERROR")
 }
 
-func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
+func TestWrittenContentHasNoURLsAndNeedsAccess(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
-	w.Exec(`UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time' WHERE id = $1`, f.id)
+	w.Exec(`
+UPDATE content SET content_type = 'written', media_item_id = NULL, content_body = 'Once upon a time'
+WHERE id = $1`, f.id)
 	v := w.signIn()
 	if got := v.stream(f, "").Want(http.StatusForbidden, "ACCESS_DENIED"); strings.Contains(got.Body, "Once") {
-		t.Errorf("refused with %s", got.Body)
+		t.Errorf("denied with %s", got.Body)
 	}
 	f.grantTo(v)
 	got := v.stream(f, "").Want(http.StatusOK, "")
-	if !strings.Contains(got.Body, `"streamingUrl":null,"waveformUrl":null`) || strings.Contains(got.Body, "readyVariants") {
+	if !strings.Contains(got.Body, `"streamingUrl":null,"waveformUrl":null`) ||
+		strings.Contains(got.Body, "readyVariants") {
 		t.Errorf("stream %s", got.Body)
 	}
 	if body := v.opened(f, "").ContentBody; body == nil || *body != "Once upon a time" {
@@ -193,7 +230,7 @@ func TestWrittenContentHasNoAddressesAndIsReadByWhoMaySeeIt(t *testing.T) {
 	}
 }
 
-func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
+func TestOnlyKnownRenditionsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
@@ -208,11 +245,13 @@ func TestOnlyKnownRenditionsAreNamed(t *testing.T) {
 	}
 }
 
-func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
+func TestMediaWithoutFilesHasAStreamButNoPlaylists(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
-	w.Exec(`UPDATE media_items SET hls_master_playlist_key = 'hls/master.m3u8', waveform_key = NULL, ready_variants = NULL WHERE id = $1`, f.media)
+	w.Exec(`
+UPDATE media_items SET hls_master_playlist_key = 'hls/master.m3u8', waveform_key = NULL, ready_variants = NULL
+WHERE id = $1`, f.media)
 	v := w.signIn()
 	f.grantTo(v)
 	s := v.opened(f, "")
@@ -227,7 +266,7 @@ func TestMediaOfTestClientsIsGivenAnAddressAllTheSame(t *testing.T) {
 	}
 }
 
-func TestATokenOpensOnlyWhatItNames(t *testing.T) {
+func TestATokenIsValidForItsItemUserAndSessionOnly(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f, other := w.film(""), w.film("")
@@ -242,7 +281,14 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := token.Claims{UserID: v.id, ContentID: f.id, SessionID: v.session, CreatorID: f.creator, MediaID: f.media, Expires: w.Now().Add(time.Hour).Unix()}
+		c := token.Claims{
+			UserID:    v.id,
+			ContentID: f.id,
+			SessionID: v.session,
+			CreatorID: f.creator,
+			MediaID:   f.media,
+			Expires:   w.Now().Add(time.Hour).Unix(),
+		}
 		change(&c)
 		text, err := keys.Sign(c)
 		if err != nil {
@@ -251,23 +297,27 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 		return text
 	}
 	base := "/api/access/content/" + f.id + "/hls/master.m3u8"
-	if got := w.get(base + "?token=" + forged(tokenSecret, func(*token.Claims) {})); got.Status != http.StatusOK {
+	with := func(text string) string { return base + "?token=" + text }
+	if got := w.get(with(forged(tokenSecret, func(*token.Claims) {}))); got.Status != http.StatusOK {
 		t.Fatalf("a good token: %d", got.Status)
 	}
+	changed := func(change func(*token.Claims)) string { return with(forged(tokenSecret, change)) }
 	for name, address := range map[string]string{
-		"no token":               base,
-		"nonsense":               base + "?token=x.y",
-		"another item's":         strings.Replace(*s.StreamingURL, f.id, other.id, 1),
-		"another secret's":       base + "?token=" + forged("a secret of somebody else", func(*token.Claims) {}),
-		"other media":            base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.MediaID = other.media }),
-		"another creator":        base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.CreatorID = "x" }),
-		"a user without grant":   base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = w.signIn().id }),
-		"a session that is none": base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = "" }),
-		"another's session":      base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.SessionID = w.signIn().session }),
-		"nobody":                 base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.UserID = "" }),
-		"expired":                base + "?token=" + forged(tokenSecret, func(c *token.Claims) { c.Expires = w.Now().Unix() }),
+		"no token":             base,
+		"nonsense":             with("x.y"),
+		"another item's":       strings.Replace(*s.StreamingURL, f.id, other.id, 1),
+		"another secret's":     with(forged("a secret of another platform", func(*token.Claims) {})),
+		"other media":          changed(func(c *token.Claims) { c.MediaID = other.media }),
+		"another creator":      changed(func(c *token.Claims) { c.CreatorID = "x" }),
+		"a user without grant": changed(func(c *token.Claims) { c.UserID = w.signIn().id }),
+		"no session":           changed(func(c *token.Claims) { c.SessionID = "" }),
+		"another's session":    changed(func(c *token.Claims) { c.SessionID = w.signIn().session }),
+		"no user":              changed(func(c *token.Claims) { c.UserID = "" }),
+		"expired":              changed(func(c *token.Claims) { c.Expires = w.Now().Unix() }),
 	} {
-		if got := w.get(address); got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") || got.Header.Get("Cache-Control") != "private, no-store" {
+		got := w.get(address)
+		if got.Status != http.StatusForbidden || got.Header.Get("Cache-Control") != "private, no-store" ||
+			!strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
@@ -276,8 +326,9 @@ func TestATokenOpensOnlyWhatItNames(t *testing.T) {
 			t.Errorf("%s: %d", path, got.Status)
 		}
 	}
-	if got := w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "480p/index.m3u8", 1)); got.Status != http.StatusNotFound || strings.Contains(got.Body, "<not") {
-		t.Errorf("a playlist that is none: %d %s", got.Status, got.Body)
+	got := w.get(strings.Replace(*s.StreamingURL, "master.m3u8", "480p/index.m3u8", 1))
+	if got.Status != http.StatusNotFound || strings.Contains(got.Body, "<not") {
+		t.Errorf("a malformed playlist: %d %s", got.Status, got.Body)
 	}
 }
 
@@ -300,7 +351,7 @@ func TestEveryPlaylistDecidesAgain(t *testing.T) {
 	}
 	expect("with a grant", http.StatusOK)
 	w.Exec(`UPDATE content_access SET deleted_at = now()`)
-	expect("taken back", http.StatusForbidden)
+	expect("revoked", http.StatusForbidden)
 	v.join(f.organization, "subscriber")
 	expect("as a member", http.StatusOK)
 	w.Exec(`UPDATE organization_memberships SET status = 'inactive'`)
@@ -318,7 +369,7 @@ func TestEveryPlaylistDecidesAgain(t *testing.T) {
 	expect("signed out", http.StatusForbidden)
 }
 
-// brokenObjects is a store that cannot be asked, or that does not sign.
+// brokenObjects is a store that fails.
 type brokenObjects struct{ err error }
 
 func (b brokenObjects) Read(context.Context, string, s3.Range, string, int64) ([]byte, error) {
@@ -329,9 +380,9 @@ func (b brokenObjects) PresignGet(context.Context, string, time.Duration) (strin
 	return "", b.err
 }
 
-func TestAStoreThatIsAwayIsNotAMissingPlaylist(t *testing.T) {
+func TestAnOutageOfTheStoreIsNotAMissingPlaylist(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{readOnly: true, objects: brokenObjects{errors.New("away")}})
+	w := newHarness(t, options{readOnly: true, objects: brokenObjects{errors.New("out of order")}})
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)

@@ -102,7 +102,9 @@ func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStart
 }
 
 // run fetches, converts and uploads.
-func (w *Worker) run(ctx context.Context, job events.MediaTranscodingStarted, progress *progress) (media.Output, error) {
+func (w *Worker) run(
+	ctx context.Context, job events.MediaTranscodingStarted, progress *progress,
+) (media.Output, error) {
 	dir := filepath.Join(w.cfg.Dir, jobPrefix+job.JobID)
 	defer func() {
 		if err := os.RemoveAll(dir); err != nil {

@@ -143,10 +143,8 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // Handle runs the job that an event starts. After an error the event must be redelivered.
 func (w *Worker) Handle(ctx context.Context, e events.Event) error {
-	payload, err := e.Decode()
-	job, ok := payload.(*events.MediaTranscodingStarted)
-	if err != nil || !ok || !isSafeName(job.JobID) {
-		w.cfg.Log.ErrorContext(ctx, "job skipped, its event is invalid", "event", e.ID, "error", err)
+	job, valid := w.jobOf(ctx, e)
+	if !valid {
 		return nil
 	}
 	if !w.claim(job.JobID) {
@@ -154,7 +152,7 @@ func (w *Worker) Handle(ctx context.Context, e events.Event) error {
 	}
 	defer w.release(job.JobID)
 
-	err = w.process(ctx, *job)
+	err := w.process(ctx, job)
 	if errors.Is(err, errNotCurrent) {
 		w.cfg.Log.InfoContext(ctx, "job dropped, it is not current", "job", job.JobID, "media", job.MediaID)
 		err = nil
@@ -163,6 +161,16 @@ func (w *Worker) Handle(ctx context.Context, e events.Event) error {
 		w.forget(job.JobID)
 	}
 	return err
+}
+
+// jobOf returns the job that an event starts. An invalid event is logged.
+func (w *Worker) jobOf(ctx context.Context, e events.Event) (job events.MediaTranscodingStarted, valid bool) {
+	payload, err := e.Decode()
+	if started, ok := payload.(*events.MediaTranscodingStarted); err == nil && ok && isSafeName(started.JobID) {
+		return *started, true
+	}
+	w.cfg.Log.ErrorContext(ctx, "job skipped, its event is invalid", "event", e.ID, "error", err)
+	return job, false
 }
 
 // process runs a job and delivers its report. It returns errNotCurrent when there is

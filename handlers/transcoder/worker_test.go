@@ -56,7 +56,8 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 	} {
 		h.Until("it is ready", func() bool { s := h.MediaStatus(id); return s == media.Ready || s == media.Failed })
 		a := u.Ask(http.MethodGet, "/api/media/"+id, nil)
-		if a.Text("data.status") != "ready" || a.At("data.durationSeconds") != 2.0 || a.At("data.transcodingProgress") != nil {
+		if a.Text("data.status") != "ready" || a.At("data.durationSeconds") != 2.0 ||
+			a.At("data.transcodingProgress") != nil {
 			t.Fatalf("item %s", a.Body)
 		}
 		p := media.PrefixesOf(u.ID, id)

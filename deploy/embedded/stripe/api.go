@@ -16,7 +16,7 @@ import (
 // maxBody bounds a request to the API, in bytes.
 const maxBody = 1 << 20
 
-// request is one API call as its handler sees it.
+// request is one API call.
 type request struct {
 	*params
 	http     *http.Request
@@ -27,7 +27,7 @@ type request struct {
 
 func (r *request) target() string { return r.http.PathValue("id") }
 
-// action answers an API call with an object of Stripe's shape.
+// action handles an API call and returns an object of Stripe.
 type action func(*tx, *request) (any, error)
 
 func (s *Server) apiRoutes(mux *http.ServeMux) {
@@ -76,12 +76,12 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 	}))
 }
 
-// api wraps an action with everything that all API calls share: faults, authentication,
-// parsing, idempotency and the shape of answers.
+// api wraps an action with what all API calls share: faults, authentication, parsing,
+// idempotency and the form of responses.
 func (s *Server) api(run action) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, httpReq *http.Request) {
 		if s.faults.get().Down {
-			panic(http.ErrAbortHandler) // cuts the connection without an answer
+			panic(http.ErrAbortHandler) // closes the connection without a response
 		}
 		req := &request{http: httpReq, id: newID("req_", 14), key: httpReq.Header.Get("Idempotency-Key")}
 		w.Header().Set("Request-Id", req.id)
@@ -107,7 +107,7 @@ func (s *Server) api(run action) http.Handler {
 		case http.MethodPost:
 			s.write(w, req, run)
 		case http.MethodDelete:
-			req.key = "" // Stripe keeps answers to POSTs only
+			req.key = "" // Stripe keeps responses to POSTs only
 			s.write(w, req, run)
 		default:
 			s.pause(httpReq)
@@ -194,8 +194,8 @@ func (s *Server) read(w http.ResponseWriter, req *request, run action) {
 	writeJSON(w, http.StatusOK, body)
 }
 
-// write runs a POST under its idempotency key, or a DELETE. The effect and the kept answer are one
-// transaction: a crash leaves both or neither.
+// write runs a POST under its idempotency key, or a DELETE. The effect and the kept response
+// are one transaction: a crash leaves both or neither.
 func (s *Server) write(w http.ResponseWriter, req *request, run action) {
 	print := req.fingerprint()
 	if req.key != "" {
@@ -274,7 +274,7 @@ func (s *Server) release(key string) {
 	delete(s.running, key)
 }
 
-// replay answers from what the key keeps. It reports whether it answered.
+// replay responds with the response kept under the key. It reports whether there was one.
 func (s *Server) replay(w http.ResponseWriter, req *request, print string) bool {
 	var kept answer
 	var found bool
@@ -299,7 +299,7 @@ func (s *Server) replay(w http.ResponseWriter, req *request, print string) bool 
 	return true
 }
 
-// fingerprint identifies method, path and parameters, in whatever order these came.
+// fingerprint identifies method, path and parameters, in any order.
 func (r *request) fingerprint() string {
 	sum := sha256.Sum256([]byte(r.http.Method + " " + r.http.URL.Path + "\n" + r.values.Encode()))
 	return hex.EncodeToString(sum[:])

@@ -13,12 +13,13 @@ import (
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 )
 
-func TestASessionHasStripesShape(t *testing.T) {
+func TestASessionHasStripesFields(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
-	if s.Status != "open" || s.PaymentStatus != "unpaid" || s.PaymentIntent != nil || s.AmountTotal != 2000 || s.Livemode ||
-		s.ExpiresAt-s.Created != 24*60*60 || !strings.HasPrefix(s.ID, "cs_test_a1") || s.URL != b.server.URL()+"/c/pay/"+s.ID {
+	if s.Status != "open" || s.PaymentStatus != "unpaid" || s.PaymentIntent != nil || s.AmountTotal != 2000 ||
+		s.Livemode || s.ExpiresAt-s.Created != 24*60*60 || !strings.HasPrefix(s.ID, "cs_test_a1") ||
+		s.URL != b.server.URL()+"/c/pay/"+s.ID {
 		t.Fatalf("%+v", s)
 	}
 	params := &stripego.CheckoutSessionParams{}
@@ -44,8 +45,9 @@ func TestASessionHasStripesShape(t *testing.T) {
 	}
 }
 
-func TestRequestsThatStripeRefusesAreRefused(t *testing.T) {
+func TestRequestsThatStripeRejectsAreRejected(t *testing.T) {
 	t.Parallel()
+	script := "javascript:alert(1)"
 	b := start(t)
 	cases := []struct {
 		name  string
@@ -60,13 +62,16 @@ func TestRequestsThatStripeRefusesAreRefused(t *testing.T) {
 		}, "expires_at"},
 		{"no mode", func(p *stripego.CheckoutSessionParams) { p.Mode = nil }, "mode"},
 		{"no lines", func(p *stripego.CheckoutSessionParams) { p.LineItems = nil }, "line_items"},
-		{"script address", func(p *stripego.CheckoutSessionParams) { p.SuccessURL = stripego.String("javascript:alert(1)") }, "success_url"},
+		{"script URL", func(p *stripego.CheckoutSessionParams) { p.SuccessURL = &script }, "success_url"},
 		{"policy in a host", func(p *stripego.CheckoutSessionParams) {
 			p.CancelURL = stripego.String("https://a;script-src.test/")
 		}, "cancel_url"},
 		{"unknown customer", func(p *stripego.CheckoutSessionParams) { p.Customer = stripego.String("cus_x") }, "customer"},
 		{"unknown parameter", func(p *stripego.CheckoutSessionParams) { p.AddExtra("colour", "blue") }, "colour"},
-		{"long metadata", func(p *stripego.CheckoutSessionParams) { p.AddMetadata("k", strings.Repeat("x", 501)) }, "metadata"},
+		{
+			"long metadata", func(p *stripego.CheckoutSessionParams) { p.AddMetadata("k", strings.Repeat("x", 501)) },
+			"metadata",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -158,7 +163,7 @@ func TestConcurrentRequestsUnderOneKeyConflictAndMakeOneObject(t *testing.T) {
 	}
 }
 
-func TestARefusedRefundStaysRefusedUnderItsKey(t *testing.T) {
+func TestARejectedRefundStaysRejectedUnderItsKey(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.paid()
@@ -205,11 +210,13 @@ func TestEventsCanBePagedBothWaysAndFiltered(t *testing.T) {
 	if len(all) != 16 {
 		t.Fatalf("%d events", len(all))
 	}
-	after := list(&stripego.EventListParams{ListParams: stripego.ListParams{Limit: stripego.Int64(3), StartingAfter: &all[4]}})
+	page := stripego.ListParams{Limit: stripego.Int64(3), StartingAfter: &all[4]}
+	after := list(&stripego.EventListParams{ListParams: page})
 	if strings.Join(after, " ") != strings.Join(all[5:8], " ") {
 		t.Fatal("starting_after")
 	}
-	before := list(&stripego.EventListParams{ListParams: stripego.ListParams{Limit: stripego.Int64(3), EndingBefore: &all[4]}})
+	page = stripego.ListParams{Limit: stripego.Int64(3), EndingBefore: &all[4]}
+	before := list(&stripego.EventListParams{ListParams: page})
 	// The page is newest first like every page; stripe-go turns it round for this cursor.
 	if slices.Reverse(before); strings.Join(before, " ") != strings.Join(all[1:4], " ") {
 		t.Fatal("ending_before")
@@ -217,7 +224,8 @@ func TestEventsCanBePagedBothWaysAndFiltered(t *testing.T) {
 	if got := list(&stripego.EventListParams{Type: stripego.String("checkout.session.completed")}); len(got) != 4 {
 		t.Fatalf("%d of one type", len(got))
 	}
-	if got := list(&stripego.EventListParams{Types: stripego.StringSlice([]string{"charge.*", "payment_intent.created"})}); len(got) != 8 {
+	types := stripego.StringSlice([]string{"charge.*", "payment_intent.created"})
+	if got := list(&stripego.EventListParams{Types: types}); len(got) != 8 {
 		t.Fatalf("%d of a pattern and a type", len(got))
 	}
 	waitFor(t, "all delivered", func() bool { return len(b.inbox.types()) == 16 })
@@ -235,7 +243,9 @@ func TestConnectAccountsAreOnboardedPaidAndReversed(t *testing.T) {
 	b := start(t)
 	acct, err := b.api.Accounts.New(&stripego.AccountParams{
 		Type: stripego.String("express"), Country: stripego.String("GB"),
-		Capabilities: &stripego.AccountCapabilitiesParams{Transfers: &stripego.AccountCapabilitiesTransfersParams{Requested: stripego.Bool(true)}},
+		Capabilities: &stripego.AccountCapabilitiesParams{
+			Transfers: &stripego.AccountCapabilitiesTransfersParams{Requested: stripego.Bool(true)},
+		},
 	})
 	if err != nil || acct.ChargesEnabled || len(acct.Requirements.CurrentlyDue) == 0 {
 		t.Fatalf("%+v, %v", acct, err)
@@ -269,10 +279,12 @@ func TestConnectAccountsAreOnboardedPaidAndReversed(t *testing.T) {
 	if status, _, _ := b.page("GET", link.URL); status != 200 {
 		t.Fatalf("onboarding: %d", status)
 	}
-	if status, _, h := b.page("POST", link.URL); status != 303 || h.Get("Location") != "https://shop.example.test/payouts" {
+	if status, _, h := b.page("POST", link.URL); status != 303 ||
+		h.Get("Location") != "https://shop.example.test/payouts" {
 		t.Fatalf("onboarding: %d %v", status, h)
 	}
-	if acct, err = b.api.Accounts.GetByID(acct.ID, nil); err != nil || !acct.PayoutsEnabled || acct.Capabilities.Transfers != "active" {
+	if acct, err = b.api.Accounts.GetByID(acct.ID, nil); err != nil || !acct.PayoutsEnabled ||
+		acct.Capabilities.Transfers != "active" {
 		t.Fatalf("%+v, %v", acct, err)
 	}
 	waitFor(t, "account.updated", func() bool { return b.inbox.count("account.updated") == 1 })
@@ -307,7 +319,8 @@ func TestConnectAccountsAreOnboardedPaidAndReversed(t *testing.T) {
 	if e := failure(t, err); e.Code != stripego.ErrorCodeBalanceInsufficient {
 		t.Fatalf("an empty account: %+v", e)
 	}
-	if tr, err = b.api.Transfers.Get(tr.ID, nil); err != nil || tr.AmountReversed != 382 || tr.Reversed || len(tr.Reversals.Data) != 1 {
+	if tr, err = b.api.Transfers.Get(tr.ID, nil); err != nil || tr.AmountReversed != 382 || tr.Reversed ||
+		len(tr.Reversals.Data) != 1 {
 		t.Fatalf("%+v, %v", tr, err)
 	}
 	b.control("POST", "accounts/"+acct.ID+"/deauthorize", "", 200)
@@ -325,7 +338,11 @@ func TestProductsPricesAndCustomersServeASession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	price, err := b.api.Prices.New(&stripego.PriceParams{Product: &product.ID, Currency: stripego.String("GBP"), UnitAmount: stripego.Int64(150)})
+	price, err := b.api.Prices.New(&stripego.PriceParams{
+		Product:    &product.ID,
+		Currency:   stripego.String("GBP"),
+		UnitAmount: stripego.Int64(150),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +357,10 @@ func TestProductsPricesAndCustomersServeASession(t *testing.T) {
 	if err != nil || s.AmountTotal != 450 || s.Customer.ID != customer.ID || s.CustomerDetails.Email != "a@example.test" {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	portal, err := b.api.BillingPortalSessions.New(&stripego.BillingPortalSessionParams{Customer: &customer.ID, ReturnURL: stripego.String("https://shop.example.test/")})
+	portal, err := b.api.BillingPortalSessions.New(&stripego.BillingPortalSessionParams{
+		Customer:  &customer.ID,
+		ReturnURL: stripego.String("https://shop.example.test/"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

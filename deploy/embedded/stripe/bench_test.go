@@ -199,7 +199,9 @@ func sale() *stripego.CheckoutSessionParams {
 			Quantity: stripego.Int64(1),
 			PriceData: &stripego.CheckoutSessionLineItemPriceDataParams{
 				Currency: stripego.String("gbp"), UnitAmount: stripego.Int64(2000),
-				ProductData: &stripego.CheckoutSessionLineItemPriceDataProductDataParams{Name: stripego.String("Essay <b>& more</b>")},
+				ProductData: &stripego.CheckoutSessionLineItemPriceDataProductDataParams{
+					Name: stripego.String("Essay <b>& more</b>"),
+				},
 			},
 		}},
 		Metadata:          map[string]string{"contentId": "c-1"},

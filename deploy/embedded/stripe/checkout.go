@@ -81,7 +81,7 @@ func createSession(t *tx, r *request) (any, error) {
 	return t.showSession(s, r.expanded), nil
 }
 
-// checkURL accepts absolute http(s) addresses with a plain host: the host goes into the
+// checkURL accepts absolute http(s) URLs with a plain host: the host becomes a part of the
 // page's Content-Security-Policy.
 func (r *request) checkURL(param, value string) {
 	if value == "" {
@@ -192,7 +192,7 @@ func expireSession(t *tx, r *request) (any, error) {
 		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
 	}
 	if s.Status != "open" {
-		return nil, refused("", "session", "Only Checkout Sessions with a status in [\"open\"] can be expired. "+
+		return nil, rejected("", "session", "Only Checkout Sessions with a status in [\"open\"] can be expired. "+
 			"This Checkout Session has a status of "+s.Status+".")
 	}
 	s, err := t.expireSession(s)

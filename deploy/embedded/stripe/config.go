@@ -6,26 +6,26 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Config says how a sandbox runs. SecretKey is required, the rest has defaults.
+// Config configures a sandbox. SecretKey is required, the rest has defaults.
 type Config struct {
-	// Addr is the listening address. Empty means a free port on 127.0.0.1.
+	// Addr is the listening address; default a free port on 127.0.0.1.
 	Addr string
-	// StateFile is the journal. Empty keeps everything in memory. One process at a time.
+	// StateFile is the journal, of one process at a time; default the state is in memory.
 	StateFile string
 	// SecretKey is the API key that callers must present.
 	SecretKey string
 	// Webhooks are the endpoints that events are delivered to.
 	Webhooks []Endpoint
-	// Now stamps objects and signatures; nil means time.Now. Waiting (retries, delays)
-	// always follows the machine's clock.
+	// Now is the time of objects and signatures; default time.Now. Retries and delays always
+	// use the machine's clock.
 	Now func() time.Time
-	// Logger receives a few constant messages; nil discards them.
+	// Logger logs failures; default none.
 	Logger *slog.Logger
-	// PublicURL is the address under which browsers reach the hosted pages. Empty means
-	// the listening address.
+	// PublicURL is the URL of the hosted pages for browsers; default the listening address.
 	PublicURL string
 	// Retry is the schedule of webhook retries.
 	Retry Retry
@@ -33,8 +33,8 @@ type Config struct {
 
 // Endpoint is one receiver of webhooks.
 type Endpoint struct {
-	// Name keeps undelivered events with the endpoint when its URL changes between runs.
-	// Empty means the URL itself.
+	// Name identifies the endpoint, whose URL may change between runs, in undelivered
+	// events; default the URL.
 	Name string
 	URL  string
 	// Secret signs the deliveries, "whsec_…".
@@ -43,7 +43,7 @@ type Endpoint struct {
 	Events []string
 }
 
-// Retry is exponential: First, then twice as long each time up to Max, for For in all.
+// Retry is exponential: after First, then doubled up to Max, until For has passed.
 // Stripe itself retries for 3 days on a schedule that it does not publish.
 type Retry struct {
 	First   time.Duration // default 1 s
@@ -127,3 +127,77 @@ func (e Endpoint) wants(eventType string) bool {
 	}
 	return false
 }
+
+// Always is a count that lasts until the faults are changed.
+const Always = -1
+
+// Faults make the sandbox fail like Stripe and the network. A count is a number of times;
+// Always means until changed. The zero value has no faults. They are in memory: a restart
+// removes them.
+type Faults struct {
+	// Down closes every API connection without a response.
+	Down bool `json:"down,omitempty"`
+	// LatencyMS is the shortest duration of an API call.
+	LatencyMS int `json:"latency_ms,omitempty"`
+	// RateLimits is how many API calls get 429, without an effect.
+	RateLimits int `json:"rate_limits,omitempty"`
+	// Errors is how many POSTs or DELETEs get 500 without an effect. The idempotency key
+	// keeps the 500.
+	Errors int `json:"errors,omitempty"`
+	// CommittedErrors is how many POSTs have their effect and get 500, which the idempotency
+	// key keeps.
+	CommittedErrors int `json:"committed_errors,omitempty"`
+	// DroppedReplies is how many POSTs have their effect and no response: the connection is
+	// closed. The idempotency key keeps the response that was not sent.
+	DroppedReplies int `json:"dropped_replies,omitempty"`
+	// TransferErrors is how many transfers fail with balance_insufficient.
+	TransferErrors int `json:"transfer_errors,omitempty"`
+
+	// Duplicates is how many extra copies of every webhook are sent, all at once.
+	Duplicates int `json:"duplicates,omitempty"`
+	// DelayMS delays every new webhook.
+	DelayMS int `json:"delay_ms,omitempty"`
+	// ReorderWindowMS delays every new webhook for a random time up to this, so that those of
+	// one window arrive in any order.
+	ReorderWindowMS int `json:"reorder_window_ms,omitempty"`
+	// Drops is how many new webhooks are never sent. Their events stay in the list.
+	Drops int `json:"drops,omitempty"`
+	// APIVersion replaces the api_version of delivered events.
+	APIVersion string `json:"api_version,omitempty"`
+}
+
+type faultBox struct {
+	mu  sync.Mutex
+	set Faults
+}
+
+func (b *faultBox) get() Faults {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.set
+}
+
+func (b *faultBox) put(f Faults) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.set = f
+}
+
+// take uses up one of a count and reports whether there was one.
+func (b *faultBox) take(count func(*Faults) *int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := count(&b.set)
+	switch {
+	case *n == Always:
+		return true
+	case *n > 0:
+		*n--
+		return true
+	default:
+		return false
+	}
+}
+
+// SetFaults replaces the faults. The zero value removes them.
+func (s *Server) SetFaults(f Faults) { s.faults.put(f) }

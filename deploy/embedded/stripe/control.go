@@ -61,9 +61,9 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.Handle("DELETE /sandbox/faults", s.guarded(http.HandlerFunc(s.changeFaults)))
 }
 
-// guarded lets the developer's own machine in: calls from a loopback address, addressed to
-// a loopback name (so that no foreign page can rebind its name to us) and not sent by
-// another site's page. A program elsewhere presents the secret key.
+// guarded allows calls from this machine: from a loopback address, to a loopback name (which
+// prevents DNS rebinding) and not from a page of another site. Other programs need the
+// secret key.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	sameSite := http.NewCrossOriginProtection()
 	protected := sameSite.Handler(next)
@@ -96,7 +96,7 @@ func isLoopback(hostPort string) bool {
 	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
 }
 
-// control runs a change and answers JSON, or leads a browser back to the home page.
+// control runs a change and responds with JSON, or redirects a browser to the home page.
 func (s *Server) control(run func(*tx, *http.Request, controls) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := &request{http: r, id: newID("req_", 14)}
@@ -173,7 +173,7 @@ func (c controls) amount() (int64, error) {
 	return amount, nil
 }
 
-// resend delivers an event once more to all endpoints that want it.
+// resend delivers an event again to all its endpoints.
 func (t *tx) resend(id string) (any, error) {
 	e, known := t.events.get(id)
 	if !known {
@@ -227,7 +227,7 @@ func (s *Server) showFaults(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, body)
 }
 
-// changeFaults replaces all faults; DELETE, or an empty object, heals.
+// changeFaults replaces all faults; DELETE, or an empty object, removes them.
 func (s *Server) changeFaults(w http.ResponseWriter, r *http.Request) {
 	var f Faults
 	if r.Method == http.MethodPut {

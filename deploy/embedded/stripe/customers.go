@@ -53,7 +53,7 @@ func deleteCustomer(t *tx, r *request) (any, error) {
 
 func deletedCustomer(id string) obj { return obj{"id": id, "object": "customer", "deleted": true} }
 
-// liveCustomer returns a customer who was not deleted: no other can be used.
+// liveCustomer returns a customer that was not deleted.
 func (t *tx) liveCustomer(id string) (customer, bool) {
 	c, known := t.customers.get(id)
 	return c, known && !c.Deleted

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// emit stores an event and its deliveries to all endpoints that want it, in the transaction
+// emit stores an event and its deliveries to all subscribed endpoints, in the transaction
 // that caused it.
 func (t *tx) emit(eventType string, object, previous obj, accountID string) error {
 	e := event{

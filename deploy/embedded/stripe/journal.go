@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// How long Stripe, and so the journal, remembers.
+// How long Stripe, and the journal, keep rows.
 const (
 	eventRetention  = 30 * 24 * 60 * 60 // seconds
 	answerRetention = 24 * 60 * 60      // seconds an idempotency key lives
@@ -25,15 +25,15 @@ type entry struct {
 }
 
 // journal is an append-only file: one line per transaction, a JSON array of entries. A
-// line without its newline is a transaction that never answered, and is dropped at start.
+// line without its newline is a transaction without a response, and is dropped at start.
 type journal struct {
 	file   *os.File
 	size   int64
-	broken error // after a failed write that could not be taken back
+	broken error // after a failed write that could not be undone
 }
 
-// openJournal replays path into st, rewrites it without what Stripe would have forgotten,
-// and leaves it open for appending.
+// openJournal replays path into st, rewrites it without the rows that Stripe would not keep,
+// and opens it for appending.
 func openJournal(path string, st *store) (*journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func replay(path string, st *store) error {
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return nil // a torn last line, if there is one, was never answered
+			return nil // an incomplete last line has no response
 		}
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func replay(path string, st *store) error {
 	}
 }
 
-// compact writes the state to a new file and puts it in path's place in one step.
+// compact writes the state to a new file and replaces path with it atomically.
 func compact(path string, st *store) error {
 	next := path + ".next"
 	file, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -148,7 +148,7 @@ func syncDir(path string) error {
 	return dir.Sync()
 }
 
-// append writes one transaction. When it cannot, the file is cut back to what it was.
+// append writes one transaction. After a failure the file is truncated to its old size.
 func (j *journal) append(entries []entry, sync bool) error {
 	if j.broken != nil {
 		return j.broken

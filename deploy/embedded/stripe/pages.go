@@ -53,8 +53,8 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", s.guarded(http.HandlerFunc(s.homePage)))
 }
 
-// render writes a page that may run no script and load nothing. Browsers hold redirects
-// after a form to form-action as well, so the page names the origins it may lead to.
+// render writes a page that may run no script and load nothing. Browsers apply form-action
+// to redirects after a form as well, so the page names the origins of redirects.
 func (s *Server) render(w http.ResponseWriter, status int, name string, data any, leadsTo ...string) {
 	targets := []string{"'self'"}
 	for _, target := range leadsTo {
@@ -124,7 +124,7 @@ func successURL(sess session) string {
 	return strings.ReplaceAll(sess.SuccessURL, sessionPlaceholder, sess.ID)
 }
 
-// choose is one of the page's buttons. Pressing one twice is as good as once.
+// choose is one of the page's buttons. A second press changes nothing.
 func (s *Server) choose(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("session")
 	var sess session
@@ -161,7 +161,7 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// setupPage stands in for Connect onboarding.
+// setupPage replaces Connect onboarding.
 func (s *Server) setupPage(w http.ResponseWriter, r *http.Request) {
 	l, a, err := s.setupLink(r)
 	if err != nil {
@@ -201,7 +201,7 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// portalPage stands in for the billing portal: a customer's payments.
+// portalPage replaces the billing portal: a customer's payments.
 func (s *Server) portalPage(w http.ResponseWriter, r *http.Request) {
 	var p portal
 	var charges []charge

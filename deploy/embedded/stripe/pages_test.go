@@ -17,11 +17,17 @@ func TestThePageShowsTheSaleEscapedAndRunsNoScript(t *testing.T) {
 	b := start(t)
 	s := b.session()
 	status, text, header := b.page("GET", s.URL)
-	if status != 200 || !strings.Contains(text, "Essay &lt;b&gt;&amp; more&lt;/b&gt;") || !strings.Contains(text, "£20.00") || strings.Contains(text, "<script") {
+	if status != 200 || !strings.Contains(text, "Essay &lt;b&gt;&amp; more&lt;/b&gt;") ||
+		!strings.Contains(text, "£20.00") || strings.Contains(text, "<script") {
 		t.Fatalf("%d %s", status, text)
 	}
 	csp := header.Get("Content-Security-Policy")
-	for _, part := range []string{"default-src 'none'", "style-src 'sha256-", "frame-ancestors 'none'", "form-action 'self' https://shop.example.test"} {
+	for _, part := range []string{
+		"default-src 'none'",
+		"style-src 'sha256-",
+		"frame-ancestors 'none'",
+		"form-action 'self' https://shop.example.test",
+	} {
 		if !strings.Contains(csp, part) {
 			t.Errorf("policy %q lacks %q", csp, part)
 		}
@@ -39,12 +45,16 @@ func TestPayingRedirectsAndSendsTheWebhook(t *testing.T) {
 	if status != 303 || header.Get("Location") != "https://shop.example.test/done?s="+s.ID {
 		t.Fatalf("%d %v", status, header)
 	}
-	want := []string{"charge.succeeded", "checkout.session.completed", "payment_intent.created", "payment_intent.succeeded"}
+	want := []string{
+		"charge.succeeded", "checkout.session.completed", "payment_intent.created",
+		"payment_intent.succeeded",
+	}
 	waitFor(t, "four events", func() bool { return len(b.inbox.types()) == 4 })
 	if got := sorted(b.inbox.types()); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Fatalf("%v", got)
 	}
-	if _, text, _ := b.page("GET", "/c/pay/"+s.ID); !strings.Contains(text, "already paid") || strings.Contains(text, "<form") {
+	if _, text, _ := b.page("GET", "/c/pay/"+s.ID); !strings.Contains(text, "already paid") ||
+		strings.Contains(text, "<form") {
 		t.Fatal(text)
 	}
 }
@@ -56,7 +66,8 @@ func TestADoubleClickPaysOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/pay"); status != 303 || !strings.HasPrefix(header.Get("Location"), "https://shop.example.test/done") {
+			if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/pay"); status != 303 ||
+				!strings.HasPrefix(header.Get("Location"), "https://shop.example.test/done") {
 				t.Errorf("%d %v", status, header)
 			}
 		})
@@ -80,10 +91,12 @@ func TestADeclineIsShownAndTheBuyerCanRetry(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
-	if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/decline"); status != 303 || header.Get("Location") != "/c/pay/"+s.ID {
+	if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/decline"); status != 303 ||
+		header.Get("Location") != "/c/pay/"+s.ID {
 		t.Fatalf("%d %v", status, header)
 	}
-	if status, text, _ := b.page("GET", s.URL); status != 402 || !strings.Contains(text, "declined") || !strings.Contains(text, "<form") {
+	if status, text, _ := b.page("GET", s.URL); status != 402 || !strings.Contains(text, "declined") ||
+		!strings.Contains(text, "<form") {
 		t.Fatalf("%d %s", status, text)
 	}
 	waitFor(t, "the failure", func() bool { return b.inbox.count("payment_intent.payment_failed") == 1 })
@@ -106,7 +119,8 @@ func TestCancellingRedirectsBackAndLeavesTheSessionOpen(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.session()
-	if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/cancel"); status != 303 || header.Get("Location") != "https://shop.example.test/back" {
+	if status, _, header := b.page("POST", "/c/pay/"+s.ID+"/cancel"); status != 303 ||
+		header.Get("Location") != "https://shop.example.test/back" {
 		t.Fatalf("%d %v", status, header)
 	}
 	if s, err := b.api.CheckoutSessions.Get(s.ID, nil); err != nil || s.Status != "open" {
@@ -114,7 +128,7 @@ func TestCancellingRedirectsBackAndLeavesTheSessionOpen(t *testing.T) {
 	}
 }
 
-func TestASessionExpiresWithItsClock(t *testing.T) {
+func TestASessionExpiresAtItsTime(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	now := time.Now()
@@ -141,19 +155,22 @@ func TestTheHomePageRefundsAndDisputes(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	first, second := b.paid(), b.paid()
-	if _, text, _ := b.page("GET", "/"); !strings.Contains(text, first.PaymentIntent.ID) || !strings.Contains(text, ">Refund<") {
+	if _, text, _ := b.page("GET", "/"); !strings.Contains(text, first.PaymentIntent.ID) ||
+		!strings.Contains(text, ">Refund<") {
 		t.Fatal(text)
 	}
-	if status, _, header := b.page("POST", "/sandbox/payment_intents/"+first.PaymentIntent.ID+"/refund"); status != 303 || header.Get("Location") != "/" {
+	status, _, header := b.page("POST", "/sandbox/payment_intents/"+first.PaymentIntent.ID+"/refund")
+	if status != 303 || header.Get("Location") != "/" {
 		t.Fatalf("%d %v", status, header)
 	}
 	b.page("POST", "/sandbox/payment_intents/"+second.PaymentIntent.ID+"/dispute")
-	if _, text, _ := b.page("GET", "/"); !strings.Contains(text, "refunded") || !strings.Contains(text, "disputed: needs_response") || !strings.Contains(text, ">Won<") {
+	if _, text, _ := b.page("GET", "/"); !strings.Contains(text, "refunded") ||
+		!strings.Contains(text, "disputed: needs_response") || !strings.Contains(text, ">Won<") {
 		t.Fatal(text)
 	}
 }
 
-func TestTheControlsRefuseOtherSitesAndHosts(t *testing.T) {
+func TestTheControlsRejectOtherSitesAndHosts(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.paid()

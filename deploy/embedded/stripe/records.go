@@ -1,15 +1,18 @@
 package stripe
 
-import "encoding/json"
+import (
+	"crypto/rand"
+	"encoding/json"
+)
 
-// The rows the sandbox keeps. Amounts are in the currency's smallest unit, times in unix
-// seconds. What the API shows of them is in render.go.
+// The rows of the sandbox. Amounts are in the currency's smallest unit, times in unix
+// seconds. Their form in the API is in render.go.
 
 type customer struct {
 	ID, Email, Name string
 	Created         int64
 	Metadata        map[string]string
-	Deleted         bool `json:",omitempty"` // then nothing but the id is left
+	Deleted         bool `json:",omitempty"` // only the id is left
 }
 
 type portal struct {
@@ -158,7 +161,7 @@ type delivery struct {
 	Endpoint string `json:"endpoint"`
 	Status   string `json:"status"`
 	Attempts int    `json:"attempts"`
-	// LastStatus is the HTTP status of the last attempt, 0 when there was no answer.
+	// LastStatus is the HTTP status of the last attempt, 0 without a response.
 	LastStatus int    `json:"last_status"`
 	LastError  string `json:"last_error,omitempty"`
 	// NextMS is when the next attempt is due, unix milliseconds.
@@ -166,11 +169,30 @@ type delivery struct {
 	Created int64 `json:"created"`
 }
 
-// answer is what an idempotency key keeps.
+// answer is the response under an idempotency key.
 type answer struct {
 	Fingerprint string // of method, path and parameters
 	Status      int
 	Body        json.RawMessage
 	RequestID   string
 	Created     int64
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// newID returns an id in Stripe's form: a prefix and random letters and digits.
+func newID(prefix string, length int) string {
+	out := make([]byte, 0, len(prefix)+length)
+	out = append(out, prefix...)
+	buf := make([]byte, length)
+	for len(out) < cap(out) {
+		rand.Read(buf) // never fails, by its documentation
+		for _, b := range buf {
+			// 248 is the largest multiple of 62 in a byte; above it the distribution would be uneven.
+			if b < 248 && len(out) < cap(out) {
+				out = append(out, alphabet[b%62])
+			}
+		}
+	}
+	return string(out)
 }

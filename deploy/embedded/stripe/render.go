@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// apiVersion is the one stripe-go v76 pins.
+// apiVersion is the one that stripe-go v76 requires.
 const apiVersion = "2023-10-16"
 
 type obj = map[string]any
 
-// expansion is the set of fields a caller wants whole instead of by id.
+// expansion is the set of fields that are expanded: objects instead of ids.
 type expansion map[string]bool
 
-// under is what of it applies inside a field.
+// under is the expansion inside a field.
 func (x expansion) under(field string) expansion {
 	out := expansion{}
 	for path := range x {
@@ -70,7 +70,12 @@ func (t *tx) showSession(s session, x expansion) obj {
 		"client_reference_id": named(s.Reference), "client_secret": nil, "consent": nil,
 		"consent_collection": nil, "created": s.Created, "currency": s.Currency,
 		"currency_conversion": nil, "custom_fields": []any{},
-		"custom_text":       obj{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
+		"custom_text": obj{
+			"after_submit":                nil,
+			"shipping_address":            nil,
+			"submit":                      nil,
+			"terms_of_service_acceptance": nil,
+		},
 		"customer":          named(s.Customer),
 		"customer_creation": "if_required", "customer_details": nil, "customer_email": named(s.Email),
 		"expires_at": s.ExpiresAt, "invoice": nil, "invoice_creation": obj{"enabled": false},
@@ -210,7 +215,7 @@ func (t *tx) showCharge(c charge, x expansion) obj {
 	if i, ok := t.intents.get(c.Intent); ok && x.wants("payment_intent") {
 		out["payment_intent"] = t.showIntent(i, x.under("payment_intent"))
 	}
-	// Not there unless asked for, since API version 2022-11-15.
+	// Only when expanded, since API version 2022-11-15.
 	if x.wants("refunds") {
 		var data []any
 		for i := len(c.Refunds) - 1; i >= 0; i-- {
@@ -319,7 +324,7 @@ func (t *tx) showReversal(r reversal) obj {
 	}
 }
 
-// showEvent is the event as list, retrieval and delivery show it.
+// showEvent is the event in the list, in retrievals and deliveries.
 func (t *tx) showEvent(e event, version string) obj {
 	pending := 0
 	for _, name := range e.Endpoints {

@@ -1,3 +1,53 @@
+// Package stripe is a sandbox that replaces Stripe, which cannot run on a laptop. It is an
+// HTTP server with its own state: stripe-go v76 calls it through its backend URL, buyers
+// pay on its hosted pages, and it delivers signed webhooks. The program uses it in
+// development; tests use it to provoke Stripe's failures.
+//
+// # What it promises
+//
+//   - Responses have the form of API version 2023-10-16, which stripe-go v76 requires: a
+//     session has no payment intent before the first attempt to pay, a charge lists no
+//     refunds unless they are expanded, unknown parameters are rejected.
+//   - Idempotency keys work like Stripe's: the response to a request that began to execute
+//     is kept for 24 hours, 500s included; other parameters under the same key are 400
+//     (idempotency_error); a second request meanwhile is 409 (idempotency_key_in_use).
+//   - With a state file, a response is on disk before it is sent, in the same transaction as
+//     its events and their deliveries. kill -9 at any moment loses nothing that was sent;
+//     pending webhooks are delivered after the restart.
+//   - Webhooks arrive at least once, in no guaranteed order, independently per endpoint, with
+//     exponential back-off. The buyer's redirect does not wait for them.
+//
+// # What it leaves out
+//
+// Subscriptions, invoices, taxes, fees, Stripe's minimum amounts (30 pence, for example),
+// currencies other than the session's, payment methods other than an always-valid card.
+// Transfers complete at once.
+//
+// # Pages
+//
+//	GET  /                      payments, accounts, late webhooks, with buttons (guarded)
+//	GET  /c/pay/{session}       the hosted checkout page: Pay, Decline, Cancel
+//	GET  /setup/{link}          Connect onboarding
+//	GET  /p/session/{portal}    the billing portal
+//
+// # Control
+//
+// These exist only here, for development and tests. They accept calls from a loopback
+// address, or with the secret key as bearer token. Arguments are JSON or a form; responses
+// are the changed object as in the API.
+//
+//	POST   /sandbox/sessions/{id}/pay                 the buyer pays
+//	POST   /sandbox/sessions/{id}/decline             the buyer's card is declined
+//	POST   /sandbox/payment_intents/{id}/refund       {"amount": 500, "reason": "duplicate"}; no amount: all
+//	POST   /sandbox/payment_intents/{id}/dispute      {"reason": "fraudulent"}
+//	POST   /sandbox/disputes/{id}/close               {"status": "won"} or "lost"
+//	POST   /sandbox/accounts/{id}/activate            also restrict, deauthorize, and payout,
+//	                                                  which empties the account's balance
+//	POST   /sandbox/events/{id}/resend                deliver again
+//	GET    /sandbox/deliveries?event=&status=&type=&endpoint=&limit=
+//	GET    /sandbox/faults
+//	PUT    /sandbox/faults                            set all faults to a Faults object
+//	DELETE /sandbox/faults                            remove all faults
 package stripe
 
 import (
@@ -100,10 +150,10 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// URL is the address the API listens on.
+// URL is the URL of the API.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// PublicURL is the address under which browsers reach the pages.
+// PublicURL is the URL of the pages for browsers.
 func (s *Server) PublicURL() string {
 	if s.cfg.PublicURL != "" {
 		return s.cfg.PublicURL
@@ -114,8 +164,8 @@ func (s *Server) PublicURL() string {
 // Handler serves API, pages and control, for tests without a socket.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Stop ends calls and deliveries and closes the state. Pending webhooks are sent
-// after the next start. When ctx ends first, open connections are cut.
+// Stop ends calls and deliveries and closes the state. Pending webhooks are delivered after
+// the next start. When ctx ends first, open connections are closed.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		s.unwatch()

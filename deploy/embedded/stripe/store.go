@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// store holds everything the sandbox knows. One lock guards it: a transaction sees and
-// changes a consistent state, and is in the journal before its answer leaves.
+// store is the state of the sandbox, under one lock. A transaction reads and changes a
+// consistent state, and is in the journal before its response is sent.
 type store struct {
 	mu      sync.RWMutex
 	now     func() time.Time
@@ -29,7 +29,7 @@ type store struct {
 	links      *table[accountLink]
 	transfers  *table[transfer]
 	reversals  *table[reversal]
-	balances   *table[int64] // "<currency>" ours, "<account>/<currency>" theirs
+	balances   *table[int64] // by "<currency>" and "<account>/<currency>"
 	events     *table[event]
 	deliveries *table[delivery]
 	answers    *table[answer] // by idempotency key
@@ -60,7 +60,7 @@ func newStore(now func() time.Time) *store {
 	return st
 }
 
-// table is rows by id, with the order in which they were first put.
+// table has rows by id, in the order of their first put.
 type table[T any] struct {
 	kind  string
 	rows  map[string]T
@@ -68,7 +68,7 @@ type table[T any] struct {
 	at    map[string]int // id → index in order
 }
 
-// journalled is a table as the journal sees it.
+// journalled is a table of the journal.
 type journalled interface {
 	load(id string, data json.RawMessage) error
 	dump(keep func(kind, id string) bool, add func(entry) error) error
@@ -145,7 +145,7 @@ type tx struct {
 	log    []entry
 	undo   []func()
 	after  []func() // run once the change is durable
-	lazy   bool     // need not be on disk before the caller goes on
+	lazy   bool     // need not be on disk before the caller continues
 }
 
 func put[T any](t *tx, in *table[T], id string, row T) error {
@@ -220,7 +220,7 @@ func (st *store) watch(id string) {
 	}
 }
 
-// expireDue closes the sessions whose time is over and emits their events.
+// expireDue closes the expired sessions and emits their events.
 func (s *Server) expireDue() error {
 	st := s.store
 	st.mu.RLock()

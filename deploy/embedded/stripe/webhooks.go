@@ -18,9 +18,9 @@ import (
 	"github.com/codex-platform/codex/domain/signature"
 )
 
-// webhookSender delivers the events of one endpoint. Endpoints do not wait for one another:
-// each has its own queue and its own workers. The queue holds ids of deliveries; these are
-// in the store, so a restart finds the pending ones again.
+// webhookSender delivers the events of one endpoint. Endpoints are independent: each has its
+// own queue and its own workers. The queue holds ids of deliveries, which are in the store,
+// so the pending ones are found after a restart.
 type webhookSender struct {
 	server   *Server
 	endpoint Endpoint
@@ -58,7 +58,7 @@ func newWebhookSender(s *Server, e Endpoint) *webhookSender {
 		client: &http.Client{
 			Timeout:   s.cfg.Retry.Timeout,
 			Transport: &http.Transport{MaxIdleConnsPerHost: s.cfg.Retry.Workers},
-			// Stripe follows no redirect: it is a failure like any other non-2xx answer.
+			// Stripe follows no redirect: it is a failure like any other non-2xx response.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -159,7 +159,7 @@ func (c *webhookSender) attempt(ctx context.Context, id string) {
 	status, err := c.send(ctx, payload)
 	copies.Wait()
 	if ctx.Err() != nil && err != nil {
-		return // stopped, not failed: the next start tries again
+		return // stopped, not failed: retried after the next start
 	}
 	if err := c.record(id, status, err); err != nil {
 		c.server.cfg.Logger.Error("sandbox delivery not recorded", "delivery", id, "error", err)
@@ -180,7 +180,7 @@ func (c *webhookSender) payload(id, version string) (body []byte, _ error) {
 	})
 }
 
-// send posts the payload under a fresh signature. The status is 0 without an answer.
+// send posts the payload with a new signature. The status is 0 without a response.
 func (c *webhookSender) send(ctx context.Context, payload []byte) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint.URL, bytes.NewReader(payload))
 	if err != nil {
@@ -201,14 +201,14 @@ func (c *webhookSender) send(ctx context.Context, payload []byte) (int, error) {
 	return resp.StatusCode, nil
 }
 
-// sign makes a Stripe-Signature header: HMAC-SHA256 over "t.body" under scheme v1.
+// sign returns a Stripe-Signature header: HMAC-SHA256 over "t.body" under scheme v1.
 func sign(payload []byte, secret string, at time.Time) string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(signature.Sum([]byte(secret), []byte(stamp), []byte{'.'}, payload))
 }
 
 // record stores the result of an attempt and schedules the next one after a failure. It is
-// not synced to disk: after a crash the delivery is sent once more.
+// not synced to disk: after a crash the delivery is sent again.
 func (c *webhookSender) record(id string, status int, failure error) error {
 	retry := c.server.cfg.Retry
 	return c.server.update(nil, func(t *tx) error {

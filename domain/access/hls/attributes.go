@@ -46,20 +46,21 @@ func notInName(r rune) bool {
 	return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 }
 
-// replaceURI replaces the value of a tag's URI attribute. It must be there once when
-// it is required, and at most once otherwise.
+// replaceURI replaces the value of a tag's URI attribute, which must occur once when it is
+// required, and at most once otherwise.
 func replaceURI(line string, required bool, replace func(string) (string, error)) (string, error) {
 	tag, list, _ := strings.Cut(line, ":")
 	all, ok := attributes(list)
 	if !ok {
 		return "", fmt.Errorf("%w: %s is malformed", ErrUnusable, tag)
 	}
+
 	seen := 0
 	for i, a := range all {
 		if a.name != "URI" {
-			// Simple players look for an address anywhere in the line.
+			// Simple players search for a URI anywhere in the line.
 			if strings.HasSuffix(a.name, "URI") || strings.Contains(a.value, "URI=") {
-				return "", fmt.Errorf("%w: %s has an address where none belongs", ErrUnusable, tag)
+				return "", fmt.Errorf("%w: %s has a URI where none belongs", ErrUnusable, tag)
 			}
 			continue
 		}
@@ -72,13 +73,14 @@ func replaceURI(line string, required bool, replace func(string) (string, error)
 			return "", err
 		}
 		if strings.ContainsAny(uri, "\"\r\n") {
-			return "", fmt.Errorf("an address for %s cannot be quoted", tag)
+			return "", fmt.Errorf("a URI for %s cannot be quoted", tag)
 		}
 		all[i].value = `"` + uri + `"`
 	}
 	if seen > 1 || (required && seen == 0) {
 		return "", fmt.Errorf("%w: %s needs one URI", ErrUnusable, tag)
 	}
+
 	var out strings.Builder
 	out.WriteString(tag + ":")
 	for i, a := range all {
@@ -90,11 +92,11 @@ func replaceURI(line string, required bool, replace func(string) (string, error)
 	return out.String(), nil
 }
 
-// noAddress refuses a tag that carries an address where none belongs.
-func noAddress(line string) error {
+// noURI rejects a tag with a URI where none belongs.
+func noURI(line string) error {
 	if strings.Contains(line, "URI=") {
 		tag, _, _ := strings.Cut(line, ":")
-		return fmt.Errorf("%w: %s must not carry an address", ErrUnusable, tag)
+		return fmt.Errorf("%w: %s must not have a URI", ErrUnusable, tag)
 	}
 	return nil
 }

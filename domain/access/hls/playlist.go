@@ -1,12 +1,11 @@
-// Package hls rewrites HLS playlists (RFC 8216) for one viewer: what was written by
-// the transcoder, with names relative to the store, becomes a text with addresses
-// that the viewer may use.
+// Package hls rewrites HLS playlists (RFC 8216) for one viewer: the names of files in the
+// playlist of a transcoder are replaced by URLs that the viewer may use.
 //
-// It is text in, text out; the addresses come from the caller. A playlist is data
-// that a transcoder wrote, perhaps an external one, so nothing is taken on trust:
-// names must be plain ones in the places where we put them, tags that could make a
-// player fetch something else are refused or left out, and sizes are bounded. A
-// text that does not pass is [ErrUnusable], and nothing of it is answered.
+// It is text in, text out; the URLs come from the caller. A playlist is data of a
+// transcoder, perhaps an external one, so it is not trusted: names must be plain file
+// names where they are expected, tags that could make a player fetch something else are
+// rejected or left out, and sizes are bounded. A text that does not pass is
+// [ErrUnusable].
 package hls
 
 import (
@@ -17,20 +16,20 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is the largest playlist that is looked at. A day in segments of six
-// seconds, the longest that may be uploaded, has about 0.9 MB.
+// MaxBytes is the largest playlist that is read. A day in segments of six seconds, the
+// longest recording that may be uploaded, has about 0.9 MB.
 const MaxBytes = 1 << 20
 
 // ContentType is the media type of playlists.
 const ContentType = "application/vnd.apple.mpegurl"
 
-// ErrUnusable says that a text is not a playlist that may be passed on.
+// ErrUnusable says that a text is not a playlist that may be sent to a player.
 var ErrUnusable = errors.New("unusable playlist")
 
 // variants are the renditions that may have a playlist.
 var variants = []string{"1080p", "720p", "480p", "360p", "source", "audio", "128k", "64k"}
 
-// IsVariant reports whether a name is that of a rendition.
+// IsVariant reports whether a name is the name of a rendition.
 func IsVariant(name string) bool { return slices.Contains(variants, name) }
 
 // PreviewName is the folder of the preview, and PreviewPlaylist its playlist.
@@ -42,8 +41,8 @@ const (
 // VariantPlaylist returns the path of a rendition's playlist, from the master's folder.
 func VariantPlaylist(variant string) string { return variant + "/index.m3u8" }
 
-// masterTags and mediaTags are the tags that are copied. Tags that we do not know
-// are left out, as RFC 8216 demands of clients (6.3.1).
+// masterTags and mediaTags are the tags that are copied. Unknown tags are left out, as
+// RFC 8216 requires of clients (6.3.1).
 var (
 	masterTags = []string{"#EXT-X-VERSION", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-START"}
 	mediaTags  = []string{
@@ -53,45 +52,44 @@ var (
 	}
 )
 
-// Master rewrites a master playlist: every rendition's address becomes what
-// address returns for its variant. Only <variant>/index.m3u8 may be named.
-func Master(text string, address func(variant string) (string, error)) (string, error) {
+// Master rewrites a master playlist: url returns the URL of the playlist of a variant. Only
+// <variant>/index.m3u8 may be named.
+func Master(text string, url func(variant string) (string, error)) (string, error) {
 	replace := func(uri string) (string, error) {
 		variant, file, _ := strings.Cut(uri, "/")
 		if !IsVariant(variant) || file != "index.m3u8" {
 			return "", fmt.Errorf("%w: it names something else than a rendition", ErrUnusable)
 		}
-		return address(variant)
+		return url(variant)
 	}
 	expected := false
 	return rewrite(text, func(tag, line string) (string, error) {
 		switch {
 		case tag == "":
 			if !expected {
-				return "", fmt.Errorf("%w: an address without a stream", ErrUnusable)
+				return "", fmt.Errorf("%w: a URI without a stream", ErrUnusable)
 			}
 			expected = false
 			return replace(line)
 		case tag == "#EXT-X-STREAM-INF":
 			expected = true
-			return line, noAddress(line)
+			return line, noURI(line)
 		case tag == "#EXT-X-MEDIA":
 			return replaceURI(line, false, replace)
 		case tag == "#EXT-X-I-FRAME-STREAM-INF":
 			return replaceURI(line, true, replace)
 		case slices.Contains(masterTags, tag):
-			return line, noAddress(line)
+			return line, noURI(line)
 		default:
 			return "", nil
 		}
 	})
 }
 
-// Media rewrites the playlist of one rendition: the name of every segment and
-// initialisation segment becomes what address returns for it. Names are those of
-// files beside the playlist. address is asked once per name: a rendition in a single
-// file, with byte ranges, takes one.
-func Media(text string, address func(name string) (string, error)) (string, error) {
+// Media rewrites the playlist of one rendition: url returns the URL of a segment or
+// initialisation segment. Names are those of files beside the playlist. url is called once
+// per name: a rendition in a single file, with byte ranges, needs one URL.
+func Media(text string, url func(name string) (string, error)) (string, error) {
 	known := map[string]string{}
 	replace := func(name string) (string, error) {
 		if !plainName(name) {
@@ -100,7 +98,7 @@ func Media(text string, address func(name string) (string, error)) (string, erro
 		if uri, ok := known[name]; ok {
 			return uri, nil
 		}
-		uri, err := address(name)
+		uri, err := url(name)
 		if err == nil {
 			known[name] = uri
 		}
@@ -118,15 +116,15 @@ func Media(text string, address func(name string) (string, error)) (string, erro
 			}
 			return "", nil
 		case slices.Contains(mediaTags, tag):
-			return line, noAddress(line)
+			return line, noURI(line)
 		default:
 			return "", nil
 		}
 	})
 }
 
-// rewrite passes every line to f, with its tag ("" for an address), and joins what
-// it returns. Comments and empty lines are left out.
+// rewrite calls f for every line, with its tag ("" for a URI), and joins the results.
+// Comments and empty lines are left out.
 func rewrite(text string, f func(tag, line string) (string, error)) (string, error) {
 	if len(text) > MaxBytes || !utf8.ValidString(text) {
 		return "", fmt.Errorf("%w: it is too large or not UTF-8", ErrUnusable)
@@ -167,7 +165,7 @@ func rewrite(text string, f func(tag, line string) (string, error)) (string, err
 	return out.String(), nil
 }
 
-// plainName reports whether a name is that of a file in the same folder.
+// plainName reports whether a name is the name of a file in the same folder.
 func plainName(name string) bool {
 	if name == "" || len(name) > 255 || name[0] == '.' || strings.Contains(name, "..") {
 		return false

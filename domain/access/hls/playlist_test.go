@@ -13,7 +13,7 @@ import (
 const master = `#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-STREAM-INF:BANDWIDTH=3300000,AVERAGE-BANDWIDTH=3100000,RESOLUTION=1280x720,FRAME-RATE=25.000,CODECS="avc1.64001F,mp4a.40.2"
+#EXT-X-STREAM-INF:BANDWIDTH=3300000,RESOLUTION=1280x720,FRAME-RATE=25.000,CODECS="avc1.64001F,mp4a.40.2"
 720p/index.m3u8
 #EXT-X-STREAM-INF:BANDWIDTH=1700000,RESOLUTION=854x480,CODECS="avc1.64001E,mp4a.40.2"
 480p/index.m3u8
@@ -33,19 +33,23 @@ stream.mp4
 #EXT-X-ENDLIST
 `
 
-const numbered = "#EXTM3U\r\n#EXT-X-VERSION:3\r\n#EXT-X-TARGETDURATION:6\r\n#EXTINF:6.0,\r\nsegment_000.ts\r\n#EXTINF:3.2,\r\nsegment_001.ts\r\n#EXT-X-ENDLIST\r\n"
+const numbered = "#EXTM3U\r\n#EXT-X-VERSION:3\r\n#EXT-X-TARGETDURATION:6\r\n" +
+	"#EXTINF:6.0,\r\nsegment_000.ts\r\n#EXTINF:3.2,\r\nsegment_001.ts\r\n#EXT-X-ENDLIST\r\n"
 
 func proxied(variant string) (string, error) { return "/hls/" + variant + "?token=t", nil }
 
 func signed(name string) (string, error) { return "https://store/" + name + "?sig=1&x=2", nil }
 
-func TestEveryRenditionOfAMasterGoesThroughTheProxy(t *testing.T) {
+func TestEveryRenditionOfAMasterGetsAURL(t *testing.T) {
 	t.Parallel()
 	got, err := hls.Master(master, proxied)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.NewReplacer("\n720p/index.m3u8", "\n/hls/720p?token=t", "\n480p/index.m3u8", "\n/hls/480p?token=t").Replace(master)
+	want := strings.NewReplacer(
+		"\n720p/index.m3u8", "\n/hls/720p?token=t",
+		"\n480p/index.m3u8", "\n/hls/480p?token=t",
+	).Replace(master)
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -62,7 +66,8 @@ func TestAlternateRenditionsAndTrickPlayAreRewrittenInTheirAttributes(t *testing
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`NAME="English, UK",URI="/hls/128k?token=t",DEFAULT=YES`, `INSTREAM-ID="CC1"`, `BANDWIDTH=1,URI="/hls/480p?token=t"`, "\n/hls/source?token=t\n",
+		`NAME="English, UK",URI="/hls/128k?token=t",DEFAULT=YES`, `INSTREAM-ID="CC1"`,
+		`BANDWIDTH=1,URI="/hls/480p?token=t"`, "\n/hls/source?token=t\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
@@ -80,13 +85,16 @@ func TestARenditionInOneFileIsSignedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := strings.NewReplacer(`"stream.mp4"`, `"https://store/stream.mp4?sig=1&x=2"`, "\nstream.mp4", "\nhttps://store/stream.mp4?sig=1&x=2").Replace(byteRanges)
+	want := strings.NewReplacer(
+		`"stream.mp4"`, `"https://store/stream.mp4?sig=1&x=2"`,
+		"\nstream.mp4", "\nhttps://store/stream.mp4?sig=1&x=2",
+	).Replace(byteRanges)
 	if got != want || calls != 1 {
 		t.Errorf("signed %d times, got\n%s\nwant\n%s", calls, got, want)
 	}
 }
 
-func TestNumberedSegmentsAreSignedEach(t *testing.T) {
+func TestEveryNumberedSegmentIsSigned(t *testing.T) {
 	t.Parallel()
 	var names []string
 	got, err := hls.Media(numbered, func(name string) (string, error) {
@@ -102,17 +110,22 @@ func TestNumberedSegmentsAreSignedEach(t *testing.T) {
 }
 
 func TestUnknownTagsAndCommentsAreLeftOut(t *testing.T) {
+	const version = "#EXT-X-VERSION:7\n"
 	t.Parallel()
 	for name, rewritten := range map[string]func() (string, error){
 		"master": func() (string, error) {
-			return hls.Master(strings.Replace(master, "#EXT-X-VERSION:7\n", "#EXT-X-VERSION:7\n# by hand\n#EXT-X-SESSION-DATA:DATA-ID=\"x\",URI=\"https://evil/x\"\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"//evil\"\n\n", 1), proxied)
+			return hls.Master(strings.Replace(master, version, version+"# by hand\n"+
+				`#EXT-X-SESSION-DATA:DATA-ID="x",URI="https://evil/x"`+"\n"+
+				`#EXT-X-CONTENT-STEERING:SERVER-URI="//evil"`+"\n\n", 1), proxied)
 		},
 		"media": func() (string, error) {
-			return hls.Media(strings.Replace(byteRanges, "#EXT-X-VERSION:7\n", "#EXT-X-VERSION:7\n#EXT-X-DATERANGE:ID=\"a\",X-ASSET-URI=\"https://evil/\"\n#EXT-X-KEY:METHOD=NONE\n#note\n", 1), signed)
+			return hls.Media(strings.Replace(byteRanges, version, version+
+				`#EXT-X-DATERANGE:ID="a",X-ASSET-URI="https://evil/"`+"\n#EXT-X-KEY:METHOD=NONE\n#note\n", 1), signed)
 		},
 	} {
 		got, err := rewritten()
-		if err != nil || strings.Contains(got, "evil") || strings.Contains(got, "KEY") || strings.Contains(got, "hand") || strings.Contains(got, "note") {
+		if err != nil || strings.Contains(got, "evil") || strings.Contains(got, "KEY") || strings.Contains(got, "hand") ||
+			strings.Contains(got, "note") {
 			t.Errorf("%s: %v\n%s", name, err, got)
 		}
 	}
@@ -121,8 +134,9 @@ func TestUnknownTagsAndCommentsAreLeftOut(t *testing.T) {
 func TestAMasterThatNamesAnythingElseIsUnusable(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{
-		"https://evil/720p/index.m3u8", "//evil/index.m3u8", "/720p/index.m3u8", "../other/720p/index.m3u8", "720p/../index.m3u8",
-		"720p/index.m3u8?x=1", "720p\\index.m3u8", "720p%2findex.m3u8", "4320p/index.m3u8", "preview/index.m3u8", "720p/other.m3u8", "720p/index.m3u8 ",
+		"https://evil/720p/index.m3u8", "//evil/index.m3u8", "/720p/index.m3u8", "../other/720p/index.m3u8",
+		"720p/../index.m3u8", "720p/index.m3u8?x=1", "720p\\index.m3u8", "720p%2findex.m3u8", "4320p/index.m3u8",
+		"preview/index.m3u8", "720p/other.m3u8", "720p/index.m3u8 ",
 	} {
 		for _, text := range []string{
 			"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n" + uri + "\n",
@@ -139,7 +153,8 @@ func TestAMasterThatNamesAnythingElseIsUnusable(t *testing.T) {
 func TestARenditionThatNamesAnythingElseIsUnusable(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"https://evil/a.ts", "//evil/a.ts", "/a.ts", "../a.ts", "a/b.ts", "..", ".", ".hidden", "a..ts", "a b.ts", "a%2e.ts", "a?b", "a\\b", "a{$x}.ts", "ä.ts", strings.Repeat("a", 256),
+		"https://evil/a.ts", "//evil/a.ts", "/a.ts", "../a.ts", "a/b.ts", "..", ".", ".hidden", "a..ts", "a b.ts",
+		"a%2e.ts", "a?b", "a\\b", "a{$x}.ts", "ä.ts", strings.Repeat("a", 256),
 	} {
 		for _, text := range []string{"#EXTM3U\n#EXTINF:6,\n" + name + "\n", "#EXTM3U\n#EXT-X-MAP:URI=\"" + name + "\"\n"} {
 			if got, err := hls.Media(text, signed); !errors.Is(err, hls.ErrUnusable) {
@@ -184,7 +199,7 @@ func TestAMalformedPlaylistIsUnusable(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatCannotBeMadeIsAnError(t *testing.T) {
+func TestAURLThatCannotBeMadeIsAnError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no signature")
 	if _, err := hls.Media(byteRanges, func(string) (string, error) { return "", broken }); !errors.Is(err, broken) {
@@ -195,17 +210,23 @@ func TestAnAddressThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzPlaylistRewrite feeds any text to both rewriters. Whatever comes out names
-// nothing but what the caller's addresses are, asked for plain names only.
+// FuzzPlaylistRewrite rewrites any text in both ways. The result contains no other URLs
+// than the caller's, and only plain names are passed to the caller.
 func FuzzPlaylistRewrite(f *testing.F) {
-	for _, seed := range []string{master, byteRanges, numbered, "#EXTM3U\n#EXT-X-MEDIA:URI=\"64k/index.m3u8\"\n", "#EXTM3U\n#EXT-X-KEY:METHOD=NONE\n"} {
+	for _, seed := range []string{
+		master,
+		byteRanges,
+		numbered,
+		"#EXTM3U\n#EXT-X-MEDIA:URI=\"64k/index.m3u8\"\n",
+		"#EXTM3U\n#EXT-X-KEY:METHOD=NONE\n",
+	} {
 		f.Add(seed)
 	}
 	const ours = "https://ours/"
 	f.Fuzz(func(t *testing.T, text string) {
 		address := func(name string) (string, error) {
 			if strings.ContainsAny(name, "/\\%?#\"'\r\n ") || strings.Contains(name, "..") || name == "" {
-				return "", fmt.Errorf("asked for %q", name)
+				return "", fmt.Errorf("called with %q", name)
 			}
 			return ours + name, nil
 		}

@@ -11,6 +11,14 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
+// Conditions that lists share with the decision.
+const (
+	// Published selects the content c that exists for viewers.
+	Published = `c.status = 'published' AND c.deleted_at IS NULL`
+	// Manages selects the memberships m whose role sees everything of the organization.
+	Manages = `m.role IN ('owner', 'admin', 'creator')`
+)
+
 // Question is whether one user may see one item. ContentID must be a UUID.
 type Question struct{ UserID, ContentID string }
 
@@ -42,7 +50,7 @@ func grantTargets(g *access.Grant) []any {
 
 // QueueFacts queues the reads for several questions. A question about an item that
 // does not exist finds the zero Facts, about which Decide says not found; a viewer
-// whose account is gone is anonymous.
+// whose account was deleted is anonymous.
 func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
 	users, contents := split(questions)
 	b.Queue(`
@@ -53,14 +61,15 @@ JOIN content c ON c.id = q.content_id
 LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
 LEFT JOIN organization_memberships m
-    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`, users, contents).Query(func(rows pgx.Rows) error {
-		var asked string
+    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
+		users, contents).Query(func(rows pgx.Rows) error {
+		var userID string
 		var f Facts
 		_, err := pgx.ForEachRow(rows, []any{
-			&asked, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
+			&userID, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
 			&f.Content.PriceCents, &f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
 		}, func() error {
-			found[Question{asked, f.Content.ID}] = f
+			found[Question{userID, f.Content.ID}] = f
 			return nil
 		})
 		return err

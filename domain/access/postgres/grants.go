@@ -11,13 +11,13 @@ import (
 	"github.com/codex-platform/codex/domain/access"
 )
 
-// Purchase names a purchase with its buyer and its item, which a grant rests on.
+// Purchase is the purchase that is the source of a grant, with its buyer and its item.
 type Purchase struct{ ID, UserID, ContentID string }
 
-// QueueLockPurchaseGrants queues one statement that returns the grants that rest on
-// purchases, locked in a fixed order. A missing grant is created, not in force and not
-// announced yet, so that two events of one purchase wait for each other from the first
-// on. A purchase whose user or item does not exist has none.
+// QueueLockPurchaseGrants queues one statement that returns the grants of purchases, locked
+// in a fixed order. A missing grant is created, revoked and without an event, so that two
+// events of one purchase wait for each other from the first on. A purchase whose user or
+// item does not exist has none.
 func QueueLockPurchaseGrants(
 	b *pgx.Batch, purchases []Purchase, now time.Time, found map[Purchase]access.Grant,
 ) error {
@@ -28,8 +28,8 @@ func QueueLockPurchaseGrants(
 			continue
 		}
 		queued[p] = true
-		// A fresh id: one that followed from the purchase would be a second unique key,
-		// and ON CONFLICT handles only one.
+		// A random id: one derived from the purchase would be a second unique key, and
+		// ON CONFLICT handles only one.
 		id, err := uuid.NewV7()
 		if err != nil {
 			return fmt.Errorf("new grant id: %w", err)

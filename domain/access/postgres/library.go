@@ -24,7 +24,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
 
 // itemOfEntry are the columns that an entry repeats of content c and its media i.
 const itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
-       CASE WHEN c.status = 'published' AND c.deleted_at IS NULL THEN c.access_type END`
+       CASE WHEN ` + Published + ` THEN c.access_type END`
 
 // deriveEntries derives the entries of pairs of users $1 and items $2 for which %s.
 const deriveEntries = `
@@ -74,7 +74,8 @@ WHERE e.user_id = p.user_id AND e.content_id = p.content_id
   AND NOT EXISTS (
       SELECT FROM content_access a
       WHERE a.user_id = p.user_id AND a.content_id = p.content_id AND a.deleted_at IS NULL)
-  AND NOT EXISTS (SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
+  AND NOT EXISTS (
+      SELECT FROM video_playback v WHERE v.user_id = p.user_id AND v.content_id = p.content_id)`, users, contents)
 }
 
 // queueWatched queues the statements that update the library entries of playbacks, given

@@ -1,13 +1,12 @@
-// Package token makes and checks stream tokens: what a player shows to be given a
-// playlist.
+// Package token signs and verifies stream tokens, with which a player fetches playlists.
 //
-// A token says who plays what until when, and on which session's behalf. It is
+// A token contains who plays what until when, and in which session. It is
 // base64url(JSON) + "." + base64url(HMAC-SHA-256), both without padding. It is a
-// bearer credential for one user and one item, and it is no verdict: its receiver
-// decides about access again.
+// bearer credential for one user and one item, and no verdict: its receiver decides
+// about access again.
 //
-// The key is derived from the configured secret for this one purpose, so a secret
-// that is used elsewhere as well signs nothing that passes here.
+// The key is derived from the configured secret for this one purpose, so a signature
+// that was made elsewhere with the same secret is not valid here.
 package token
 
 import (
@@ -22,40 +21,40 @@ import (
 )
 
 var (
-	// ErrInvalid says that a token was not made with one of the keys.
+	// ErrInvalid says that a token was not signed with one of the keys.
 	ErrInvalid = errors.New("invalid stream token")
-	// ErrExpired says that a token's time is over.
+	// ErrExpired says that a token has expired.
 	ErrExpired = errors.New("expired stream token")
 )
 
 const (
 	// MinSecret is the shortest secret, in bytes.
 	MinSecret = 16
-	// maxLength bounds what is looked at.
+	// maxLength is the longest token that is read, in bytes.
 	maxLength = 1024
 	purpose   = "codex stream token 1"
 )
 
 var encoding = base64.RawURLEncoding
 
-// Claims are what a token says.
+// Claims are the content of a token.
 type Claims struct {
 	UserID    string `json:"user"`
 	ContentID string `json:"content"`
-	// SessionID is the session that asked; when it is over, so is the token.
+	// SessionID is the session that got the token; the token ends with it.
 	SessionID string `json:"session"`
-	// CreatorID and MediaID bind the token to the media that the content had.
+	// CreatorID and MediaID bind the token to the media of the content.
 	CreatorID string `json:"creator"`
 	MediaID   string `json:"media"`
-	// Expires is when the token ends, in Unix seconds.
+	// Expires is when the token expires, in Unix seconds.
 	Expires int64 `json:"exp"`
 }
 
-// Left returns how long the claims still hold, 0 or less when they do not.
+// Left returns how long the claims are still valid, 0 or less when they are not.
 func (c Claims) Left(now time.Time) time.Duration { return time.Unix(c.Expires, 0).Sub(now) }
 
 // Keys sign tokens with the first key and accept those of every key, so that a
-// secret can be replaced while the tokens of the old one run out.
+// secret can be replaced while tokens of the old one are in use.
 type Keys struct{ keys [][]byte }
 
 // NewKeys derives the keys from secrets, the newest first.
@@ -83,8 +82,8 @@ func (k *Keys) Sign(c Claims) (string, error) {
 	return payload + "." + encoding.EncodeToString(signature.Sum(k.keys[0], []byte(payload))), nil
 }
 
-// Open returns the claims of a token, or [ErrInvalid], or [ErrExpired]. Nothing of
-// a token is read before its signature is known to be right.
+// Open returns the claims of a token, or [ErrInvalid], or [ErrExpired]. The signature is
+// verified before anything else is read.
 func (k *Keys) Open(token string, now time.Time) (Claims, error) {
 	if len(token) > maxLength {
 		return Claims{}, ErrInvalid

@@ -49,7 +49,7 @@ const (
 	oldSecret = "old-secret-of-32-characters-1111"
 )
 
-func TestATokenSaysWhatWasSigned(t *testing.T) {
+func TestATokenOpensToItsClaims(t *testing.T) {
 	t.Parallel()
 	k := keys(t, newSecret)
 	text := sign(t, k, claims())
@@ -65,7 +65,7 @@ func TestATokenSaysWhatWasSigned(t *testing.T) {
 	}
 }
 
-func TestATokenEndsInItsSecond(t *testing.T) {
+func TestATokenExpiresAtItsTime(t *testing.T) {
 	t.Parallel()
 	k := keys(t, newSecret)
 	text := sign(t, k, claims())
@@ -85,7 +85,7 @@ func TestTokensOfARotatedSecretStayValidUntilExpiry(t *testing.T) {
 		t.Errorf("while both are configured: %v", err)
 	}
 	if _, err := keys(t, newSecret).Open(old, now); !errors.Is(err, token.ErrInvalid) {
-		t.Errorf("when the old one is gone: %v", err)
+		t.Errorf("without the old secret: %v", err)
 	}
 	if _, err := keys(t, oldSecret).Open(sign(t, both, claims()), now); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("the first secret must be the one that signs: %v", err)
@@ -100,11 +100,13 @@ func TestNoChangedTokenPasses(t *testing.T) {
 	other := claims()
 	other.ContentID = "d"
 	otherPayload, otherSignature, _ := strings.Cut(sign(t, k, other), ".")
-	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"user":"u","content":"d","creator":"k","media":"m","exp":9999999999}`))
+	claims := `{"user":"u","content":"d","creator":"k","media":"m","exp":9999999999}`
+	forged := base64.RawURLEncoding.EncodeToString([]byte(claims))
 	for name, bad := range map[string]string{
 		"empty": "", "no dot": payload, "no signature": payload + ".", "no payload": "." + signature, "padding": text + "=",
 		"foreign signature": payload + "." + otherSignature, "foreign payload": otherPayload + "." + signature,
-		"forged": forged + "." + signature, "three parts": text + ".x", "long": strings.Repeat("a", 1025), "newline": text + "\n",
+		"forged": forged + "." + signature, "three parts": text + ".x", "long": strings.Repeat("a", 1025),
+		"newline": text + "\n",
 	} {
 		if got, err := k.Open(bad, now); !errors.Is(err, token.ErrInvalid) {
 			t.Errorf("%s: opened %+v, %v", name, got, err)
@@ -123,7 +125,7 @@ func TestNoChangedTokenPasses(t *testing.T) {
 	}
 }
 
-func TestASecretMustBeThereAndLong(t *testing.T) {
+func TestASecretMustHaveEnoughBytes(t *testing.T) {
 	t.Parallel()
 	if _, err := token.NewKeys(); err == nil {
 		t.Error("no secret was accepted")

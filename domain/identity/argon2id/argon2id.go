@@ -1,14 +1,13 @@
 // Package argon2id hashes and checks passwords, a bounded number at a time.
 //
-// A hash costs about 20 ms of one core and 19 MiB on purpose, so hashing is what
-// an attacker would drown us with. At most one hash per core is computed at once,
-// at most fifty requests wait for their turn, and further ones are refused with
-// 429 rather than made to wait: the rest of the platform keeps its cores.
+// A hash deliberately costs about 20 ms of one core and 19 MiB, so an attacker could use up
+// all cores with sign-ins. At most one hash per core is computed at once, at most fifty
+// requests wait, and further ones are rejected with 429.
 //
 // Hashes are PHC strings and carry their own parameters, so that the cost can be
-// raised later: a hash that was made with less is reported as weak when its
-// password is next seen. Checking against no hash at all costs the same as
-// checking against one, so the time taken does not reveal which accounts exist.
+// raised later: a hash that was made with less is reported as weak at the next check.
+// Checking against no hash costs the same as checking against one, so the time taken does
+// not reveal which accounts exist.
 package argon2id
 
 import (
@@ -96,7 +95,7 @@ func New(cfg Config) (*Hasher, error) {
 	return h, nil
 }
 
-// Hash returns the PHC string of a password. It is refused with class Limited when
+// Hash returns the PHC string of a password. It fails with an error of class Limited when
 // the queue is full.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := h.enter(ctx); err != nil {
@@ -112,7 +111,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 
 // Check reports whether a password has this hash, and whether the hash is weaker
 // than those made now. An empty hash stands for an account that does not exist: it
-// costs the same and never matches. It is refused like Hash.
+// costs the same and never matches. It fails like Hash.
 func (h *Hasher) Check(ctx context.Context, password, hash string) (match, weak bool, err error) {
 	exists := hash != ""
 	if !exists {
@@ -153,7 +152,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 		<-h.admitted
 		return fmt.Errorf("argon2id: wait for a turn: %w", ctx.Err())
 	}
-	if err := ctx.Err(); err != nil { // the caller has given up
+	if err := ctx.Err(); err != nil { // the request was cancelled
 		h.leave()
 		return fmt.Errorf("argon2id: wait for a turn: %w", err)
 	}

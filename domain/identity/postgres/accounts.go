@@ -1,9 +1,9 @@
-// Package postgres keeps users, sessions, verifications and limits in Postgres.
+// Package postgres keeps users, sessions and verifications in Postgres.
 //
-// What carries credentials is written by functions that take a transaction: the
-// edge composes them with the outbox rows into one commit (accounts.go,
-// sessions.go, limits.go). What is asked for by a command is read and written by
-// functions that queue on a batch (users.go, erasure.go).
+// Requests with credentials are written by functions that take a transaction: the edge
+// composes them with the outbox rows into one commit (accounts.go, sessions.go,
+// verification.go). Commands are read and written by functions that queue on a batch
+// (users.go, erasure.go).
 package postgres
 
 import (
@@ -17,9 +17,6 @@ import (
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/postgres"
 )
-
-// Querier is a pool or a transaction.
-type Querier = postgres.DB
 
 // UserColumns are the columns that ScanUser reads, from a table or alias named u.
 const UserColumns = `u.id, u.name, u.email, u.email_verified, u.pending_email, u.image, u.avatar_url, u.role,
@@ -35,8 +32,8 @@ func ScanUser(row pgx.Row, more ...any) (identity.User, error) {
 	return u, err
 }
 
-// InsertUser writes a new account and its password. An address that is taken is
-// refused with identity.ErrEmailInUse; the transaction is lost then.
+// InsertUser writes a new account and its password. It returns [identity.ErrEmailInUse] for
+// an address that is taken; the transaction has failed then.
 func InsertUser(ctx context.Context, tx pgx.Tx, u identity.User, passwordHash, accountID string) error {
 	_, err := tx.Exec(ctx, `
 INSERT INTO users (id, name, email, email_verified, image, role, version, created_at, updated_at)
@@ -58,7 +55,7 @@ VALUES ($1, $2, 'credential', $2, $3, $4, $4)`, accountID, u.ID, passwordHash, u
 }
 
 // EmailTaken reports whether an account has this address.
-func EmailTaken(ctx context.Context, db Querier, email string) (bool, error) {
+func EmailTaken(ctx context.Context, db postgres.DB, email string) (bool, error) {
 	var taken bool
 	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE email = $1)`, email).Scan(&taken); err != nil {
 		return false, fmt.Errorf("look up the address: %w", err)
@@ -68,7 +65,7 @@ func EmailTaken(ctx context.Context, db Querier, email string) (bool, error) {
 
 // Credentials returns the account of an address and the hash of its password. Both
 // are zero when there is no such account, or it has no password.
-func Credentials(ctx context.Context, db Querier, email string) (identity.User, string, error) {
+func Credentials(ctx context.Context, db postgres.DB, email string) (identity.User, string, error) {
 	var hash string
 	u, err := ScanUser(db.QueryRow(ctx, `SELECT `+UserColumns+`, a.password
 FROM users u JOIN accounts a ON a.user_id = u.id AND a.provider_id = 'credential'
@@ -106,17 +103,17 @@ WHERE user_id = $1 AND provider_id = 'credential' AND password IS NOT NULL`, use
 
 // UserByEmail returns a live account by its address, locked when lock is set. It
 // reports false when there is none.
-func UserByEmail(ctx context.Context, db Querier, email string, lock bool) (identity.User, bool, error) {
+func UserByEmail(ctx context.Context, db postgres.DB, email string, lock bool) (identity.User, bool, error) {
 	return oneUser(ctx, db, `u.email = $1`, email, lock)
 }
 
 // UserByID returns a live account, locked when lock is set. It reports false when
 // there is none.
-func UserByID(ctx context.Context, db Querier, id string, lock bool) (identity.User, bool, error) {
+func UserByID(ctx context.Context, db postgres.DB, id string, lock bool) (identity.User, bool, error) {
 	return oneUser(ctx, db, `u.id = $1`, id, lock)
 }
 
-func oneUser(ctx context.Context, db Querier, where, key string, lock bool) (identity.User, bool, error) {
+func oneUser(ctx context.Context, db postgres.DB, where, key string, lock bool) (identity.User, bool, error) {
 	sql := `SELECT ` + UserColumns + ` FROM users u WHERE ` + where + ` AND u.deleted_at IS NULL`
 	if lock {
 		sql += ` FOR UPDATE`
@@ -132,18 +129,20 @@ func oneUser(ctx context.Context, db Querier, where, key string, lock bool) (ide
 }
 
 // UsernameTaken reports whether another live account has this username.
-func UsernameTaken(ctx context.Context, db Querier, username, userID string) (bool, error) {
+func UsernameTaken(ctx context.Context, db postgres.DB, username, userID string) (bool, error) {
 	var taken bool
 	err := db.QueryRow(ctx, `
-SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).Scan(&taken)
+SELECT EXISTS (SELECT FROM users WHERE username = $1 AND id <> $2 AND deleted_at IS NULL)`, username, userID).
+		Scan(&taken)
 	if err != nil {
 		return false, fmt.Errorf("look up the username: %w", err)
 	}
 	return taken, nil
 }
 
-// SaveUser writes what an account says about its owner. A username or address that
-// another account took concurrently is refused; the transaction is lost then.
+// SaveUser writes the data of an account. It returns [identity.ErrUsernameTaken] or
+// [identity.ErrEmailTaken] when another account has taken the username or the address in the
+// meantime; the transaction has failed then.
 func SaveUser(ctx context.Context, tx pgx.Tx, u identity.User) error {
 	_, err := tx.Exec(
 		ctx,

@@ -7,14 +7,14 @@ import (
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 )
 
-// What is counted for one address.
+// The kinds of requests that are limited per address.
 const (
 	SignInFailures    = "sign-in-failures"
 	VerificationMails = "verification-mail"
 	ResetMails        = "reset-mail"
 )
 
-// limitsPerAddress are the limits whose keys are made from an address.
+// limitsPerAddress are the limits that are cleared with an address.
 var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
@@ -23,8 +23,8 @@ var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []ratelimit.Key
 	for _, address := range addresses {
-		for _, what := range limitsPerAddress {
-			keys = append(keys, ratelimit.KeyOf(what, address))
+		for _, kind := range limitsPerAddress {
+			keys = append(keys, ratelimit.KeyOf(kind, address))
 		}
 	}
 	b.Queue(`

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // InsertSession writes a session; of its token only the hash.
@@ -24,8 +25,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 	return nil
 }
 
-// DeleteSession ends a session and returns it. It reports false when it has ended
-// already.
+// DeleteSession ends a session and returns it. It reports false when there is none.
 func DeleteSession(ctx context.Context, tx pgx.Tx, id string) (identity.Session, bool, error) {
 	s, err := scanSession(tx.QueryRow(ctx, `DELETE FROM sessions s WHERE s.id = $1 RETURNING `+sessionColumns, id))
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -64,8 +64,8 @@ WHERE s.user_id = $1 AND (s.id = $2 OR s.token_hash = $3) RETURNING `+sessionCol
 	return s, true, nil
 }
 
-// Sessions returns a user's live sessions, the one used last first.
-func Sessions(ctx context.Context, db Querier, userID string, now time.Time) ([]identity.Session, error) {
+// Sessions returns a user's live sessions, the last used first.
+func Sessions(ctx context.Context, db postgres.DB, userID string, now time.Time) ([]identity.Session, error) {
 	rows, err := db.Query(ctx, `SELECT `+sessionColumns+` FROM sessions s
 WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.updated_at DESC, s.id`, userID, now)
 	if err != nil {
@@ -105,8 +105,8 @@ func sessionFields(s *identity.Session) []any {
 	return []any{&s.ID, &s.UserID, &s.Address, &s.UserAgent, &s.Persistent, &s.ExpiresAt, &s.CreatedAt, &s.UpdatedAt}
 }
 
-// Session returns a session and its user. It reports false when either is gone.
-func Session(ctx context.Context, db Querier, id string) (identity.Session, identity.User, bool, error) {
+// Session returns a session and its user. It reports false when either does not exist.
+func Session(ctx context.Context, db postgres.DB, id string) (identity.Session, identity.User, bool, error) {
 	var s identity.Session
 	u, err := ScanUser(db.QueryRow(ctx, `SELECT `+UserColumns+`, `+sessionColumns+`
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_at IS NULL`, id), sessionFields(&s)...)
@@ -119,9 +119,9 @@ FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_a
 	return s, u, true, nil
 }
 
-// ExtendSession moves a session's end from one time to a later one. Of several
-// requests that want it at the same moment, one writes; it reports which.
-func ExtendSession(ctx context.Context, db Querier, s identity.Session, end, now time.Time) (bool, error) {
+// ExtendSession moves the end of a session to a later time. Of several concurrent requests
+// one writes; it reports whether this one did.
+func ExtendSession(ctx context.Context, db postgres.DB, s identity.Session, end, now time.Time) (bool, error) {
 	tag, err := db.Exec(ctx, `UPDATE sessions SET expires_at = $3, updated_at = $4 WHERE id = $1 AND expires_at = $2`,
 		s.ID, s.ExpiresAt, end, now)
 	if err != nil {

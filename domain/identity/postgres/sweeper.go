@@ -8,15 +8,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Sweeper removes expired sessions and verifications. They count for nothing from the
-// moment they expire; removing them keeps the tables small, and addresses no longer
-// than needed.
+// Sweeper removes expired sessions and verifications. They are ignored from the moment they
+// expire; the removal keeps the tables small, and addresses no longer than needed.
 type Sweeper struct {
 	Pool *pgxpool.Pool
 	Now  func() time.Time
 }
 
-// Sweep removes what has expired and returns how many rows that were.
+// Sweep removes the expired rows and returns how many.
 func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 	removed := 0
 	for _, sql := range []string{

@@ -9,9 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// InsertVerification writes a proof that waits in a mail.
+// InsertVerification writes a verification whose token is mailed.
 func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
 	_, err := tx.Exec(ctx, `
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
@@ -34,10 +35,10 @@ func scanVerification(row pgx.Row) (identity.Verification, bool, error) {
 	return v, err == nil, err
 }
 
-// PeekVerification returns what a token proves, without using it up. It reports false
-// when the token is wrong, for another purpose, was used, or is too old.
+// PeekVerification returns the verification of a token, without using it up. It reports
+// false when the token is wrong, for another purpose, was used, or has expired.
 func PeekVerification(
-	ctx context.Context, db Querier, token identity.Token, now time.Time, purposes ...identity.Purpose,
+	ctx context.Context, db postgres.DB, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
 	hash := token.Hash()
 	v, found, err := scanVerification(db.QueryRow(ctx, `SELECT `+verificationColumns+` FROM verification
@@ -48,10 +49,9 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 	return v, found, nil
 }
 
-// TakeVerification uses a token up and returns what it proves. The account's other
-// tokens for the same purpose are used up with it. It reports false when the token is
-// wrong, for another purpose, was used, or is too old. The account is locked before
-// its tokens are, here as everywhere.
+// TakeVerification uses a token up and returns its verification. The account's other tokens
+// for the same purpose are used up with it. It reports false as [PeekVerification] does. The
+// account is locked before its tokens, in the order of all writers.
 func TakeVerification(
 	ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
@@ -72,7 +72,7 @@ func TakeVerification(
 	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
 }
 
-// DropVerifications makes an account's tokens for these purposes useless.
+// DropVerifications invalidates an account's tokens for these purposes.
 func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes ...identity.Purpose) error {
 	_, err := tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = ANY($2::text[])`, userID, purposes)
 	if err != nil {
@@ -81,12 +81,11 @@ func DropVerifications(ctx context.Context, tx pgx.Tx, userID string, purposes .
 	return nil
 }
 
-// InsertForAccount writes a proof for the live account that has the proof's address, and
-// returns it with the account's id; a proof of an address is only written while that
-// address is not proven. Where there is no such account the proof is written without an
-// address and removed again in the same transaction, and is returned without an address
-// and an id: the statements are the same in both cases, because the time they take must
-// not reveal which accounts exist.
+// InsertForAccount writes a verification for the live account that has its address, and
+// returns it with the account's id; to verify an address, only while that is not verified.
+// Where there is no such account the row is written without an address and removed again in
+// the same transaction, and is returned without an address and an id: the statements are
+// the same in both cases, because the time they take must not reveal which accounts exist.
 func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification) (identity.Verification, error) {
 	b := &pgx.Batch{}
 	b.Queue(`

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// UseNonce remembers the nonce of a signed request until expires, and reports false
-// when it was used before. It forgets some of those whose time is over.
-func UseNonce(ctx context.Context, db Querier, nonce string, expires, now time.Time) (bool, error) {
+// UseNonce stores the nonce of a signed request until expires, and reports false when it
+// was used before. It removes some of the expired nonces.
+func UseNonce(ctx context.Context, db postgres.DB, nonce string, expires, now time.Time) (bool, error) {
 	tag, err := db.Exec(ctx, `
 WITH over AS (
     DELETE FROM worker_nonces WHERE nonce IN (
@@ -17,7 +19,7 @@ WITH over AS (
 )
 INSERT INTO worker_nonces (nonce, expires_at) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING`, nonce, expires, now)
 	if err != nil {
-		return false, fmt.Errorf("remember the nonce: %w", err)
+		return false, fmt.Errorf("store the nonce: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
 }

@@ -1,6 +1,5 @@
-// Package workersig signs and checks the requests by which other programs of the
-// same installation call this one: they carry no session, but prove that they know
-// a secret.
+// Package workersig signs and checks the requests of other programs of the same
+// installation: they have no session, but prove that they know a secret.
 //
 // A request has three headers. [TimestampHeader] is the time in Unix seconds,
 // [NonceHeader] is 16 to 64 letters, digits, hyphens or underscores that are never
@@ -21,8 +20,7 @@
 // good for every address, so it is accepted for requests that change nothing (GET)
 // and for no other.
 //
-// The secret is one of its own: it signs nothing else, and no other secret signs
-// requests.
+// The secret is used for nothing else.
 package workersig
 
 import (
@@ -55,28 +53,28 @@ const (
 	MinSecret = 16
 )
 
-// The refusals: 401, but 500 where the installation has no secret.
+// The errors of a signature: 401, but 500 where the installation has no secret.
 var (
 	ErrNoSecret = &domain.Error{
 		Class:   domain.Internal,
 		Code:    "CONFIGURATION_ERROR",
 		Message: "This platform has no secret for signed requests, so it takes none",
 	}
-	ErrUnsigned     = refuse("MISSING_SIGNATURE", "The request is not signed")
-	ErrNoTimestamp  = refuse("MISSING_TIMESTAMP", "The request has no timestamp")
-	ErrBadTimestamp = refuse("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
-	ErrExpired      = refuse("TIMESTAMP_EXPIRED", "The request is too old")
-	ErrFuture       = refuse("TIMESTAMP_FUTURE", "The request comes from the future")
-	ErrNoNonce      = refuse(
+	ErrUnsigned     = rejected("MISSING_SIGNATURE", "The request is not signed")
+	ErrNoTimestamp  = rejected("MISSING_TIMESTAMP", "The request has no timestamp")
+	ErrBadTimestamp = rejected("INVALID_TIMESTAMP", "The request's timestamp is not in whole seconds")
+	ErrExpired      = rejected("TIMESTAMP_EXPIRED", "The request is too old")
+	ErrFuture       = rejected("TIMESTAMP_FUTURE", "The request comes from the future")
+	ErrNoNonce      = rejected(
 		"MISSING_NONCE",
 		"A request that changes something needs a nonce of 16 to 64 letters and digits",
 	)
-	ErrInvalidSignature = refuse("INVALID_SIGNATURE", "The request's signature is wrong")
-	ErrReplayed         = refuse("SIGNATURE_REPLAYED", "The request was made before")
+	ErrInvalidSignature = rejected("INVALID_SIGNATURE", "The request's signature is wrong")
+	ErrReplayed         = rejected("SIGNATURE_REPLAYED", "The request was made before")
 )
 
-// Refusals are all refusals of a signature.
-var Refusals = []*domain.Error{
+// Errors are all errors of a signature.
+var Errors = []*domain.Error{
 	ErrUnsigned,
 	ErrNoTimestamp,
 	ErrBadTimestamp,
@@ -88,7 +86,7 @@ var Refusals = []*domain.Error{
 	ErrNoSecret,
 }
 
-func refuse(reason, message string) *domain.Error {
+func rejected(reason, message string) *domain.Error {
 	return domain.Refuse(domain.Unauthorized, reason, message)
 }
 
@@ -104,8 +102,10 @@ type Request struct {
 	Timestamp, Nonce string
 }
 
-// Writes says that the request may change something.
-func (r Request) Writes() bool { return r.Method != "GET" && r.Method != "HEAD" } //nolint:usestdlibvars // rules know no network
+// Writes reports whether the request may change something.
+func (r Request) Writes() bool {
+	return r.Method != "GET" && r.Method != "HEAD" //nolint:usestdlibvars // rules know no network
+}
 
 // Keys sign with the first secret and accept signatures under every one, so that a
 // secret can be replaced while programs still use the old one.
@@ -135,13 +135,12 @@ func (r Request) message() []byte {
 	return append([]byte(head), r.Body...)
 }
 
-// olderMessage is what older programs sign. No message of either form is one of
-// the other: this one begins with a digit.
+// olderMessage is what older programs sign. A message of one form is never one of the
+// other: this one begins with a digit.
 func (r Request) olderMessage() []byte { return append([]byte(r.Timestamp+":"), r.Body...) }
 
-// Verify checks a request's signature and age, and returns one of the package's
-// refusals. That the nonce of a request which [Request.Writes] is new, the caller
-// must see to.
+// Verify checks a request's signature and age, and returns one of [Errors]. The caller has to
+// check that the nonce of a request that [Request.Writes] is new.
 func (k *Keys) Verify(r Request, given string, now time.Time) error {
 	if given == "" {
 		return ErrUnsigned

@@ -21,9 +21,7 @@ type DueMail struct {
 // Claim claims up to limit due mails for the duration of lease, oldest first; mails that
 // another mailer has claimed are skipped. A mail that is still pending when its lease is
 // over is due again: the mailer that claimed it has died.
-func Claim(
-	ctx context.Context, db postgres.Queryer, limit int, lease time.Duration, now time.Time,
-) ([]DueMail, error) {
+func Claim(ctx context.Context, db postgres.Queryer, limit int, lease time.Duration, now time.Time) ([]DueMail, error) {
 	rows, err := db.Query(ctx, `
 UPDATE mails m SET attempts = m.attempts + 1, next_attempt_at = $2
 FROM (SELECT id FROM mails WHERE status = 'pending' AND next_attempt_at <= $1

@@ -14,7 +14,8 @@ import (
 )
 
 const insertMail = `
-INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body, next_attempt_at, created_at)
+INSERT INTO mails (id, template, recipient, user_id, source_id, subject, text_body, html_body,
+                   next_attempt_at, created_at)
 VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $9)
 ON CONFLICT (template, recipient, source_id) DO NOTHING`
 
@@ -75,7 +76,8 @@ func Newest(ctx context.Context, db postgres.DB, recipient string, limit int) ([
 		return nil, 0, fmt.Errorf("count mails: %w", err)
 	}
 	rows, err := db.Query(ctx, `
-SELECT id, template, recipient, COALESCE(user_id, ''), source_id, subject, text_body, html_body, created_at, status, sent_at
+SELECT id, template, recipient, COALESCE(user_id, ''), source_id, subject, text_body, html_body, created_at,
+       status, sent_at
 FROM mails WHERE $1 = '' OR recipient = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, recipient, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read mails: %w", err)

@@ -99,11 +99,7 @@ func TestAMailIsSentAfterItsServerRecovered(t *testing.T) {
 	deliver(t, mailer)
 	sender.fail, at.at = nil, noon.Add(time.Minute)
 	deliver(t, mailer)
-	if r := readMail(
-		t,
-		pool,
-		m.ID,
-	); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 ||
+	if r := readMail(t, pool, m.ID); r.Status != "sent" || r.Error != "" || len(sender.got) != 1 ||
 		sender.got[0].Text != m.Text {
 		t.Fatalf("%+v, %+v", r, sender.got)
 	}

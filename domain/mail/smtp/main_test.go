@@ -64,10 +64,7 @@ func addMail(t *testing.T, pool *pgxpool.Pool, template mail.Template) mail.Mail
 		Created:   noon,
 	}
 	if err := pgx.BeginFunc(
-		t.Context(),
-		pool,
-		func(tx pgx.Tx) error { return postgres.Insert(t.Context(), tx, m) },
-	); err != nil {
+		t.Context(), pool, func(tx pgx.Tx) error { return postgres.Insert(t.Context(), tx, m) }); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -87,7 +84,9 @@ type row struct {
 func readMail(t *testing.T, pool *pgxpool.Pool, id string) row {
 	t.Helper()
 	var r row
-	err := pool.QueryRow(t.Context(), `SELECT status, text_body, html_body, attempts, COALESCE(error, ''), next_attempt_at, sent_at FROM mails WHERE id = $1`, id).
+	err := pool.QueryRow(t.Context(),
+		`SELECT status, text_body, html_body, attempts, COALESCE(error, ''), next_attempt_at, sent_at FROM mails
+			WHERE id = $1`, id).
 		Scan(&r.Status, &r.Text, &r.HTML, &r.Attempts, &r.Error, &r.Next, &r.SentAt)
 	if err != nil {
 		t.Fatal(err)

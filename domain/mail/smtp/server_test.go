@@ -194,10 +194,11 @@ func TestSendingStopsWithItsContext(t *testing.T) {
 func TestAnInvalidConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]smtp.ServerConfig{
-		"no sender":           {Host: "mail.example"},
-		"no host":             {From: "a@b.example"},
-		"unknown encryption":  {Host: "mail.example", From: "a@b.example", Encryption: "maybe"},
-		"password in clear":   {Host: "mail.example", From: "a@b.example", Encryption: smtp.None, Username: "a", Password: "b"},
+		"no sender":          {Host: "mail.example"},
+		"no host":            {From: "a@b.example"},
+		"unknown encryption": {Host: "mail.example", From: "a@b.example", Encryption: "maybe"},
+		"password in clear": {Host: "mail.example", From: "a@b.example", Encryption: smtp.None, Username: "a",
+			Password: "b"},
 		"sender with a break": {Host: "mail.example", From: "a@b.example\r\nBcc: c@d.example"},
 	} {
 		if _, err := smtp.NewServer(cfg); err == nil {

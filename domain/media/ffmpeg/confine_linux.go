@@ -16,18 +16,18 @@ const inputPath = "/proc/self/fd/3"
 // nobody is the unprivileged user and group by number; minimal images have no name for it.
 const nobody = 65534
 
-// confinement is what holds a child process.
+// confinement restricts a child process.
 type confinement struct {
 	prlimit    string // path of prlimit(1)
 	drop       bool   // run as nobody
 	namespaces uintptr
 }
 
-// confinements lists what can be tried on this machine, strongest first.
+// confinements returns those that may work on this machine, the strongest first.
 func confinements() ([]confinement, error) {
 	prlimit, err := exec.LookPath("prlimit")
 	if err != nil {
-		return nil, fmt.Errorf("prlimit was not found, without which ffmpeg cannot be limited: install util-linux: %w", err)
+		return nil, fmt.Errorf("prlimit, which limits ffmpeg, was not found: install util-linux: %w", err)
 	}
 	const apart = syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC
 	if os.Geteuid() == 0 {
@@ -53,8 +53,8 @@ func (c confinement) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// argv puts prlimit in front of the program. Soft and hard limits are equal: ffmpeg answers the soft CPU signal by
-// finishing its output at leisure.
+// argv puts prlimit before the program. Soft and hard limits are equal, because ffmpeg only finishes
+// its output slowly at the soft CPU limit.
 func (c confinement) argv(l limits, program string, args []string) []string {
 	return append([]string{
 		c.prlimit,
@@ -65,8 +65,8 @@ func (c confinement) argv(l limits, program string, args []string) []string {
 	}, args...)
 }
 
-// attributes must be used by a goroutine locked to its thread until the child has ended: the death signal is bound to the
-// thread that forked.
+// attributes must be used by a goroutine locked to its thread until the child has ended: the
+// death signal is bound to the thread that forked.
 func (c confinement) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: c.namespaces}
 	if c.drop {
@@ -79,10 +79,10 @@ func (c confinement) attributes() *syscall.SysProcAttr {
 	return attr
 }
 
-// directory names an open directory so that the child can enter it whatever the rights on the way there are.
+// directory returns a path of an open directory that needs no rights on its parents.
 func directory(d *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", d.Fd()) }
 
-// readable lets the child read an input that only root may read.
+// readable permits the child to read an input that only root may read.
 func (c confinement) readable(f *os.File) error {
 	stat, err := f.Stat()
 	if err != nil {
@@ -110,6 +110,6 @@ func (c confinement) own(root string, uid, gid int) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid) //nolint:gosec // links are not followed, and nobody else writes here yet
+		return os.Lchown(path, uid, gid) //nolint:gosec // links are not followed, and no other process writes here yet
 	})
 }

@@ -64,7 +64,9 @@ func TestCancellationLeavesNoProcess(t *testing.T) {
 	seen := 0
 	tool := newTool(t, func(cfg *ffmpeg.Config) { cfg.Threads = mark })
 	_, err := tool.Transcode(ctx, ffmpeg.Job{
-		Input: longClip(t), MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out"),
+		Input:  longClip(t),
+		MIME:   ffmpeg.MP4,
+		OutDir: filepath.Join(t.TempDir(), "out"),
 		Progress: func(step ffmpeg.Step, percent int) {
 			if step == ffmpeg.Encoding && percent > 12 && seen == 0 {
 				seen = running(t, mark)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// stderrTail is how much of a program's messages is kept.
+// stderrTail is how many bytes of a program's messages are kept.
 const stderrTail = 8 << 10
 
 // limits of one process.
@@ -29,16 +29,16 @@ type limits struct {
 type invocation struct {
 	program   string
 	args      []string
-	input     *os.File  // the child's inputPath; nil when it has none
+	input     *os.File  // at inputPath for the child; nil for none
 	dir       string    // working directory; default "/"
 	stdout    io.Writer // nil discards
 	stderr    *tail     // nil keeps it for errors only
-	fileBytes int64     // largest file it may write; 0 means none worth naming (1 MiB)
+	fileBytes int64     // largest file it may write; at least 1 MiB
 }
 
 var errStepTimeout = errors.New("step took too long")
 
-// run starts the program confined and waits for it. The error is a *RejectError when the file is to blame.
+// run runs a program confined. The error is a *RejectError when the file is at fault.
 func (t *Tool) run(ctx context.Context, in invocation) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, errStepTimeout)
 	defer cancel()
@@ -75,16 +75,16 @@ func (t *Tool) run(ctx context.Context, in invocation) error {
 		return fmt.Errorf("start %s: %w", in.program, err)
 	}
 	err = cmd.Wait()
-	// Whatever the leader left behind in its group is stopped too. ESRCH, nobody is left, is the normal answer.
+	// Descendants in the group are killed as well. Usually there are none: ESRCH.
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	if err == nil {
 		return nil
 	}
-	return t.blame(ctx, cmd.ProcessState, err, in.stderr.String())
+	return t.classify(ctx, cmd.ProcessState, err, in.stderr.String())
 }
 
-// blame decides whose fault a failed run is.
-func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, stderr string) error {
+// classify returns the error of a failed run: a *RejectError when the file is at fault.
+func (t *Tool) classify(ctx context.Context, state *os.ProcessState, err error, stderr string) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errStepTimeout) {
 		return reject(TimedOut, stderr)
 	} else if cause != nil {
@@ -98,10 +98,10 @@ func (t *Tool) blame(ctx context.Context, state *os.ProcessState, err error, std
 		if used := state.UserTime() + state.SystemTime(); used >= time.Duration(t.CPUSeconds)*time.Second*9/10 {
 			return reject(TooCostly, "CPU time used up\n"+stderr)
 		}
-		return errors.New("ffmpeg was killed by someone else, perhaps for lack of memory")
+		return errors.New("ffmpeg was killed by another process, perhaps for lack of memory")
 	}
 	switch {
-	// "Input/output error" is not among ours: demuxers say it of files that end early.
+	// "Input/output error" is missing here: demuxers report it for files that end early.
 	case strings.HasPrefix(stderr, "prlimit: "), contains(stderr, "error while loading shared libraries",
 		"No space left on device", "Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
@@ -122,7 +122,7 @@ func contains(s string, parts ...string) bool {
 	return false
 }
 
-// tail keeps the last bytes written to it.
+// tail keeps the last bytes that were written to it.
 type tail struct{ kept []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -135,7 +135,7 @@ func (t *tail) Write(p []byte) (int, error) {
 
 func (t *tail) String() string { return string(t.kept) }
 
-// capped keeps the first bytes written to it and remembers whether there were more.
+// capped keeps the first bytes that were written to it and records whether there were more.
 type capped struct {
 	bytes.Buffer
 	limit int
@@ -149,11 +149,11 @@ func (c *capped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// progress reads what ffmpeg writes under -progress.
+// progress parses the output of ffmpeg's option -progress.
 type progress struct {
 	line    []byte
 	frames  int64
-	seconds float64               // how far the output has come
+	seconds float64               // of output
 	report  func(seconds float64) // may be nil
 }
 
@@ -165,13 +165,13 @@ func (p *progress) Write(b []byte) (int, error) {
 			}
 			continue
 		}
-		p.take(string(p.line))
+		p.parse(string(p.line))
 		p.line = p.line[:0]
 	}
 	return len(b), nil
 }
 
-func (p *progress) take(line string) {
+func (p *progress) parse(line string) {
 	key, value, _ := strings.Cut(line, "=")
 	number, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 	if err != nil {

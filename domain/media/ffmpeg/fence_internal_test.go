@@ -1,7 +1,7 @@
 package ffmpeg
 
-// These tests stand inside the package because Sniff refuses their inputs before any program sees them: they prove that
-// the programs would not have been fooled either.
+// These tests stand inside the package because Sniff refuses their inputs before any program sees
+// them: they prove that the programs would not have been fooled either.
 
 import (
 	"context"
@@ -116,8 +116,9 @@ func makeTone(t *testing.T, path string) {
 	}
 }
 
-// aviWithSubtitles builds an AVI whose only stream is a GAB2 subtitle packet, which the AVI demuxer opens with a demuxer
-// that it finds by the content (the way in of the HLS attacks of 2017).
+// aviWithSubtitles builds an AVI whose only stream is a GAB2 subtitle packet, which the AVI
+// demuxer opens with a demuxer that it finds by the content (the way in of the HLS attacks of
+// 2017).
 func aviWithSubtitles(text string) []byte {
 	chunk := func(id string, body []byte) []byte {
 		out := binary.LittleEndian.AppendUint32([]byte(id), uint32(len(body)))

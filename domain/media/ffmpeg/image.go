@@ -14,30 +14,34 @@ import (
 	"github.com/codex-platform/codex/domain/media/picture"
 )
 
-// MaxPixels is the largest picture that is decoded, 40 megapixels: more than cameras of telephones make, and 320 MB at
-// most once it is decoded.
+// MaxPixels is the size of the largest picture that is decoded, 40 megapixels: more than phone
+// cameras have, and at most 320 MB decoded.
 const MaxPixels = 40_000_000
 
 const (
 	maxPictureSide = 16_383 // the largest side of a WebP picture
 	pictureTime    = 30 * time.Second
-	// pictureMemory is address space: the decoded picture, the three scaled ones, the program and its threads' stacks.
+	// pictureMemory is address space: for the decoded picture, the three scaled ones, the program
+	// and the stacks of its threads.
 	pictureMemory = 3 << 29
 	pictureBytes  = 8 << 20 // largest output
 )
 
-// pictures maps the types that [Tool.Picture] takes to demuxer and decoder.
+// pictures maps the types that [Tool.Picture] converts to demuxer and decoder.
 var pictures = map[string]struct{ demuxer, decoder string }{
-	picture.PNG: {"png_pipe", "png"}, picture.JPEG: {"jpeg_pipe", "mjpeg"},
-	picture.WebP: {"webp_pipe", "webp"}, picture.GIF: {"gif", "gif"},
+	picture.PNG:  {"png_pipe", "png"},
+	picture.JPEG: {"jpeg_pipe", "mjpeg"},
+	picture.WebP: {"webp_pipe", "webp"},
+	picture.GIF:  {"gif", "gif"},
 }
 
-// Picture turns an uploaded still picture into WebP, once for each of the names sm, md and lg: 200, 400 and 800 pixels wide,
-// or as wide as the source where that is less. Transparency stays, a rotation that the file asks for is applied, everything
-// else that a file says about itself (where and when it was taken, by whom, with what) is gone. Of a GIF that moves the
-// first frame is taken.
+// Picture converts a still picture to WebP in the sizes sm, md and lg: 200, 400 and 800 pixels wide,
+// but never wider than the source. It keeps transparency and applies the rotation of the metadata;
+// all metadata (place, time, author, device) is removed. Of an animated GIF it converts the first
+// frame.
 //
-// The type is the one of the picture's own header. A *RejectError says that the picture is at fault.
+// The format follows from the header of the picture. A *RejectError says that the picture is at
+// fault.
 func (t *Tool) Picture(ctx context.Context, content []byte) (map[string][]byte, error) {
 	info, err := picture.Inspect(content)
 	if err != nil || info.Animated {
@@ -58,7 +62,9 @@ func (t *Tool) Picture(ctx context.Context, content []byte) (map[string][]byte, 
 	return result, nil
 }
 
-func (t *Tool) convertPicture(ctx context.Context, dir string, content []byte, info picture.Info) (map[string][]byte, error) {
+func (t *Tool) convertPicture(
+	ctx context.Context, dir string, content []byte, info picture.Info,
+) (map[string][]byte, error) {
 	input, err := os.OpenFile(filepath.Join(dir, "input"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
@@ -75,9 +81,15 @@ func (t *Tool) convertPicture(ctx context.Context, dir string, content []byte, i
 		return nil, err
 	}
 	small := *t
-	small.Timeout, small.MemoryLimit, small.CPUSeconds = min(t.Timeout, pictureTime), min(t.MemoryLimit, pictureMemory), min(t.CPUSeconds, 60)
+	small.Timeout = min(t.Timeout, pictureTime)
+	small.MemoryLimit = min(t.MemoryLimit, pictureMemory)
+	small.CPUSeconds = min(t.CPUSeconds, 60)
 	err = small.run(ctx, invocation{
-		program: t.FFmpeg, args: pictureArgs(info, min(t.Threads, 2)), input: input, dir: out, fileBytes: pictureBytes,
+		program:   t.FFmpeg,
+		args:      pictureArgs(info, min(t.Threads, 2)),
+		input:     input,
+		dir:       out,
+		fileBytes: pictureBytes,
 	})
 	// From here on only we write: take the directory back before trusting what lies in it.
 	if err := errors.Join(err, t.confinement.reclaim(out)); err != nil {
@@ -98,7 +110,8 @@ func pictureArgs(info picture.Info, threads int) []string {
 	var outputs []string
 	for i, thumbnail := range thumbnails {
 		// The sides are worked out by the filter, after a rotation.
-		graph = append(graph, fmt.Sprintf(`[s%d]scale=w='min(%d,iw)':h='clip(round(ow*ih/iw),1,%d)',setsar=1,format=bgra[t%d]`,
+		graph = append(graph, fmt.Sprintf(
+			`[s%d]scale=w='min(%d,iw)':h='clip(round(ow*ih/iw),1,%d)',setsar=1,format=bgra[t%d]`,
 			i, thumbnail.width, maxPictureSide, i))
 		outputs = append(outputs, "-map", fmt.Sprintf("[t%d]", i), "-frames:v", "1", "-c:v", "libwebp", "-quality", "82",
 			"-map_metadata", "-1", "-f", "image2", "-update", "1", thumbnail.name+".webp")
@@ -107,7 +120,7 @@ func pictureArgs(info picture.Info, threads int) []string {
 }
 
 func readPictures(dir string) (map[string][]byte, error) {
-	root, err := os.OpenRoot(dir) // a link leads nowhere outside
+	root, err := os.OpenRoot(dir) // links cannot leave the directory
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +129,7 @@ func readPictures(dir string) (map[string][]byte, error) {
 	for _, thumbnail := range thumbnails {
 		file, err := root.Open(thumbnail.name + ".webp")
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, reject(Undecodable, "no picture came out")
+			return nil, reject(Undecodable, "ffmpeg made no picture")
 		} else if err != nil {
 			return nil, err
 		}
@@ -126,7 +139,7 @@ func readPictures(dir string) (map[string][]byte, error) {
 			return nil, err
 		}
 		if made, err := picture.Inspect(content); err != nil || made.MIME != picture.WebP {
-			return nil, reject(Undecodable, "what came out is no picture")
+			return nil, reject(Undecodable, "the output of ffmpeg is not a WebP picture")
 		}
 		result[thumbnail.name] = content
 	}

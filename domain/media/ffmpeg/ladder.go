@@ -13,7 +13,7 @@ const (
 	preset          = "veryfast" // of x264; the package comment has the measurement
 )
 
-// rendition is one rung of the ladder. Rates are kbit/s; size 0 means sound only.
+// rendition is one rendition of a source. Rates are in kbit/s; size 0 means audio only.
 type rendition struct {
 	name          string // directory of the rendition
 	playlist      string // file name of its playlist
@@ -22,7 +22,8 @@ type rendition struct {
 	audioRate     int
 }
 
-// planLadder chooses the renditions of a source. A video is measured by its shorter side and never enlarged.
+// planLadder returns the renditions of a source. The shorter side of a video counts; it is never
+// enlarged.
 func planLadder(info Info) []rendition {
 	if info.Kind == Audio {
 		return []rendition{
@@ -33,34 +34,45 @@ func planLadder(info Info) []rendition {
 	var ladder []rendition
 	for _, rung := range []struct{ side, video, audio int }{{720, 3000, 128}, {480, 1500, 96}} {
 		if min(info.Width, info.Height) >= rung.side {
-			r := rendition{name: fmt.Sprintf("%dp", rung.side), playlist: "index.m3u8", videoRate: rung.video, audioRate: rung.audio}
+			r := rendition{
+				name:      fmt.Sprintf("%dp", rung.side),
+				playlist:  "index.m3u8",
+				videoRate: rung.video,
+				audioRate: rung.audio,
+			}
 			r.width, r.height = shrink(info.Width, info.Height, rung.side)
 			ladder = append(ladder, r)
 		}
 	}
 	if ladder == nil {
-		r := rendition{name: "source", playlist: "index.m3u8", videoRate: 800, audioRate: 64}
+		r := rendition{
+			name:      "source",
+			playlist:  "index.m3u8",
+			videoRate: 800,
+			audioRate: 64,
+		}
 		r.width, r.height = shrink(info.Width, info.Height, min(info.Width, info.Height))
 		ladder = append(ladder, r)
 	}
 	return ladder
 }
 
-// planPreview is the best rendition of the source, in a directory of its own.
+// planPreview returns the preview: the best rendition, in its own directory.
 func planPreview(info Info) rendition {
 	r := planLadder(info)[0]
 	r.name, r.playlist = "preview", "preview.m3u8"
 	return r
 }
 
-// shrink scales a frame to a shorter side, with even sides as 4:2:0 wants them and at least the 16 pixels of a macroblock.
+// shrink scales a frame to a shorter side. Sides are even, as 4:2:0 requires, and at least the 16
+// pixels of a macroblock.
 func shrink(width, height, side int) (int, int) {
 	scale := float64(side) / float64(min(width, height))
 	even := func(v int) int { return max(16, int(math.Round(float64(v)*scale/2))*2) }
 	return even(width), even(height)
 }
 
-// exactRate writes a frame rate as ffmpeg should understand it: 29.97 means 30000/1001.
+// exactRate returns a frame rate for ffmpeg: 29.97 is 30000/1001.
 func exactRate(rate float64) string {
 	if whole := math.Round(rate); math.Abs(rate-whole) < 0.001 {
 		return strconv.Itoa(int(whole))
@@ -71,7 +83,8 @@ func exactRate(rate float64) string {
 	return strconv.FormatFloat(rate, 'f', 3, 64)
 }
 
-// graph is the filter graph that feeds all renditions from one decoded source: [v0] [v1] … and [a0] [a1] ….
+// graph returns the filter graph that feeds all renditions from one decoded source: [v0] [v1] … and
+// [a0] [a1] ….
 func graph(info Info, ladder []rendition, gain float64) string {
 	var chains []string
 	if info.Kind == Video {
@@ -81,11 +94,12 @@ func graph(info Info, ladder []rendition, gain float64) string {
 		}
 		chains = append(chains, chain)
 		for i, r := range ladder {
-			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,setsar=1,format=yuv420p[v%d]", i, r.width, r.height, i))
+			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,setsar=1,format=yuv420p[v%d]",
+				i, r.width, r.height, i))
 		}
 	}
 	if info.HasAudio {
-		// async fills the gaps that recorders leave, and the silence before a track that starts late.
+		// async fills gaps in recordings, and the silence before a track that starts late.
 		chain := "[0:a:0]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
 		if math.Abs(gain) >= 0.1 {
 			chain += fmt.Sprintf(",volume=%.2fdB", gain)
@@ -99,11 +113,14 @@ func graph(info Info, ladder []rendition, gain float64) string {
 	return strings.Join(chains, ";")
 }
 
-// encodeArgs is the command line that writes the renditions. before are input options, such as a seek.
+// encodeArgs returns the arguments that write the renditions. before are input options, such as a
+// seek.
 func (t *Tool) encodeArgs(info Info, ladder []rendition, gain float64, before ...string) []string {
 	threads := strconv.Itoa(t.Threads)
 	before = append([]string{"-threads", threads}, before...)
-	args := []string{"-v", "error", "-nostdin", "-nostats", "-y", "-progress", "pipe:1", "-filter_complex_threads", threads}
+	args := []string{
+		"-v", "error", "-nostdin", "-nostats", "-y", "-progress", "pipe:1", "-filter_complex_threads", threads,
+	}
 	args = append(args, source(info.demuxer, before...)...)
 	args = append(args, "-filter_complex", graph(info, ladder, gain))
 	for i, r := range ladder {
@@ -116,7 +133,7 @@ func (t *Tool) encodeArgs(info Info, ladder []rendition, gain float64, before ..
 		if info.HasAudio {
 			args = append(args, "-map", fmt.Sprintf("[a%d]", i), "-c:a", "aac", "-b:a", fmt.Sprintf("%dk", r.audioRate))
 		}
-		// Metadata goes: phones write the place of recording into it.
+		// Phones write the place of recording into the metadata.
 		args = append(args, "-map_metadata", "-1", "-map_chapters", "-1", "-max_muxing_queue_size", "4096",
 			"-f", "hls", "-hls_time", strconv.Itoa(segmentSeconds), "-hls_playlist_type", "vod",
 			"-hls_segment_type", "fmp4", "-hls_flags", "single_file",
@@ -125,7 +142,7 @@ func (t *Tool) encodeArgs(info Info, ladder []rendition, gain float64, before ..
 	return args
 }
 
-// largestOutput bounds the file of a rendition that lasts so many seconds: twice its nominal size and a floor.
+// largestOutput is the limit of a rendition's file in bytes: twice its nominal size plus 64 MiB.
 func largestOutput(ladder []rendition, seconds float64) int64 {
 	kilobits := 0
 	for _, r := range ladder {

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// The loudness that renditions are brought to.
+// The loudness of renditions.
 const (
 	targetLUFS  = -16.0
 	ceilingDBTP = -1.5
-	maxGainDB   = 20.0 // beyond it, noise is what would be lifted
+	maxGainDB   = 20.0 // more would only amplify noise
 )
 
 // Loudness is what EBU R 128 measures, in hundredths: LUFS integrated, dBTP true peak, LU range.
@@ -23,7 +23,8 @@ type Loudness struct {
 	Range      int // 0 … 50 000
 }
 
-// gain in dB that brings the track to the target without lifting its true peak over the ceiling.
+// gain returns the gain in dB that brings the track to the target without raising its true peak above
+// the ceiling.
 func (l *Loudness) gain() float64 {
 	if l == nil {
 		return 0
@@ -32,9 +33,11 @@ func (l *Loudness) gain() float64 {
 	return min(wanted, ceilingDBTP-float64(l.Peak)/100, maxGainDB)
 }
 
-// analyse measures the first audio track. When pcm is given it also receives the track as mono signed 16-bit samples at
-// waveformRate, from the same decoding. The result is nil for silence, which has no loudness.
-func (t *Tool) analyse(ctx context.Context, input *os.File, info Info, pcm io.Writer, report func(seconds float64)) (*Loudness, error) {
+// analyse measures the first audio track. In the same pass it writes the track to pcm, unless that is
+// nil, as mono signed 16-bit samples at waveformRate. Silence has no loudness: nil.
+func (t *Tool) analyse(
+	ctx context.Context, input *os.File, info Info, pcm io.Writer, report func(seconds float64),
+) (*Loudness, error) {
 	const meter = "ebur128=peak=true:framelog=verbose" // verbose is below the log level: only the summary is printed
 	args := []string{"-hide_banner", "-v", "info", "-nostdin", "-nostats"}
 	opened := source(info.demuxer, "-threads", strconv.Itoa(t.Threads))
@@ -57,7 +60,7 @@ func (t *Tool) analyse(ctx context.Context, input *os.File, info Info, pcm io.Wr
 	return parseLoudness(in.stderr.String()), nil
 }
 
-// parseLoudness reads the summary that stands at the end of the messages. What stands before it quotes the file.
+// parseLoudness parses the summary at the end of the messages. Earlier messages may quote the file.
 func parseLoudness(messages string) *Loudness {
 	_, summary, found := cutLast(messages, "Summary:")
 	if !found {

@@ -22,14 +22,14 @@ type segment struct {
 	bytes   span
 }
 
-// mediaPlaylist is what we need to know of a rendition that has been written.
+// mediaPlaylist is the playlist of a rendition.
 type mediaPlaylist struct {
 	header   span // the initialisation segment
 	segments []segment
 }
 
-// readRendition reads the playlist that ffmpeg wrote and checks it against the bytes: the ranges must follow one another
-// from the first byte of the stream to the last.
+// readRendition reads the playlist that ffmpeg wrote and checks it against the bytes: the ranges
+// must follow one another from the first byte of the stream to the last.
 func readRendition(root string, r rendition) (mediaPlaylist, error) {
 	text, err := os.ReadFile(filepath.Join(root, r.name, r.playlist))
 	if err != nil {
@@ -46,7 +46,8 @@ func readRendition(root string, r rendition) (mediaPlaylist, error) {
 	next := list.header.length
 	for _, s := range list.segments {
 		if s.bytes.offset != next {
-			return mediaPlaylist{}, fmt.Errorf("playlist of %s: a range starts at %d instead of %d", r.name, s.bytes.offset, next)
+			return mediaPlaylist{}, fmt.Errorf("playlist of %s: a range starts at %d instead of %d",
+				r.name, s.bytes.offset, next)
 		}
 		next += s.bytes.length
 	}
@@ -78,7 +79,7 @@ func parsePlaylist(text string) (mediaPlaylist, error) {
 			list.segments = append(list.segments, pending)
 			pending = segment{}
 		case line != "" && !strings.HasPrefix(line, "#"):
-			err = errors.New("it names a file that is not ours")
+			err = errors.New("it names an unknown file")
 		}
 		if err != nil {
 			return mediaPlaylist{}, err
@@ -108,8 +109,8 @@ func (m mediaPlaylist) seconds() float64 {
 	return total
 }
 
-// bandwidth returns the peak and the average rate in bits per second (RFC 8216 section 4.3.4.2). A last piece of a
-// fraction of a second is left out of the peak unless it is all there is.
+// bandwidth returns the peak and the average rate in bits per second (RFC 8216 section 4.3.4.2). A
+// segment of less than a second does not count for the peak unless it is the first.
 func (m mediaPlaylist) bandwidth() (peak, average int64) {
 	var bytes int64
 	for i, s := range m.segments {
@@ -122,7 +123,7 @@ func (m mediaPlaylist) bandwidth() (peak, average int64) {
 	return max(peak, average), average
 }
 
-// codecs reads the CODECS attribute off the initialisation segment, where the encoder left profile and level.
+// codecs returns the CODECS attribute. The initialisation segment has profile and level.
 func codecs(root string, r rendition, header span, hasAudio bool) (string, error) {
 	var names []string
 	if r.videoRate > 0 {
@@ -147,8 +148,8 @@ func codecs(root string, r rendition, header span, hasAudio bool) (string, error
 	return strings.Join(names, ","), nil
 }
 
-// masterPlaylist lists the renditions, best first. It depends on nothing but what was measured, so the same source and
-// the same encoder give the same bytes.
+// masterPlaylist lists the renditions, the best first. The same source and encoder give the same
+// bytes.
 func masterPlaylist(root string, info Info, ladder []rendition, lists []mediaPlaylist) (string, error) {
 	var b strings.Builder
 	b.WriteString("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")

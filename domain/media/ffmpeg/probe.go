@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Kind is what a media item is to its audience.
+// Kind is the kind of media.
 type Kind string
 
-// The kinds of media.
+// The kinds.
 const (
 	Video Kind = "video"
 	Audio Kind = "audio"
 )
 
-// Limits on a source, from the business rules; checked before any work is done.
+// Limits of a source, checked before the conversion.
 const (
 	MaxDurationSeconds = 86_400
 	MaxWidth           = 7680
@@ -28,37 +28,45 @@ const (
 	MaxStreams         = 8
 )
 
-// Info is what a probe found out.
+// Info describes a media file.
 type Info struct {
 	Kind            Kind
 	DurationSeconds float64 // over 0, at most MaxDurationSeconds
 	Width, Height   int     // pixels as displayed: rotation and pixel shape applied; 0 for audio
 	HasAudio        bool
-	VideoCodec      string  // ffmpeg's name, e.g. "h264"; empty for audio
-	AudioCodec      string  // e.g. "aac"; empty without sound
-	FrameRate       float64 // frames per second of the conversion: that of the source, made constant, 10 to 60; 0 for audio
-	Streams         int     // all streams of the container, cover art and subtitles included
+	VideoCodec      string // ffmpeg's name, e.g. "h264"; empty for audio
+	AudioCodec      string // e.g. "aac"; empty without sound
+	// FrameRate is that of the renditions: the rate of the source, made constant, 10 to 60; 0 for audio.
+	FrameRate float64
+	Streams   int // all streams of the container, cover art and subtitles included
 
 	demuxer string
 }
 
 // demuxers maps each allowed MIME type to the one demuxer that may read it.
 var demuxers = map[string]string{
-	MP4: "mov", QuickTime: "mov", M4A: "mov",
-	WebM: "matroska", WebA: "matroska",
-	AVI: "avi", MP3: "mp3", WAV: "wav", Ogg: "ogg",
+	MP4:       "mov",
+	QuickTime: "mov",
+	M4A:       "mov",
+	WebM:      "matroska",
+	WebA:      "matroska",
+	AVI:       "avi",
+	MP3:       "mp3",
+	WAV:       "wav",
+	Ogg:       "ogg",
 }
 
-// decoders that untrusted bytes may reach: what cameras, recorders and editors write into the allowed containers. The
-// hundreds of others, for old games and the like, are where memory errors are found.
-const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1,mpeg4,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2," +
+// decoders are those that may read uploads: for what cameras, recorders and editors write into the
+// allowed containers. Memory errors are mostly found in the hundreds of others.
+const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1," +
+	"mpeg4,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2," +
 	"h263,mjpeg,prores,dnxhd,dvvideo,rawvideo,png," +
 	"aac,mp3,mp3float,mp2,mp2float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,speex,libspeex," +
 	"pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_u8,pcm_s8,pcm_f32le,pcm_f32be,pcm_f64le,pcm_mulaw," +
 	"pcm_alaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt"
 
-// source returns the options that open the input: the same fence for ffprobe and ffmpeg. The format list also binds
-// demuxers that a demuxer opens by itself (AVI opens subtitles in any format it can find, HLS among them).
+// source returns the options with which ffprobe and ffmpeg open the input. The list of formats also
+// binds the demuxers that a demuxer opens (AVI opens subtitles in any format, HLS among them).
 func source(demuxer string, before ...string) []string {
 	args := []string{
 		"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer, "-codec_whitelist", decoders,
@@ -68,8 +76,8 @@ func source(demuxer string, before ...string) []string {
 	return append(args, "-f", demuxer, "-i", inputPath)
 }
 
-// Probe opens the file at path as the given MIME type, checks the limits and decodes its first second. It returns a
-// *RejectError when the file may not be published and another error when it could not be examined.
+// Probe opens the file at path as a MIME type, checks the limits and decodes its first second. It
+// returns a *RejectError when the file is at fault, and another error when the probe failed.
 func (t *Tool) Probe(ctx context.Context, path, mime string) (Info, error) {
 	input, err := os.Open(path)
 	if err != nil {
@@ -105,7 +113,7 @@ func (t *Tool) probe(ctx context.Context, input *os.File, mime string) (Info, er
 	if err != nil {
 		return Info{}, err
 	}
-	info, err := found.judge(mime)
+	info, err := found.check(mime)
 	if err != nil {
 		return Info{}, err
 	}
@@ -121,7 +129,7 @@ func (t *Tool) probe(ctx context.Context, input *os.File, mime string) (Info, er
 	return info, t.decodeStart(ctx, input, info)
 }
 
-// description is ffprobe's answer.
+// description is the output of ffprobe.
 type description struct {
 	Streams []stream `json:"streams"`
 	Format  struct {
@@ -136,8 +144,8 @@ type stream struct {
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	PixelShape  string `json:"sample_aspect_ratio"`
-	Rate        string `json:"r_frame_rate"`   // the finest rate that hits every timestamp
-	AverageRate string `json:"avg_frame_rate"` // frames over duration
+	Rate        string `json:"r_frame_rate"`   // the lowest rate that has every timestamp
+	AverageRate string `json:"avg_frame_rate"` // frames by duration
 	Duration    string `json:"duration"`
 	Disposition struct {
 		AttachedPicture int `json:"attached_pic"`
@@ -152,7 +160,12 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 		"r_frame_rate,avg_frame_rate,duration:stream_disposition=attached_pic:stream_side_data=rotation"
 	out := &capped{limit: 256 << 10}
 	args := append([]string{"-v", "error", "-show_entries", fields, "-of", "json"}, source(demuxer)...)
-	if err := t.run(ctx, invocation{program: t.FFprobe, args: args, input: input, stdout: out}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFprobe,
+		args:    args,
+		input:   input,
+		stdout:  out,
+	}); err != nil {
 		return description{}, err
 	}
 	if out.over {
@@ -160,13 +173,13 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 	}
 	var found description
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
-		return description{}, fmt.Errorf("read ffprobe's answer: %w", err)
+		return description{}, fmt.Errorf("read the output of ffprobe: %w", err)
 	}
 	return found, nil
 }
 
-// judge applies the limits that the headers alone can break. A duration of 0 means the header does not tell.
-func (d description) judge(mime string) (Info, error) {
+// check applies the limits to the headers. A duration of 0 means that the header has none.
+func (d description) check(mime string) (Info, error) {
 	info := Info{Kind: kindOf(mime), Streams: d.Format.Streams, DurationSeconds: positive(d.Format.Duration)}
 	if info.Streams > MaxStreams {
 		return Info{}, reject(TooManyStreams, "")
@@ -233,8 +246,8 @@ func (s stream) displaySize() (width, height int) {
 	return width, height
 }
 
-// constantRate chooses the frame rate of the conversion. A source whose average differs from its nominal rate has a
-// variable rate (phones, screen recorders); its nominal rate may be as high as 90 000 and is useless.
+// constantRate returns the frame rate of the conversion. A source whose average rate differs from its
+// nominal one has a variable rate (phones, screen recorders); its nominal rate may be 90 000.
 func (s stream) constantRate() float64 {
 	nominal, average := ratio(s.Rate), ratio(s.AverageRate)
 	rate := nominal
@@ -253,12 +266,18 @@ func (s stream) constantRate() float64 {
 	return max(rate, 10)
 }
 
-// measureDuration walks through the packets of a file whose header has no duration, as browsers record WebM.
+// measureDuration reads the packets of a file whose header has no duration, such as WebM that a
+// browser has recorded.
 func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (float64, error) {
 	out := &progress{}
 	args := append([]string{"-v", "error", "-nostdin", "-nostats", "-progress", "pipe:1"}, source(info.demuxer)...)
 	args = append(args, "-map", mainStream(info), "-c", "copy", "-f", "null", "-")
-	if err := t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, stdout: out}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFmpeg,
+		args:    args,
+		input:   input,
+		stdout:  out,
+	}); err != nil {
 		return 0, err
 	}
 	if out.seconds <= 0 {
@@ -267,7 +286,7 @@ func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (
 	return out.seconds, nil
 }
 
-// mainStream is the stream specifier without which the item is nothing. V is a picture that is not cover art.
+// mainStream returns the specifier of the required stream. V is video that is not cover art.
 func mainStream(info Info) string {
 	if info.Kind == Video {
 		return "0:V:0"
@@ -275,7 +294,7 @@ func mainStream(info Info) string {
 	return "0:a:0"
 }
 
-// decodeStart decodes the first second: headers can be whole while the rest is not.
+// decodeStart decodes the first second, since valid headers do not prove a valid file.
 func (t *Tool) decodeStart(ctx context.Context, input *os.File, info Info) error {
 	out := &progress{}
 	stderr := &tail{}
@@ -286,7 +305,13 @@ func (t *Tool) decodeStart(ctx context.Context, input *os.File, info Info) error
 		args = append(args, "-map", "0:a:0")
 	}
 	args = append(args, "-fps_mode", "passthrough", "-f", "null", "-")
-	if err := t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, stdout: out, stderr: stderr}); err != nil {
+	if err := t.run(ctx, invocation{
+		program: t.FFmpeg,
+		args:    args,
+		input:   input,
+		stdout:  out,
+		stderr:  stderr,
+	}); err != nil {
 		return err
 	}
 	if (info.Kind == Video && out.frames == 0) || (info.Kind == Audio && out.seconds <= 0) {

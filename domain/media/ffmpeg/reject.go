@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// Code says, in a form programs may depend on, why a file was refused.
+// Code is a stable code of why a file was rejected.
 type Code string
 
-// The reasons for refusing a file.
+// The reasons.
 const (
 	Undecodable    Code = "UNDECODABLE"        // not the declared container, damaged, or an unsupported codec
 	WrongKind      Code = "WRONG_KIND"         // declared video without a picture, or declared audio with one
@@ -34,21 +34,22 @@ var messages = map[Code]string{
 	Unsupported:    "This media type is not supported.",
 }
 
-// RejectError says that the file, not the platform, is at fault: trying again will not help.
+// RejectError says that the file is at fault, so that a retry will not help.
 type RejectError struct {
 	Code    Code
 	Message string // one sentence for the uploader
-	Detail  string // the tail of the program's own messages, for logs only; at most 8 KiB, printable, may be empty
+	Detail  string // the end of the program's messages, for logs only; at most 8 KiB, printable, may be empty
 }
 
-// Error returns what may be shown to the uploader; [RejectError.Detail] is not part of it.
+// Error returns code and message, which may be shown to the uploader.
 func (e *RejectError) Error() string { return string(e.Code) + ": " + e.Message }
 
 func reject(code Code, detail string) *RejectError {
 	return &RejectError{Code: code, Message: messages[code], Detail: printable(detail)}
 }
 
-// printable hides the descriptor path and drops control characters: the program's messages quote the uploaded file.
+// printable removes the path of the input and control characters from messages, which quote the
+// uploaded file.
 func printable(s string) string {
 	s = strings.ReplaceAll(s, inputPath, "input")
 	return strings.Map(func(r rune) rune {

@@ -19,19 +19,21 @@ const (
 	Ogg       = "audio/ogg"
 )
 
-// SniffLength is how many leading bytes [Sniff] looks at.
+// SniffLength is how many leading bytes [Sniff] reads.
 const SniffLength = 4096
 
-// Sniff names the media type of a file by its first bytes; more than [SniffLength] are ignored. ok is false when the
-// container is none of the nine allowed ones, or when the head also carries the mark of another format that a browser or
-// a tool might believe instead (HTML, SVG, a playlist, a ZIP or PDF header).
+// Sniff returns the media type of a file by its first bytes; more than [SniffLength] are ignored. ok
+// is false when the container is none of the nine allowed ones, or when the bytes also have the
+// mark of another format that a browser or a tool might recognize (HTML, SVG, a playlist, a ZIP or
+// PDF header).
 //
-// WebM without a video track among its first bytes, and MP4 with an audio brand, are reported as audio; see [Agrees].
+// WebM without a video track in its first bytes, and MP4 with an audio brand, are reported as audio;
+// see [Agrees].
 func Sniff(head []byte) (mime string, ok bool) {
 	if len(head) > SniffLength {
 		head = head[:SniffLength]
 	}
-	if len(head) < 12 || carriesForeignMark(head) {
+	if len(head) < 12 || hasForeignMark(head) {
 		return "", false
 	}
 	switch {
@@ -53,9 +55,9 @@ func Sniff(head []byte) (mime string, ok bool) {
 	return mime, mime != ""
 }
 
-// Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4, QuickTime and M4A are one
-// container, and so are the two WebM types: which tracks are inside is for [Tool.Probe] to say. Parameters after ';' and
-// letter case in the declaration are ignored.
+// Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4,
+// QuickTime and M4A are one container, and so are the two WebM types: [Tool.Probe] finds which tracks
+// are inside. Parameters after ';' and letter case of the declaration are ignored.
 func Agrees(declared, sniffed string) bool {
 	declared, _, _ = strings.Cut(declared, ";")
 	declared = strings.ToLower(strings.TrimSpace(declared))
@@ -63,16 +65,17 @@ func Agrees(declared, sniffed string) bool {
 	return known && want == demuxers[sniffed]
 }
 
-// foreignMarks are compared without regard to case; each is long enough not to turn up in compressed bytes by chance
-// (once in some ten million heads for the shortest).
+// foreignMarks are compared without regard to case. Each is long enough not to occur in compressed
+// bytes by chance (the shortest once in some ten million files).
 var foreignMarks = [][]byte{
 	[]byte("<script"), []byte("<html"), []byte("<!doctype"), []byte("<iframe"), []byte("<body"), []byte("<svg "),
 	[]byte("<svg>"), []byte("<object"), []byte("<foreignobject"), []byte("onerror="), []byte("javascript:"),
-	[]byte("#extm3u"), []byte("#ext-x-"), []byte("<mpd "), []byte("ffconcat"), []byte("pk\x03\x04\x14"), []byte("pk\x03\x04\x0a"),
+	[]byte("#extm3u"), []byte("#ext-x-"), []byte("<mpd "), []byte("ffconcat"),
+	[]byte("pk\x03\x04\x14"), []byte("pk\x03\x04\x0a"),
 	[]byte("%pdf-"), []byte("file://"), []byte("concat:"),
 }
 
-func carriesForeignMark(head []byte) bool {
+func hasForeignMark(head []byte) bool {
 	lower := asciiLower(head)
 	for _, mark := range foreignMarks {
 		if bytes.Contains(lower, mark) {
@@ -82,7 +85,7 @@ func carriesForeignMark(head []byte) bool {
 	return false
 }
 
-// asciiLower leaves bytes above 0x7F alone, unlike bytes.ToLower, which would rewrite what is not UTF-8.
+// asciiLower keeps bytes above 0x7F, unlike bytes.ToLower, which changes invalid UTF-8.
 func asciiLower(b []byte) []byte {
 	lower := make([]byte, len(b))
 	for i, c := range b {
@@ -115,8 +118,8 @@ func sniffISO(head []byte) string {
 	return ""
 }
 
-// mimeOfBrands decides by the major brand, then by the compatible ones. Image brands (heic, avif) share the box and are
-// refused by not being listed.
+// mimeOfBrands decides by the major brand, then by the compatible ones. Image brands (heic, avif)
+// have the same box and are not listed.
 func mimeOfBrands(brands []string) string {
 	for _, brand := range brands {
 		switch brand {
@@ -134,7 +137,8 @@ func mimeOfBrands(brands []string) string {
 	return ""
 }
 
-// sniffOgg wants a first page that begins a stream of an audio codec; Ogg video (Theora) is not among the allowed types.
+// sniffOgg requires a first page that starts a stream of an audio codec; Ogg video (Theora) is not
+// allowed.
 func sniffOgg(head []byte) string {
 	if len(head) < 36 || head[4] != 0 || head[5]&0x02 == 0 {
 		return ""
@@ -151,8 +155,8 @@ func sniffOgg(head []byte) string {
 	return ""
 }
 
-// sniffEBML wants the document type webm; plain Matroska is not among the allowed types. Track codecs (V_…, A_…) usually
-// stand within the head.
+// sniffEBML requires the document type webm; plain Matroska is not allowed. The track codecs (V_…,
+// A_…) are usually within the first bytes.
 func sniffEBML(head []byte) string {
 	const docType = 0x4282
 	at := 4
@@ -194,7 +198,7 @@ func sniffEBML(head []byte) string {
 	return ""
 }
 
-// ebmlSize reads a variable-length size of at most four bytes (more is absurd inside an EBML header); n is 0 on failure.
+// ebmlSize reads a variable-length size of at most four bytes, enough for an EBML header; n is 0 on failure.
 func ebmlSize(b []byte) (size, n int) {
 	if len(b) == 0 {
 		return 0, 0
@@ -230,7 +234,7 @@ func sniffID3(head []byte) string {
 		size = size<<7 | int(b)
 	}
 	audio := 10 + size
-	for audio < len(head) && head[audio] == 0 { // taggers pad
+	for audio < len(head) && head[audio] == 0 { // padding of tag editors
 		audio++
 	}
 	if audio+4 <= len(head) && mpegFrameLength(head[audio:]) == 0 {
@@ -239,7 +243,8 @@ func sniffID3(head []byte) string {
 	return MP3
 }
 
-// sniffMPEGAudio wants a whole first frame and the header of a second one: two sync bytes alone prove nothing.
+// sniffMPEGAudio requires a whole first frame and the header of a second one: two sync bytes alone
+// prove nothing.
 func sniffMPEGAudio(head []byte) string {
 	length := mpegFrameLength(head)
 	if length == 0 || length+4 > len(head) || mpegFrameLength(head[length:]) == 0 {

@@ -13,7 +13,7 @@ const (
 	posterFile = "poster.jpg"
 	posterSide = 1920 // longest side of the poster
 
-	// webpSide is the longest side of a thumbnail; it only bites on pictures far taller than wide.
+	// webpSide is the longest side of a thumbnail, for pictures that are far taller than wide.
 	webpSide = 4096
 )
 
@@ -25,8 +25,8 @@ var thumbnails = []struct {
 
 func thumbnailFile(name string) string { return "thumbnails/" + name + ".webp" }
 
-// stills writes the poster and the thumbnails from one frame at so many seconds. A seek may find nothing (a last frame
-// that lasts minutes, an index that lies); the first frame serves then.
+// stills writes the poster and the thumbnails from one frame at a time in seconds, or from the first
+// frame when the seek finds none (a last frame of minutes, a wrong index).
 func (t *Tool) stills(ctx context.Context, input *os.File, out string, info Info, seconds float64) error {
 	err := t.still(ctx, input, out, info, seconds)
 	if err != nil {
@@ -67,10 +67,16 @@ func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info,
 	args = append(args, source(info.demuxer, "-threads", threads, "-ss", strconv.FormatFloat(seconds, 'f', 3, 64))...)
 	args = append(args, "-filter_complex", strings.Join(graph, ";"))
 	args = append(args, outputs...)
-	return t.run(ctx, invocation{program: t.FFmpeg, args: args, input: input, dir: out, fileBytes: 64 << 20})
+	return t.run(ctx, invocation{
+		program:   t.FFmpeg,
+		args:      args,
+		input:     input,
+		dir:       out,
+		fileBytes: 64 << 20,
+	})
 }
 
-// fit scales a frame so that its longer side is as given, without a side of zero.
+// fit scales a frame to a longer side. No side becomes 0.
 func fit(width, height, side int) (int, int) {
 	scale := float64(side) / float64(max(width, height))
 	return max(1, int(math.Round(float64(width)*scale))), max(1, int(math.Round(float64(height)*scale)))

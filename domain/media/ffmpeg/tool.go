@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config tells where the programs are and how much one run of them may use. The zero value is usable.
+// Config configures a [Tool]: the programs and the limits of one run. The zero value is usable.
 type Config struct {
 	FFmpeg  string // path of ffmpeg; default: found in PATH
 	FFprobe string // path of ffprobe; default: found in PATH
@@ -29,8 +29,8 @@ type Tool struct {
 	confinement confinement
 }
 
-// New finds the programs, tries how far they can be confined on this machine, and checks that the encoders are there. The
-// error is one sentence that tells an operator what to install.
+// New finds the programs, chooses the strongest confinement that works on this machine, and checks
+// the encoders. The error is one sentence that says what to install.
 func New(cfg Config) (*Tool, error) {
 	for _, program := range []struct {
 		path *string
@@ -65,10 +65,12 @@ func New(cfg Config) (*Tool, error) {
 	return t, t.chooseConfinement()
 }
 
-// Confinement describes, for logs, what holds the child processes on this machine, e.g. "limits, namespaces, uid 65534".
+// Confinement describes the confinement of child processes on this machine, for logs, for example
+// "limits, namespaces, uid 65534".
 func (t *Tool) Confinement() string { return t.confinement.String() }
 
-// chooseConfinement runs ffmpeg under each confinement, strongest first, and keeps the first that works.
+// chooseConfinement runs ffmpeg in each confinement, the strongest first, and keeps the first that
+// works.
 func (t *Tool) chooseConfinement() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -80,7 +82,8 @@ func (t *Tool) chooseConfinement() error {
 	for _, candidate := range candidates {
 		t.confinement = candidate
 		out := &capped{limit: 1 << 20}
-		failure = t.run(ctx, invocation{program: t.FFmpeg, args: []string{"-hide_banner", "-v", "error", "-encoders"}, stdout: out})
+		args := []string{"-hide_banner", "-v", "error", "-encoders"}
+		failure = t.run(ctx, invocation{program: t.FFmpeg, args: args, stdout: out})
 		if failure != nil {
 			continue
 		}

@@ -13,10 +13,10 @@ import (
 	"strconv"
 )
 
-// Step names a part of a job, as the progress callback of the platform spells it.
+// Step is a part of a job, in the spelling of the platform's progress callback.
 type Step string
 
-// The steps, in order of appearance; a job has only those that its media need.
+// The steps in their order; a job has only those that its type of media needs.
 const (
 	Probing    Step = "probing"
 	Measuring  Step = "loudness"
@@ -38,8 +38,8 @@ type Job struct {
 	MIME   string // declared type, one of the nine
 	OutDir string // created when missing; must be empty; belongs to the job
 
-	// Progress, when given, hears of every change of step and of every whole per cent of the whole job, from the goroutine
-	// that called Transcode or one that it waits for, never from two at once. It must not block.
+	// Progress is called for every step and every per cent of the whole job, never concurrently.
+	// It must not block. Optional.
 	Progress func(step Step, percent int)
 }
 
@@ -50,7 +50,8 @@ type File struct {
 	Size        int64 // bytes
 }
 
-// Result tells what was made. Paths are relative to OutDir with slashes; those that the kind of media lacks are empty.
+// Result describes the outputs. Paths are relative to OutDir, with slashes; those that the kind of
+// media does not have are empty.
 type Result struct {
 	Info // of the source, with DurationSeconds as converted
 
@@ -61,24 +62,31 @@ type Result struct {
 	Waveform      string            // audio: JSON
 	WaveformImage string            // audio: PNG 1800×140
 
-	// ReadyVariants as the platform's callback names them: "720p", "480p" or "source"; "audio" for sound, whose
-	// renditions 128k and 64k are in the master playlist.
+	// ReadyVariants are "720p", "480p" or "source"; "audio" for audio, whose renditions 128k and 64k
+	// are in the master playlist.
 	ReadyVariants []string
 
 	Loudness *Loudness // of the source; nil without sound or for silence
 
-	Files []File // everything under OutDir, the master playlist last: who uploads in this order publishes it when it works
+	// Files are all outputs in the order of their upload: the master playlist last.
+	Files []File
 }
 
-// Transcode probes the input and makes everything an audience needs of it. It returns a *RejectError when the file is to
-// blame; OutDir then holds remains that the caller removes.
+// Transcode probes the input and makes all outputs. It returns a *RejectError when the file is at
+// fault; then the caller removes what is in OutDir.
 func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
 	input, err := os.Open(job.Input)
 	if err != nil {
 		return Result{}, fmt.Errorf("transcode: %w", err)
 	}
 	defer input.Close()
-	c := &conversion{Tool: t, input: input, out: job.OutDir, percent: -1, tell: job.Progress}
+	c := &conversion{
+		Tool:    t,
+		input:   input,
+		out:     job.OutDir,
+		percent: -1,
+		notify:  job.Progress,
+	}
 	err = c.convert(ctx, job.MIME)
 	if err = errors.Join(err, c.reclaimOutputs()); err != nil {
 		return Result{}, fmt.Errorf("transcode: %w", err)
@@ -99,7 +107,7 @@ type conversion struct {
 	lent    bool
 	step    Step
 	percent int
-	tell    func(Step, int)
+	notify  func(Step, int)
 }
 
 func (c *conversion) convert(ctx context.Context, mime string) (err error) {
@@ -124,7 +132,7 @@ func (c *conversion) convert(ctx context.Context, mime string) (err error) {
 	if err != nil {
 		return err
 	}
-	// From here on only we write: take the directory back before trusting what lies in it.
+	// The programs have finished: the directory is reclaimed before its content is trusted.
 	if err := c.reclaimOutputs(); err != nil {
 		return err
 	}
@@ -136,7 +144,7 @@ func (c *conversion) convert(ctx context.Context, mime string) (err error) {
 	return c.finalize()
 }
 
-// prepareOutputs makes the directories; ffmpeg only writes files.
+// prepareOutputs makes the directories, since ffmpeg only writes files.
 func (c *conversion) prepareOutputs() error {
 	names := []string{}
 	for _, r := range c.ladder {
@@ -171,7 +179,7 @@ func (c *conversion) reclaimOutputs() error {
 	return nil
 }
 
-// measure finds the loudness; of audio it takes the waveform from the same pass.
+// measure measures the loudness, and for audio the waveform in the same pass.
 func (c *conversion) measure(ctx context.Context) (err error) {
 	if !c.info.HasAudio {
 		return nil
@@ -193,14 +201,17 @@ func (c *conversion) encode(ctx context.Context) error {
 	}
 	done := &progress{report: c.reporter(Encoding, 12, end, c.info.DurationSeconds)}
 	err := c.run(ctx, invocation{
-		program: c.FFmpeg, input: c.input, dir: c.out, stdout: done,
+		program:   c.FFmpeg,
+		input:     c.input,
+		dir:       c.out,
+		stdout:    done,
 		args:      c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), "-t", strconv.Itoa(MaxDurationSeconds)),
 		fileBytes: largestOutput(c.ladder, c.info.DurationSeconds),
 	})
 	if err != nil {
 		return err
 	}
-	// MP3, AVI and Ogg without an index have only an estimated duration; the other containers declare theirs.
+	// MP3, AVI and Ogg without an index have only an estimated duration.
 	declared := c.info.demuxer == "mov" || c.info.demuxer == "matroska" || c.info.demuxer == "wav"
 	if declared && done.seconds < 0.9*c.info.DurationSeconds-1 {
 		return reject(Incomplete, fmt.Sprintf("%.1f of %.1f s", done.seconds, c.info.DurationSeconds))
@@ -208,14 +219,16 @@ func (c *conversion) encode(ctx context.Context) error {
 	return nil
 }
 
-// pictures makes what shows a video before it is played: preview, poster, thumbnails.
+// pictures makes preview, poster and thumbnails of a video.
 func (c *conversion) pictures(ctx context.Context) error {
 	start := c.info.DurationSeconds * previewStart
 	length := min(previewSeconds, c.info.DurationSeconds-start)
 	preview := []rendition{planPreview(c.info)}
 	err := c.run(ctx, invocation{
-		program: c.FFmpeg, input: c.input, dir: c.out,
-		stdout: &progress{report: c.reporter(Previewing, 75, 93, length)},
+		program: c.FFmpeg,
+		input:   c.input,
+		dir:     c.out,
+		stdout:  &progress{report: c.reporter(Previewing, 75, 93, length)},
 		args: c.encodeArgs(c.info, preview, c.result.Loudness.gain(),
 			"-ss", strconv.FormatFloat(start, 'f', 3, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
 		fileBytes: largestOutput(preview, previewSeconds),
@@ -240,7 +253,7 @@ func (c *conversion) drawWaveform() error {
 		os.WriteFile(filepath.Join(c.out, c.result.WaveformImage), picture.Bytes(), 0o600))
 }
 
-// finalize checks every playlist against its bytes and writes the master.
+// finalize checks every playlist against its file and writes the master playlist.
 func (c *conversion) finalize() error {
 	c.report(Finalizing, 98, 98, 0)
 	lists := make([]mediaPlaylist, len(c.ladder))
@@ -282,8 +295,8 @@ func (c *conversion) finalize() error {
 	return nil
 }
 
-// list walks the outputs. Anything but a regular, non-empty file of a known name is refused: a subverted ffmpeg could
-// have left a link to a file that the uploader must not get.
+// list returns the outputs. Everything must be a regular, non-empty file of a known type: a
+// subverted ffmpeg could have left a link to another file.
 func (c *conversion) list() ([]File, error) {
 	var files []File
 	var master File
@@ -331,16 +344,16 @@ func (c *conversion) contentType(name string) string {
 	return ""
 }
 
-// report tells the caller how far the job is: share, 0 to 1, of the way between two percentages.
+// report reports the progress of a step: share, 0 to 1, of the way between two percentages.
 func (c *conversion) report(step Step, from, to int, share float64) {
 	percent := max(c.percent, from+int(float64(to-from)*min(max(share, 0), 1)))
-	if c.tell != nil && (percent != c.percent || step != c.step) {
-		c.tell(step, percent)
+	if c.notify != nil && (percent != c.percent || step != c.step) {
+		c.notify(step, percent)
 	}
 	c.step, c.percent = step, percent
 }
 
-// reporter announces the step and turns seconds of output into its share.
+// reporter starts a step and returns a function that reports its progress by seconds of output.
 func (c *conversion) reporter(step Step, from, to int, total float64) func(seconds float64) {
 	c.report(step, from, to, 0)
 	return func(seconds float64) { c.report(step, from, to, seconds/total) }

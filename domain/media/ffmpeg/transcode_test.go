@@ -43,15 +43,20 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	var steps []string
 	last := 0
-	job := ffmpeg.Job{Input: clip, MIME: ffmpeg.MP4, OutDir: out, Progress: func(step ffmpeg.Step, percent int) {
-		if percent < last {
-			t.Errorf("progress went back from %d to %d", last, percent)
-		}
-		last = percent
-		if len(steps) == 0 || steps[len(steps)-1] != string(step) {
-			steps = append(steps, string(step))
-		}
-	}}
+	job := ffmpeg.Job{
+		Input:  clip,
+		MIME:   ffmpeg.MP4,
+		OutDir: out,
+		Progress: func(step ffmpeg.Step, percent int) {
+			if percent < last {
+				t.Errorf("progress went back from %d to %d", last, percent)
+			}
+			last = percent
+			if len(steps) == 0 || steps[len(steps)-1] != string(step) {
+				steps = append(steps, string(step))
+			}
+		},
+	}
 	result, err := newTool(t, nil).Transcode(context.Background(), job)
 	if err != nil {
 		t.Fatal(explain(err))
@@ -90,7 +95,8 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	checkFiles(t, out, result)
 }
 
-// checkRanges re-reads a playlist with nothing of the package: the ranges must tile the file. It returns the duration.
+// checkRanges re-reads a playlist with nothing of the package: the ranges must tile the file. It
+// returns the duration.
 func checkRanges(t *testing.T, playlist string) float64 {
 	t.Helper()
 	text, err := os.ReadFile(playlist)

@@ -17,8 +17,8 @@ const (
 	waveformHeight  = 140
 )
 
-// waveform reduces samples to one (lowest, highest) pair per tenth of a second, 8 bits each. It is a writer of mono
-// signed 16-bit little-endian samples at waveformRate and keeps at most a day of points (1.7 MB).
+// waveform reduces mono signed 16-bit little-endian samples at waveformRate to one (lowest, highest)
+// pair of 8 bits per tenth of a second, for at most a day (1.7 MB).
 type waveform struct {
 	points  []int8 // lowest, highest, lowest, highest, …
 	odd     []byte // half a sample from the last write
@@ -31,11 +31,11 @@ type waveform struct {
 func (w *waveform) Write(b []byte) (int, error) {
 	n := len(b)
 	if len(w.odd) == 1 && n > 0 {
-		w.take(int16(binary.LittleEndian.Uint16([]byte{w.odd[0], b[0]})))
+		w.add(int16(binary.LittleEndian.Uint16([]byte{w.odd[0], b[0]})))
 		b, w.odd = b[1:], nil
 	}
 	for ; len(b) >= 2; b = b[2:] {
-		w.take(int16(binary.LittleEndian.Uint16(b)))
+		w.add(int16(binary.LittleEndian.Uint16(b)))
 	}
 	if len(b) == 1 {
 		w.odd = []byte{b[0]}
@@ -46,7 +46,7 @@ func (w *waveform) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-func (w *waveform) take(sample int16) {
+func (w *waveform) add(sample int16) {
 	if w.samples == 0 {
 		w.low, w.high = sample, sample
 	}
@@ -56,7 +56,7 @@ func (w *waveform) take(sample int16) {
 	}
 }
 
-// finish closes the current point; a last, shorter one counts too.
+// finish ends the current point, also a last, shorter one.
 func (w *waveform) finish() {
 	if w.samples > 0 && len(w.points)/2 < MaxDurationSeconds*pointsPerSecond {
 		w.points = append(w.points, int8(w.low>>8), int8(w.high>>8))
@@ -64,7 +64,8 @@ func (w *waveform) finish() {
 	w.samples = 0
 }
 
-// writeJSON uses the layout of BBC's audiowaveform, version 2, which web players read: data holds the pairs in order.
+// writeJSON writes version 2 of the format of BBC's audiowaveform, which web players read: data has
+// the pairs in order.
 func (w *waveform) writeJSON(out io.Writer) error {
 	text := make([]byte, 0, 128+5*len(w.points))
 	text = append(text, `{"version":2,"channels":1,"sample_rate":`...)
@@ -84,7 +85,7 @@ func (w *waveform) writeJSON(out io.Writer) error {
 	return err
 }
 
-// writePNG draws the whole track across the width, on a transparent ground so that it suits any page.
+// writePNG draws the whole track on a transparent background.
 func (w *waveform) writePNG(out io.Writer) error {
 	palette := color.Palette{color.NRGBA{}, color.NRGBA{R: 0x4F, G: 0x46, B: 0xE5, A: 0xFF}}
 	picture := image.NewPaletted(image.Rect(0, 0, waveformWidth, waveformHeight), palette)
@@ -103,7 +104,7 @@ func (w *waveform) writePNG(out io.Writer) error {
 	return png.Encode(out, picture)
 }
 
-// row maps a level to a line of the picture; silence is the middle line.
+// row returns the row of a level in the picture; silence is in the middle.
 func row(level int8) int {
 	return (127 - int(level)) * (waveformHeight - 1) / 255
 }

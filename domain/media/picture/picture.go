@@ -1,9 +1,8 @@
-// Package picture reads the headers of pictures that strangers uploaded: what they
-// are, by their first bytes, and how large they would be once decoded.
+// Package picture reads the headers of uploaded pictures: their format, by their first bytes, and
+// their size in pixels.
 //
-// It decodes nothing, so a file of a few bytes that claims a million pixels costs
-// nothing here, and the caller can refuse it before anybody else opens it. It never
-// looks at a file's name or declared type.
+// It decodes nothing, so a small file that claims a million pixels costs nothing here and can be
+// rejected before it is decoded. It ignores the name and the declared type of a file.
 package picture
 
 import (
@@ -25,14 +24,13 @@ const (
 	GIF  = "image/gif"
 )
 
-// Info is what a header says.
+// Info describes a picture by its header.
 type Info struct {
 	// MIME is one of the constants.
 	MIME string
-	// Width and Height are in pixels, at least 1, as stored: a rotation that the
-	// metadata ask for is not applied.
+	// Width and Height are in pixels, at least 1, before any rotation by the metadata.
 	Width, Height int
-	// Animated says that a WebP picture moves. Of a GIF this is not known.
+	// Animated: a WebP picture has several frames. It is not known for a GIF.
 	Animated bool
 }
 
@@ -40,9 +38,9 @@ type Info struct {
 func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }
 
 var (
-	// ErrUnknown says that the bytes begin like none of the four formats.
+	// ErrUnknown: the first bytes are of none of the four formats.
 	ErrUnknown = errors.New("not a picture of a known format")
-	// ErrDamaged says that the format is known and the header cannot be read.
+	// ErrDamaged: the header of a known format is invalid.
 	ErrDamaged = errors.New("the picture's header is damaged")
 )
 
@@ -70,8 +68,8 @@ func configured(mime string, data []byte, decode func(io.Reader) (image.Config, 
 	return Info{MIME: mime, Width: config.Width, Height: config.Height}, nil
 }
 
-// inspectWebP reads the first chunk, which carries the size: VP8 (lossy), VP8L
-// (lossless) or VP8X (anything with more chunks than one).
+// inspectWebP reads the first chunk, which has the size: VP8 (lossy), VP8L (lossless) or VP8X
+// (more than one chunk).
 func inspectWebP(chunk []byte) (Info, error) {
 	if len(chunk) < 18 {
 		return Info{}, ErrDamaged

@@ -57,7 +57,12 @@ func TestAHeaderSaysWhatThePictureIsAndHowLarge(t *testing.T) {
 		"animated webp":   {moving, picture.WebP, true},
 	} {
 		info, err := picture.Inspect(c.data)
-		if err != nil || info != (picture.Info{MIME: c.mime, Width: 30, Height: 20, Animated: c.animated}) {
+		if err != nil || info != (picture.Info{
+			MIME:     c.mime,
+			Width:    30,
+			Height:   20,
+			Animated: c.animated,
+		}) {
 			t.Errorf("%s: %+v, %v", name, info, err)
 		}
 		if info.Pixels() != 600 {

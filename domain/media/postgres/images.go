@@ -12,9 +12,9 @@ import (
 	"github.com/codex-platform/codex/domain/media"
 )
 
-// RecordImage writes the record of an image whose objects are about to be put, due
-// for the sweep at a time. Recording it again, with the same upload, postpones the
-// sweep; it is not recorded when another upload has its id, or when it is swept already.
+// RecordImage inserts the record of an image whose objects are stored next, due for the sweep at a
+// time. Recording the same upload again postpones the sweep. The image is not recorded when
+// another upload has its id, or when it is being swept.
 func RecordImage(ctx context.Context, db Queryer, i media.Image, now, due time.Time) (recorded bool, err error) {
 	rows, err := db.Query(ctx, `
 INSERT INTO images (id, kind, owner_id, prefix, address, mime_type, size_bytes, digest, created_at, due_at)
@@ -35,8 +35,7 @@ RETURNING id`, i.ID, i.Kind, i.OwnerID, i.Prefix, i.Address, i.MIME, i.Size, i.D
 	return true, nil
 }
 
-// QueueImages queues the read of images by id that are not being swept, locked in
-// the order of their ids.
+// QueueImages queues the read of images that are not being swept, locked in the order of their ids.
 func QueueImages(b *pgx.Batch, ids []string, found map[string]media.Image) {
 	b.Queue(`SELECT id, kind, owner_id, prefix, address, mime_type, size_bytes, digest FROM images
 		WHERE id = ANY($1::uuid[]) AND status <> 'sweeping' ORDER BY id FOR UPDATE`, ids).Query(func(rows pgx.Rows) error {
@@ -48,10 +47,10 @@ func QueueImages(b *pgx.Batch, ids []string, found map[string]media.Image) {
 	})
 }
 
-// ImageOwner is a user or an organization as far as its picture is concerned.
+// ImageOwner is the picture of a user or an organization.
 type ImageOwner struct {
 	ID string
-	// Address is the picture's, nil for none.
+	// Address is the URL of the picture, nil for none.
 	Address *string
 	// Version counts the owner's events.
 	Version int64
@@ -59,12 +58,14 @@ type ImageOwner struct {
 
 // QueueUserPictures queues the read of live users, locked in the order of their ids.
 func QueueUserPictures(b *pgx.Batch, ids []string, found map[string]ImageOwner) {
-	queueOwners(b, `SELECT id, avatar_url, version FROM users WHERE id = ANY($1::text[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE`, ids, found)
+	queueOwners(b, `SELECT id, avatar_url, version FROM users
+		WHERE id = ANY($1::text[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE`, ids, found)
 }
 
-// QueueOrganizationLogos queues the read of live organizations, locked likewise.
+// QueueOrganizationLogos queues the read of live organizations, locked in the order of their ids.
 func QueueOrganizationLogos(b *pgx.Batch, ids []string, found map[string]ImageOwner) {
-	queueOwners(b, `SELECT id::text, logo_url, version FROM organizations WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE`, ids, found)
+	queueOwners(b, `SELECT id::text, logo_url, version FROM organizations
+		WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE`, ids, found)
 }
 
 func queueOwners(b *pgx.Batch, sql string, ids []string, found map[string]ImageOwner) {
@@ -110,30 +111,31 @@ func queueSaveOwners(b *pgx.Batch, sql string, owners []ImageOwner, now time.Tim
 	return nil
 }
 
-// QueueSettleImages queues the statements that say which images are in use from now
-// on, and when the sweep shall look at the others of the same owners.
+// QueueSettleImages queues the statements that mark attached images as in use, and schedule the
+// sweep of the other images of the same owners.
 func QueueSettleImages(b *pgx.Batch, attached, owners, kinds []string, now time.Time) {
-	// An image that is in use is looked at again all the same, once a day.
-	b.Queue(`UPDATE images SET status = 'attached', due_at = $2 WHERE id = ANY($1::uuid[])`, attached, now.Add(looksEvery))
+	b.Queue(`UPDATE images SET status = 'attached', due_at = $2 WHERE id = ANY($1::uuid[])`, attached, now.Add(recheckEvery))
 	b.Queue(`UPDATE images SET due_at = LEAST(due_at, $4) FROM unnest($2::text[], $3::text[]) AS o (owner_id, kind)
 		WHERE images.owner_id = o.owner_id AND images.kind = o.kind AND status = 'attached' AND id <> ALL($1::uuid[])`,
 		attached, owners, kinds, now.Add(media.ImageRetired))
 }
 
-// looksEvery is how often the sweep looks at an image that is in use: not every
-// change that drops a picture passes through this package.
-const looksEvery = 24 * time.Hour
+// recheckEvery is how often the sweep checks an image that is in use: not every change that
+// removes a reference passes through this package.
+const recheckEvery = 24 * time.Hour
 
-// SweptImage is an image whose objects are to be removed.
+// SweptImage is an image whose objects must be removed.
 type SweptImage struct{ ID, Prefix string }
 
-// ClaimImages looks at images that are due and returns those to which nobody refers,
-// with whose objects the caller has until retry. Nobody can attach them any more.
-func ClaimImages(ctx context.Context, db Queryer, now, retry time.Time, limit int) (claimed []SweptImage, looked int, err error) {
+// ClaimImages checks images that are due and returns those without a reference, which belong to the
+// caller until retry. They cannot be attached any more. checked counts all images.
+func ClaimImages(
+	ctx context.Context, db Queryer, now, retry time.Time, limit int,
+) (claimed []SweptImage, checked int, err error) {
 	rows, err := db.Query(ctx, `
 WITH due AS (
     SELECT id, kind, owner_id, prefix FROM images WHERE due_at <= $1 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
-), judged AS (
+), checked AS (
     SELECT id, COALESCE(CASE kind
         WHEN 'avatar' THEN (SELECT strpos(u.avatar_url, due.prefix) > 0 FROM users u WHERE u.id = owner_id)
         WHEN 'logo' THEN (SELECT strpos(o.logo_url, due.prefix) > 0 FROM organizations o WHERE o.id = owner_id::uuid)
@@ -144,14 +146,15 @@ WITH due AS (
 )
 UPDATE images i SET status = CASE WHEN used AND status <> 'sweeping' THEN status ELSE 'sweeping' END,
        due_at = CASE WHEN used AND status <> 'sweeping' THEN $3::timestamptz ELSE $2::timestamptz END
-FROM judged WHERE i.id = judged.id RETURNING i.id, i.prefix, i.status = 'sweeping'`, now, retry, now.Add(looksEvery), limit)
+FROM checked WHERE i.id = checked.id RETURNING i.id, i.prefix, i.status = 'sweeping'`,
+		now, retry, now.Add(recheckEvery), limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("claim images: %w", err)
 	}
 	var image SweptImage
 	var unused bool
 	_, err = pgx.ForEachRow(rows, []any{&image.ID, &image.Prefix, &unused}, func() error {
-		looked++
+		checked++
 		if unused {
 			claimed = append(claimed, image)
 		}
@@ -160,10 +163,10 @@ FROM judged WHERE i.id = judged.id RETURNING i.id, i.prefix, i.status = 'sweepin
 	if err != nil {
 		return nil, 0, fmt.Errorf("claim images: %w", err)
 	}
-	return claimed, looked, nil
+	return claimed, checked, nil
 }
 
-// ForgetImage removes the record of an image whose objects are gone.
+// ForgetImage removes the record of an image whose objects were removed.
 func ForgetImage(ctx context.Context, db Execer, id string) error {
 	if _, err := db.Exec(ctx, `DELETE FROM images WHERE id = $1 AND status = 'sweeping'`, id); err != nil {
 		return fmt.Errorf("forget an image: %w", err)
@@ -171,9 +174,10 @@ func ForgetImage(ctx context.Context, db Execer, id string) error {
 	return nil
 }
 
-// ExpediteImages makes the images of an owner due at once.
+// ExpediteImages makes the images of an owner due now.
 func ExpediteImages(ctx context.Context, tx pgx.Tx, kind media.ImageKind, owner string, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE images SET due_at = LEAST(due_at, $3) WHERE owner_id = $1 AND kind = $2`, owner, kind, now)
+	_, err := tx.Exec(ctx, `UPDATE images SET due_at = LEAST(due_at, $3) WHERE owner_id = $1 AND kind = $2`,
+		owner, kind, now)
 	if err != nil {
 		return fmt.Errorf("expedite the sweep of images: %w", err)
 	}

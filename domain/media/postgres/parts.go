@@ -15,8 +15,8 @@ import (
 // Execer is a pool, a connection or a transaction.
 type Execer = postgres.Execer
 
-const partsColumns = `u.id, u.media_item_id, u.r2_key, COALESCE(u.store_id, ''), u.size_bytes, u.part_size, u.part_count, u.status,
-	u.created_at, u.expires_at`
+const partsColumns = `u.id, u.media_item_id, u.r2_key, COALESCE(u.store_id, ''), u.size_bytes,
+	u.part_size, u.part_count, u.status, u.created_at, u.expires_at`
 
 func scanParts(row pgx.CollectableRow) (media.PartsUpload, error) {
 	var u media.PartsUpload
@@ -25,10 +25,12 @@ func scanParts(row pgx.CollectableRow) (media.PartsUpload, error) {
 	return u, err
 }
 
-// InsertParts writes a new upload in parts. One that is there already, from the same command, is left as it is.
+// InsertParts inserts an upload in parts. An upload that exists, by the same command, is not
+// changed.
 func InsertParts(ctx context.Context, tx Execer, u media.PartsUpload) error {
 	_, err := tx.Exec(ctx, `
-INSERT INTO media_uploads (id, media_item_id, r2_key, store_id, size_bytes, part_size, part_count, status, created_at, expires_at)
+INSERT INTO media_uploads
+    (id, media_item_id, r2_key, store_id, size_bytes, part_size, part_count, status, created_at, expires_at)
 VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
 		u.ID, u.MediaID, u.ObjectKey, u.StoreID, u.SizeBytes, u.PartSize, u.PartCount, u.Status, u.CreatedAt, u.ExpiresAt)
 	if err != nil {
@@ -37,9 +39,10 @@ VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO
 	return nil
 }
 
-// SaveParts writes the store's name and the status of an upload, unless its status is not among from any more.
+// SaveParts updates the store's id and the status of an upload whose status is among from.
 func SaveParts(ctx context.Context, tx Execer, u media.PartsUpload, from ...media.PartsStatus) error {
-	_, err := tx.Exec(ctx, `UPDATE media_uploads SET store_id = NULLIF($2, ''), status = $3 WHERE id = $1 AND status = ANY($4)`,
+	_, err := tx.Exec(ctx, `
+UPDATE media_uploads SET store_id = NULLIF($2, ''), status = $3 WHERE id = $1 AND status = ANY($4)`,
 		u.ID, u.StoreID, u.Status, from)
 	if err != nil {
 		return fmt.Errorf("save upload: %w", err)
@@ -47,7 +50,7 @@ func SaveParts(ctx context.Context, tx Execer, u media.PartsUpload, from ...medi
 	return nil
 }
 
-// FindParts returns an upload of an item. found is false when the item has no such upload, whoever else has.
+// FindParts returns an upload of an item. found is false also for an upload of another item.
 func FindParts(ctx context.Context, db Queryer, mediaID, id string) (u media.PartsUpload, found bool, err error) {
 	list, err := partsOf(ctx, db, `WHERE u.media_item_id = $1 AND u.id = $2`, mediaID, id)
 	if err != nil || len(list) == 0 {
@@ -62,18 +65,19 @@ func OpenParts(ctx context.Context, db Queryer, mediaID string, now time.Time) (
 		ORDER BY u.created_at, u.id`, mediaID, now)
 }
 
-// AbandonedParts returns uploads that nobody will complete: their time is over, or their item is deleted or waits for a
-// file no longer. One that is being put together is given a day more.
-func AbandonedParts(ctx context.Context, db Queryer, now time.Time, limit int) ([]media.PartsUpload, error) {
+// StaleParts returns uploads that will not be completed: they have expired, or their item was
+// deleted or does not wait for a file. An upload that is being assembled expires a day later.
+func StaleParts(ctx context.Context, db Queryer, now time.Time, limit int) ([]media.PartsUpload, error) {
 	return partsOf(ctx, db, `JOIN media_items i ON i.id = u.media_item_id
 		WHERE u.status = 'open' AND (u.expires_at <= $1 OR i.deleted_at IS NOT NULL OR i.status <> 'uploading')
 		   OR u.status = 'completing' AND u.expires_at <= $1::timestamptz - interval '1 day'
 		ORDER BY u.expires_at, u.id LIMIT $2`, now, limit)
 }
 
-// ForgetParts removes uploads that ended, and were opened before a time.
+// ForgetParts removes completed and aborted uploads that were opened before a time.
 func ForgetParts(ctx context.Context, db Execer, before time.Time) error {
-	_, err := db.Exec(ctx, `DELETE FROM media_uploads WHERE status IN ('completed', 'aborted') AND created_at < $1`, before)
+	_, err := db.Exec(ctx, `DELETE FROM media_uploads WHERE status IN ('completed', 'aborted') AND created_at < $1`,
+		before)
 	if err != nil {
 		return fmt.Errorf("forget uploads: %w", err)
 	}
@@ -92,7 +96,7 @@ func partsOf(ctx context.Context, db Queryer, where string, args ...any) ([]medi
 	return list, nil
 }
 
-// Role returns the platform role of a user, "" when there is no such user any more.
+// Role returns the platform role of a user, "" for a deleted user.
 func Role(ctx context.Context, db Queryer, userID string) (string, error) {
 	rows, err := db.Query(ctx, `SELECT role FROM users WHERE id = $1 AND deleted_at IS NULL`, userID)
 	if err != nil {
@@ -108,8 +112,8 @@ func Role(ctx context.Context, db Queryer, userID string) (string, error) {
 	return role, nil
 }
 
-// Owned returns, of these creator/item pairs ("creator/id"), those of items that exist, and of these keys those of their
-// originals. The search for orphaned objects asks.
+// Owned returns the pairs "creator/id" of those items that exist, and those keys that are of an
+// original. The search for orphaned objects needs it.
 func Owned(ctx context.Context, db Queryer, ids, keys []string) (pairs, originals map[string]bool, err error) {
 	rows, err := db.Query(ctx, `
 SELECT creator_id || '/' || id, '' FROM media_items WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL

@@ -1,5 +1,6 @@
-// Package postgres keeps media items in Postgres. Some functions queue statements on a batch, for a whole set of commands
-// in one transaction; others read or write one item, for reactions and for workers.
+// Package postgres stores media items, their uploads in parts, and images in Postgres. Functions
+// named Queue… queue statements for a batch of commands; the others read or write at once, for
+// requests, reactions and workers.
 package postgres
 
 import (
@@ -104,8 +105,9 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]media.Item) {
 		})
 }
 
-// QueuePublishedUses queues the count of published content per item. It must follow the lock of the items: a publication
-// that has not committed by then waits for the lock and will see the item deleted.
+// QueuePublishedUses queues the count of published content per item. It must follow the lock of
+// the items: a publication that has not committed by then waits for the lock and will see the
+// item deleted.
 func QueuePublishedUses(b *pgx.Batch, ids []string, found map[string]int) {
 	b.Queue(`SELECT media_item_id, count(*) FROM content
 		WHERE media_item_id = ANY($1::uuid[]) AND `+content.WherePublished("content")+` GROUP BY media_item_id`, ids).
@@ -136,7 +138,7 @@ func QueueSave(b *pgx.Batch, items []media.Item) error {
 // Queryer is a pool, a connection or a transaction.
 type Queryer = postgres.Queryer
 
-// Find returns an item, deleted or not. found is false when there never was one.
+// Find returns an item, deleted or not. found is false for an unknown id.
 func Find(ctx context.Context, db Queryer, id string) (item media.Item, found bool, err error) {
 	return one(ctx, db, `SELECT `+Columns+` FROM media_items WHERE id = $1`, id)
 }
@@ -178,13 +180,13 @@ func one(ctx context.Context, db Queryer, sql string, args ...any) (media.Item, 
 	return item, true, nil
 }
 
-// Silent is a job that gave no sign of life since SeenAt.
+// Silent is a running job without a report since SeenAt.
 type Silent struct {
 	MediaID, JobID string
 	SeenAt         time.Time
 }
 
-// SilentJobs returns running jobs, the most silent first, that gave no sign of life since a time.
+// SilentJobs returns running jobs without a report since a time, the longest silent first.
 func SilentJobs(ctx context.Context, db Queryer, since time.Time, limit int) ([]Silent, error) {
 	rows, err := db.Query(ctx, `SELECT id, runpod_job_id, transcoding_seen_at FROM media_items
 		WHERE status = 'transcoding' AND transcoding_seen_at < $1 AND runpod_job_id IS NOT NULL AND deleted_at IS NULL

@@ -47,13 +47,40 @@ func full(t *testing.T) media.Item {
 		return time.Date(2026, 5, 1, 12, minutes, 0, 123456000, time.UTC)
 	}
 	i := media.Item{
-		ID: uuid.NewString(), CreatorID: creator, Title: "Été \"quoted\" ☂", Description: p("two\nlines"), Type: media.Video,
-		Status: media.Transcoding, ObjectKey: "o", ETag: `"e"`, SizeBytes: 5 << 30, MimeType: "video/mp4",
-		DurationSeconds: p(1), Width: p(2), Height: p(3), MasterKey: "m", PreviewKey: "p", ThumbnailKey: "t", WaveformKey: "w",
-		WaveformImage: "wi", MezzanineKey: "mz", ReadyVariants: []string{"720p", "480p"},
-		Loudness: &media.Loudness{Integrated: -1600, Peak: -150, Range: 700}, JobID: "job", Error: "e", ErrorCode: "E",
-		Attempts: 2, Priority: 4, Progress: p(50), Step: "preview", SeenAt: p(at(1)), UploadedAt: p(at(2)), Version: 9,
-		CreatedAt: at(3), UpdatedAt: at(4), DeletedAt: p(at(5)),
+		ID:              uuid.NewString(),
+		CreatorID:       creator,
+		Title:           "Été \"quoted\" ☂",
+		Description:     p("two\nlines"),
+		Type:            media.Video,
+		Status:          media.Transcoding,
+		ObjectKey:       "o",
+		ETag:            `"e"`,
+		SizeBytes:       5 << 30,
+		MimeType:        "video/mp4",
+		DurationSeconds: p(1),
+		Width:           p(2),
+		Height:          p(3),
+		MasterKey:       "m",
+		PreviewKey:      "p",
+		ThumbnailKey:    "t",
+		WaveformKey:     "w",
+		WaveformImage:   "wi",
+		MezzanineKey:    "mz",
+		ReadyVariants:   []string{"720p", "480p"},
+		Loudness:        &media.Loudness{Integrated: -1600, Peak: -150, Range: 700},
+		JobID:           "job",
+		Error:           "e",
+		ErrorCode:       "E",
+		Attempts:        2,
+		Priority:        4,
+		Progress:        p(50),
+		Step:            "preview",
+		SeenAt:          p(at(1)),
+		UploadedAt:      p(at(2)),
+		Version:         9,
+		CreatedAt:       at(3),
+		UpdatedAt:       at(4),
+		DeletedAt:       p(at(5)),
 	}
 	v := reflect.ValueOf(i)
 	for n := range v.NumField() {
@@ -100,8 +127,18 @@ func TestAnItemIsReadAsItWasWritten(t *testing.T) {
 	pool := open(t)
 	item := full(t)
 	bare := media.Item{
-		ID: uuid.NewString(), CreatorID: creator, Title: "x", Type: media.Audio, Status: media.Uploading, ObjectKey: "o",
-		SizeBytes: 1, MimeType: "audio/ogg", Priority: 2, Version: 1, CreatedAt: item.CreatedAt, UpdatedAt: item.CreatedAt,
+		ID:        uuid.NewString(),
+		CreatorID: creator,
+		Title:     "x",
+		Type:      media.Audio,
+		Status:    media.Uploading,
+		ObjectKey: "o",
+		SizeBytes: 1,
+		MimeType:  "audio/ogg",
+		Priority:  2,
+		Version:   1,
+		CreatedAt: item.CreatedAt,
+		UpdatedAt: item.CreatedAt,
 	}
 	save(t, pool, item, bare)
 	for _, want := range []media.Item{item, bare} {

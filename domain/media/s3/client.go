@@ -19,23 +19,24 @@ import (
 )
 
 var (
-	// ErrNotFound says that there is no object under the key, or no such upload.
+	// ErrNotFound: there is no object with the key, or no such upload.
 	ErrNotFound = errors.New("object not found")
-	// ErrChanged says that the object is not the version that was asked for.
+	// ErrChanged: the object is not the requested version.
 	ErrChanged = errors.New("object was changed")
 )
 
-// Config says where the store is and who we are there.
+// Config configures a client.
 type Config struct {
-	// Endpoint is the store's base URL, as we reach it.
+	// Endpoint is the base URL of the store for this program.
 	Endpoint string
-	// PublicEndpoint is the base URL in presigned addresses, as clients reach it; default Endpoint.
+	// PublicEndpoint is the base URL of presigned URLs, for clients; default Endpoint.
 	PublicEndpoint string
-	// Region goes into signatures; default "us-east-1". R2 takes "auto".
+	// Region is part of signatures; default "us-east-1". R2 accepts "auto".
 	Region string
 	// AccessKey and SecretKey are the credentials.
 	AccessKey, SecretKey string
-	// Timeout bounds one operation, all its attempts included, except for the transfer of a body; default 15 s.
+	// Timeout limits one operation with all its attempts, without the transfer of a body;
+	// default 15 s.
 	Timeout time.Duration
 	// Transport replaces the HTTP transport in tests.
 	Transport http.RoundTripper
@@ -46,8 +47,8 @@ type Client struct {
 	api     *awss3.Client
 	presign *awss3.PresignClient
 	timeout time.Duration
-	// unhurried is for answers that a store may need minutes for.
-	unhurried *http.Client
+	// slow is for responses that may take a store minutes.
+	slow *http.Client
 }
 
 const (
@@ -59,7 +60,7 @@ const (
 	maxIdleConns = 64
 )
 
-// Open checks the configuration. It does not ask the store.
+// Open checks the configuration. It does not connect to the store.
 func Open(cfg Config) (*Client, error) {
 	if cfg.PublicEndpoint == "" {
 		cfg.PublicEndpoint = cfg.Endpoint
@@ -89,8 +90,8 @@ func Open(cfg Config) (*Client, error) {
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	}
-	unhurried := transport(cfg)
-	if t, ok := unhurried.(*http.Transport); ok && cfg.Transport == nil {
+	slow := transport(cfg)
+	if t, ok := slow.(*http.Transport); ok && cfg.Transport == nil {
 		t.ResponseHeaderTimeout = 0
 	}
 	public := options
@@ -98,7 +99,8 @@ func Open(cfg Config) (*Client, error) {
 	return &Client{
 		api:     awss3.New(options),
 		presign: awss3.NewPresignClient(awss3.New(public)),
-		timeout: cfg.Timeout, unhurried: &http.Client{Transport: unhurried},
+		timeout: cfg.Timeout,
+		slow:    &http.Client{Transport: slow},
 	}, nil
 }
 
@@ -130,7 +132,7 @@ func newRetryer() aws.Retryer {
 
 // Close closes idle connections.
 func (c *Client) Close() {
-	c.unhurried.CloseIdleConnections()
+	c.slow.CloseIdleConnections()
 	if client, ok := c.api.Options().HTTPClient.(*http.Client); ok {
 		client.CloseIdleConnections()
 	}
@@ -148,7 +150,7 @@ type Bucket struct {
 // Name returns the bucket's name.
 func (b *Bucket) Name() string { return b.name }
 
-// failure adds what was tried, and names the errors that callers tell apart.
+// failure wraps the error of an operation, as ErrNotFound or ErrChanged where it is one.
 func (b *Bucket) failure(what, key string, err error) error {
 	if err == nil {
 		return nil

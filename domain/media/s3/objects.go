@@ -34,7 +34,7 @@ type Object struct {
 // Range is a part of an object. The zero value is the whole.
 type Range struct {
 	Offset int64
-	// Length is how much is wanted; 0 means to the end. A shorter object gives less.
+	// Length is the number of bytes, fewer when the object is shorter; 0 means to the end.
 	Length int64
 }
 
@@ -58,13 +58,17 @@ func (b *Bucket) Head(ctx context.Context, key string) (Info, error) {
 		return Info{}, b.failure("head", key, err)
 	}
 	return Info{
-		Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
-		ContentType: aws.ToString(out.ContentType), Modified: aws.ToTime(out.LastModified),
+		Key:         key,
+		Size:        aws.ToInt64(out.ContentLength),
+		ETag:        aws.ToString(out.ETag),
+		ContentType: aws.ToString(out.ContentType),
+		Modified:    aws.ToTime(out.LastModified),
 	}, nil
 }
 
-// Get opens an object, or a range of it. With an ETag it opens that version or fails with ErrChanged. The time limit of
-// the operation ends with the first byte; the body is read under ctx.
+// Get opens an object, or a range of it. With an ETag it opens that version or fails with
+// ErrChanged. The time limit of the operation ends with the first byte; the body is read under
+// ctx.
 func (b *Bucket) Get(ctx context.Context, key string, part Range, etag string) (Object, error) {
 	in := &awss3.GetObjectInput{Bucket: &b.name, Key: &key, Range: part.header()}
 	if etag != "" {
@@ -84,8 +88,11 @@ func (b *Bucket) Get(ctx context.Context, key string, part Range, etag string) (
 	}
 	return Object{
 		Info: Info{
-			Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
-			ContentType: aws.ToString(out.ContentType), Modified: aws.ToTime(out.LastModified),
+			Key:         key,
+			Size:        aws.ToInt64(out.ContentLength),
+			ETag:        aws.ToString(out.ETag),
+			ContentType: aws.ToString(out.ContentType),
+			Modified:    aws.ToTime(out.LastModified),
 		},
 		Body: &body{out.Body, func() { cancel(nil) }},
 	}, nil
@@ -118,10 +125,17 @@ func (b *Bucket) Read(ctx context.Context, key string, part Range, etag string, 
 	return content, b.failure("read", key, err)
 }
 
-// Put writes an object in one request. body is rewound before every attempt; its transfer is bounded by ctx alone.
-func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string) (etag string, err error) {
+// Put writes an object in one request. body is rewound before every attempt; only ctx limits its
+// transfer.
+func (b *Bucket) Put(
+	ctx context.Context, key string, body io.ReadSeeker, size int64, contentType string,
+) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+		Bucket:        &b.name,
+		Key:           &key,
+		Body:          body,
+		ContentLength: &size,
+		ContentType:   &contentType,
 	})
 	if err != nil {
 		return "", b.failure("put", key, err)
@@ -129,11 +143,17 @@ func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size i
 	return aws.ToString(out.ETag), nil
 }
 
-// PutStream writes an object of a known size from a reader that cannot be rewound, so it is attempted once, and its
-// content is not part of the request's signature. A reader that ends early fails.
-func (b *Bucket) PutStream(ctx context.Context, key string, body io.Reader, size int64, contentType string) (etag string, err error) {
+// PutStream writes an object of a known size from a reader that cannot be rewound, so there is
+// one attempt, and the content is not part of the signature. A reader that ends early is an error.
+func (b *Bucket) PutStream(
+	ctx context.Context, key string, body io.Reader, size int64, contentType string,
+) (etag string, err error) {
 	out, err := b.client.api.PutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, Body: body, ContentLength: &size, ContentType: &contentType,
+		Bucket:        &b.name,
+		Key:           &key,
+		Body:          body,
+		ContentLength: &size,
+		ContentType:   &contentType,
 	}, awss3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware), func(o *awss3.Options) {
 		o.Retryer = aws.NopRetryer{}
 	})
@@ -155,7 +175,7 @@ func (b *Bucket) PutJSON(ctx context.Context, key string, value any) error {
 	return err
 }
 
-// Delete removes an object. Removing what is not there is no error.
+// Delete removes an object. A missing object is not an error.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
@@ -185,7 +205,9 @@ func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Inf
 		}
 		for _, object := range out.Contents {
 			info := Info{
-				Key: aws.ToString(object.Key), Size: aws.ToInt64(object.Size), ETag: aws.ToString(object.ETag),
+				Key:      aws.ToString(object.Key),
+				Size:     aws.ToInt64(object.Size),
+				ETag:     aws.ToString(object.ETag),
 				Modified: aws.ToTime(object.LastModified),
 			}
 			if err := f(info); err != nil {
@@ -198,10 +220,17 @@ func (b *Bucket) ListAfter(ctx context.Context, prefix, after string, f func(Inf
 	}
 }
 
-func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *string, size int32) (*awss3.ListObjectsV2Output, error) {
+func (b *Bucket) listPage(
+	ctx context.Context, prefix, after string, token *string, size int32,
+) (*awss3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.client.timeout)
 	defer cancel()
-	in := &awss3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix, ContinuationToken: token, MaxKeys: &size}
+	in := &awss3.ListObjectsV2Input{
+		Bucket:            &b.name,
+		Prefix:            &prefix,
+		ContinuationToken: token,
+		MaxKeys:           &size,
+	}
 	if after != "" && token == nil {
 		in.StartAfter = &after
 	}
@@ -212,15 +241,15 @@ func (b *Bucket) listPage(ctx context.Context, prefix, after string, token *stri
 	return out, nil
 }
 
-// DeletePrefix removes every object whose key starts with prefix and returns how many. The prefix must end in a slash: a
-// prefix that ends within a name would reach into another one's objects. Repeating it after a failure is safe.
+// DeletePrefix removes every object whose key starts with prefix and returns how many. The prefix
+// must end in a slash, so that it does not match other names. It may be repeated after an error.
 func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	if len(prefix) < 2 || !strings.HasSuffix(prefix, "/") {
 		return 0, fmt.Errorf("delete %s/%s: the prefix does not end in a slash", b.name, prefix)
 	}
 	deleted := 0
 	for {
-		// What was deleted is not listed again, so every round starts at the front.
+		// Deleted objects are not listed again, so every page is the first.
 		out, err := b.listPage(ctx, prefix, "", nil, page)
 		if err != nil {
 			return deleted, err
@@ -247,7 +276,8 @@ func (b *Bucket) deleteAll(ctx context.Context, prefix string, objects []types.O
 	})
 	if err == nil && len(out.Errors) > 0 {
 		first := out.Errors[0]
-		err = fmt.Errorf("%d objects were not deleted, the first: %s %s", len(out.Errors), aws.ToString(first.Code), aws.ToString(first.Message))
+		err = fmt.Errorf("%d objects were not deleted, the first: %s %s",
+			len(out.Errors), aws.ToString(first.Code), aws.ToString(first.Message))
 	}
 	return b.failure("delete", prefix, err)
 }

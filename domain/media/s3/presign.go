@@ -9,12 +9,13 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// MaxPresign is the longest life of a presigned address, a limit of the signature's version: 7 days.
+// MaxPresign is how long a presigned URL may be valid, 7 days: a limit of signature version 4.
 const MaxPresign = 7 * 24 * time.Hour
 
-var errLifetime = errors.New("a presigned address lives from 1 s to 7 days")
+var errLifetime = errors.New("a presigned URL is valid for 1 s to 7 days")
 
-// PresignGet returns an address that reads one object for so long. It does not check that the object exists.
+// PresignGet returns a URL that reads one object, valid for life. It does not check that the
+// object exists.
 func (b *Bucket) PresignGet(ctx context.Context, key string, life time.Duration) (string, error) {
 	if life < time.Second || life > MaxPresign {
 		return "", errLifetime
@@ -27,14 +28,19 @@ func (b *Bucket) PresignGet(ctx context.Context, key string, life time.Duration)
 	return out.URL, nil
 }
 
-// PresignPut returns an address that takes one object of exactly this type and size, for so long. The client must send the
-// same Content-Type and Content-Length.
-func (b *Bucket) PresignPut(ctx context.Context, key, contentType string, size int64, life time.Duration) (string, error) {
+// PresignPut returns a URL for the upload of one object of exactly this type and size, valid for
+// life. The client must send the same Content-Type and Content-Length.
+func (b *Bucket) PresignPut(
+	ctx context.Context, key, contentType string, size int64, life time.Duration,
+) (string, error) {
 	if life < time.Second || life > MaxPresign {
 		return "", errLifetime
 	}
 	out, err := b.client.presign.PresignPutObject(ctx, &awss3.PutObjectInput{
-		Bucket: &b.name, Key: &key, ContentType: &contentType, ContentLength: &size,
+		Bucket:        &b.name,
+		Key:           &key,
+		ContentType:   &contentType,
+		ContentLength: &size,
 	}, awss3.WithPresignExpires(life))
 	if err != nil {
 		return "", fmt.Errorf("presign %s/%s: %w", b.name, key, err)

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// partSize is the size of the parts of a multipart upload; with 10 000 parts at most it suffices for 312 GiB.
+	// partSize is the size of the parts of a multipart upload: at most 10 000 parts make 312 GiB.
 	partSize = 32 << 20
-	// singlePut is up to which size one request is enough.
-	singlePut = 64 << 20
-	abortIn   = 10 * time.Second
+	// singlePut is the largest size of a file that is put in one request.
+	singlePut    = 64 << 20
+	abortTimeout = 10 * time.Second
 )
 
-// PutFile writes a local file as an object: in one request when it is small, otherwise in parts, so that a broken
-// connection costs one part. An upload that fails leaves nothing behind, unless the store is away by then.
+// PutFile writes a local file as an object: in one request when it is small, otherwise in parts,
+// so that a broken connection costs one part. A failed upload is aborted if the store is available.
 func (b *Bucket) PutFile(ctx context.Context, key, path, contentType string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -40,8 +40,10 @@ func (b *Bucket) PutFile(ctx context.Context, key, path, contentType string) err
 	return b.PutParts(ctx, key, file, stat.Size(), contentType, partSize)
 }
 
-// PutParts writes an object in parts of a size, 5 MiB at least except for the last.
-func (b *Bucket) PutParts(ctx context.Context, key string, content io.ReaderAt, size int64, contentType string, part int64) error {
+// PutParts writes an object in parts of a size of at least 5 MiB.
+func (b *Bucket) PutParts(
+	ctx context.Context, key string, content io.ReaderAt, size int64, contentType string, part int64,
+) error {
 	started, err := b.client.api.CreateMultipartUpload(ctx, &awss3.CreateMultipartUploadInput{
 		Bucket: &b.name, Key: &key, ContentType: &contentType,
 	})
@@ -49,7 +51,7 @@ func (b *Bucket) PutParts(ctx context.Context, key string, content io.ReaderAt, 
 		return b.failure("start upload of", key, err)
 	}
 	if err := b.putParts(ctx, key, *started.UploadId, content, size, part); err != nil {
-		abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortIn)
+		abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
 		_, abortErr := b.client.api.AbortMultipartUpload(abort, &awss3.AbortMultipartUploadInput{
 			Bucket: &b.name, Key: &key, UploadId: started.UploadId,
@@ -63,10 +65,14 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, content io.Re
 	var done []types.CompletedPart
 	for offset := int64(0); offset < size; offset += part {
 		length := min(part, size-offset)
-		number := aws.Int32(int32(len(done) + 1)) // the protocol ends at 10 000
+		number := aws.Int32(int32(len(done) + 1)) // at most 10 000, the limit of the protocol
 		out, err := b.client.api.UploadPart(ctx, &awss3.UploadPartInput{
-			Bucket: &b.name, Key: &key, UploadId: &upload, PartNumber: number,
-			Body: io.NewSectionReader(content, offset, length), ContentLength: &length,
+			Bucket:        &b.name,
+			Key:           &key,
+			UploadId:      &upload,
+			PartNumber:    number,
+			Body:          io.NewSectionReader(content, offset, length),
+			ContentLength: &length,
 		})
 		if err != nil {
 			return fmt.Errorf("part %d: %w", *number, err)
@@ -74,7 +80,10 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, content io.Re
 		done = append(done, types.CompletedPart{PartNumber: number, ETag: out.ETag})
 	}
 	_, err := b.client.api.CompleteMultipartUpload(ctx, &awss3.CompleteMultipartUploadInput{
-		Bucket: &b.name, Key: &key, UploadId: &upload, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
+		Bucket:          &b.name,
+		Key:             &key,
+		UploadId:        &upload,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
 	})
 	return err
 }

@@ -25,10 +25,12 @@ var elements = set(`svg g defs symbol use title desc style
 var textual = set(`title desc text tspan`)
 
 // attributes are those that are kept when their value is plain; see attribute.
-var attributes = set(`id class style href version viewBox preserveAspectRatio width height x y x1 x2 y1 y2 cx cy r rx ry fx fy fr
+var attributes = set(`id class style href version viewBox preserveAspectRatio width height
+	x y x1 x2 y1 y2 cx cy r rx ry fx fy fr
 	d points pathLength transform gradientTransform patternTransform gradientUnits patternUnits patternContentUnits
 	clipPathUnits maskUnits maskContentUnits markerUnits markerWidth markerHeight refX refY orient spreadMethod offset
-	dx dy rotate textLength lengthAdjust text-anchor dominant-baseline alignment-baseline baseline-shift letter-spacing word-spacing
+	dx dy rotate textLength lengthAdjust text-anchor dominant-baseline alignment-baseline baseline-shift
+	letter-spacing word-spacing
 	font-family font-size font-style font-weight font-variant font-stretch text-decoration writing-mode direction
 	fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-miterlimit
 	stroke-dasharray stroke-dashoffset color opacity visibility display overflow clip-path clip-rule mask filter

@@ -1,16 +1,14 @@
-// Package svg makes the vector pictures of strangers harmless.
+// Package svg sanitizes SVG documents that users upload.
 //
-// [Sanitize] reads a document token by token and writes a new one: nothing of the
-// input's markup is copied, only names from a list and values that were looked at,
-// escaped anew. What is not on the list is left out, with everything inside it:
-// scripts, frames, objects, embeds, foreign objects, pictures, animations, links,
-// event handlers, comments, processing instructions, and every namespace but SVG's
-// own. What remains refers to nothing outside the document.
+// [Sanitize] reads a document token by token and writes a new one, with elements and attributes
+// of a fixed list and checked, newly escaped values. Everything else is left out with its
+// content: scripts, frames, objects, embeds, foreign objects, pictures, animations, links, event
+// handlers, comments, processing instructions, and every namespace but SVG. The result refers to
+// nothing outside the document.
 //
-// A document that is not well-formed, declares a document type or entities, or would
-// cost more to draw than a logo may (elements that use elements that use elements)
-// is refused.
+// A document is rejected when it is not well-formed, declares a document type or entities, or is
+// too expensive to draw (elements that use elements that use elements).
 //
-// It is one of two fences. Whoever serves the result must also serve it as
-// image/svg+xml with a policy that forbids scripts and loads.
+// Sanitizing is the first of two defences: the result must be served as image/svg+xml with a
+// Content-Security-Policy that forbids scripts and loads.
 package svg

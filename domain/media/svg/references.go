@@ -1,13 +1,13 @@
 package svg
 
-// references count what a browser draws for a document: an element that is used is
-// drawn once more for every use, and so is everything that it uses in turn. Twenty
-// elements that each use the one before twice are a million.
+// references count the elements that a browser draws for a document: an element is drawn once
+// more for every use, with everything that it uses itself. Twenty elements that each use the one
+// before twice are a million.
 type references struct {
-	// ids are those of the elements around the current place, "" for none.
+	// ids are those of the elements around the current token, "" for an element without one.
 	ids []string
-	// weight is the number of elements inside an id, itself included; inside are
-	// the ids that elements inside it refer to. The id "" is the whole document.
+	// weight is the number of elements in the element with an id, itself included; inside are the
+	// ids that they refer to. The id "" is the whole document.
 	weight map[string]int
 	inside map[string][]string
 }
@@ -27,7 +27,7 @@ func (r *references) enter(id string) {
 
 func (r *references) leave() { r.ids = r.ids[:len(r.ids)-1] }
 
-// refer notes what an attribute, or a style sheet, refers to.
+// refer records the references of an attribute or a style sheet.
 func (r *references) refer(name, value string) {
 	var targets []string
 	if name == "href" {
@@ -46,8 +46,8 @@ func (r *references) refer(name, value string) {
 	}
 }
 
-// drawn is how many elements are drawn, at most; more than maxDrawn when an element
-// uses itself.
+// drawn returns how many elements are drawn at most: more than maxDrawn when an element uses
+// itself.
 func (r *references) drawn() int {
 	return r.cost("", map[string]int{})
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Namespace is that of the elements which are kept.
+// Namespace is the namespace of the elements that are kept.
 const Namespace = "http://www.w3.org/2000/svg"
 
-// Limits on one document. A logo has a few hundred elements; what a browser draws
-// for it may be more, because of use, and is bounded as well.
+// Limits of one document. A logo has a few hundred elements; maxDrawn limits the elements that a
+// browser draws for it, which are more where elements are used several times.
 const (
 	maxDepth    = 64
 	maxElements = 20_000
@@ -21,16 +21,16 @@ const (
 )
 
 var (
-	// ErrMalformed says that it is not well-formed XML, or declares a document type.
+	// ErrMalformed: the document is not well-formed XML, or declares a document type.
 	ErrMalformed = errors.New("not a well-formed SVG document")
-	// ErrNotSVG says that the root element is not svg.
+	// ErrNotSVG: the root element is not svg.
 	ErrNotSVG = errors.New("not an SVG document")
-	// ErrTooComplex says that it would cost too much to draw.
+	// ErrTooComplex: the document is too expensive to draw.
 	ErrTooComplex = errors.New("the SVG document is too complex")
 )
 
-// Sanitize returns a harmless document that looks the same wherever that is
-// possible. The error is one of ErrMalformed, ErrNotSVG and ErrTooComplex.
+// Sanitize returns a safe document that looks the same as far as possible. The error is
+// ErrMalformed, ErrNotSVG or ErrTooComplex.
 func Sanitize(document []byte) ([]byte, error) {
 	decoder := xml.NewDecoder(bytes.NewReader(document))
 	decoder.Strict = true
@@ -56,17 +56,15 @@ func Sanitize(document []byte) ([]byte, error) {
 	return w.out.Bytes(), nil
 }
 
-// writer writes what is kept of a document.
+// writer writes the sanitized document.
 type writer struct {
 	out      bytes.Buffer
 	elements int
-	// open are the kept elements around the current place; skipped counts the
-	// elements around it that are left out.
+	// open are the kept elements around the current token, skipped counts the omitted ones.
 	open    []string
 	skipped int
 	text    int
-	// sheet is the style sheet that is being read, in as many pieces as comments and
-	// CDATA sections make of it.
+	// sheet is the style sheet that is being read, which comments and CDATA sections split.
 	sheet strings.Builder
 	references
 }
@@ -153,8 +151,8 @@ func (w *writer) inStyle() bool {
 	return len(w.open) > 0 && w.open[len(w.open)-1] == "style"
 }
 
-// characters keeps the text of elements that show text, and collects style sheets,
-// which are judged as a whole.
+// characters keeps the text of elements that show text, and collects style sheets, which are
+// checked as a whole.
 func (w *writer) characters(text []byte) error {
 	if w.skipped > 0 || len(w.open) == 0 || (!w.inStyle() && !textual[w.open[len(w.open)-1]]) {
 		return nil
@@ -170,6 +168,15 @@ func (w *writer) characters(text []byte) error {
 	return nil
 }
 
-var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;", "\n", "&#10;", "\r", "&#13;", "\t", "&#9;")
+var escapes = strings.NewReplacer(
+	"&", "&amp;",
+	"<", "&lt;",
+	">", "&gt;",
+	`"`, "&quot;",
+	"'", "&#39;",
+	"\n", "&#10;",
+	"\r", "&#13;",
+	"\t", "&#9;",
+)
 
 func escape(w io.Writer, s string) { _, _ = escapes.WriteString(w, s) }

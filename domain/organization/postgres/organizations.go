@@ -30,18 +30,19 @@ func ScanOrganization(row pgx.Row, more ...any) (organization.Organization, erro
 	return o, err
 }
 
-// QueueOrganizationSlugs queues the look-up of which live organizations have these
-// slugs: slug → organization id.
+// QueueOrganizationSlugs queues the read of the live organizations with these slugs: slug →
+// organization id.
 func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]string) {
 	b.Queue(`
-SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).Query(func(rows pgx.Rows) error {
-		var slug, id string
-		_, err := pgx.ForEachRow(rows, []any{&slug, &id}, func() error {
-			found[slug] = id
-			return nil
+SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).
+		Query(func(rows pgx.Rows) error {
+			var slug, id string
+			_, err := pgx.ForEachRow(rows, []any{&slug, &id}, func() error {
+				found[slug] = id
+				return nil
+			})
+			return err
 		})
-		return err
-	})
 }
 
 // QueueLockOrganizations queues the read of organizations by id, deleted ones too,
@@ -100,7 +101,8 @@ func QueueSaveOrganizations(b *pgx.Batch, organizations []organization.Organizat
 		return fmt.Errorf("marshal organization rows: %w", err)
 	}
 	b.Queue(`
-INSERT INTO organizations (id, name, slug, description, logo_url, website_url, version, created_at, updated_at, deleted_at)
+INSERT INTO organizations (id, name, slug, description, logo_url, website_url,
+                           version, created_at, updated_at, deleted_at)
 SELECT id, name, slug, description, logo_url, website_url, version, created_at, updated_at, deleted_at
 FROM json_to_recordset($1::json) AS r (id uuid, name text, slug text, description text, logo_url text, website_url text,
     version bigint, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz)

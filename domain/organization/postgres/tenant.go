@@ -8,30 +8,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// Queryer is a pool or a transaction.
-type Queryer interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // Tenant is an organization that a user was checked against. Handlers get it from [Admit]
-// only and read no other organization's id: what was checked and what is used are the
-// same.
+// only and use its id, so the organization that is used is the one that was checked.
 type Tenant struct {
 	Organization organization.Organization
 	Authority    organization.Authority
 }
 
 // Admit returns an organization if the user belongs to it and, with manage, manages it; the
-// platform's owner always does. The membership is read as it is now: a user who was removed
-// a moment ago is rejected with [organization.ErrNotMember].
+// platform owner always does. The membership is read from the database on every request, so
+// a removal takes effect at once, with [organization.ErrNotMember].
 func Admit(
-	ctx context.Context,
-	db Queryer,
-	organizationID string,
-	actor organization.Authority,
-	manage bool,
+	ctx context.Context, db postgres.RowQueryer, organizationID string, actor organization.Authority, manage bool,
 ) (Tenant, error) {
 	t := Tenant{Authority: actor}
 	var err error

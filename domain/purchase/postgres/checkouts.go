@@ -2,9 +2,8 @@
 // functions queue statements on a batch, so that a whole set of commands is read in
 // one round trip and written in another, or run one statement in a transaction.
 //
-// Locks are taken on checkouts first, then on payments, by id within each. The row
-// of a payment stands for its purchase too: whoever writes one holds the lock on
-// the other.
+// Checkouts are locked first, then payments, by id within each. The lock of a payment's row
+// covers its purchase.
 package postgres
 
 import (
@@ -19,24 +18,26 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 )
 
-const checkoutColumns = `id, customer_id, content_id, COALESCE(organization_id::text, ''), creator_id, product_name, description,
-	amount_cents, currency, platform_bps, organization_bps, success_url, cancel_url, status, attempt,
-	COALESCE(stripe_session_id, ''), COALESCE(session_url, ''), created_at, expires_at, version`
+const checkoutColumns = `id, customer_id, content_id, COALESCE(organization_id::text, ''), creator_id,
+	product_name, description, amount_cents, currency, platform_bps, organization_bps,
+	success_url, cancel_url, status, attempt, COALESCE(stripe_session_id, ''), COALESCE(session_url, ''),
+	created_at, expires_at, version`
 
 func scanCheckout(row pgx.CollectableRow) (purchase.Checkout, error) {
 	var c purchase.Checkout
-	err := row.Scan(&c.ID, &c.CustomerID, &c.ContentID, &c.OrganizationID, &c.CreatorID, &c.ProductName, &c.Description,
-		&c.Amount, &c.Currency, &c.Rates.Platform, &c.Rates.Organization, &c.SuccessURL, &c.CancelURL, &c.Status, &c.Attempt,
-		&c.SessionID, &c.SessionURL, &c.CreatedAt, &c.ExpiresAt, &c.Version)
+	err := row.Scan(&c.ID, &c.CustomerID, &c.ContentID, &c.OrganizationID, &c.CreatorID,
+		&c.ProductName, &c.Description, &c.Amount, &c.Currency, &c.Rates.Platform, &c.Rates.Organization,
+		&c.SuccessURL, &c.CancelURL, &c.Status, &c.Attempt, &c.SessionID, &c.SessionURL,
+		&c.CreatedAt, &c.ExpiresAt, &c.Version)
 	return c, err
 }
 
-// Sessions name checkouts: by our id, and by the provider's.
+// Sessions select checkouts by their ids and by the ids of their sessions.
 type Sessions struct {
 	CheckoutIDs, SessionIDs []string
 }
 
-// sessionSQL selects the checkouts that a Sessions names, as parameters $1 and $2.
+// sessionSQL selects the checkouts of Sessions, which are the parameters $1 and $2.
 const sessionSQL = `(id = ANY($1::uuid[]) OR stripe_session_id = ANY($2::text[]))`
 
 // QueueCheckouts queues the read of checkouts, locked.
@@ -59,8 +60,9 @@ func Checkout(ctx context.Context, tx pgx.Tx, id string) (purchase.Checkout, boo
 // OpenCheckout reads the checkout of a buyer and a content item that can still be
 // paid, locked. It reports false when there is none.
 func OpenCheckout(ctx context.Context, tx pgx.Tx, customerID, contentID string) (purchase.Checkout, bool, error) {
-	return one(ctx, tx, `SELECT `+checkoutColumns+` FROM checkouts
-		WHERE customer_id = $1 AND content_id = $2 AND status IN ('creating', 'open') FOR UPDATE`, customerID, contentID)
+	return one(ctx, tx, `
+SELECT `+checkoutColumns+` FROM checkouts
+WHERE customer_id = $1 AND content_id = $2 AND status IN ('creating', 'open') FOR UPDATE`, customerID, contentID)
 }
 
 func one(ctx context.Context, tx pgx.Tx, sql string, args ...any) (purchase.Checkout, bool, error) {
@@ -80,24 +82,27 @@ func one(ctx context.Context, tx pgx.Tx, sql string, args ...any) (purchase.Chec
 
 // Expiring reads the checkouts of a buyer and a content item that are being closed.
 func Expiring(ctx context.Context, tx pgx.Tx, customerID, contentID string) ([]purchase.Checkout, error) {
-	rows, err := tx.Query(ctx, `SELECT `+checkoutColumns+` FROM checkouts
-		WHERE customer_id = $1 AND content_id = $2 AND status = 'expiring' ORDER BY id`, customerID, contentID)
+	rows, err := tx.Query(ctx, `
+SELECT `+checkoutColumns+` FROM checkouts
+WHERE customer_id = $1 AND content_id = $2 AND status = 'expiring' ORDER BY id`, customerID, contentID)
 	if err != nil {
 		return nil, fmt.Errorf("read expiring checkouts: %w", err)
 	}
 	return pgx.CollectRows(rows, scanCheckout)
 }
 
-// InsertCheckout writes a new checkout. It reports false when the buyer has one
-// that can still be paid, which another transaction wrote meanwhile.
+// InsertCheckout writes a new checkout. It reports false when another transaction wrote
+// one of the same buyer and content item that can still be paid.
 func InsertCheckout(ctx context.Context, tx pgx.Tx, c purchase.Checkout) (bool, error) {
 	tag, err := tx.Exec(ctx, `
-INSERT INTO checkouts (id, customer_id, content_id, organization_id, creator_id, product_name, description, amount_cents, currency,
-    platform_bps, organization_bps, success_url, cancel_url, status, attempt, expires_at, created_at, updated_at)
+INSERT INTO checkouts (id, customer_id, content_id, organization_id, creator_id, product_name, description,
+    amount_cents, currency, platform_bps, organization_bps, success_url, cancel_url, status, attempt,
+    expires_at, created_at, updated_at)
 VALUES ($1, $2, $3, NULLIF($4, '')::uuid, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
 ON CONFLICT (customer_id, content_id) WHERE status IN ('creating', 'open') DO NOTHING`,
-		c.ID, c.CustomerID, c.ContentID, c.OrganizationID, c.CreatorID, c.ProductName, c.Description, c.Amount, c.Currency,
-		c.Rates.Platform, c.Rates.Organization, c.SuccessURL, c.CancelURL, c.Status, c.Attempt, c.ExpiresAt, c.CreatedAt)
+		c.ID, c.CustomerID, c.ContentID, c.OrganizationID, c.CreatorID, c.ProductName, c.Description,
+		c.Amount, c.Currency, c.Rates.Platform, c.Rates.Organization, c.SuccessURL, c.CancelURL, c.Status, c.Attempt,
+		c.ExpiresAt, c.CreatedAt)
 	if err != nil {
 		return false, fmt.Errorf("insert checkout: %w", err)
 	}
@@ -105,10 +110,11 @@ ON CONFLICT (customer_id, content_id) WHERE status IN ('creating', 'open') DO NO
 }
 
 const saveCheckoutSQL = `
-UPDATE checkouts SET status = $2, stripe_session_id = NULLIF($3, ''), session_url = NULLIF($4, ''), version = $5, updated_at = $6
+UPDATE checkouts SET status = $2, stripe_session_id = NULLIF($3, ''), session_url = NULLIF($4, ''),
+    version = $5, updated_at = $6
 WHERE id = $1`
 
-// QueueSaveCheckout queues the write of what changes in a checkout's life.
+// QueueSaveCheckout queues the write of a checkout's status and session.
 func QueueSaveCheckout(b *pgx.Batch, c purchase.Checkout, now time.Time) {
 	b.Queue(saveCheckoutSQL, c.ID, c.Status, c.SessionID, c.SessionURL, c.Version, now)
 }

@@ -12,13 +12,16 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 )
 
-// Offer reads a content item as a buyer finds it. It reports false when there is none.
+// Offer reads a content item to be bought. It reports false when there is none.
 func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bool, error) {
 	var o purchase.Offer
 	var price *int64
-	err := tx.QueryRow(ctx, `SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, title,
-		COALESCE(description, ''), status = 'published', access_type, price_cents FROM content WHERE id = $1`, contentID).
-		Scan(&o.ID, &o.CreatorID, &o.OrganizationID, &o.Deleted, &o.Title, &o.Description, &o.Published, &o.AccessType, &price)
+	err := tx.QueryRow(ctx, `
+SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, title, COALESCE(description, ''),
+       status = 'published', access_type, price_cents
+FROM content WHERE id = $1`, contentID).
+		Scan(&o.ID, &o.CreatorID, &o.OrganizationID, &o.Deleted, &o.Title, &o.Description,
+			&o.Published, &o.AccessType, &price)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, false, nil
 	}
@@ -31,16 +34,17 @@ func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bo
 	return o, true, nil
 }
 
-// Customer is a buyer as the payment provider knows them.
+// Customer is a buyer with their customer at the payment provider.
 type Customer struct {
 	UserID, Email string
 	// StripeID is empty before the first use.
 	StripeID string
 }
 
-// CustomerOf reads a buyer. It reports false when the account is gone.
+// CustomerOf reads a buyer. It reports false when the account was deleted.
 func CustomerOf(ctx context.Context, tx pgx.Tx, userID string) (c Customer, found bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT id, email, COALESCE(stripe_customer_id, '') FROM users WHERE id = $1 AND deleted_at IS NULL`, userID).
+	err = tx.QueryRow(ctx, `
+SELECT id, email, COALESCE(stripe_customer_id, '') FROM users WHERE id = $1 AND deleted_at IS NULL`, userID).
 		Scan(&c.UserID, &c.Email, &c.StripeID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, false, nil
@@ -53,31 +57,35 @@ func CustomerOf(ctx context.Context, tx pgx.Tx, userID string) (c Customer, foun
 
 // Owns reports whether a buyer owns a content item.
 func Owns(ctx context.Context, tx pgx.Tx, userID, contentID string) (owned bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM purchases WHERE customer_id = $1 AND content_id = $2
-		AND status IN ('completed', 'partially_refunded'))`, userID, contentID).Scan(&owned)
+	err = tx.QueryRow(ctx, `
+SELECT EXISTS (
+    SELECT FROM purchases
+    WHERE customer_id = $1 AND content_id = $2 AND status IN ('completed', 'partially_refunded'))`,
+		userID, contentID).Scan(&owned)
 	if err != nil {
 		return false, fmt.Errorf("read ownership: %w", err)
 	}
 	return owned, nil
 }
 
-// Row is a pool or a transaction.
-type Row = postgres.RowQueryer
-
-// KeepCustomer writes down the provider's customer of a buyer in place of a stale one,
-// "" for none, and returns the one that stands: another process may have been quicker,
-// or the account may be gone. The provider has to forget one that was made in vain.
-func KeepCustomer(ctx context.Context, db Row, userID, stale, made string) (kept string, err error) {
+// KeepCustomer stores the provider's customer of a buyer in place of a stale one, "" for
+// none, and returns the stored one: another process may have stored another, or the
+// account may be deleted ([purchase.ErrBuyerNotFound]). A customer that is not stored is
+// to be erased at the provider.
+func KeepCustomer(
+	ctx context.Context, db postgres.RowQueryer, userID, stale, created string,
+) (kept string, err error) {
 	err = db.QueryRow(ctx, `
 WITH kept AS (
-    UPDATE users SET stripe_customer_id = CASE WHEN COALESCE(stripe_customer_id, '') = $2 THEN $3 ELSE stripe_customer_id END
+    UPDATE users SET stripe_customer_id =
+        CASE WHEN COALESCE(stripe_customer_id, '') = $2 THEN $3 ELSE stripe_customer_id END
     WHERE id = $1 AND deleted_at IS NULL RETURNING stripe_customer_id
-), vain AS (
+), unused AS (
     INSERT INTO customer_erasures (stripe_customer_id)
     SELECT $3 WHERE NOT EXISTS (SELECT FROM kept WHERE stripe_customer_id = $3)
     ON CONFLICT (stripe_customer_id) DO NOTHING
 )
-SELECT stripe_customer_id FROM kept`, userID, stale, made).Scan(&kept)
+SELECT stripe_customer_id FROM kept`, userID, stale, created).Scan(&kept)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", purchase.ErrBuyerNotFound
 	}
@@ -87,11 +95,11 @@ SELECT stripe_customer_id FROM kept`, userID, stale, made).Scan(&kept)
 	return kept, nil
 }
 
-// QueueContent queues the read of what is sold: the named items and those of the
-// named checkouts.
+// QueueContent queues the read of content items by their ids and by their checkouts.
 func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purchase.Content) {
-	b.Queue(`SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL FROM content
-		WHERE id = ANY($3::uuid[]) OR id IN (SELECT content_id FROM checkouts WHERE `+sessionSQL+`)`,
+	b.Queue(`
+SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL FROM content
+WHERE id = ANY($3::uuid[]) OR id IN (SELECT content_id FROM checkouts WHERE `+sessionSQL+`)`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		var c purchase.Content
 		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted}, func() error {
@@ -102,11 +110,12 @@ func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purch
 	})
 }
 
-// QueueBuyers queues the look-up of which buyers have an account: the named ones
-// and those of the named checkouts.
+// QueueBuyers queues the check which buyers have an account, by their ids and by their
+// checkouts.
 func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) {
-	b.Queue(`SELECT id FROM users WHERE deleted_at IS NULL
-		AND (id = ANY($3::text[]) OR id IN (SELECT customer_id FROM checkouts WHERE `+sessionSQL+`))`,
+	b.Queue(`
+SELECT id FROM users WHERE deleted_at IS NULL
+   AND (id = ANY($3::text[]) OR id IN (SELECT customer_id FROM checkouts WHERE `+sessionSQL+`))`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		for _, id := range list {
@@ -119,17 +128,18 @@ func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) 
 // Ownership is a buyer and a content item.
 type Ownership struct{ CustomerID, ContentID string }
 
-// QueueLive queues the look-up of the payment intents through which buyers own what
-// they are about to pay: by pairs, and by the named checkouts.
+// QueueLive queues the read of the payment intents through which buyers own content, by
+// pairs and by checkouts.
 func QueueLive(b *pgx.Batch, pairs []Ownership, s Sessions, found map[Ownership]string) {
 	customers, contents := make([]string, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
 		customers[i], contents[i] = p.CustomerID, p.ContentID
 	}
-	b.Queue(`SELECT customer_id, content_id, stripe_payment_intent_id FROM purchases
-		WHERE status IN ('completed', 'partially_refunded') AND (customer_id, content_id) IN (
-		    SELECT customer, content FROM unnest($3::text[], $4::uuid[]) AS asked (customer, content)
-		    UNION ALL SELECT customer_id, content_id FROM checkouts WHERE `+sessionSQL+`)`,
+	b.Queue(`
+SELECT customer_id, content_id, stripe_payment_intent_id FROM purchases
+WHERE status IN ('completed', 'partially_refunded') AND (customer_id, content_id) IN (
+    SELECT customer, content FROM unnest($3::text[], $4::uuid[]) AS pairs (customer, content)
+    UNION ALL SELECT customer_id, content_id FROM checkouts WHERE `+sessionSQL+`)`,
 		s.CheckoutIDs, s.SessionIDs, customers, contents).Query(func(rows pgx.Rows) error {
 		var o Ownership
 		var intent string

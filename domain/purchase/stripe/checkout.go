@@ -30,7 +30,7 @@ const (
 // CheckoutParams describe one sale: one line, paid once, by card.
 type CheckoutParams struct {
 	// IdempotencyKey makes repeating harmless; at most 255 characters. Required. Repeat
-	// with all parameters as they were, ExpiresAt included: others are rejected.
+	// with the same parameters, ExpiresAt included: others are rejected.
 	IdempotencyKey string
 	// ClientReferenceID is the caller's own id of the checkout (at most 200 characters).
 	ClientReferenceID string
@@ -130,7 +130,7 @@ func checkoutParams(ctx context.Context, p CheckoutParams) *stripego.CheckoutSes
 	return params
 }
 
-// RetrieveCheckout reads a session. ErrNotFound when Stripe does not know it.
+// RetrieveCheckout reads a session; ErrNotFound when there is none.
 func (c *Client) RetrieveCheckout(ctx context.Context, id string) (Session, error) {
 	const op = "retrieve checkout"
 	if id == "" {
@@ -163,9 +163,9 @@ func (c *Client) ExpireCheckout(ctx context.Context, id string) (Session, error)
 	return sessionOf(expired), nil
 }
 
-// FindCheckouts lists the sessions made in [from, to] whose ClientReferenceID is
-// reference, newest first: what is left to do when creating one had an unknown outcome
-// and its key cannot be used any more.
+// FindCheckouts lists the sessions created in [from, to] whose ClientReferenceID is
+// reference, newest first: for a creation with an unknown outcome whose key cannot be used
+// any more.
 func (c *Client) FindCheckouts(ctx context.Context, reference string, from, to time.Time) ([]Session, error) {
 	params := &stripego.CheckoutSessionListParams{}
 	params.Context = ctx

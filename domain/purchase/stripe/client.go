@@ -10,16 +10,16 @@ import (
 	stripego "github.com/stripe/stripe-go/v76"
 )
 
-// DefaultTimeout bounds one call to Stripe, connection and answer included. stripe-go's
+// DefaultTimeout bounds one call to Stripe, connection and response included. stripe-go's
 // own default of 80 s is longer than any client of ours waits.
 const DefaultTimeout = 10 * time.Second
 
-// Config says which Stripe to speak to.
+// Config is how to reach Stripe.
 type Config struct {
 	// SecretKey is the API key, "sk_test_…" or "sk_live_…". Required.
 	SecretKey string
-	// BackendURL is the base address of the API. Empty means the real Stripe; the
-	// sandbox's address stands here in development.
+	// BackendURL is the base URL of the API; default the real Stripe. In development it is
+	// the URL of the sandbox.
 	BackendURL string
 	// Timeout bounds one call. Zero means DefaultTimeout.
 	Timeout time.Duration
@@ -72,10 +72,10 @@ func New(cfg Config) (*Client, error) {
 	return &Client{backend: backend, key: cfg.SecretKey, transport: transport, maxListed: defaultMaxListed}, nil
 }
 
-// Close drops idle connections. Calls under way finish.
+// Close closes idle connections. Calls in progress finish.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// requireKey refuses a write without an idempotency key: stripe-go would invent a random
+// requireKey rejects a write without an idempotency key: stripe-go would invent a random
 // one, and a repeated call would then have a second effect.
 func requireKey(op, key string) error {
 	if key == "" {

@@ -103,7 +103,7 @@ func (b *bench) event(eventType string) stripe.Event {
 		for _, h := range hooks {
 			e, err := stripe.VerifyWebhook(h.body, h.header, []string{webhookSecret}, time.Now())
 			if err != nil {
-				b.Fatalf("a webhook of the sandbox is refused: %v", err)
+				b.Fatalf("a webhook of the sandbox is rejected: %v", err)
 			}
 			if e.Type == eventType {
 				return e
@@ -112,7 +112,7 @@ func (b *bench) event(eventType string) stripe.Event {
 		select {
 		case <-b.inbox.came:
 		case <-deadline:
-			b.Fatalf("no %s came", eventType)
+			b.Fatalf("no event %s", eventType)
 		}
 	}
 }
@@ -134,12 +134,17 @@ func (b *bench) control(path, body string) {
 
 func sale(key string) stripe.CheckoutParams {
 	return stripe.CheckoutParams{
-		IdempotencyKey: key, ClientReferenceID: "ref-" + key, AmountCents: 2999, Currency: "gbp",
-		ProductName: "Field recording", Description: strings.Repeat("ä", 600),
-		CustomerEmail: "buyer@example.test",
-		SuccessURL:    "https://shop.example.test/done?s={CHECKOUT_SESSION_ID}", CancelURL: "https://shop.example.test/",
-		ExpiresAt: time.Now().Add(45 * time.Minute),
-		Metadata:  map[string]string{"contentId": "c-1", "customerId": "u-1"},
+		IdempotencyKey:    key,
+		ClientReferenceID: "ref-" + key,
+		AmountCents:       2999,
+		Currency:          "gbp",
+		ProductName:       "Field recording",
+		Description:       strings.Repeat("ä", 600),
+		CustomerEmail:     "buyer@example.test",
+		SuccessURL:        "https://shop.example.test/done?s={CHECKOUT_SESSION_ID}",
+		CancelURL:         "https://shop.example.test/",
+		ExpiresAt:         time.Now().Add(45 * time.Minute),
+		Metadata:          map[string]string{"contentId": "c-1", "customerId": "u-1"},
 	}
 }
 
@@ -161,17 +166,19 @@ func TestACheckoutIsCreatedRetrievedPaidAndReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if paid.Status != stripe.SessionComplete || paid.PaymentStatus != stripe.PaymentPaid || paid.PaymentIntentID == "" || paid.URL != "" {
+	if paid.Status != stripe.SessionComplete || paid.PaymentStatus != stripe.PaymentPaid || paid.PaymentIntentID == "" ||
+		paid.URL != "" {
 		t.Fatalf("paid: %+v", paid)
 	}
-	told, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutCompleted))
+	reported, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutCompleted))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if told.ID != paid.ID || told.PaymentIntentID != paid.PaymentIntentID || told.PaymentStatus != stripe.PaymentPaid ||
-		told.AmountTotal != 2999 || told.Mode != stripe.ModePayment || told.Metadata["customerId"] != "u-1" ||
-		!told.ExpiresAt.Equal(created.ExpiresAt) {
-		t.Fatalf("the webhook says: %+v", told)
+	if reported.ID != paid.ID || reported.PaymentIntentID != paid.PaymentIntentID ||
+		reported.PaymentStatus != stripe.PaymentPaid || reported.AmountTotal != 2999 ||
+		reported.Mode != stripe.ModePayment || reported.Metadata["customerId"] != "u-1" ||
+		!reported.ExpiresAt.Equal(created.ExpiresAt) {
+		t.Fatalf("the webhook says: %+v", reported)
 	}
 }
 
@@ -189,7 +196,8 @@ func TestTheSameKeyGivesTheSameSession(t *testing.T) {
 	}
 	p.AmountCents++
 	var failure *stripe.Error
-	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrRejected) || !errors.As(err, &failure) || failure.HTTPStatus != 400 {
+	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrRejected) ||
+		!errors.As(err, &failure) || failure.HTTPStatus != 400 {
 		t.Fatalf("other parameters under the same key: %v", err)
 	}
 }
@@ -204,9 +212,9 @@ func TestAnExpiredCheckoutCannotBeExpiredAgain(t *testing.T) {
 	if s, err = b.client.ExpireCheckout(t.Context(), s.ID); err != nil || s.Status != stripe.SessionExpired {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	told, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutExpired))
-	if err != nil || told.ID != s.ID {
-		t.Fatalf("%+v, %v", told, err)
+	reported, err := stripe.CheckoutSession(b.event(stripe.EventCheckoutExpired))
+	if err != nil || reported.ID != s.ID {
+		t.Fatalf("%+v, %v", reported, err)
 	}
 	paid, err := b.client.CreateCheckout(t.Context(), sale("p"))
 	if err != nil {
@@ -238,16 +246,18 @@ func TestRefundsAddUpAndStopAtWhatWasPaid(t *testing.T) {
 	if err != nil || again.ID != part.ID {
 		t.Fatalf("the same key refunded twice: %+v, %v", again, err)
 	}
-	told, err := stripe.ChargeRefund(b.event(stripe.EventChargeRefunded))
-	if err != nil || told.PaymentIntentID != s.PaymentIntentID || told.RefundedCents != 500 || told.AmountCents != 2999 || told.Full() {
-		t.Fatalf("%+v, %v", told, err)
+	reported, err := stripe.ChargeRefund(b.event(stripe.EventChargeRefunded))
+	if err != nil || reported.PaymentIntentID != s.PaymentIntentID || reported.RefundedCents != 500 ||
+		reported.AmountCents != 2999 || reported.Full() {
+		t.Fatalf("%+v, %v", reported, err)
 	}
 	rest, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, stripe.ReasonDuplicate, "r2")
 	if err != nil || rest.AmountCents != 2499 {
 		t.Fatalf("%+v, %v", rest, err)
 	}
 	var failure *stripe.Error
-	if _, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, "", "r3"); !errors.As(err, &failure) || failure.Code != "charge_already_refunded" {
+	if _, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, "", "r3"); !errors.As(err, &failure) ||
+		failure.Code != "charge_already_refunded" {
 		t.Fatalf("a third refund: %v", err)
 	}
 	all, err := b.client.ListRefunds(t.Context(), s.PaymentIntentID)
@@ -267,7 +277,8 @@ func TestADisputeIsReportedOpenAndClosed(t *testing.T) {
 	s, _ = b.client.RetrieveCheckout(t.Context(), s.ID)
 	b.control("payment_intents/"+s.PaymentIntentID+"/dispute", `{"reason":"product_not_received"}`)
 	opened, err := stripe.Dispute(b.event(stripe.EventDisputeCreated))
-	if err != nil || opened.PaymentIntentID != s.PaymentIntentID || opened.ChargeID == "" || opened.Reason != "product_not_received" ||
+	if err != nil || opened.PaymentIntentID != s.PaymentIntentID || opened.ChargeID == "" ||
+		opened.Reason != "product_not_received" ||
 		opened.AmountCents != 2999 || opened.Status != "needs_response" {
 		t.Fatalf("%+v, %v", opened, err)
 	}
@@ -299,7 +310,8 @@ func TestEventsAreListedOldestFirstAcrossPages(t *testing.T) {
 	if err != nil || len(all) != 4*sales {
 		t.Fatalf("%d events, %v", len(all), err)
 	}
-	completed, err := b.client.ListEvents(t.Context(), since, []string{stripe.EventCheckoutCompleted, stripe.EventChargeRefunded})
+	completed, err := b.client.ListEvents(t.Context(), since,
+		[]string{stripe.EventCheckoutCompleted, stripe.EventChargeRefunded})
 	if err != nil || len(completed) != sales {
 		t.Fatalf("%d events, %v", len(completed), err)
 	}
@@ -314,7 +326,7 @@ func TestEventsAreListedOldestFirstAcrossPages(t *testing.T) {
 	}
 }
 
-func TestMoreEventsThanFitComeInOldestFirstParts(t *testing.T) {
+func TestMoreEventsThanFitAreListedInOldestFirstParts(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(listOfPast))
 	defer server.Close()
@@ -340,7 +352,7 @@ func TestMoreEventsThanFitComeInOldestFirstParts(t *testing.T) {
 	}
 }
 
-// past is when events happened: long pauses with a crowd after each.
+// past are the times of events: long pauses with many events after each.
 var past = func() (out []int64) {
 	for _, from := range []int64{1_000, 500_000, 9_000_000} {
 		for i := range int64(30) {
@@ -350,7 +362,7 @@ var past = func() (out []int64) {
 	return out
 }()
 
-// listOfPast answers as Stripe's events list does: newest first, ten a page.
+// listOfPast responds like Stripe's list of events: newest first, ten per page.
 func listOfPast(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	number := func(name string, fallback int64) int64 {
@@ -402,12 +414,13 @@ func TestACustomerPaysAndSeesThePortal(t *testing.T) {
 	}
 	resp.Body.Close()
 	p.IdempotencyKey, p.CustomerID = "stale", "cus_gone"
-	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrNotFound) || !errors.Is(err, stripe.ErrRejected) {
+	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrNotFound) ||
+		!errors.Is(err, stripe.ErrRejected) {
 		t.Fatalf("a forgotten customer: %v", err)
 	}
 }
 
-func TestAForgottenCustomerIsGoneForGood(t *testing.T) {
+func TestADeletedCustomerCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	id, err := b.client.CreateCustomer(t.Context(), "buyer@example.test", "u-1", "cust")
@@ -415,26 +428,28 @@ func TestAForgottenCustomerIsGoneForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.sandbox.SetFaults(sandbox.Faults{Down: true})
-	if err := b.client.DeleteCustomer(t.Context(), id); !errors.Is(err, stripe.ErrUnknownOutcome) || strings.Contains(err.Error(), id) {
-		t.Errorf("away: %v", err)
+	if err := b.client.DeleteCustomer(t.Context(), id); !errors.Is(err, stripe.ErrUnknownOutcome) ||
+		strings.Contains(err.Error(), id) {
+		t.Errorf("outage: %v", err)
 	}
 	b.sandbox.SetFaults(sandbox.Faults{Errors: 1})
 	if err := b.client.DeleteCustomer(t.Context(), id); !errors.Is(err, stripe.ErrUnknownOutcome) {
-		t.Errorf("answered 500: %v", err)
+		t.Errorf("status 500: %v", err)
 	}
 	if err := b.client.DeleteCustomer(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	b.event("customer.deleted")
-	for _, gone := range []string{id, "cus_never"} {
-		if err := b.client.DeleteCustomer(t.Context(), gone); !errors.Is(err, stripe.ErrNotFound) {
-			t.Errorf("%s again: %v", gone, err)
+	for _, deleted := range []string{id, "cus_never"} {
+		if err := b.client.DeleteCustomer(t.Context(), deleted); !errors.Is(err, stripe.ErrNotFound) {
+			t.Errorf("%s again: %v", deleted, err)
 		}
 	}
 	if err := b.client.DeleteCustomer(t.Context(), ""); !errors.Is(err, stripe.ErrRejected) {
 		t.Errorf("no id: %v", err)
 	}
-	if _, err := b.client.PortalURL(t.Context(), id, "https://shop.example.test/account", "portal"); !errors.Is(err, stripe.ErrNotFound) {
+	_, err = b.client.PortalURL(t.Context(), id, "https://shop.example.test/account", "portal")
+	if !errors.Is(err, stripe.ErrNotFound) {
 		t.Errorf("its portal: %v", err)
 	}
 	p := sale("c")
@@ -442,17 +457,18 @@ func TestAForgottenCustomerIsGoneForGood(t *testing.T) {
 	if _, err := b.client.CreateCheckout(t.Context(), p); !errors.Is(err, stripe.ErrNotFound) {
 		t.Errorf("its checkout: %v", err)
 	}
-	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sandbox.URL()+"/v1/customers/"+id, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sandbox.URL()+"/v1/customers/"+id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask.SetBasicAuth(secretKey, "")
-	got, err := http.DefaultClient.Do(ask)
+	req.SetBasicAuth(secretKey, "")
+	got, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer got.Body.Close()
-	if text, _ := io.ReadAll(got.Body); got.StatusCode != http.StatusOK || !strings.Contains(string(text), `"deleted":true`) || strings.Contains(string(text), "buyer@") {
+	if text, _ := io.ReadAll(got.Body); got.StatusCode != http.StatusOK ||
+		!strings.Contains(string(text), `"deleted":true`) || strings.Contains(string(text), "buyer@") {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}
 	http.DefaultClient.CloseIdleConnections()

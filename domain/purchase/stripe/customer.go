@@ -10,7 +10,7 @@ import (
 	"github.com/stripe/stripe-go/v76/customer"
 )
 
-// CreateCustomer makes the Stripe customer that a user's checkouts share and returns its
+// CreateCustomer creates the Stripe customer that a user's checkouts share and returns its
 // id. userID goes into the metadata under "codex_user_id".
 func (c *Client) CreateCustomer(ctx context.Context, email, userID, idempotencyKey string) (string, error) {
 	const op = "create customer"
@@ -23,16 +23,15 @@ func (c *Client) CreateCustomer(ctx context.Context, email, userID, idempotencyK
 	}
 	params.Context = ctx
 	params.IdempotencyKey = &idempotencyKey
-	made, err := customer.Client{B: c.backend, Key: c.key}.New(params)
+	created, err := customer.Client{B: c.backend, Key: c.key}.New(params)
 	if err != nil {
 		return "", classify(op, err)
 	}
-	return made.ID, nil
+	return created.ID, nil
 }
 
-// DeleteCustomer makes Stripe forget a customer: address, name and cards go, payments
-// stay in the books. A customer that Stripe does not know, or deleted before, is
-// ErrNotFound.
+// DeleteCustomer deletes a customer: address, name and cards; payments are kept. A customer
+// that does not exist, or was deleted before, is ErrNotFound.
 func (c *Client) DeleteCustomer(ctx context.Context, customerID string) error {
 	const op = "delete customer"
 	if customerID == "" {
@@ -43,13 +42,13 @@ func (c *Client) DeleteCustomer(ctx context.Context, customerID string) error {
 	_, err := customer.Client{B: c.backend, Key: c.key}.Del(customerID, params)
 	var lost *url.Error
 	if errors.As(err, &lost) {
-		err = lost.Err // without the address, which holds the id
+		err = lost.Err // without the URL, which contains the id
 	}
 	return classify(op, err)
 }
 
 // PortalURL opens a session of Stripe's billing portal, where a customer finds receipts
-// and cards, and returns its address. A customer that Stripe has forgotten is ErrNotFound.
+// and cards, and returns its URL. A deleted customer is ErrNotFound.
 func (c *Client) PortalURL(ctx context.Context, customerID, returnURL, idempotencyKey string) (string, error) {
 	const op = "open billing portal"
 	if err := requireKey(op, idempotencyKey); err != nil {

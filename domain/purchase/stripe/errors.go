@@ -12,11 +12,11 @@ import (
 var (
 	// ErrDeclined: the card or bank said no (402). Final.
 	ErrDeclined = errors.New("stripe: declined")
-	// ErrRejected: Stripe refused the request (another 4xx), or it was not sent because
-	// it could not be right. Final: nothing happened and repeating will not help.
+	// ErrRejected: Stripe rejected the request (another 4xx), or it was not sent because
+	// it is invalid. Final: it had no effect, and repeating will not help.
 	ErrRejected = errors.New("stripe: rejected")
-	// ErrRateLimited: too many requests or a lock held by another one (429). Nothing
-	// happened; repeat later with the same key.
+	// ErrRateLimited: too many requests or a lock held by another one (429). It had
+	// no effect; repeat later with the same key.
 	ErrRateLimited = errors.New("stripe: rate limited")
 	// ErrUnknownOutcome: the request may or may not have had its effect. Repeat with the
 	// same key, or look the object up.
@@ -32,13 +32,13 @@ type Error struct {
 	Kind error
 	// Op is the call, for example "create checkout".
 	Op string
-	// HTTPStatus is 0 when no answer came.
+	// HTTPStatus is 0 without a response.
 	HTTPStatus int
 	// Code, DeclineCode and Param are Stripe's, empty when it gave none.
 	Code, DeclineCode, Param string
 	// Message is Stripe's sentence for developers. Not for logs or buyers.
 	Message string
-	// RequestID is what Stripe's support asks for.
+	// RequestID identifies the request for Stripe's support.
 	RequestID string
 
 	cause error
@@ -81,17 +81,17 @@ func classify(op string, err error) error {
 		return nil
 	}
 	out := &Error{Kind: ErrUnknownOutcome, Op: op, cause: err}
-	var answered *stripego.Error
-	if !errors.As(err, &answered) {
+	var failure *stripego.Error
+	if !errors.As(err, &failure) {
 		return out
 	}
-	out.HTTPStatus = answered.HTTPStatusCode
-	out.Code = string(answered.Code)
-	out.DeclineCode = string(answered.DeclineCode)
-	out.Param = answered.Param
-	out.Message = answered.Msg
-	out.RequestID = answered.RequestID
-	out.Kind = kindOf(answered)
+	out.HTTPStatus = failure.HTTPStatusCode
+	out.Code = string(failure.Code)
+	out.DeclineCode = string(failure.DeclineCode)
+	out.Param = failure.Param
+	out.Message = failure.Msg
+	out.RequestID = failure.RequestID
+	out.Kind = kindOf(failure)
 	return out
 }
 

@@ -22,10 +22,16 @@ func TestEveryFailureHasOneKind(t *testing.T) {
 		body   string
 		want   error
 	}{
-		{"declined card", 402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor"}}`, stripe.ErrDeclined},
+		{
+			"declined card", 402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor"}}`,
+			stripe.ErrDeclined,
+		},
 		{"invalid request", 400, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrRejected},
 		{"bad key", 401, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrRejected},
-		{"key in use", 409, `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use"}}`, stripe.ErrUnknownOutcome},
+		{
+			"key in use", 409, `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use"}}`,
+			stripe.ErrUnknownOutcome,
+		},
 		{"rate limit", 429, `{"error":{"type":"invalid_request_error","code":"rate_limit"}}`, stripe.ErrRateLimited},
 		{"lock timeout", 429, `{"error":{"type":"invalid_request_error","code":"lock_timeout"}}`, stripe.ErrRateLimited},
 		{"server error", 500, `{"error":{"type":"api_error"}}`, stripe.ErrUnknownOutcome},
@@ -62,7 +68,8 @@ func TestADeclineCarriesItsCodes(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Request-Id", "req_1")
 		w.WriteHeader(http.StatusPaymentRequired)
-		_, _ = w.Write([]byte(`{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor","message":"Ada's card"}}`))
+		_, _ = w.Write([]byte(`{"error":{"type":"card_error","code":"card_declined","decline_code":"do_not_honor",
+			"message":"Ada's card"}}`))
 	}))
 	defer server.Close()
 	client, err := stripe.New(stripe.Config{SecretKey: "sk_test_x", BackendURL: server.URL})
@@ -72,11 +79,12 @@ func TestADeclineCarriesItsCodes(t *testing.T) {
 	defer client.Close()
 	_, err = client.CreateCheckout(t.Context(), sale("k"))
 	var failure *stripe.Error
-	if !errors.As(err, &failure) || failure.Code != "card_declined" || failure.DeclineCode != "do_not_honor" || failure.RequestID != "req_1" {
+	if !errors.As(err, &failure) || failure.Code != "card_declined" || failure.DeclineCode != "do_not_honor" ||
+		failure.RequestID != "req_1" {
 		t.Fatalf("%+v", failure)
 	}
 	if strings.Contains(err.Error(), "Ada") {
-		t.Fatalf("the error's text tells Stripe's message: %v", err)
+		t.Fatalf("the error's text contains Stripe's message: %v", err)
 	}
 }
 
@@ -117,7 +125,7 @@ func (b *bench) eventually(p stripe.CheckoutParams) stripe.Session {
 	}
 }
 
-func TestADroppedReplyIsFoundAgainWithTheSameKey(t *testing.T) {
+func TestADroppedResponseIsReturnedForTheSameKey(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.sandbox.SetFaults(sandbox.Faults{DroppedReplies: sandbox.Always})
@@ -168,7 +176,7 @@ func TestA500AfterTheEffectIsFoundByReference(t *testing.T) {
 	}
 }
 
-func TestRateLimitAndOutageAreToldApart(t *testing.T) {
+func TestRateLimitAndOutageAreDistinguished(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.sandbox.SetFaults(sandbox.Faults{RateLimits: 1})
@@ -183,7 +191,8 @@ func TestRateLimitAndOutageAreToldApart(t *testing.T) {
 	if _, err := b.client.RetrieveCheckout(t.Context(), "cs_test_x"); !errors.Is(err, stripe.ErrNotFound) {
 		t.Fatalf("an unknown session: %v", err)
 	}
-	if _, err := b.newClient("sk_test_wrong", time.Second).CreateCheckout(t.Context(), sale("x")); !errors.Is(err, stripe.ErrRejected) {
+	_, err := b.newClient("sk_test_wrong", time.Second).CreateCheckout(t.Context(), sale("x"))
+	if !errors.Is(err, stripe.ErrRejected) {
 		t.Fatalf("a wrong key: %v", err)
 	}
 }
@@ -226,10 +235,13 @@ func TestNothingIsSentWithoutAnIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+func TestAnInvalidConfigurationIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []stripe.Config{
-		{}, {SecretKey: "k", BackendURL: "api.stripe.com"}, {SecretKey: "k", BackendURL: "ftp://x"}, {SecretKey: "k", Timeout: -1},
+		{},
+		{SecretKey: "k", BackendURL: "api.stripe.com"},
+		{SecretKey: "k", BackendURL: "ftp://x"},
+		{SecretKey: "k", Timeout: -1},
 	} {
 		if _, err := stripe.New(cfg); err == nil {
 			t.Errorf("%+v was accepted", cfg)

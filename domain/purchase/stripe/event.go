@@ -18,9 +18,9 @@ const maxDepth = 32
 const maxIDLength = 255
 
 var (
-	// ErrMalformed says that the payload is not an event that can be read. Answer 400.
+	// ErrMalformed says that the payload is not an event that can be read. Respond with 400.
 	ErrMalformed = errors.New("stripe: the event is malformed")
-	// ErrOtherObject says that the event speaks of another kind of object than the caller asked for.
+	// ErrOtherObject says that the event is about another kind of object than the caller reads.
 	ErrOtherObject = errors.New("stripe: the event is about another object")
 )
 
@@ -56,7 +56,7 @@ type Event struct {
 }
 
 // DecodeEvent reads an event without checking a signature: for events fetched from the API.
-// It refuses payloads above MaxPayload, invalid UTF-8 and nesting beyond 32 levels.
+// It rejects payloads above MaxPayload, invalid UTF-8 and nesting beyond 32 levels.
 func DecodeEvent(payload []byte) (Event, error) {
 	if len(payload) > MaxPayload {
 		return Event{}, ErrTooLarge

@@ -59,7 +59,9 @@ func (c *Client) ListEvents(ctx context.Context, since time.Time, types []string
 
 // listEvents reads [since, until) newest first, at most c.maxListed, and returns them oldest
 // first. complete is false when more existed.
-func (c *Client) listEvents(ctx context.Context, since, until time.Time, types []string) (_ []Event, complete bool, _ error) {
+func (c *Client) listEvents(
+	ctx context.Context, since, until time.Time, types []string,
+) (_ []Event, complete bool, _ error) {
 	const op = "list events"
 	var (
 		all    []Event
@@ -86,7 +88,9 @@ func (c *Client) listEvents(ctx context.Context, since, until time.Time, types [
 	}
 }
 
-func (c *Client) eventPage(ctx context.Context, since, until time.Time, types []string, cursor string) (*eventPage, error) {
+func (c *Client) eventPage(
+	ctx context.Context, since, until time.Time, types []string, cursor string,
+) (*eventPage, error) {
 	params := &stripego.EventListParams{
 		CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
 	}

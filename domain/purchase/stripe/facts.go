@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// RefundedCharge is what a charge.refunded event says.
+// RefundedCharge is the charge of a charge.refunded event.
 type RefundedCharge struct {
 	ChargeID        string
 	PaymentIntentID string
-	// AmountCents is what was paid; RefundedCents is what has been given back so far, all
-	// refunds together, not this one alone.
+	// AmountCents is what was paid; RefundedCents is the total of all refunds so far.
 	AmountCents   int64
 	RefundedCents int64
 	Currency      string
@@ -25,7 +24,7 @@ type RefundedCharge struct {
 // Full reports whether nothing of the payment is left.
 func (r RefundedCharge) Full() bool { return r.RefundedCents >= r.AmountCents }
 
-// DisputedCharge is what a charge.dispute.* event says.
+// DisputedCharge is the dispute of a charge.dispute.* event.
 type DisputedCharge struct {
 	ID              string
 	PaymentIntentID string
@@ -157,13 +156,13 @@ func Dispute(e Event) (DisputedCharge, error) {
 	}, nil
 }
 
-// kind is the field by which Stripe's objects say what they are.
+// kind is the field with the type of Stripe's objects.
 type kind struct {
 	Object text `json:"object"`
 }
 
-// read fills into from the event's object and makes sure that it is a want. Senders that
-// leave "object" out are believed.
+// read decodes the event's object, which must be of the wanted type. An object without its
+// type is accepted.
 func (e Event) read(want string, into any, is *kind) error {
 	if len(e.object) == 0 || e.object[0] != '{' {
 		return fmt.Errorf("%w: it has no object", ErrMalformed)

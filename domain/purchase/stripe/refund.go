@@ -17,7 +17,7 @@ const (
 
 const pageSize = 100 // the most Stripe returns at once
 
-// Refund is money given back, or on its way.
+// Refund is a refund, completed or in progress.
 type Refund struct {
 	ID              string
 	PaymentIntentID string
@@ -31,10 +31,12 @@ type Refund struct {
 	Created time.Time
 }
 
-// Refund gives amountCents of a payment back; 0 means all that is left. reason is one of
+// Refund refunds amountCents of a payment; 0 means all that is left. reason is one of
 // the Reason constants or empty. Stripe rejects a refund beyond what is left, or of a
 // payment under dispute.
-func (c *Client) Refund(ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string) (Refund, error) {
+func (c *Client) Refund(
+	ctx context.Context, paymentIntent string, amountCents int64, reason, idempotencyKey string,
+) (Refund, error) {
 	const op = "refund"
 	if err := requireKey(op, idempotencyKey); err != nil {
 		return Refund{}, err
@@ -51,15 +53,15 @@ func (c *Client) Refund(ctx context.Context, paymentIntent string, amountCents i
 	}
 	params.Context = ctx
 	params.IdempotencyKey = &idempotencyKey
-	made, err := c.refunds().New(params)
+	created, err := c.refunds().New(params)
 	if err != nil {
 		return Refund{}, classify(op, err)
 	}
-	return refundOf(made), nil
+	return refundOf(created), nil
 }
 
 // ListRefunds returns all refunds of a payment, newest first. Since API version 2022-11-15
-// a charge.refunded event does not contain them: ask here for id and reason.
+// a charge.refunded event does not contain them, with their ids and reasons.
 func (c *Client) ListRefunds(ctx context.Context, paymentIntent string) ([]Refund, error) {
 	params := &stripego.RefundListParams{PaymentIntent: &paymentIntent}
 	params.Context = ctx

@@ -21,17 +21,17 @@ const (
 	maxSignatures      = 16 // a rotation needs two
 )
 
-// The reasons to refuse a webhook. Compare with errors.Is.
+// The errors of a webhook. Compare with errors.Is.
 var (
-	// ErrMissingSignature: there is no Stripe-Signature header. Answer 400.
+	// ErrMissingSignature: there is no Stripe-Signature header. Respond with 400.
 	ErrMissingSignature = errors.New("stripe: the signature header is missing")
-	// ErrBadSignature: the header cannot be read, or no v1 signature fits. Answer 401.
+	// ErrBadSignature: the header cannot be read, or no v1 signature matches. Respond with 401.
 	ErrBadSignature = errors.New("stripe: no signature fits")
-	// ErrStale: a right signature from more than Tolerance ago or ahead. Answer 401.
+	// ErrStale: a valid signature from more than Tolerance ago or ahead. Respond with 401.
 	ErrStale = errors.New("stripe: the signature is too far from now")
-	// ErrNoSecret: no signing secret is configured for the endpoint. Answer 501.
+	// ErrNoSecret: no signing secret is configured for the endpoint. Respond with 501.
 	ErrNoSecret = errors.New("stripe: no signing secret is configured")
-	// ErrTooLarge: the body is larger than MaxPayload. Answer 413.
+	// ErrTooLarge: the body is larger than MaxPayload. Respond with 413.
 	ErrTooLarge = errors.New("stripe: the payload is too large")
 )
 
@@ -39,7 +39,7 @@ var (
 // as received, byte for byte. secrets are the endpoint's signing secrets, two during a
 // rotation; empty ones are ignored.
 //
-// The body is not parsed before the signature has been found right.
+// The signature is verified before the body is parsed.
 func VerifyWebhook(payload []byte, header string, secrets []string, now time.Time) (Event, error) {
 	if len(payload) > MaxPayload {
 		return Event{}, ErrTooLarge
@@ -63,7 +63,7 @@ func VerifyWebhook(payload []byte, header string, secrets []string, now time.Tim
 // webhookSignature is a parsed Stripe-Signature header: "t=<unix seconds>,v1=<hex>[,v1=<hex>]…".
 // Other schemes (v0 is Stripe's for test clocks) do not count.
 type webhookSignature struct {
-	stamp string // t as written, for it is part of what was signed
+	stamp string // t as written, which is part of the signed text
 	v1    [][]byte
 }
 
@@ -89,7 +89,7 @@ func parseSignature(header string) (webhookSignature, error) {
 		case "v1":
 			mac, err := hex.DecodeString(value)
 			if err != nil || len(mac) != signature.Size {
-				continue // one unreadable signature does not spoil its neighbour
+				continue // one unreadable signature does not invalidate the others
 			}
 			out.v1 = append(out.v1, mac)
 		}
@@ -100,7 +100,7 @@ func parseSignature(header string) (webhookSignature, error) {
 	return out, nil
 }
 
-// check compares every signature with what each secret gives, and never stops early.
+// check compares every signature with that of each secret, and never stops early.
 func (s webhookSignature) check(payload []byte, secrets []string) error {
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {

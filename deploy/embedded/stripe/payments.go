@@ -1,0 +1,350 @@
+package stripe
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// pay is the buyer's payment. A second one changes nothing.
+func (t *tx) pay(id string) (session, error) {
+	s, err := t.payable(id)
+	if err != nil || s.Status == "complete" {
+		return s, err
+	}
+	i, err := t.attempt(&s)
+	if err != nil {
+		return s, err
+	}
+	c := t.newCharge(s, i)
+	c.Paid, c.Transaction = true, newID("txn_3", 23)
+	i.Status, i.LatestCharge, i.Declined = "succeeded", c.ID, false
+	s.Status, s.PaymentStatus, s.Declined = "complete", "paid", false
+	for _, err := range []error{
+		put(t, t.charges, c.ID, c), put(t, t.intents, i.ID, i), put(t, t.sessions, s.ID, s),
+		t.book(c.Currency, c.Amount),
+	} {
+		if err != nil {
+			return s, err
+		}
+	}
+	if err := t.emit("charge.succeeded", t.showCharge(c, nil), nil, ""); err != nil {
+		return s, err
+	}
+	if err := t.emit("payment_intent.succeeded", t.showIntent(i, nil), nil, ""); err != nil {
+		return s, err
+	}
+	return s, t.emit("checkout.session.completed", t.showSession(s, nil), nil, "")
+}
+
+// decline is a declined card. The session stays open for another attempt.
+func (t *tx) decline(id string) (session, error) {
+	s, err := t.payable(id)
+	if err != nil || s.Status == "complete" {
+		return s, err
+	}
+	i, err := t.attempt(&s)
+	if err != nil {
+		return s, err
+	}
+	c := t.newCharge(s, i)
+	c.FailureCode, c.DeclineCode = "card_declined", "generic_decline"
+	i.Status, i.LatestCharge, i.Declined = "requires_payment_method", c.ID, true
+	s.Declined = true
+	for _, err := range []error{put(t, t.charges, c.ID, c), put(t, t.intents, i.ID, i), put(t, t.sessions, s.ID, s)} {
+		if err != nil {
+			return s, err
+		}
+	}
+	if err := t.emit("charge.failed", t.showCharge(c, nil), nil, ""); err != nil {
+		return s, err
+	}
+	return s, t.emit("payment_intent.payment_failed", t.showIntent(i, nil), nil, "")
+}
+
+func (t *tx) payable(id string) (session, error) {
+	s, known := t.sessions.get(id)
+	if !known {
+		return s, unknown(http.StatusNotFound, "checkout.session", id, "session")
+	}
+	if s.Status == "expired" || (s.Status == "open" && s.ExpiresAt <= t.stamp) {
+		return s, invalid("session", "This Checkout Session has expired.")
+	}
+	return s, nil
+}
+
+// attempt finds or creates the payment intent. Since API version 2022-08-01 it exists only
+// from the first attempt to pay on.
+func (t *tx) attempt(s *session) (intent, error) {
+	if i, known := t.intents.get(s.Intent); known {
+		return i, nil
+	}
+	i := intent{
+		ID:            newID("pi_3", 23),
+		Created:       t.stamp,
+		Amount:        s.Amount,
+		Currency:      s.Currency,
+		Status:        "requires_payment_method",
+		Customer:      s.Customer,
+		Description:   s.IntentDescription,
+		Metadata:      s.IntentMetadata,
+		TransferGroup: s.TransferGroup,
+		Session:       s.ID,
+	}
+	i.Secret = i.ID + "_secret_" + newID("", 25)
+	s.Intent = i.ID
+	if err := put(t, t.intents, i.ID, i); err != nil {
+		return i, err
+	}
+	return i, t.emit("payment_intent.created", t.showIntent(i, nil), nil, "")
+}
+
+func (t *tx) newCharge(s session, i intent) charge {
+	return charge{
+		ID:            newID("ch_3", 23),
+		Intent:        i.ID,
+		Customer:      i.Customer,
+		Created:       t.stamp,
+		Amount:        i.Amount,
+		Currency:      i.Currency,
+		Email:         t.emailOf(s),
+		Description:   i.Description,
+		Metadata:      i.Metadata,
+		TransferGroup: i.TransferGroup,
+	}
+}
+
+// book adds to a balance: "<currency>" is the platform's, "<account>/<currency>" an account's.
+func (t *tx) book(balance string, amount int64) error {
+	return put(t, t.balances, balance, t.balances.rows[balance]+amount)
+}
+
+func retrieveIntent(t *tx, r *request) (any, error) {
+	r.ignore("client_secret")
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	i, known := t.intents.get(r.target())
+	if !known {
+		return nil, unknown(http.StatusNotFound, "payment_intent", r.target(), "intent")
+	}
+	return t.showIntent(i, r.expanded), nil
+}
+
+func retrieveCharge(t *tx, r *request) (any, error) {
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	c, known := t.charges.get(r.target())
+	if !known {
+		return nil, unknown(http.StatusNotFound, "charge", r.target(), "id")
+	}
+	return t.showCharge(c, r.expanded), nil
+}
+
+func listCharges(t *tx, r *request) (any, error) {
+	within, intent, customer, group := r.created(), r.text("payment_intent"), r.text("customer"), r.text("transfer_group")
+	return page(r, t.charges, func(c charge) bool {
+		return within.holds(c.Created) && matches(intent, c.Intent) &&
+			matches(customer, c.Customer) && matches(group, c.TransferGroup)
+	}, func(c charge) any { return t.showCharge(c, r.expanded.under("data")) })
+}
+
+var refundReasons = []string{"", "duplicate", "fraudulent", "requested_by_customer"}
+
+func createRefund(t *tx, r *request) (any, error) {
+	chargeID, intentID := r.text("charge"), r.text("payment_intent")
+	amount, reason := r.integer("amount", 0), r.text("reason")
+	metadata := r.metadata("metadata")
+	r.ignore("refund_application_fee", "reverse_transfer", "instructions_email", "origin")
+	if r.has("amount") && amount <= 0 {
+		r.fail(invalid("amount", "Invalid positive integer"))
+	}
+	if !slices.Contains(refundReasons, reason) {
+		r.fail(invalid("reason", "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer"))
+	}
+	if intentID != "" {
+		i, known := t.intents.get(intentID)
+		switch {
+		case !known:
+			r.fail(unknown(http.StatusBadRequest, "payment_intent", intentID, "payment_intent"))
+		case i.Status != "succeeded":
+			r.fail(invalid("payment_intent", "This PaymentIntent does not have a successful charge to refund."))
+		}
+		chargeID = i.LatestCharge
+	}
+	if chargeID == "" {
+		r.fail(missing("payment_intent"))
+	}
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	re, err := t.refund(chargeID, amount, reason, metadata)
+	if err != nil {
+		return nil, err
+	}
+	return t.showRefund(re, r.expanded), nil
+}
+
+// refund refunds amount of a charge; 0 means all that is left.
+func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[string]string) (refund, error) {
+	c, known := t.charges.get(chargeID)
+	if !known {
+		return refund{}, unknown(http.StatusBadRequest, "charge", chargeID, "charge")
+	}
+	left := c.Amount - c.RefundedAmount
+	switch {
+	case !c.Paid:
+		return refund{}, rejected("charge_not_refundable", "charge", "Charge "+c.ID+" was not paid and cannot be refunded.")
+	case c.Disputed:
+		return refund{}, rejected("charge_disputed", "", "Charge "+c.ID+" has been charged back; cannot issue a refund.")
+	case left == 0:
+		return refund{}, rejected("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
+	case amount > left:
+		return refund{}, rejected("", "amount", "Refund amount ("+strconv.FormatInt(amount, 10)+
+			") is greater than unrefunded amount on charge ("+strconv.FormatInt(left, 10)+")")
+	case amount == 0:
+		amount = left
+	}
+	re := refund{
+		ID:          newID("re_3", 23),
+		Charge:      c.ID,
+		Intent:      c.Intent,
+		Created:     t.stamp,
+		Amount:      amount,
+		Currency:    c.Currency,
+		Reason:      reason,
+		Status:      "succeeded",
+		Transaction: newID("txn_3", 23),
+		Metadata:    metadata,
+	}
+	before := obj{"amount_refunded": c.RefundedAmount}
+	if amount == left {
+		before["refunded"] = false
+	}
+	c.RefundedAmount += amount
+	c.Refunds = append(slices.Clone(c.Refunds), re.ID)
+	for _, err := range []error{put(t, t.refunds, re.ID, re), put(t, t.charges, c.ID, c), t.book(c.Currency, -amount)} {
+		if err != nil {
+			return re, err
+		}
+	}
+	return re, t.emit("charge.refunded", t.showCharge(c, nil), before, "")
+}
+
+func retrieveRefund(t *tx, r *request) (any, error) {
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	re, known := t.refunds.get(r.target())
+	if !known {
+		return nil, unknown(http.StatusNotFound, "refund", r.target(), "id")
+	}
+	return t.showRefund(re, r.expanded), nil
+}
+
+func listRefunds(t *tx, r *request) (any, error) {
+	within, chargeID, intentID := r.created(), r.text("charge"), r.text("payment_intent")
+	return page(r, t.refunds, func(re refund) bool {
+		return within.holds(re.Created) && matches(chargeID, re.Charge) && matches(intentID, re.Intent)
+	}, func(re refund) any { return t.showRefund(re, r.expanded.under("data")) })
+}
+
+// disputeReasons are those Stripe documents for cards.
+var disputeReasons = []string{
+	"bank_cannot_process", "check_returned", "credit_not_processed", "customer_initiated",
+	"debit_not_authorized", "duplicate", "fraudulent", "general", "incorrect_account_details",
+	"insufficient_funds", "product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized",
+}
+
+// openDispute opens a dispute. The amount leaves the platform's balance at once.
+func (t *tx) openDispute(intentID, reason string) (dispute, error) {
+	i, known := t.intents.get(intentID)
+	if !known {
+		return dispute{}, unknown(http.StatusNotFound, "payment_intent", intentID, "intent")
+	}
+	if reason == "" {
+		reason = "fraudulent"
+	}
+	if !slices.Contains(disputeReasons, reason) {
+		return dispute{}, invalid("reason", "Unknown dispute reason.")
+	}
+	c := t.charges.rows[i.LatestCharge]
+	left := c.Amount - c.RefundedAmount
+	switch {
+	case !c.Paid:
+		return dispute{}, invalid("payment_intent", "The payment has not succeeded.")
+	case c.Dispute != "":
+		return dispute{}, invalid("payment_intent", "The payment has been disputed already.")
+	case left == 0:
+		return dispute{}, invalid("payment_intent", "The payment has been refunded.")
+	}
+	d := dispute{
+		ID:       newID("dp_1", 23),
+		Charge:   c.ID,
+		Intent:   i.ID,
+		Created:  t.stamp,
+		Amount:   left,
+		Currency: c.Currency,
+		Reason:   reason,
+		Status:   "needs_response",
+	}
+	c.Disputed, c.Dispute = true, d.ID
+	for _, err := range []error{put(t, t.disputes, d.ID, d), put(t, t.charges, c.ID, c), t.book(c.Currency, -d.Amount)} {
+		if err != nil {
+			return d, err
+		}
+	}
+	if err := t.emit("charge.dispute.created", t.showDispute(d, nil), nil, ""); err != nil {
+		return d, err
+	}
+	return d, t.emit("charge.dispute.funds_withdrawn", t.showDispute(d, nil), nil, "")
+}
+
+// closeDispute decides a dispute, won or lost. A won dispute returns the amount; the charge
+// stays marked as disputed, as at Stripe.
+func (t *tx) closeDispute(id, verdict string) (dispute, error) {
+	d, known := t.disputes.get(id)
+	switch {
+	case !known:
+		return d, unknown(http.StatusNotFound, "dispute", id, "dispute")
+	case verdict != "won" && verdict != "lost":
+		return d, invalid("status", "A dispute is closed as won or lost.")
+	case d.Status == verdict:
+		return d, nil
+	case d.Status != "needs_response":
+		return d, invalid("dispute", "The dispute is closed already.")
+	}
+	before := obj{"status": d.Status}
+	d.Status = verdict
+	if err := put(t, t.disputes, d.ID, d); err != nil {
+		return d, err
+	}
+	if verdict == "won" {
+		if err := t.book(d.Currency, d.Amount); err != nil {
+			return d, err
+		}
+		if err := t.emit("charge.dispute.funds_reinstated", t.showDispute(d, nil), nil, ""); err != nil {
+			return d, err
+		}
+	}
+	return d, t.emit("charge.dispute.closed", t.showDispute(d, nil), before, "")
+}
+
+func retrieveDispute(t *tx, r *request) (any, error) {
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	d, known := t.disputes.get(r.target())
+	if !known {
+		return nil, unknown(http.StatusNotFound, "dispute", r.target(), "dispute")
+	}
+	return t.showDispute(d, r.expanded), nil
+}
+
+func listDisputes(t *tx, r *request) (any, error) {
+	within, chargeID, intentID := r.created(), r.text("charge"), r.text("payment_intent")
+	return page(r, t.disputes, func(d dispute) bool {
+		return within.holds(d.Created) && matches(chargeID, d.Charge) && matches(intentID, d.Intent)
+	}, func(d dispute) any { return t.showDispute(d, r.expanded.under("data")) })
+}
