@@ -72,7 +72,7 @@ fmt: $(LINTER) ## format the code with gofumpt and sort its imports
 	$(LINTER) fmt
 
 .PHONY: contract
-contract: ## write events/asyncapi.json anew from the registry of events
+contract: ## generate events/asyncapi.json from the registry of events
 	go run ./cmd/codex events schema > events/asyncapi.json.new
 	mv events/asyncapi.json.new events/asyncapi.json
 

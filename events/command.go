@@ -22,7 +22,7 @@ type Command struct {
 	// AggregateID names the aggregate; for a creation, the id it will have.
 	AggregateID string `json:"aggregate"`
 	// Target is what the client addressed, as method and path of its request; empty for
-	// commands without a request. It tells equal payloads for two resources apart.
+	// commands without a request. It distinguishes equal payloads for two resources.
 	Target string `json:"target,omitempty"`
 	// Payload is the JSON of the context's command struct.
 	Payload json.RawMessage `json:"payload"`
@@ -64,10 +64,10 @@ type Reply struct {
 	CommandID string `json:"id"`
 	// Status is the HTTP status the outcome maps to.
 	Status int `json:"status"`
-	// Body is the answer's body: a representation, or an error envelope. Empty for 204.
+	// Body is the response's body: a representation, or an error envelope. Empty for 204.
 	Body json.RawMessage `json:"body,omitempty"`
 	// Awaits is how many events of the command a projection will handle whose effect the
-	// edge should wait for before it answers; usually 0. It is for the edge, not for clients.
+	// edge should wait for before it responds; usually 0. It is for the edge, not for clients.
 	Awaits int `json:"awaits,omitempty"`
 	// PayloadHash is the hash of the command that was applied under this id. When
 	// it differs from the waiting command's, the key was used for something else.

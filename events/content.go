@@ -52,7 +52,7 @@ type ContentUnpublished struct {
 	ContentID string `json:"content_id"`
 }
 
-// ContentDeleted : gone for everyone; the row stays.
+// ContentDeleted : no longer visible to anyone; the row stays.
 type ContentDeleted struct {
 	ContentID string `json:"content_id"`
 }

@@ -31,7 +31,7 @@ type Event struct {
 	CausationID string
 	// CorrelationID is shared by everything that one request set in motion.
 	CorrelationID string
-	// ActorID is the user who asked for it, or the name of the machine that did
+	// ActorID is the user who requested it, or the name of the machine that did
 	// ("stripe", "transcoder", "system").
 	ActorID string
 	// TraceParent is the W3C trace context, empty when tracing is off.

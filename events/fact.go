@@ -50,7 +50,13 @@ func CauseOf(cmd Command, at time.Time) Cause {
 	if correlation == "" {
 		correlation = cmd.ID
 	}
-	return Cause{ID: cmd.ID, CorrelationID: correlation, ActorID: cmd.ActorID, TraceParent: cmd.TraceParent, At: at}
+	return Cause{
+		ID:            cmd.ID,
+		CorrelationID: correlation,
+		ActorID:       cmd.ActorID,
+		TraceParent:   cmd.TraceParent,
+		At:            at,
+	}
 }
 
 // Event puts a fact into its envelope. id must be a fresh UUIDv7.

@@ -32,7 +32,7 @@ type UserBecameCreator struct {
 }
 
 // UserProfileUpdated : the profile says something else. Fields names what changed;
-// what it says now is for the user's own eyes and stands in no event.
+// the new values are personal data, which no event has.
 type UserProfileUpdated struct {
 	UserID string   `json:"user_id"`
 	Fields []string `json:"fields"`
@@ -58,7 +58,7 @@ type UserPreferencesChanged struct {
 	EmailDigest    bool   `json:"email_digest"`
 }
 
-// UserDeleted : the account is gone. Who keeps anything about this user erases it now.
+// UserDeleted : subscribers erase what they store about this user.
 type UserDeleted struct {
 	UserID string `json:"user_id"`
 }

@@ -3,11 +3,11 @@ package events
 func init() {
 	register[MediaRegistered]("A media item was registered; its file may now be uploaded.")
 	register[MediaUploaded]("The file is in the store and was found to be what it claims to be.")
-	register[MediaTranscodingStarted]("A transcoding job was given out.")
+	register[MediaTranscodingStarted]("A transcoding job was started.")
 	register[MediaTranscodingProgressed]("A transcoding job reported how far it is.")
 	register[MediaReady]("Every rendition is there; the media item can be streamed.")
 	register[MediaFailed]("The file was rejected, or its transcoding ended without a result.")
-	register[MediaRetried]("The owner asked for another attempt.")
+	register[MediaRetried]("The owner requested another attempt.")
 	register[MediaRevised]("What the creator wrote about a media item was changed.")
 	register[MediaOutputsDiscarded]("A job delivered for a media item that is deleted; its objects are being removed.")
 	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
@@ -36,7 +36,7 @@ type MediaUploaded struct {
 	Attempt int `json:"attempt"`
 }
 
-// MediaTranscodingStarted : a job was given out. It is all that a transcoder needs.
+// MediaTranscodingStarted : a job was started. It is all that a transcoder needs.
 type MediaTranscodingStarted struct {
 	MediaID   string `json:"media_id"`
 	CreatorID string `json:"creator_id"`
@@ -85,7 +85,7 @@ type MediaFailed struct {
 	Reason string `json:"reason"`
 }
 
-// MediaRetried : another attempt was asked for.
+// MediaRetried : another attempt was requested.
 type MediaRetried struct {
 	MediaID string `json:"media_id"`
 	Attempt int    `json:"attempt"`

@@ -4,7 +4,7 @@ import "time"
 
 func init() {
 	register[OrganizationUpdated]("An organization's description changed.")
-	register[OrganizationDeleted]("An organization ended; nobody is a member any more.")
+	register[OrganizationDeleted]("An organization was deleted; its memberships ended.")
 	register[MemberInvited]("A user was invited into an organization; they are no member until they accept.")
 	register[MemberDeclined]("A user declined an invitation.")
 	register[MemberRoleChanged]("A member of an organization has another role.")

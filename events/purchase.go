@@ -6,7 +6,9 @@ func init() {
 	register[CheckoutStarted]("A buyer opened a checkout session at the payment provider.")
 	register[CheckoutExpired]("A checkout session ended unpaid.")
 	register[PurchaseCompleted]("A payment arrived and is a purchase.")
-	register[PurchaseDuplicateDetected]("A payment arrived that must be given back: the buyer owns the content already, or the payment does not match its checkout.")
+	register[PurchaseDuplicateDetected](
+		"A payment arrived that must be refunded: the buyer owns the content already, or it does not match its checkout.",
+	)
 	register[PurchaseRefunded]("Money went back to the buyer, in part or in full.")
 	register[PurchaseDisputed]("The buyer's bank disputes a payment; access is suspended.")
 	register[PurchaseDisputeClosed]("A dispute was decided.")
@@ -56,7 +58,7 @@ type PurchaseDuplicateDetected struct {
 	Reason string `json:"reason"`
 }
 
-// PurchaseRefunded : RefundedCents is the total given back so far.
+// PurchaseRefunded : RefundedCents is the total refunded so far.
 type PurchaseRefunded struct {
 	PurchaseID    string `json:"purchase_id"`
 	CustomerID    string `json:"customer_id"`

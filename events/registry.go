@@ -41,7 +41,12 @@ func register[T any, P interface {
 	if _, taken := registry[name]; taken {
 		panic("events: " + name + " is registered twice")
 	}
-	registry[name] = Entry{Type: name, Major: 1, Doc: doc, payload: reflect.TypeOf(zero)}
+	registry[name] = Entry{
+		Type:    name,
+		Major:   1,
+		Doc:     doc,
+		payload: reflect.TypeOf(zero),
+	}
 }
 
 // Lookup returns the entry of an event type.

@@ -50,7 +50,7 @@ CREATE TABLE outbox (
 ) PARTITION BY RANGE (day);
 -- Serves the relay: what it has to publish, in order.
 CREATE INDEX outbox_unpublished ON outbox (position) WHERE published_at IS NULL;
--- The safety net for a day whose partition nobody created in time.
+-- Takes the rows of a day whose partition was not created in time.
 CREATE TABLE outbox_default PARTITION OF outbox DEFAULT;
 
 -- outbox_prepare makes the partitions of the coming days; a name that contains a date

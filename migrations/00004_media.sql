@@ -113,7 +113,7 @@ CREATE INDEX orphan_cleanups_finished ON orphan_cleanups (finished_at DESC) WHER
 -- images: one row per uploaded picture, written before its objects are put. The
 -- picture is in use while its owner's column (users.avatar_url,
 -- organizations.logo_url, content.thumbnail_url) names it. due_at is when the sweep
--- looks at it next: objects that nobody refers to go, and the row after them.
+-- inspects it next: unreferenced objects are removed, then the row.
 CREATE TABLE images (
     id         uuid PRIMARY KEY,
     kind       text        NOT NULL CHECK (kind IN ('avatar', 'logo', 'thumbnail')),

@@ -14,7 +14,7 @@ CREATE TABLE checkouts (
     organization_bps  int          NOT NULL CHECK (organization_bps BETWEEN 0 AND 10000),
     success_url       text         NOT NULL,
     cancel_url        text         NOT NULL,
-    -- What the buyer sees at the provider is frozen too: the provider refuses an idempotency
+    -- What the buyer sees at the provider is frozen too: the provider rejects an idempotency
     -- key that is used again with other parameters.
     product_name      text         NOT NULL DEFAULT '',
     description       text         NOT NULL DEFAULT '',
@@ -125,7 +125,7 @@ CREATE UNIQUE INDEX purchases_one_live ON purchases (customer_id, content_id)
 -- GET /purchases: the newest first, all or of a status.
 CREATE INDEX purchases_customer ON purchases (customer_id, created_at, id);
 CREATE INDEX purchases_customer_status ON purchases (customer_id, status, created_at, id);
--- Serves GET /purchases?contentId= and the refusal to delete what was sold.
+-- Serves GET /purchases?contentId= and the check before sold content is deleted.
 CREATE INDEX purchases_content ON purchases (content_id);
 -- Serves the sales of an organization, the newest first.
 CREATE INDEX purchases_organization ON purchases (organization_id, created_at DESC) WHERE organization_id IS NOT NULL;

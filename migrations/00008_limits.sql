@@ -14,7 +14,7 @@ CREATE INDEX rate_limits_over ON rate_limits (resets_at);
 -- what is limited and whom; no address and no id of a person stands here.
 --
 -- Unlogged: a statement that writes only here waits for no sync. After a crash of the
--- database the windows begin anew. What limits guessing at passwords stands in
+-- database the windows start again. The limits of password guessing are in
 -- rate_limits, which is logged.
 CREATE UNLOGGED TABLE rate_leases (
     key       bytea PRIMARY KEY,

@@ -97,7 +97,7 @@ func TestApplyIsRepeatable(t *testing.T) {
 	}
 }
 
-func TestDatabasesOfOtherVersionsAreRefused(t *testing.T) {
+func TestDatabasesOfOtherVersionsAreRejected(t *testing.T) {
 	t.Parallel()
 	older, newer := pgtest.Database(t), pgtest.Database(t)
 	run(t, older, `CREATE TABLE goose_db_version (version_id bigint); CREATE TABLE content ()`)

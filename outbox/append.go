@@ -14,7 +14,8 @@ import (
 const insertSQL = `
 INSERT INTO outbox (day, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id,
                     actor_id, traceparent, data, occurred_at)
-SELECT (at AT TIME ZONE 'utc')::date, id, type, tenant, aggregate, version, cause, correlation, actor, trace, data::json, at
+SELECT (at AT TIME ZONE 'utc')::date, id, type, tenant, aggregate, version, cause, correlation, actor, trace,
+       data::json, at
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::text[], $11::timestamptz[])
      AS e (id, type, tenant, aggregate, version, cause, correlation, actor, trace, data, at)`

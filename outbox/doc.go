@@ -12,7 +12,7 @@
 // [Append] appends events in a transaction and [Queue] adds the same statement to a
 // pgx.Batch; both take any number of events. [Publisher] does the same for Watermill
 // messages and satisfies message.Publisher. Versions come from the caller, who holds the
-// aggregate's row lock: they are dense, 1, 2, 3 … The table refuses a second event of the
+// aggregate's row lock: they are dense, 1, 2, 3 … The table rejects a second event of the
 // same version within a day; across days the row lock and the aggregate's own version
 // column guard it, because a unique index on a partitioned table must contain the
 // partition key.
@@ -29,7 +29,7 @@
 //
 // A batch is published in waves: the first event of every aggregate in it, then
 // the second of every aggregate, and so on, each wave confirmed before the next.
-// An event that the stream refused holds back the later ones of its aggregate, and
+// An event that the stream rejected holds back the later ones of its aggregate, and
 // no others. So the first appearances of an aggregate's events on the stream
 // are in the order of their versions, whatever fails.
 //

@@ -35,7 +35,12 @@ func ExampleAppend() {
 		Version:     3,
 		Payload:     events.ContentUnpublished{ContentID: "a-film"},
 	}
-	cause := events.Cause{ID: "a-command", CorrelationID: "a-request", ActorID: "a-creator", At: time.Now()}
+	cause := events.Cause{
+		ID:            "a-command",
+		CorrelationID: "a-request",
+		ActorID:       "a-creator",
+		At:            time.Now(),
+	}
 	event, err := fact.Event("0190a8a4-0000-7000-8000-000000000001", cause)
 	if err != nil {
 		fmt.Println(err)

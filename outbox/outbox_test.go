@@ -97,8 +97,16 @@ func (w *world) relay(t *testing.T, change ...func(*outbox.RelayConfig)) (stop f
 // event makes the n-th event of an aggregate.
 func event(aggregate string, version int64) events.Event {
 	e, err := events.Fact{
-		Tenant: "tenant", AggregateID: aggregate, Version: version, Payload: events.ContentUnpublished{ContentID: aggregate},
-	}.Event(uuid.Must(uuid.NewV7()).String(), events.Cause{ID: uuid.NewString(), CorrelationID: "c", ActorID: "a", At: time.Now()})
+		Tenant:      "tenant",
+		AggregateID: aggregate,
+		Version:     version,
+		Payload:     events.ContentUnpublished{ContentID: aggregate},
+	}.Event(uuid.Must(uuid.NewV7()).String(), events.Cause{
+		ID:            uuid.NewString(),
+		CorrelationID: "c",
+		ActorID:       "a",
+		At:            time.Now(),
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -120,7 +128,8 @@ func (w *world) waitPublished(t *testing.T, want int) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		var n int
-		if err := w.db.QueryRow(context.Background(), `SELECT count(*) FROM outbox WHERE published_at IS NOT NULL`).Scan(&n); err != nil {
+		if err := w.db.QueryRow(context.Background(), `SELECT count(*) FROM outbox WHERE published_at IS NOT NULL`).
+			Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if n == want {
@@ -157,7 +166,7 @@ func (w *world) stream(t *testing.T) []events.Event {
 	return list
 }
 
-func TestAnEventReachesTheStreamAsItWasWritten(t *testing.T) {
+func TestEventReachesTheStreamAsItWasAppended(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	want := event("a", 1)
@@ -210,7 +219,7 @@ func TestWatermillMessagesAreAppendedInTheTransaction(t *testing.T) {
 	}
 }
 
-func TestASecondEventOfOneVersionIsRejected(t *testing.T) {
+func TestSecondEventOfOneVersionIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.append(t, event("a", 1))
@@ -223,7 +232,7 @@ func TestASecondEventOfOneVersionIsRejected(t *testing.T) {
 }
 
 // A transaction that took a lower position commits after others were published.
-func TestARowThatCommitsAfterHigherPositionsIsPublished(t *testing.T) {
+func TestRowThatCommitsAfterHigherPositionsIsPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
@@ -247,7 +256,7 @@ func TestARowThatCommitsAfterHigherPositionsIsPublished(t *testing.T) {
 	}
 }
 
-func TestEventsOfAnAggregateAppearInTheOrderOfTheirVersions(t *testing.T) {
+func TestEventsOfAnAggregateArePublishedInVersionOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for version := int64(1); version <= 20; version++ {
@@ -276,7 +285,7 @@ func assertOrdered(t *testing.T, list []events.Event) {
 	}
 }
 
-func TestASecondRelayTakesOverWhenTheFirstStops(t *testing.T) {
+func TestSecondRelayTakesOverWhenTheFirstStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var first, second int
@@ -313,7 +322,8 @@ func TestEventsLostFromTheStreamArePublishedAgain(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		if w.conn.IsConnected() {
-			if info, err := w.js.Stream(context.Background(), events.EventStream); err == nil && info.CachedInfo().State.Msgs >= 101 {
+			if info, err := w.js.Stream(context.Background(), events.EventStream); err == nil &&
+				info.CachedInfo().State.Msgs >= 101 {
 				break
 			}
 		}
@@ -333,7 +343,7 @@ func TestEventsLostFromTheStreamArePublishedAgain(t *testing.T) {
 	}
 }
 
-func TestAStoppedRelayLeavesNoGoroutines(t *testing.T) {
+func TestStoppedRelayLeavesNoGoroutines(t *testing.T) {
 	w := newWorld(t)
 	before := goleak.IgnoreCurrent()
 	stop := w.relay(t)

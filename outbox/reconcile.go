@@ -39,7 +39,8 @@ func (r *Relay) Reconcile(ctx context.Context, conn *pgx.Conn) (int64, error) {
 	}
 	var created *time.Time
 	var last int64
-	if err := conn.QueryRow(ctx, "SELECT stream_created, last_sequence FROM relay_state").Scan(&created, &last); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT stream_created, last_sequence FROM relay_state").
+		Scan(&created, &last); err != nil {
 		return 0, fmt.Errorf("reconcile: read memory: %w", err)
 	}
 	same := created != nil && created.Equal(state.Created.Truncate(time.Microsecond))

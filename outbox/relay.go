@@ -149,7 +149,7 @@ func waitForLock(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		var active bool
 		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockKey)).Scan(&active); err != nil {
-			return fmt.Errorf("take the lock: %w", err)
+			return fmt.Errorf("acquire the lock: %w", err)
 		}
 		if active {
 			return nil
@@ -170,7 +170,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	}
 	cfg.RuntimeParams["application_name"] = "codex relay"
 	cfg.RuntimeParams["enable_seqscan"] = "off"
-	// A mark that a crash takes back costs a second publication, which every consumer
+	// A mark that a crash undoes costs a second publication, which every consumer
 	// recognises. So the marks need not wait for the disk, where commands wait.
 	cfg.RuntimeParams["synchronous_commit"] = "off"
 	cfg.ConnectTimeout = 5 * time.Second

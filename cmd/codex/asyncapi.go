@@ -27,20 +27,23 @@ func (schemaCmd) Run(a *app) error {
 // events/asyncapi.json, and a test says when that is not current.
 func asyncAPI() ([]byte, error) {
 	channels, operations, messages := map[string]any{}, map[string]any{}, map[string]any{}
+	tenant := map[string]any{"description": "the organization's, the creator's or the user's id"}
 	for _, entry := range events.Registry() {
 		schema, err := payloadSchema(entry)
 		if err != nil {
 			return nil, err
 		}
 		messages[entry.Type] = map[string]any{
-			"name": entry.Type, "summary": entry.Doc, "contentType": "application/json",
-			"headers": map[string]any{"$ref": "#/components/schemas/envelope"},
-			"payload": schema,
+			"name":        entry.Type,
+			"summary":     entry.Doc,
+			"contentType": "application/json",
+			"headers":     map[string]any{"$ref": "#/components/schemas/envelope"},
+			"payload":     schema,
 		}
 		ref := map[string]any{"$ref": "#/components/messages/" + entry.Type}
 		channels[entry.Type] = map[string]any{
 			"address":    "codex.events.{tenant}." + events.SubjectFor(entry.Type)[len("codex.events.*."):],
-			"parameters": map[string]any{"tenant": map[string]any{"description": "the organization's, the creator's or the user's id"}},
+			"parameters": map[string]any{"tenant": tenant},
 			"messages":   map[string]any{entry.Type: ref},
 		}
 		operations[entry.Type] = map[string]any{
@@ -50,12 +53,18 @@ func asyncAPI() ([]byte, error) {
 	document, err := json.MarshalIndent(map[string]any{
 		"asyncapi": "3.0.0",
 		"info": map[string]any{
-			"title": "Codex events", "version": edge.Version,
-			"description": "Facts, as CloudEvents 1.0 in binary mode over NATS: attributes in headers, data in the body. At least once; " +
-				"remember ce-id to count a fact once. ce-aggregateversion is dense within one ce-subject.",
+			"title":   "Codex events",
+			"version": edge.Version,
+			"description": "Facts, as CloudEvents 1.0 in binary mode over NATS: attributes in headers, data in the " +
+				"body. At least once; remember ce-id to count a fact once. ce-aggregateversion is dense within one " +
+				"ce-subject.",
 		},
-		"channels": channels, "operations": operations,
-		"components": map[string]any{"messages": messages, "schemas": map[string]any{"envelope": envelopeSchema()}},
+		"channels":   channels,
+		"operations": operations,
+		"components": map[string]any{
+			"messages": messages,
+			"schemas":  map[string]any{"envelope": envelopeSchema()},
+		},
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("generate the event contract: %w", err)
@@ -66,7 +75,7 @@ func asyncAPI() ([]byte, error) {
 // payloadSchema describes an event's data; consumers must accept further fields.
 func payloadSchema(entry events.Entry) (*openapi.Schema, error) {
 	schemas := &openapi.Schemas{}
-	schema := *schemas.Resolve(schemas.Answer(reflect.TypeOf(entry.New()).Elem()))
+	schema := *schemas.Resolve(schemas.Response(reflect.TypeOf(entry.New()).Elem()))
 	if len(schemas.Named) != 1 {
 		return nil, fmt.Errorf("event %s: its data is not flat", entry.Type)
 	}

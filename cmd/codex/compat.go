@@ -62,7 +62,8 @@ func compatServices(value string) ([]service, error) {
 	for i, port := range ports {
 		port = strings.TrimSpace(port)
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("CODEX_COMPAT_PORTS: %q is no port; set it to true for the usual ports, or to a list of others", port)
+			return nil, fmt.Errorf(
+				"CODEX_COMPAT_PORTS: %q is no port; set it to true for the usual ports, or to a list of others", port)
 		}
 		chosen[i] = service{services[i].name, port}
 	}

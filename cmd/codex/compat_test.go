@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// freePorts returns ports that nobody listens on now, each another one.
+// freePorts returns different ports that are free now.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var (
@@ -62,20 +62,24 @@ func TestEveryServiceAnswersOnAPortOfItsOwn(t *testing.T) {
 		}
 	}
 
-	// An account of one service is signed in at the others, whose own address, by
-	// either name, is no other site.
+	// A session of one service is valid at the others, and the address of each, by
+	// either name, is an origin of its own.
 	auth := newClient(t, urls[0])
 	auth.signUp("everywhere@example.com", "creator")
 	content := newClient(t, urls[1])
 	content.cookie = auth.cookie
-	for i, origin := range []string{urls[1], strings.Replace(urls[1], "127.0.0.1", "localhost", 1), strings.Replace(urls[5], "127.0.0.1", "localhost", 1)} {
-		content.want(http.StatusCreated, http.MethodPost, "/api/content", map[string]any{
-			"title": "A piece", "slug": "piece-" + string(rune('a'+i)), "contentType": "written", "contentBody": "Words.",
+	create := func(status int, slug, origin string) {
+		content.want(status, http.MethodPost, "/api/content", map[string]any{
+			"title":       "A piece",
+			"slug":        slug,
+			"contentType": "written",
+			"contentBody": "Words.",
 		}, "Origin", origin)
 	}
-	content.want(http.StatusForbidden, http.MethodPost, "/api/content", map[string]any{
-		"title": "A piece", "slug": "piece-x", "contentType": "written", "contentBody": "Words.",
-	}, "Origin", "http://127.0.0.1:1")
+	create(http.StatusCreated, "piece-a", urls[1])
+	create(http.StatusCreated, "piece-b", strings.Replace(urls[1], "127.0.0.1", "localhost", 1))
+	create(http.StatusCreated, "piece-c", strings.Replace(urls[5], "127.0.0.1", "localhost", 1))
+	create(http.StatusForbidden, "piece-x", "http://127.0.0.1:1")
 
 	if text := newClient(t, r.addresses["api"]).want(http.StatusOK, http.MethodGet, "/", nil)["text"]; text == nil {
 		t.Error("the platform's own address does not show its page")
@@ -87,7 +91,7 @@ func TestEveryServiceAnswersOnAPortOfItsOwn(t *testing.T) {
 	assertFree(t, urls...)
 }
 
-func TestATakenServicePortIsOneSentence(t *testing.T) {
+func TestATakenServicePortIsReportedInOneSentence(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,14 +103,16 @@ func TestATakenServicePortIsOneSentence(t *testing.T) {
 		t.Fatal(err)
 	}
 	ports := append(freePorts(t, 2), port)
-	r := launch(t, nil, "up", "--addr", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"), "--compat-ports="+strings.Join(ports, ","))
+	data := filepath.Join(t.TempDir(), "data")
+	r := launch(t, nil, "up", "--addr", "127.0.0.1:0", "--data", data, "--compat-ports="+strings.Join(ports, ","))
 	select {
 	case <-r.exited:
 	case <-time.After(20 * time.Second):
 		t.Fatal("it does not end")
 	}
 	out := strings.TrimSpace(r.out.String())
-	want := "codex: 127.0.0.1:" + port + " is in use by another program: stop it, or set CODEX_COMPAT_PORTS to a free address"
+	want := "codex: 127.0.0.1:" + port +
+		" is in use by another program: stop it, or set CODEX_COMPAT_PORTS to a free address"
 	if out != want || r.cmd.ProcessState.ExitCode() == 0 {
 		t.Errorf("exit code %d: %q, want %q", r.cmd.ProcessState.ExitCode(), out, want)
 	}

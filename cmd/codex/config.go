@@ -35,18 +35,19 @@ func (s secret) MarshalText() ([]byte, error) { //nolint:unparam // the interfac
 	return []byte(s.String()), nil
 }
 
-// config is everything the environment says. The zero value of a part's address
-// means that codex up starts that part itself.
+// config is everything that the environment says, with the meaning of each variable in
+// tag doc. When the address of a part is empty, codex up starts that part itself.
 type config struct {
-	Env            string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
-	Data           string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
-	Addr           string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
-	PublicURL      string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
-	WebOrigins     string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps that may use the API from a browser, the most important first, separated by commas"`
-	Proxies        string `env:"CODEX_TRUSTED_PROXIES" doc:"networks of the proxies in front, separated by commas: only their X-Forwarded-For is believed"`
-	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies the limits of all routes; 0 is 1 in production and 100 in development"`
-	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"connections open at once on each port of pages and API; one more waits until another is closed"`
-	CompatPorts    string `env:"CODEX_COMPAT_PORTS" doc:"true to listen also where clients of the original expect its services, or a list of six other ports"`
+	Env        string `env:"CODEX_ENV" envDefault:"development" doc:"development or production"`
+	Data       string `env:"CODEX_DATA" envDefault:".codex" doc:"directory of the embedded parts"`
+	Addr       string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
+	PublicURL  string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
+	WebOrigins string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps in browsers, the main one first, comma-separated"`
+	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, comma-separated"`
+
+	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies rate limits; 0: 1, in development 100"`
+	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"open connections per port; more wait"`
+	CompatPorts    string `env:"CODEX_COMPAT_PORTS" doc:"true for the ports of the original's services, or a list of six"`
 	Internal       string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
 
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
@@ -54,15 +55,16 @@ type config struct {
 	NATSAddr    string `env:"CODEX_NATS_ADDR" envDefault:"127.0.0.1:4222" doc:"where the embedded NATS listens"`
 	Replicas    int    `env:"CODEX_NATS_REPLICAS" envDefault:"1" doc:"copies of each stream; 3 on a cluster"`
 
-	S3Endpoint     string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
-	S3Public       string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`
-	S3Addr         string `env:"CODEX_S3_ADDR" envDefault:"127.0.0.1:9000" doc:"where the embedded storage listens"`
-	S3Region       string `env:"CODEX_S3_REGION" envDefault:"us-east-1" doc:"region that signatures name"`
-	S3AccessKey    string `env:"CODEX_S3_ACCESS_KEY" doc:"access key of the storage"`
-	S3SecretKey    secret `env:"CODEX_S3_SECRET_KEY" doc:"secret key of the storage"`
-	S3BucketMedia  string `env:"CODEX_S3_BUCKET_MEDIA" envDefault:"codex-media" doc:"private bucket of originals and renditions"`
-	S3BucketAssets string `env:"CODEX_S3_BUCKET_ASSETS" envDefault:"codex-assets" doc:"bucket of thumbnails and pictures"`
-	AssetsURL      string `env:"CODEX_ASSETS_URL" doc:"where clients find that bucket, a CDN for example; the edge itself when empty"`
+	S3Endpoint  string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
+	S3Public    string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`
+	S3Addr      string `env:"CODEX_S3_ADDR" envDefault:"127.0.0.1:9000" doc:"where the embedded storage listens"`
+	S3Region    string `env:"CODEX_S3_REGION" envDefault:"us-east-1" doc:"region that signatures name"`
+	S3AccessKey string `env:"CODEX_S3_ACCESS_KEY" doc:"access key of the storage"`
+	S3SecretKey secret `env:"CODEX_S3_SECRET_KEY" doc:"secret key of the storage"`
+
+	S3BucketMedia  string `env:"CODEX_S3_BUCKET_MEDIA" envDefault:"codex-media" doc:"bucket of originals and renditions"`
+	S3BucketAssets string `env:"CODEX_S3_BUCKET_ASSETS" envDefault:"codex-assets" doc:"bucket of images"`
+	AssetsURL      string `env:"CODEX_ASSETS_URL" doc:"where clients find images, such as a CDN; the edge when empty"`
 
 	StripeKey     secret `env:"STRIPE_SECRET_KEY" doc:"Stripe API key; the payments sandbox when empty"`
 	StripeBackend string `env:"CODEX_STRIPE_BACKEND_URL" doc:"another address of the Stripe API; for tests"`
@@ -75,21 +77,28 @@ type config struct {
 	WebhookConnect      secret `env:"STRIPE_WEBHOOK_SECRET_CONNECT" doc:"signs /webhooks/stripe/connect"`
 	WebhookCustomer     secret `env:"STRIPE_WEBHOOK_SECRET_CUSTOMER" doc:"signs /webhooks/stripe/customer"`
 
-	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs a transcoder's callbacks; several, newest first, separated by commas"`
-	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several, newest first, separated by commas"`
-	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs the requests of other programs; several, newest first, separated by commas"`
+	// Several secrets, newest first, are separated by commas.
+	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs callbacks of transcoders; several comma-separated"`
+	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several comma-separated, newest first"`
+	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs requests of other programs; several comma-separated"`
 	WorkerShared     secret `env:"WORKER_SHARED_SECRET" doc:"the older name of CODEX_WORKER_SECRET"`
 
 	SMTPURL  secret `env:"CODEX_SMTP_URL" doc:"smtp://user:password@host:port; the mailbox page when empty"`
 	MailFrom string `env:"CODEX_MAIL_FROM" envDefault:"Codex <no-reply@localhost>" doc:"sender of mail"`
 
-	Partitions        int           `env:"CODEX_COMMAND_PARTITIONS" envDefault:"1" doc:"command partitions per context; the same everywhere"`
-	TranscoderWorkers int           `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"transcoding jobs at once in this process"`
-	StuckAfter        time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job without a sign of life for so long has failed"`
-	PlatformBPS       int64         `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"the platform's share of a sale, in basis points"`
-	OrganizationBPS   int64         `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"the organization's share of the rest, in basis points"`
-	RequirePayouts    bool          `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"paid content needs its creator's active payout account"`
-	ReturnHosts       []string      `env:"CODEX_RETURN_HOSTS" envDefault:"revelations.studio" doc:"sites that buyers may be sent back to, and everything below them; separated by commas"`
+	Partitions int `env:"CODEX_COMMAND_PARTITIONS" envDefault:"1" doc:"partitions per context; the same in all processes"`
+
+	TranscoderWorkers int `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"transcoding jobs at once in this process"`
+
+	StuckAfter time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job silent for this long fails"`
+
+	PlatformBPS int64 `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"basis points of a sale for the platform"`
+
+	OrganizationBPS int64 `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"basis points of the rest, organization"`
+
+	RequirePayouts bool `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"selling needs an active payout account"`
+
+	ReturnHosts []string `env:"CODEX_RETURN_HOSTS" envDefault:"revelations.studio" doc:"sites buyers may return to"`
 }
 
 // readConfig reads the environment.
@@ -105,7 +114,8 @@ func readConfig() (config, error) {
 		cfg.WorkerSecret = cfg.WorkerShared
 	}
 	if cfg.WorkerSecret != "" && (cfg.WorkerSecret == cfg.TokenSecret || cfg.WorkerSecret == cfg.TranscoderSecret) {
-		return cfg, errors.New("CODEX_WORKER_SECRET must be a secret of its own: who signs requests must not sign streaming tokens or callbacks")
+		return cfg, errors.New("CODEX_WORKER_SECRET must differ from the other secrets: " +
+			"a program that signs requests must not sign streaming tokens or callbacks")
 	}
 	if cfg.LimitFactor < 0 || cfg.LimitFactor > 10_000 {
 		return cfg, errors.New("CODEX_RATE_LIMIT_FACTOR must be 0 to 10000")
@@ -133,7 +143,7 @@ func (c config) development() bool { return c.Env == "development" }
 // webOrigins are the origins of the web apps.
 func (c config) webOrigins() []string { return several(c.WebOrigins) }
 
-// checkOrigins refuses what is no origin, and in production what is not encrypted.
+// checkOrigins rejects values that are no origins and, in production, plain http.
 func (c config) checkOrigins() error {
 	for _, origin := range c.webOrigins() {
 		u, err := url.Parse(origin)
@@ -141,7 +151,8 @@ func (c config) checkOrigins() error {
 			return fmt.Errorf("CODEX_WEB_ORIGINS: %q is no origin like https://codex.example", origin)
 		}
 		if u.Scheme != "https" && !c.development() {
-			return fmt.Errorf("CODEX_WEB_ORIGINS: %s must be https: whoever changes the page on its way could act for its user", origin)
+			return fmt.Errorf(
+				"CODEX_WEB_ORIGINS: %s must be https: a page that is changed in transit could act for its user", origin)
 		}
 	}
 	return nil
@@ -151,8 +162,12 @@ func (c config) checkOrigins() error {
 // variable may hold several, separated by commas, while one replaces another.
 func (c config) webhookSecrets() map[string][]string {
 	all := map[string]secret{
-		"booking": c.WebhookBooking, "payment": c.WebhookPayment, "dispute": c.WebhookDispute,
-		"subscription": c.WebhookSubscription, "connect": c.WebhookConnect, "customer": c.WebhookCustomer,
+		"booking":      c.WebhookBooking,
+		"payment":      c.WebhookPayment,
+		"dispute":      c.WebhookDispute,
+		"subscription": c.WebhookSubscription,
+		"connect":      c.WebhookConnect,
+		"customer":     c.WebhookCustomer,
 	}
 	secrets := map[string][]string{}
 	for name, value := range all {
@@ -174,53 +189,76 @@ func several[T ~string](s T) []string {
 	return list
 }
 
-// check refuses what must not run: development reachable by others, production
-// with a development convenience. Every sentence says what to set.
+// check rejects a configuration that must not run: development that others can reach, and
+// production with a convenience of development. Every message says what to set.
 func (c config) check() error {
-	if u, err := url.Parse(c.AssetsURL); c.AssetsURL != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
-		return fmt.Errorf("CODEX_ASSETS_URL is %s: it must be an http or https address", c.AssetsURL)
+	if c.AssetsURL != "" {
+		u, err := url.Parse(c.AssetsURL)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return fmt.Errorf("CODEX_ASSETS_URL is %s: it must be an http or https address", c.AssetsURL)
+		}
 	}
 	if c.development() {
-		for name, addr := range map[string]string{
-			"CODEX_ADDR": c.Addr, "CODEX_NATS_ADDR": c.NATSAddr, "CODEX_S3_ADDR": c.S3Addr, "CODEX_PAYMENTS_ADDR": c.SandboxAddr,
-		} {
-			if !loopback(addr) {
-				return fmt.Errorf("%s is %s, which others can reach: development listens on loopback only; set CODEX_ENV=production", name, addr)
-			}
-		}
-		return nil
+		return c.checkDevelopment()
 	}
+	if wrong := c.missingInProduction(); len(wrong) > 0 {
+		return fmt.Errorf("production is not configured:\n  - %s", strings.Join(wrong, "\n  - "))
+	}
+	return nil
+}
+
+func (c config) checkDevelopment() error {
+	for name, addr := range map[string]string{
+		"CODEX_ADDR":          c.Addr,
+		"CODEX_NATS_ADDR":     c.NATSAddr,
+		"CODEX_S3_ADDR":       c.S3Addr,
+		"CODEX_PAYMENTS_ADDR": c.SandboxAddr,
+	} {
+		if !loopback(addr) {
+			return fmt.Errorf(
+				"%s is %s, which others can reach: development listens on loopback only; set CODEX_ENV=production",
+				name, addr)
+		}
+	}
+	return nil
+}
+
+// missingInProduction returns, sorted, what has to be set before production starts.
+func (c config) missingInProduction() []string {
 	var wrong []string
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "https" {
-		wrong = append(wrong, "set CODEX_PUBLIC_URL to the https address of the platform: cookies are not sent over plain http")
+		wrong = append(wrong,
+			"set CODEX_PUBLIC_URL to the https address of the platform: cookies are not sent over plain http")
 	}
 	if c.StripeKey == "" || c.StripeBackend != "" {
-		wrong = append(wrong, "set STRIPE_SECRET_KEY, and not CODEX_STRIPE_BACKEND_URL: the payments sandbox is for development")
+		wrong = append(wrong,
+			"set STRIPE_SECRET_KEY, and not CODEX_STRIPE_BACKEND_URL: the payments sandbox is for development")
 	}
 	if c.SMTPURL == "" {
 		wrong = append(wrong, "set CODEX_SMTP_URL: the mailbox page is for development")
 	}
-	for name, value := range map[string]secret{
-		"CODEX_TRANSCODER_SECRET": c.TranscoderSecret, "CODEX_TOKEN_SECRET": c.TokenSecret,
-		"CODEX_WORKER_SECRET":           c.WorkerSecret,
-		"STRIPE_WEBHOOK_SECRET_BOOKING": c.WebhookBooking, "STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
-		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
-	} {
-		if len(several(value)) == 0 || len(several(value)[0]) < 32 {
-			wrong = append(wrong, "set "+name+" to at least 32 characters: secrets are not generated in production")
-		}
-	}
 	if c.S3Endpoint == "" && c.S3Public == "" {
-		wrong = append(wrong, "set CODEX_S3_ENDPOINT, or CODEX_S3_PUBLIC_ENDPOINT for the embedded storage: clients upload to it")
+		wrong = append(wrong,
+			"set CODEX_S3_ENDPOINT, or CODEX_S3_PUBLIC_ENDPOINT for the embedded storage: clients upload to it")
 	}
 	if (c.S3Endpoint != "" || c.S3Public != "") && (c.S3AccessKey == "" || len(c.S3SecretKey) < 16) {
 		wrong = append(wrong, "set CODEX_S3_ACCESS_KEY and CODEX_S3_SECRET_KEY (at least 16 characters)")
 	}
-	if len(wrong) > 0 {
-		sort.Strings(wrong)
-		return fmt.Errorf("production is not configured:\n  - %s", strings.Join(wrong, "\n  - "))
+
+	for name, value := range map[string]secret{
+		"CODEX_TRANSCODER_SECRET":       c.TranscoderSecret,
+		"CODEX_TOKEN_SECRET":            c.TokenSecret,
+		"CODEX_WORKER_SECRET":           c.WorkerSecret,
+		"STRIPE_WEBHOOK_SECRET_BOOKING": c.WebhookBooking,
+		"STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
+		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
+	} {
+		if list := several(value); len(list) == 0 || len(list[0]) < 32 {
+			wrong = append(wrong, "set "+name+" to at least 32 characters: secrets are not generated in production")
+		}
 	}
-	return nil
+	sort.Strings(wrong)
+	return wrong
 }
 
 func loopback(addr string) bool {
@@ -232,13 +270,21 @@ func loopback(addr string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// fillSecrets takes what the environment does not give from the data directory,
-// where it is generated once. Production never gets here with anything missing.
+// fillSecrets reads the secrets that the environment does not give from the data
+// directory, where each is generated once. In production none is missing.
 func (c *config) fillSecrets(data *embedded.DataDir) error {
 	for name, value := range map[string]*secret{
-		"transcoder": &c.TranscoderSecret, "token": &c.TokenSecret, "worker": &c.WorkerSecret, "s3-secret": &c.S3SecretKey, "stripe-key": &c.StripeKey,
-		"webhook-booking": &c.WebhookBooking, "webhook-payment": &c.WebhookPayment, "webhook-dispute": &c.WebhookDispute,
-		"webhook-subscription": &c.WebhookSubscription, "webhook-connect": &c.WebhookConnect, "webhook-customer": &c.WebhookCustomer,
+		"transcoder":           &c.TranscoderSecret,
+		"token":                &c.TokenSecret,
+		"worker":               &c.WorkerSecret,
+		"s3-secret":            &c.S3SecretKey,
+		"stripe-key":           &c.StripeKey,
+		"webhook-booking":      &c.WebhookBooking,
+		"webhook-payment":      &c.WebhookPayment,
+		"webhook-dispute":      &c.WebhookDispute,
+		"webhook-subscription": &c.WebhookSubscription,
+		"webhook-connect":      &c.WebhookConnect,
+		"webhook-customer":     &c.WebhookCustomer,
 	} {
 		if *value != "" {
 			continue

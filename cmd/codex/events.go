@@ -93,7 +93,8 @@ func (t tailCmd) print(ctx context.Context, a *app, consumer jetstream.Consumer)
 		if t.JSON {
 			err = json.NewEncoder(a.out).Encode(structured(e))
 		} else {
-			_, err = fmt.Fprintf(a.out, "%s  %-32s %s v%d  %s\n", e.Time.Format(time.RFC3339Nano), e.Type, e.AggregateID, e.Version, e.Data)
+			_, err = fmt.Fprintf(a.out, "%s  %-32s %s v%d  %s\n",
+				e.Time.Format(time.RFC3339Nano), e.Type, e.AggregateID, e.Version, e.Data)
 		}
 		if err != nil {
 			return err
@@ -104,8 +105,19 @@ func (t tailCmd) print(ctx context.Context, a *app, consumer jetstream.Consumer)
 // structured returns an event in the structured mode of CloudEvents.
 func structured(e events.Event) map[string]any {
 	return map[string]any{
-		"specversion": "1.0", "id": e.ID, "type": e.Type, "source": events.Source, "time": e.Time, "subject": e.AggregateID,
-		"datacontenttype": "application/json", "data": e.Data, "tenantid": e.Tenant, "aggregateversion": e.Version,
-		"causationid": e.CausationID, "correlationid": e.CorrelationID, "actorid": e.ActorID, "traceparent": e.TraceParent,
+		"specversion":      "1.0",
+		"id":               e.ID,
+		"type":             e.Type,
+		"source":           events.Source,
+		"time":             e.Time,
+		"subject":          e.AggregateID,
+		"datacontenttype":  "application/json",
+		"data":             e.Data,
+		"tenantid":         e.Tenant,
+		"aggregateversion": e.Version,
+		"causationid":      e.CausationID,
+		"correlationid":    e.CorrelationID,
+		"actorid":          e.ActorID,
+		"traceparent":      e.TraceParent,
 	}
 }

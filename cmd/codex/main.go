@@ -21,20 +21,20 @@ import (
 // cli is the command line. Everything that is not about one start is configured by
 // the environment; codex config lists it.
 type cli struct {
-	Up      upCmd      `cmd:"" help:"Start the whole platform on this machine, with its own database, bus, storage, payments sandbox and mailbox."`
+	Up      upCmd      `cmd:"" help:"Start the whole platform on this machine, with everything that it needs."`
 	Serve   serveCmd   `cmd:"" help:"Start some roles of an installation whose database, bus and storage run elsewhere."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this version."`
 	Config  configCmd  `cmd:"" help:"Print the effective configuration, with secrets masked."`
 	Events  eventsCmd  `cmd:"" help:"Look at events."`
 	Psql    psqlCmd    `cmd:"" help:"Open the database in psql."`
-	Demo    demoCmd    `cmd:"" help:"Drive the whole main job through a running, or a throw-away, platform."`
+	Demo    demoCmd    `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
-	LogLevel string `help:"Least severe level that is logged." enum:"debug,info,warn,error" default:"warn" env:"CODEX_LOG_LEVEL"`
+	LogLevel string `help:"Lowest level to log." enum:"debug,info,warn,error" default:"warn" env:"CODEX_LOG_LEVEL"`
 	LogJSON  bool   `help:"Log JSON instead of text." env:"CODEX_LOG_JSON"`
 }
 
-const description = `Codex: upload video, audio and writing, have it transcoded, sell it, and stream it to those who paid.
+const description = `Codex: upload video, audio and writing, have it transcoded, sell it, and stream it to buyers.
 
 Start here: codex up`
 
@@ -81,7 +81,13 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return err
 	}
 	c.Psql.args = forPsql
-	a := &app{ctx: ctx, out: out, errOut: errOut, log: newLogger(errOut, c.LogLevel, c.LogJSON), start: start}
+	a := &app{
+		ctx:    ctx,
+		out:    out,
+		errOut: errOut,
+		log:    newLogger(errOut, c.LogLevel, c.LogJSON),
+		start:  start,
+	}
 	slog.SetDefault(a.log)
 	err = command.Run(a)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {

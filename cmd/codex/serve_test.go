@@ -24,10 +24,16 @@ func TestASecondEdgeSharesEverything(t *testing.T) {
 	up := startUp(t, data)
 	addr := freeAddress(t)
 	edge := launch(t, []string{
-		"CODEX_ADDR=" + addr, "CODEX_DATABASE_URL=" + up.addresses["database"], "CODEX_NATS_URL=" + up.addresses["nats"],
-		"CODEX_S3_ENDPOINT=" + up.addresses["storage"], "CODEX_S3_ACCESS_KEY=codex", "CODEX_S3_SECRET_KEY=" + generated(t, data, "s3-secret"),
-		"CODEX_STRIPE_BACKEND_URL=" + up.addresses["payments"], "STRIPE_SECRET_KEY=sk_test_" + generated(t, data, "stripe-key"),
-		"CODEX_TOKEN_SECRET=" + generated(t, data, "token"), "CODEX_TRANSCODER_SECRET=" + generated(t, data, "transcoder"),
+		"CODEX_ADDR=" + addr,
+		"CODEX_DATABASE_URL=" + up.addresses["database"],
+		"CODEX_NATS_URL=" + up.addresses["nats"],
+		"CODEX_S3_ENDPOINT=" + up.addresses["storage"],
+		"CODEX_S3_ACCESS_KEY=codex",
+		"CODEX_S3_SECRET_KEY=" + generated(t, data, "s3-secret"),
+		"CODEX_STRIPE_BACKEND_URL=" + up.addresses["payments"],
+		"STRIPE_SECRET_KEY=sk_test_" + generated(t, data, "stripe-key"),
+		"CODEX_TOKEN_SECRET=" + generated(t, data, "token"),
+		"CODEX_TRANSCODER_SECRET=" + generated(t, data, "transcoder"),
 	}, "serve", "--role", "edge")
 	second := newClient(t, "http://"+addr)
 	waitFor(t, "the second edge", func() bool {

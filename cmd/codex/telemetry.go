@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 )
 
-// startTelemetry exports traces and metrics where OpenTelemetry's own variables
-// (OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and their kin) say; without them it
-// exports nothing. Trace context is handed on in any case.
+// startTelemetry exports traces and metrics as OpenTelemetry's own variables say
+// (OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER …); without them it exports nothing. Trace
+// context is propagated in any case.
 func startTelemetry(ctx context.Context) (stop func(), err error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	var stops []func(context.Context) error

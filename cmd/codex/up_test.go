@@ -147,7 +147,7 @@ func TestUpStartsStopsAndKeepsItsData(t *testing.T) {
 	}
 }
 
-func TestAfterAKillEverythingIsThereAndNoPortIsHeld(t *testing.T) {
+func TestAfterAKillAllDataIsThereAndNoPortIsHeld(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	first := startUp(t, data)
@@ -181,7 +181,7 @@ func assertFree(t *testing.T, urls ...string) {
 	}
 }
 
-func TestWhatCannotStartSaysWhyInASentence(t *testing.T) {
+func TestStartUpErrorsAreOneSentence(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	first := startUp(t, data)
@@ -197,20 +197,24 @@ func TestWhatCannotStartSaysWhyInASentence(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free := []string{"--addr", "127.0.0.1:0", "--storage-addr", "127.0.0.1:0", "--nats-addr", "127.0.0.1:0", "--payments-addr", "127.0.0.1:0"}
+	const anyPort = "127.0.0.1:0"
+	free := []string{"--addr", anyPort, "--storage-addr", anyPort, "--nats-addr", anyPort, "--payments-addr", anyPort}
+	up := func(args ...string) []string { return append(append([]string{"up"}, args...), free...) }
+	at := func(address string) []string { return replaced(up("--ephemeral"), "--addr", address) }
+	taken := strings.TrimPrefix(first.addresses["api"], "http://")
 	for _, c := range []struct {
 		name string
 		env  []string
 		args []string
 		want string
 	}{
-		{"a second instance", nil, append([]string{"up", "--data", data}, free...), fmt.Sprint(first.cmd.Process.Pid)},
-		{"a newer data directory", nil, append([]string{"up", "--data", newer}, free...), "newer"},
-		{"a directory that cannot be made", nil, append([]string{"up", "--data", filepath.Join(file, "data")}, free...), "not a directory"},
-		{"a taken port", nil, append([]string{"up", "--ephemeral"}, replaced(free, "--addr", strings.TrimPrefix(first.addresses["api"], "http://"))...), "in use"},
-		{"development on all interfaces", nil, append([]string{"up", "--ephemeral"}, replaced(free, "--addr", "0.0.0.0:0")...), "CODEX_ENV=production"},
-		{"production without configuration", []string{"CODEX_ENV=production"}, append([]string{"up", "--ephemeral"}, free...), "STRIPE_SECRET_KEY"},
-		{"an unknown environment", []string{"CODEX_ENV=prod"}, append([]string{"up", "--ephemeral"}, free...), "development or production"},
+		{"a second instance", nil, up("--data", data), fmt.Sprint(first.cmd.Process.Pid)},
+		{"a newer data directory", nil, up("--data", newer), "newer"},
+		{"a directory that cannot be made", nil, up("--data", filepath.Join(file, "data")), "not a directory"},
+		{"a taken port", nil, at(taken), "in use"},
+		{"development on all interfaces", nil, at("0.0.0.0:0"), "CODEX_ENV=production"},
+		{"production unconfigured", []string{"CODEX_ENV=production"}, up("--ephemeral"), "STRIPE_SECRET_KEY"},
+		{"an unknown environment", []string{"CODEX_ENV=prod"}, up("--ephemeral"), "development or production"},
 		{"an unknown role", nil, []string{"serve", "--role", "cook"}, "transcoder"},
 		{"a role without a database", nil, []string{"serve", "--role", "relay"}, "set "},
 	} {

@@ -47,11 +47,13 @@ func OpenDataDir(path string) (*DataDir, error) {
 	if err := os.Chmod(abs, directoryMode()); err != nil {
 		return nil, unusable(abs, err)
 	}
+
 	lock, err := TryLock(filepath.Join(abs, lockFile))
 	if err != nil {
 		var held *HeldError
 		if errors.As(err, &held) {
-			return nil, fmt.Errorf("another Codex (pid %s) already runs in the data directory %s: stop it, or choose another directory with --data", held.Holder(), abs)
+			return nil, fmt.Errorf("another Codex (pid %s) already runs in the data directory %s: stop it, or %s",
+				held.Holder(), abs, chooseAnother)
 		}
 		return nil, unusable(abs, err)
 	}
@@ -89,10 +91,12 @@ func (d *DataDir) checkVersion() error {
 	}
 	version, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || version < 1 {
-		return fmt.Errorf("the file %s should hold a version number but holds %q: restore it, or choose another directory with --data", path, strings.TrimSpace(string(text)))
+		return fmt.Errorf("the file %s should hold a version number but holds %q: restore it, or %s",
+			path, strings.TrimSpace(string(text)), chooseAnother)
 	}
 	if version > LayoutVersion {
-		return fmt.Errorf("the data directory %s was written by a newer Codex (layout %d, this program knows %d): update the program, or choose another directory with --data", d.path, version, LayoutVersion)
+		return fmt.Errorf("the data directory %s was written by a newer Codex (layout %d, this program knows %d): "+
+			"update the program, or %s", d.path, version, LayoutVersion, chooseAnother)
 	}
 	return nil
 }
@@ -104,16 +108,21 @@ func directoryMode() fs.FileMode {
 	return 0o700
 }
 
+// chooseAnother ends the messages about a directory that cannot be used.
+const chooseAnother = "choose another directory with --data"
+
 func unusable(path string, err error) error {
 	reason := err
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		reason = pathErr.Err
 		if errors.Is(reason, syscall.ENOTDIR) {
-			return fmt.Errorf("the data directory %s cannot be used because %s is not a directory: choose another directory with --data: %w", path, pathErr.Path, reason)
+			return fmt.Errorf("the data directory %s cannot be used because %s is not a directory: %s: %w",
+				path, pathErr.Path, chooseAnother, reason)
 		}
 	}
-	return fmt.Errorf("the data directory %s cannot be written (%w): change its owner or mode, or choose another directory with --data", path, reason)
+	return fmt.Errorf("the data directory %s cannot be written (%w): change its owner or mode, or %s",
+		path, reason, chooseAnother)
 }
 
 // writeDurably makes the file appear whole or not at all, also across a power

@@ -38,7 +38,7 @@ func open(t *testing.T, path string) *embedded.DataDir {
 	return dir
 }
 
-func refusal(t *testing.T, path string) string {
+func openError(t *testing.T, path string) string {
 	t.Helper()
 	dir, err := embedded.OpenDataDir(path)
 	if err == nil {
@@ -87,7 +87,7 @@ func TestSecretsAreDrawnOnceAndKeptPrivate(t *testing.T) {
 	}
 }
 
-func TestASecondInstanceIsRefusedWithThePidOfTheFirst(t *testing.T) {
+func TestASecondInstanceIsRejectedWithThePidOfTheFirst(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "data")
 	holder := exec.Command(os.Args[0])
@@ -108,7 +108,7 @@ func TestASecondInstanceIsRefusedWithThePidOfTheFirst(t *testing.T) {
 		t.Fatalf("the first instance says %q", line)
 	}
 	want := fmt.Sprintf("another Codex (pid %d) already runs", holder.Process.Pid)
-	if got := refusal(t, path); !strings.Contains(got, want) {
+	if got := openError(t, path); !strings.Contains(got, want) {
 		t.Errorf("error = %q, want %q in it", got, want)
 	}
 	// A kill -9 leaves nothing behind that would keep the next instance out.
@@ -121,7 +121,7 @@ func TestASecondInstanceIsRefusedWithThePidOfTheFirst(t *testing.T) {
 	}
 }
 
-func TestDataOfANewerVersionIsRefusedAndLeftAlone(t *testing.T) {
+func TestDataOfANewerVersionIsRejectedAndLeftAlone(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	version := filepath.Join(path, "VERSION")
@@ -129,7 +129,7 @@ func TestDataOfANewerVersionIsRefusedAndLeftAlone(t *testing.T) {
 	if err := os.WriteFile(version, []byte(newer), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := refusal(t, path); !strings.Contains(got, "was written by a newer Codex") {
+	if got := openError(t, path); !strings.Contains(got, "was written by a newer Codex") {
 		t.Errorf("error = %q", got)
 	}
 	if kept, err := os.ReadFile(version); err != nil || string(kept) != newer {
@@ -138,7 +138,7 @@ func TestDataOfANewerVersionIsRefusedAndLeftAlone(t *testing.T) {
 	if err := os.WriteFile(version, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := refusal(t, path); !strings.Contains(got, `should hold a version number but holds "nonsense"`) {
+	if got := openError(t, path); !strings.Contains(got, `should hold a version number but holds "nonsense"`) {
 		t.Errorf("error = %q", got)
 	}
 }
@@ -149,10 +149,10 @@ func TestAFileInPlaceOfTheDirectoryIsOneClearSentence(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := refusal(t, file); !strings.Contains(got, "is not a directory") || !strings.Contains(got, "--data") {
+	if got := openError(t, file); !strings.Contains(got, "is not a directory") || !strings.Contains(got, "--data") {
 		t.Errorf("error = %q", got)
 	}
-	if got := refusal(t, filepath.Join(file, "below")); !strings.Contains(got, "is not a directory") {
+	if got := openError(t, filepath.Join(file, "below")); !strings.Contains(got, "is not a directory") {
 		t.Errorf("error = %q", got)
 	}
 }
@@ -166,7 +166,8 @@ func TestAnUnwritableDirectoryIsOneClearSentence(t *testing.T) {
 	if err := os.Chmod(parent, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if got := refusal(t, filepath.Join(parent, "data")); !strings.Contains(got, "cannot be written (permission denied)") {
+	const want = "cannot be written (permission denied)"
+	if got := openError(t, filepath.Join(parent, "data")); !strings.Contains(got, want) {
 		t.Errorf("error = %q", got)
 	}
 }

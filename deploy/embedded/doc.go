@@ -1,9 +1,8 @@
-// Package embedded owns the data directory of a Codex that runs its outside
-// parts itself.
+// Package embedded owns the data directory of an installation that runs Postgres, NATS,
+// object storage and the payments sandbox itself.
 //
-// `codex up` and the integration tests need Postgres, NATS, an object store and a
-// payment provider without anything installed or configured. The sub-packages
-// start them, one folder per part:
+// Command codex up and the tests need these parts without configuration. A sub-package
+// starts each:
 //
 //	deploy/embedded/postgres   a private cluster, own process, unix socket only
 //	deploy/embedded/nats       nats-server with JetStream inside this process
@@ -14,7 +13,7 @@
 // instance out of it, the layout version that keeps an older program from
 // touching newer data, and the secrets that are generated once.
 //
-// The package promises that every refusal is one sentence a person can act on,
-// and that killing the program at any moment leaves a directory which opens
-// again. It knows nothing about what the parts store.
+// The package promises that every error is one sentence that says what to do, and that
+// killing the program at any moment leaves a directory which opens again. It knows nothing
+// about what the parts store.
 package embedded

@@ -17,7 +17,7 @@ const (
 
 // OpenEphemeral opens a data directory below os.TempDir that Close removes. A
 // killed process cannot remove its own, so the call first removes the abandoned
-// ones: those whose lock nobody holds.
+// ones: those whose lock is free.
 func OpenEphemeral() (*DataDir, error) {
 	sweepAbandoned(os.TempDir())
 	path, err := os.MkdirTemp("", ephemeralPrefix)

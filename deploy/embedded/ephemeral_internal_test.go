@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestTheSweepRemovesWhatNobodyHoldsAndNothingElse(t *testing.T) {
+func TestTheSweepRemovesUnlockedDirectoriesOnly(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	create := func(name string, age time.Duration) string {

@@ -35,7 +35,7 @@ func (e *HeldError) Holder() string {
 }
 
 // TryLock creates the file (0600) if needed and locks it without waiting. When
-// somebody else holds it the error is a *HeldError.
+// another process holds it the error is a *HeldError.
 func TryLock(path string) (*Lock, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

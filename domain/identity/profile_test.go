@@ -48,8 +48,10 @@ func TestAProfileEventNamesFieldsWithoutTheirValues(t *testing.T) {
 		`{"displayName":" Grace "}`: {fields: []string{"name"}},
 		`{"username":"ada"}`:        {facts: identity.ProfileFacts{UsernameTaken: true}},
 		`{"username":"grace"}`:      {fields: []string{"username"}},
-		`{"username":"taken"}`: {facts: identity.ProfileFacts{UsernameTaken: true},
-			err: identity.ErrUsernameTaken},
+		`{"username":"taken"}`: {
+			facts: identity.ProfileFacts{UsernameTaken: true},
+			err:   identity.ErrUsernameTaken,
+		},
 		`{"bio":"Trains","displayName":"G"}`: {fields: []string{"name", "bio"}},
 		`{"bio":" "}`:                        {},
 		`{"socialLinks":{"website":""}}`:     {fields: []string{"social_links"}},
@@ -235,9 +237,11 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 }
 
 func FuzzProfile(f *testing.F) {
-	for _, seed := range []string{`{}`,
+	for _, seed := range []string{
+		`{}`,
 		`{"displayName":"Ada","email":"a@b.co","username":"ada","bio":"x","socialLinks":{"website":"https://a.b"}}`,
-		`{"email":null}`, `{"socialLinks":{"twitter":""}}`} {
+		`{"email":null}`, `{"socialLinks":{"twitter":""}}`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -90,8 +90,10 @@ func TestOnlyTokensParseAsTokens(t *testing.T) {
 		if parsed, ok := identity.ParseToken(string(token)); !ok || parsed != token || len(token) != 43 {
 			t.Fatalf("%q is not read back", token)
 		}
-		for _, other := range []string{"", string(token)[1:], string(token) + "A", string(token) + "=",
-			string(token) + "\n", "+" + string(token)[1:]} {
+		for _, other := range []string{
+			"", string(token)[1:], string(token) + "A", string(token) + "=",
+			string(token) + "\n", "+" + string(token)[1:],
+		} {
 			if _, ok := identity.ParseToken(other); ok {
 				t.Fatalf("%q is a token", other)
 			}
@@ -130,8 +132,10 @@ func TestTheVerificationMailHasTheLinkAndNoTextOfTheUser(t *testing.T) {
 
 func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 	t.Parallel()
-	for wait, want := range map[time.Duration]int64{-time.Second: 1, 0: 1, time.Millisecond: 1,
-		1500 * time.Millisecond: 2, 15 * time.Minute: 900} {
+	for wait, want := range map[time.Duration]int64{
+		-time.Second: 1, 0: 1, time.Millisecond: 1,
+		1500 * time.Millisecond: 2, 15 * time.Minute: 900,
+	} {
 		err := identity.Throttled(wait)
 		if err.Class != domain.Limited || err.Context["retryAfter"] != want {
 			t.Errorf("%v: %+v, want %d", wait, err, want)
@@ -142,8 +146,10 @@ func TestThrottledCarriesTheWaitInWholeSeconds(t *testing.T) {
 // FuzzCookieToken proves that whatever a client sends in a session cookie, what is
 // looked up is a short part of it without a dot, and every token of ours is found.
 func FuzzCookieToken(f *testing.F) {
-	for _, seed := range []string{"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00",
-		strings.Repeat("a", 9000), "ä.\xff"} {
+	for _, seed := range []string{
+		"", ".", "a.b", "..", string(identity.NewToken([32]byte{7})), "\x00",
+		strings.Repeat("a", 9000), "ä.\xff",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

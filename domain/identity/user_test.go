@@ -158,10 +158,14 @@ func TestBecomeCreatorChecksEveryField(t *testing.T) {
 		"bio":                 {Username: "ada", Bio: link(strings.Repeat("é", 501))},
 		"socialLinks.website": {Username: "ada", SocialLinks: &identity.SocialLinks{Website: link("javascript:alert(1)")}},
 		"socialLinks.twitter": {Username: "ada", SocialLinks: &identity.SocialLinks{Twitter: link("@ada")}},
-		"socialLinks.youtube": {Username: "ada",
-			SocialLinks: &identity.SocialLinks{YouTube: link("https://user:pw@youtube.com/")}},
-		"socialLinks.instagram": {Username: "ada",
-			SocialLinks: &identity.SocialLinks{Instagram: link("https://" + strings.Repeat("i", 2048))}},
+		"socialLinks.youtube": {
+			Username:    "ada",
+			SocialLinks: &identity.SocialLinks{YouTube: link("https://user:pw@youtube.com/")},
+		},
+		"socialLinks.instagram": {
+			Username:    "ada",
+			SocialLinks: &identity.SocialLinks{Instagram: link("https://" + strings.Repeat("i", 2048))},
+		},
 	} {
 		if bad := request.Validate(); len(bad) != 1 || bad[0].Path != path {
 			t.Errorf("%v, want one complaint about %s", bad, path)

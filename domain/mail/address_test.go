@@ -9,8 +9,10 @@ import (
 
 func TestValidAddresses(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"a@b.co", "ada.lovelace+films@mail.example.org", "o'neill@example.org",
-		"x_1-2@xn--bcher-kva.example"} {
+	for _, address := range []string{
+		"a@b.co", "ada.lovelace+films@mail.example.org", "o'neill@example.org",
+		"x_1-2@xn--bcher-kva.example",
+	} {
 		if !mail.ValidAddress(address) {
 			t.Errorf("%q is refused", address)
 		}
@@ -30,8 +32,10 @@ func TestValidAddresses(t *testing.T) {
 }
 
 func FuzzAddress(f *testing.F) {
-	for _, seed := range []string{"ada@example.org", "A@B.co", "a@b", "a@b.c\r\nbcc:x@y.z", "<a@b.co>", `"a"@b.co`,
-		"a@[::1]", "ä@b.co", " a@b.co "} {
+	for _, seed := range []string{
+		"ada@example.org", "A@B.co", "a@b", "a@b.c\r\nbcc:x@y.z", "<a@b.co>", `"a"@b.co`,
+		"a@[::1]", "ä@b.co", " a@b.co ",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -32,8 +32,10 @@ func TestAMailHasItsContentAsTextAndAsEscapedHTML(t *testing.T) {
 	if m.Subject != content.Title || m.Text != "1 < 2\n\nhttps://codex.test/?a=1&b=2\n\nOnce.\n" {
 		t.Errorf("%q, %q", m.Subject, m.Text)
 	}
-	for _, want := range []string{"Trains &amp; Co", "1 &lt; 2", `href="https://codex.test/?a=1&amp;b=2"`, "Open",
-		"Once."} {
+	for _, want := range []string{
+		"Trains &amp; Co", "1 &lt; 2", `href="https://codex.test/?a=1&amp;b=2"`, "Open",
+		"Once.",
+	} {
 		if !strings.Contains(m.HTML, want) {
 			t.Errorf("%q is missing in %s", want, m.HTML)
 		}

@@ -62,7 +62,7 @@ func (u *UpdateOrganization) Validate() []domain.Field {
 	return v.Fields
 }
 
-// checkSlug refuses a slug that an organization cannot have.
+// checkSlug rejects a slug that an organization cannot have.
 func checkSlug(v *domain.Validation, slug string) {
 	if message := BadSlug(slug); message != "" {
 		v.Refuse("slug", message)

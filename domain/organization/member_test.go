@@ -57,8 +57,10 @@ func TestAnInvitationIsGoodForSevenDays(t *testing.T) {
 	if err != nil || m.Status != organization.Invited || m.ID != "m1" {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	for after, want := range map[time.Duration]error{0: nil, 7*24*time.Hour - time.Second: nil,
-		7 * 24 * time.Hour: organization.ErrInvitationExpired} {
+	for after, want := range map[time.Duration]error{
+		0: nil, 7*24*time.Hour - time.Second: nil,
+		7 * 24 * time.Hour: organization.ErrInvitationExpired,
+	} {
 		if _, _, err := m.Accept(facts("u2", "", 1), noon.Add(after)); !errors.Is(err, want) {
 			t.Errorf("after %s: %v", after, err)
 		}

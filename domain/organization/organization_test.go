@@ -97,8 +97,10 @@ func TestPlatformNamesAreReservedSlugs(t *testing.T) {
 			t.Errorf("%q %s", name, message)
 		}
 	}
-	for _, name := range []string{"", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a.b", "a/b", "é", "a\n",
-		strings.Repeat("a", 256)} {
+	for _, name := range []string{
+		"", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a.b", "a/b", "é", "a\n",
+		strings.Repeat("a", 256),
+	} {
 		if organization.BadSlug(name) == "" {
 			t.Errorf("%q is accepted", name)
 		}

@@ -47,7 +47,12 @@ func dispatcher(t *testing.T, conn *nats.Conn, name string) *bus.Dispatcher {
 }
 
 func command() events.Command {
-	return events.Command{ID: uuid.NewString(), Type: "test.do", AggregateID: uuid.NewString(), Payload: []byte(`{}`)}
+	return events.Command{
+		ID:          uuid.NewString(),
+		Type:        "test.do",
+		AggregateID: uuid.NewString(),
+		Payload:     []byte(`{}`),
+	}
 }
 
 // consume answers every command with 200 until the returned stop is called.
@@ -57,13 +62,18 @@ func consume(t *testing.T, conn *nats.Conn, seen func(events.Command)) (stop fun
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		queue := bus.CommandQueue{Context: "test", BatchSize: 16, Limits: bus.DefaultStreamLimits(), Log: log}
+		queue := bus.CommandQueue{
+			Context:   "test",
+			BatchSize: 16,
+			Limits:    bus.DefaultStreamLimits(),
+			Log:       log,
+		}
 		_ = bus.ConsumeCommands(ctx, conn, queue,
 			func(_ context.Context, batch []bus.Delivery) error {
 				for _, d := range batch {
 					seen(d.Command)
 					if d.Command.ReplyTo != "" {
-						_ = bus.Answer(conn, d.Command.ReplyTo, []events.Reply{{CommandID: d.Command.ID, Status: 200}})
+						_ = bus.SendReplies(conn, d.Command.ReplyTo, []events.Reply{{CommandID: d.Command.ID, Status: 200}})
 					}
 				}
 				return nil
@@ -141,7 +151,7 @@ func TestSendFailsAtOnceWhenTheServerIsDown(t *testing.T) {
 	}
 }
 
-func TestSendReturnsTheDeadlineWhenNoOutcomeComes(t *testing.T) {
+func TestSendReturnsDeadlineExceededWithoutAnOutcome(t *testing.T) {
 	t.Parallel()
 	d := dispatcher(t, connect(t, natstest.Server(t)), "edge")
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)

@@ -40,7 +40,7 @@ type CommandQueue struct {
 	// Context and Partition select the commands.
 	Context   string
 	Partition int
-	// BatchSize is the most that is handed over at once.
+	// BatchSize is the most commands of one call of the handler.
 	BatchSize int
 	// Limits are used when the stream must be created anew.
 	Limits StreamLimits
@@ -54,8 +54,8 @@ const pinGroup = "runner"
 // until ctx is done. Only one process consumes a queue at a time. A batch is acknowledged
 // when handle returns nil; handle returns an error only to stop (ctx is done).
 //
-// When ctx is done the batch in hand is finished, and what was fetched beyond it is given
-// back, so that the next consumer gets it at once.
+// When ctx is done, the current batch is finished, and what was fetched beyond it is
+// returned, so that the next consumer gets it at once.
 func ConsumeCommands(
 	ctx context.Context, conn *nats.Conn, queue CommandQueue, handle func(context.Context, []Delivery) error,
 ) error {
@@ -77,9 +77,9 @@ func ConsumeCommands(
 }
 
 // ConsumeEach feeds a queue's commands to handle one by one, up to workers at once, until
-// ctx is done. A nil error acknowledges the command; with an error it is redelivered
-// after a growing delay (see [Backoff]). A command whose process died is delivered to
-// another one within ten seconds.
+// ctx is done. A nil error acknowledges the command; with an error it is redelivered after
+// a growing delay (0.5 s, doubled up to 1 min). A command whose process died is delivered
+// to another one within ten seconds.
 func ConsumeEach(
 	ctx context.Context, conn *nats.Conn, queue CommandQueue, workers int, handle func(context.Context, Delivery) error,
 ) error {

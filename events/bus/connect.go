@@ -11,7 +11,7 @@ import (
 
 // Connect opens a connection that reconnects for ever. While it is disconnected,
 // publishing fails at once instead of being buffered: a buffered command would be sent
-// after its client was answered that it timed out. With nats.InProcessServer among the
+// after its client got a timeout. With nats.InProcessServer among the
 // options url is not used.
 func Connect(url, name string, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
 	options := []nats.Option{
@@ -47,7 +47,7 @@ func Connect(url, name string, log *slog.Logger, more ...nats.Option) (*nats.Con
 }
 
 // apiTimeout is the deadline of every call of the JetStream API: a server that does not
-// answer within it counts as unreachable.
+// respond within it counts as unreachable.
 const apiTimeout = 3 * time.Second
 
 // newJetStream returns the JetStream API over conn; its calls end after apiTimeout.

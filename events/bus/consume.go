@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// ackWait is how long the server waits for an acknowledgement or a sign of life
-	// before it redelivers: twice the time limit of a handler's transaction.
+	// ackWait is how long the server waits for an acknowledgement or a report of
+	// progress before it redelivers: twice the time limit of a handler's transaction.
 	ackWait = 10 * time.Second
 	// maxPending is how many messages of one consumer may be delivered and not yet
 	// acknowledged, those that wait for their next delivery included.
 	maxPending = 1024
-	// pullSlack is how many more messages a batch puller asks for than the server may
+	// pullSlack is how many more messages a batch puller requests than the server may
 	// deliver, so that neither redeliveries nor a second open pull fill its buffer.
 	pullSlack = 256
 	// restartDelay is the pause before a lost consumer is created again.
 	restartDelay = 250 * time.Millisecond
-	// giveBackTimeout bounds the return of fetched messages on stop.
-	giveBackTimeout = 2 * time.Second
+	// returnTimeout bounds the return of fetched messages on stop.
+	returnTimeout = 2 * time.Second
 )
 
 // Timing of pulls. A consumer without a pin needs few of them. A pinned client keeps its
@@ -42,27 +42,27 @@ const (
 // that none of the batch is handled.
 type handler func(ctx context.Context, batch []jetstream.Msg) (failed []error, err error)
 
-// loop is the one consumer loop. It makes sure that the durable consumer exists, pulls,
-// hands over batches, sends signs of life while they are handled, acknowledges, notices
-// when the consumer was lost, and on stop gives back what it fetched and did not handle.
+// loop is the one consumer loop. It ensures that the durable consumer exists, pulls, passes
+// batches to the handler, reports progress while they are handled, acknowledges, detects
+// when the consumer was lost, and on stop returns what it fetched and did not handle.
 type loop struct {
 	stream   string
 	consumer jetstream.ConsumerConfig
 	// pin is the priority group that confines the consumer to one client; "" for none.
 	pin string
-	// pullers is how many subscriptions pull side by side; each has one batch in hand.
+	// pullers is how many subscriptions pull in parallel; each handles one batch at a time.
 	pullers int
-	// batch is the most messages that are handed over at once.
+	// batch is the most messages of one call of the handler.
 	batch int
-	// hold is the most messages that a puller keeps, those in hand included. With 1 a
-	// message is asked for only when the previous one is handled, so that none waits here
+	// hold is the most messages that a puller has, those being handled included. With 1 a
+	// message is requested only when the previous one is handled, so that none waits here
 	// while another process is free.
 	hold   int
 	limits StreamLimits
 	log    *slog.Logger
 }
 
-// batches returns a loop with one puller that keeps as much as the server delivers.
+// batches returns a loop with one puller that holds as much as the server delivers.
 func batches(stream string, consumer jetstream.ConsumerConfig, size int, limits StreamLimits, log *slog.Logger) loop {
 	consumer.MaxAckPending = max(maxPending, 4*size)
 	return loop{
@@ -77,7 +77,9 @@ func batches(stream string, consumer jetstream.ConsumerConfig, size int, limits 
 }
 
 // singles returns a loop that handles up to workers messages at once, one by one.
-func singles(stream string, consumer jetstream.ConsumerConfig, workers int, limits StreamLimits, log *slog.Logger) loop {
+func singles(
+	stream string, consumer jetstream.ConsumerConfig, workers int, limits StreamLimits, log *slog.Logger,
+) loop {
 	consumer.MaxAckPending = max(maxPending, 4*workers)
 	return loop{
 		stream:   stream,
@@ -144,7 +146,7 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	defer giveBack(subscription, stopped, fetched)
+	defer returnFetched(subscription, stopped, fetched)
 
 	for {
 		select {
@@ -164,7 +166,9 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 	}
 }
 
-func (l loop) pullOptions(ctx context.Context, consumer jetstream.Consumer, lost chan<- error) []jetstream.PullConsumeOpt {
+func (l loop) pullOptions(
+	ctx context.Context, consumer jetstream.Consumer, lost chan<- error,
+) []jetstream.PullConsumeOpt {
 	report := func(_ jetstream.ConsumeContext, err error) {
 		if !isLost(ctx, consumer, err) {
 			return
@@ -179,10 +183,12 @@ func (l loop) pullOptions(ctx context.Context, consumer jetstream.Consumer, lost
 		return append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	}
 	return append(options,
-		jetstream.PullPriorityGroup(l.pin), jetstream.PullExpiry(pinnedPullExpiry), jetstream.PullHeartbeat(pinnedHeartbeat))
+		jetstream.PullPriorityGroup(l.pin),
+		jetstream.PullExpiry(pinnedPullExpiry),
+		jetstream.PullHeartbeat(pinnedHeartbeat))
 }
 
-// drain takes what is fetched already, up to limit, without waiting for more.
+// drain returns first and what is fetched already, up to limit, without waiting for more.
 func drain(first jetstream.Msg, fetched <-chan jetstream.Msg, limit int) []jetstream.Msg {
 	batch := []jetstream.Msg{first}
 	for len(batch) < limit {
@@ -196,7 +202,7 @@ func drain(first jetstream.Msg, fetched <-chan jetstream.Msg, limit int) []jetst
 	return batch
 }
 
-// process has a batch handled and acknowledges it. An error means that handle stopped.
+// process calls the handler with a batch and acknowledges it. An error means that handle stopped.
 func (l loop) process(ctx context.Context, batch []jetstream.Msg, handle handler) error {
 	finished := keepAlive(batch)
 	failed, err := handle(ctx, batch)
@@ -214,8 +220,9 @@ func (l loop) process(ctx context.Context, batch []jetstream.Msg, handle handler
 	return nil
 }
 
-// acknowledge answers for every message of a batch: with one message where the last
-// covers all (AckAll), otherwise one by one in one flush, without waiting for the server.
+// acknowledge acknowledges a batch, or has its failed messages redelivered: with one
+// message where the last covers all (AckAll), otherwise one by one in one flush, without
+// waiting for the server.
 func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
 	if l.consumer.AckPolicy == jetstream.AckAllPolicy {
 		return batch[len(batch)-1].Ack()
@@ -225,8 +232,9 @@ func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
 		if failed == nil || failed[i] == nil {
 			sent = msg.Ack()
 		} else {
-			l.log.Warn("message is redelivered later", "consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
-			sent = msg.NakWithDelay(Backoff(deliveries(msg)))
+			l.log.Warn("message is redelivered later",
+				"consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
+			sent = msg.NakWithDelay(backoff(deliveries(msg)))
 		}
 		if sent != nil {
 			err = sent
@@ -259,12 +267,12 @@ func keepAlive(batch []jetstream.Msg) (finished func()) {
 	}
 }
 
-// giveBack stops pulling and returns to the server what was fetched and not handled;
+// returnFetched stops pulling and returns to the server what was fetched and not handled;
 // without that the server would redeliver it only after ackWait.
-func giveBack(subscription jetstream.ConsumeContext, stopped chan struct{}, fetched <-chan jetstream.Msg) {
+func returnFetched(subscription jetstream.ConsumeContext, stopped chan struct{}, fetched <-chan jetstream.Msg) {
 	close(stopped)
 	subscription.Drain()
-	timeout := time.NewTimer(giveBackTimeout)
+	timeout := time.NewTimer(returnTimeout)
 	defer timeout.Stop()
 	for closed := subscription.Closed(); ; {
 		select {
@@ -291,22 +299,4 @@ func deliveries(msg jetstream.Msg) uint64 {
 		return 1
 	}
 	return meta.NumDelivered
-}
-
-// Backoff is the delay before a message is delivered again: 0.5 s, doubled with
-// every delivery, one minute at most.
-func Backoff(deliveries uint64) time.Duration {
-	return min(500*time.Millisecond<<min(max(deliveries, 1)-1, 10), time.Minute)
-}
-
-// Pause waits for d and reports whether ctx is still alive.
-func Pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

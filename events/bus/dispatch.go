@@ -15,8 +15,8 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// ErrNotPublished says that the bus did not take a command. Nothing happened yet;
-// only a row in the commands table can still get it applied.
+// ErrNotPublished says that the bus did not store a command: it is applied only if its
+// row in the commands table says that it was accepted.
 var ErrNotPublished = errors.New("bus: the command was not published")
 
 const (
@@ -75,7 +75,7 @@ func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logge
 	return d, nil
 }
 
-// Close stops listening. Callers that still wait run into their own deadlines.
+// Close stops listening. Callers that still wait do so until their contexts are done.
 func (d *Dispatcher) Close() {
 	local.Delete(d.name)
 	for _, sub := range d.subs {
@@ -87,7 +87,7 @@ func (d *Dispatcher) Close() {
 // envelopeBytes is more than what a command has besides its payload.
 const envelopeBytes = 4 << 10
 
-// MaxPayload is the longest payload, in bytes, of a command that the bus takes. Servers
+// MaxPayload is the longest payload, in bytes, of a command that the bus accepts. Servers
 // announce it: embedded ones allow 8 MiB, others 1 MiB unless configured otherwise.
 func (d *Dispatcher) MaxPayload() int64 {
 	if limit := d.conn.MaxPayload(); limit > 0 {
@@ -97,13 +97,13 @@ func (d *Dispatcher) MaxPayload() int64 {
 }
 
 // Send publishes a command and waits for its outcome until ctx is done. It
-// returns [ErrNotPublished] when the bus refused the command, and ctx's error
-// when no answer came in time; the command may be applied all the same.
+// returns [ErrNotPublished] when the bus rejected the command, and ctx's error
+// when there was no outcome in time; the command may be applied all the same.
 func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply, error) {
 	cmd.ReplyTo = d.name
-	answer := make(chan events.Reply, 1)
-	d.addReply(cmd.ID, answer)
-	defer d.dropReply(cmd.ID, answer)
+	outcome := make(chan events.Reply, 1)
+	d.addReply(cmd.ID, outcome)
+	defer d.dropReply(cmd.ID, outcome)
 
 	ack, err := d.publish(cmd)
 	if err != nil {
@@ -112,7 +112,7 @@ func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply
 	failed := ack.Err()
 	for {
 		select {
-		case reply := <-answer:
+		case reply := <-outcome:
 			return reply, nil
 		case err := <-failed:
 			return events.Reply{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
@@ -194,14 +194,14 @@ func (d *Dispatcher) deliver(batch []events.Reply) {
 		for _, ch := range d.replies[reply.CommandID] {
 			select {
 			case ch <- reply:
-			default: // answered already
+			default: // it has one already
 			}
 		}
 	}
 }
 
-// Answer sends the outcomes of a batch to one edge.
-func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
+// SendReplies sends the outcomes of a batch to one edge.
+func SendReplies(conn *nats.Conn, edge string, replies []events.Reply) error {
 	if d, ok := local.Load(edge); ok {
 		d.(*Dispatcher).deliver(replies)
 		return nil
@@ -212,7 +212,10 @@ func Answer(conn *nats.Conn, edge string, replies []events.Reply) error {
 	}
 	if limit := conn.MaxPayload(); len(replies) > 1 && limit > 0 && int64(len(body)) > limit {
 		half := len(replies) / 2
-		return errors.Join(Answer(conn, edge, replies[:half]), Answer(conn, edge, replies[half:]))
+		return errors.Join(
+			SendReplies(conn, edge, replies[:half]),
+			SendReplies(conn, edge, replies[half:]),
+		)
 	}
 	return conn.Publish(replySubject+events.Token(edge), body)
 }

@@ -5,7 +5,7 @@
 // subscriber rests on Postgres instead:
 //
 //   - A command that is lost on its way is sent again by the sweeper, because the edge
-//     wrote a row before it answered 202.
+//     wrote a row before it responded 202.
 //   - An event that is lost from its stream is published again by the relay, because
 //     the outbox is the journal.
 //
@@ -15,14 +15,14 @@
 // # One loop
 //
 // Everything that consumes runs the same loop (consume.go). It ensures the durable
-// consumer and its stream, pulls continuously, hands over what has arrived without
-// lingering for more, sends signs of life while a batch is handled, acknowledges, asks
-// the server whether the consumer still exists when something looks wrong, starts again
-// when it does not, and on stop gives back what it fetched and did not handle.
+// consumer and its stream, pulls continuously, passes on what has arrived without
+// lingering for more, reports progress to the server while a batch is handled,
+// acknowledges, checks that the consumer still exists when a pull fails, starts again when
+// it does not, and on stop returns what it fetched and did not handle.
 //
-// Two shapes come out of it:
+// It has two shapes:
 //
-//	                   in hand           acknowledgement            for
+//	                   in progress       acknowledgement            for
 //	ConsumeCommands    one batch         one for all (AckAll)       commands
 //	ConsumeEvents      one batch         one by one, in one flush   projections
 //	ConsumeEach        workers × 1       one by one                 commands that call the outside
@@ -33,17 +33,17 @@
 // PullMaxMessages, and it pulls again after a missed heartbeat while the first pull is
 // still open; a pause of 1.5 s lost one message in ten until the acknowledgement wait
 // was over. The callback interface used here has no such limit.) A puller of single
-// messages asks for the next one when it is free, so that none waits in a process while
+// messages requests the next one when it is free, so that none waits in a process while
 // another is idle.
 //
 // # Why events are not acknowledged with AckAll
 //
 // AckAll acknowledges everything before the last message of a batch, also what never
-// arrived: what was in flight when a connection broke, or what a killed process had in
-// hand when another took over. For commands that is safe, since the edge that waits for
-// the outcome writes the row that the sweeper sends again, and pinned-client priority
-// groups see to it that one process consumes a partition at a time. For an event no row
-// would tell that a projection has missed it. So events are acknowledged one by one: a
+// arrived: what was in flight when a connection broke, or what a killed process was
+// handling when another took over. For commands that is safe, since the edge that waits for
+// the outcome writes the row that the sweeper sends again, and with pinned-client priority
+// groups one process consumes a partition at a time. For an event there is no row that
+// shows that a projection has missed it. So events are acknowledged one by one: a
 // batch of 256 costs 256 tiny messages in one flush and no round trip, and any number of
 // processes may share a consumer without a pin.
 //
@@ -63,13 +63,13 @@
 // # Signals
 //
 // Two kinds of message are mere hints on core NATS, lost without harm: that the outbox
-// has rows ([WakeRelay]; the relay polls anyway), and that a projection has handled what
-// some commands led to ([ReportHandled]). [Dispatcher.WaitHandled] uses the latter to
-// answer a request only when its effect can be read; Postgres decides, the hint says when
-// to ask.
+// has rows ([WakeRelay]; the relay polls anyway), and that a projection has handled the
+// events of some commands ([ReportHandled]). With the latter, [Dispatcher.WaitHandled]
+// delays a response until its effect can be read; Postgres decides, the hint says when to
+// query it.
 //
 // # Deadlines
 //
 // Every call of the JetStream API ends after three seconds. A message that is not
-// acknowledged, and whose handler gives no sign of life, is redelivered after ten.
+// acknowledged, and whose handler reports no progress, is redelivered after ten.
 package bus

@@ -35,18 +35,18 @@ func (d *EventDelivery) Type() string { return d.msg.Headers().Get(events.Header
 func (d *EventDelivery) Deliveries() uint64 { return deliveries(d.msg) }
 
 // Retry excludes the message from its batch's acknowledgement: it is redelivered after a
-// growing delay (see [Backoff]). cause is logged.
+// growing delay (0.5 s, doubled up to 1 min). cause is logged.
 func (d *EventDelivery) Retry(cause error) { d.retry = cause }
 
-// EventQueue names the events that a durable consumer takes, and how.
+// EventQueue names the events of a durable consumer.
 type EventQueue struct {
 	// Durable names the consumer; processes that use the same name share the events.
 	Durable string
-	// Types are the event types to take.
+	// Types are the event types to consume.
 	Types []string
 	// BatchSize is the most that [ConsumeEvents] hands over at once.
 	BatchSize int
-	// Workers is how many [ConsumeEachEvent] has in hand at once in this process.
+	// Workers is how many [ConsumeEachEvent] handles at once in this process.
 	Workers int
 	// Limits are used when the stream must be created anew.
 	Limits StreamLimits
@@ -56,7 +56,7 @@ type EventQueue struct {
 // ConsumeEvents feeds events to handle, in batches of what is waiting, until ctx is done.
 // When handle returns nil the batch is acknowledged, except for the events that it marked
 // with [EventDelivery.Retry]. handle returns an error only to stop; the batch is then
-// given back.
+// returned.
 func ConsumeEvents(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, []EventDelivery) error,
 ) error {
@@ -80,9 +80,9 @@ func ConsumeEvents(
 
 // ConsumeEachEvent feeds events to handle one by one, up to Workers at once, until ctx is
 // done: for work that takes long or calls the outside. A nil error acknowledges the event;
-// with an error it is redelivered after a growing delay (see [Backoff]). An event whose
-// process died is delivered to another one within ten seconds. handle's context is
-// cancelled when ctx is.
+// with an error it is redelivered after a growing delay (0.5 s, doubled up to 1 min). An
+// event whose process died is delivered to another one within ten seconds. handle's
+// context is cancelled when ctx is.
 func ConsumeEachEvent(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, EventDelivery) error,
 ) error {
@@ -107,5 +107,10 @@ func (q EventQueue) consumer() jetstream.ConsumerConfig {
 
 func readEvent(msg jetstream.Msg) EventDelivery {
 	event, err := events.FromMessage(msg.Headers(), msg.Data())
-	return EventDelivery{Event: event, Raw: msg.Data(), Err: err, msg: msg}
+	return EventDelivery{
+		Event: event,
+		Raw:   msg.Data(),
+		Err:   err,
+		msg:   msg,
+	}
 }

@@ -26,7 +26,12 @@ func publish(t *testing.T, conn *nats.Conn, aggregates ...string) {
 	defer publisher.Close()
 	var batch []events.Event
 	for _, id := range aggregates {
-		fact := events.Fact{Tenant: "t", AggregateID: id, Version: 1, Payload: events.ContentDeleted{ContentID: id}}
+		fact := events.Fact{
+			Tenant:      "t",
+			AggregateID: id,
+			Version:     1,
+			Payload:     events.ContentDeleted{ContentID: id},
+		}
 		e, err := fact.Event(uuid.NewString(), events.Cause{At: time.Now()})
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +160,7 @@ func TestRetriedEventsOfABatchAreRedeliveredAlone(t *testing.T) {
 	h.want(t, map[string]int{"a": 1, "b": 2, "c": 1})
 }
 
-func TestStopGivesBackWhatIsNotHandled(t *testing.T) {
+func TestStopReturnsUnhandledEvents(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, natstest.Server(t))
 	first := make(chan struct{})

@@ -53,14 +53,19 @@ func ExampleDispatcher_Send() {
 	}
 	defer stop()
 
-	queue := bus.CommandQueue{Context: "content", BatchSize: 256, Limits: bus.DefaultStreamLimits(), Log: discard}
+	queue := bus.CommandQueue{
+		Context:   "content",
+		BatchSize: 256,
+		Limits:    bus.DefaultStreamLimits(),
+		Log:       discard,
+	}
 	consumed := make(chan struct{})
 	go func() {
 		defer close(consumed)
 		_ = bus.ConsumeCommands(ctx, conn, queue, func(_ context.Context, batch []bus.Delivery) error {
 			for _, d := range batch {
 				reply := events.Reply{CommandID: d.Command.ID, Status: 200, Body: []byte(`{"done":true}`)}
-				if err := bus.Answer(conn, d.Command.ReplyTo, []events.Reply{reply}); err != nil {
+				if err := bus.SendReplies(conn, d.Command.ReplyTo, []events.Reply{reply}); err != nil {
 					return err
 				}
 			}

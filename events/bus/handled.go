@@ -31,7 +31,7 @@ func ReportHandled(conn *nats.Conn, projection string, causes []string) error {
 // WaitHandled waits until a projection has handled n of the events that a cause, usually
 // a command, led to, or until ctx is done. handled returns how many it has handled so
 // far, as Postgres knows it: it decides, and the reports of the projection only say when
-// to ask again. n is the Awaits of the command's reply; with 0 there is nothing to wait for.
+// to query again. n is the Awaits of the command's reply; with 0 there is nothing to wait for.
 func (d *Dispatcher) WaitHandled(
 	ctx context.Context, projection, cause string, n int, handled func(context.Context) (int, error),
 ) error {

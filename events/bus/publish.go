@@ -68,7 +68,7 @@ type StreamState struct {
 	First, Last, Messages uint64
 }
 
-// State asks for the event stream's state. A missing stream is created.
+// State returns the event stream's state. A missing stream is created.
 func (p *EventPublisher) State(ctx context.Context) (StreamState, error) {
 	stream, err := p.stream(ctx)
 	if isMissing(err) {

@@ -103,7 +103,7 @@ var stalls = map[string]func(t *testing.T) (consumer, publisher *nats.Conn, stal
 	},
 }
 
-func TestABurstOfEventsAfterAStallIsHandledPromptly(t *testing.T) {
+func TestBurstOfEventsAfterAStallIsHandledPromptly(t *testing.T) {
 	t.Parallel()
 	for name, begin := range stalls {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestABurstOfEventsAfterAStallIsHandledPromptly(t *testing.T) {
 	}
 }
 
-func TestABurstOfCommandsAfterAStallIsHandledPromptly(t *testing.T) {
+func TestBurstOfCommandsAfterAStallIsHandledPromptly(t *testing.T) {
 	t.Parallel()
 	for name, begin := range stalls {
 		t.Run(name, func(t *testing.T) {

@@ -117,7 +117,7 @@ func createConsumer(
 
 // isLost reports whether an error of a running consumer means that it no longer exists
 // and must be created again. Missed heartbeats alone may only mean that the server is
-// busy or unreachable, so the server is asked.
+// busy or unreachable, so the server is queried.
 func isLost(ctx context.Context, consumer jetstream.Consumer, err error) bool {
 	if isMissing(err) {
 		return true

@@ -333,13 +333,13 @@ func TestDeletingAnAccount(t *testing.T) {
 	w := newHarness(t, options{bus: true, with: withOrganizations})
 	for name, test := range map[string]func(*testing.T, *harness){
 		"ends every session at once and frees address and username": deletingFreesAddressAndUsername,
-		"waits for the organizations that the user owns":            deletingWaitsForOwnedOrganizations,
-		"waits for content and media":                               deletingWaitsForContentAndMedia,
-		"needs the word":                                            deletingNeedsTheWord,
-		"makes tokens in mails useless":                             deletingMakesTokensUseless,
-		"leaves others alone":                                       deletingLeavesOthersAlone,
-		"waits for who writes about the user":                       deletingWaitsForWhoWritesAboutTheUser,
-		"tells who follows an organization that a member left":      deletingTellsThatAMemberLeft,
+		"is rejected while the user owns organizations":             deletingIsRejectedWhileTheUserOwnsOrganizations,
+		"is rejected while content or media exists":                 deletingIsRejectedWhileContentOrMediaExists,
+		"requires the confirmation":                                 deletingRequiresTheConfirmation,
+		"invalidates mailed tokens":                                 deletingInvalidatesMailedTokens,
+		"does not affect other users":                               deletingDoesNotAffectOtherUsers,
+		"waits for commands about the user":                         deletingWaitsForCommandsAboutTheUser,
+		"ends memberships with events":                              deletingEndsMembershipsWithEvents,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -372,7 +372,7 @@ func deletingFreesAddressAndUsername(t *testing.T, w *harness) {
 	again.post("/api/user/upgrade-to-creator", map[string]any{"username": "leaver"}).Want(http.StatusOK, "")
 }
 
-func deletingWaitsForOwnedOrganizations(t *testing.T, w *harness) {
+func deletingIsRejectedWhileTheUserOwnsOrganizations(t *testing.T, w *harness) {
 	b := w.creator("owns@example.org")
 	org := b.post("/api/organizations", map[string]any{"name": "Mine", "slug": "mine-for-now"}).
 		Want(http.StatusCreated, "").
@@ -395,7 +395,7 @@ func deletingWaitsForOwnedOrganizations(t *testing.T, w *harness) {
 	b.deleteAccount().Want(http.StatusNoContent, "")
 }
 
-func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
+func deletingIsRejectedWhileContentOrMediaExists(t *testing.T, w *harness) {
 	b := w.creator("made@example.org")
 	id := b.get("/api/user/profile").Text("data.id")
 	film, media := w.film(id), uuid.NewString()
@@ -415,10 +415,14 @@ func deletingWaitsForContentAndMedia(t *testing.T, w *harness) {
 	b.deleteAccount().Want(http.StatusNoContent, "")
 }
 
-func deletingNeedsTheWord(t *testing.T, w *harness) {
+func deletingRequiresTheConfirmation(t *testing.T, w *harness) {
 	b := w.member("word@example.org")
-	for _, body := range []any{map[string]any{}, map[string]any{"confirmation": "delete"},
-		map[string]any{"confirmation": "DELETE "}, map[string]any{"confirmation": ""}} {
+	for _, body := range []any{
+		map[string]any{},
+		map[string]any{"confirmation": "delete"},
+		map[string]any{"confirmation": "DELETE "},
+		map[string]any{"confirmation": ""},
+	} {
 		b.call(http.MethodDelete, "/api/user/account", body).WantFields("confirmation")
 	}
 	b.call(http.MethodDelete, "/api/user/account", map[string]any{"confirmation": "DELETE", "userId": "x"}).
@@ -431,7 +435,7 @@ func deletingNeedsTheWord(t *testing.T, w *harness) {
 	}
 }
 
-func deletingMakesTokensUseless(t *testing.T, w *harness) {
+func deletingInvalidatesMailedTokens(t *testing.T, w *harness) {
 	b := w.member("tokens@example.org")
 	reset := w.requestReset("tokens@example.org")[0]
 	b.patch(map[string]any{"email": "tokens2@example.org"}).Want(http.StatusOK, "")
@@ -441,7 +445,7 @@ func deletingMakesTokensUseless(t *testing.T, w *harness) {
 	w.browser().get(move).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func deletingLeavesOthersAlone(t *testing.T, w *harness) {
+func deletingDoesNotAffectOtherUsers(t *testing.T, w *harness) {
 	stays, leaves := w.member("stays@example.org"), w.creator("goes@example.org")
 	org := uuid.NewString()
 	w.Exec(`INSERT INTO organizations (id, name, slug) VALUES ($1::uuid, 'Both', 'o-'||$1::text)`, org)
@@ -452,7 +456,7 @@ func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 	leaves.deleteAccount().Want(http.StatusNoContent, "")
 	w.Eventually(1, `SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND status = 'active'`, org)
 	if !stays.signedIn() {
-		t.Error("somebody else was signed out")
+		t.Error("another user was signed out")
 	}
 	if got := stays.keyed(http.MethodPatch, "/api/user/profile", "stay", map[string]any{"bio": "Stays"}).
 		Want(http.StatusOK, ""); got.Text("data.bio") != "Stays" {
@@ -463,7 +467,7 @@ func deletingLeavesOthersAlone(t *testing.T, w *harness) {
 	}
 }
 
-func deletingTellsThatAMemberLeft(t *testing.T, w *harness) {
+func deletingEndsMembershipsWithEvents(t *testing.T, w *harness) {
 	member, asked, gone := w.club("left-member"), w.club("left-asked"), w.club("left-gone")
 	b, id := member.join("leaver", "admin")
 	email := "leaver-left-member@example.org"
@@ -473,10 +477,14 @@ func deletingTellsThatAMemberLeft(t *testing.T, w *harness) {
 	b.deleteAccount().Want(http.StatusNoContent, "")
 	w.Eventually(0, `SELECT count(*) FROM organization_memberships WHERE user_id = $1 AND status <> 'inactive'`, id)
 	for c, want := range map[*club]struct{ story, role, reason, next string }{
-		member: {"organization.created v1, member.joined v2, member.invited v3, member.joined v4, member.removed v5",
-			"admin", "left", "6"},
-		asked: {"organization.created v1, member.joined v2, member.invited v3, member.removed v4",
-			"creator", "withdrawn", "5"},
+		member: {
+			"organization.created v1, member.joined v2, member.invited v3, member.joined v4, member.removed v5",
+			"admin", "left", "6",
+		},
+		asked: {
+			"organization.created v1, member.joined v2, member.invited v3, member.removed v4",
+			"creator", "withdrawn", "5",
+		},
 	} {
 		if story := w.history(c.id); story != want.story {
 			t.Errorf("%s: %s", c.slug, story)
@@ -498,7 +506,7 @@ func deletingTellsThatAMemberLeft(t *testing.T, w *harness) {
 
 // A change of role that is being applied has read the address already, and keeps it in
 // its answer and its mail: the deletion waits for it, and finds both.
-func deletingWaitsForWhoWritesAboutTheUser(t *testing.T, w *harness) {
+func deletingWaitsForCommandsAboutTheUser(t *testing.T, w *harness) {
 	const email = "plain-waits@example.org"
 	c := w.club("waits")
 	b, id := c.join("plain", "member")

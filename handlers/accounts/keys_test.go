@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestAKeyMakesARepetitionTheSameRequest shares one installation: every sub-test has
+// TestARepeatedKeyGetsTheSameResponse shares one installation: every sub-test has
 // keys and accounts of its own.
-func TestAKeyMakesARepetitionTheSameRequest(t *testing.T) {
+func TestARepeatedKeyGetsTheSameResponse(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	t.Run("a sign-up", func(t *testing.T) {

@@ -39,16 +39,16 @@ func TestPasswords(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	for name, test := range map[string]func(*testing.T, *harness){
-		"a forgotten password is replaced once by the mailed token":  aForgottenPasswordIsReplacedOnceByTheMailedToken,
-		"asking for a reset never tells whether there is an account": askingForAResetNeverTellsWhetherThereIsAnAccount,
-		"a wrong token resets nothing":                               aWrongTokenResetsNothing,
-		"of many resets with one token one wins":                     ofManyResetsWithOneTokenOneWins,
-		"a reset opens an account that was closed by failures":       aResetOpensAnAccountThatWasClosedByFailures,
-		"who knows the password changes it and is told by mail":      whoKnowsThePasswordChangesItAndIsToldByMail,
-		"a change may sign everybody else out":                       aChangeMaySignEverybodyElseOut,
-		"wrong current passwords are counted like sign-ins":          wrongCurrentPasswordsAreCountedLikeSignIns,
-		"a change makes tokens in mails useless":                     aChangeMakesTokensInMailsUseless,
-		"bad requests name their fields":                             badPasswordRequestsNameTheirFields,
+		"a forgotten password is replaced once by the mailed token": aForgottenPasswordIsReplacedOnceByTheMailedToken,
+		"a reset never reveals whether there is an account":         aResetNeverRevealsWhetherThereIsAnAccount,
+		"a wrong token resets nothing":                              aWrongTokenResetsNothing,
+		"of concurrent resets with one token one succeeds":          ofConcurrentResetsWithOneTokenOneSucceeds,
+		"a reset clears the failures of the account":                aResetClearsTheFailuresOfTheAccount,
+		"a change of the password notifies the owner":               aChangeOfThePasswordNotifiesTheOwner,
+		"a change can end all other sessions":                       aChangeCanEndAllOtherSessions,
+		"wrong current passwords are counted like sign-ins":         wrongCurrentPasswordsAreCountedLikeSignIns,
+		"a change invalidates mailed tokens":                        aChangeInvalidatesMailedTokens,
+		"invalid requests name their fields":                        invalidPasswordRequestsNameTheirFields,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,8 +61,10 @@ func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *harness) 
 	thief := w.member("forgot@example.org")
 	id := thief.get("/api/user/profile").Text("data.id")
 	owner := w.browser()
-	owner.post("/api/auth/request-password-reset", map[string]any{"email": "Forgot@Example.org",
-		"redirectTo": "/reset?x=1"}).
+	owner.post("/api/auth/request-password-reset", map[string]any{
+		"email":      "Forgot@Example.org",
+		"redirectTo": "/reset?x=1",
+	}).
 		Want(http.StatusOK, "")
 	links := w.mailedLinks("password-reset", "forgot@example.org")
 	if len(links) != 1 || !strings.HasPrefix(links[0], "/reset?x=1&token=") {
@@ -92,7 +94,7 @@ func aForgottenPasswordIsReplacedOnceByTheMailedToken(t *testing.T, w *harness) 
 	}
 }
 
-func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *harness) {
+func aResetNeverRevealsWhetherThereIsAnAccount(t *testing.T, w *harness) {
 	w.member("known@example.org")
 	b := w.browser()
 	for range 6 {
@@ -112,9 +114,9 @@ func askingForAResetNeverTellsWhetherThereIsAnAccount(t *testing.T, w *harness) 
 	}
 }
 
-// TestAResetLeadsOnlyToThisSite: who asks for a reset is not who gets the mail, and
+// TestAResetLinksToThisSiteOnly: who asks for a reset is not who gets the mail, and
 // must not be able to have its token sent elsewhere.
-func TestAResetLeadsOnlyToThisSite(t *testing.T) {
+func TestAResetLinksToThisSiteOnly(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{production: true})
 	w.member("ada@example.org")
@@ -182,7 +184,7 @@ func TestAResetTokenWorksForAnHour(t *testing.T) {
 	b.signIn("ada@example.org", another).Want(http.StatusOK, "")
 }
 
-func ofManyResetsWithOneTokenOneWins(t *testing.T, w *harness) {
+func ofConcurrentResetsWithOneTokenOneSucceeds(t *testing.T, w *harness) {
 	w.member("race@example.org")
 	token := w.requestReset("race@example.org")[0]
 	statuses := make(chan int, 6)
@@ -202,7 +204,7 @@ func ofManyResetsWithOneTokenOneWins(t *testing.T, w *harness) {
 	}
 }
 
-func aResetOpensAnAccountThatWasClosedByFailures(t *testing.T, w *harness) {
+func aResetClearsTheFailuresOfTheAccount(t *testing.T, w *harness) {
 	w.member("closed@example.org")
 	b := w.browser()
 	for range 5 {
@@ -222,7 +224,7 @@ func (b *browser) change(current, next string, more ...any) handlertest.Answer {
 	return b.post("/api/auth/change-password", body)
 }
 
-func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
+func aChangeOfThePasswordNotifiesTheOwner(t *testing.T, w *harness) {
 	b := w.member("change@example.org")
 	elsewhere := w.browser()
 	elsewhere.signIn("change@example.org", password).Want(http.StatusOK, "")
@@ -231,7 +233,7 @@ func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
 		t.Errorf("%s", got.Body)
 	}
 	if !b.signedIn() || !elsewhere.signedIn() {
-		t.Error("somebody was signed out")
+		t.Error("a session has ended")
 	}
 	if n := w.Number(
 		`SELECT count(*) FROM mails WHERE template = 'password-changed' AND recipient = 'change@example.org'`); n != 1 {
@@ -245,7 +247,7 @@ func whoKnowsThePasswordChangesItAndIsToldByMail(t *testing.T, w *harness) {
 	}
 }
 
-func aChangeMaySignEverybodyElseOut(t *testing.T, w *harness) {
+func aChangeCanEndAllOtherSessions(t *testing.T, w *harness) {
 	b := w.member("alone@example.org")
 	elsewhere := w.browser()
 	elsewhere.signIn("alone@example.org", password).Want(http.StatusOK, "")
@@ -280,7 +282,7 @@ func wrongCurrentPasswordsAreCountedLikeSignIns(t *testing.T, w *harness) {
 	}
 }
 
-func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
+func aChangeInvalidatesMailedTokens(t *testing.T, w *harness) {
 	b := w.member("useless@example.org")
 	reset := w.requestReset("useless@example.org")[0]
 	b.call(http.MethodPatch, "/api/user/profile", map[string]any{"email": "thief@example.org"}).Want(http.StatusOK, "")
@@ -294,11 +296,13 @@ func aChangeMakesTokensInMailsUseless(t *testing.T, w *harness) {
 	}
 }
 
-func badPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
+func invalidPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badfields@example.org")
 	b.post("/api/auth/request-password-reset", map[string]any{}).WantFields("email")
-	b.post("/api/auth/request-password-reset", map[string]any{"email": "a@example.org",
-		"redirectTo": "https://evil.test"}).
+	b.post("/api/auth/request-password-reset", map[string]any{
+		"email":      "a@example.org",
+		"redirectTo": "https://evil.test",
+	}).
 		WantFields("redirectTo")
 	b.post("/api/auth/reset-password", map[string]any{}).WantFields("token", "newPassword")
 	b.reset(w.requestReset("badfields@example.org")[0], "badfields@example.org").WantFields("newPassword")
@@ -307,10 +311,10 @@ func badPasswordRequestsNameTheirFields(t *testing.T, w *harness) {
 	b.change(password, "badfields@example.org").WantFields("newPassword")
 }
 
-// TestAskingForMailDoesTheSameWorkForEverybody watches the database: for an address that
+// TestRequestsForMailDoTheSameWorkForEveryAddress watches the database: for an address that
 // has an account, one that has none, and one that needs no such mail, the same statements
 // are sent and the same rows written, before the commit.
-func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
+func TestRequestsForMailDoTheSameWorkForEveryAddress(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.member("proven@example.org")
@@ -322,10 +326,14 @@ func TestAskingForMailDoesTheSameWorkForEverybody(t *testing.T) {
 		CREATE TRIGGER note AFTER INSERT ON verification FOR EACH ROW EXECUTE FUNCTION note();
 		CREATE TRIGGER note AFTER INSERT ON rate_limits FOR EACH ROW EXECUTE FUNCTION note()`)
 	for path, served := range map[string]map[string]bool{
-		"/api/auth/request-password-reset": {"proven@example.org": true, "unproven@example.org": true,
-			"nobody@example.org": false},
-		"/api/auth/send-verification-email": {"proven@example.org": false, "unproven@example.org": true,
-			"nobody@example.org": false},
+		"/api/auth/request-password-reset": {
+			"proven@example.org": true, "unproven@example.org": true,
+			"nobody@example.org": false,
+		},
+		"/api/auth/send-verification-email": {
+			"proven@example.org": false, "unproven@example.org": true,
+			"nobody@example.org": false,
+		},
 	} {
 		var first string
 		for email, mailed := range served {
@@ -365,6 +373,6 @@ SELECT string_agg(what, ', ' ORDER BY what)||' in '||count(DISTINCT transaction)
 	if n := w.Number(
 		`SELECT count(*) FROM mails WHERE recipient NOT IN ('proven@example.org', 'unproven@example.org') OR user_id IS NULL`,
 	); n != 0 {
-		t.Errorf("%d mails to nobody", n)
+		t.Errorf("%d mails without an account", n)
 	}
 }

@@ -21,13 +21,13 @@ func TestProfiles(t *testing.T) {
 	w := newHarness(t, options{})
 	for name, test := range map[string]func(*testing.T, *harness){
 		"change field by field":                             aProfileChangesFieldByField,
-		"a username belongs to one":                         aUsernameBelongsToOne,
+		"a username is unique":                              aUsernameIsUnique,
 		"another address takes effect when it is confirmed": anotherAddressTakesEffectWhenItIsConfirmed,
-		"another address can be given up":                   anotherAddressCanBeGivenUp,
-		"an address belongs to one":                         anAddressBelongsToOne,
-		"whoever is written to by mistake gets no session":  whoeverIsWrittenToByMistakeGetsNoSession,
-		"asking for addresses is limited":                   askingForAddressesIsLimited,
-		"bad changes name their fields":                     badProfilesNameTheirFields,
+		"another address can be given up":                   aPendingAddressCanBeCancelled,
+		"an address belongs to one":                         anAddressIsUnique,
+		"a mail to a mistyped address starts no session":    aMailToAMistypedAddressStartsNoSession,
+		"changes of address are limited":                    changesOfAddressAreLimited,
+		"bad changes name their fields":                     invalidProfilesNameTheirFields,
 		"the account's name and image":                      theAccountsNameAndImage,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func aProfileChangesFieldByField(t *testing.T, w *harness) {
 	b.patch(map[string]any{}).Want(http.StatusOK, "")
 }
 
-func aUsernameBelongsToOne(t *testing.T, w *harness) {
+func aUsernameIsUnique(t *testing.T, w *harness) {
 	w.member("name1@example.org").patch(map[string]any{"username": "one-name"}).Want(http.StatusOK, "")
 	b := w.member("name2@example.org")
 	b.patch(map[string]any{"username": "one-name", "bio": "mine"}).Want(http.StatusConflict, "USERNAME_TAKEN")
@@ -124,7 +124,7 @@ func anotherAddressTakesEffectWhenItIsConfirmed(t *testing.T, w *harness) {
 	}
 }
 
-func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
+func aPendingAddressCanBeCancelled(t *testing.T, w *harness) {
 	b := w.member("stay@example.org")
 	b.patch(map[string]any{"email": "first-idea@example.org"}).Want(http.StatusOK, "")
 	b.patch(map[string]any{"email": "second-idea@example.org"}).Want(http.StatusOK, "")
@@ -146,7 +146,7 @@ func anotherAddressCanBeGivenUp(t *testing.T, w *harness) {
 	}
 }
 
-func anAddressBelongsToOne(t *testing.T, w *harness) {
+func anAddressIsUnique(t *testing.T, w *harness) {
 	w.member("owner@example.org")
 	b := w.member("wants@example.org")
 	b.patch(map[string]any{"email": "owner@example.org"}).Want(http.StatusConflict, "EMAIL_IN_USE")
@@ -159,7 +159,7 @@ func anAddressBelongsToOne(t *testing.T, w *harness) {
 	}
 }
 
-func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *harness) {
+func aMailToAMistypedAddressStartsNoSession(t *testing.T, w *harness) {
 	b := w.member("typo@example.org")
 	b.patch(map[string]any{"email": "somebody-else@example.org"}).Want(http.StatusOK, "")
 	other := w.browser()
@@ -169,7 +169,7 @@ func whoeverIsWrittenToByMistakeGetsNoSession(t *testing.T, w *harness) {
 	}
 }
 
-func askingForAddressesIsLimited(t *testing.T, w *harness) {
+func changesOfAddressAreLimited(t *testing.T, w *harness) {
 	b := w.member("pester@example.org")
 	for range 5 {
 		b.patch(map[string]any{"email": "pestered@example.org"}).Want(http.StatusOK, "")
@@ -183,7 +183,7 @@ func askingForAddressesIsLimited(t *testing.T, w *harness) {
 	many.patch(map[string]any{"email": "many-more@example.org"}).Want(http.StatusTooManyRequests, "RATE_LIMITED")
 }
 
-func badProfilesNameTheirFields(t *testing.T, w *harness) {
+func invalidProfilesNameTheirFields(t *testing.T, w *harness) {
 	b := w.member("badprofile@example.org")
 	b.patch(map[string]any{
 		"displayName": " ",
@@ -197,8 +197,10 @@ func badProfilesNameTheirFields(t *testing.T, w *harness) {
 	b.patch(map[string]any{"displayName": "two\nlines"}).WantFields("displayName")
 	b.patch(map[string]any{"role": "admin"}).WantFields("role")
 	b.patch(map[string]any{"emailVerified": true}).WantFields("emailVerified")
-	b.patch(map[string]any{"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500),
-		"username": strings.Repeat("a", 50)}).
+	b.patch(map[string]any{
+		"displayName": strings.Repeat("x", 255), "bio": strings.Repeat("é", 500),
+		"username": strings.Repeat("a", 50),
+	}).
 		Want(http.StatusOK, "")
 	w.browser().patch(map[string]any{"bio": "x"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
@@ -231,7 +233,7 @@ func TestTheLinkToAnotherAddressWorksForADay(t *testing.T) {
 	w.browser().get(w.mailedLinks("change-email", "late@example.org")[0]).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func TestWhoHasProvenAnAddressIsWelcomedOnce(t *testing.T) {
+func TestAVerifiedUserGetsTheWelcomeMailOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.member("ada@example.org")
@@ -271,4 +273,72 @@ func TestNotificationPreferences(t *testing.T) {
 		t.Errorf("events: %s", story)
 	}
 	w.browser().get(path).Want(http.StatusUnauthorized, "UNAUTHORIZED")
+}
+
+func TestCreators(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{})
+	t.Run("a customer becomes a creator once", func(t *testing.T) {
+		t.Parallel()
+		w := w.in(t)
+		b := w.member("ada@example.org")
+		got := b.post("/api/user/upgrade-to-creator", map[string]any{
+			"username":    "ada",
+			"bio":         "Films about trains",
+			"socialLinks": map[string]any{"website": "https://ada.test", "twitter": ""},
+		}).Want(http.StatusOK, "")
+		if got.Text("data.role") != "creator" || got.Text("data.username") != "ada" ||
+			got.Text("data.bio") != "Films about trains" ||
+			got.Text("data.socialLinks.website") != "https://ada.test" ||
+			got.At("data.socialLinks.twitter") != nil {
+			t.Errorf("%s", got.Body)
+		}
+		if profile := b.get("/api/user/profile").Want(http.StatusOK, ""); profile.Body != got.Body {
+			t.Errorf("profile %s, answer %s", profile.Body, got.Body)
+		}
+		if story := w.history(got.Text("data.id")); story !=
+			"user.registered v1, user.email_verified v2, user.became_creator v3" {
+			t.Errorf("events: %s", story)
+		}
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "ada-2"}).
+			Want(http.StatusUnprocessableEntity, "ALREADY_CREATOR")
+	})
+	t.Run("a username is unique", func(t *testing.T) {
+		t.Parallel()
+		w := w.in(t)
+		w.member("first@example.org").
+			post("/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).
+			Want(http.StatusOK, "")
+		b := w.member("second@example.org")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "taken"}).
+			Want(http.StatusConflict, "USERNAME_TAKEN")
+		if role := b.get("/api/user/profile").Text("data.role"); role != "customer" {
+			t.Errorf("became %s all the same", role)
+		}
+	})
+	t.Run("bad input names its fields", func(t *testing.T) {
+		t.Parallel()
+		w := w.in(t)
+		b := w.member("bad@example.org")
+		b.post("/api/user/upgrade-to-creator", map[string]any{}).WantFields("username")
+		b.post("/api/user/upgrade-to-creator", map[string]any{
+			"username": "Bad Name", "bio": strings.Repeat("x", 501), "socialLinks": map[string]any{"youtube": "nope"},
+		}).WantFields("username", "bio", "socialLinks.youtube")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "fine", "role": "admin"}).WantFields("role")
+		b.post("/api/user/upgrade-to-creator", map[string]any{
+			"username":    "fine",
+			"socialLinks": map[string]any{"myspace": "https://x.test"},
+		}).
+			WantFields("socialLinks.myspace")
+		if role := b.get("/api/user/profile").Text("data.role"); role != "customer" {
+			t.Errorf("became %s", role)
+		}
+	})
+	t.Run("without a session there is no profile", func(t *testing.T) {
+		t.Parallel()
+		w := w.in(t)
+		b := w.browser()
+		b.get("/api/user/profile").Want(http.StatusUnauthorized, "UNAUTHORIZED")
+		b.post("/api/user/upgrade-to-creator", map[string]any{"username": "x"}).Want(http.StatusUnauthorized, "UNAUTHORIZED")
+	})
 }

@@ -78,9 +78,9 @@ func TestSessions(t *testing.T) {
 		victim, thief := w.member("victim@example.org"), w.member("thief2@example.org")
 		id := victim.get("/api/auth/get-session").Text("session.id")
 		theirs := thief.post("/api/auth/revoke-session", map[string]any{"id": id}).Want(http.StatusOK, "")
-		nobodys := thief.post("/api/auth/revoke-session", map[string]any{"id": "nothing"}).Want(http.StatusOK, "")
-		if theirs.Body != nobodys.Body || !victim.signedIn() {
-			t.Errorf("%s, %s", theirs.Body, nobodys.Body)
+		missing := thief.post("/api/auth/revoke-session", map[string]any{"id": "nothing"}).Want(http.StatusOK, "")
+		if theirs.Body != missing.Body || !victim.signedIn() {
+			t.Errorf("%s, %s", theirs.Body, missing.Body)
 		}
 	})
 	t.Run("end all but one, or all", func(t *testing.T) {

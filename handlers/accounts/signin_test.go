@@ -20,12 +20,12 @@ func TestSigningIn(t *testing.T) {
 		"signing in and out": signingInAndOut,
 		"a session is found under every name of its cookie":            aSessionIsFoundUnderEveryNameOfItsCookie,
 		"an unverified account gets another link instead of a session": anUnverifiedAccountGetsAnotherLinkInsteadOfASession,
-		"a success forgets the failures before it":                     aSuccessForgetsTheFailuresBeforeIt,
-		"guesses at the same moment do not slip through the throttle":  guessesAtTheSameMomentDoNotSlipThroughTheThrottle,
-		"sign-ins of one account at the same moment all succeed":       signInsOfOneAccountAtTheSameMomentAllSucceed,
-		"a preset cookie is never adopted":                             aPresetCookieIsNeverAdopted,
-		"a request from another site is refused":                       aSignInFromAnotherSiteIsRefused,
-		"bad sign-ins name their fields":                               badSignInsNameTheirFields,
+		"a success forgets the failures before it":                     aSuccessClearsTheFailures,
+		"guesses at the same moment do not slip through the throttle":  concurrentGuessesAreThrottled,
+		"sign-ins of one account at the same moment all succeed":       concurrentSignInsOfOneAccountAllSucceed,
+		"a preset cookie is never adopted":                             aCookieOfTheRequestIsNeverKept,
+		"a request from another site is refused":                       aSignInFromAnotherSiteIsRejected,
+		"bad sign-ins name their fields":                               invalidSignInsNameTheirFields,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +138,7 @@ func anUnverifiedAccountGetsAnotherLinkInsteadOfASession(t *testing.T, w *harnes
 	w.browser().signIn("unverified@example.org", password).Want(http.StatusOK, "")
 }
 
-func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
+func TestAnAccountAllowsFiveFailuresIn15Minutes(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
@@ -162,7 +162,7 @@ func TestAnAccountTakesFiveFailuresInAQuarterOfAnHour(t *testing.T) {
 	b.signIn("ada@example.org", password).Want(http.StatusOK, "")
 }
 
-func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *harness) {
+func aSuccessClearsTheFailures(t *testing.T, w *harness) {
 	w.member("success@example.org")
 	b := w.browser()
 	for range 3 {
@@ -173,7 +173,7 @@ func aSuccessForgetsTheFailuresBeforeIt(t *testing.T, w *harness) {
 	}
 }
 
-func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *harness) {
+func concurrentGuessesAreThrottled(t *testing.T, w *harness) {
 	w.member("guesses@example.org")
 	statuses := make(chan int, 30)
 	var wg sync.WaitGroup
@@ -192,7 +192,7 @@ func guessesAtTheSameMomentDoNotSlipThroughTheThrottle(t *testing.T, w *harness)
 	}
 }
 
-func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *harness) {
+func concurrentSignInsOfOneAccountAllSucceed(t *testing.T, w *harness) {
 	w.member("crowd@example.org")
 	var wg sync.WaitGroup
 	for range 12 {
@@ -206,7 +206,7 @@ func signInsOfOneAccountAtTheSameMomentAllSucceed(t *testing.T, w *harness) {
 	wg.Wait()
 }
 
-func TestAnAddressMayTryARouteOfCredentialsFiveTimesInAQuarterOfAnHour(t *testing.T) {
+func TestAClientMayCallARouteWithCredentialsFiveTimesIn15Minutes(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{production: true, limited: true})
 	b := w.browser()
@@ -234,7 +234,7 @@ func TestAnAddressMayTryARouteOfCredentialsFiveTimesInAQuarterOfAnHour(t *testin
 	}
 }
 
-func TestWhoseFailuresCannotBeCountedIsNotLetIn(t *testing.T) {
+func TestSignInsAreRejectedWhenFailuresCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
@@ -242,7 +242,7 @@ func TestWhoseFailuresCannotBeCountedIsNotLetIn(t *testing.T) {
 	w.browser().signIn("ada@example.org", password).Want(http.StatusInternalServerError, "INTERNAL_ERROR")
 }
 
-func aPresetCookieIsNeverAdopted(t *testing.T, w *harness) {
+func aCookieOfTheRequestIsNeverKept(t *testing.T, w *harness) {
 	w.member("preset@example.org")
 	preset := strings.Repeat("A", 43)
 	got := w.browser().
@@ -258,7 +258,7 @@ func aPresetCookieIsNeverAdopted(t *testing.T, w *harness) {
 	}
 }
 
-func aSignInFromAnotherSiteIsRefused(t *testing.T, w *harness) {
+func aSignInFromAnotherSiteIsRejected(t *testing.T, w *harness) {
 	b := w.member("elsewhere@example.org")
 	b.call(http.MethodPost, "/api/auth/sign-out", map[string]any{}, "Origin", "https://evil.test").
 		Want(http.StatusForbidden, "FORBIDDEN")
@@ -267,7 +267,7 @@ func aSignInFromAnotherSiteIsRefused(t *testing.T, w *harness) {
 	}
 }
 
-func TestAWeakHashIsStrengthenedWhenItsPasswordIsSeen(t *testing.T) {
+func TestAWeakHashIsReplacedAtTheNextSignIn(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
@@ -318,14 +318,16 @@ func TestASessionLastsADayAndUsingItInItsSecondHalfRenewsIt(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWantToBeRememberedGetsACookieThatClosesWithTheBrowser(t *testing.T) {
+func TestASessionThatIsNotRememberedHasACookieWithoutExpiry(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	b := w.browser()
 	cookie := sessionCookie(
-		b.post("/api/auth/sign-in/email", map[string]any{"email": "ada@example.org", "password": password,
-			"rememberMe": false}).
+		b.post("/api/auth/sign-in/email", map[string]any{
+			"email": "ada@example.org", "password": password,
+			"rememberMe": false,
+		}).
 			Want(http.StatusOK, ""),
 	)
 	if cookie.MaxAge != 0 || !cookie.Expires.IsZero() {
@@ -353,21 +355,23 @@ func TestADeletedAccountHasNoSessionAtOnce(t *testing.T) {
 	w.browser().signIn("ada@example.org", password).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 }
 
-func badSignInsNameTheirFields(t *testing.T, w *harness) {
+func invalidSignInsNameTheirFields(t *testing.T, w *harness) {
 	b := w.browser()
 	b.post("/api/auth/sign-in/email", map[string]any{}).WantFields("email", "password")
 	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": strings.Repeat("x", 129)}).
 		WantFields("password")
 	b.post("/api/auth/sign-in/email", map[string]any{"email": []string{"a@example.org"}, "password": "x"}).
 		WantFields("email")
-	b.post("/api/auth/sign-in/email", map[string]any{"email": "a@example.org", "password": "x",
-		"callbackURL": "https://evil.test"}).
+	b.post("/api/auth/sign-in/email", map[string]any{
+		"email": "a@example.org", "password": "x",
+		"callbackURL": "https://evil.test",
+	}).
 		WantFields("callbackURL")
 	b.post("/api/auth/sign-out", map[string]any{"all": true}).WantFields("all")
 	b.get("/api/auth/sign-in/email").Want(http.StatusNotFound, "NOT_FOUND")
 }
 
-func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
+func TestRoutesForTestClientsExistInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	production := newHarness(t, options{production: true})
 	b := production.browser()
@@ -388,8 +392,10 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	b.get("/api/test/verification-token/nobody@example.org").Want(http.StatusNotFound, "NOT_FOUND")
 
 	fast := w.browser()
-	got := fast.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org",
-		"password": password, "role": "creator"}).
+	got := fast.post("/api/test/fast-register", map[string]any{
+		"name": "Fast", "email": "fast@example.org",
+		"password": password, "role": "creator",
+	}).
 		Want(http.StatusOK, "")
 	if got.Text("user.role") != "creator" || got.At("user.emailVerified") != true || !fast.signedIn() {
 		t.Errorf("%s", got.Body)
@@ -405,7 +411,9 @@ func TestTheShortCutsOfTestClientsExistInDevelopmentOnly(t *testing.T) {
 	}
 	again.post("/api/test/fast-signin", map[string]any{"email": "fast@example.org", "password": "wrong"}).
 		Want(http.StatusUnauthorized, "UNAUTHORIZED")
-	again.post("/api/test/fast-register", map[string]any{"name": "Fast", "email": "fast@example.org",
-		"password": password}).
+	again.post("/api/test/fast-register", map[string]any{
+		"name": "Fast", "email": "fast@example.org",
+		"password": password,
+	}).
 		Want(http.StatusUnprocessableEntity, "EMAIL_IN_USE")
 }

@@ -47,8 +47,10 @@ func TestSigningUpLeavesAnAccountAMailAndAnEvent(t *testing.T) {
 func TestInDevelopmentASignUpMayAskToBeACreator(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
-	for wish, want := range map[string]string{"creator": "creator", "user": "customer", "customer": "customer",
-		"admin": "customer", "platform_owner": "customer"} {
+	for wish, want := range map[string]string{
+		"creator": "creator", "user": "customer", "customer": "customer",
+		"admin": "customer", "platform_owner": "customer",
+	} {
 		got := w.browser().post("/api/auth/sign-up/email", map[string]any{
 			"name": "Ada", "email": wish + "@example.org", "password": password, "role": wish,
 		}).Want(http.StatusOK, "")
@@ -76,7 +78,7 @@ func TestAnAddressCanSignUpOnce(t *testing.T) {
 	}
 }
 
-func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
+func TestOfConcurrentSignUpsWithOneAddressOneSucceeds(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	statuses := make(chan int, 6)
@@ -84,8 +86,10 @@ func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
 	for range cap(statuses) {
 		b := w.browser()
 		wg.Go(func() {
-			statuses <- b.post("/api/auth/sign-up/email", map[string]any{"name": "Ada", "email": "ada@example.org",
-				"password": password}).Status
+			statuses <- b.post("/api/auth/sign-up/email", map[string]any{
+				"name": "Ada", "email": "ada@example.org",
+				"password": password,
+			}).Status
 		})
 	}
 	wg.Wait()
@@ -105,7 +109,7 @@ func TestOfManySignUpsWithOneAddressOneWins(t *testing.T) {
 	}
 }
 
-func TestBadSignUpsNameTheirFieldsAndLeaveNoTrace(t *testing.T) {
+func TestInvalidSignUpsNameTheirFieldsAndChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.browser()
@@ -115,28 +119,44 @@ func TestBadSignUpsNameTheirFieldsAndLeaveNoTrace(t *testing.T) {
 	}{
 		"nothing": {map[string]any{}, []string{"name", "email", "password"}},
 		"no body": {nil, []string{"name", "email", "password"}},
-		"short password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "seven77"},
-			[]string{"password"}},
+		"short password": {
+			map[string]any{"name": "Ada", "email": "a@example.org", "password": "seven77"},
+			[]string{"password"},
+		},
 		"long password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": strings.Repeat("ab",
 			64) + "c"}, []string{"password"}},
-		"common password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Password123"},
-			[]string{"password"}},
-		"product password": {map[string]any{"name": "Ada", "email": "a@example.org", "password": "Codex-2026"},
-			[]string{"password"}},
+		"common password": {
+			map[string]any{"name": "Ada", "email": "a@example.org", "password": "Password123"},
+			[]string{"password"},
+		},
+		"product password": {
+			map[string]any{"name": "Ada", "email": "a@example.org", "password": "Codex-2026"},
+			[]string{"password"},
+		},
 		"bad address": {map[string]any{"name": "Ada", "email": "ada@", "password": password}, []string{"email"}},
-		"unknown field": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
-			"emailVerified": true}, []string{"emailVerified"}},
-		"wrong case": {`{"name":"Ada","email":"a@example.org","password":"` + password + `","ROLE":"creator"}`,
-			[]string{"ROLE"}},
-		"twice": {`{"name":"Ada","email":"a@example.org","email":"b@example.org","password":"` + password + `"}`,
-			[]string{"email"}},
+		"unknown field": {map[string]any{
+			"name": "Ada", "email": "a@example.org", "password": password,
+			"emailVerified": true,
+		}, []string{"emailVerified"}},
+		"wrong case": {
+			`{"name":"Ada","email":"a@example.org","password":"` + password + `","ROLE":"creator"}`,
+			[]string{"ROLE"},
+		},
+		"twice": {
+			`{"name":"Ada","email":"a@example.org","email":"b@example.org","password":"` + password + `"}`,
+			[]string{"email"},
+		},
 		"wrong type": {map[string]any{"name": 7, "email": "a@example.org", "password": password}, []string{"name"}},
 		"NUL":        {`{"name":"A\u0000","email":"a@example.org","password":"` + password + `"}`, []string{"name"}},
 		"not JSON":   {`name=Ada`, []string{""}},
-		"foreign callback": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
-			"callbackURL": "https://evil.test/"}, []string{"callbackURL"}},
-		"schemeless": {map[string]any{"name": "Ada", "email": "a@example.org", "password": password,
-			"callbackURL": "//evil.test/"}, []string{"callbackURL"}},
+		"foreign callback": {map[string]any{
+			"name": "Ada", "email": "a@example.org", "password": password,
+			"callbackURL": "https://evil.test/",
+		}, []string{"callbackURL"}},
+		"schemeless": {map[string]any{
+			"name": "Ada", "email": "a@example.org", "password": password,
+			"callbackURL": "//evil.test/",
+		}, []string{"callbackURL"}},
 	} {
 		t.Run(name, func(t *testing.T) { b.in(t).post("/api/auth/sign-up/email", c.body).WantFields(c.fields...) })
 	}
@@ -192,7 +212,7 @@ func TestTheMailedLinkVerifiesSignsInAndWorksOnce(t *testing.T) {
 }
 
 // Programs that look at mails ask for the head of the links in them.
-func TestLookingAtALinkLeavesItUnused(t *testing.T) {
+func TestAHeadRequestLeavesTheTokenUnused(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{production: true})
 	scanner, b := w.browser(), w.browser()
@@ -214,7 +234,7 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 	scanner.call(http.MethodHead, link+"&callbackURL=https%3A%2F%2Fevil.test", nil).Want(http.StatusBadRequest, "")
 	b.get(link).Want(http.StatusFound, "")
 	if !b.signedIn() {
-		t.Error("the link signs nobody in any more")
+		t.Error("the link starts no session")
 	}
 	scanner.call(http.MethodHead, link, nil).Want(http.StatusUnauthorized, "")
 
@@ -228,7 +248,7 @@ func TestLookingAtALinkLeavesItUnused(t *testing.T) {
 	b.get(move).Want(http.StatusFound, "")
 }
 
-func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
+func TestAnInvalidOrExpiredLinkStartsNoSession(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.browser()
@@ -246,11 +266,11 @@ func TestALinkThatIsWrongOrTooOldSignsNobodyIn(t *testing.T) {
 	w.Pass(24*time.Hour + time.Second)
 	b.get(link).Want(http.StatusUnauthorized, "UNAUTHORIZED")
 	if b.signedIn() || w.Number(`SELECT count(*) FROM users WHERE email_verified`) != 0 {
-		t.Error("somebody was verified or signed in")
+		t.Error("an address was verified or a session started")
 	}
 }
 
-func TestAVerificationLeadsOnlyToThisSite(t *testing.T) {
+func TestAVerificationRedirectsToThisSiteOnly(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{production: true})
 	b := w.browser()
@@ -284,7 +304,7 @@ func callbackName(s string) string {
 	}, s)
 }
 
-func TestAnotherVerificationMailIsSentOnceInAWhileAndTellsNothing(t *testing.T) {
+func TestVerificationMailsAreLimitedAndRevealNothing(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	b := w.browser()

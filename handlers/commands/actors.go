@@ -22,7 +22,7 @@ func NewActors() *Actors {
 	return &Actors{roles: map[string]string{}, payouts: map[string]bool{}, memberships: map[membership]string{}}
 }
 
-// Want asks for a user's rights, and for their role in an organization ("" for none).
+// Want requests a user's rights, and their role in an organization ("" for none).
 func (a *Actors) Want(user, organization string) {
 	a.users = append(a.users, user)
 	if organization != "" {

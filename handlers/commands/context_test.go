@@ -95,7 +95,7 @@ func ExampleNewContext() {
 	// Output: counter [counter.add counter.reset]
 }
 
-func TestAContextRefusesMistakesInItsTable(t *testing.T) {
+func TestContextPanicsOnMistakesInItsTable(t *testing.T) {
 	t.Parallel()
 	prepare := func(context.Context, pgx.Tx, events.Command, *add, time.Time) (commands.Call, commands.Outcome, error) {
 		return nil, commands.NoContent(), nil
@@ -128,7 +128,7 @@ func TestAContextRefusesMistakesInItsTable(t *testing.T) {
 	}
 }
 
-func TestStateKeepsTheOrderOfChangesAndForgetsWhatWasRemoved(t *testing.T) {
+func TestStateKeepsTheOrderOfChangesWithoutRemovedRows(t *testing.T) {
 	t.Parallel()
 	s := commands.NewState[string, int]()
 	s.Rows["loaded"] = 1

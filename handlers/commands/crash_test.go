@@ -106,7 +106,13 @@ func (d dyingStore) CompleteParts(ctx context.Context, key, upload string, parts
 }
 
 func openStore(endpoint string) (*s3.Bucket, error) {
-	client, err := s3.Open(s3.Config{Endpoint: endpoint, Region: s3test.Region, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey})
+	client, err := s3.Open(
+		s3.Config{
+			Endpoint:  endpoint,
+			Region:    s3test.Region,
+			AccessKey: s3test.AccessKey,
+			SecretKey: s3test.SecretKey,
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +154,7 @@ func (w *harness) startChild(role string, more ...string) (wait func()) {
 	}
 }
 
-func TestARunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
+func TestRunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.StartRelay()
@@ -173,7 +179,7 @@ func TestARunnerKilledBetweenCommitAndAckAppliesNothingTwice(t *testing.T) {
 	w.assertWhole()
 }
 
-func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testing.T) {
+func TestRunnerKilledWhileItCompletesAnUploadLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		role  string
@@ -189,18 +195,26 @@ func TestARunnerKilledBetweenTheTransactionsOfAnUploadsEndLosesNothing(t *testin
 			}
 			file := strings.Repeat("a film", 1000)
 			item, key := uuid.NewString(), w.creator+"/originals/"+uuid.NewString()+"/a.mp4"
-			w.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
-				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`, item, w.creator, len(file), key)
+			w.Exec(
+				`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
+				VALUES ($1, $2, 'A film', 'video', 'video/mp4', $3, 'uploading', $4, 1)`,
+				item,
+				w.creator,
+				len(file),
+				key,
+			)
 			runner := func() (stop func()) {
 				return w.Start(commands.NewRunner(w.config(), nil, uploadCommands(store)).Run)
 			}
 			stop := runner()
-			if reply := w.send(newCommand(media.CommandOpenParts, w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
+			if reply := w.send(
+				newCommand(media.CommandOpenParts, w.creator, item, struct{}{})); reply.Status != http.StatusCreated {
 				t.Fatalf("open = %d %s", reply.Status, reply.Body)
 			}
 			stop()
 			var upload, storeID string
-			if err := w.Pool.QueryRow(t.Context(), `SELECT id, store_id FROM media_uploads`).Scan(&upload, &storeID); err != nil {
+			if err := w.Pool.QueryRow(t.Context(), `SELECT id, store_id FROM media_uploads`).
+				Scan(&upload, &storeID); err != nil {
 				t.Fatal(err)
 			}
 			w.sendPart(store, key, storeID, file)
@@ -264,7 +278,7 @@ func (w *harness) sendPart(store *s3.Bucket, key, upload, file string) {
 	}
 }
 
-func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
+func TestRelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -289,7 +303,7 @@ func TestARelayKilledBetweenPublishAndMarkLosesNothing(t *testing.T) {
 }
 
 // Everything JetStream holds is deleted while commands and events are in flight.
-func TestALostJetStreamDirectoryLosesNothing(t *testing.T) {
+func TestLostJetStreamDirectoryLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()

@@ -10,7 +10,7 @@
 //
 // # One batch, one transaction
 //
-// A [Runner] takes what waits in one (context, partition) of the command stream and
+// A [Runner] fetches what waits in one (context, partition) of the command stream and
 // applies it in a single transaction of two round trips. The first reads: the rows
 // of the ledger for these ids, and what the context needs, locked in a fixed order.
 // Then the context decides in memory, in the order of arrival, and each decision sees
@@ -36,7 +36,7 @@
 //
 // It is rolled back and applied again one by one, each command in its own transaction,
 // so that a bad one never delays its neighbours. The error decides what happens to a
-// single command: while the database cannot be reached, or asks to try again, the runner
+// single command: while the database cannot be reached, or reports a conflict, the runner
 // waits and retries without end, since giving up would lose the order; after any other
 // error (a panic, data that the database rejects) it is tried three times and then
 // becomes a [DeadLetter] and a rejected command, so that its client gets a response.

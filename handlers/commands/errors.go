@@ -73,7 +73,7 @@ func ErrorResponse(err *domain.Error) (int, ErrorBody) {
 	return public.status, ErrorBody{Error: detail}
 }
 
-// InternalError returns the body that stands for every error that is not a domain.Error.
+// InternalError returns the body for every error that is not a domain.Error.
 // The reference lets an operator find it in the log.
 func InternalError(reference string) ErrorBody {
 	return ErrorBody{Error: ErrorDetail{

@@ -18,7 +18,9 @@ import (
 type slowCalls struct{ began, end chan struct{} }
 
 func (s slowCalls) commands() commands.External {
-	prepare := func(context.Context, pgx.Tx, events.Command, *struct{}, time.Time) (commands.Call, commands.Outcome, error) {
+	prepare := func(
+		context.Context, pgx.Tx, events.Command, *struct{}, time.Time,
+	) (commands.Call, commands.Outcome, error) {
 		return s.call, commands.Outcome{}, nil
 	}
 	return commands.NewExternal("upload", 0, commands.HandleExternal(media.CommandCompleteParts, prepare))
@@ -32,7 +34,7 @@ func (s slowCalls) call(context.Context) (commands.Finish, error) {
 	}, nil
 }
 
-func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
+func TestSweeperWaitsForARunningCall(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	calls := slowCalls{began: make(chan struct{}, 9), end: make(chan struct{})}
@@ -56,7 +58,7 @@ func TestTheSweeperWaitsForACallThatIsBeingMade(t *testing.T) {
 	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied'`, cmd.ID)
 }
 
-func TestAnExternalCommandThatCannotBeReadIsGivenUpAtOnce(t *testing.T) {
+func TestUnreadableExternalCommandIsGivenUpAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	calls := slowCalls{}

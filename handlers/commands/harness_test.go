@@ -135,7 +135,10 @@ func (w *harness) assertWhole() {
 		HAVING max(version) <> count(*) OR min(version) <> 1) gaps`); n != 0 {
 		w.Errorf("%d aggregates have gaps or doubles in their versions", n)
 	}
-	if n := w.Number(`SELECT count(*) FROM content c WHERE version <> (SELECT max(version) FROM outbox o WHERE o.aggregate_id = c.id::text)`); n != 0 {
+	if n := w.Number(
+		`SELECT count(*) FROM content c WHERE version <> (SELECT max(version) FROM outbox o
+			WHERE o.aggregate_id = c.id::text)`,
+	); n != 0 {
 		w.Errorf("%d rows have another version than their last event", n)
 	}
 	rows, err := w.Pool.Query(context.Background(), `SELECT event_id FROM outbox`)

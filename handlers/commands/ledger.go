@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 )
 
 // Ledger is the table commands: a row per command, which is inbox mark, idempotency
-// record and operation resource in one. All SQL on the table stands in this file and in
+// record and operation resource in one. All SQL on the table is in this file and in
 // ledger_batch.go.
 //
 // A row is accepted while its command waits to be applied, and then applied or rejected
@@ -24,14 +24,7 @@ import (
 // their outcome.
 type Ledger struct {
 	// DB is a pool, or the transaction that the change belongs to.
-	DB Database
-}
-
-// Database is a pool or a transaction.
-type Database interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	DB postgres.DB
 }
 
 // Status is how far a command is.
@@ -39,7 +32,7 @@ type Status string
 
 // The statuses.
 const (
-	StatusAccepted Status = "accepted" // kept, and not applied yet
+	StatusAccepted Status = "accepted" // stored, and not applied yet
 	StatusApplied  Status = "applied"
 	StatusRejected Status = "rejected"
 )
@@ -57,8 +50,8 @@ type Record struct {
 	ActorID string
 	Type    string
 	Status  Status
-	// Hash identifies what was asked for: the command's payload hash, or what stands for
-	// it where a request carried a password.
+	// Hash identifies the request: the command's payload hash, or a keyed one where a
+	// request carried a password.
 	Hash      string
 	CreatedAt time.Time
 	// FinishedAt is nil while the command is accepted.
@@ -74,7 +67,12 @@ func (r Record) Finished() bool { return r.Status != StatusAccepted }
 
 // Reply returns the outcome.
 func (r Record) Reply() events.Reply {
-	return events.Reply{CommandID: r.ID, Status: r.ResponseStatus, Body: r.ResponseBody, PayloadHash: r.Hash}
+	return events.Reply{
+		CommandID:   r.ID,
+		Status:      r.ResponseStatus,
+		Body:        r.ResponseBody,
+		PayloadHash: r.Hash,
+	}
 }
 
 // holds reports whether the record decides a command's outcome: it is finished, or it
@@ -145,7 +143,7 @@ func (l Ledger) Replay(ctx context.Context, cmd events.Command, same Same) (repl
 	return rec.Reply(), rec.Finished(), nil
 }
 
-// Accept keeps a command that will be applied, once: from now on the sweeper publishes it
+// Accept stores a command that has no record yet. From now on the sweeper publishes it
 // until it has an outcome.
 func (l Ledger) Accept(ctx context.Context, cmd events.Command) error {
 	cmd.ReplyTo = ""

@@ -28,7 +28,7 @@ func request(word string) events.Command {
 	return newCommand("account.sign_up", "", "", map[string]string{"name": word})
 }
 
-func TestTheLedgerReplaysOnlyTheSameRequest(t *testing.T) {
+func TestLedgerReplaysOnlyTheSameRequest(t *testing.T) {
 	t.Parallel()
 	_, ledger := newLedger(t)
 	ctx := t.Context()
@@ -65,7 +65,7 @@ func TestTheLedgerReplaysOnlyTheSameRequest(t *testing.T) {
 	}
 }
 
-func TestARejectionDoesNotReplaceAnOutcome(t *testing.T) {
+func TestRejectionDoesNotReplaceAnOutcome(t *testing.T) {
 	t.Parallel()
 	_, ledger := newLedger(t)
 	ctx := t.Context()
@@ -84,7 +84,7 @@ func TestARejectionDoesNotReplaceAnOutcome(t *testing.T) {
 	}
 }
 
-func TestAnAcceptedCommandIsFoundWithoutAnOutcome(t *testing.T) {
+func TestAcceptedCommandIsFoundWithoutAnOutcome(t *testing.T) {
 	t.Parallel()
 	_, ledger := newLedger(t)
 	ctx := t.Context()
@@ -101,7 +101,7 @@ func TestAnAcceptedCommandIsFoundWithoutAnOutcome(t *testing.T) {
 	}
 }
 
-func TestErasureRejectsWaitingCommandsAndRemovesResponsesAboutTheUser(t *testing.T) {
+func TestErasureRejectsWaitingCommandsAndRemovesResponses(t *testing.T) {
 	t.Parallel()
 	_, ledger := newLedger(t)
 	ctx := t.Context()

@@ -41,8 +41,8 @@ func NoContent(facts ...events.Fact) Outcome {
 	return Outcome{Status: http.StatusNoContent, Facts: facts}
 }
 
-// Rejected is the outcome of a command that is refused. A decision returns the error
-// instead; only what has facts or writes beside the rejection needs the outcome.
+// Rejected is the outcome of a rejected command. A decision usually returns the error
+// instead; only one that has facts or writes as well needs the outcome.
 func Rejected(err *domain.Error, facts ...events.Fact) Outcome {
 	status, _ := ErrorResponse(err)
 	return Outcome{Status: status, Facts: facts, rejection: err}
@@ -55,7 +55,12 @@ type envelope struct {
 
 // reply returns the outcome of a command as its client sees it.
 func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
-	reply := events.Reply{CommandID: cmd.ID, Status: o.Status, PayloadHash: hash, Awaits: o.Awaits}
+	reply := events.Reply{
+		CommandID:   cmd.ID,
+		Status:      o.Status,
+		PayloadHash: hash,
+		Awaits:      o.Awaits,
+	}
 	var body any
 	switch {
 	case o.rejection != nil:

@@ -19,7 +19,7 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
+func TestCommandIsAppliedRepliedAndPublished(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -30,12 +30,13 @@ func TestACommandIsAppliedAnsweredAndPublished(t *testing.T) {
 		t.Fatalf("reply = %d %s", reply.Status, reply.Body)
 	}
 	w.assertWhole()
-	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'content.created' AND causation_id = $1 AND tenant = $2`, cmd.ID, w.creator); n != 1 {
+	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'content.created' AND causation_id = $1 AND tenant = $2`,
+		cmd.ID, w.creator); n != 1 {
 		t.Errorf("%d events content.created, want 1", n)
 	}
 }
 
-func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
+func TestRepeatedCommandHasOneEffectAndOneOutcome(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -59,7 +60,7 @@ func TestTheSameCommandHasOneEffectAndOneOutcome(t *testing.T) {
 	}
 }
 
-func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
+func TestOtherPayloadWithTheSameIDIsNotApplied(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -75,7 +76,7 @@ func TestAnotherPayloadUnderTheSameIDIsNotApplied(t *testing.T) {
 	}
 }
 
-func TestOfTwoThatWantOneSlugOneIsRefused(t *testing.T) {
+func TestOfConcurrentCommandsForOneSlugOneIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -107,7 +108,8 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	cmds := []events.Command{
 		create,
 		newCommand(content.CommandPublish, w.creator, id, content.Publish{}),
-		newCommand(content.CommandUpdate, w.creator, id, content.Update{Title: domain.Optional[string]{Set: true, Value: pointer("New")}}),
+		newCommand(content.CommandUpdate, w.creator, id,
+			content.Update{Title: domain.Optional[string]{Set: true, Value: pointer("New")}}),
 		newCommand(content.CommandDelete, w.creator, id, content.Delete{}),
 	}
 	for _, cmd := range cmds { // sent before anyone consumes, so they are one batch
@@ -119,7 +121,8 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 	w.startRunner()
 	w.sweep()
 	w.Eventually(4, `SELECT count(*) FROM commands WHERE status = 'applied'`)
-	if n := w.Number(`SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`, id); n != 4 {
+	if n := w.Number(`SELECT version FROM content WHERE id = $1 AND title = 'New' AND deleted_at IS NOT NULL`,
+		id); n != 4 {
 		t.Errorf("version = %d, want 4", n)
 	}
 }
@@ -127,11 +130,16 @@ func TestCommandsOfOneBatchSeeEachOther(t *testing.T) {
 // sweep starts the sweeper, at a short interval.
 func (w *harness) sweep() {
 	w.Helper()
-	s := &commands.Sweeper{Pool: w.Pool, Dispatcher: w.Dispatcher, After: 100 * time.Millisecond, Now: time.Now}
+	s := &commands.Sweeper{
+		Pool:       w.Pool,
+		Dispatcher: w.Dispatcher,
+		After:      100 * time.Millisecond,
+		Now:        time.Now,
+	}
 	w.StartJobs([]string{"commands.sweep"}, handlers.Module{Jobs: s.Jobs()})
 }
 
-func TestTheSweeperSendsWhatGotLost(t *testing.T) {
+func TestSweeperPublishesLostCommandsAgain(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -141,7 +149,7 @@ func TestTheSweeperSendsWhatGotLost(t *testing.T) {
 	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'applied' AND envelope IS NULL`, cmd.ID)
 }
 
-func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
+func TestRightsAreCheckedWhenACommandIsApplied(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	cmd := w.create("late")
@@ -149,7 +157,8 @@ func TestAnActorWhoLostTheRightIsRefusedWhenItIsApplied(t *testing.T) {
 	w.Exec(`UPDATE users SET role = 'customer' WHERE id = $1`, w.creator)
 	w.startRunner()
 	w.sweep()
-	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`, cmd.ID)
+	w.Eventually(1, `SELECT count(*) FROM commands WHERE id = $1 AND status = 'rejected' AND response_status = 403`,
+		cmd.ID)
 	if n := w.Number(`SELECT count(*) FROM content`) + w.Number(`SELECT count(*) FROM outbox`); n != 0 {
 		t.Errorf("the refused command left a trace")
 	}
@@ -178,7 +187,7 @@ func panicking(want, decide string) commands.Context {
 			}))
 }
 
-func TestACommandThatPanicsIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
+func TestPanickingCommandIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner(panicking("poison-1", "poison-2"))
@@ -202,7 +211,7 @@ func TestACommandThatPanicsIsGivenUpAndItsNeighboursAreApplied(t *testing.T) {
 	}
 }
 
-func TestAnUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
+func TestUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -221,7 +230,7 @@ func TestAnUnknownCommandIsGivenUpAndDelaysNoOther(t *testing.T) {
 	w.Eventually(2, `SELECT count(*) FROM dead_letters`)
 }
 
-func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
+func TestUnreadableCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -237,7 +246,7 @@ func TestWhatIsNoCommandBecomesADeadLetter(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
+func TestUnavailableDatabaseOnlyDelaysACommand(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.startRunner()
@@ -252,8 +261,12 @@ func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 	}
 	answered := make(chan events.Reply, 1)
 	go func() { answered <- w.send(w.create("delayed")) }()
-	w.Eventually(1, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
-	w.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	w.Eventually(1,
+		`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	w.Exec(
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+			AND datname = current_database()`,
+	)
 	if err := tx.Rollback(context.Background()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		t.Fatal(err)
 	}
@@ -262,7 +275,7 @@ func TestADatabaseThatIsAwayOnlyDelays(t *testing.T) {
 	}
 }
 
-func TestStoppingTheRunnerLeavesNoBatchHalfDone(t *testing.T) {
+func TestStoppedRunnerFinishesItsBatches(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	stop := w.startRunner()

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
@@ -62,7 +63,7 @@ func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
 	return &Runner{cfg: cfg, contexts: contexts, externals: externals}
 }
 
-// now is the time as the database can keep it, so that a response has the times that
+// now is the time in the precision of the database, so that a response has the times that
 // are read later.
 func (r *Runner) now() time.Time { return r.cfg.Now().UTC().Truncate(time.Microsecond) }
 
@@ -168,12 +169,37 @@ func (r *Runner) publishOutcomes(ctx context.Context, results []result) {
 		}
 	}
 	for edge, list := range replies {
-		if err := bus.Answer(r.cfg.Conn, edge, list); err != nil {
+		if err := bus.SendReplies(r.cfg.Conn, edge, list); err != nil {
 			// The edge's wait runs out, it writes the row and finds the outcome.
 			r.cfg.Log.WarnContext(ctx, "outcomes not sent", "error", err)
 		}
 	}
 	if wake {
 		_ = bus.WakeRelay(r.cfg.Conn) // a hint; the relay polls as well
+	}
+}
+
+// pauses are those between the attempts at one command: 25 ms, doubled every time to at
+// most 5 s, each half as long or as long again at random.
+type pauses struct{ next *backoff.ExponentialBackOff }
+
+func newPauses() pauses {
+	return pauses{&backoff.ExponentialBackOff{
+		InitialInterval:     25 * time.Millisecond,
+		RandomizationFactor: backoff.DefaultRandomizationFactor,
+		Multiplier:          2,
+		MaxInterval:         5 * time.Second,
+	}}
+}
+
+// wait pauses. It returns the error of ctx once that is done.
+func (p pauses) wait(ctx context.Context) error {
+	timer := time.NewTimer(p.next.NextBackOff())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }

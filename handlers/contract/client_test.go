@@ -28,7 +28,7 @@ func (w *harness) newClient(followed map[string]bool) *client {
 
 var placeholder = regexp.MustCompile(`:\w+`)
 
-// got is an answer that is being judged.
+// got is a response that is checked.
 type got struct {
 	answer
 	t     *testing.T
@@ -55,7 +55,13 @@ func (c *client) with(headers map[string]string, route string, body any, args ..
 	if query != "" {
 		path += "?" + query
 	}
-	return got{c.send(request{Method: method, Path: path, Body: body, Header: headers, Jar: c.jar}), c.T, route}
+	return got{c.send(request{
+		Method: method,
+		Path:   path,
+		Body:   body,
+		Header: headers,
+		Jar:    c.jar,
+	}), c.T, route}
 }
 
 // is checks the status, and ends the test when it is another one: what follows rests
@@ -100,7 +106,7 @@ func (g got) says(path string, want any) got {
 	return g
 }
 
-// refused checks a refusal: status and code, and the envelope.
+// fails checks an error: status and code, and the envelope.
 func (g got) refused(status int, code string) got {
 	g.t.Helper()
 	return g.is(status).says("error.code", code).has("error.message")
@@ -129,7 +135,7 @@ type journey struct {
 
 type object = map[string]any
 
-func TestAClientOfTheOriginalFindsEverything(t *testing.T) {
+func TestClientOfTheOriginalFindsEverything(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	followed := map[string]bool{}

@@ -29,9 +29,9 @@ type operation struct {
 	Type    string
 	Schema  map[string]any
 	Example any
-	// Answers are the declared answers by status.
-	Answers map[string]map[string]any
-	raw     map[string]any
+	// Responses are the declared responses by status.
+	Responses map[string]map[string]any
+	raw       map[string]any
 }
 
 const documentURL = "http://codex.test/openapi.json"
@@ -49,8 +49,12 @@ func (w *harness) describe() *description {
 	for path, item := range at[map[string]any](d.raw, "paths") {
 		for method, raw := range item.(map[string]any) {
 			o := &operation{
-				ID: at[string](raw, "operationId"), Method: strings.ToUpper(method), Path: path,
-				At: "#/paths/" + escape(path) + "/" + method, Answers: map[string]map[string]any{}, raw: raw.(map[string]any),
+				ID:        at[string](raw, "operationId"),
+				Method:    strings.ToUpper(method),
+				Path:      path,
+				At:        "#/paths/" + escape(path) + "/" + method,
+				Responses: map[string]map[string]any{},
+				raw:       raw.(map[string]any),
 			}
 			for _, p := range at[[]any](raw, "parameters") {
 				o.Parameters = append(o.Parameters, d.resolve(p.(map[string]any)))
@@ -58,8 +62,8 @@ func (w *harness) describe() *description {
 			for kind, body := range at[map[string]any](raw, "requestBody", "content") {
 				o.Type, o.Schema, o.Example = kind, d.resolve(at[map[string]any](body, "schema")), at[any](body, "example")
 			}
-			for status, answer := range at[map[string]any](raw, "responses") {
-				o.Answers[status] = answer.(map[string]any)
+			for status, response := range at[map[string]any](raw, "responses") {
+				o.Responses[status] = response.(map[string]any)
 			}
 			if _, twice := d.operations[o.ID]; twice || o.ID == "" {
 				w.Errorf("%s %s: the operationId %q is not its own", o.Method, path, o.ID)
@@ -110,9 +114,9 @@ func (d *description) check(pointer string, value any) error {
 	return schema.Validate(value)
 }
 
-// fits says why an answer is not what an operation declares, nil when it is.
+// fits returns why a response is not what an operation declares, nil when it is.
 func (d *description) fits(o *operation, a answer) error {
-	declared, known := o.Answers[fmt.Sprint(a.Status)]
+	declared, known := o.Responses[fmt.Sprint(a.Status)]
 	if !known {
 		return fmt.Errorf("status %d is not declared", a.Status)
 	}
@@ -141,7 +145,7 @@ func (d *description) fits(o *operation, a answer) error {
 	return d.declared("", at[map[string]any](content[kind], "schema"), value)
 }
 
-// declared says which field of an answer no schema speaks of, nil when there is none.
+// declared returns which field of a response has no schema, nil when there is none.
 func (d *description) declared(where string, schema map[string]any, value any) error {
 	schema = d.resolve(schema)
 	switch v := value.(type) {

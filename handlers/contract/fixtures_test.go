@@ -23,8 +23,8 @@ type fixture struct {
 	adjust func(s *stage, body map[string]any)
 	// raw makes a body that is not JSON, and its content type.
 	raw func(s *stage) ([]byte, string)
-	// tolerant says that the body's sender is a foreign system: what it sends is
-	// understood as far as possible and never refused field by field.
+	// tolerant says that the body's sender is another system: what it sends is
+	// accepted as far as possible and never rejected for a single field.
 	tolerant bool
 }
 
@@ -92,7 +92,12 @@ func (s *stage) request(o *operation, actor string, content []byte, kind string)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	r := request{Method: o.Method, Path: path, Session: s.users[actor], Header: map[string]string{}}
+	r := request{
+		Method:  o.Method,
+		Path:    path,
+		Session: s.users[actor],
+		Header:  map[string]string{},
+	}
 	if content != nil {
 		r.Body = content
 		r.Header["Content-Type"] = kind
@@ -155,20 +160,30 @@ func stripeEvent(typ string, object func(s *stage) map[string]any) func(*stage) 
 func paidSession(s *stage) map[string]any {
 	intent := "pi_" + handlertest.FlatID()
 	return map[string]any{
-		"id": "cs_" + intent, "object": "checkout.session", "mode": "payment", "status": "complete", "payment_status": "paid",
-		"payment_intent": intent, "amount_total": 2999, "currency": "gbp",
-		"metadata": map[string]any{"customerId": s.users["customer"], "contentId": s.given["contentId"], "organizationId": s.organization},
+		"id":             "cs_" + intent,
+		"object":         "checkout.session",
+		"mode":           "payment",
+		"status":         "complete",
+		"payment_status": "paid",
+		"payment_intent": intent,
+		"amount_total":   2999,
+		"currency":       "gbp",
+		"metadata": map[string]any{
+			"customerId":     s.users["customer"],
+			"contentId":      s.given["contentId"],
+			"organizationId": s.organization,
+		},
 	}
 }
 
-// newcomer makes the address one that nobody has, unless the state is about somebody.
+// newcomer makes the address a new one, unless the state has an account.
 func newcomer(s *stage, body map[string]any) {
 	if s.given["email"] == "" {
 		body["email"] = handlertest.FlatID() + "@example.test"
 	}
 }
 
-// fresh makes a field one that nobody has yet.
+// fresh makes the value of a field unique.
 func fresh(field, format string) func(*stage, map[string]any) {
 	return func(_ *stage, body map[string]any) { body[field] = fmt.Sprintf(format, handlertest.FlatID()) }
 }
@@ -232,13 +247,17 @@ var fixtures = map[string]fixture{
 	"reorderCategories":   {actor: "owner", state: "org category", adjust: orderOne},
 	"uploadCategoryCover": {actor: "creator", state: "own category", raw: picture("cover")},
 
-	"registerMedia":       {actor: "creator", state: "-"},
-	"listMedia":           {actor: "creator", state: "media ready"},
-	"getMedia":            {actor: "creator", state: "media ready"},
-	"updateMedia":         {actor: "creator", state: "media ready"},
-	"deleteMedia":         {actor: "creator", state: "media ready"},
-	"renewMediaUpload":    {actor: "creator", state: "media uploading"},
-	"uploadMedia":         {actor: "creator", state: "media uploading", raw: func(*stage) ([]byte, string) { return []byte(movie), "video/mp4" }},
+	"registerMedia":    {actor: "creator", state: "-"},
+	"listMedia":        {actor: "creator", state: "media ready"},
+	"getMedia":         {actor: "creator", state: "media ready"},
+	"updateMedia":      {actor: "creator", state: "media ready"},
+	"deleteMedia":      {actor: "creator", state: "media ready"},
+	"renewMediaUpload": {actor: "creator", state: "media uploading"},
+	"uploadMedia": {
+		actor: "creator",
+		state: "media uploading",
+		raw:   func(*stage) ([]byte, string) { return []byte(movie), "video/mp4" },
+	},
 	"completeMediaUpload": {actor: "creator", state: "file uploaded"},
 	"openMediaUpload":     {actor: "creator", state: "media uploading"},
 	"listMediaUploads":    {actor: "creator", state: "upload in parts"},
@@ -279,11 +298,21 @@ var fixtures = map[string]fixture{
 	"declineInvitation":        {actor: "other", state: "invitation"},
 	"getMembership":            {actor: "worker", state: "a member"},
 
-	"createCheckout":     {actor: "customer", state: "org paid", adjust: forItem},
-	"openPortal":         {actor: "customer", state: "-", adjust: backHere},
-	"verifyCheckout":     {actor: "customer", state: "checkout"},
-	"stripeBooking":      {actor: "stripe", state: "org paid", raw: stripeEvent("checkout.session.completed", paidSession), tolerant: true},
-	"stripeDevelopment":  {actor: "stripe", state: "org paid", raw: stripeEvent("checkout.session.completed", paidSession), tolerant: true},
+	"createCheckout": {actor: "customer", state: "org paid", adjust: forItem},
+	"openPortal":     {actor: "customer", state: "-", adjust: backHere},
+	"verifyCheckout": {actor: "customer", state: "checkout"},
+	"stripeBooking": {
+		actor:    "stripe",
+		state:    "org paid",
+		raw:      stripeEvent("checkout.session.completed", paidSession),
+		tolerant: true,
+	},
+	"stripeDevelopment": {
+		actor:    "stripe",
+		state:    "org paid",
+		raw:      stripeEvent("checkout.session.completed", paidSession),
+		tolerant: true,
+	},
 	"stripePayment":      {actor: "stripe", state: "-", raw: stripeEvent("charge.updated", nothing), tolerant: true},
 	"stripeDispute":      {actor: "stripe", state: "-", raw: stripeEvent("charge.updated", nothing), tolerant: true},
 	"stripeSubscription": {actor: "stripe", state: "-", raw: stripeEvent("invoice.created", nothing), tolerant: true},

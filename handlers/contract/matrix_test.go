@@ -9,7 +9,7 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-// row is one line of the matrix: what everyone is told who asks for an operation in
+// row is one line of the matrix: the status that each actor gets for an operation in
 // one state.
 type row struct {
 	operation, state string
@@ -40,7 +40,7 @@ func readMatrix(t *testing.T) []row {
 	return rows
 }
 
-func TestEveryoneIsToldWhatTheMatrixSays(t *testing.T) {
+func TestEveryActorGetsTheResponseOfTheMatrix(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -58,7 +58,7 @@ func TestEveryoneIsToldWhatTheMatrixSays(t *testing.T) {
 				w := w.in(t)
 				for _, actor := range actors {
 					if a := w.replay(o, actor, r.state); a.Status != r.verdicts[actor] {
-						t.Errorf("%s is told %d instead of %d: %.300s", actor, a.Status, r.verdicts[actor], a.Body)
+						t.Errorf("%s got %d instead of %d: %.300s", actor, a.Status, r.verdicts[actor], a.Body)
 					}
 				}
 			})

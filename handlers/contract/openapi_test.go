@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestTheDescriptionAndTheRouterSayTheSame(t *testing.T) {
+func TestDescriptionAndRouterAgree(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -35,7 +35,7 @@ func TestTheDescriptionAndTheRouterSayTheSame(t *testing.T) {
 	t.Logf("%d operations", len(d.operations))
 }
 
-func TestEveryOperationIsDescribedInFull(t *testing.T) {
+func TestEveryOperationIsFullyDescribed(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -98,7 +98,7 @@ func faults(d *description, o *operation) (list []string) {
 
 func faultyAnswers(d *description, o *operation) (list []string) {
 	succeeds := false
-	for status, declared := range o.Answers {
+	for status, declared := range o.Responses {
 		succeeds = succeeds || status < "400"
 		if at[string](declared, "description") == "" {
 			list = append(list, status+" has no description")
@@ -128,7 +128,7 @@ func faultyAnswers(d *description, o *operation) (list []string) {
 	return list
 }
 
-func TestTheDocumentHoldsTogether(t *testing.T) {
+func TestDocumentIsConsistent(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -176,14 +176,15 @@ func TestTheDocumentHoldsTogether(t *testing.T) {
 	}
 }
 
-func TestTheDescriptionMayBeKept(t *testing.T) {
+func TestDescriptionCanBeCached(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	first := w.send(request{Method: "GET", Path: "/openapi.json"})
 	if cache := first.Header.Get("Cache-Control"); !strings.HasPrefix(cache, "public") {
 		t.Errorf("Cache-Control %q", cache)
 	}
-	again := w.send(request{Method: "GET", Path: "/openapi.json", Header: map[string]string{"If-None-Match": first.Header.Get("Etag")}})
+	again := w.send(
+		request{Method: "GET", Path: "/openapi.json", Header: map[string]string{"If-None-Match": first.Header.Get("Etag")}})
 	if again.Status != http.StatusNotModified || len(again.Body) > 0 {
 		t.Errorf("asked again: %d with %d bytes", again.Status, len(again.Body))
 	}
@@ -191,12 +192,13 @@ func TestTheDescriptionMayBeKept(t *testing.T) {
 	if page.Status != http.StatusOK || !strings.Contains(page.Body, `id="createContent"`) {
 		t.Errorf("/docs: %d, %d bytes", page.Status, len(page.Body))
 	}
-	if policy := page.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.Contains(policy, "default-src 'none'") {
+	if policy := page.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") ||
+		!strings.Contains(policy, "default-src 'none'") {
 		t.Errorf("/docs has the policy %q", policy)
 	}
 }
 
-func TestEveryExampleIsTrue(t *testing.T) {
+func TestEveryExampleWorks(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -223,7 +225,7 @@ func TestEveryExampleIsTrue(t *testing.T) {
 	t.Logf("%d of %d examples replayed", replayed, len(d.operations))
 }
 
-func TestEveryDeclaredLimitOfAFieldHolds(t *testing.T) {
+func TestEveryDeclaredLimitOfAFieldIsEnforced(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	d := w.describe()
@@ -311,7 +313,7 @@ func place(body map[string]any, path string, value any) {
 	place(inner, rest, value)
 }
 
-// beyond are values that a schema refuses, by the limit they break. The empty value
+// beyond are values that a schema rejects, by the limit they break. The empty value
 // of a field that may be absent is left out: it is the same as absent.
 func beyond(schema map[string]any) map[string]any {
 	values := map[string]any{}

@@ -2,9 +2,6 @@ package edge
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -24,7 +21,7 @@ func (e *Edge) Description() *openapi.Document { return e.description() }
 // describe makes the document.
 func (e *Edge) describe() *openapi.Document {
 	d := &describer{schemas: &openapi.Schemas{}}
-	d.errorSchema = d.schemas.Answer(reflect.TypeFor[commands.ErrorBody]())
+	d.errorSchema = d.schemas.Response(reflect.TypeFor[commands.ErrorBody]())
 	doc := &openapi.Document{
 		OpenAPI: "3.1.0",
 		Topics:  topics,
@@ -166,40 +163,9 @@ func (d *describer) parameter(p Param, in string) openapi.Parameter {
 		Schema:      schema,
 	}
 	if p.Required {
-		described.Example = cmp.Or[any](openapi.Usual(p.Name, schema), d.schemas.AnswerExample(schema))
+		described.Example = cmp.Or[any](openapi.Usual(p.Name, schema), d.schemas.ResponseExample(schema))
 	}
 	return described
-}
-
-// schema returns the schema of a parameter's values.
-func (p Param) schema() *openapi.Schema {
-	s := &openapi.Schema{Type: openapi.Types{"string"}}
-	switch p.kind {
-	case paramText:
-		if p.maxLength > 0 {
-			s.MaxLength = &p.maxLength
-		}
-	case paramUUID:
-		s.Format = "uuid"
-	case paramBool:
-		s.Type = openapi.Types{"boolean"}
-	case paramInt:
-		s.Type = openapi.Types{"integer"}
-		s.Minimum, s.Maximum = &p.min, &p.max
-		if !p.Required {
-			s.Default = p.fallback
-		}
-	case paramChoice:
-		for _, v := range p.values {
-			if v != "" {
-				s.Enum = append(s.Enum, v)
-			}
-		}
-		if p.values[0] != "" && !p.Required {
-			s.Default = p.values[0]
-		}
-	}
-	return s
 }
 
 func (d *describer) requestBody(r Route) *openapi.RequestBody {
@@ -230,9 +196,9 @@ func (d *describer) response(r Response) *openapi.Response {
 	kind := cmp.Or(r.Type, jsonType)
 	switch {
 	case r.Body != nil:
-		body := openapi.MediaType{Schema: d.schemas.Answer(reflect.TypeOf(r.Body))}
+		body := openapi.MediaType{Schema: d.schemas.Response(reflect.TypeOf(r.Body))}
 		if kind == jsonType {
-			body.Example = d.schemas.AnswerExample(body.Schema)
+			body.Example = d.schemas.ResponseExample(body.Schema)
 		}
 		described.Content.Set(kind, body)
 	case r.Type != "":
@@ -309,21 +275,3 @@ func (r Route) impliedErrors() []*domain.Error {
 
 // Routes are all routes that are served, pages included.
 func (e *Edge) Routes() []Route { return e.routes }
-
-// getDescription responds with the document, which clients may cache and revalidate.
-func (e *Edge) getDescription(c *Request) error {
-	body, err := openapi.Marshal(e.description())
-	if err != nil {
-		return fmt.Errorf("marshal the description: %w", err)
-	}
-	sum := sha256.Sum256(body)
-	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	c.Header("ETag", tag)
-	c.Header("Cache-Control", "public, max-age=300")
-	if c.GetHeader("If-None-Match") == tag {
-		c.Status(http.StatusNotModified)
-		return nil
-	}
-	c.Data(http.StatusOK, "application/json; charset=utf-8", body)
-	return nil
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/edge/openapi"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 	"github.com/codex-platform/codex/handlers/paging"
 )
@@ -244,4 +245,35 @@ func (p Param) checkText(v string) string {
 		return p.Check(v)
 	}
 	return ""
+}
+
+// schema returns the schema of a parameter's values.
+func (p Param) schema() *openapi.Schema {
+	s := &openapi.Schema{Type: openapi.Types{"string"}}
+	switch p.kind {
+	case paramText:
+		if p.maxLength > 0 {
+			s.MaxLength = &p.maxLength
+		}
+	case paramUUID:
+		s.Format = "uuid"
+	case paramBool:
+		s.Type = openapi.Types{"boolean"}
+	case paramInt:
+		s.Type = openapi.Types{"integer"}
+		s.Minimum, s.Maximum = &p.min, &p.max
+		if !p.Required {
+			s.Default = p.fallback
+		}
+	case paramChoice:
+		for _, v := range p.values {
+			if v != "" {
+				s.Enum = append(s.Enum, v)
+			}
+		}
+		if p.values[0] != "" && !p.Required {
+			s.Default = p.values[0]
+		}
+	}
+	return s
 }

@@ -21,7 +21,7 @@ type Route struct {
 	Summary, Notes string
 	// Auth is who may use it; the zero value is [Public].
 	Auth Auth
-	// Limit is how often; the zero value is [LimitAPI], for a page [LimitPage].
+	// Limit is how often; the zero value is 100 a minute, for a page 300.
 	Limit Limit
 	// Params are the query parameters, and those path parameters that are not UUIDs.
 	Params []Param
@@ -76,14 +76,15 @@ type Limit struct {
 
 // The limits of the contract.
 var (
-	LimitAPI       = Limit{"api", 100, time.Minute}
 	LimitAuth      = Limit{"auth", 5, 15 * time.Minute}
 	LimitStrict    = Limit{"strict", 20, time.Minute}
 	LimitStreaming = Limit{"streaming", 60, time.Minute}
 	LimitWebhook   = Limit{"webhook", 1000, time.Minute}
-	LimitPage      = Limit{"web", 300, time.Minute}
-	// LimitNone is for /health, which must always respond.
-	LimitNone = Limit{Name: "none"}
+
+	limitAPI  = Limit{"api", 100, time.Minute}
+	limitPage = Limit{"web", 300, time.Minute}
+	// limitNone is for /health, which must always respond.
+	limitNone = Limit{Name: "none"}
 )
 
 // declare registers routes. The checks run in this order: limit by address, auth, limit
@@ -102,7 +103,7 @@ func (e *Edge) declare(routes []Route) {
 			group = e.router.Group("", e.pageHeaders)
 		}
 		checks := []gin.HandlerFunc{e.limitAddress(route), e.require(route.Auth), e.limitUser(route)}
-		if route.Limit == LimitNone {
+		if route.Limit == limitNone {
 			checks = []gin.HandlerFunc{e.require(route.Auth)}
 		}
 		group.Handle(route.Method, route.Path, append(checks, e.serve(route))...)
@@ -111,9 +112,9 @@ func (e *Edge) declare(routes []Route) {
 
 func defaultLimit(route Route) Limit {
 	if route.Page {
-		return LimitPage
+		return limitPage
 	}
-	return LimitAPI
+	return limitAPI
 }
 
 // serve reads the parameters of a request and calls the route's handler.

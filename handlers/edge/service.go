@@ -2,6 +2,9 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/handlers/edge/openapi"
 )
 
 // serviceRoutes are the routes that every edge serves.
@@ -19,7 +23,7 @@ func (e *Edge) serviceRoutes() []Route {
 			Path:    "/health",
 			Name:    "getHealth",
 			Summary: "Get health",
-			Limit:   LimitNone,
+			Limit:   limitNone,
 			Responses: []Response{
 				{Status: http.StatusOK, Body: health{}},
 				{Status: http.StatusServiceUnavailable, Body: health{}, Doc: "A part cannot be reached"},
@@ -173,4 +177,22 @@ func (e *Edge) serviceInfo(c *gin.Context) {
 		Status:      "ok",
 		Description: "The whole platform responds at this address; see /docs and /health.",
 	})
+}
+
+// getDescription responds with the document, which clients may cache and revalidate.
+func (e *Edge) getDescription(c *Request) error {
+	body, err := openapi.Marshal(e.description())
+	if err != nil {
+		return fmt.Errorf("marshal the description: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	c.Header("ETag", tag)
+	c.Header("Cache-Control", "public, max-age=300")
+	if c.GetHeader("If-None-Match") == tag {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	c.Data(http.StatusOK, "application/json; charset=utf-8", body)
+	return nil
 }

@@ -17,7 +17,7 @@ type Request struct {
 	Method string
 	// Path is below [Harness.URL]. An address with a host stands on its own.
 	Path string
-	// Session is the token of a session, "" for nobody's.
+	// Session is the token of a session, "" for none.
 	Session string
 	// Body is sent as it is when it is bytes or, as JSON, when it is a string. Anything
 	// else is encoded; nil is no body.
@@ -28,8 +28,8 @@ type Request struct {
 	Jar http.CookieJar
 }
 
-// Send sends a request and reads its answer; redirects are answers. Where there is no
-// answer, the test fails and the status is 0, so that goroutines of a test may send.
+// Send sends a request and reads the response; redirects are not followed. Without a
+// response, the test fails and the status is 0, so that goroutines of a test may send.
 func (w *Harness) Send(r Request) Answer {
 	w.Helper()
 	req, err := w.request(r)
@@ -47,7 +47,7 @@ func (w *Harness) do(req *http.Request, jar http.CookieJar) Answer {
 	w.Helper()
 	client := *w.client
 	client.Jar = jar
-	resp, err := client.Do(req) //nolint:bodyclose,gosec // Read closes it; a test says where it asks
+	resp, err := client.Do(req) //nolint:bodyclose,gosec // Read closes it; the address is the test's
 	if err != nil {
 		w.Error(err)
 		return Answer{T: w.T}
@@ -55,7 +55,7 @@ func (w *Harness) do(req *http.Request, jar http.CookieJar) Answer {
 	return w.Read(resp)
 }
 
-// Read reads the answer to a request that was sent by hand.
+// Read reads the response to a request that was sent by hand.
 func (w *Harness) Read(resp *http.Response) Answer {
 	w.Helper()
 	defer func() { _ = resp.Body.Close() }()
@@ -64,7 +64,12 @@ func (w *Harness) Read(resp *http.Response) Answer {
 		w.Error(err)
 		return Answer{T: w.T}
 	}
-	return Answer{T: w.T, Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
+	return Answer{
+		T:      w.T,
+		Status: resp.StatusCode,
+		Header: resp.Header,
+		Body:   string(body),
+	}
 }
 
 func (w *Harness) request(r Request) (*http.Request, error) {
@@ -163,7 +168,7 @@ func (a Answer) Code() string {
 }
 
 // Want ends the test unless the status is this one and the code that of the error, or
-// of the reason that its details give; "" is an answer without an error.
+// of the reason that its details give; "" is a response without an error.
 func (a Answer) Want(status int, code string) Answer {
 	a.T.Helper()
 	got := a.Code()
@@ -171,16 +176,16 @@ func (a Answer) Want(status int, code string) Answer {
 		got = reason
 	}
 	if a.Status != status || got != code {
-		a.T.Fatalf("answer %d %s, want %d %s", a.Status, a.Body, status, code)
+		a.T.Fatalf("response %d %s, want %d %s", a.Status, a.Body, status, code)
 	}
 	return a
 }
 
-// Names ends the test unless the request is refused for one of its fields.
+// Names ends the test unless the request is rejected for one of its fields.
 func (a Answer) Names(field string) {
 	a.T.Helper()
 	if a.Status != http.StatusBadRequest || !strings.Contains(a.Body, `"path":"`+field+`"`) {
-		a.T.Fatalf("answer %d %s does not name %s", a.Status, a.Body, field)
+		a.T.Fatalf("response %d %s does not name %s", a.Status, a.Body, field)
 	}
 }
 

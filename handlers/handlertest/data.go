@@ -39,7 +39,7 @@ func (w *Harness) Eventually(want int, sql string, args ...any) {
 	w.Helper()
 	deadline := time.Now().Add(Within)
 	for got := w.Number(sql, args...); got != want; got = w.Number(sql, args...) {
-		w.lookAgain(deadline, "%s is %d, want %d", sql, got, want)
+		w.pause(deadline, "%s is %d, want %d", sql, got, want)
 	}
 }
 
@@ -47,12 +47,12 @@ func (w *Harness) Eventually(want int, sql string, args ...any) {
 func (w *Harness) Until(what string, ok func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(Within); !ok(); {
-		w.lookAgain(deadline, "never: %s", what)
+		w.pause(deadline, "never: %s", what)
 	}
 }
 
-// lookAgain waits between two looks at a condition, until the deadline.
-func (w *Harness) lookAgain(deadline time.Time, format string, args ...any) {
+// pause waits between two inspections of a condition, until the deadline.
+func (w *Harness) pause(deadline time.Time, format string, args ...any) {
 	w.Helper()
 	if time.Now().After(deadline) {
 		w.Fatalf(format, args...)
@@ -72,7 +72,8 @@ func FlatID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 func (w *Harness) User(role string) (id string) {
 	w.Helper()
 	id = FlatID()
-	w.Exec(`INSERT INTO users (id, name, email, email_verified, role) VALUES ($1, 'Test', $1 || '@example.test', true, $2)`, id, role)
+	w.Exec(`INSERT INTO users (id, name, email, email_verified, role)
+		VALUES ($1, 'Test', $1 || '@example.test', true, $2)`, id, role)
 	w.addSession(id, id)
 	return id
 }
@@ -88,7 +89,8 @@ func (w *Harness) Session(user string) (token string) {
 func (w *Harness) addSession(token, user string) {
 	w.Helper()
 	hash := sha256.Sum256([]byte(token))
-	w.Exec(`INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`, token, hash[:], user)
+	w.Exec(`INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`,
+		token, hash[:], user)
 }
 
 // Organization makes an organization without members.
@@ -103,7 +105,8 @@ func (w *Harness) Organization() (id string) {
 func (w *Harness) Join(organization, user, role, status string) {
 	w.Helper()
 	w.Exec(`INSERT INTO organization_memberships (organization_id, user_id, role, status) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, status = excluded.status`, organization, user, role, status)
+		ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role, status = excluded.status`,
+		organization, user, role, status)
 }
 
 // ForSale is a published content item at a price in cents: a video with media, without
@@ -118,8 +121,10 @@ type ForSale struct {
 func (w *Harness) Publish(f ForSale) (id string) {
 	w.Helper()
 	id = uuid.NewString()
-	w.Exec(`INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, content_type, access_type, price_cents, status, published_at)
-		VALUES ($1, $2, NULLIF($3, '')::uuid, NULLIF($4, '')::uuid, 'A piece', $5, CASE WHEN $4 = '' THEN 'written' ELSE 'video' END, 'paid', $6, 'published', now())`,
+	w.Exec(`INSERT INTO content (id, creator_id, organization_id, media_item_id, title, slug, content_type, access_type,
+			price_cents, status, published_at)
+		VALUES ($1, $2, NULLIF($3, '')::uuid, NULLIF($4, '')::uuid, 'A piece', $5,
+			CASE WHEN $4 = '' THEN 'written' ELSE 'video' END, 'paid', $6, 'published', now())`,
 		id, f.Creator, f.Organization, f.Media, "p-"+id, f.Price)
 	w.Exec(`INSERT INTO content_stats (content_id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at)
 		SELECT id, creator_id, organization_id, content_type, access_type, status, published_at, deleted_at FROM content WHERE id = $1`, id)
@@ -152,7 +157,12 @@ func (w *Harness) RefreshLibraries() {
 // Event makes an event of an aggregate.
 func (w *Harness) Event(tenant, aggregate string, version int64, payload events.Payload) events.Event {
 	w.Helper()
-	return Must(events.Fact{Tenant: tenant, AggregateID: aggregate, Version: version, Payload: payload}.
+	return Must(events.Fact{
+		Tenant:      tenant,
+		AggregateID: aggregate,
+		Version:     version,
+		Payload:     payload,
+	}.
 		Event(uuid.Must(uuid.NewV7()).String(), events.Cause{ID: uuid.NewString(), ActorID: "test", At: time.Now()}))(w)
 }
 

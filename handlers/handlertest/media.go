@@ -37,7 +37,8 @@ func Clip(t *testing.T, name, args string) []byte {
 // PutObject stores an object.
 func (w *Harness) PutObject(b *s3.Bucket, key, content, contentType string) {
 	w.Helper()
-	if _, err := b.Put(context.Background(), key, strings.NewReader(content), int64(len(content)), contentType); err != nil {
+	_, err := b.Put(context.Background(), key, strings.NewReader(content), int64(len(content)), contentType)
+	if err != nil {
 		w.Fatal(err)
 	}
 }

@@ -21,13 +21,20 @@ func StripeSignature(body []byte, secret string, at time.Time) string {
 
 // SignedByTranscoder is the header with which a transcoder sends a body.
 func SignedByTranscoder(body []byte, secret, timestamp string) map[string]string {
-	return map[string]string{media.TimestampHeader: timestamp, media.SignatureHeader: media.Sign([]byte(secret), timestamp, body)}
+	return map[string]string{
+		media.TimestampHeader: timestamp,
+		media.SignatureHeader: media.Sign([]byte(secret), timestamp, body),
+	}
 }
 
-// SignedByWorker is the header with which a program of the installation asks, now.
+// SignedByWorker is the header of a request that a program of the installation sends now.
 func (w *Harness) SignedByWorker(method, target string, body []byte) map[string]string {
 	r := workersig.Request{
-		Method: method, Target: target, Body: body, Timestamp: strconv.FormatInt(time.Now().Unix(), 10), Nonce: FlatID(),
+		Method:    method,
+		Target:    target,
+		Body:      body,
+		Timestamp: strconv.FormatInt(time.Now().Unix(), 10),
+		Nonce:     FlatID(),
 	}
 	return map[string]string{
 		workersig.TimestampHeader: r.Timestamp, workersig.NonceHeader: r.Nonce, workersig.SignatureHeader: w.Workers.Sign(r),

@@ -79,6 +79,12 @@ func (i *ingest) mediaRoutes() []edge.Route {
 			Errors:    []*domain.Error{media.ErrNotFound, media.ErrInUse},
 			Handle:    edge.SendForID(media.Delete{}),
 		},
+	}
+}
+
+// uploadRoutes are the upload of a file as a whole.
+func (i *ingest) uploadRoutes() []edge.Route {
+	return []edge.Route{
 		{
 			Method:    "POST",
 			Path:      "/api/media/:id/upload-url",

@@ -74,8 +74,14 @@ func New(cfg Config) handlers.Module {
 	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
 	silent := &silentJobs{cfg}
 	return handlers.Module{
-		Name:        "ingest",
-		Routes:      slices.Concat(i.mediaRoutes(), i.partRoutes(), i.transcodingRoutes(), i.internalRoutes()),
+		Name: "ingest",
+		Routes: slices.Concat(
+			i.mediaRoutes(),
+			i.uploadRoutes(),
+			i.partRoutes(),
+			i.transcodingRoutes(),
+			i.internalRoutes(),
+		),
 		Commands:    []commands.Context{mediaContext{cfg.Development}.commands()},
 		External:    []commands.External{uploads{cfg.Parts}.commands()},
 		Projections: []reactions.Projection{startTranscoding(cfg.Now)},

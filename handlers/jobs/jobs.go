@@ -41,7 +41,7 @@ type Job struct {
 	Timeout time.Duration
 	// Run does the work that is due and returns how many items it processed. Its
 	// context ends with the timeout, and when the process stops; work that must not be
-	// interrupted then takes context.WithoutCancel and a limit of its own. A job with
+	// interrupted then uses context.WithoutCancel and a timeout of its own. A job with
 	// more work than one step takes repeats the step itself.
 	Run func(ctx context.Context) (items int, err error)
 	// Sends are the names of the commands that the job publishes. Start-up checks that

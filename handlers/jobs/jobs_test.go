@@ -29,7 +29,7 @@ func runFor(t *testing.T, d time.Duration, log *slog.Logger, list ...jobs.Job) {
 	}
 }
 
-func TestAJobRunsAtOnceAndThenAtItsInterval(t *testing.T) {
+func TestJobRunsAtOnceAndThenAtItsInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -54,7 +54,7 @@ func TestAJobRunsAtOnceAndThenAtItsInterval(t *testing.T) {
 	})
 }
 
-func TestRunsOfAJobDoNotOverlapAndMissedOnesAreNotRepeated(t *testing.T) {
+func TestRunsOfAJobDoNotOverlapAndMissedOnesAreSkipped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		running, calls := 0, 0
@@ -80,7 +80,7 @@ func TestRunsOfAJobDoNotOverlapAndMissedOnesAreNotRepeated(t *testing.T) {
 	})
 }
 
-func TestAWakeUpStartsARunBeforeItsTime(t *testing.T) {
+func TestWakeStartsARunBeforeItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{}, 1)
@@ -108,7 +108,7 @@ func TestAWakeUpStartsARunBeforeItsTime(t *testing.T) {
 	})
 }
 
-func TestOneJobThatFailsOrPanicsDoesNotStopTheOthers(t *testing.T) {
+func TestFailingOrPanickingJobDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -148,7 +148,7 @@ func TestOneJobThatFailsOrPanicsDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
-func TestAStopCancelsTheRunInProgressAndWaitsForIt(t *testing.T) {
+func TestStopCancelsTheRunAndWaitsForIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -173,7 +173,7 @@ func TestAStopCancelsTheRunInProgressAndWaitsForIt(t *testing.T) {
 	})
 }
 
-func TestARunEndsWithItsTimeout(t *testing.T) {
+func TestRunEndsWithItsTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -192,7 +192,7 @@ func TestARunEndsWithItsTimeout(t *testing.T) {
 	})
 }
 
-func TestAWronglyDeclaredJobIsRefused(t *testing.T) {
+func TestInvalidJobIsRejected(t *testing.T) {
 	t.Parallel()
 	work := func(context.Context) (int, error) {
 		t.Error("ran")

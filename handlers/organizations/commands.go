@@ -93,8 +93,8 @@ func (b *organizationBatch) Load(load *pgx.Batch) {
 	}
 }
 
-// Save implements [commands.Batch]. A slug that another transaction takes meanwhile is refused by
-// the unique index; the batch is then applied again, one by one.
+// Save implements [commands.Batch]. A slug that another transaction has taken in the meantime
+// violates the unique index; the batch is then applied again, one command at a time.
 func (b *organizationBatch) Save(save *pgx.Batch) error {
 	if err := postgres.QueueSaveOrganizations(save, b.organizations.Changed()); err != nil {
 		return err

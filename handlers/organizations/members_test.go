@@ -95,8 +95,10 @@ func membersCannotRaiseTheirOwnRole(t *testing.T, w *harness) {
 func organizationKeepsAnOwner(t *testing.T, w *harness) {
 	c := w.club("keeps")
 	id := w.userID("keeps-owner@example.org")
-	for name, got := range map[string]handlertest.Answer{"demote": c.setRole(c.owner, id, "admin"),
-		"remove": c.remove(c.owner, id)} {
+	for name, got := range map[string]handlertest.Answer{
+		"demote": c.setRole(c.owner, id, "admin"),
+		"remove": c.remove(c.owner, id),
+	} {
 		if got.Status != http.StatusUnprocessableEntity || reason(got) != "LAST_OWNER" {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
@@ -233,7 +235,7 @@ FROM mails WHERE template = $1 AND recipient = $2 AND user_id = $3`, template, e
 	c.remove(c.owner, w.userID("told-asked@example.org")).Want(http.StatusNoContent, "")
 	for _, email := range []string{"leaver-told@example.org", "told-asked@example.org"} {
 		if said := mails("member-removed", email); len(said) != 0 {
-			t.Errorf("%s is told: %q", email, said)
+			t.Errorf("%s got a mail: %q", email, said)
 		}
 	}
 }
@@ -307,8 +309,10 @@ func listDependsOnTheRoleOfTheCaller(t *testing.T, w *harness) {
 			t.Errorf("owner, %q: %q, want %q", query, got, want)
 		}
 	}
-	for query, want := range map[string]string{"": "owner/active member/active", "?status=invited": "",
-		"?status=inactive": ""} {
+	for query, want := range map[string]string{
+		"": "owner/active member/active", "?status=invited": "",
+		"?status=inactive": "",
+	} {
 		got := plain.get(c.path()+query).Want(http.StatusOK, "")
 		if memberships := membershipsOf(got); memberships != want || strings.Contains(got.Body, "@") {
 			t.Errorf("member, %q: %s", query, got.Body)

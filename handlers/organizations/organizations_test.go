@@ -112,8 +112,10 @@ func invalidFieldsAreNamed(t *testing.T, w *harness, ada *browser) {
 	} {
 		ada.post("/api/organizations", body).WantFields(field)
 	}
-	for _, slug := range []string{"www", "admin-api-staging", "codex", "a--b", "-a", "ä", strings.Repeat("a", 256),
-		"UPPER"} {
+	for _, slug := range []string{
+		"www", "admin-api-staging", "codex", "a--b", "-a", "ä", strings.Repeat("a", 256),
+		"UPPER",
+	} {
 		ada.post("/api/organizations", map[string]any{"name": "bad", "slug": slug}).WantFields("slug")
 	}
 	if n := w.Number(ofBad); n != 0 {
@@ -326,8 +328,10 @@ func managersDeleteIt(t *testing.T, w *harness, ada *browser) {
 
 func publicPageShowsOnlyPublicData(t *testing.T, w *harness, _ *browser) {
 	c := w.club("public-page")
-	c.owner.call(http.MethodPatch, "/api/organizations/"+c.id, map[string]any{"description": "About",
-		"logoUrl": "https://a.test/l.png"}).
+	c.owner.call(http.MethodPatch, "/api/organizations/"+c.id, map[string]any{
+		"description": "About",
+		"logoUrl":     "https://a.test/l.png",
+	}).
 		Want(http.StatusOK, "")
 	c.join("plain", "member")
 	w.member("public-page-asked@example.org")

@@ -76,8 +76,10 @@ func TestProgramsReadMembershipsWithASignedRequest(t *testing.T) {
 	c.remove(c.owner, id).Want(http.StatusNoContent, "")
 	w.member("told-asked@example.org")
 	c.invite(c.owner, "told-asked@example.org", "admin").Want(http.StatusCreated, "")
-	for name, user := range map[string]string{"removed": id, "invited": w.userID("told-asked@example.org"),
-		"nobody": "nobody"} {
+	for name, user := range map[string]string{
+		"removed": id, "invited": w.userID("told-asked@example.org"),
+		"nobody": "nobody",
+	} {
 		got := ask("/api/organizations/"+c.id+"/membership/"+user, older(workerSecrets[0], at(0))...).Want(http.StatusOK, "")
 		if got.At("data.role") != nil || got.At("data.joinedAt") != nil {
 			t.Errorf("%s: %s", name, got.Body)

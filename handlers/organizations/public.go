@@ -9,6 +9,7 @@ import (
 
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/organization"
+
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 	"github.com/codex-platform/codex/handlers/view"
@@ -97,26 +98,32 @@ func (o *organizations) showOrganization(
 }
 
 var (
-	// publicIn selects what the catalogue of organization $1 shows.
+	// publicIn selects the public content c of organization $1.
 	publicIn = `c.organization_id = $1 AND ` + content.WherePublic("c")
-	// publicBy selects what it shows of member m.
+	// publicBy selects the public content c of member m.
 	publicBy = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND ` + content.WherePublic("c")
-	// publishers selects the members of organization $1 who publish.
+	// publishers selects the members m of organization $1 who publish.
 	publishers = `m.organization_id = $1 AND m.status = 'active' AND ` + organization.WherePublishes("m")
 )
 
 func (o *organizations) showStats(c *edge.Request, shown organization.Organization) error {
 	var s OrganizationStats
 	err := o.cfg.Pool.QueryRow(c, `
-SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILTER (WHERE c.content_type = 'audio'),
-       count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
-       (SELECT count(*) FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
+SELECT count(*),
+       count(*) FILTER (WHERE c.content_type = 'video'),
+       count(*) FILTER (WHERE c.content_type = 'audio'),
+       count(*) FILTER (WHERE c.content_type = 'written'),
+       COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
+       (SELECT count(*) FROM organization_memberships m
+        JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
 FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id
-LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publicIn, shown.ID).
-		Scan(&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written, &s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
+LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publicIn, shown.ID).Scan(
+		&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written,
+		&s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
 	if err != nil {
-		return fmt.Errorf("count what is published: %w", err)
+		return fmt.Errorf("count published content: %w", err)
 	}
+
 	rows, err := o.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publicIn+`
   AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, shown.ID)
 	if err == nil {
@@ -140,6 +147,7 @@ func publicMembers(organizationID string) paging.List {
 }
 
 const (
+	// ranks orders the roles as they are shown; the publishing roles are the first.
 	ranks    = `ARRAY['owner', 'admin', 'creator', 'subscriber', 'member']`
 	standing = `array_position(` + ranks + `, m.role::text)`
 	joined   = `COALESCE(m.joined_at, m.created_at)`
@@ -158,11 +166,14 @@ func (o *organizations) showCreators(c *edge.Request, shown organization.Organiz
 	rows, err := o.cfg.Pool.Query(c, `
 SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio,
        (SELECT count(*) FROM content c WHERE `+publicBy+`),
-       (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
-                   'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
+       (SELECT COALESCE(json_agg(json_build_object(
+                   'id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
+                   'contentType', r.content_type, 'publishedAt', r.published_at)
+               ORDER BY r.published_at DESC, r.id DESC), '[]')
         FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
               WHERE `+publicBy+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r)
-FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
+FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
+WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
@@ -187,7 +198,8 @@ func (o *organizations) showMembers(c *edge.Request, shown organization.Organiza
 		return fmt.Errorf("list members: %w", err)
 	}
 	rows, err := o.cfg.Pool.Query(c, `SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`
-FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
+FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
+WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list members: %w", err)
 	}

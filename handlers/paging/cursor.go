@@ -63,7 +63,8 @@ func (c cursor) encode() string {
 	return base64.RawURLEncoding.EncodeToString(body)
 }
 
-var errBadCursor = domain.BadFields([]domain.Field{{Path: "cursor", Message: "must be a nextCursor of the same list in the same order"}})
+var errBadCursor = domain.BadFields(
+	[]domain.Field{{Path: "cursor", Message: "must be a nextCursor of the same list in the same order"}})
 
 // decodeCursor reads a cursor of an order.
 func decodeCursor(s string, o Order) (c cursor, err error) {
@@ -72,7 +73,8 @@ func decodeCursor(s string, o Order) (c cursor, err error) {
 		return c, errBadCursor
 	}
 	_, err = uuid.Parse(c.ID)
-	if err != nil || c.Order != o.name() || len(c.Keys) != len(o.Keys) || c.Number < 1 || c.Number >= math.MaxInt32 || c.Total < 0 {
+	if err != nil || c.Order != o.name() || len(c.Keys) != len(o.Keys) || c.Number < 1 || c.Number >= math.MaxInt32 ||
+		c.Total < 0 {
 		return c, errBadCursor
 	}
 	for i, key := range o.Keys {

@@ -175,7 +175,14 @@ func (l List) count(ctx context.Context, db querier) (total int64, err error) {
 }
 
 // read reads ids, and returns the keys of the page's last row.
-func (l List) read(ctx context.Context, db querier, found *Found, after *cursor, limit, skip int, backwards bool) (last cursor, err error) {
+func (l List) read(
+	ctx context.Context,
+	db querier,
+	found *Found,
+	after *cursor,
+	limit, skip int,
+	backwards bool,
+) (last cursor, err error) {
 	sql, args := l.statement(after, limit, skip, backwards)
 	rows, err := db.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 	if err != nil {
@@ -236,5 +243,8 @@ func (l List) behind(w *Where, after cursor) string {
 	if l.Order.Descending {
 		compare = " < ("
 	}
-	return "(" + strings.Join(l.Order.columns(), ", ") + ")" + compare + strings.Join(append(places, w.Arg(after.ID)+"::text::uuid"), ", ") + ")"
+	return "(" + strings.Join(l.Order.columns(), ", ") + ")" + compare + strings.Join(
+		append(places, w.Arg(after.ID)+"::text::uuid"),
+		", ",
+	) + ")"
 }

@@ -21,7 +21,8 @@ const (
 )
 
 // ErrSearchTooLong refuses a search that took too long.
-var ErrSearchTooLong = domain.Refuse(domain.Unavailable, "", "The search took too long: search for something longer, or try again in a moment")
+var ErrSearchTooLong = domain.Refuse(domain.Unavailable, "",
+	"The search took too long: search for something longer, or try again in a moment")
 
 var searches = make(chan struct{}, maxSearches)
 

@@ -18,8 +18,8 @@
 // After the commit the causes of the batch are reported in one message, for requests that
 // wait for the effect (bus.Dispatcher.WaitHandled), and the batch is acknowledged.
 //
-// Projections of several processes share their consumer and may have events of one
-// aggregate in hand at once. Each locks its rows in a fixed order, and none relies on the
+// Projections of several processes share their consumer and may handle events of one
+// aggregate at once. Each locks its rows in a fixed order, and none relies on the
 // order of events across batches.
 //
 // # Failure of a projection
@@ -48,5 +48,5 @@
 // JetStream subscriber (watermill-nats v2.1.3) can be given a durable consumer, a delay
 // and an unmarshaler, but it closes its output channel while another goroutine may send
 // on it, which the race detector reports at shutdown and which can panic there; and it
-// does not notice when its consumer or the stream is gone.
+// does not notice when its consumer or the stream was deleted.
 package reactions

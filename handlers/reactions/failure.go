@@ -39,7 +39,7 @@ func observe(ctx context.Context, reaction string, start time.Time, err error) {
 }
 
 // transient reports whether an error is not proven to come from the event: the database
-// did not answer in time, broke the connection, or asked to try again.
+// did not answer in time, broke the connection, or reported a conflict.
 func transient(err error) bool {
 	var database *databaseError
 	return errors.As(err, &database) || postgres.IsTemporary(err)
@@ -69,7 +69,7 @@ func (r *Runner) deadLetter(ctx context.Context, l letter, cause error) error {
 		Type:      l.eventType,
 		Body:      l.body,
 		Cause:     cause,
-		Attempts:  int(min(l.deliveries, 1<<30)), //nolint:gosec // bounded
+		Attempts:  int(min(l.deliveries, 1<<30)),
 	}.Write(ctx, r.cfg.Pool)
 	if err != nil {
 		return fmt.Errorf("%w (after %w)", err, cause)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -43,15 +44,11 @@ ON CONFLICT DO NOTHING RETURNING event_id::text`, reaction, ids, causes, at)
 }
 
 // Handled returns how many of the events that a cause led to a reaction has handled.
-func Handled(ctx context.Context, db Queryer, reaction, cause string) (n int, err error) {
-	err = db.QueryRow(ctx, `SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = $2`, cause, reaction).Scan(&n)
+func Handled(ctx context.Context, db postgres.RowQueryer, reaction, cause string) (n int, err error) {
+	err = db.QueryRow(ctx, `
+SELECT count(*) FROM reaction_inbox WHERE causation_id = $1 AND reaction = $2`, cause, reaction).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count handled events: %w", err)
 	}
 	return n, nil
-}
-
-// Queryer is a pool or a transaction.
-type Queryer interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }

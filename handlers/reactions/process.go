@@ -27,11 +27,11 @@ type Process struct {
 	Durable string
 	// Events are the event types it follows.
 	Events []string
-	// Workers is how many events are in hand at once in this process; default 4.
+	// Workers is how many events this process handles at once; default 4.
 	Workers int
 	// Timeout bounds one attempt; default 5 s.
 	Timeout time.Duration
-	// NeverGiveUp keeps a failing event coming back, at last once a minute, instead of
+	// NeverGiveUp has a failing event redelivered, in the end once a minute, instead of
 	// making it a dead letter: for effects that fail only while the outside is
 	// unavailable.
 	NeverGiveUp bool
@@ -121,7 +121,7 @@ func (r *Runner) giveUpAfterLastTry(p Process) message.HandlerMiddleware {
 			if missing != nil {
 				return nil, missing
 			}
-			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && !p.NeverGiveUp && !transient(err) //nolint:gosec // positive
+			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && !p.NeverGiveUp && !transient(err)
 			if !last && !errors.Is(err, errUnreadable) {
 				return produced, err
 			}

@@ -25,7 +25,7 @@ func process(handle func(ctx context.Context, e events.Event) error) reactions.P
 	}
 }
 
-func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
+func TestProcessHandlesOneEventPerWorker(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	started, proceed := make(chan string, 8), make(chan struct{})
@@ -49,7 +49,7 @@ func TestAProcessHandlesAsManyEventsAtOnceAsItHasWorkers(t *testing.T) {
 	stop()
 }
 
-func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
+func TestProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	attempts := map[string]chan struct{}{"panics": make(chan struct{}, 64), "once": make(chan struct{}, 64)}
@@ -66,7 +66,9 @@ func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	bad := newEvent(t, "panics", 1)
 	w.publish(bad, false)
 	w.publish(newEvent(t, "once", 1), false)
-	w.Eventually(1, `SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-outside' AND message_id = $1 AND attempts = 2`, bad.ID)
+	w.Eventually(1,
+		`SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-outside' AND message_id = $1 AND attempts = 2`,
+		bad.ID)
 	if n := len(attempts["panics"]); n != 8 { // four attempts in each of two deliveries
 		t.Errorf("%d attempts, want 8", n)
 	}
@@ -74,7 +76,7 @@ func TestAProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	<-attempts["once"]
 }
 
-func TestAProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
+func TestProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	attempts, succeeded := 0, make(chan struct{})

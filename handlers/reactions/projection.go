@@ -71,7 +71,7 @@ func (r *Runner) readable(ctx context.Context, p Projection, deliveries []bus.Ev
 }
 
 // attempt applies a batch in one transaction and returns the events that were not
-// applied: none, or all of it. While the database does not answer, it keeps trying; it
+// applied: none, or all of it. While the database does not respond, it keeps trying; it
 // returns an error only when ctx is done before.
 func (r *Runner) attempt(ctx context.Context, p Projection, batch []received) (failed []received, err error) {
 	if len(batch) == 0 {
@@ -82,12 +82,12 @@ func (r *Runner) attempt(ctx context.Context, p Projection, batch []received) (f
 		if cause == nil {
 			return nil, nil
 		}
-		if !transient(cause) || r.answers(ctx) {
+		if !transient(cause) || r.databaseResponds(ctx) {
 			r.cfg.Log.WarnContext(ctx, "batch is replayed one by one",
 				"projection", p.Name, "events", len(batch), "error", cause)
 			return batch, nil
 		}
-		r.cfg.Log.WarnContext(ctx, "database does not answer, the batch waits",
+		r.cfg.Log.WarnContext(ctx, "database does not respond, the batch waits",
 			"projection", p.Name, "events", len(batch), "error", cause)
 		if !bus.Pause(ctx, min(100*time.Millisecond<<min(n, 5), 2*time.Second)) {
 			return nil, ctx.Err()
@@ -104,7 +104,7 @@ func (r *Runner) replay(ctx context.Context, p Projection, batch []received, rou
 	}
 	for _, e := range batch {
 		cause := r.transact(ctx, p, []received{e})
-		for cause != nil && transient(cause) && !r.answers(ctx) {
+		for cause != nil && transient(cause) && !r.databaseResponds(ctx) {
 			if !bus.Pause(ctx, time.Second) {
 				return nil, ctx.Err()
 			}
@@ -114,7 +114,7 @@ func (r *Runner) replay(ctx context.Context, p Projection, batch []received, rou
 		case cause == nil:
 		case round < retriesInPlace:
 			failed = append(failed, e)
-		case transient(cause) || e.delivery.Deliveries() < uint64(r.cfg.MaxDeliveries): //nolint:gosec // positive
+		case transient(cause) || e.delivery.Deliveries() < uint64(r.cfg.MaxDeliveries):
 			e.delivery.Retry(cause)
 		default:
 			r.giveUp(ctx, p, e.delivery, cause)
@@ -137,8 +137,8 @@ func (r *Runner) giveUp(ctx context.Context, p Projection, d *bus.EventDelivery,
 	}
 }
 
-// answers reports whether the database answers.
-func (r *Runner) answers(ctx context.Context) bool {
+// databaseResponds reports whether the database responds.
+func (r *Runner) databaseResponds(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return r.cfg.Pool.Ping(ctx) == nil

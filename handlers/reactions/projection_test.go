@@ -59,7 +59,7 @@ func projection(m handlers.Module, name string) reactions.Projection {
 
 const liveGrants = `SELECT count(*) FROM content_access WHERE deleted_at IS NULL`
 
-func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
+func TestBurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	film, creator := w.film()
@@ -92,7 +92,7 @@ func TestABurstOfPaidEventsIsAppliedInBatchesExactlyOnce(t *testing.T) {
 	}
 }
 
-func TestAPoisonousEventDoesNotHurtItsNeighbours(t *testing.T) {
+func TestFailingEventDoesNotAffectItsNeighbours(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	film, creator := w.film()
@@ -142,7 +142,7 @@ func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 	}
 }
 
-func TestTheDatabasesFaultIsNeverADeadLetter(t *testing.T) {
+func TestDatabaseFailureNeverWritesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	var mu sync.Mutex

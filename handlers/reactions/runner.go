@@ -60,7 +60,7 @@ func New(cfg Config, projections []Projection, processes []Process) *Runner {
 	return &Runner{cfg: cfg, projections: projections, processes: processes}
 }
 
-// Run reacts to events until ctx is done; what is in hand is finished first.
+// Run reacts to events until ctx is done, and finishes the events that it handles then.
 func (r *Runner) Run(ctx context.Context) error {
 	var (
 		running sync.WaitGroup

@@ -116,7 +116,7 @@ func follow(handle func(e events.Event) error) reactions.Projection {
 
 func always(events.Event) error { return nil }
 
-func TestAnEventDeliveredTwiceHasOneEffect(t *testing.T) {
+func TestRedeliveredEventHasOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))
@@ -125,11 +125,13 @@ func TestAnEventDeliveredTwiceHasOneEffect(t *testing.T) {
 	w.publish(e, true)
 	w.publish(newEvent(t, "b", 1), false)
 	w.Eventually(1, `SELECT count(*) FROM outbox WHERE aggregate_id = 'follow-b'`)
-	w.Eventually(1, `SELECT count(*) FROM outbox WHERE aggregate_id = 'follow-a' AND causation_id = $1 AND correlation_id = 'request'`, e.ID)
+	w.Eventually(1,
+		`SELECT count(*) FROM outbox WHERE aggregate_id = 'follow-a' AND causation_id = $1 AND correlation_id = 'request'`,
+		e.ID)
 	w.Eventually(2, `SELECT count(*) FROM reaction_inbox`)
 }
 
-func TestAFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
+func TestFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	var attempts atomic.Int32
@@ -147,7 +149,7 @@ func TestAFailedAttemptIsRolledBackAndRepeated(t *testing.T) {
 	w.Eventually(0, `SELECT count(*) FROM dead_letters`)
 }
 
-func TestAnEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
+func TestEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(func(e events.Event) error {
@@ -160,15 +162,17 @@ func TestAnEventThatAlwaysFailsBecomesADeadLetter(t *testing.T) {
 	w.publish(bad, false)
 	w.publish(newEvent(t, "good", 1), false)
 	w.Eventually(1, `SELECT count(*) FROM outbox WHERE aggregate_id = 'follow-good'`)
-	w.Eventually(1, `SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-follow' AND message_id = $1 AND attempts = 2`, bad.ID)
+	w.Eventually(1,
+		`SELECT count(*) FROM dead_letters WHERE consumer = 'reaction-follow' AND message_id = $1 AND attempts = 2`, bad.ID)
 	w.Eventually(0, `SELECT count(*) FROM reaction_inbox WHERE event_id = $1`, bad.ID)
 }
 
-func TestAMessageThatIsNoEventBecomesADeadLetter(t *testing.T) {
+func TestUnreadableEventBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))
-	if _, err := w.js.Publish(context.Background(), "codex.events.tenant.content.unpublished", []byte("not json")); err != nil {
+	if _, err := w.js.Publish(context.Background(), "codex.events.tenant.content.unpublished",
+		[]byte("not json")); err != nil {
 		t.Fatal(err)
 	}
 	w.publish(newEvent(t, "good", 1), false)
@@ -188,7 +192,7 @@ func TestEventsPublishedWhileStoppedAreHandledAfterStart(t *testing.T) {
 	w.Eventually(2, `SELECT count(*) FROM outbox`)
 }
 
-func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
+func TestDeletedConsumerIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))
@@ -201,7 +205,7 @@ func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 	w.Eventually(2, `SELECT count(*) FROM outbox`)
 }
 
-func TestAWipedServerIsNoticed(t *testing.T) {
+func TestStreamOfAWipedServerIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))
@@ -249,14 +253,16 @@ var recorded = sync.OnceValue(func() *tracetest.SpanRecorder {
 	return recorder
 })
 
-func TestTheTraceReachesTheProjectionAndItsEvents(t *testing.T) {
+func TestTraceReachesTheProjectionAndItsEvents(t *testing.T) {
 	recorder := recorded()
 	w := newHarness(t)
 	w.start(follow(always))
 	e := newEvent(t, "traced", 1)
 	e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	w.publish(e, false)
-	w.Eventually(1, `SELECT count(*) FROM outbox WHERE traceparent LIKE '00-0af7651916cd43dd8448eb211c80319c-%' AND traceparent <> $1`, e.TraceParent)
+	w.Eventually(1,
+		`SELECT count(*) FROM outbox WHERE traceparent LIKE '00-0af7651916cd43dd8448eb211c80319c-%' AND traceparent <> $1`,
+		e.TraceParent)
 	w.Until("the projection has a span in the event's trace", func() bool { // it ends after the commit
 		return reacted(recorder, "0af7651916cd43dd8448eb211c80319c")
 	})
@@ -271,7 +277,7 @@ func reacted(recorder *tracetest.SpanRecorder, traceID string) bool {
 	return false
 }
 
-func TestTheOutboxKeepsTheBytesOfTheData(t *testing.T) {
+func TestOutboxKeepsTheBytesOfTheData(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))

@@ -29,7 +29,7 @@ func newSubscriber(conn *nats.Conn, queue bus.EventQueue) *subscriber {
 	return &subscriber{conn: conn, queue: queue}
 }
 
-// errNotAcknowledged says that the router gave a message back; its handler's middleware
+// errNotAcknowledged says that the router returned a message; its handler's middleware
 // knows why, and the router has logged it.
 var errNotAcknowledged = errors.New("not acknowledged by its handler")
 
@@ -54,8 +54,8 @@ func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.M
 	return out, nil
 }
 
-// Close implements message.Subscriber. It returns when the messages in hand are
-// acknowledged or given back.
+// Close implements message.Subscriber. It returns when the messages that are
+// being handled are acknowledged or returned.
 func (s *subscriber) Close() error {
 	s.mu.Lock()
 	for _, stop := range s.stops {

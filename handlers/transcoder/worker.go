@@ -133,12 +133,19 @@ func (w *Worker) Run(ctx context.Context) error {
 		Log:     w.cfg.Log,
 	}
 	return bus.ConsumeEachEvent(ctx, w.cfg.Conn, queue, func(ctx context.Context, d bus.EventDelivery) error {
-		if d.Err != nil {
-			w.cfg.Log.ErrorContext(ctx, "unreadable event skipped", "message", d.MessageID(), "error", d.Err)
+		if !w.isReadable(ctx, d) {
 			return nil
 		}
 		return w.Handle(ctx, d.Event)
 	})
+}
+
+// isReadable reports whether a delivery has an event. One without is logged.
+func (w *Worker) isReadable(ctx context.Context, d bus.EventDelivery) bool {
+	if d.Err != nil {
+		w.cfg.Log.ErrorContext(ctx, "unreadable event skipped", "message", d.MessageID(), "error", d.Err)
+	}
+	return d.Err == nil
 }
 
 // Handle runs the job that an event starts. After an error the event must be redelivered.

@@ -49,7 +49,7 @@ type errorOperation struct {
 }
 
 // foldedFrom is the number of operations from which a list of them is folded.
-const foldedFrom = 5
+const foldedFrom = 8
 
 // advice says what a client does about an error of a status.
 var advice = map[int]string{

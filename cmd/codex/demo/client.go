@@ -17,8 +17,8 @@ const (
 	// requestLimit bounds one request; the platform itself answers or says 202
 	// within 10 s.
 	requestLimit = 30 * time.Second
-	// answerLimit is more than any answer of the API has.
-	answerLimit = 8 << 20
+	// responseLimit is more than any response of the API has.
+	responseLimit = 8 << 20
 	// pollEvery is the pause between two looks at something that will come true.
 	pollEvery = 5 * time.Millisecond
 	// soon is how long something may take that should happen at once.
@@ -34,13 +34,16 @@ type client struct {
 
 func newClient(base string) *client {
 	jar, _ := cookiejar.New(nil) // cannot fail without options
-	return &client{base: strings.TrimRight(base, "/"), http: &http.Client{Jar: jar, Timeout: requestLimit, CheckRedirect: stay}}
+	return &client{
+		base: strings.TrimRight(base, "/"),
+		http: &http.Client{Jar: jar, Timeout: requestLimit, CheckRedirect: stay},
+	}
 }
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// answer is a response whose body has been read.
-type answer struct {
+// response is an HTTP response whose body has been read.
+type response struct {
 	asked  string // method and path
 	status int
 	header http.Header
@@ -48,25 +51,25 @@ type answer struct {
 }
 
 // call sends body as JSON, or nothing when it is nil. Path may be a whole URL.
-func (c *client) call(ctx context.Context, method, path string, body any) (answer, error) {
+func (c *client) call(ctx context.Context, method, path string, body any) (response, error) {
 	if body == nil {
 		return c.send(ctx, method, path, "", nil)
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		return answer{}, fmt.Errorf("encode the body of %s %s: %w", method, path, err)
+		return response{}, fmt.Errorf("encode the body of %s %s: %w", method, path, err)
 	}
 	return c.send(ctx, method, path, "application/json", bytes.NewReader(encoded))
 }
 
-func (c *client) send(ctx context.Context, method, path, contentType string, body io.Reader) (answer, error) {
+func (c *client) send(ctx context.Context, method, path, contentType string, body io.Reader) (response, error) {
 	address := path
 	if strings.HasPrefix(path, "/") {
 		address = c.base + path
 	}
 	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -77,21 +80,21 @@ func (c *client) send(ctx context.Context, method, path, contentType string, bod
 	return c.do(req)
 }
 
-func (c *client) do(req *http.Request) (answer, error) {
+func (c *client) do(req *http.Request) (response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer res.Body.Close()
-	a := answer{asked: req.Method + " " + req.URL.Path, status: res.StatusCode, header: res.Header}
-	if a.body, err = io.ReadAll(io.LimitReader(res.Body, answerLimit)); err != nil {
-		return a, fmt.Errorf("read the answer to %s: %w", a.asked, err)
+	a := response{asked: req.Method + " " + req.URL.Path, status: res.StatusCode, header: res.Header}
+	if a.body, err = io.ReadAll(io.LimitReader(res.Body, responseLimit)); err != nil {
+		return a, fmt.Errorf("read the response to %s: %w", a.asked, err)
 	}
 	return a, nil
 }
 
-// must is call for an answer that has to have a status.
-func (c *client) must(ctx context.Context, status int, method, path string, body any) (answer, error) {
+// must is call, and fails unless the response has the status.
+func (c *client) must(ctx context.Context, status int, method, path string, body any) (response, error) {
 	a, err := c.call(ctx, method, path, body)
 	if err != nil {
 		return a, err
@@ -99,43 +102,43 @@ func (c *client) must(ctx context.Context, status int, method, path string, body
 	return a, a.expect(status)
 }
 
-// expect fails unless the answer has the status.
-func (a answer) expect(status int) error {
+// expect fails unless the response has the status.
+func (a response) expect(status int) error {
 	if a.status == status {
 		return nil
 	}
 	return differs(fmt.Sprintf("%d from %s", status, a.asked), "%s", a.summary())
 }
 
-// accessDenied is the code of what one would have to pay for.
+// accessDenied is the code of content that has to be paid for first.
 const accessDenied = "ACCESS_DENIED"
 
-// refusal is the body of every refused request.
-type refusal struct {
+// errorBody is the body of every error.
+type errorBody struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	} `json:"error"`
 }
 
-func (a answer) refusal() refusal {
-	var r refusal
-	_ = json.Unmarshal(a.body, &r) // what is no refusal has no code
-	return r
+func (a response) failure() errorBody {
+	var e errorBody
+	_ = json.Unmarshal(a.body, &e) // what is no error has no code
+	return e
 }
 
-// expectDenied fails unless the answer says that the asker has no access.
-func (a answer) expectDenied() error {
-	if a.status == http.StatusForbidden && a.refusal().Error.Code == accessDenied {
+// expectDenied fails unless the response says that the caller has no access.
+func (a response) expectDenied() error {
+	if a.status == http.StatusForbidden && a.failure().Error.Code == accessDenied {
 		return nil
 	}
 	return differs("403 "+accessDenied+" from "+a.asked, "%s", a.summary())
 }
 
-// summary is the answer in a line.
-func (a answer) summary() string {
-	if r := a.refusal().Error; r.Code != "" {
-		return fmt.Sprintf("%d %s (%s)", a.status, r.Code, r.Message)
+// summary is the response in a line.
+func (a response) summary() string {
+	if e := a.failure().Error; e.Code != "" {
+		return fmt.Sprintf("%d %s (%s)", a.status, e.Code, e.Message)
 	}
 	text := strings.Join(strings.Fields(string(a.body)), " ")
 	if len(text) > 200 {
@@ -145,7 +148,7 @@ func (a answer) summary() string {
 }
 
 // one reads the envelope of a single resource, {"data": …}.
-func one[T any](a answer) (T, error) {
+func one[T any](a response) (T, error) {
 	var envelope struct {
 		Data *T `json:"data"`
 	}
@@ -157,7 +160,7 @@ func one[T any](a answer) (T, error) {
 }
 
 // many reads the envelope of a list, {"items": […], "pagination": {…}}.
-func many[T any](a answer) ([]T, error) {
+func many[T any](a response) ([]T, error) {
 	var envelope struct {
 		Items *[]T `json:"items"`
 	}

@@ -30,13 +30,17 @@ func TestOnlyRequestsWithACookieSayTheirOrigin(t *testing.T) {
 	}
 }
 
-func TestARefusalIsReportedByItsCode(t *testing.T) {
+func TestAnErrorIsReportedByItsCode(t *testing.T) {
 	t.Parallel()
-	a := answer{asked: "GET /x", status: 403, body: []byte(`{"error":{"code":"ACCESS_DENIED","message":"Buy it first"}}`)}
+	a := response{
+		asked:  "GET /x",
+		status: 403,
+		body:   []byte(`{"error":{"code":"ACCESS_DENIED","message":"Buy it first"}}`),
+	}
 	if err := a.expectDenied(); err != nil {
 		t.Error(err)
 	}
-	for _, other := range []answer{
+	for _, other := range []response{
 		{status: 403, body: []byte(`{"error":{"code":"FORBIDDEN"}}`)},
 		{status: 500, body: a.body},
 		{status: 403},
@@ -54,26 +58,32 @@ func TestARefusalIsReportedByItsCode(t *testing.T) {
 func TestEnvelopesAreRequired(t *testing.T) {
 	t.Parallel()
 	type thing struct{ ID string }
-	if got, err := one[thing](answer{body: []byte(`{"data":{"id":"a"}}`)}); err != nil || got.ID != "a" {
+	if got, err := one[thing](response{body: []byte(`{"data":{"id":"a"}}`)}); err != nil || got.ID != "a" {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := one[thing](answer{body: []byte(`{"id":"a"}`)}); err == nil {
+	if _, err := one[thing](response{body: []byte(`{"id":"a"}`)}); err == nil {
 		t.Error("a resource without an envelope was accepted")
 	}
-	if got, err := many[thing](answer{body: []byte(`{"items":[],"pagination":{}}`)}); err != nil || len(got) != 0 {
+	if got, err := many[thing](response{body: []byte(`{"items":[],"pagination":{}}`)}); err != nil || len(got) != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if _, err := many[thing](answer{body: []byte(`[]`)}); err == nil {
+	if _, err := many[thing](response{body: []byte(`[]`)}); err == nil {
 		t.Error("a list without an envelope was accepted")
 	}
 }
 
 func TestThePayButtonIsFoundOnThePage(t *testing.T) {
 	t.Parallel()
-	page := []byte(`<form method="post" action="/c/pay/cs_1/pay?a=1&amp;b=2"><button class="main">Pay &pound;29.99</button></form>
-<form method="post" action="/c/pay/cs_1/decline"><input type="hidden" name="status" value="won"><button>Decline the card</button></form>`)
+	page := []byte(`
+<form method="post" action="/c/pay/cs_1/pay?a=1&amp;b=2">
+<button class="main">Pay &pound;29.99</button>
+</form>
+<form method="post" action="/c/pay/cs_1/decline">
+<input type="hidden" name="status" value="won"><button>Decline the card</button>
+</form>`)
 	got := forms(page)
-	if len(got) != 2 || got[0].button != "Pay £29.99" || got[1].button != "Decline the card" || got[1].fields.Get("status") != "won" {
+	if len(got) != 2 || got[0].button != "Pay £29.99" ||
+		got[1].button != "Decline the card" || got[1].fields.Get("status") != "won" {
 		t.Fatalf("got %+v", got)
 	}
 	f, err := got[0].on("http://pay.test/c/pay/cs_1")
@@ -82,7 +92,7 @@ func TestThePayButtonIsFoundOnThePage(t *testing.T) {
 	}
 }
 
-func TestWaitingEndsWithWhatWasSeenLast(t *testing.T) {
+func TestUntilReturnsTheLastError(t *testing.T) {
 	t.Parallel()
 	seen := errors.New("still closed")
 	err := until(t.Context(), 20*time.Millisecond, func(context.Context) (bool, error) { return false, seen })
@@ -96,9 +106,14 @@ func TestWaitingEndsWithWhatWasSeenLast(t *testing.T) {
 	}
 }
 
-func TestAThrowAwayPlatformInheritsNoConfiguration(t *testing.T) {
+func TestATemporaryPlatformInheritsNoConfiguration(t *testing.T) {
 	t.Parallel()
-	got := withoutConfiguration([]string{"PATH=/bin", "CODEX_DATABASE_URL=postgres://real", "STRIPE_SECRET_KEY=sk_live", "CODEX_CACHE_DIR=/c"})
+	got := withoutConfiguration([]string{
+		"PATH=/bin",
+		"CODEX_DATABASE_URL=postgres://real",
+		"STRIPE_SECRET_KEY=sk_live",
+		"CODEX_CACHE_DIR=/c",
+	})
 	if want := []string{"PATH=/bin", "CODEX_CACHE_DIR=/c"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

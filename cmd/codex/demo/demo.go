@@ -19,15 +19,15 @@ const AccessWithin = 250 * time.Millisecond
 // Options say which platform to drive, and how to start one.
 type Options struct {
 	// API is the base URL of a running platform. When it is empty, the platform at
-	// http://127.0.0.1:8080 is used if it is healthy, else a throw-away one is started.
+	// http://127.0.0.1:8080 is used if it is healthy, else a temporary one is started.
 	API string
-	// NATS is the bus of that platform; default nats://127.0.0.1:4222. A throw-away
+	// NATS is the bus of that platform; default nats://127.0.0.1:4222. A temporary
 	// platform brings its own.
 	NATS string
 	// Payments is the base URL of that platform's payments sandbox; default the one
-	// that the checkout page is served from. A throw-away platform brings its own.
+	// that the checkout page is served from. A temporary platform brings its own.
 	Payments string
-	// Binary is the codex program that starts a throw-away platform.
+	// Binary is the codex program that starts a temporary platform.
 	Binary string
 	// Out receives the report. Colours and moving bars appear only when it is a terminal.
 	Out io.Writer
@@ -87,12 +87,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	stopErr := p.stop()
 	if err == nil && stopErr != nil {
-		err = fmt.Errorf("stop the throw-away platform: %w", stopErr)
+		err = fmt.Errorf("stop the temporary platform: %w", stopErr)
 	}
 	switch {
 	case errors.Is(err, errInterrupted):
 	case err != nil:
-		r.output("what the throw-away platform said", p.output())
+		r.output("what the temporary platform said", p.output())
 	default:
 		r.table()
 	}
@@ -105,14 +105,21 @@ func newShow(r *report, p *platform, dir string) *show {
 	run := hex.EncodeToString(suffix)
 	someone := func(name, role string) *person {
 		return &person{
-			client: newClient(p.api), name: name, role: role,
-			email: strings.ToLower(name) + "-" + run + "@example.com", password: rand.Text(),
+			client:   newClient(p.api),
+			name:     name,
+			role:     role,
+			email:    strings.ToLower(name) + "-" + run + "@example.com",
+			password: rand.Text(),
 		}
 	}
 	return &show{
-		report: r, payments: p.payments, dir: dir, run: run,
-		creator: someone("Ada", "creator"), buyer: someone("Ben", "customer"),
-		player: &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stay}},
+		report:   r,
+		payments: p.payments,
+		dir:      dir,
+		run:      run,
+		creator:  someone("Ada", "creator"),
+		buyer:    someone("Ben", "customer"),
+		player:   &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stay}},
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// feed is everything that happens to some tenants, in the order of the stream, from
-// their first event on: nothing is missed however late somebody starts to look.
+// feed holds the events of some tenants, in the order of the stream, from the first one:
+// a reader that starts late misses none.
 type feed struct {
 	conn *nats.Conn
 	stop func()
@@ -118,7 +118,9 @@ func (f *feed) each(ctx context.Context, yield func(arrival) bool) error {
 }
 
 // await returns the first event of type P that matches.
-func await[P events.Payload](ctx context.Context, f *feed, limit time.Duration, match func(P) bool) (P, arrival, error) {
+func await[P events.Payload](
+	ctx context.Context, f *feed, limit time.Duration, match func(P) bool,
+) (P, arrival, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var found P
@@ -132,7 +134,8 @@ func await[P events.Payload](ctx context.Context, f *feed, limit time.Duration, 
 		return false
 	})
 	if err != nil {
-		err = fmt.Errorf("waited %s for the event %s: %w", duration(limit), strings.TrimPrefix(fmt.Sprintf("%T", found), "*events."), err)
+		name := strings.TrimPrefix(fmt.Sprintf("%T", found), "*events.")
+		err = fmt.Errorf("waited %s for the event %s: %w", duration(limit), name, err)
 	}
 	return found, at, err
 }

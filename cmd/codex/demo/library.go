@@ -25,7 +25,8 @@ const (
 func (s *show) saveProgress(ctx context.Context) (string, error) {
 	path := "/api/access/content/" + s.content.id + "/progress"
 	for _, position := range []int{watched, watched / 2} {
-		_, err := s.buyer.must(ctx, http.StatusNoContent, http.MethodPost, path, progress{PositionSeconds: position, DurationSeconds: whole})
+		report := progress{PositionSeconds: position, DurationSeconds: whole}
+		_, err := s.buyer.must(ctx, http.StatusNoContent, http.MethodPost, path, report)
 		if err != nil {
 			return "", err
 		}
@@ -65,8 +66,10 @@ func (s *show) listLibrary(ctx context.Context) (string, error) {
 		return "", differs("one purchase", "%d", len(rows))
 	}
 	p := rows[0]
-	if p.ContentID != s.content.id || p.ContentTitle != s.content.title || p.Status != "completed" || p.AmountPaidCents != priceCents {
-		return "", differs("a completed purchase of the video for 2999", "%q of %q for %d", p.Status, p.ContentTitle, p.AmountPaidCents)
+	if p.ContentID != s.content.id || p.ContentTitle != s.content.title ||
+		p.Status != "completed" || p.AmountPaidCents != priceCents {
+		return "", differs("a completed purchase of the video for 2999",
+			"%q of %q for %d", p.Status, p.ContentTitle, p.AmountPaidCents)
 	}
 	return fmt.Sprintf("purchased, %d %% seen; %d %s %s", watched, p.AmountPaidCents, p.Currency, p.Status), nil
 }

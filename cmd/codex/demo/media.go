@@ -52,7 +52,7 @@ func (s *show) makeFiles(ctx context.Context) (string, error) {
 	}
 	junk := make([]byte, 64<<10)
 	_, _ = rand.Read(junk) // never fails
-	copy(junk, "This is a letter that somebody named .mp4. ")
+	copy(junk, "This is a letter with the name of a video. ")
 	if err := os.WriteFile(s.junk.path, junk, 0o600); err != nil {
 		return "", err
 	}
@@ -117,7 +117,8 @@ func (s *show) send(ctx context.Context, u *upload, title string) error {
 		return err
 	}
 	defer file.Close()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, item.PresignedURL, &meter{Reader: file, total: u.bytes, report: s.report})
+	body := &meter{Reader: file, total: u.bytes, report: s.report}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, item.PresignedURL, body)
 	if err != nil {
 		return err
 	}
@@ -179,15 +180,16 @@ func (s *show) followTranscoding(ctx context.Context) (string, error) {
 	case failure != nil:
 		return "", failure
 	case ready.DurationSeconds < filmSeconds-1 || ready.DurationSeconds > filmSeconds+1 || ready.Height != filmHeight:
-		return "", differs(fmt.Sprintf("%d s of %dp in media.ready", filmSeconds, filmHeight), "%d s of %dp", ready.DurationSeconds, ready.Height)
+		return "", differs(fmt.Sprintf("%d s of %dp in media.ready", filmSeconds, filmHeight),
+			"%d s of %dp", ready.DurationSeconds, ready.Height)
 	}
 	s.film.variants = ready.ReadyVariants
 	s.report.measure(fmt.Sprintf("uploaded → ready, %d s of %dp", filmSeconds, filmHeight), duration(took), "")
 	return strings.Join(ready.ReadyVariants, ", "), nil
 }
 
-// uploadJunk expects the bad file to be refused, with a reason its owner can act on,
-// in the answer, in the event and in the item.
+// uploadJunk expects the bad file to be rejected, with a reason that its owner can act on,
+// in the response, in the event and in the item.
 func (s *show) uploadJunk(ctx context.Context) (string, error) {
 	if err := s.send(ctx, &s.junk, "Not a film "+s.run); err != nil {
 		return "", err
@@ -197,13 +199,13 @@ func (s *show) uploadJunk(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	refused := a.refusal().Error
-	s.report.note("answer: 422 %s: %s", refused.Code, refused.Message)
+	rejected := a.failure().Error
+	s.report.note("response: 422 %s: %s", rejected.Code, rejected.Message)
 	failed, _, err := await(ctx, s.feed, soon, func(p *events.MediaFailed) bool { return p.MediaID == s.junk.id })
 	if err != nil {
 		return "", err
 	}
-	s.report.note("event:  media.failed %s: %s", failed.Code, failed.Reason)
+	s.report.note("event:    media.failed %s: %s", failed.Code, failed.Reason)
 	if a, err = s.creator.must(ctx, http.StatusOK, http.MethodGet, path, nil); err != nil {
 		return "", err
 	}
@@ -211,8 +213,8 @@ func (s *show) uploadJunk(ctx context.Context) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case failed.Code == "" || failed.Reason == "" || refused.Message == "":
-		return "", differs("a code and a reason", "%q %q %q", failed.Code, failed.Reason, refused.Message)
+	case failed.Code == "" || failed.Reason == "" || rejected.Message == "":
+		return "", differs("a code and a reason", "%q %q %q", failed.Code, failed.Reason, rejected.Message)
 	case item.Status != "failed" || item.TranscodingError == "":
 		return "", differs("a failed item that says why", "status %q, %q", item.Status, item.TranscodingError)
 	}

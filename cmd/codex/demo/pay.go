@@ -73,7 +73,7 @@ func (s *show) payForm(ctx context.Context) (form, error) {
 	return form{}, differs("a Pay button on the checkout page", "none")
 }
 
-func leadsTo(a answer, target string) error {
+func leadsTo(a response, target string) error {
 	if err := a.expect(http.StatusSeeOther); err != nil {
 		return err
 	}
@@ -124,11 +124,13 @@ func (s *show) measureAccess(ctx context.Context, sent, opened time.Time) (strin
 	if completed.AmountCents != priceCents || shares != priceCents {
 		return "", differs("shares that sum to 2999", "%d of %d", shares, completed.AmountCents)
 	}
-	s.report.measure("2999 = platform + organization + creator",
-		fmt.Sprintf("%d + %d + %d", completed.PlatformFeeCents, completed.OrganizationFeeCents, completed.CreatorPayoutCents), "exact")
+	split := fmt.Sprintf("%d + %d + %d",
+		completed.PlatformFeeCents, completed.OrganizationFeeCents, completed.CreatorPayoutCents)
+	s.report.measure("2999 = platform + organization + creator", split, "exact")
+
 	access, event := opened.Sub(sent), granted.at.Sub(sent)
 	bound := "< " + duration(AccessWithin)
-	s.report.measure("payment sent → stream answers 200", duration(access), bound)
+	s.report.measure("payment sent → stream returns 200", duration(access), bound)
 	s.report.measure("payment sent → event access.granted", duration(event), "")
 	if access >= AccessWithin {
 		return "", differs("access "+bound+" after the payment", "%s (event after %s)", duration(access), duration(event))
@@ -136,8 +138,8 @@ func (s *show) measureAccess(ctx context.Context, sent, opened time.Time) (strin
 	return fmt.Sprintf("payment → access %s, → event %s", duration(access), duration(event)), nil
 }
 
-// refund presses Refund on the sandbox's page, as a shop's owner would, and expects
-// both the stream and the address that was handed out before to be shut.
+// refund presses Refund on the sandbox's page, as the owner of a shop would, and expects
+// both the stream and the address that was issued before to be denied.
 func (s *show) refund(ctx context.Context) (string, error) {
 	button, err := s.refundForm(ctx)
 	if err != nil {
@@ -172,7 +174,7 @@ func (s *show) refund(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.report.measure("refund sent → access gone", duration(took), "")
-	return "stream and old address answer 403, after " + duration(took), nil
+	return "stream and old address return 403, after " + duration(took), nil
 }
 
 // untilShut polls the stream and returns when it was denied.
@@ -261,6 +263,7 @@ func (f form) on(page string) (form, error) {
 }
 
 // submit posts the form.
-func submit(ctx context.Context, c *client, f form) (answer, error) {
-	return c.send(ctx, http.MethodPost, f.action, "application/x-www-form-urlencoded", strings.NewReader(f.fields.Encode()))
+func submit(ctx context.Context, c *client, f form) (response, error) {
+	const kind = "application/x-www-form-urlencoded"
+	return c.send(ctx, http.MethodPost, f.action, kind, strings.NewReader(f.fields.Encode()))
 }

@@ -52,7 +52,7 @@ func findPlatform(ctx context.Context, o Options, dir string) (*platform, string
 	if err != nil {
 		return nil, "", err
 	}
-	return p, "a throw-away one at " + p.api, nil
+	return p, "a temporary one at " + p.api, nil
 }
 
 // healthy asks whether a codex platform answers there.
@@ -72,23 +72,23 @@ func healthy(ctx context.Context, api string) error {
 	return nil
 }
 
-// startPlatform starts a throw-away platform and waits for its addresses.
+// startPlatform starts a temporary platform and waits for its addresses.
 func startPlatform(ctx context.Context, binary, dir string) (*platform, error) {
 	file := filepath.Join(dir, "addresses.json")
 	c, err := startChild(exec.Command(binary, //nolint:noctx // our own program; stop ends it in order
 		"up", "--ephemeral", "--addr", "127.0.0.1:0", "--storage-addr", "127.0.0.1:0",
 		"--nats-addr", "127.0.0.1:0", "--payments-addr", "127.0.0.1:0", "--addresses", file))
 	if err != nil {
-		return nil, fmt.Errorf("start a throw-away platform: %w", err)
+		return nil, fmt.Errorf("start a temporary platform: %w", err)
 	}
 	var addresses struct{ API, NATS, Payments string }
 	err = until(ctx, startLimit, func(context.Context) (bool, error) {
 		if c.ended() {
-			return true, fmt.Errorf("the throw-away platform ended while it started: %w", c.err)
+			return true, fmt.Errorf("the temporary platform ended while it started: %w", c.err)
 		}
 		body, err := os.ReadFile(file)
 		if err != nil {
-			return false, errors.New("the throw-away platform is not ready")
+			return false, errors.New("the temporary platform is not ready")
 		}
 		return json.Unmarshal(body, &addresses) == nil, nil
 	})
@@ -100,8 +100,10 @@ func startPlatform(ctx context.Context, binary, dir string) (*platform, error) {
 		return nil, err
 	}
 	return &platform{
-		api: strings.TrimRight(addresses.API, "/"), nats: addresses.NATS,
-		payments: strings.TrimRight(addresses.Payments, "/"), child: c,
+		api:      strings.TrimRight(addresses.API, "/"),
+		nats:     addresses.NATS,
+		payments: strings.TrimRight(addresses.Payments, "/"),
+		child:    c,
 	}, nil
 }
 
@@ -184,8 +186,8 @@ func (c *child) stop() error {
 	}
 }
 
-// withoutConfiguration drops the variables that would point the throw-away platform
-// at real data, real money or somebody's mail server.
+// withoutConfiguration drops the variables that would point the temporary platform
+// at real data, real money or a real mail server.
 func withoutConfiguration(environment []string) []string {
 	var kept []string
 	for _, variable := range environment {

@@ -17,13 +17,16 @@ func program(t *testing.T, script string) string {
 	return path
 }
 
-func TestAThrowAwayPlatformIsStartedAndStoppedInOrder(t *testing.T) {
+func TestATemporaryPlatformIsStartedAndStoppedInOrder(t *testing.T) {
 	t.Parallel()
 	const script = `
 trap 'echo bye; exit 0' TERM
 test "$1 $2" = "up --ephemeral" || exit 2
 for file; do :; done
-echo '{"api":"http://127.0.0.1:1/","storage":"s","nats":"nats://127.0.0.1:2","payments":"http://127.0.0.1:3","mailbox":"m"}' > "$file"
+cat > "$file" <<'JSON'
+{"api": "http://127.0.0.1:1/", "storage": "s", "nats": "nats://127.0.0.1:2",
+ "payments": "http://127.0.0.1:3", "mailbox": "m"}
+JSON
 while :; do sleep 0.05; done
 `
 	p, err := startPlatform(t.Context(), program(t, script), t.TempDir())
@@ -44,7 +47,8 @@ while :; do sleep 0.05; done
 func TestAPlatformThatDoesNotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	_, err := startPlatform(t.Context(), program(t, "echo the disk is full >&2; exit 3\n"), t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "exit status 3") {
+	if err == nil || !strings.Contains(err.Error(), "the disk is full") ||
+		!strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -61,6 +65,6 @@ echo '{"api":"http://127.0.0.1:1"}' > "$file"
 	}
 	<-p.child.gone
 	if err := p.stop(); err == nil {
-		t.Error("nobody noticed")
+		t.Error("no error")
 	}
 }

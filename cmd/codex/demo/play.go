@@ -41,8 +41,10 @@ func (s *show) play(ctx context.Context) (string, error) {
 		names = append(names, v.name)
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(s.film.variants))) {
-		return "", differs("the renditions of media.ready: "+strings.Join(s.film.variants, ", "), "%s", strings.Join(names, ", "))
+		want := "the renditions of media.ready: " + strings.Join(s.film.variants, ", ")
+		return "", differs(want, "%s", strings.Join(names, ", "))
 	}
+
 	start := time.Now()
 	var bytes int64
 	var parts int
@@ -161,7 +163,8 @@ func fetchRange(ctx context.Context, player *client, p part) ([]byte, int64, err
 	span, sizeText, _ := strings.Cut(a.header.Get("Content-Range"), "/")
 	size, err := strconv.ParseInt(sizeText, 10, 64)
 	if want := fmt.Sprintf("bytes %d-%d", first, last); err != nil || span != want || int64(len(a.body)) != p.length {
-		return nil, 0, differs(fmt.Sprintf("%s and %d bytes", want, p.length), "%q and %d bytes", a.header.Get("Content-Range"), len(a.body))
+		return nil, 0, differs(fmt.Sprintf("%s and %d bytes", want, p.length),
+			"%q and %d bytes", a.header.Get("Content-Range"), len(a.body))
 	}
 	return a.body, size, nil
 }

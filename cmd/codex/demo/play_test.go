@@ -65,22 +65,22 @@ func TestAStorageThatDoesNotHonourRangesIsNoticed(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"the whole file":      func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "0123456789") },
 		"an expired address":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) },
-		"fewer bytes":         answers("bytes 0-9/10", "012345678"),
-		"more bytes":          answers("bytes 0-9/10", "0123456789a"),
-		"another range":       answers("bytes 1-10/11", "0123456789"),
-		"an unknown size":     answers("bytes 0-9/*", "0123456789"),
-		"no range in the 206": answers("", "0123456789"),
+		"fewer bytes":         responds("bytes 0-9/10", "012345678"),
+		"more bytes":          responds("bytes 0-9/10", "0123456789a"),
+		"another range":       responds("bytes 1-10/11", "0123456789"),
+		"an unknown size":     responds("bytes 0-9/*", "0123456789"),
+		"no range in the 206": responds("", "0123456789"),
 	} {
 		if _, err := fetched(t, cut(storage(t, h), 10)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := fetched(t, cut(storage(t, answers("bytes 0-9/10", "0123456789")), 10)); err != nil {
-		t.Errorf("the right answer: %v", err)
+	if _, err := fetched(t, cut(storage(t, responds("bytes 0-9/10", "0123456789")), 10)); err != nil {
+		t.Errorf("the right response: %v", err)
 	}
 }
 
-func answers(contentRange, body string) http.HandlerFunc {
+func responds(contentRange, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Range", contentRange)
 		w.WriteHeader(http.StatusPartialContent)

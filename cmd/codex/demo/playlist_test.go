@@ -9,7 +9,7 @@ import (
 const master = `#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2000000,RESOLUTION=1280x720,FRAME-RATE=30.000,CODECS="avc1.64001F,mp4a.40.2"
+#EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2000000,RESOLUTION=1280x720,CODECS="avc1.64001F,mp4a.40.2"
 720p/index.m3u8?token=abc
 
 #EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=854x480
@@ -60,7 +60,7 @@ func TestAMediaPlaylistIsWalkedRangeByRange(t *testing.T) {
 	}
 }
 
-func TestAPlaylistThatNoPlayerCouldPlayIsRefused(t *testing.T) {
+func TestAPlaylistThatNoPlayerCouldPlayIsRejected(t *testing.T) {
 	t.Parallel()
 	masterOf := func(text string) error { _, err := parseMaster(text, "http://codex.test/"); return err }
 	mediaOf := func(text string) error { _, err := parseVariant(text, "http://codex.test/"); return err }

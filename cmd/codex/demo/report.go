@@ -83,7 +83,8 @@ func (r *report) bar(label string, done, total int64, detail string) {
 	if r.terminal {
 		const width = 30
 		full := percent * width / 100
-		r.rewrite(fmt.Sprintf("  %s %s%s %3d %% %s", label, strings.Repeat("█", full), strings.Repeat("░", width-full), percent, detail))
+		drawn := strings.Repeat("█", full) + strings.Repeat("░", width-full)
+		r.rewrite(fmt.Sprintf("  %s %s %3d %% %s", label, drawn, percent, detail))
 		return
 	}
 	if quarter := percent / 25; quarter > r.quarter {

@@ -91,7 +91,8 @@ func TestATerminalGetsOneLineThatMoves(t *testing.T) {
 	r.begin("upload")
 	r.bar("upload", 1, 2, "")
 	r.done("")
-	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "███") || !strings.HasSuffix(out.String(), "\r\x1b[K✓ upload  1.5 s\n") {
+	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "███") ||
+		!strings.HasSuffix(out.String(), "\r\x1b[K✓ upload  1.5 s\n") {
 		t.Errorf("got %q", out.String())
 	}
 }

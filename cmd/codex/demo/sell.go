@@ -78,5 +78,5 @@ func (s *show) deniedBefore(ctx context.Context) (string, error) {
 		return "", err
 	}
 	a, err = s.player.must(ctx, http.StatusUnauthorized, http.MethodGet, s.streamPath(), nil)
-	return "403 " + accessDenied + "; a stranger gets " + strconv.Itoa(a.status), err
+	return "403 " + accessDenied + "; without a session " + strconv.Itoa(a.status), err
 }

@@ -42,7 +42,9 @@ func newStream(t *testing.T) (*show, string) {
 	}))
 	t.Cleanup(server.Close)
 	return &show{
-		report: newReport(&bytes.Buffer{}), dir: t.TempDir(), player: newClient(""),
+		report: newReport(&bytes.Buffer{}),
+		dir:    t.TempDir(),
+		player: newClient(""),
 		film:   upload{variants: []string{"480p"}},
 		stream: stream{StreamingURL: server.URL + "/master.m3u8?token=x", ExpiresAt: time.Now().Add(10 * time.Minute)},
 	}, hls

@@ -1,6 +1,6 @@
-// Package redact keeps secrets out of the log, whoever writes them into it by
-// mistake: by the name of a field and by the shape of a text. It is the last line, not
-// the first; what must not be logged should not be handed to a logger.
+// Package redact removes secrets from log records, by the name of a field and by the
+// shape of a text. It is the last line of defence: code should not pass secrets to a
+// logger at all.
 package redact
 
 import (
@@ -26,8 +26,8 @@ const (
 
 // secretNames are parts of the names of fields that hold secrets, without separators.
 var secretNames = []string{
-	"password", "passwd", "secret", "token", "apikey", "privatekey", "credential", "authorization", "cookie", "session", "csrf",
-	"databaseurl", "dsn", "stripe", "card", "cvv", "cvc", "ssn", "passport",
+	"password", "passwd", "secret", "token", "apikey", "privatekey", "credential", "authorization",
+	"cookie", "session", "csrf", "databaseurl", "dsn", "stripe", "card", "cvv", "cvc", "ssn", "passport",
 }
 
 // secretShapes are what secrets look like, wherever they stand.

@@ -1,7 +1,5 @@
-// Package container runs an outside part from an image, for test runs that ask
-// for one by an environment variable. A named image without a Docker daemon is an
-// error and never a skip: a suite that silently tests something else proves
-// nothing.
+// Package container runs a server from an image, for test runs that ask for one by an
+// environment variable. A named image without a Docker daemon is an error, never a skip.
 package container
 
 import (
@@ -43,12 +41,17 @@ func Start(spec Spec) (hostPort string, purge func() error, err error) {
 		err = pool.Client.Ping()
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("%s=%s asks for a container but no Docker daemon answers: %w", spec.Variable, spec.Image, err)
+		return "", nil, fmt.Errorf("%s=%s asks for a container but no Docker daemon answers: %w",
+			spec.Variable, spec.Image, err)
 	}
 	pool.MaxWait = readyWithin
 	repository, tag := splitImage(spec.Image)
 	resource, err := pool.RunWithOptions(&dockertest.RunOptions{
-		Repository: repository, Tag: tag, Env: spec.Env, Cmd: spec.Cmd, ExposedPorts: []string{spec.Port},
+		Repository:   repository,
+		Tag:          tag,
+		Env:          spec.Env,
+		Cmd:          spec.Cmd,
+		ExposedPorts: []string{spec.Port},
 	}, func(host *docker.HostConfig) { host.AutoRemove = true })
 	if err != nil {
 		return "", nil, fmt.Errorf("start the container %s: %w", spec.Image, err)

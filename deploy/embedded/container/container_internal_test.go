@@ -22,7 +22,8 @@ func TestTheTagIsWhatFollowsTheLastColonAfterTheLastSlash(t *testing.T) {
 func TestWithoutADaemonTheImageAndTheVariableAreNamed(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+t.TempDir()+"/no-daemon.sock")
 	_, _, err := Start(Spec{Variable: "SOME_IMAGE", Image: "nats:2.11", Port: "4222/tcp"})
-	if err == nil || !strings.Contains(err.Error(), "SOME_IMAGE=nats:2.11 asks for a container but no Docker daemon answers") {
+	const want = "SOME_IMAGE=nats:2.11 asks for a container but no Docker daemon answers"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Fatalf("error = %v", err)
 	}
 }

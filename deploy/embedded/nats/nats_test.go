@@ -106,7 +106,12 @@ func start(t *testing.T, cfg nats.Config) *nats.Server {
 
 func TestATokenIsAskedForAndInTheURL(t *testing.T) {
 	t.Parallel()
-	server := start(t, nats.Config{Dir: t.TempDir(), Port: -1, Token: "not-for-everybody", SyncInterval: nats.SyncAlways})
+	server := start(t, nats.Config{
+		Dir:          t.TempDir(),
+		Port:         -1,
+		Token:        "not-for-everybody",
+		SyncInterval: nats.SyncAlways,
+	})
 	publish(t, server.URL())
 	conn, err := client.Connect(strings.Replace(server.URL(), "not-for-everybody@", "", 1))
 	if err == nil {

@@ -39,7 +39,8 @@ func chooseAccount(paths ...string) (account, error) {
 		chosen := account{name: name, credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		return chosen.checkPaths(paths)
 	}
-	return account{}, errors.New(`postgres cannot run as root and this machine has neither an account "postgres" nor "nobody": create one, or start the program as another user`)
+	return account{}, errors.New(`postgres cannot run as root and this machine has neither an account "postgres" nor ` +
+		`"nobody": create one, or start the program as another user`)
 }
 
 // checkPaths looks for a directory on the way that the account may not enter, as
@@ -54,7 +55,8 @@ func (a account) checkPaths(paths []string) (account, error) {
 			continue
 		}
 		if !canPassThrough() {
-			return account{}, fmt.Errorf("postgres cannot run as root, and the account %q it uses instead may not enter %s: choose another directory with --data, for example /var/lib/codex", a.name, blocked)
+			return account{}, fmt.Errorf("postgres cannot run as root, and the account %q it uses instead may not enter %s: "+
+				"choose another directory with --data, for example /var/lib/codex", a.name, blocked)
 		}
 		a.passThrough = true
 	}

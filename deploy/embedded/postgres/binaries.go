@@ -58,7 +58,9 @@ func FindBinaries(binDir string, preferredMajor int) (Binaries, error) {
 		}
 	}
 	if best.Major == 0 {
-		return Binaries{}, fmt.Errorf("no Postgres %d or newer found on this machine: install it (%s), or give DATABASE_URL of a running one", oldestMajor, installHint())
+		return Binaries{}, fmt.Errorf(
+			"no Postgres %d or newer found on this machine: install it (%s), or set CODEX_DATABASE_URL to a running one",
+			oldestMajor, installHint())
 	}
 	return best, nil
 }

@@ -40,7 +40,8 @@ func (c cluster) checkMajorVersion(binaries Binaries) error {
 	if major == 0 || major == binaries.Major {
 		return nil
 	}
-	return fmt.Errorf("the database in %s was written by Postgres %d but only Postgres %d was found: install Postgres %d, or move the data with pg_upgrade", c.dir, major, binaries.Major, major)
+	return fmt.Errorf("the database in %s was written by Postgres %d but only Postgres %d was found: "+
+		"install Postgres %d, or move the data with pg_upgrade", c.dir, major, binaries.Major, major)
 }
 
 // removeStalePID removes postmaster.pid when it is certain that no process of the
@@ -60,9 +61,11 @@ func (c cluster) removeStalePID() error {
 // createIfMissing runs initdb under another name and renames the complete
 // cluster, so that a killed initdb is done again and never started.
 //
-// With durable false (throw-away clusters) the files are not synced, which saves a
+// With durable false (temporary clusters) the files are not synced, which saves a
 // sync per file of about a thousand.
-func (c cluster) createIfMissing(ctx context.Context, binaries Binaries, owner account, durable bool, logger *slog.Logger) error {
+func (c cluster) createIfMissing(
+	ctx context.Context, binaries Binaries, owner account, durable bool, logger *slog.Logger,
+) error {
 	if c.majorVersion() != 0 {
 		return nil
 	}

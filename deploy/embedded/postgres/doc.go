@@ -14,7 +14,7 @@
 // not exist, or when the postmaster itself was killed and left backends behind,
 // the next Start finds what still works in the data directory, ends it and waits.
 // A lock next to the cluster keeps a second Start out, so what it finds is an
-// orphan and never somebody's running database.
+// orphan and never a database in use.
 //
 // A terminal's Ctrl-C does not reach Postgres (it has its own process group):
 // the program decides in which order its parts stop.

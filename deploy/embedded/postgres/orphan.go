@@ -20,7 +20,7 @@ var patience = []struct {
 }
 
 // endOrphans ends what a killed run left working in the data directory and
-// returns when it is gone. The caller holds the lock, so nobody owns it.
+// returns when it is gone. The caller holds the lock, so no other program uses it.
 //
 // A backend whose postmaster was killed takes SIGINT as "cancel the query" and
 // then notices that it is alone; the harder signals are for one that does not.
@@ -33,6 +33,7 @@ func endOrphans(ctx context.Context, data string, logger *slog.Logger) error {
 		return nil
 	}
 	logger.Warn("postgres of an earlier run still works, ending it", "processes", len(pids))
+
 	for _, try := range patience {
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, try.signal) // already gone is fine
@@ -45,7 +46,8 @@ func endOrphans(ctx context.Context, data string, logger *slog.Logger) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("a postgres of an earlier run (pid %d) still works in %s and cannot be ended: end it by hand", pids[0], data)
+	return fmt.Errorf("a postgres of an earlier run (pid %d) still works in %s and cannot be ended: end it by hand",
+		pids[0], data)
 }
 
 func waitUntilGone(ctx context.Context, data string, within time.Duration) ([]int, error) {

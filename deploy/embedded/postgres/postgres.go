@@ -116,8 +116,12 @@ func start(ctx context.Context, cfg Config, lock *embedded.Lock) (*Server, error
 		return nil, err
 	}
 	server := &Server{
-		database: cfg.Database, socketDir: socket, process: running, lock: lock,
-		logger: cfg.Logger, released: make(chan struct{}),
+		database:  cfg.Database,
+		socketDir: socket,
+		process:   running,
+		lock:      lock,
+		logger:    cfg.Logger,
+		released:  make(chan struct{}),
 	}
 	go server.releaseAtEnd()
 	return server, nil

@@ -139,7 +139,11 @@ func TestDataSurvivesStopAndStart(t *testing.T) {
 
 func TestTheClusterKeepsWhatItAcknowledgesAndListensOnItsSocketOnly(t *testing.T) {
 	t.Parallel()
-	server := start(t, postgres.Config{Dir: clusterDir(t), Database: "shop", Settings: map[string]string{"work_mem": "5MB"}})
+	server := start(t, postgres.Config{
+		Dir:      clusterDir(t),
+		Database: "shop",
+		Settings: map[string]string{"work_mem": "5MB"},
+	})
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
 		"listen_addresses": "", "server_encoding": "UTF8", "lc_collate_of_database": "C", "work_mem": "5MB",
@@ -243,14 +247,14 @@ func TestAPidFileThatNamesAnotherProcessDoesNotStopTheStart(t *testing.T) {
 	t.Parallel()
 	cfg := postgres.Config{Dir: clusterDir(t)}
 	stop(t, start(t, cfg))
-	stranger := runAsOwner(t, cfg.Dir, "sleep", "600")
+	other := runAsOwner(t, cfg.Dir, "sleep", "600")
 	pidFile := filepath.Join(cfg.Dir, "data", "postmaster.pid")
-	content := fmt.Sprintf("%d\n%s\n1\n5432\n\n\n0 0\nready\n", stranger, filepath.Join(cfg.Dir, "data"))
+	content := fmt.Sprintf("%d\n%s\n1\n5432\n\n\n0 0\nready\n", other, filepath.Join(cfg.Dir, "data"))
 	if err := os.WriteFile(pidFile, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	start(t, cfg)
-	if gone(stranger) {
+	if gone(other) {
 		t.Error("a process that has nothing to do with the cluster was ended")
 	}
 }
@@ -287,7 +291,7 @@ func runAsOwner(t *testing.T, dir, program string, arguments ...string) int {
 	return cmd.Process.Pid
 }
 
-func TestASecondStartIsRefusedWithThePidOfTheFirst(t *testing.T) {
+func TestASecondStartIsRejectedWithThePidOfTheFirst(t *testing.T) {
 	t.Parallel()
 	cfg := postgres.Config{Dir: clusterDir(t)}
 	server := start(t, cfg)
@@ -333,7 +337,7 @@ func TestALongPathGetsAShortSocketDirectoryThatStopRemoves(t *testing.T) {
 	}
 }
 
-func TestDataOfAnotherMajorVersionIsRefusedInOneSentence(t *testing.T) {
+func TestDataOfAnotherMajorVersionIsRejectedInOneSentence(t *testing.T) {
 	t.Parallel()
 	cfg := postgres.Config{Dir: clusterDir(t)}
 	data := filepath.Join(cfg.Dir, "data")

@@ -61,12 +61,12 @@ func (p *process) unexpectedEnd() error {
 		return nil
 	}
 	if p.ended == nil {
-		return errors.New("postgres ended although nobody stopped it")
+		return errors.New("postgres ended without being stopped")
 	}
 	return fmt.Errorf("postgres ended: %w", p.ended)
 }
 
-// stop asks for a fast shutdown, then insists.
+// stop asks for a fast shutdown, then for an immediate one, then kills.
 func (p *process) stop(ctx context.Context) error {
 	p.stopped.Store(true)
 	p.signal(syscall.SIGINT)
@@ -87,7 +87,7 @@ func (p *process) stop(ctx context.Context) error {
 
 func (p *process) signal(signal syscall.Signal) {
 	select {
-	case <-p.done: // the pid may be somebody else's by now
+	case <-p.done: // the pid may belong to another process by now
 	default:
 		_ = syscall.Kill(p.pid, signal)
 	}

@@ -25,7 +25,9 @@ const (
 
 var errMemoryHeld = errors.New("shared memory of an earlier run is still in use")
 
-func startUntilReady(ctx context.Context, cfg Config, binaries Binaries, owner account, socket socketDir) (*process, error) {
+func startUntilReady(
+	ctx context.Context, cfg Config, binaries Binaries, owner account, socket socketDir,
+) (*process, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	giveUp := time.Now().Add(memoryHeldWithin)
@@ -47,12 +49,14 @@ func startOnce(ctx context.Context, cfg Config, binaries Binaries, owner account
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binaries.program("postgres"), "-D", filepath.Join(cfg.Dir, "data")) //nolint:noctx // it outlives the start; Stop ends it
+	data := filepath.Join(cfg.Dir, "data")
+	cmd := exec.Command(binaries.program("postgres"), "-D", data) //nolint:noctx // it outlives the start; Stop ends it
 	cmd.Dir = "/"
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	// A backend that outlives a killed postmaster holds the pipe; do not wait for it.
 	cmd.WaitDelay = time.Second
+
 	running, err := launch(cmd, owner)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
@@ -61,6 +65,7 @@ func startOnce(ctx context.Context, cfg Config, binaries Binaries, owner account
 		<-running.done
 		_ = log.Close()
 	}()
+
 	if err := waitReady(ctx, running, cfg, socket, log); err != nil {
 		quit, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitWithin)
 		defer cancel()
@@ -114,8 +119,8 @@ func ensureDatabase(ctx context.Context, socketDir, database string) error {
 	if err == nil {
 		return conn.Close(ctx)
 	}
-	var refused *pgconn.PgError
-	if !errors.As(err, &refused) || refused.Code != invalidCatalog {
+	var rejected *pgconn.PgError
+	if !errors.As(err, &rejected) || rejected.Code != invalidCatalog {
 		return err
 	}
 	conn, err = pgx.Connect(ctx, connectionURL(socketDir, "postgres"))

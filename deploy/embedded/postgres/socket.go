@@ -42,7 +42,10 @@ func URLIn(dir, database string) (string, error) {
 func connectionURL(socketDir, database string) string {
 	parameters := url.Values{"host": {socketDir}, "port": {socketPort}, "sslmode": {"disable"}}
 	return (&url.URL{
-		Scheme: "postgres", User: url.User(superuser), Path: "/" + database, RawQuery: parameters.Encode(),
+		Scheme:   "postgres",
+		User:     url.User(superuser),
+		Path:     "/" + database,
+		RawQuery: parameters.Encode(),
 	}).String()
 }
 
@@ -54,7 +57,8 @@ func openSocketDir(dir, wanted string, owner account) (socketDir, error) {
 	record := filepath.Join(dir, socketDirFile)
 	switch {
 	case wanted != "" && len(wanted) > longestSocketDir:
-		return socketDir{}, fmt.Errorf("the socket directory %s is too long: a unix socket allows %d bytes", wanted, longestSocketDir)
+		return socketDir{}, fmt.Errorf("the socket directory %s is too long: a unix socket allows %d bytes",
+			wanted, longestSocketDir)
 	case wanted != "":
 	case len(dir)+len("/socket") <= longestSocketDir:
 		chosen.path = filepath.Join(dir, "socket")
@@ -85,8 +89,8 @@ func openSocketDir(dir, wanted string, owner account) (socketDir, error) {
 	return chosen, nil
 }
 
-// reusable refuses what somebody else may have put at that name in the
-// world-writable temporary directory.
+// reusable reports whether a directory is ours: the temporary directory is world-writable,
+// and another user may have created one of that name.
 func reusable(path string, owner account) bool {
 	if filepath.Dir(path) != filepath.Clean(os.TempDir()) || !strings.HasPrefix(filepath.Base(path), "codex-pg-") {
 		return false

@@ -13,18 +13,24 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// ListBuckets answers ListBuckets.
-func (s *store) ListBuckets(_ context.Context, in s3response.ListBucketsInput) (s3response.ListAllMyBucketsResult, error) {
+// ListBuckets handles ListBuckets.
+func (s *store) ListBuckets(
+	_ context.Context, in s3response.ListBucketsInput,
+) (s3response.ListAllMyBucketsResult, error) {
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
 		return s3response.ListAllMyBucketsResult{}, fmt.Errorf("list the buckets: %w", err)
 	}
 	result := s3response.ListAllMyBucketsResult{
-		Owner: s3response.CanonicalUser{ID: in.Owner}, Prefix: in.Prefix,
+		Owner:  s3response.CanonicalUser{ID: in.Owner},
+		Prefix: in.Prefix,
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !entry.IsDir() || !utils.IsValidBucketName(name) || !strings.HasPrefix(name, in.Prefix) || name <= in.ContinuationToken {
+		if !entry.IsDir() || !utils.IsValidBucketName(name) {
+			continue
+		}
+		if !strings.HasPrefix(name, in.Prefix) || name <= in.ContinuationToken {
 			continue
 		}
 		listed := result.Buckets.Bucket
@@ -36,12 +42,15 @@ func (s *store) ListBuckets(_ context.Context, in s3response.ListBucketsInput) (
 		if err != nil {
 			continue // removed meanwhile
 		}
-		result.Buckets.Bucket = append(listed, s3response.ListAllMyBucketsEntry{Name: name, CreationDate: info.ModTime()})
+		result.Buckets.Bucket = append(listed, s3response.ListAllMyBucketsEntry{
+			Name:         name,
+			CreationDate: info.ModTime(),
+		})
 	}
 	return result, nil
 }
 
-// HeadBucket answers HeadBucket.
+// HeadBucket handles HeadBucket.
 func (s *store) HeadBucket(_ context.Context, in *s3.HeadBucketInput) (*s3.HeadBucketOutput, error) {
 	if _, err := s.locate(in.Bucket); err != nil {
 		return nil, err
@@ -49,7 +58,7 @@ func (s *store) HeadBucket(_ context.Context, in *s3.HeadBucketInput) (*s3.HeadB
 	return &s3.HeadBucketOutput{}, nil
 }
 
-// CreateBucket answers CreateBucket; the bucket belongs to the one account.
+// CreateBucket handles CreateBucket; the bucket belongs to the one account.
 func (s *store) CreateBucket(_ context.Context, in *s3.CreateBucketInput, _ []byte) error {
 	if _, err := s.locate(in.Bucket); err == nil {
 		return s3err.GetBucketErr(s3err.ErrBucketAlreadyOwnedByYou, *in.Bucket)

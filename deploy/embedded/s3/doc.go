@@ -15,7 +15,7 @@
 //     to stdout and writes a banner. The server type below it does not, and is
 //     what runs here: no administration interface, no web pages.
 //   - It cannot say which port it was given, so a free port is chosen first and
-//     another one if somebody was faster.
+//     another one if it was taken meanwhile.
 //   - Shutdown waits for open requests, up to ten seconds. Stop gives up earlier,
 //     when its context ends; the rest ends with the process.
 //

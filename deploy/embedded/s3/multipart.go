@@ -12,8 +12,10 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// CreateMultipartUpload answers CreateMultipartUpload.
-func (s *store) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+// CreateMultipartUpload handles CreateMultipartUpload.
+func (s *store) CreateMultipartUpload(
+	ctx context.Context, in s3response.CreateMultipartUploadInput,
+) (s3response.InitiateMultipartUploadResult, error) {
 	name := value(in.Bucket)
 	var err error
 	if in.Bucket, err = s.locate(in.Bucket); err != nil {
@@ -24,7 +26,7 @@ func (s *store) CreateMultipartUpload(ctx context.Context, in s3response.CreateM
 	return result, err
 }
 
-// UploadPart answers UploadPart.
+// UploadPart handles UploadPart.
 func (s *store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
 	bucket, err := s.locate(in.Bucket)
 	if err != nil {
@@ -35,9 +37,11 @@ func (s *store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upl
 	return s.files.UploadPart(ctx, &located)
 }
 
-// CompleteMultipartUpload answers CompleteMultipartUpload; the bytes are synced to
-// disk before it does.
-func (s *store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+// CompleteMultipartUpload handles CompleteMultipartUpload, and syncs the bytes to disk
+// before it returns.
+func (s *store) CompleteMultipartUpload(
+	ctx context.Context, in *s3.CompleteMultipartUploadInput,
+) (s3response.CompleteMultipartUploadResult, string, error) {
 	bucket, err := s.locate(in.Bucket)
 	if err != nil {
 		return s3response.CompleteMultipartUploadResult{}, "", err
@@ -64,7 +68,7 @@ func syncPath(path string) error {
 	return syncFile(file)
 }
 
-// AbortMultipartUpload answers AbortMultipartUpload.
+// AbortMultipartUpload handles AbortMultipartUpload.
 func (s *store) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
 	bucket, err := s.locate(in.Bucket)
 	if err != nil {
@@ -75,8 +79,10 @@ func (s *store) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartU
 	return s.files.AbortMultipartUpload(ctx, &located)
 }
 
-// ListMultipartUploads answers ListMultipartUploads.
-func (s *store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+// ListMultipartUploads handles ListMultipartUploads.
+func (s *store) ListMultipartUploads(
+	ctx context.Context, in *s3.ListMultipartUploadsInput,
+) (s3response.ListMultipartUploadsResult, error) {
 	bucket, err := s.locate(in.Bucket)
 	if err != nil {
 		return s3response.ListMultipartUploadsResult{}, err
@@ -88,7 +94,7 @@ func (s *store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUp
 	return result, err
 }
 
-// ListParts answers ListParts.
+// ListParts handles ListParts.
 func (s *store) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3response.ListPartsResult, error) {
 	bucket, err := s.locate(in.Bucket)
 	if err != nil {

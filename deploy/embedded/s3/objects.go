@@ -86,9 +86,12 @@ func (s *store) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (
 		return s3response.CopyObjectOutput{}, s3err.GetInvalidArgumentErr(s3err.InvalidArgVersionId, version)
 	}
 	source, err := s.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &sourceBucket, Key: &sourceKey,
-		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch,
-		IfModifiedSince: in.CopySourceIfModifiedSince, IfUnmodifiedSince: in.CopySourceIfUnmodifiedSince,
+		Bucket:            &sourceBucket,
+		Key:               &sourceKey,
+		IfMatch:           in.CopySourceIfMatch,
+		IfNoneMatch:       in.CopySourceIfNoneMatch,
+		IfModifiedSince:   in.CopySourceIfModifiedSince,
+		IfUnmodifiedSince: in.CopySourceIfUnmodifiedSince,
 	})
 	if err != nil {
 		return s3response.CopyObjectOutput{}, err
@@ -109,7 +112,10 @@ func (s *store) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (
 
 func copyInput(in s3response.CopyObjectInput, source *s3.GetObjectOutput) s3response.PutObjectInput {
 	put := s3response.PutObjectInput{
-		Bucket: in.Bucket, Key: in.Key, Body: source.Body, ContentLength: source.ContentLength,
+		Bucket:              in.Bucket,
+		Key:                 in.Key,
+		Body:                source.Body,
+		ContentLength:       source.ContentLength,
 		ExpectedBucketOwner: in.ExpectedBucketOwner,
 	}
 	if in.MetadataDirective == types.MetadataDirectiveReplace {

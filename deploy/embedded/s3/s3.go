@@ -112,7 +112,8 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Dir == "" || cfg.AccessKey == "" || len(cfg.SecretKey) < minSecretBytes {
-		return cfg, fmt.Errorf("s3: Config.Dir, AccessKey and a SecretKey of %d or more characters are required", minSecretBytes)
+		return cfg, fmt.Errorf(
+			"s3: Config.Dir, AccessKey and a SecretKey of %d or more characters are required", minSecretBytes)
 	}
 	abs, err := filepath.Abs(cfg.Dir)
 	if err != nil {
@@ -131,8 +132,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-// listen retries a free port that somebody else took between choosing and
-// binding it; a port that was asked for is tried once.
+// listen retries when another program took the free port between choosing and binding it;
+// a port that was asked for is tried once.
 func listen(ctx context.Context, cfg Config, objects *store) (*Server, error) {
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err != nil {
@@ -178,9 +179,13 @@ func serve(ctx context.Context, cfg Config, objects *store, address string) (*Se
 		return nil, fmt.Errorf("configure the s3 gateway: %w", err)
 	}
 	server := &Server{
-		endpoint: "http://" + address, gateway: gateway, store: objects, logger: cfg.Logger,
-		done: make(chan struct{}),
+		endpoint: "http://" + address,
+		gateway:  gateway,
+		store:    objects,
+		logger:   cfg.Logger,
+		done:     make(chan struct{}),
 	}
+
 	failed := make(chan error, 1)
 	go func() {
 		err := gateway.ServeMultiPort([]string{address})
@@ -192,20 +197,22 @@ func serve(ctx context.Context, cfg Config, objects *store, address string) (*Se
 		failed <- err
 		close(server.done)
 	}()
+
 	select {
 	case <-listening:
 		return server, nil
 	case err := <-failed:
-		return nil, refused(address, err)
+		return nil, listenError(address, err)
 	case <-ctx.Done():
 		go func() { _ = gateway.ShutDown() }()
 		return nil, fmt.Errorf("the s3 gateway does not listen on %s: %w", address, ctx.Err())
 	}
 }
 
-func refused(address string, err error) error {
+func listenError(address string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("the S3 port %s is taken by another program: stop it, or choose another port: %w", address, syscall.EADDRINUSE)
+		return fmt.Errorf("the S3 port %s is taken by another program: stop it, or choose another port: %w",
+			address, syscall.EADDRINUSE)
 	}
 	return fmt.Errorf("the s3 gateway does not start on %s: %w", address, err)
 }

@@ -26,8 +26,11 @@ var media = aws.String(s3test.MediaBucket)
 func put(t *testing.T, client *awss3.Client, key, body string) {
 	t.Helper()
 	_, err := client.PutObject(t.Context(), &awss3.PutObjectInput{
-		Bucket: media, Key: &key, Body: strings.NewReader(body), ContentType: aws.String("video/mp4"),
-		Metadata: map[string]string{"owner": "one"},
+		Bucket:      media,
+		Key:         &key,
+		Body:        strings.NewReader(body),
+		ContentType: aws.String("video/mp4"),
+		Metadata:    map[string]string{"owner": "one"},
 	})
 	if err != nil {
 		t.Fatalf("put %s: %v", key, err)
@@ -77,13 +80,15 @@ func TestAnObjectComesBackWithItsTypeAndMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *head.ContentLength != 15 || *head.ContentType != "video/mp4" || head.Metadata["owner"] != "one" || *head.ETag == "" {
+	if *head.ContentLength != 15 || *head.ContentType != "video/mp4" ||
+		head.Metadata["owner"] != "one" || *head.ETag == "" {
 		t.Fatalf("head = %d bytes, %s, %v, etag %s", *head.ContentLength, *head.ContentType, head.Metadata, *head.ETag)
 	}
 	if body := get(t, client, "a/b/film.mp4"); body != "moving pictures" {
 		t.Fatalf("body = %q", body)
 	}
-	if _, err := client.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: media, Key: aws.String("a/b/film.mp4")}); err != nil {
+	film := &awss3.DeleteObjectInput{Bucket: media, Key: aws.String("a/b/film.mp4")}
+	if _, err := client.DeleteObject(t.Context(), film); err != nil {
 		t.Fatal(err)
 	}
 	_, err = client.GetObject(t.Context(), &awss3.GetObjectInput{Bucket: media, Key: aws.String("a/b/film.mp4")})
@@ -98,7 +103,11 @@ func TestABrowserUploadsAndStreamsWithPresignedURLs(t *testing.T) {
 	server := s3test.Server(t)
 	signer := awss3.NewPresignClient(server.Client())
 	key := aws.String("uploads/film.mp4")
-	upload, err := signer.PresignPutObject(t.Context(), &awss3.PutObjectInput{Bucket: media, Key: key, ContentType: aws.String("video/mp4")}, awss3.WithPresignExpires(time.Minute))
+	upload, err := signer.PresignPutObject(t.Context(), &awss3.PutObjectInput{
+		Bucket:      media,
+		Key:         key,
+		ContentType: aws.String("video/mp4"),
+	}, awss3.WithPresignExpires(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,12 +116,14 @@ func TestABrowserUploadsAndStreamsWithPresignedURLs(t *testing.T) {
 	if response.StatusCode != http.StatusOK || response.Header.Get("Access-Control-Allow-Origin") != s3test.Origin {
 		t.Fatalf("upload: %s %v %s", response.Status, response.Header, text)
 	}
-	watch, err := signer.PresignGetObject(t.Context(), &awss3.GetObjectInput{Bucket: media, Key: key}, awss3.WithPresignExpires(time.Minute))
+	watch, err := signer.PresignGetObject(t.Context(),
+		&awss3.GetObjectInput{Bucket: media, Key: key}, awss3.WithPresignExpires(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	response, text = do(t, http.MethodGet, watch.URL, nil, http.Header{"Range": {"bytes=2-5"}, "Origin": {s3test.Origin}})
-	if response.StatusCode != http.StatusPartialContent || text != "2345" || response.Header.Get("Content-Range") != "bytes 2-5/10" {
+	if response.StatusCode != http.StatusPartialContent || text != "2345" ||
+		response.Header.Get("Content-Range") != "bytes 2-5/10" {
 		t.Fatalf("range: %s %q %v", response.Status, text, response.Header)
 	}
 	exposed := response.Header.Get("Access-Control-Expose-Headers")
@@ -156,7 +167,11 @@ func TestListsCopiesAndMultipartUploadsNameTheBucketNotItsPath(t *testing.T) {
 	t.Parallel()
 	client := s3test.Server(t).Client()
 	put(t, client, "in/one", "first")
-	_, err := client.CopyObject(t.Context(), &awss3.CopyObjectInput{Bucket: media, Key: aws.String("in/two"), CopySource: aws.String(s3test.MediaBucket + "/in/one")})
+	_, err := client.CopyObject(t.Context(), &awss3.CopyObjectInput{
+		Bucket:     media,
+		Key:        aws.String("in/two"),
+		CopySource: aws.String(s3test.MediaBucket + "/in/one"),
+	})
 	if err != nil {
 		t.Fatalf("copy: %v", err)
 	}
@@ -168,7 +183,10 @@ func TestListsCopiesAndMultipartUploadsNameTheBucketNotItsPath(t *testing.T) {
 		t.Errorf("the copy lost its type or metadata: %v %v", head, err)
 	}
 
-	started, err := client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: media, Key: aws.String("in/big")})
+	started, err := client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{
+		Bucket: media,
+		Key:    aws.String("in/big"),
+	})
 	if err != nil || *started.Bucket != s3test.MediaBucket {
 		t.Fatalf("start multipart: %v %v", started, err)
 	}
@@ -176,14 +194,23 @@ func TestListsCopiesAndMultipartUploadsNameTheBucketNotItsPath(t *testing.T) {
 	var done []types.CompletedPart
 	for i, body := range parts {
 		number := aws.Int32(int32(i + 1))
-		part, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{Bucket: media, Key: started.Key, UploadId: started.UploadId, PartNumber: number, Body: strings.NewReader(body)})
+		part, err := client.UploadPart(t.Context(), &awss3.UploadPartInput{
+			Bucket:     media,
+			Key:        started.Key,
+			UploadId:   started.UploadId,
+			PartNumber: number,
+			Body:       strings.NewReader(body),
+		})
 		if err != nil {
 			t.Fatalf("part %d: %v", *number, err)
 		}
 		done = append(done, types.CompletedPart{PartNumber: number, ETag: part.ETag})
 	}
 	completed, err := client.CompleteMultipartUpload(t.Context(), &awss3.CompleteMultipartUploadInput{
-		Bucket: media, Key: started.Key, UploadId: started.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
+		Bucket:          media,
+		Key:             started.Key,
+		UploadId:        started.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
 	})
 	if err != nil || *completed.Bucket != s3test.MediaBucket {
 		t.Fatalf("complete multipart: %v %v", completed, err)
@@ -196,7 +223,7 @@ func TestListsCopiesAndMultipartUploadsNameTheBucketNotItsPath(t *testing.T) {
 	if err != nil || *list.Name != s3test.MediaBucket || len(list.Contents) != 3 || *list.Contents[0].Key != "in/big" {
 		t.Fatalf("list: %+v %v", list, err)
 	}
-	_, err = client.HeadBucket(t.Context(), &awss3.HeadBucketInput{Bucket: aws.String("nobody-has-this")})
+	_, err = client.HeadBucket(t.Context(), &awss3.HeadBucketInput{Bucket: aws.String("does-not-exist")})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
 		t.Errorf("missing bucket: %v", err)
@@ -222,8 +249,10 @@ func TestGatewaysLiveSideBySideAndLeaveTheWorkingDirectoryAlone(t *testing.T) {
 
 func config(dir string) s3.Config {
 	return s3.Config{
-		Dir: dir, AccessKey: s3test.AccessKey, SecretKey: s3test.SecretKey,
-		Buckets: []string{s3test.MediaBucket},
+		Dir:       dir,
+		AccessKey: s3test.AccessKey,
+		SecretKey: s3test.SecretKey,
+		Buckets:   []string{s3test.MediaBucket},
 	}
 }
 
@@ -234,13 +263,14 @@ func start(t *testing.T, cfg s3.Config) (*s3.Server, *awss3.Client) {
 		t.Fatalf("start: %v", err)
 	}
 	return server, awss3.New(awss3.Options{
-		BaseEndpoint: aws.String(server.Endpoint()), Region: s3test.Region, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(s3test.AccessKey, s3test.SecretKey, ""),
+		BaseEndpoint: aws.String(server.Endpoint()),
+		Region:       s3test.Region,
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(s3test.AccessKey, s3test.SecretKey, ""),
 	})
 }
 
-// waitFree waits until nobody has an address: another test may have been given it
-// while it was free.
+// waitFree waits until an address is free: another test may be using it.
 func waitFree(t *testing.T, addr string) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)

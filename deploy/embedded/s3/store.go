@@ -22,7 +22,7 @@ import (
 // paths, and fixed answers for everything that is configured per bucket.
 //
 // It embeds the backend that supports nothing, so that an operation not written
-// here is refused instead of reaching the files by a relative path.
+// here is rejected instead of reaching the files by a relative path.
 type store struct {
 	backend.BackendUnsupported
 	files *posix.Posix
@@ -64,7 +64,13 @@ func openStore(cfg Config) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store{files: files, root: root, owner: cfg.AccessKey, acl: acl, cors: cors}, nil
+	return &store{
+		files: files,
+		root:  root,
+		owner: cfg.AccessKey,
+		acl:   acl,
+		cors:  cors,
+	}, nil
 }
 
 // String and Shutdown complete the backend.

@@ -130,8 +130,10 @@ func TestAnUnknownAccountCostsAHashAndNeverMatches(t *testing.T) {
 func TestAHashThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, quick)
-	for _, hash := range []string{"plain", "$2a$10$abcdefghijklmnopqrstuv", "$argon2id$v=18$m=64,t=1,p=1$AAAA$AAAA",
-		"$argon2id$v=19$m=64,t=1,p=1$*$*"} {
+	for _, hash := range []string{
+		"plain", "$2a$10$abcdefghijklmnopqrstuv", "$argon2id$v=18$m=64,t=1,p=1$AAAA$AAAA",
+		"$argon2id$v=19$m=64,t=1,p=1$*$*",
+	} {
 		if match, _, err := h.Check(t.Context(), "x", hash); err == nil || match {
 			t.Errorf("%q: %v, %v", hash, match, err)
 		}

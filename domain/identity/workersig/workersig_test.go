@@ -150,8 +150,10 @@ func TestWrongSignaturesAreRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %v", given, err, want)
 		}
 	}
-	for _, nonce := range []string{"short", "0123456789abcde\n0",
-		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0"} {
+	for _, nonce := range []string{
+		"short", "0123456789abcde\n0",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
+	} {
 		r := write()
 		r.Nonce = nonce
 		if err := k.Verify(r, k.Sign(r), noon); !errors.Is(err, workersig.ErrNoNonce) {

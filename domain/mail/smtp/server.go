@@ -17,7 +17,7 @@ type Encryption string
 
 // The kinds of encryption.
 const (
-	// StartTLS upgrades a plain connection and refuses a server that cannot.
+	// StartTLS upgrades a plain connection and fails if the server cannot.
 	StartTLS Encryption = "starttls"
 	// TLS begins with it, usually on port 465.
 	TLS Encryption = "tls"

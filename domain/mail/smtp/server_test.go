@@ -197,8 +197,10 @@ func TestAnInvalidConfigurationIsRefused(t *testing.T) {
 		"no sender":          {Host: "mail.example"},
 		"no host":            {From: "a@b.example"},
 		"unknown encryption": {Host: "mail.example", From: "a@b.example", Encryption: "maybe"},
-		"password in clear": {Host: "mail.example", From: "a@b.example", Encryption: smtp.None, Username: "a",
-			Password: "b"},
+		"password in clear": {
+			Host: "mail.example", From: "a@b.example", Encryption: smtp.None, Username: "a",
+			Password: "b",
+		},
 		"sender with a break": {Host: "mail.example", From: "a@b.example\r\nBcc: c@d.example"},
 	} {
 		if _, err := smtp.NewServer(cfg); err == nil {

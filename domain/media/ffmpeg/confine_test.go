@@ -34,7 +34,8 @@ func running(t *testing.T, threads int) int {
 	count := 0
 	for _, name := range commands {
 		line, _ := os.ReadFile(name) // gone meanwhile: not running
-		if bytes.Contains(line, fmt.Appendf(nil, "\x00-threads\x00%d\x00", threads)) && bytes.Contains(line, []byte("ffmpeg")) {
+		mark := fmt.Appendf(nil, "\x00-threads\x00%d\x00", threads)
+		if bytes.Contains(line, mark) && bytes.Contains(line, []byte("ffmpeg")) {
 			count++
 		}
 	}
@@ -85,12 +86,13 @@ func TestCancellationLeavesNoProcess(t *testing.T) {
 	}
 }
 
-// The worker itself may be killed; this test is both the victim (in a second process) and its murderer.
-func TestTheDeathOfTheWorkerEndsFFmpeg(t *testing.T) {
+// The test starts itself as a worker in a second process, and kills that.
+func TestAKilledWorkerEndsFFmpeg(t *testing.T) {
 	const mark, variable = 9, "CODEX_TEST_TRANSCODE"
 	if input := os.Getenv(variable); input != "" {
 		tool := newTool(t, func(cfg *ffmpeg.Config) { cfg.Threads = mark })
-		_, err := tool.Transcode(context.Background(), ffmpeg.Job{Input: input, MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out")})
+		out := filepath.Join(t.TempDir(), "out")
+		_, err := tool.Transcode(context.Background(), ffmpeg.Job{Input: input, MIME: ffmpeg.MP4, OutDir: out})
 		t.Fatalf("the worker was not killed: %v", err)
 	}
 	t.Parallel()
@@ -123,17 +125,18 @@ func TestLimitsStopAnExpensiveFile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			tool := newTool(t, c.change)
-			_, err := tool.Transcode(context.Background(), ffmpeg.Job{Input: clip, MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out")})
-			var refused *ffmpeg.RejectError
-			if !errors.As(err, &refused) || refused.Code != c.code {
+			out := filepath.Join(t.TempDir(), "out")
+			_, err := tool.Transcode(context.Background(), ffmpeg.Job{Input: clip, MIME: ffmpeg.MP4, OutDir: out})
+			var reject *ffmpeg.RejectError
+			if !errors.As(err, &reject) || reject.Code != c.code {
 				t.Errorf("err = %v, want code %s", explain(err), c.code)
 			}
 		})
 	}
 }
 
-// A program in ffprobe's place tells, through its messages, how it sees the world.
-func TestTheChildSeesNothingOfItsSurroundings(t *testing.T) {
+// A program instead of ffprobe reports what it sees in its messages.
+func TestTheChildIsIsolated(t *testing.T) {
 	t.Parallel()
 	const spy = `#!/bin/sh
 exec 1>&2
@@ -156,8 +159,8 @@ exit 1
 	})
 	input := generate(t, "a.wav", "-f lavfi -i sine=d=1")
 	_, err = tool.Probe(context.Background(), input, ffmpeg.WAV)
-	var refused *ffmpeg.RejectError
-	if !errors.As(err, &refused) {
+	var reject *ffmpeg.RejectError
+	if !errors.As(err, &reject) {
 		t.Fatal(err)
 	}
 	want := []string{"[directory /]", "[memory 1048576]", "[seconds 77]", "[files 128]", "[core 0]", "[environment ]"}
@@ -168,12 +171,12 @@ exit 1
 		want = append(want, "[interfaces 1]")
 	}
 	for _, fact := range want {
-		if !strings.Contains(refused.Detail, fact) {
-			t.Errorf("%s is not among what the child reports:\n%s", fact, refused.Detail)
+		if !strings.Contains(reject.Detail, fact) {
+			t.Errorf("%s is not among what the child reports:\n%s", fact, reject.Detail)
 		}
 	}
-	if strings.Contains(refused.Detail, input) {
-		t.Errorf("the child was told the path of its input:\n%s", refused.Detail)
+	if strings.Contains(reject.Detail, input) {
+		t.Errorf("the child has the path of its input:\n%s", reject.Detail)
 	}
 	if os.Geteuid() == 0 && !strings.Contains(tool.Confinement(), "uid 65534") {
 		t.Errorf("root runs ffmpeg with %s", tool.Confinement())

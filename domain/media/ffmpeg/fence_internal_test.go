@@ -1,6 +1,6 @@
 package ffmpeg
 
-// These tests stand inside the package because Sniff refuses their inputs before any program sees
+// These tests stand inside the package because Sniff rejects their inputs before any program sees
 // them: they prove that the programs would not have been fooled either.
 
 import (
@@ -34,8 +34,10 @@ func TestNoFileMakesFFmpegReadAnotherFileOrURL(t *testing.T) {
 		"HLS with concat":    fmt.Sprintf(hls, "concat:"+canary.URL+"|file://"+secret),
 		"concat with a URL":  "ffconcat version 1.0\nfile '" + canary.URL + "'\n",
 		"concat with a file": "ffconcat version 1.0\nfile '" + secret + "'\n",
-		"DASH": `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"><Period>` +
-			`<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>` + canary.URL + `</BaseURL></Representation></AdaptationSet></Period></MPD>`,
+		"DASH": `<?xml version="1.0"?>` +
+			`<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"><Period>` +
+			`<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1">` +
+			`<BaseURL>` + canary.URL + `</BaseURL></Representation></AdaptationSet></Period></MPD>`,
 		"SDP":                   "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
 		"subtitles in an AVI":   string(aviWithSubtitles(fmt.Sprintf(hls, canary.URL+"/a.ts"))),
 		"subtitles from a file": string(aviWithSubtitles(fmt.Sprintf(hls, "file://"+secret))),
@@ -49,29 +51,30 @@ func TestNoFileMakesFFmpegReadAnotherFileOrURL(t *testing.T) {
 		if err := os.WriteFile(path, []byte(bait), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		demuxer := "mp3" // of all, it searches longest for something that it can use
+		demuxer := "mp3" // it searches longest for usable data
 		if strings.HasPrefix(bait, "RIFF") {
 			demuxer = "avi"
 		}
-		refusedByPrograms(t, tool, name, path, demuxer)
+		rejectedByPrograms(t, tool, name, path, demuxer)
 	}
 	if n := hits.Load(); n != 0 {
-		t.Errorf("the canary was asked %d times", n)
+		t.Errorf("the canary got %d requests", n)
 	}
 
-	// The bait works on an ffmpeg that is not fenced in; otherwise the above would prove nothing.
+	// The bait must work on an unconfined ffmpeg, or the above would prove nothing.
 	path := filepath.Join(t.TempDir(), "bait")
 	if err := os.WriteFile(path, []byte(baits["HLS with a URL"]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_ = exec.Command("ffmpeg", "-v", "quiet", "-nostdin", "-protocol_whitelist", "file,http,tcp", "-f", "hls", "-i", path, "-f", "null", "-").Run()
+	_ = exec.CommandContext(t.Context(), "ffmpeg", "-v", "quiet", "-nostdin",
+		"-protocol_whitelist", "file,http,tcp", "-f", "hls", "-i", path, "-f", "null", "-").Run()
 	if hits.Load() == 0 {
-		t.Error("the canary is not asked by an unfenced ffmpeg either")
+		t.Error("an unconfined ffmpeg sends no request either")
 	}
 }
 
-// refusedByPrograms hands the file to ffprobe and ffmpeg as Probe and Transcode would; neither may find media in it.
-func refusedByPrograms(t *testing.T, tool *Tool, name, path, demuxer string) {
+// rejectedByPrograms hands the file to ffprobe and ffmpeg as Probe and Transcode would; neither may find media in it.
+func rejectedByPrograms(t *testing.T, tool *Tool, name, path, demuxer string) {
 	t.Helper()
 	input, err := os.Open(path)
 	if err != nil {
@@ -80,8 +83,8 @@ func refusedByPrograms(t *testing.T, tool *Tool, name, path, demuxer string) {
 	defer input.Close()
 	ctx := context.Background()
 	found, err := tool.describe(ctx, input, demuxer)
-	var refused *RejectError
-	if err != nil && !errors.As(err, &refused) {
+	var reject *RejectError
+	if err != nil && !errors.As(err, &reject) {
 		t.Errorf("%s as %s: ffprobe: %v", name, demuxer, err)
 	}
 	for _, s := range found.Streams {
@@ -89,7 +92,7 @@ func refusedByPrograms(t *testing.T, tool *Tool, name, path, demuxer string) {
 			t.Errorf("%s as %s: ffprobe found %+v", name, demuxer, s)
 		}
 	}
-	if err := tool.decodeStart(ctx, input, Info{Kind: Audio, demuxer: demuxer}); !errors.As(err, &refused) {
+	if err := tool.decodeStart(ctx, input, Info{Kind: Audio, demuxer: demuxer}); !errors.As(err, &reject) {
 		t.Errorf("%s as %s: ffmpeg: %v", name, demuxer, err)
 	}
 }
@@ -111,7 +114,8 @@ func TestADemuxerMayNotOpenAnotherOne(t *testing.T) {
 
 func makeTone(t *testing.T, path string) {
 	t.Helper()
-	if out, err := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=d=1", path).CombinedOutput(); err != nil {
+	tone := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "sine=d=1", path)
+	if out, err := tone.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
@@ -148,7 +152,8 @@ func aviWithSubtitles(text string) []byte {
 	gab2 = append(gab2, 0x04, 0x00)
 	gab2 = append(gab2, words(uint32(len(text)))...)
 	gab2 = append(gab2, text...)
-	body := append([]byte("AVI "), list("hdrl", chunk("avih", main), list("strl", chunk("strh", header), chunk("strf", nil)))...)
+	stream := list("strl", chunk("strh", header), chunk("strf", nil))
+	body := append([]byte("AVI "), list("hdrl", chunk("avih", main), stream)...)
 	body = append(body, list("movi", chunk("00tx", gab2))...)
 	return chunk("RIFF", body)
 }

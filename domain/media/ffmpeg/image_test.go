@@ -61,7 +61,8 @@ func withEXIF(t *testing.T, m image.Image, orientation byte) []byte {
 // decoded returns a picture as ffmpeg, unconfined, reads it.
 func decoded(t *testing.T, content []byte) image.Image {
 	t.Helper()
-	cmd := exec.Command("ffmpeg", "-v", "error", "-i", write(t, "made.webp", content), "-f", "image2pipe", "-c:v", "png", "-pix_fmt", "rgba", "-")
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", write(t, "made.webp", content),
+		"-f", "image2pipe", "-c:v", "png", "-pix_fmt", "rgba", "-")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -92,11 +93,12 @@ func sameColour(got color.Color, want color.NRGBA) bool {
 	return !far(c.R, want.R) && !far(c.G, want.G) && !far(c.B, want.B) && !far(c.A, want.A)
 }
 
-func TestAPictureIsMadeInThreeWidths(t *testing.T) {
+func TestAPictureIsConvertedToThreeWidths(t *testing.T) {
 	t.Parallel()
 	animation := &gif.GIF{Delay: []int{10, 10}}
 	for range 2 {
-		animation.Image = append(animation.Image, image.NewPaletted(image.Rect(0, 0, 500, 250), color.Palette{color.White, color.Black}))
+		frame := image.NewPaletted(image.Rect(0, 0, 500, 250), color.Palette{color.White, color.Black})
+		animation.Image = append(animation.Image, frame)
 	}
 	var moving bytes.Buffer
 	if err := gif.EncodeAll(&moving, animation); err != nil {
@@ -112,7 +114,7 @@ func TestAPictureIsMadeInThreeWidths(t *testing.T) {
 		{"one pixel", pngOf(t, painted(1, 1)), [3]image.Point{{1, 1}, {1, 1}, {1, 1}}},
 		{"a line", pngOf(t, painted(4000, 1)), [3]image.Point{{200, 1}, {400, 1}, {800, 1}}},
 		{"an animation", moving.Bytes(), [3]image.Point{{200, 100}, {400, 200}, {500, 250}}},
-		{"a portrait that the camera stored lying", withEXIF(t, painted(900, 600), 6), [3]image.Point{{200, 300}, {400, 600}, {600, 900}}},
+		{"a rotated portrait", withEXIF(t, painted(900, 600), 6), [3]image.Point{{200, 300}, {400, 600}, {600, 900}}},
 	} {
 		made, err := newTool(t, nil).Picture(context.Background(), c.content)
 		if err != nil {
@@ -136,7 +138,8 @@ func TestColoursAndTransparencyStay(t *testing.T) {
 		t.Fatal(explain(err))
 	}
 	m := decoded(t, made["md"])
-	if left, right := m.At(50, 100), m.At(350, 100); !sameColour(left, color.NRGBA{R: 255, A: 255}) || !sameColour(right, color.NRGBA{B: 255, A: 128}) {
+	left, right := m.At(50, 100), m.At(350, 100)
+	if !sameColour(left, color.NRGBA{R: 255, A: 255}) || !sameColour(right, color.NRGBA{B: 255, A: 128}) {
 		t.Errorf("left %v, right %v", left, right)
 	}
 	white := image.NewGray(image.Rect(0, 0, 100, 100))
@@ -152,7 +155,7 @@ func TestColoursAndTransparencyStay(t *testing.T) {
 	}
 }
 
-func TestWhatAPictureSaysAboutItselfIsGone(t *testing.T) {
+func TestMetadataIsRemoved(t *testing.T) {
 	t.Parallel()
 	source := withEXIF(t, painted(400, 300), 1)
 	if !bytes.Contains(source, []byte("51.5N")) {
@@ -183,7 +186,7 @@ func bomb(t *testing.T, width, height uint32) []byte {
 	return content
 }
 
-func TestPicturesThatCannotBeUsedAreRefused(t *testing.T) {
+func TestUnusablePicturesAreRejected(t *testing.T) {
 	t.Parallel()
 	whole := pngOf(t, painted(64, 64))
 	for _, c := range []struct {
@@ -199,8 +202,8 @@ func TestPicturesThatCannotBeUsedAreRefused(t *testing.T) {
 		{"a claim that the bytes do not keep", bomb(t, 5000, 5000), ffmpeg.Undecodable},
 	} {
 		made, err := newTool(t, nil).Picture(context.Background(), c.content)
-		var refused *ffmpeg.RejectError
-		if !errors.As(err, &refused) || refused.Code != c.want || made != nil {
+		var reject *ffmpeg.RejectError
+		if !errors.As(err, &reject) || reject.Code != c.want || made != nil {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
@@ -210,7 +213,8 @@ func TestALargePictureFitsIntoItsMemory(t *testing.T) {
 	t.Parallel()
 	var source bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := encoder.Encode(&source, image.NewNRGBA64(image.Rect(0, 0, 7000, 5700))); err != nil { // 39.9 megapixels of 8 bytes
+	large := image.NewNRGBA64(image.Rect(0, 0, 7000, 5700)) // 39.9 megapixels of 8 bytes
+	if err := encoder.Encode(&source, large); err != nil {
 		t.Fatal(err)
 	}
 	made, err := newTool(t, nil).Picture(context.Background(), source.Bytes())

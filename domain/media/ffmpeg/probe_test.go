@@ -14,7 +14,8 @@ import (
 
 func TestProbeDescribesAVideo(t *testing.T) {
 	t.Parallel()
-	clip := generate(t, "a.mp4", "-f lavfi -i testsrc2=s=640x360:r=30000/1001 -f lavfi -i sine -t 2 -c:v libx264 -preset ultrafast -c:a aac")
+	clip := generate(t, "a.mp4", "-f lavfi -i testsrc2=s=640x360:r=30000/1001 -f lavfi -i sine -t 2 "+
+		"-c:v libx264 -preset ultrafast -c:a aac")
 	info, err := newTool(t, nil).Probe(context.Background(), clip, ffmpeg.MP4)
 	if err != nil {
 		t.Fatal(explain(err))
@@ -27,7 +28,7 @@ func TestProbeDescribesAVideo(t *testing.T) {
 	}
 }
 
-func TestProbeRefusesWhatMayNotBePublished(t *testing.T) {
+func TestProbeRejectsInvalidFiles(t *testing.T) {
 	t.Parallel()
 	const video = "-f lavfi -i testsrc2=s=320x240:r=25 -t 2 -c:v libx264 -preset ultrafast "
 	const tone = "-f lavfi -i sine=d=2 "
@@ -36,10 +37,18 @@ func TestProbeRefusesWhatMayNotBePublished(t *testing.T) {
 		input      func(t *testing.T) string
 		code       ffmpeg.Code
 	}{
-		{"sound declared as video", ffmpeg.MP4, func(t *testing.T) string { return generate(t, "a.mp4", tone+"-c:a aac") }, ffmpeg.WrongKind},
-		{"video declared as sound", ffmpeg.M4A, func(t *testing.T) string { return generate(t, "a.mp4", video) }, ffmpeg.WrongKind},
-		{"another container", ffmpeg.WebM, func(t *testing.T) string { return generate(t, "a.mp4", video) }, ffmpeg.Undecodable},
-		{"a type that is not allowed", "video/x-matroska", func(t *testing.T) string { return generate(t, "a.mkv", video) }, ffmpeg.Unsupported},
+		{"audio declared as video", ffmpeg.MP4, func(t *testing.T) string {
+			return generate(t, "a.mp4", tone+"-c:a aac")
+		}, ffmpeg.WrongKind},
+		{"video declared as audio", ffmpeg.M4A, func(t *testing.T) string {
+			return generate(t, "a.mp4", video)
+		}, ffmpeg.WrongKind},
+		{"another container", ffmpeg.WebM, func(t *testing.T) string {
+			return generate(t, "a.mp4", video)
+		}, ffmpeg.Undecodable},
+		{"a type that is not allowed", "video/x-matroska", func(t *testing.T) string {
+			return generate(t, "a.mkv", video)
+		}, ffmpeg.Unsupported},
 		{"text", ffmpeg.MP4, func(t *testing.T) string {
 			return write(t, "a.mp4", []byte(strings.Repeat("to be or not to be ", 400)))
 		}, ffmpeg.Undecodable},
@@ -49,27 +58,29 @@ func TestProbeRefusesWhatMayNotBePublished(t *testing.T) {
 		}, ffmpeg.Undecodable},
 		{"frames turned to noise", ffmpeg.MP4, overwriteMedia, ffmpeg.Undecodable},
 		{"too many streams", ffmpeg.MP4, func(t *testing.T) string {
-			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v libx264 -preset ultrafast "+strings.Repeat("-map 0 ", 9))
+			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v libx264 -preset ultrafast "+
+				strings.Repeat("-map 0 ", 9))
 		}, ffmpeg.TooManyStreams},
 		{"too large a frame", ffmpeg.AVI, func(t *testing.T) string {
 			return generate(t, "a.avi", "-f lavfi -i color=s=7696x16:r=25 -t 0.2 -c:v mjpeg")
 		}, ffmpeg.TooLarge},
 		{"longer than a day", ffmpeg.MP4, func(t *testing.T) string {
-			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 3 -vf setpts=N*50000/TB -fps_mode vfr -c:v libx264 -preset ultrafast")
+			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 3 -vf setpts=N*50000/TB "+
+				"-fps_mode vfr -c:v libx264 -preset ultrafast")
 		}, ffmpeg.TooLong},
-		{"a codec nobody records in", ffmpeg.AVI, func(t *testing.T) string {
+		{"an unusual codec", ffmpeg.AVI, func(t *testing.T) string {
 			return generate(t, "a.avi", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v snow -strict -2")
 		}, ffmpeg.Undecodable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := newTool(t, nil).Probe(context.Background(), c.input(t), c.mime)
-			var refused *ffmpeg.RejectError
-			if !errors.As(err, &refused) || refused.Code != c.code {
+			var reject *ffmpeg.RejectError
+			if !errors.As(err, &reject) || reject.Code != c.code {
 				t.Fatalf("err = %v, want code %s", err, c.code)
 			}
-			if refused.Message == "" || strings.Contains(refused.Message, "/") || strings.Contains(refused.Detail, "/proc") {
-				t.Errorf("message %q, detail %q", refused.Message, refused.Detail)
+			if reject.Message == "" || strings.Contains(reject.Message, "/") || strings.Contains(reject.Detail, "/proc") {
+				t.Errorf("message %q, detail %q", reject.Message, reject.Detail)
 			}
 		})
 	}
@@ -77,7 +88,8 @@ func TestProbeRefusesWhatMayNotBePublished(t *testing.T) {
 
 // overwriteMedia keeps all headers and makes the compressed pictures meaningless.
 func overwriteMedia(t *testing.T) string {
-	path := generate(t, "a.mp4", "-f lavfi -i testsrc2=s=320x240:r=25 -t 2 -c:v libx264 -preset ultrafast -movflags +faststart")
+	path := generate(t, "a.mp4",
+		"-f lavfi -i testsrc2=s=320x240:r=25 -t 2 -c:v libx264 -preset ultrafast -movflags +faststart")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -89,27 +101,29 @@ func overwriteMedia(t *testing.T) string {
 	return write(t, "noise.mp4", content)
 }
 
-func TestAFileCutShortIsRefusedNotPublishedShort(t *testing.T) {
+func TestATruncatedFileIsRejected(t *testing.T) {
 	t.Parallel()
-	whole := generate(t, "a.mp4", "-f lavfi -i testsrc2=s=320x240:r=25 -t 8 -c:v libx264 -preset ultrafast -movflags +faststart")
+	whole := generate(t, "a.mp4",
+		"-f lavfi -i testsrc2=s=320x240:r=25 -t 8 -c:v libx264 -preset ultrafast -movflags +faststart")
 	content, err := os.ReadFile(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cut := write(t, "cut.mp4", content[:len(content)/2])
-	_, err = newTool(t, nil).Transcode(context.Background(), ffmpeg.Job{Input: cut, MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out")})
-	var refused *ffmpeg.RejectError
-	if !errors.As(err, &refused) || refused.Code != ffmpeg.Incomplete {
+	job := ffmpeg.Job{Input: cut, MIME: ffmpeg.MP4, OutDir: filepath.Join(t.TempDir(), "out")}
+	_, err = newTool(t, nil).Transcode(context.Background(), job)
+	var reject *ffmpeg.RejectError
+	if !errors.As(err, &reject) || reject.Code != ffmpeg.Incomplete {
 		t.Errorf("err = %v, want code %s", err, ffmpeg.Incomplete)
 	}
 }
 
-func TestAMissingFileIsNotTheUploadersFault(t *testing.T) {
+func TestAMissingFileIsNotARejection(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{filepath.Join(t.TempDir(), "absent.mp4"), t.TempDir()} {
 		_, err := newTool(t, nil).Probe(context.Background(), path, ffmpeg.MP4)
-		var refused *ffmpeg.RejectError
-		if err == nil || errors.As(err, &refused) {
+		var reject *ffmpeg.RejectError
+		if err == nil || errors.As(err, &reject) {
 			t.Errorf("err = %v", err)
 		}
 	}

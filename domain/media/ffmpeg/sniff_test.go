@@ -50,7 +50,7 @@ func TestSniffKnowsRealFiles(t *testing.T) {
 	}
 }
 
-func TestSniffRefusesTextAndPolyglots(t *testing.T) {
+func TestSniffRejectsTextAndPolyglots(t *testing.T) {
 	t.Parallel()
 	for name, head := range map[string]string{
 		"HTML":                   "<!DOCTYPE html><html><body>hello</body></html>",
@@ -77,10 +77,10 @@ func TestSniffRefusesTextAndPolyglots(t *testing.T) {
 		}
 	}
 	if _, ok := ffmpeg.Sniff([]byte(ftyp)); !ok {
-		t.Error("the MP4 head that the polyglots are made of is itself refused")
+		t.Error("the MP4 head that the polyglots are made of is itself rejected")
 	}
 	if _, ok := ffmpeg.Sniff([]byte(webm)); !ok {
-		t.Error("the WebM head that the polyglots are made of is itself refused")
+		t.Error("the WebM head that the polyglots are made of is itself rejected")
 	}
 }
 
@@ -106,7 +106,8 @@ func TestDeclaredTypesAgreeWithinAContainer(t *testing.T) {
 
 func FuzzSniff(f *testing.F) {
 	for _, seed := range []string{
-		ftyp, webm, "RIFF\x00\x00\x00\x00WAVEfmt ", "RIFF\x00\x00\x00\x00AVI LIST", "ID3\x04\x00\x00\x00\x00\x00\x00\xff\xfb\x90\x00",
+		ftyp, webm, "RIFF\x00\x00\x00\x00WAVEfmt ", "RIFF\x00\x00\x00\x00AVI LIST",
+		"ID3\x04\x00\x00\x00\x00\x00\x00\xff\xfb\x90\x00",
 		"OggS\x00\x02" + strings.Repeat("\x00", 20) + "\x01\x13OpusHead", "<!doctype html>", "\xff\xfb\x90\x00",
 	} {
 		f.Add([]byte(seed))

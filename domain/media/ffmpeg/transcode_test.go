@@ -22,9 +22,9 @@ import (
 
 // explain adds the detail that RejectError keeps from users.
 func explain(err error) string {
-	var refused *ffmpeg.RejectError
-	if errors.As(err, &refused) {
-		return err.Error() + "\n" + refused.Detail
+	var reject *ffmpeg.RejectError
+	if errors.As(err, &reject) {
+		return err.Error() + "\n" + reject.Detail
 	}
 	return err.Error()
 }
@@ -65,7 +65,8 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	if want := []string{"720p", "480p"}; !slices.Equal(result.ReadyVariants, want) {
 		t.Errorf("variants = %v, want %v", result.ReadyVariants, want)
 	}
-	if want := "probing loudness encoding_variants preview thumbnails finalizing"; strings.Join(steps, " ") != want || last != 100 {
+	const want = "probing loudness encoding_variants preview thumbnails finalizing"
+	if strings.Join(steps, " ") != want || last != 100 {
 		t.Errorf("steps = %v ending at %d %%, want %s", steps, last, want)
 	}
 	near(t, "duration", result.DurationSeconds, 8, 0.1)
@@ -76,7 +77,8 @@ func TestAVideoBecomesALadderWithAlignedKeyFrames(t *testing.T) {
 	for _, variant := range result.ReadyVariants {
 		playlist := filepath.Join(out, variant, "index.m3u8")
 		checkRanges(t, playlist)
-		keyFrames = append(keyFrames, inspect(t, "-select_streams", "v", "-skip_frame", "nokey", "-show_entries", "frame=pts_time", playlist))
+		keyFrames = append(keyFrames,
+			inspect(t, "-select_streams", "v", "-skip_frame", "nokey", "-show_entries", "frame=pts_time", playlist))
 		frames := inspect(t, "-select_streams", "v", "-count_frames", "-show_entries", "stream=nb_read_frames", playlist)
 		if first, _, _ := strings.Cut(frames, "\n"); first != "240" {
 			t.Errorf("%s decodes to %s frames, want 240", variant, first)
@@ -156,7 +158,8 @@ func checkPictures(t *testing.T, out string, result ffmpeg.Result, width, height
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if poster, format, err := image.DecodeConfig(f); err != nil || format != "jpeg" || poster.Width != width || poster.Height != height {
+	poster, format, err := image.DecodeConfig(f)
+	if err != nil || format != "jpeg" || poster.Width != width || poster.Height != height {
 		t.Errorf("poster is %s %+v, %v", format, poster, err)
 	}
 	for name, want := range map[string]int{"sm": 200, "md": 400, "lg": 800} {
@@ -199,7 +202,8 @@ func checkFiles(t *testing.T, out string, result ffmpeg.Result) {
 		}
 	}
 	if len(result.Files) != 11 {
-		t.Errorf("%d files, want 3 playlists and streams, a poster, 3 thumbnails and the master: %v", len(result.Files), result.Files)
+		t.Errorf("%d files, want 3 playlists and streams, a poster, 3 thumbnails and the master: %v",
+			len(result.Files), result.Files)
 	}
 }
 
@@ -235,7 +239,8 @@ func TestUnusualVideosBecomePlayable(t *testing.T) {
 			return generate(t, "vfr.mp4", picture+"320x240:r=30 -t 4 -vf select='not(mod(n\\,7))+lt(n\\,30)' -fps_mode vfr"+x264)
 		}, 320, 240, "source", "320\n240", 4},
 		{"a recording without duration", ffmpeg.WebM, func(t *testing.T) string {
-			return generate(t, "live.webm", picture+"320x240:r=25 -f lavfi -i sine=300 -t 2 -c:v libvpx -deadline realtime -c:a libopus -live 1 -f webm")
+			return generate(t, "live.webm", picture+"320x240:r=25 -f lavfi -i sine=300 -t 2 "+
+				"-c:v libvpx -deadline realtime -c:a libopus -live 1 -f webm")
 		}, 320, 240, "source", "320\n240", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -265,7 +270,8 @@ func TestAudioBecomesTwoRatesAndAWaveform(t *testing.T) {
 	for mime, input := range map[string]func(t *testing.T) string{
 		ffmpeg.MP3: func(t *testing.T) string {
 			cover := generate(t, "cover.png", "-f lavfi -i testsrc2=s=64x64 -frames:v 1")
-			return generate(t, "a.mp3", "-f lavfi -i sine=500:d=4 -i "+cover+" -map 0 -map 1 -c:a libmp3lame -c:v png -disposition:v attached_pic")
+			return generate(t, "a.mp3", "-f lavfi -i sine=500:d=4 -i "+cover+
+				" -map 0 -map 1 -c:a libmp3lame -c:v png -disposition:v attached_pic")
 		},
 		ffmpeg.M4A:  func(t *testing.T) string { return generate(t, "a.m4a", "-f lavfi -i sine=500:d=4 -c:a aac") },
 		ffmpeg.WAV:  func(t *testing.T) string { return generate(t, "a.wav", "-f lavfi -i sine=500:d=4") },
@@ -333,13 +339,13 @@ func TestATrackWithoutLoudnessIsNotAmplified(t *testing.T) {
 	}
 }
 
-func TestAnUsedOutputDirectoryIsRefused(t *testing.T) {
+func TestAUsedOutputDirectoryIsRejected(t *testing.T) {
 	t.Parallel()
 	out := filepath.Dir(write(t, "precious", []byte("x")))
 	input := generate(t, "a.wav", "-f lavfi -i sine=d=1")
 	_, err := newTool(t, nil).Transcode(context.Background(), ffmpeg.Job{Input: input, MIME: ffmpeg.WAV, OutDir: out})
-	var refused *ffmpeg.RejectError
-	if err == nil || errors.As(err, &refused) {
-		t.Errorf("err = %v, want one that does not blame the file", err)
+	var reject *ffmpeg.RejectError
+	if err == nil || errors.As(err, &reject) {
+		t.Errorf("err = %v, want one that is no RejectError", err)
 	}
 }

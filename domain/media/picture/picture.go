@@ -38,9 +38,9 @@ type Info struct {
 func (i Info) Pixels() int64 { return int64(i.Width) * int64(i.Height) }
 
 var (
-	// ErrUnknown: the first bytes are of none of the four formats.
+	// ErrUnknown means that the first bytes are of none of the four formats.
 	ErrUnknown = errors.New("not a picture of a known format")
-	// ErrDamaged: the header of a known format is invalid.
+	// ErrDamaged means that the header of a known format is invalid.
 	ErrDamaged = errors.New("the picture's header is damaged")
 )
 

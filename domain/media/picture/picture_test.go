@@ -41,16 +41,20 @@ var (
 	moving   = webp("VP8X", 0x02, 0, 0, 0, 29, 0, 0, 19, 0, 0)
 )
 
-func TestAHeaderSaysWhatThePictureIsAndHowLarge(t *testing.T) {
+func TestInspectReturnsFormatAndSize(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		data     []byte
 		mime     string
 		animated bool
 	}{
-		"png":             {pngOf(t), picture.PNG, false},
-		"jpeg":            {encoded(t, func(w *bytes.Buffer, i image.Image) error { return jpeg.Encode(w, i, nil) }), picture.JPEG, false},
-		"gif":             {encoded(t, func(w *bytes.Buffer, i image.Image) error { return gif.Encode(w, i, nil) }), picture.GIF, false},
+		"png": {pngOf(t), picture.PNG, false},
+		"jpeg": {encoded(t, func(w *bytes.Buffer, i image.Image) error {
+			return jpeg.Encode(w, i, nil)
+		}), picture.JPEG, false},
+		"gif": {encoded(t, func(w *bytes.Buffer, i image.Image) error {
+			return gif.Encode(w, i, nil)
+		}), picture.GIF, false},
 		"lossy webp":      {lossy, picture.WebP, false},
 		"lossless webp":   {lossless, picture.WebP, false},
 		"webp with alpha": {extended, picture.WebP, false},
@@ -71,7 +75,7 @@ func TestAHeaderSaysWhatThePictureIsAndHowLarge(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPictureIsToldFromWhatIsBroken(t *testing.T) {
+func TestUnknownFormatsAndDamagedHeadersAreDistinct(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		data []byte

@@ -114,7 +114,8 @@ func queueSaveOwners(b *pgx.Batch, sql string, owners []ImageOwner, now time.Tim
 // QueueSettleImages queues the statements that mark attached images as in use, and schedule the
 // sweep of the other images of the same owners.
 func QueueSettleImages(b *pgx.Batch, attached, owners, kinds []string, now time.Time) {
-	b.Queue(`UPDATE images SET status = 'attached', due_at = $2 WHERE id = ANY($1::uuid[])`, attached, now.Add(recheckEvery))
+	b.Queue(`UPDATE images SET status = 'attached', due_at = $2 WHERE id = ANY($1::uuid[])`,
+		attached, now.Add(recheckEvery))
 	b.Queue(`UPDATE images SET due_at = LEAST(due_at, $4) FROM unnest($2::text[], $3::text[]) AS o (owner_id, kind)
 		WHERE images.owner_id = o.owner_id AND images.kind = o.kind AND status = 'attached' AND id <> ALL($1::uuid[])`,
 		attached, owners, kinds, now.Add(media.ImageRetired))

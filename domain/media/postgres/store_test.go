@@ -32,7 +32,9 @@ func open(t *testing.T) *pgxpool.Pool {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	if _, err := pool.Exec(t.Context(), `INSERT INTO users (id, name, email, role) VALUES ($1, 'Test', 'a@example.test', 'creator')`, creator); err != nil {
+	_, err = pool.Exec(t.Context(),
+		`INSERT INTO users (id, name, email, role) VALUES ($1, 'Test', 'a@example.test', 'creator')`, creator)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return pool
@@ -122,7 +124,7 @@ func utc(i media.Item) media.Item {
 	return i
 }
 
-func TestAnItemIsReadAsItWasWritten(t *testing.T) {
+func TestAnItemIsReadAsWritten(t *testing.T) {
 	t.Parallel()
 	pool := open(t)
 	item := full(t)
@@ -179,7 +181,8 @@ func TestALockedItemWaitsForItsTransaction(t *testing.T) {
 	if err != nil || !found {
 		t.Fatal(found, err)
 	}
-	if _, err := pool.Exec(t.Context(), `SELECT id FROM media_items WHERE id = $1 FOR UPDATE NOWAIT`, item.ID); err == nil {
+	_, err = pool.Exec(t.Context(), `SELECT id FROM media_items WHERE id = $1 FOR UPDATE NOWAIT`, item.ID)
+	if err == nil {
 		t.Error("the row is not locked")
 	}
 	locked.Title = "from inside"
@@ -194,7 +197,7 @@ func TestALockedItemWaitsForItsTransaction(t *testing.T) {
 	}
 }
 
-func TestTheDatabaseKeepsTheInvariantsByItself(t *testing.T) {
+func TestConstraintsKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	pool := open(t)
 	for name, change := range map[string]func(*media.Item){
@@ -202,7 +205,7 @@ func TestTheDatabaseKeepsTheInvariantsByItself(t *testing.T) {
 		"an unknown status":     func(i *media.Item) { i.Status = "lost" },
 		"ready without a list":  func(i *media.Item) { i.Status, i.MasterKey = media.Ready, "" },
 		"progress of 101":       func(i *media.Item) { i.Progress = p(101) },
-		"a creator who is not":  func(i *media.Item) { i.CreatorID = "nobody" },
+		"a creator who is not":  func(i *media.Item) { i.CreatorID = "missing" },
 		"an unknown media type": func(i *media.Item) { i.Type = "image" },
 	} {
 		item := full(t)
@@ -217,7 +220,7 @@ func TestTheDatabaseKeepsTheInvariantsByItself(t *testing.T) {
 	}
 }
 
-func TestSilentJobsAreFoundMostSilentFirst(t *testing.T) {
+func TestTheLongestSilentJobsAreFirst(t *testing.T) {
 	t.Parallel()
 	pool := open(t)
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -236,7 +239,8 @@ func TestSilentJobsAreFoundMostSilentFirst(t *testing.T) {
 		save(t, pool, item)
 	}
 	silent, err := postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 10)
-	if err != nil || len(silent) != 2 || silent[0].MediaID != ids[1] || silent[0].JobID != "b" || silent[1].MediaID != ids[0] {
+	if err != nil || len(silent) != 2 || silent[0].MediaID != ids[1] || silent[0].JobID != "b" ||
+		silent[1].MediaID != ids[0] {
 		t.Errorf("silent %+v, %v", silent, err)
 	}
 	if silent, _ := postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 1); len(silent) != 1 {

@@ -19,9 +19,9 @@ import (
 )
 
 var (
-	// ErrNotFound: there is no object with the key, or no such upload.
+	// ErrNotFound means that there is no object with the key, or no such upload.
 	ErrNotFound = errors.New("object not found")
-	// ErrChanged: the object is not the requested version.
+	// ErrChanged means that the object is not the requested version.
 	ErrChanged = errors.New("object was changed")
 )
 

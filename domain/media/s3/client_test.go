@@ -74,7 +74,7 @@ func TestAnObjectIsReadWholeAndInRanges(t *testing.T) {
 	}
 }
 
-func TestAMissingObjectAndAChangedOneAreToldApart(t *testing.T) {
+func TestMissingAndChangedObjectsHaveDistinctErrors(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	if _, err := b.Head(t.Context(), "nothing"); !errors.Is(err, s3.ErrNotFound) {
@@ -93,7 +93,7 @@ func TestAMissingObjectAndAChangedOneAreToldApart(t *testing.T) {
 	}
 }
 
-func TestAPrefixIsListedAndDeletedWithoutItsNeighbours(t *testing.T) {
+func TestListAndDeleteStayBelowThePrefix(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	for _, key := range []string{"c/hls/1/a", "c/hls/1/b/c", "c/hls/10/a", "c/hls/2/a"} {
@@ -122,7 +122,7 @@ func TestAPrefixIsListedAndDeletedWithoutItsNeighbours(t *testing.T) {
 	}
 }
 
-func TestJSONIsStoredAsSuch(t *testing.T) {
+func TestJSONIsStoredWithItsContentType(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	if err := b.PutJSON(t.Context(), "x.json", map[string]int{"a": 1}); err != nil {
@@ -138,7 +138,7 @@ func TestJSONIsStoredAsSuch(t *testing.T) {
 	}
 }
 
-func TestAPresignedUploadTakesExactlyWhatWasDeclared(t *testing.T) {
+func TestAPresignedUploadAcceptsOnlyTheDeclaredFile(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	address, err := b.PresignPut(t.Context(), "up/film.mp4", "video/mp4", 5, time.Hour)
@@ -192,11 +192,14 @@ func send(t *testing.T, method, address, contentType, content string) int {
 	return resp.StatusCode
 }
 
-func TestPresigningNeedsNoNetworkAndNamesThePublicHost(t *testing.T) {
+func TestPresigningUsesThePublicHostAndNoNetwork(t *testing.T) {
 	t.Parallel()
 	b := open(t, func(c *s3.Config) {
 		c.Endpoint, c.PublicEndpoint = "http://store.internal:9000", "https://cdn.example"
-		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { t.Error("the network was used"); return nil, io.EOF })
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			t.Error("the network was used")
+			return nil, io.EOF
+		})
 	})
 	address, err := b.PresignGet(t.Context(), "k", time.Minute)
 	if err != nil || !strings.HasPrefix(address, "https://cdn.example/"+s3test.MediaBucket+"/k?") {
@@ -213,9 +216,9 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestAFailingStoreIsAskedThreeTimesAndTheBodyIsSentAgain(t *testing.T) {
+func TestARequestIsAttemptedThreeTimesWithItsBody(t *testing.T) {
 	t.Parallel()
-	for name, failures := range map[string]int32{"recovers": 2, "stays away": 3} {
+	for name, failures := range map[string]int32{"recovers": 2, "stays unavailable": 3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int32
@@ -243,7 +246,7 @@ func TestAFailingStoreIsAskedThreeTimesAndTheBodyIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestASlowStoreIsGivenUpInTime(t *testing.T) {
+func TestASlowStoreTimesOut(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -265,7 +268,8 @@ func TestAFileIsUploadedInPartsAndAFailedUploadIsAborted(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	content := bytes.Repeat([]byte("0123456789abcdef"), 700_000) // 10.7 MiB: three parts of 5 MiB
-	if err := b.PutParts(t.Context(), "big", bytes.NewReader(content), int64(len(content)), "video/mp4", 5<<20); err != nil {
+	size := int64(len(content))
+	if err := b.PutParts(t.Context(), "big", bytes.NewReader(content), size, "video/mp4", 5<<20); err != nil {
 		t.Fatal(err)
 	}
 	got, err := b.Read(t.Context(), "big", s3.Range{}, "", 20<<20)
@@ -273,7 +277,8 @@ func TestAFileIsUploadedInPartsAndAFailedUploadIsAborted(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	// A reader that ends early makes the second part fail; nothing may be left.
-	if err := b.PutParts(t.Context(), "broken", bytes.NewReader(content[:6<<20]), int64(len(content)), "video/mp4", 5<<20); err == nil {
+	short := bytes.NewReader(content[:6<<20])
+	if err := b.PutParts(t.Context(), "broken", short, size, "video/mp4", 5<<20); err == nil {
 		t.Error("a file that is too short was uploaded")
 	}
 	if _, err := b.Head(t.Context(), "broken"); !errors.Is(err, s3.ErrNotFound) {
@@ -292,17 +297,19 @@ func TestAFileIsUploadedInPartsAndAFailedUploadIsAborted(t *testing.T) {
 	}
 }
 
-func TestAStreamIsStoredOnceAndWholeOrNotAtAll(t *testing.T) {
+func TestAStreamIsStoredCompletelyOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
-	if _, err := b.PutStream(t.Context(), "stream", io.LimitReader(strings.NewReader("0123456789"), 10), 10, "audio/ogg"); err != nil {
+	whole := io.LimitReader(strings.NewReader("0123456789"), 10)
+	if _, err := b.PutStream(t.Context(), "stream", whole, 10, "audio/ogg"); err != nil {
 		t.Fatal(err)
 	}
 	info, err := b.Head(t.Context(), "stream")
 	if err != nil || info.Size != 10 || info.ContentType != "audio/ogg" {
 		t.Errorf("stored %+v, %v", info, err)
 	}
-	if _, err := b.PutStream(t.Context(), "short", io.LimitReader(strings.NewReader("0123456789"), 5), 10, "audio/ogg"); err == nil {
+	short := io.LimitReader(strings.NewReader("0123456789"), 5)
+	if _, err := b.PutStream(t.Context(), "short", short, 10, "audio/ogg"); err == nil {
 		t.Error("a stream that ends early was stored")
 	}
 	if _, err := b.Head(t.Context(), "short"); !errors.Is(err, s3.ErrNotFound) {
@@ -310,7 +317,7 @@ func TestAStreamIsStoredOnceAndWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestABadConfigurationIsOneClearSentence(t *testing.T) {
+func TestABadConfigurationIsAClearError(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []s3.Config{
 		{},

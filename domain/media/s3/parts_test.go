@@ -11,7 +11,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 )
 
-func TestAnObjectIsMadeOfPartsThatArriveInAnyOrder(t *testing.T) {
+func TestPartsArriveInAnyOrder(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	const key = "a/film.mp4"
@@ -62,7 +62,7 @@ func TestAnObjectIsMadeOfPartsThatArriveInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestUploadsAreEndedBelowAPrefixAndByAge(t *testing.T) {
+func TestUploadsAreAbortedByPrefixAndAge(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	for _, key := range []string{"a/1", "a/2", "a/2", "ab/3"} {
@@ -75,15 +75,18 @@ func TestUploadsAreEndedBelowAPrefixAndByAge(t *testing.T) {
 		before time.Time
 		want   int
 	}{
-		{"a/", time.Now().Add(-time.Hour), 0}, {"a/", time.Time{}, 3}, {"a/", time.Time{}, 0}, {"", time.Now().Add(time.Hour), 1},
+		{"a/", time.Now().Add(-time.Hour), 0},
+		{"a/", time.Time{}, 3},
+		{"a/", time.Time{}, 0},
+		{"", time.Now().Add(time.Hour), 1},
 	} {
 		if n, err := b.AbortUploads(t.Context(), c.prefix, c.before); n != c.want || err != nil {
-			t.Errorf("%d uploads ended below %q before %v, %v; want %d", n, c.prefix, c.before, err, c.want)
+			t.Errorf("%d uploads aborted below %q before %v, %v; want %d", n, c.prefix, c.before, err, c.want)
 		}
 	}
 }
 
-func TestAListGoesOnAfterAKey(t *testing.T) {
+func TestAListContinuesAfterAKey(t *testing.T) {
 	t.Parallel()
 	b := open(t, nil)
 	for _, key := range []string{"a/1", "a/2", "b/1"} {

@@ -21,11 +21,11 @@ const (
 )
 
 var (
-	// ErrMalformed: the document is not well-formed XML, or declares a document type.
+	// ErrMalformed means that the document is not well-formed XML, or declares a document type.
 	ErrMalformed = errors.New("not a well-formed SVG document")
-	// ErrNotSVG: the root element is not svg.
+	// ErrNotSVG means that the root element is not svg.
 	ErrNotSVG = errors.New("not an SVG document")
-	// ErrTooComplex: the document is too expensive to draw.
+	// ErrTooComplex means that the document is too expensive to draw.
 	ErrTooComplex = errors.New("the SVG document is too complex")
 )
 

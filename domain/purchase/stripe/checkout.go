@@ -18,13 +18,9 @@ const (
 	SessionComplete = "complete"
 	SessionExpired  = "expired"
 
-	PaymentPaid      = "paid"
-	PaymentUnpaid    = "unpaid"
-	PaymentNotNeeded = "no_payment_required"
+	PaymentPaid = "paid"
 
-	ModePayment      = "payment"
-	ModeSubscription = "subscription"
-	ModeSetup        = "setup"
+	ModePayment = "payment"
 )
 
 // CheckoutParams describe one sale: one line, paid once, by card.

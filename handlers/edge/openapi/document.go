@@ -58,7 +58,7 @@ type Operation struct {
 	Development bool `json:"x-development,omitempty"`
 }
 
-// Limit is how often an operation may be asked for.
+// Limit is how often an operation may be requested.
 type Limit struct {
 	Name          string `json:"name"`
 	Requests      int    `json:"requests"`
@@ -95,14 +95,14 @@ type Example struct {
 	Value   any    `json:"value"`
 }
 
-// Response is one answer.
+// Response is one response.
 type Response struct {
 	Description string             `json:"description"`
 	Headers     Ordered[Header]    `json:"headers,omitempty"`
 	Content     Ordered[MediaType] `json:"content,omitempty"`
 }
 
-// Header is a header of an answer, or a reference to one.
+// Header is a header of a response, or a reference to one.
 type Header struct {
 	Ref         string  `json:"$ref,omitempty"`
 	Description string  `json:"description,omitempty"`
@@ -117,7 +117,7 @@ type Components struct {
 	SecuritySchemes Ordered[SecurityScheme] `json:"securitySchemes"`
 }
 
-// SecurityScheme is a way to say who asks.
+// SecurityScheme is a way to authenticate.
 type SecurityScheme struct {
 	Type        string `json:"type"`
 	In          string `json:"in"`

@@ -6,8 +6,8 @@ import "slices"
 // those that name an example.
 func (s *Schemas) RequestExample(schema *Schema) any { return s.example("", schema, false) }
 
-// AnswerExample returns an answer with every field.
-func (s *Schemas) AnswerExample(schema *Schema) any { return s.example("", schema, true) }
+// ResponseExample returns a response with every field.
+func (s *Schemas) ResponseExample(schema *Schema) any { return s.example("", schema, true) }
 
 func (s *Schemas) example(name string, schema *Schema, all bool) any {
 	schema = s.Resolve(schema)
@@ -167,7 +167,7 @@ var usual = map[string]any{
 }
 
 // Usual returns the example of a field or parameter of this name, nil when there is
-// none or the schema would refuse it.
+// none or the schema would reject it.
 func Usual(name string, schema *Schema) any {
 	if v, known := usual[name]; known && fits(v, schema.Type) && (schema.Format != "uuid" || v != aUser) {
 		return v

@@ -62,10 +62,10 @@ type Schemas struct {
 	names map[use]string
 }
 
-// use is a type in a request or in an answer: what is optional differs.
+// use is a type in a request or in a response: what is optional differs.
 type use struct {
-	t      reflect.Type
-	answer bool
+	t        reflect.Type
+	response bool
 	// open requests may have further fields.
 	open bool
 }
@@ -87,9 +87,9 @@ func (s *Schemas) Request(t reflect.Type) *Schema { return s.of(use{t: t}) }
 // is ignored.
 func (s *Schemas) Foreign(t reflect.Type) *Schema { return s.of(use{t: t, open: true}) }
 
-// Answer returns the schema of a type that answers carry: fields are there unless
+// Response returns the schema of a type that responses carry: fields are present unless
 // they are omitted when empty, and a pointer may be null.
-func (s *Schemas) Answer(t reflect.Type) *Schema { return s.of(use{t: t, answer: true}) }
+func (s *Schemas) Response(t reflect.Type) *Schema { return s.of(use{t: t, response: true}) }
 
 // Resolve follows a reference.
 func (s *Schemas) Resolve(schema *Schema) *Schema {
@@ -117,7 +117,7 @@ func (s *Schemas) of(u use) *Schema {
 		return nullable(s.of(u.to(field.Type.Elem())))
 	case t.Kind() == reflect.Pointer:
 		inner := s.of(u.to(t.Elem()))
-		if u.answer {
+		if u.response {
 			inner = nullable(inner)
 		}
 		return inner
@@ -127,7 +127,7 @@ func (s *Schemas) of(u use) *Schema {
 		return &Schema{Type: Types{"string"}, ContentEncoding: "base64"}
 	case t.Kind() == reflect.Slice:
 		return &Schema{Type: Types{"array"}, Items: s.of(u.to(t.Elem()))}
-	case t.Kind() == reflect.Map && u.answer:
+	case t.Kind() == reflect.Map && u.response:
 		return &Schema{Type: Types{"object", "null"}}
 	default:
 		return &Schema{Type: Types{scalar(t.Kind())}}
@@ -160,7 +160,7 @@ func nullable(s *Schema) *Schema {
 	return s
 }
 
-// named returns a reference to a struct's schema; one without a name stands for itself.
+// named returns a reference to a struct's schema; one without a name is inlined.
 func (s *Schemas) named(u use) *Schema {
 	if name, known := s.names[u]; known {
 		return &Schema{Ref: refPrefix + name}
@@ -187,7 +187,7 @@ func (s *Schemas) name(u use) string {
 	name := u.t.Name()
 	name = strings.ToUpper(name[:1]) + name[1:]
 	words := strings.IndexFunc(name[1:], unicode.IsUpper)
-	if !u.answer && words < 0 && name != title {
+	if !u.response && words < 0 && name != title {
 		name += title
 	}
 	for _, better := range []string{name, title + name, name + "Request"} {
@@ -201,7 +201,7 @@ func (s *Schemas) name(u use) string {
 func (s *Schemas) object(u use) *Schema {
 	closed := false
 	o := &Schema{Type: Types{"object"}}
-	if !u.answer && !u.open {
+	if !u.response && !u.open {
 		o.AdditionalProperties = &closed
 	}
 	s.fields(o, u)
@@ -221,7 +221,7 @@ func (s *Schemas) fields(o *Schema, u use) {
 		}
 
 		property := s.of(u.to(f.Type))
-		if p.Omitted && u.answer && f.Type.Kind() == reflect.Pointer {
+		if p.Omitted && u.response && f.Type.Kind() == reflect.Pointer {
 			property = s.of(u.to(f.Type.Elem())) // absent rather than null
 		}
 		property.limit(p.Limits)
@@ -230,14 +230,14 @@ func (s *Schemas) fields(o *Schema, u use) {
 			property.Items.limit(p.Each)
 		}
 
-		if (u.answer && !p.Omitted) || p.Limits.Required {
+		if (u.response && !p.Omitted) || p.Limits.Required {
 			o.Required = append(o.Required, p.Name)
 		}
 		o.Properties.Set(p.Name, property)
 	}
 }
 
-// limit takes what a tag says of the values.
+// limit applies the limits of a tag.
 func (s *Schema) limit(l domain.Limits) {
 	if l.Nullable {
 		nullable(s)

@@ -60,7 +60,7 @@ func TestRequestSchemaHasLimitsAndNoFurtherFields(t *testing.T) {
 
 func TestResponseSchemaRequiresFieldsAndAllowsNull(t *testing.T) {
 	t.Parallel()
-	got, _ := schemaOf(t, (*openapi.Schemas).Answer)
+	got, _ := schemaOf(t, (*openapi.Schemas).Response)
 	want := `{"type":"object","properties":{` +
 		`"title":{"type":"string","maxLength":5,"examples":["River"]},` +
 		`"price":{"type":"integer","minimum":0,"examples":[3]},` +

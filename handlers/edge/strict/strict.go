@@ -22,7 +22,7 @@ const (
 	maxTokens = 20_000
 )
 
-// Refuse returns the refusal of a document for what stands at a path.
+// Refuse returns the error about the value at a path of a document.
 func Refuse(path, message string) *domain.Error {
 	return &domain.Error{
 		Class: domain.Invalid, Message: "Invalid request data",
@@ -30,9 +30,9 @@ func Refuse(path, message string) *domain.Error {
 	}
 }
 
-// Decode decodes one document into target. What it refuses it names by its path.
-// Package json refuses duplicate names, names in the wrong case, invalid UTF-8 and
-// trailing data; Inspect refuses the rest.
+// Decode decodes one document into target. An error names the path of the field.
+// Package json rejects duplicate names, names in the wrong case, invalid UTF-8 and
+// trailing data; Inspect rejects the rest.
 func Decode(body []byte, target any) error {
 	if err := Inspect(body); err != nil {
 		return err
@@ -56,7 +56,7 @@ func Decode(body []byte, target any) error {
 	}
 }
 
-// Inspect walks the tokens of a document and bounds depth and number. It refuses
+// Inspect walks the tokens of a document and bounds depth and number. It rejects
 // strings that the database or a reader would choke on.
 func Inspect(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
@@ -86,7 +86,7 @@ func Inspect(body []byte) error {
 	}
 }
 
-// BadText says why a string is refused everywhere, or "".
+// BadText returns why a string is invalid in every field, or "".
 func BadText(s string) string {
 	for _, r := range s {
 		switch {

@@ -13,7 +13,10 @@ import (
 func fromImage(t testing.TB, image string) string {
 	t.Helper()
 	hostPort, purge, err := container.Start(container.Spec{
-		Variable: ImageVariable, Image: image, Port: "4222/tcp", Cmd: []string{"-js"},
+		Variable: ImageVariable,
+		Image:    image,
+		Port:     "4222/tcp",
+		Cmd:      []string{"-js"},
 		Ready: func(hostPort string) error {
 			conn, err := nats.Connect("nats://"+hostPort, nats.Timeout(time.Second))
 			if err != nil {

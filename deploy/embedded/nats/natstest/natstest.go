@@ -1,9 +1,9 @@
-// Package natstest gives a test its own throw-away NATS server with JetStream.
+// Package natstest gives a test its own temporary NATS server with JetStream.
 //
 // The server runs inside the test process. When CODEX_TEST_NATS_IMAGE names an
-// image (for example nats:2.11) it runs in a container instead, to prove the
-// code against a server somebody else built; the image must take the arguments
-// of nats-server. A named image without a Docker daemon fails the test.
+// image (for example nats:2.11) it runs in a container instead, to test against released
+// servers; the image must take the arguments of nats-server. A named image without a
+// Docker daemon fails the test.
 package natstest
 
 import (

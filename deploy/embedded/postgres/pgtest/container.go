@@ -15,8 +15,15 @@ import (
 // listens on a unix socket only.
 func fromImage(image string) (source, error) {
 	hostPort, purge, err := container.Start(container.Spec{
-		Variable: ImageVariable, Image: image, Port: "5432/tcp",
-		Env:   []string{"POSTGRES_USER=codex", "POSTGRES_PASSWORD=codex", "POSTGRES_DB=postgres", "POSTGRES_HOST_AUTH_METHOD=trust"},
+		Variable: ImageVariable,
+		Image:    image,
+		Port:     "5432/tcp",
+		Env: []string{
+			"POSTGRES_USER=codex",
+			"POSTGRES_PASSWORD=codex",
+			"POSTGRES_DB=postgres",
+			"POSTGRES_HOST_AUTH_METHOD=trust",
+		},
 		Cmd:   []string{"postgres", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"},
 		Ready: answers,
 	})
@@ -38,7 +45,10 @@ func answers(hostPort string) error {
 
 func tcpURL(hostPort string) string {
 	return (&url.URL{
-		Scheme: "postgres", User: url.UserPassword("codex", "codex"),
-		Host: hostPort, Path: "/postgres", RawQuery: "sslmode=disable",
+		Scheme:   "postgres",
+		User:     url.UserPassword("codex", "codex"),
+		Host:     hostPort,
+		Path:     "/postgres",
+		RawQuery: "sslmode=disable",
 	}).String()
 }

@@ -10,12 +10,10 @@
 //
 // The first Database starts a private cluster in an ephemeral directory; Main
 // stops and removes it. When CODEX_TEST_POSTGRES_IMAGE names an image (for
-// example postgres:17) the same calls use a container of it, to prove the code
-// against other versions. A named image without a Docker daemon ends the run: a
-// suite that silently tests something else proves nothing.
+// example postgres:17) the same calls use a container of it, to test against other
+// versions. A named image without a Docker daemon is an error.
 //
-// The private cluster keeps every promise of Postgres except surviving a power
-// cut: fsync is off, which no test can notice.
+// In the private cluster fsync is off: it does not survive a power cut.
 package pgtest
 
 import (
@@ -156,16 +154,17 @@ func (s *shared) prepareTemplate(ctx context.Context) error {
 	return administer(s.source, "ALTER DATABASE "+quote(templateName)+" WITH ALLOW_CONNECTIONS false")
 }
 
-// awaitUnused waits until nobody is connected to a database: a server process ends a
-// moment after its client has gone. A connection left open would make every copy fail;
-// say so here, once.
+// awaitUnused waits until a database has no connections: a server process ends a moment
+// after its client. A connection left open would make every copy fail, so it is an error
+// here.
 func (s *shared) awaitUnused(database string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(10 * time.Second)
 	for {
 		var left int
-		err := query(s.source, &left, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'", database)
+		err := query(s.source, &left, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = $1 AND backend_type = 'client backend'`, database)
 		if err != nil || left == 0 {
 			return err
 		}

@@ -74,7 +74,10 @@ func TestANamedImageWithoutDockerFailsLoudly(t *testing.T) {
 		t.Skip("this run has an image of its own")
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEveryTestGetsItsOwnCopyOfTheTemplate$")
-	cmd.Env = append(os.Environ(), pgtest.ImageVariable+"=postgres:17", "DOCKER_HOST=unix://"+t.TempDir()+"/no-daemon.sock")
+	cmd.Env = append(os.Environ(),
+		pgtest.ImageVariable+"=postgres:17",
+		"DOCKER_HOST=unix://"+t.TempDir()+"/no-daemon.sock",
+	)
 	output, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "no Docker daemon answers") {
 		t.Fatalf("the run must fail and say why: %v\n%s", err, output)

@@ -39,8 +39,12 @@ func Server(t testing.TB) *Instance {
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
 	server, err := s3.Start(ctx, s3.Config{
-		Dir: t.TempDir(), AccessKey: AccessKey, SecretKey: SecretKey, Region: Region,
-		Buckets: []string{MediaBucket, AssetsBucket}, CORSOrigins: []string{Origin},
+		Dir:         t.TempDir(),
+		AccessKey:   AccessKey,
+		SecretKey:   SecretKey,
+		Region:      Region,
+		Buckets:     []string{MediaBucket, AssetsBucket},
+		CORSOrigins: []string{Origin},
 	})
 	if err != nil {
 		t.Fatalf("start the test's S3 gateway: %v", err)

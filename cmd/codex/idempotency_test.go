@@ -12,7 +12,7 @@ import (
 
 // The platform is killed while requests with keys are in flight. Their clients send
 // them again, and each happened once.
-func TestAKillBetweenAcceptingAndAnsweringDoublesNothing(t *testing.T) {
+func TestAKillBetweenAcceptAndResponseRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	first := startUp(t, data)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/codex-platform/codex/cmd/codex/demo"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/migrations"
 )
@@ -54,9 +55,37 @@ func (p psqlCmd) Run(*app) error {
 	}
 	psql, err := exec.LookPath("psql")
 	if err != nil {
-		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; or use another client with the URL that codex config prints")
+		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; " +
+			"or use another client with the URL that codex config prints")
 	}
 	return syscall.Exec(psql, append([]string{"psql", "--dbname=" + database}, p.args...), os.Environ())
+}
+
+type demoCmd struct {
+	API      string `help:"Address of a running platform."`
+	NATS     string `help:"Address of that platform's bus." default:"nats://127.0.0.1:4222"`
+	Payments string `help:"Address of that platform's payments sandbox." default:"http://127.0.0.1:8090"`
+}
+
+// Help implements kong's HelpProvider.
+func (demoCmd) Help() string {
+	return `Without --api the platform on this machine is used when it responds; otherwise a temporary
+one is started and removed.`
+}
+
+// Run runs the demonstration.
+func (d demoCmd) Run(a *app) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return demo.Run(a.ctx, demo.Options{
+		API:      d.API,
+		NATS:     d.NATS,
+		Payments: d.Payments,
+		Binary:   binary,
+		Out:      a.out,
+	})
 }
 
 type versionCmd struct{}
