@@ -1,7 +1,6 @@
 package access
 
 import (
-	"slices"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -65,12 +64,12 @@ type Viewer struct {
 	// Role is the viewer's active role in the content's organization; empty when
 	// there is none.
 	Role string
+	// Publishes says that members with this role publish in the organization: they see
+	// everything of it.
+	Publishes bool
 	// Grants are the viewer's grants of this item, live or not.
 	Grants []Grant
 }
-
-// manages says which organization roles see everything of their organization.
-func (v Viewer) manages() bool { return slices.Contains([]string{"owner", "admin", "creator"}, v.Role) }
 
 // ManagedBy reports whether a viewer may read decisions about other users: the item's
 // creator, and the owners and admins of its organization. That is fewer than those who see
@@ -152,7 +151,7 @@ func allow(c Content, v Viewer, now time.Time) (Reason, *Grant) {
 	if c.OrganizationID == "" {
 		role = ""
 	}
-	manages := role != "" && v.manages()
+	manages := role != "" && v.Publishes
 	switch rule {
 	case Team, Private:
 		if manages {

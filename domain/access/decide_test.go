@@ -7,6 +7,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -21,6 +22,16 @@ func item(rule access.Rule, price *int64) access.Content {
 		Access:         rule,
 		PriceCents:     price,
 		Published:      true,
+	}
+}
+
+// viewer is a user with a role in the organization of the item, "" for none.
+func viewer(role string, grants []access.Grant) access.Viewer {
+	return access.Viewer{
+		UserID:    "viewer",
+		Role:      role,
+		Publishes: organization.Role(role).Publishes(),
+		Grants:    grants,
 	}
 }
 
@@ -84,7 +95,7 @@ func TestTheRulesDecideWhoSeesAnItem(t *testing.T) {
 		{"subscribers, with a grant", item(access.Subscribers, nil), "", bought, access.ByGrant},
 		{"an unknown rule", item("unknown", nil), "owner", bought, access.NotEntitled},
 	} {
-		got := access.Decide(c.content, access.Viewer{UserID: "viewer", Role: c.role, Grants: c.grants}, now)
+		got := access.Decide(c.content, viewer(c.role, c.grants), now)
 		if got.Reason != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got.Reason, c.want)
 		}
@@ -103,7 +114,7 @@ func TestUnpublishedItemsDoNotExist(t *testing.T) {
 	draft.Published, deleted.Deleted = false, true
 	for _, c := range []access.Content{draft, deleted, {}} {
 		for _, user := range []string{"", "viewer", "maker"} {
-			got := access.Decide(c, access.Viewer{UserID: user, Role: "owner"}, now)
+			got := access.Decide(c, access.Viewer{UserID: user, Role: "owner", Publishes: true}, now)
 			if got.Allowed || !domain.IsClass(got.Err(), domain.NotFound) {
 				t.Errorf("%+v for %q: %+v", c, user, got)
 			}

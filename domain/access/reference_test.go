@@ -108,7 +108,8 @@ func decided(w scenario) (status int, reason string) {
 	if w.price >= 0 {
 		c.PriceCents = pointer(int64(w.price))
 	}
-	v := access.Viewer{UserID: w.viewer, Role: w.role}
+	v := viewer(w.role, nil)
+	v.UserID = w.viewer
 	if w.viewer == "anonymous" {
 		v.UserID = ""
 	}

@@ -94,7 +94,8 @@ func (c *Create) Validate() []domain.Field {
 	}
 	checkAgreement(v, c.Visibility, c.AccessType)
 	if len(v.Fields) == 0 {
-		checkOffer(v, c.access(), domain.OrZero(c.PriceCents), domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
+		checkOffer(v, c.access(), domain.OrZero(c.PriceCents),
+			domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
 	}
 	return v.Fields
 }

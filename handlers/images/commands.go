@@ -2,7 +2,6 @@ package images
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -224,21 +223,19 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	return events.Facts(id, id, owner.Version, payload), nil
 }
 
-// brandingRoles are the roles in an organization that change its branding.
-var brandingRoles = []string{"owner", "admin"}
-
 var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organization's management may do this")
 
 // mayBrand permits the management of the organization and the platform's owner. For others
 // the error is the same whether or not the organization exists.
 func (b *imageBatch) mayBrand(actor, organizationID string, exists bool) error {
 	role := b.actors.Role(actor)
+	member := organization.Authority{Member: organization.Role(b.actors.OrganizationRole(organizationID, actor))}
 	switch {
 	case role == string(organization.PlatformOwner) && !exists:
 		return organization.ErrOrganizationNotFound
 	case role == string(organization.PlatformOwner):
 		return nil
-	case role == "" || !slices.Contains(brandingRoles, b.actors.OrganizationRole(organizationID, actor)):
+	case role == "" || !member.Manages():
 		return errNotManagement
 	default:
 		return nil

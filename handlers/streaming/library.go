@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
-	"github.com/codex-platform/codex/domain/access/postgres"
+	"github.com/codex-platform/codex/domain/content"
 	contentpostgres "github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 )
@@ -109,7 +110,7 @@ func (s *streaming) libraryOrganizations(
 	ctx context.Context, userID, only string,
 ) (in memberships, err error) {
 	rows, err := s.cfg.Pool.Query(ctx, `
-SELECT m.organization_id, `+postgres.Manages+`
+SELECT m.organization_id, `+organization.WherePublishes("m")+`
 FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
 WHERE m.user_id = $1 AND m.status = 'active' AND ($2 = '' OR m.organization_id = NULLIF($2, '')::uuid)`, userID, only)
 	if err != nil {
@@ -214,7 +215,7 @@ SELECT c.id, c.key FROM unnest(@all::uuid[]) m (organization_id) CROSS JOIN LATE
 	return l
 }
 
-const (
+var (
 	// libraryEntry selects what a live grant opens, or a membership.
 	libraryEntry = `user_id = @user AND (
     granted AND (expires_at IS NULL OR expires_at > @now) AND access_type NOT IN ('team', 'private')
@@ -222,14 +223,14 @@ const (
     OR organization_id = ANY(@all::uuid[]) AND access_type IN ('free', 'paid', 'members'))`
 	// libraryPublished selects what organization m has published for the user, and has no entry.
 	libraryPublished = `c.organization_id = m.organization_id
-    AND ` + postgres.Published + ` AND c.published_at IS NOT NULL
+    AND ` + content.WherePublished("c") + `
     AND (m.organization_id = ANY(@managed::uuid[]) OR c.access_type IN ('free', 'paid', 'members'))
     AND (SELECT true FROM library_entries e WHERE e.user_id = @user AND e.content_id = c.id) IS NULL`
 )
 
 // librarySource is the content c that belongs to the library of user @user at @now, and its
 // source: the first of purchased, membership, another grant and free that holds.
-const librarySource = `
+var librarySource = `
 FROM content c
 LEFT JOIN LATERAL (
     SELECT a.access_type FROM content_access a
@@ -239,7 +240,7 @@ LEFT JOIN LATERAL (
              a.created_at LIMIT 1
 ) g ON true
 LEFT JOIN LATERAL (
-    SELECT ` + postgres.Manages + ` AS manages
+    SELECT ` + organization.WherePublishes("m") + ` AS manages
     FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
     WHERE m.organization_id = c.organization_id AND m.user_id = @user AND m.status = 'active' LIMIT 1
 ) m ON true
@@ -257,7 +258,7 @@ CROSS JOIN LATERAL (
         ELSE g.access_type
     END AS source
 ) s
-WHERE ` + postgres.Published + ` AND s.source IS NOT NULL`
+WHERE ` + content.WherePublished("c") + ` AND s.source IS NOT NULL`
 
 // libraryItems reads items of a library by the ids $3, in their order.
 var libraryItems = `

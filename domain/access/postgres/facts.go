@@ -9,14 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/access"
-)
-
-// Conditions that lists share with the decision.
-const (
-	// Published selects the content c that exists for viewers.
-	Published = `c.status = 'published' AND c.deleted_at IS NULL`
-	// Manages selects the memberships m whose role sees everything of the organization.
-	Manages = `m.role IN ('owner', 'admin', 'creator')`
+	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/organization"
 )
 
 // Question is whether one user may see one item. ContentID must be a UUID.
@@ -55,7 +49,7 @@ func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
 	users, contents := split(questions)
 	b.Queue(`
 SELECT q.user_id, c.id, c.creator_id, COALESCE(c.organization_id::text, ''), c.access_type, c.price_cents,
-       c.status = 'published', c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, '')
+       `+content.WherePublished("c")+`, c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, '')
 FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id)) q
 JOIN content c ON c.id = q.content_id
 LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
@@ -69,6 +63,7 @@ LEFT JOIN organization_memberships m
 			&userID, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
 			&f.Content.PriceCents, &f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
 		}, func() error {
+			f.Viewer.Publishes = organization.Role(f.Viewer.Role).Publishes()
 			found[Question{userID, f.Content.ID}] = f
 			return nil
 		})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/codex-platform/codex/domain/content"
 )
 
 // The entries of libraries (table library_entries) are derived from grants, playbacks and
@@ -23,11 +25,11 @@ SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
 ) p`
 
 // itemOfEntry are the columns that an entry repeats of content c and its media i.
-const itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
-       CASE WHEN ` + Published + ` THEN c.access_type END`
+var itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
+       CASE WHEN ` + content.WherePublished("c") + ` THEN c.access_type END`
 
 // deriveEntries derives the entries of pairs of users $1 and items $2 for which %s.
-const deriveEntries = `
+var deriveEntries = `
 INSERT INTO library_entries AS e (user_id, content_id, granted, expires_at, recent, progress,
     organization_id, title, seconds, content_type, access_type)
 SELECT p.user_id, c.id, g.granted, g.expires_at,
@@ -138,7 +140,7 @@ ORDER BY id FOR SHARE`, contentIDs, mediaIDs)
 }
 
 // refreshEntries updates entries of the items $1 that differ from them, $2 at most.
-const refreshEntries = `
+var refreshEntries = `
 UPDATE library_entries e SET recent = f.recent, organization_id = f.organization_id, title = f.title,
     seconds = f.seconds, content_type = f.content_type, access_type = f.access_type
 FROM (
