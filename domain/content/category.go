@@ -66,7 +66,7 @@ type CategoryFacts struct {
 func NewCategory(id string, cmd CreateCategory, facts CategoryFacts, now time.Time) (Category, error) {
 	c := Category{
 		ID:             id,
-		OrganizationID: text(cmd.OrganizationID),
+		OrganizationID: domain.OrZero(cmd.OrganizationID),
 		CreatorID:      facts.ActorID,
 		Name:           cmd.Name,
 		Description:    cmd.Description,

@@ -54,7 +54,7 @@ func TestWhoMayChangeACategory(t *testing.T) {
 	}{
 		{"a manager", films(), func(*content.CategoryFacts) {}, ""},
 		{"a member", films(), func(f *content.CategoryFacts) { f.Manager = false }, "NOT_A_MANAGER"},
-		{"not a member", films(), func(f *content.CategoryFacts) { f.Member, f.Manager = false, false }, "CATEGORY_NOT_FOUND"},
+		{"not a member", films(), func(f *content.CategoryFacts) { f.Member = false }, "CATEGORY_NOT_FOUND"},
 		{"a customer", films(), func(f *content.CategoryFacts) { f.ActorRole = "customer" }, "forbidden"},
 		{"a deleted account", films(), func(f *content.CategoryFacts) { f.ActorRole = "" }, "forbidden"},
 		{"the creator", personal(), func(f *content.CategoryFacts) { f.Member, f.Manager = false, false }, ""},
@@ -66,7 +66,9 @@ func TestWhoMayChangeACategory(t *testing.T) {
 		c.change(&facts)
 		before := c.category
 		changes := map[string]func() (content.Category, error){
-			"update":  func() (content.Category, error) { return before.Update(content.UpdateCategory{Name: set("B")}, facts, at) },
+			"update": func() (content.Category, error) {
+				return before.Update(content.UpdateCategory{Name: set("B")}, facts, at)
+			},
 			"cover":   func() (content.Category, error) { return before.ShowCover("categories/a/lg.webp", facts, at) },
 			"delete":  func() (content.Category, error) { return before.Delete(facts, at) },
 			"reorder": func() (content.Category, error) { return reordered(before, facts) },
@@ -93,20 +95,24 @@ func reordered(c content.Category, facts content.CategoryFacts) (content.Categor
 
 func TestWhoMayAddACategory(t *testing.T) {
 	t.Parallel()
+	type (
+		create = content.CreateCategory
+		facts  = content.CategoryFacts
+	)
 	for _, c := range []struct {
 		name   string
-		change func(*content.CreateCategory, *content.CategoryFacts)
+		change func(*create, *facts)
 		want   string
 	}{
-		{"a member", func(_ *content.CreateCategory, f *content.CategoryFacts) { f.Manager = false }, ""},
-		{"not a member", func(_ *content.CreateCategory, f *content.CategoryFacts) { f.Member = false }, "ORGANIZATION_MISMATCH"},
-		{"a personal one", func(o *content.CreateCategory, f *content.CategoryFacts) { o.OrganizationID, f.Member = nil, false }, ""},
-		{"a customer", func(_ *content.CreateCategory, f *content.CategoryFacts) { f.ActorRole = "customer" }, "forbidden"},
-		{"a name without letters", func(o *content.CreateCategory, _ *content.CategoryFacts) { o.Name = "--" }, "invalid"},
+		{"a member", func(_ *create, f *facts) { f.Manager = false }, ""},
+		{"not a member", func(_ *create, f *facts) { f.Member = false }, "ORGANIZATION_MISMATCH"},
+		{"a personal one", func(c *create, f *facts) { c.OrganizationID, f.Member = nil, false }, ""},
+		{"a customer", func(_ *create, f *facts) { f.ActorRole = "customer" }, "forbidden"},
+		{"a name without letters", func(c *create, _ *facts) { c.Name = "--" }, "invalid"},
 	} {
-		order, facts := content.CreateCategory{OrganizationID: ptr(organization), Name: "Films"}, manager()
-		c.change(&order, &facts)
-		made, err := content.NewCategory(categoryID, order, facts, at)
+		cmd, given := create{OrganizationID: ptr(organization), Name: "Films"}, manager()
+		c.change(&cmd, &given)
+		made, err := content.NewCategory(categoryID, cmd, given, at)
 		if got := reasonOf(err); got != c.want {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
@@ -126,7 +132,8 @@ func TestReorderingIsOfOneScope(t *testing.T) {
 		t.Errorf("%+v, %v", moved, err)
 	}
 	for name, other := range map[string]content.Category{"personal": personal(), "missing": {}, "deleted": deleted()} {
-		if _, err := content.ReorderIn(scope, []content.Category{first, other}, manager(), at); reasonOf(err) != "CATEGORY_NOT_FOUND" {
+		_, err := content.ReorderIn(scope, []content.Category{first, other}, manager(), at)
+		if reasonOf(err) != "CATEGORY_NOT_FOUND" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -15,7 +15,7 @@ const (
 	CommandDelete    = "content.delete"
 )
 
-// Create asks for a new draft.
+// Create creates a draft.
 type Create struct {
 	Title          string         `json:"title" jsonschema:"required,minLength=1,maxLength=500,example=Falling water"`
 	Slug           string         `json:"slug" jsonschema:"required,minLength=1,maxLength=500,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=falling-water" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
@@ -59,13 +59,13 @@ type Update struct {
 	Featured       domain.Optional[bool]           `json:"featured,omitzero"`
 }
 
-// Publish makes an item live.
+// Publish publishes an item.
 type Publish struct{}
 
-// Unpublish turns it back into a draft.
+// Unpublish makes it a draft again.
 type Unpublish struct{}
 
-// Delete ends it.
+// Delete deletes it.
 type Delete struct{}
 
 // lower puts ids, which may be written in capitals, into the form in which they are kept.
@@ -77,65 +77,43 @@ func lower(ids ...*string) {
 	}
 }
 
-// Validate normalises the command (trims the title, lower-cases the slug and ids) and
-// returns the fields that break the contract's limits.
+// Validate trims the title, lower-cases the slug and ids, and returns the fields that break
+// the limits.
 func (c *Create) Validate() []domain.Field {
 	lower(c.MediaItemID, c.OrganizationID, c.MinimumTierID)
-	c.Title, c.Slug = strings.TrimSpace(c.Title), strings.ToLower(strings.TrimSpace(c.Slug))
-	v := &check{bad: domain.Check(c)}
-	v.shader(c.ShaderConfig)
+	c.Title = strings.TrimSpace(c.Title)
+	c.Slug = strings.ToLower(strings.TrimSpace(c.Slug))
+
+	v := domain.Validate(c)
+	checkShader(v, c.ShaderConfig)
 	if (c.ContentType == Video || c.ContentType == Audio) && c.MediaItemID == nil {
-		v.that(false, "mediaItemId", "is required for video and audio")
+		v.Refuse("mediaItemId", "is required for video and audio")
 	}
-	if c.ContentType == Written && (c.ContentBody == nil || *c.ContentBody == "") {
-		v.that(false, "contentBody", "is required for written content")
+	if c.ContentType == Written && domain.OrZero(c.ContentBody) == "" {
+		v.Refuse("contentBody", bodyRequired)
 	}
-	v.agree(c.Visibility, c.AccessType)
-	if len(v.bad) == 0 {
-		v.bad = append(v.bad, offer(c.access(), c.price(), text(c.OrganizationID), text(c.MinimumTierID))...)
+	checkAgreement(v, c.Visibility, c.AccessType)
+	if len(v.Fields) == 0 {
+		checkOffer(v, c.access(), domain.OrZero(c.PriceCents), domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
 	}
-	return v.bad
+	return v.Fields
 }
+
+const bodyRequired = "is required for written content"
 
 func (c *Create) access() Access {
 	switch {
 	case c.AccessType != "":
 		return c.AccessType
 	case c.Visibility != "":
-		return c.Visibility.access(c.price())
+		return c.Visibility.access(domain.OrZero(c.PriceCents))
 	default:
 		return Free
 	}
 }
 
-func (c *Create) price() int64 {
-	if c.PriceCents == nil {
-		return 0
-	}
-	return *c.PriceCents
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// offer checks what access type, price, organization and tier say together.
-func offer(access Access, price int64, organization, tier string) []domain.Field {
-	v := &check{}
-	v.that(access != Paid || price > 0, "priceCents", "must be greater than 0 for paid content")
-	v.that(access != Free || price == 0, "priceCents", "must be 0 or absent for free content")
-	v.that(!access.needsOrganization() || organization != "", "organizationId", "is required for this access type")
-	v.that(access != Subscribers || tier != "", "minimumTierId", "is required for subscribers content")
-	v.that(tier == "" || access == Subscribers || access == Paid, "minimumTierId", "is allowed for subscribers and paid content only")
-	v.that(tier == "" || organization != "", "minimumTierId", "needs an organization")
-	return v.bad
-}
-
-// Validate normalises the command and returns the fields that break the limits.
-// What the changed item says as a whole is checked against its state later.
+// Validate trims the title, lower-cases the slug and ids, and returns the fields that break
+// the limits. The changed item as a whole is checked when the command is applied.
 func (u *Update) Validate() []domain.Field {
 	if u.Title.Value != nil {
 		*u.Title.Value = strings.TrimSpace(*u.Title.Value)
@@ -144,47 +122,49 @@ func (u *Update) Validate() []domain.Field {
 		*u.Slug.Value = strings.ToLower(strings.TrimSpace(*u.Slug.Value))
 	}
 	lower(u.MediaItemID.Value, u.OrganizationID.Value, u.MinimumTierID.Value)
-	v := &check{bad: domain.Check(u)}
-	v.notNull("title", u.Title.Set, u.Title.Value == nil)
-	v.notNull("slug", u.Slug.Set, u.Slug.Value == nil)
-	v.notNull("contentType", u.ContentType.Set, u.ContentType.Value == nil)
-	v.notNull("accessType", u.AccessType.Set, u.AccessType.Value == nil)
-	v.notNull("visibility", u.Visibility.Set, u.Visibility.Value == nil)
+
+	v := domain.Validate(u)
+	domain.NotNull(v, "title", u.Title)
+	domain.NotNull(v, "slug", u.Slug)
+	domain.NotNull(v, "contentType", u.ContentType)
+	domain.NotNull(v, "accessType", u.AccessType)
+	domain.NotNull(v, "visibility", u.Visibility)
 	if u.AccessType.Value != nil && u.Visibility.Value != nil {
-		v.agree(*u.Visibility.Value, *u.AccessType.Value)
+		checkAgreement(v, *u.Visibility.Value, *u.AccessType.Value)
 	}
-	if u.ShaderConfig.Value != nil {
-		v.shader(*u.ShaderConfig.Value)
-	}
-	return v.bad
+	checkShader(v, domain.OrZero(u.ShaderConfig.Value))
+	return v.Fields
 }
 
-// check collects refused fields.
-type check struct{ bad []domain.Field }
+// checkOffer checks that access type, price, organization and tier fit together.
+func checkOffer(v *domain.Validation, access Access, price int64, organization, tier string) {
+	rule := func(ok bool, path, message string) {
+		if !ok {
+			v.Refuse(path, message)
+		}
+	}
+	rule(access != Paid || price > 0, "priceCents", "must be greater than 0 for paid content")
+	rule(access != Free || price == 0, "priceCents", "must be 0 or absent for free content")
+	rule(!access.needsOrganization() || organization != "", "organizationId", "is required for this access type")
+	rule(access != Subscribers || tier != "", "minimumTierId", "is required for subscribers content")
+	rule(tier == "" || access == Subscribers || access == Paid,
+		"minimumTierId", "is allowed for subscribers and paid content only")
+	rule(tier == "" || organization != "", "minimumTierId", "needs an organization")
+}
 
-func (v *check) that(ok bool, path, message string) {
-	if !ok {
-		v.bad = append(v.bad, domain.Field{Path: path, Message: message})
+// checkAgreement rejects the two generations of one field when they contradict each other.
+func checkAgreement(v *domain.Validation, visibility Visibility, access Access) {
+	if visibility.Valid() && access.Valid() && !visibility.covers(access) {
+		v.Refuse("visibility", "must mean the same as accessType, or be left out")
 	}
 }
 
-// agree refuses the two generations of one field when they contradict each other.
-func (v *check) agree(visibility Visibility, access Access) {
-	if visibility.Valid() && access.Valid() {
-		v.that(visibility.covers(access), "visibility", "must mean the same as accessType, or be left out")
-	}
-}
-
-func (v *check) notNull(path string, set, null bool) {
-	v.that(!set || !null, path, "must not be null")
-}
-
-func (v *check) shader(config map[string]any) {
+func checkShader(v *domain.Validation, config map[string]any) {
 	for name, value := range config {
 		switch value.(type) {
 		case float64, bool, int64:
 		default:
-			v.that(false, "shaderConfig."+name, "must be a number, true or false")
+			v.Refuse("shaderConfig."+name, "must be a number, true or false")
 		}
 	}
 }

@@ -1,13 +1,15 @@
 // Package content holds the rules of what creators offer: drafts, what may be
 // published, who sells what at which price, and under which slug.
 //
-// It is pure. State goes in with a command and the facts the decision needs, the
-// next state and the events come out; loading, locking and storing are the
-// caller's. A refusal leaves the state as it was.
+// It is pure: a decision takes the state, a command and the facts that it needs, and returns
+// the next state and the events; the caller loads, locks and stores. A rejection leaves the
+// state unchanged.
 package content
 
 import (
 	"time"
+
+	"github.com/codex-platform/codex/domain"
 )
 
 // Type is what a content item consists of.
@@ -52,8 +54,8 @@ func (a Access) needsOrganization() bool {
 	return a == Followers || a == Subscribers || a == Team || a == Members
 }
 
-// Visibility is the older name of Access that some clients still use. Both are
-// understood and both are always answered:
+// Visibility is the older name of Access that some clients still use. Requests may have
+// either, responses have both:
 //
 //	visibility      alone, it stands for             with it, accessType may be
 //	public          free without a price, else paid  free, paid
@@ -62,8 +64,8 @@ func (a Access) needsOrganization() bool {
 //	private         private                          private
 //
 // Where a client gives both, accessType decides, and a visibility outside its row of
-// the table is refused. Where it gives neither, the item is free. The visibility that
-// was given is answered as it was, otherwise the one of the access type's row: public
+// the table is rejected. Where it gives neither, the item is free. The visibility that
+// was given stays in responses, otherwise they have that of the access type's row: public
 // for free, purchased_only for paid. Setting accessType alone forgets the visibility
 // that was given before.
 type Visibility string
@@ -118,7 +120,7 @@ func VisibilityOf(a Access) Visibility {
 	}
 }
 
-// Status is where in its life an item is.
+// Status is the status of an item.
 type Status string
 
 // The statuses.
@@ -171,24 +173,10 @@ func (c Content) Tenant() string {
 	return c.CreatorID
 }
 
-// IsPublished reports whether the item is live. Who may see it then is decided by its access
-// type. The store has this rule and the next one in SQL.
-func (c Content) IsPublished() bool {
-	return c.Status == Published && c.PublishedAt != nil && c.DeletedAt == nil
-}
-
-// IsPublic reports whether everyone may know of the item: it is published and not private.
-func (c Content) IsPublic() bool { return c.IsPublished() && c.Access != Private }
-
 // Price returns the price in cents, 0 when there is none.
-func (c Content) Price() int64 {
-	if c.PriceCents == nil {
-		return 0
-	}
-	return *c.PriceCents
-}
+func (c Content) Price() int64 { return domain.OrZero(c.PriceCents) }
 
-// Shown is the visibility that is answered: the one that was given, else the one that
+// Shown is the visibility of responses: the one that a client gave, otherwise the one that
 // the access type stands for.
 func (c Content) Shown() Visibility {
 	if c.Visibility != "" {
@@ -221,17 +209,17 @@ type Media struct {
 	Deleted   bool
 }
 
-// Facts is everything outside the item that a decision rests on, read in the same
+// Facts are what a decision about an item rests on outside the item, read in the same
 // transaction.
 type Facts struct {
-	// ActorID asks; ActorRole is the actor's platform role now, empty when the
-	// account is gone.
+	// ActorID is the user; ActorRole is their platform role now, empty when the account
+	// does not exist.
 	ActorID   string
 	ActorRole string
 	// MayPublish says that the actor may publish in the organization that the item belongs
 	// to after the command.
 	MayPublish bool
-	// Media is the media item the item refers to, or would; nil when there is none.
+	// Media is the media item that the item refers to after the command; nil for none.
 	Media *Media
 	// Categories are those categories of the item's space that the command names.
 	Categories []string

@@ -20,6 +20,13 @@ const (
 	contentID    = "00000000-0000-7000-8000-000000000003"
 )
 
+// Short names for the tables of cases.
+type (
+	create = content.Create
+	facts  = content.Facts
+	item   = content.Content
+)
+
 func ptr[T any](v T) *T { return &v }
 
 func set[T any](v T) domain.Optional[T] { return domain.Optional[T]{Set: true, Value: &v} }
@@ -72,7 +79,7 @@ func published(t *testing.T) content.Content {
 	return c
 }
 
-// reasonOf names a refusal: its detail code, else its special or its class.
+// reasonOf names an error by its detail code, its code or its class.
 func reasonOf(err error) string {
 	e, ok := domain.AsError(err)
 	switch {
@@ -91,24 +98,24 @@ func TestCreatingContentFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		change func(*content.Create, *content.Facts)
+		change func(*create, *facts)
 		want   string
 	}{
-		{"a creator in the own organization", func(*content.Create, *content.Facts) {}, ""},
-		{"a personal item", func(o *content.Create, f *content.Facts) { o.OrganizationID, f.MayPublish = nil, false }, ""},
-		{"a customer", func(_ *content.Create, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
-		{"an account that is gone", func(_ *content.Create, f *content.Facts) { f.ActorRole = "" }, "forbidden"},
+		{"a creator in the own organization", func(*create, *facts) {}, ""},
+		{"a personal item", func(o *create, f *facts) { o.OrganizationID, f.MayPublish = nil, false }, ""},
+		{"a customer", func(_ *create, f *facts) { f.ActorRole = "customer" }, "forbidden"},
+		{"a deleted account", func(_ *create, f *facts) { f.ActorRole = "" }, "forbidden"},
 		{
 			"an organization in which they may not publish",
-			func(_ *content.Create, f *content.Facts) { f.MayPublish = false },
+			func(_ *create, f *facts) { f.MayPublish = false },
 			"ORGANIZATION_MISMATCH",
 		},
-		{"a slug that is taken", func(_ *content.Create, f *content.Facts) { f.SlugTaken = true }, "SLUG_TAKEN"},
-		{"media that does not exist", func(_ *content.Create, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
-		{"media of another user", func(_ *content.Create, f *content.Facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
-		{"deleted media", func(_ *content.Create, f *content.Facts) { f.Media.Deleted = true }, "MEDIA_NOT_FOUND"},
-		{"media of the other kind", func(_ *content.Create, f *content.Facts) { f.Media.Type = "audio" }, "CONTENT_TYPE_MISMATCH"},
-		{"media that is not ready", func(_ *content.Create, f *content.Facts) { f.Media.Status = "uploading" }, ""},
+		{"a slug that is taken", func(_ *create, f *facts) { f.SlugTaken = true }, "SLUG_TAKEN"},
+		{"media that does not exist", func(_ *create, f *facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
+		{"media of another user", func(_ *create, f *facts) { f.Media.CreatorID = "other" }, "MEDIA_NOT_FOUND"},
+		{"deleted media", func(_ *create, f *facts) { f.Media.Deleted = true }, "MEDIA_NOT_FOUND"},
+		{"media of the other type", func(_ *create, f *facts) { f.Media.Type = "audio" }, "CONTENT_TYPE_MISMATCH"},
+		{"media that is not ready", func(_ *create, f *facts) { f.Media.Status = "uploading" }, ""},
 	} {
 		order, facts := video(), able()
 		c.change(&order, &facts)
@@ -117,7 +124,7 @@ func TestCreatingContentFollowsTheRules(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 		if err != nil && (len(payloads) > 0 || item.ID != "") {
-			t.Errorf("%s: the refusal left %v, %v", c.name, item, payloads)
+			t.Errorf("%s: the rejection left %v, %v", c.name, item, payloads)
 		}
 		if err == nil && (item.Status != content.Draft || item.Version != 1) {
 			t.Errorf("%s: not a draft of version 1: %+v", c.name, item)
@@ -125,26 +132,34 @@ func TestCreatingContentFollowsTheRules(t *testing.T) {
 	}
 }
 
-func TestThePublishGate(t *testing.T) {
+func TestWhatMayBePublished(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		change func(*content.Content, *content.Facts)
+		change func(*item, *facts)
 		want   string
 	}{
-		{"ready media", func(*content.Content, *content.Facts) {}, ""},
-		{"media still transcoding", func(_ *content.Content, f *content.Facts) { f.Media.Status = "transcoding" }, "MEDIA_NOT_READY"},
-		{"media that is gone", func(_ *content.Content, f *content.Facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
-		{"written without media", func(c *content.Content, f *content.Facts) { c.Type, f.Media = content.Written, nil }, ""},
-		{"no payout account where one is required", func(_ *content.Content, f *content.Facts) { f.PayoutsRequired = true }, "CREATOR_CONNECT_REQUIRED"},
-		{"a payout account where one is required", func(_ *content.Content, f *content.Facts) { f.PayoutsRequired, f.PayoutsReady = true, true }, ""},
-		{"free needs no payout account", func(c *content.Content, f *content.Facts) {
+		{"ready media", func(*item, *facts) {}, ""},
+		{"media still transcoding", func(_ *item, f *facts) { f.Media.Status = "transcoding" }, "MEDIA_NOT_READY"},
+		{"missing media", func(_ *item, f *facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
+		{"written without media", func(c *item, f *facts) { c.Type, f.Media = content.Written, nil }, ""},
+		{
+			"no payout account where one is required",
+			func(_ *item, f *facts) { f.PayoutsRequired = true },
+			"CREATOR_CONNECT_REQUIRED",
+		},
+		{
+			"a payout account where one is required",
+			func(_ *item, f *facts) { f.PayoutsRequired, f.PayoutsReady = true, true },
+			"",
+		},
+		{"free needs no payout account", func(c *item, f *facts) {
 			c.Access, c.PriceCents, f.PayoutsRequired = content.Free, nil, true
 		}, ""},
-		{"another user's item", func(_ *content.Content, f *content.Facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
-		{"a deleted item", func(c *content.Content, _ *content.Facts) { c.DeletedAt = &at }, "CONTENT_NOT_FOUND"},
-		{"a creator no more", func(_ *content.Content, f *content.Facts) { f.ActorRole = "customer" }, "forbidden"},
-		{"a former member of the organization", func(_ *content.Content, f *content.Facts) { f.MayPublish = false }, "ORGANIZATION_MISMATCH"},
+		{"another user's item", func(_ *item, f *facts) { f.ActorID = "other" }, "CONTENT_NOT_FOUND"},
+		{"a deleted item", func(c *item, _ *facts) { c.DeletedAt = &at }, "CONTENT_NOT_FOUND"},
+		{"a former creator", func(_ *item, f *facts) { f.ActorRole = "customer" }, "forbidden"},
+		{"a former member", func(_ *item, f *facts) { f.MayPublish = false }, "ORGANIZATION_MISMATCH"},
 	} {
 		item, facts := draft(t), able()
 		c.change(&item, &facts)
@@ -156,13 +171,13 @@ func TestThePublishGate(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.name, next, payloads)
 		}
 		if err != nil && !reflect.DeepEqual(next, item) {
-			t.Errorf("%s: the refusal changed the state", c.name)
+			t.Errorf("%s: the rejection changed the state", c.name)
 		}
 	}
 }
 
-// Published as free and then made paid passes the same gate as publishing paid.
-func TestUpdatesOfALiveItemPassThePublishGate(t *testing.T) {
+// Making a published item paid passes the same checks as publishing a paid one.
+func TestUpdatesOfAPublishedItemPassTheChecksOfPublishing(t *testing.T) {
 	t.Parallel()
 	facts := able()
 	item := published(t)
@@ -174,11 +189,16 @@ func TestUpdatesOfALiveItemPassThePublishGate(t *testing.T) {
 	}
 	facts = able()
 	facts.Media.Status = "uploading"
-	if _, _, err := published(t).Update(content.Update{MediaItemID: set(mediaID)}, facts, at); reasonOf(err) != "MEDIA_NOT_READY" {
+	_, _, err = published(t).Update(content.Update{MediaItemID: set(mediaID)}, facts, at)
+	if reasonOf(err) != "MEDIA_NOT_READY" {
 		t.Errorf("given media that is not ready: %v", err)
 	}
-	if _, _, err := published(t).Update(content.Update{MediaItemID: null[string]()}, content.Facts{ActorID: creator, ActorRole: "creator", MayPublish: true}, at); reasonOf(err) != "MEDIA_NOT_FOUND" {
-		t.Errorf("robbed of its media: %v", err)
+
+	facts = able()
+	facts.Media = nil
+	_, _, err = published(t).Update(content.Update{MediaItemID: null[string]()}, facts, at)
+	if reasonOf(err) != "MEDIA_NOT_FOUND" {
+		t.Errorf("without its media: %v", err)
 	}
 }
 
@@ -191,7 +211,9 @@ func TestAnUpdateEventNamesTheChangedFieldsOnly(t *testing.T) {
 	}{
 		{"nothing", content.Update{}, nil},
 		{"the same again", content.Update{Title: set("A film")}, nil},
-		{"a title", content.Update{Title: set("Another")}, []events.Payload{events.ContentRevised{ContentID: contentID, Fields: []string{"title"}}}},
+		{"a title", content.Update{Title: set("Another")}, []events.Payload{
+			events.ContentRevised{ContentID: contentID, Fields: []string{"title"}},
+		}},
 		{"a price", content.Update{PriceCents: set(int64(500))}, []events.Payload{events.ContentPriceChanged{
 			ContentID:     contentID,
 			AccessType:    "paid",
@@ -199,12 +221,14 @@ func TestAnUpdateEventNamesTheChangedFieldsOnly(t *testing.T) {
 			OldAccessType: "paid",
 			OldPriceCents: 2999,
 		}}},
-		{"given away", content.Update{AccessType: set(content.Free), PriceCents: null[int64]()}, []events.Payload{events.ContentPriceChanged{
-			ContentID:     contentID,
-			AccessType:    "free",
-			OldAccessType: "paid",
-			OldPriceCents: 2999,
-		}}},
+		{"made free", content.Update{AccessType: set(content.Free), PriceCents: null[int64]()}, []events.Payload{
+			events.ContentPriceChanged{
+				ContentID:     contentID,
+				AccessType:    "free",
+				OldAccessType: "paid",
+				OldPriceCents: 2999,
+			},
+		}},
 		{"both", content.Update{Featured: set(true), PriceCents: set(int64(1))}, []events.Payload{
 			events.ContentRevised{ContentID: contentID, Fields: []string{"featured"}},
 			events.ContentPriceChanged{
@@ -235,7 +259,11 @@ func TestAnUpdateKeepsTheOfferConsistent(t *testing.T) {
 		"free with a price":            {AccessType: set(content.Free)},
 		"team without an organization": {AccessType: set(content.Team), OrganizationID: null[string]()},
 		"subscribers without a tier":   {AccessType: set(content.Subscribers)},
-		"a tier on free content":       {AccessType: set(content.Free), PriceCents: null[int64](), MinimumTierID: set(mediaID)},
+		"a tier on free content": {
+			AccessType:    set(content.Free),
+			PriceCents:    null[int64](),
+			MinimumTierID: set(mediaID),
+		},
 	} {
 		item := draft(t)
 		next, _, err := item.Update(update, able(), at)
@@ -245,7 +273,7 @@ func TestAnUpdateKeepsTheOfferConsistent(t *testing.T) {
 	}
 }
 
-func TestFieldsOutsideTheContractAreNamed(t *testing.T) {
+func TestFieldsBeyondTheLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	for path, change := range map[string]func(*content.Create){
 		"title":          func(c *content.Create) { c.Title = "  " },

@@ -10,17 +10,23 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// Refusals that clients may switch on.
+// Errors that clients may switch on.
 var (
 	ErrNotFound      = domain.Missing("CONTENT_NOT_FOUND", "Content")
 	ErrMediaNotFound = domain.Missing("MEDIA_NOT_FOUND", "Media")
 	ErrSlugTaken     = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
-	ErrMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH", "The content type does not match the media type")
+	ErrMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH",
+		"The content type does not match the media type")
 	ErrMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
-	ErrPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED", "Selling needs a payout account that can receive money")
-	ErrNotCreator    = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
-	// ErrOrganization : the actor has no active membership that may own content there.
-	ErrOrganization = &domain.Error{Class: domain.Forbidden, Code: "ORGANIZATION_MISMATCH", Message: "You may not publish in this organization"}
+	ErrPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED",
+		"Selling needs a payout account that can receive money")
+	ErrNotCreator = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
+	// ErrOrganization rejects an organization in which the actor may not publish.
+	ErrOrganization = &domain.Error{
+		Class:   domain.Forbidden,
+		Code:    "ORGANIZATION_MISMATCH",
+		Message: "You may not publish in this organization",
+	}
 )
 
 // New decides on a new draft.
@@ -28,12 +34,35 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	if !isCreator(facts.ActorRole) {
 		return Content{}, nil, ErrNotCreator
 	}
-	c := Content{
+	c := drafted(id, cmd, facts.ActorID, now)
+	if err := c.mayBelong(facts); err != nil {
+		return Content{}, nil, err
+	}
+	if err := known(cmd.CategoryIDs, facts); err != nil {
+		return Content{}, nil, err
+	}
+	if err := c.fits(facts); err != nil {
+		return Content{}, nil, err
+	}
+	return c, []events.Payload{events.ContentCreated{
+		ContentID:      c.ID,
+		CreatorID:      c.CreatorID,
+		OrganizationID: c.OrganizationID,
+		MediaItemID:    c.MediaItemID,
+		ContentType:    string(c.Type),
+		AccessType:     string(c.Access),
+		PriceCents:     c.Price(),
+	}}, nil
+}
+
+// drafted returns the draft that a command asks for.
+func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
+	return Content{
 		ID:             id,
-		CreatorID:      facts.ActorID,
-		OrganizationID: text(cmd.OrganizationID),
-		MediaItemID:    text(cmd.MediaItemID),
-		MinimumTierID:  text(cmd.MinimumTierID),
+		CreatorID:      creatorID,
+		OrganizationID: domain.OrZero(cmd.OrganizationID),
+		MediaItemID:    domain.OrZero(cmd.MediaItemID),
+		MinimumTierID:  domain.OrZero(cmd.MinimumTierID),
 		Title:          cmd.Title,
 		Slug:           cmd.Slug,
 		Description:    cmd.Description,
@@ -52,31 +81,13 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 		Status:         Draft,
 		CreatedAt:      now,
 		UpdatedAt:      now,
+		Version:        1,
 	}
-	if err := c.mayBelong(facts); err != nil {
-		return Content{}, nil, err
-	}
-	if err := known(cmd.CategoryIDs, facts); err != nil {
-		return Content{}, nil, err
-	}
-	if err := c.fits(facts); err != nil {
-		return Content{}, nil, err
-	}
-	c.Version = 1
-	return c, []events.Payload{events.ContentCreated{
-		ContentID:      c.ID,
-		CreatorID:      c.CreatorID,
-		OrganizationID: c.OrganizationID,
-		MediaItemID:    c.MediaItemID,
-		ContentType:    string(c.Type),
-		AccessType:     string(c.Access),
-		PriceCents:     c.Price(),
-	}}, nil
 }
 
 func isCreator(role string) bool { return role == "creator" || role == "admin" }
 
-// mayBelong refuses an organization in which the actor may not publish, whether it
+// mayBelong rejects an organization in which the actor may not publish, whether it
 // exists or not.
 func (c Content) mayBelong(facts Facts) error {
 	if c.OrganizationID != "" && !facts.MayPublish {
@@ -85,19 +96,23 @@ func (c Content) mayBelong(facts Facts) error {
 	return nil
 }
 
-// known refuses categories that the item's space does not have.
+// known rejects categories that the item's space does not have.
 func known(ids []string, facts Facts) error {
-	v := &check{}
+	v := &domain.Validation{}
 	for i, id := range ids {
-		v.that(slices.Contains(facts.Categories, strings.ToLower(id)), "categoryIds."+strconv.Itoa(i), "is not a category of this space")
+		if !slices.Contains(facts.Categories, strings.ToLower(id)) {
+			v.Refuse("categoryIds."+strconv.Itoa(i), "is not a category of this space")
+		}
 	}
-	return domain.BadFields(v.bad)
+	return domain.BadFields(v.Fields)
 }
 
 // fits checks the item against the facts: its slug, its media, its offer.
 func (c Content) fits(facts Facts) error {
-	if err := domain.BadFields(offer(c.Access, c.Price(), c.OrganizationID, c.MinimumTierID)); err != nil {
-		return err
+	v := &domain.Validation{}
+	checkOffer(v, c.Access, c.Price(), c.OrganizationID, c.MinimumTierID)
+	if len(v.Fields) > 0 {
+		return domain.BadFields(v.Fields)
 	}
 	if facts.SlugTaken {
 		return ErrSlugTaken
@@ -114,7 +129,7 @@ func (c Content) fits(facts Facts) error {
 	return nil
 }
 
-// owned refuses everyone but the creator; to others the item does not exist.
+// owned rejects everyone but the creator; to others the item does not exist.
 func (c Content) owned(facts Facts) error {
 	if c.ID == "" || c.DeletedAt != nil || c.CreatorID != facts.ActorID {
 		return ErrNotFound
@@ -125,13 +140,13 @@ func (c Content) owned(facts Facts) error {
 	return nil
 }
 
-// Update decides on a change. A live item must stay fit to be live: making it paid
-// or giving it other media passes the same gate as publishing. A creator who left an
-// organization can only take the item out of it.
+// Update decides on a change. A change of a published item passes the same checks as
+// publishing. A creator who left an organization can only take the item out of it.
 func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
 	}
+
 	next, fields := c.with(cmd)
 	if err := next.mayBelong(facts); err != nil {
 		return c, nil, err
@@ -141,8 +156,8 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			return c, nil, err
 		}
 	}
-	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && text(next.Body) == "" {
-		return c, nil, domain.BadFields([]domain.Field{{Path: "contentBody", Message: "is required for written content"}})
+	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && domain.OrZero(next.Body) == "" {
+		return c, nil, domain.BadFields([]domain.Field{{Path: "contentBody", Message: bodyRequired}})
 	}
 	if err := next.fits(facts); err != nil {
 		return c, nil, err
@@ -152,7 +167,16 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			return c, nil, err
 		}
 	}
-	var payloads []events.Payload
+	payloads := c.changes(next, fields)
+	if len(payloads) > 0 {
+		next.UpdatedAt = now
+		next.Version += int64(len(payloads))
+	}
+	return next, payloads, nil
+}
+
+// changes returns the events of a change of these fields.
+func (c Content) changes(next Content, fields []string) (payloads []events.Payload) {
 	if len(fields) > 0 {
 		payloads = append(payloads, events.ContentRevised{ContentID: c.ID, Fields: fields})
 	}
@@ -165,14 +189,10 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 			OldPriceCents: c.Price(),
 		})
 	}
-	if len(payloads) > 0 {
-		next.UpdatedAt = now
-		next.Version += int64(len(payloads))
-	}
-	return next, payloads, nil
+	return payloads
 }
 
-// Publish decides on going live. Repeating it is a success without an effect.
+// Publish decides on the publication. It has no effect on an item that is published.
 func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
@@ -186,7 +206,9 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	if err := c.fitToPublish(facts); err != nil {
 		return c, nil, err
 	}
-	c.Status, c.PublishedAt, c.UpdatedAt = Published, &now, now
+	c.Status = Published
+	c.PublishedAt = &now
+	c.UpdatedAt = now
 	c.Version++
 	return c, []events.Payload{events.ContentPublished{
 		ContentID:      c.ID,
@@ -196,7 +218,8 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	}}, nil
 }
 
-// fitToPublish is the publish gate.
+// fitToPublish checks what a published item must have: media that can be played and, to be
+// sold, a payout account.
 func (c Content) fitToPublish(facts Facts) error {
 	if c.Type != Written {
 		if m := facts.Media; c.MediaItemID == "" || m == nil || m.Deleted || m.CreatorID != c.CreatorID {
@@ -211,7 +234,7 @@ func (c Content) fitToPublish(facts Facts) error {
 	return nil
 }
 
-// Unpublish decides on going back to draft. The time of publication is kept.
+// Unpublish makes the item a draft again. The time of publication is kept.
 func (c Content) Unpublish(facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
@@ -229,7 +252,7 @@ func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Con
 	if err := c.owned(facts); err != nil {
 		return c, nil, err
 	}
-	if text(address) == text(c.ThumbnailURL) {
+	if domain.OrZero(address) == domain.OrZero(c.ThumbnailURL) {
 		return c, nil, nil
 	}
 	c.ThumbnailURL, c.UpdatedAt = address, now
@@ -237,7 +260,7 @@ func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Con
 	return c, []events.Payload{events.ContentRevised{ContentID: c.ID, Fields: []string{"thumbnailUrl"}}}, nil
 }
 
-// Delete decides on the end of an item. Its slug is free again; its media stays.
+// Delete decides on the deletion. The slug is free then; the media stays.
 func (c Content) Delete(facts Facts, now time.Time) (Content, []events.Payload, error) {
 	if err := c.owned(facts); err != nil {
 		return c, nil, err

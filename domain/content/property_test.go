@@ -25,7 +25,9 @@ func maybe[T any](t *rapid.T, name string, nullable bool, values ...T) domain.Op
 }
 
 var (
-	allAccess     = []content.Access{content.Free, content.Paid, content.Followers, content.Subscribers, content.Team, content.Members, content.Private}
+	allAccess = []content.Access{
+		content.Free, content.Paid, content.Followers, content.Subscribers, content.Team, content.Members, content.Private,
+	}
 	allVisibility = []content.Visibility{content.Public, content.PurchasedOnly, content.MembersOnly, content.PrivateOnly}
 )
 
@@ -44,7 +46,7 @@ func anyUpdate(t *rapid.T) content.Update {
 	}
 }
 
-// offered checks what an item says about who may see it at which price.
+// offered checks that access type, price, organization and tier of an item fit together.
 func offered(t *rapid.T, c content.Content) {
 	t.Helper()
 	inside := []content.Access{content.Followers, content.Subscribers, content.Team, content.Members}
@@ -61,12 +63,13 @@ func offered(t *rapid.T, c content.Content) {
 		t.Fatalf("a tier on %s content", c.Access)
 	case tiered && c.OrganizationID == "":
 		t.Fatal("a tier without an organization")
-	case c.Visibility == content.PrivateOnly && c.Access != content.Private, c.Visibility == content.Public && c.Access != content.Free && c.Access != content.Paid:
-		t.Fatalf("%s is answered as %s", c.Access, c.Visibility)
+	case c.Visibility == content.PrivateOnly && c.Access != content.Private,
+		c.Visibility == content.Public && c.Access != content.Free && c.Access != content.Paid:
+		t.Fatalf("%s is shown as %s", c.Access, c.Visibility)
 	}
 }
 
-// fitToBeLive checks what the publish gate asks for.
+// fitToBeLive checks what a published item must have.
 func fitToBeLive(t *rapid.T, c content.Content, facts content.Facts) {
 	t.Helper()
 	sold := c.Access == content.Paid || c.Access == content.Subscribers
@@ -80,8 +83,8 @@ func fitToBeLive(t *rapid.T, c content.Content, facts content.Facts) {
 	}
 }
 
-// Whatever is asked in whatever order, versions count the events, a refusal changes
-// nothing, the offer makes sense, and what a command leaves live is fit to be.
+// In any history versions count the events, a rejection changes nothing, access type and
+// price fit together, and a published item has what it must have.
 func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -93,20 +96,22 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 			facts := able()
 			facts.Media.Status = rapid.SampledFrom([]string{"uploading", "ready"}).Draw(t, "media is")
 			facts.SlugTaken = rapid.Bool().Draw(t, "taken")
-			facts.PayoutsRequired, facts.PayoutsReady = rapid.Bool().Draw(t, "payouts required"), rapid.Bool().Draw(t, "payouts ready")
+			facts.PayoutsRequired = rapid.Bool().Draw(t, "payouts required")
+			facts.PayoutsReady = rapid.Bool().Draw(t, "payouts ready")
 			facts.MayPublish = rapid.Bool().Draw(t, "may publish")
 			facts.Categories = rapid.SampledFrom([][]string{nil, {contentID}}).Draw(t, "categories")
 			var next content.Content
 			var payloads []events.Payload
-			passedGate := false
+			checked := false
 			switch rapid.IntRange(0, 9).Draw(t, "command") {
 			case 0, 1:
 				next, payloads, err = item.Publish(facts, at)
-				passedGate = item.Status != content.Published
+				checked = item.Status != content.Published
 			case 2:
 				next, payloads, err = item.Unpublish(facts, at)
 			case 3:
-				next, payloads, err = item.ShowThumbnail(rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture"), facts, at)
+				picture := rapid.SampledFrom([]*string{nil, ptr("https://x.test/a.webp")}).Draw(t, "picture")
+				next, payloads, err = item.ShowThumbnail(picture, facts, at)
 			case 4:
 				next, payloads, err = item.Delete(facts, at)
 			default:
@@ -118,11 +123,11 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 					facts.Media = nil
 				}
 				next, payloads, err = item.Update(update, facts, at)
-				passedGate = item.Status == content.Published
+				checked = item.Status == content.Published
 			}
 			if err != nil {
 				if !reflect.DeepEqual(next, item) || len(payloads) > 0 {
-					t.Fatal("a refusal changed the state")
+					t.Fatal("a rejection changed the state")
 				}
 				continue
 			}
@@ -130,7 +135,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 				t.Fatalf("version %d after %d events on %d", next.Version, len(payloads), item.Version)
 			}
 			offered(t, next)
-			if passedGate && next.Status == content.Published {
+			if checked && next.Status == content.Published {
 				fitToBeLive(t, next, facts)
 			}
 			item = next
@@ -157,7 +162,8 @@ func TestAnUpdateOfOtherFieldsLeavesTheOffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after.Access != before.Access || after.Price() != before.Price() || after.Visibility != before.Visibility || after.Slug != before.Slug {
+		if after.Access != before.Access || after.Price() != before.Price() ||
+			after.Visibility != before.Visibility || after.Slug != before.Slug {
 			t.Fatalf("%+v became %+v", before, after)
 		}
 	})

@@ -9,7 +9,9 @@ import (
 // any script in lower case, every other run a hyphen. It is empty for a name without
 // a letter or digit.
 func CategorySlug(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 	slug := []rune(strings.Join(words, "-"))
 	if len(slug) > MaxCategorySlug {
 		slug = slug[:MaxCategorySlug]

@@ -12,10 +12,17 @@ import (
 	"github.com/codex-platform/codex/domain/content"
 )
 
-func TestACategoryIsNamedInAddresses(t *testing.T) {
+func TestTheSlugOfACategoryFollowsFromItsName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"Films": "films", "  Short  films! ": "short-films", "R&B / Soul": "r-b-soul", "Übungen": "übungen", "音楽 2": "音楽-2", "--": "", "": "", "C++": "c",
+		"Films":                         "films",
+		"  Short  films! ":              "short-films",
+		"R&B / Soul":                    "r-b-soul",
+		"Übungen":                       "übungen",
+		"音楽 2":                          "音楽-2",
+		"--":                            "",
+		"":                              "",
+		"C++":                           "c",
 		strings.Repeat("a", 119) + " b": strings.Repeat("a", 119),
 	} {
 		if got := content.CategorySlug(name); got != want {
@@ -44,7 +51,11 @@ func TestCategoriesMustBeOfTheSpace(t *testing.T) {
 	if bad := badFields(err); len(bad) != 1 || bad[0].Path != "categoryIds.0" {
 		t.Errorf("updated: %v", err)
 	}
-	for name, update := range map[string]content.Update{"cleared": {CategoryIDs: set([]string{})}, "null": {CategoryIDs: null[[]string]()}, "absent": {}} {
+	for name, update := range map[string]content.Update{
+		"cleared": {CategoryIDs: set([]string{})},
+		"null":    {CategoryIDs: null[[]string]()},
+		"absent":  {},
+	} {
 		if _, _, err := draft(t).Update(update, facts, at); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

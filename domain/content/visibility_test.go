@@ -10,7 +10,7 @@ import (
 
 // means is the table of both generations: what visibility and accessType, "" for not
 // given, lead to at no price and at a price. A cell is the access type and the
-// visibility that are answered, or the field that is refused.
+// visibility of the item, or the field that is rejected.
 var means = []struct {
 	visibility content.Visibility
 	access     content.Access
@@ -63,7 +63,7 @@ var means = []struct {
 	{"private", "private", "private private", "private private"},
 }
 
-// cell is a cell of the table: access type and visibility of an item, or the refused field.
+// cell is a cell of the table: access type and visibility of an item, or the rejected field.
 func cell(item content.Content, bad []domain.Field) string {
 	if len(bad) > 0 {
 		return "!" + bad[0].Path
@@ -72,8 +72,8 @@ func cell(item content.Content, bad []domain.Field) string {
 }
 
 func badFields(err error) []domain.Field {
-	if refusal, ok := domain.AsError(err); ok {
-		return refusal.Fields
+	if rejection, ok := domain.AsError(err); ok {
+		return rejection.Fields
 	}
 	return nil
 }
@@ -96,8 +96,15 @@ func TestBothGenerationsOfVisibilityMeanTheSame(t *testing.T) {
 				continue // an update that says nothing changes nothing
 			}
 			// Where it was before does not matter.
-			for _, before := range []content.Content{{Access: content.Free}, {Access: content.Paid, Visibility: content.Public, PriceCents: ptr(int64(5))}} {
-				before.ID, before.CreatorID, before.OrganizationID, before.Type, before.MediaItemID = contentID, creator, organization, content.Video, mediaID
+			for _, before := range []content.Content{
+				{Access: content.Free},
+				{Access: content.Paid, Visibility: content.Public, PriceCents: ptr(int64(5))},
+			} {
+				before.ID = contentID
+				before.CreatorID = creator
+				before.OrganizationID = organization
+				before.Type = content.Video
+				before.MediaItemID = mediaID
 				update := content.Update{PriceCents: set(price)}
 				if row.visibility != "" {
 					update.Visibility = set(row.visibility)

@@ -35,6 +35,18 @@ var PublishingRoles = []Role{Owner, Admin, Creator}
 // Publishes reports whether a role is one of [PublishingRoles].
 func (r Role) Publishes() bool { return slices.Contains(PublishingRoles, r) }
 
+// WherePublishes is Publishes in SQL, for the memberships of the table or alias m.
+func WherePublishes(m string) string {
+	condition := m + ".role IN ("
+	for i, role := range PublishingRoles {
+		if i > 0 {
+			condition += ", "
+		}
+		condition += "'" + string(role) + "'"
+	}
+	return condition + ")"
+}
+
 // Status is the status of a membership. Only an active one gives rights.
 type Status string
 

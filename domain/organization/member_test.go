@@ -141,3 +141,19 @@ func TestAnOwnerRemainsAndNoMemberRaisesTheirOwnRole(t *testing.T) {
 		}
 	})
 }
+
+func TestWhichRolesPublish(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[organization.Role]bool{
+		organization.Owner:      true,
+		organization.Admin:      true,
+		organization.Creator:    true,
+		organization.Subscriber: false,
+		organization.Member:     false,
+		"":                      false,
+	} {
+		if role.Publishes() != want {
+			t.Errorf("%q publishes: %v", role, !want)
+		}
+	}
+}

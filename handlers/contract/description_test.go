@@ -31,7 +31,7 @@ type operation struct {
 	Example any
 	// Responses are the declared responses by status.
 	Responses map[string]map[string]any
-	raw     map[string]any
+	raw       map[string]any
 }
 
 const documentURL = "http://codex.test/openapi.json"
@@ -49,12 +49,12 @@ func (w *harness) describe() *description {
 	for path, item := range at[map[string]any](d.raw, "paths") {
 		for method, raw := range item.(map[string]any) {
 			o := &operation{
-				ID:      at[string](raw, "operationId"),
-				Method:  strings.ToUpper(method),
-				Path:    path,
-				At:      "#/paths/" + escape(path) + "/" + method,
+				ID:        at[string](raw, "operationId"),
+				Method:    strings.ToUpper(method),
+				Path:      path,
+				At:        "#/paths/" + escape(path) + "/" + method,
 				Responses: map[string]map[string]any{},
-				raw:     raw.(map[string]any),
+				raw:       raw.(map[string]any),
 			}
 			for _, p := range at[[]any](raw, "parameters") {
 				o.Parameters = append(o.Parameters, d.resolve(p.(map[string]any)))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
@@ -95,11 +96,14 @@ func (o *organizations) showOrganization(
 	}
 }
 
-// publishedIn selects what the catalogue of organization $1 shows.
-const publishedIn = `c.organization_id = $1 AND c.status = 'published' AND c.deleted_at IS NULL AND c.access_type <> 'private'`
-
-// publishers are the roles of members who publish.
-const publishers = `m.organization_id = $1 AND m.status = 'active' AND m.role IN ('owner', 'admin', 'creator')`
+var (
+	// publicIn selects what the catalogue of organization $1 shows.
+	publicIn = `c.organization_id = $1 AND ` + content.WherePublic("c")
+	// publicBy selects what it shows of member m.
+	publicBy = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND ` + content.WherePublic("c")
+	// publishers selects the members of organization $1 who publish.
+	publishers = `m.organization_id = $1 AND m.status = 'active' AND ` + organization.WherePublishes("m")
+)
 
 func (o *organizations) showStats(c *edge.Request, shown organization.Organization) error {
 	var s OrganizationStats
@@ -108,12 +112,12 @@ SELECT count(*), count(*) FILTER (WHERE c.content_type = 'video'), count(*) FILT
        count(*) FILTER (WHERE c.content_type = 'written'), COALESCE(sum(i.duration_seconds), 0), COALESCE(sum(s.view_count), 0),
        (SELECT count(*) FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+publishers+`)
 FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id
-LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publishedIn, shown.ID).
+LEFT JOIN content_stats s ON s.content_id = c.id WHERE `+publicIn, shown.ID).
 		Scan(&s.Content.Total, &s.Content.Video, &s.Content.Audio, &s.Content.Written, &s.TotalDurationSeconds, &s.TotalViews, &s.Creators)
 	if err != nil {
 		return fmt.Errorf("count what is published: %w", err)
 	}
-	rows, err := o.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publishedIn+`
+	rows, err := o.cfg.Pool.Query(c, `SELECT c.category, count(*) FROM content c WHERE `+publicIn+`
   AND c.category IS NOT NULL GROUP BY c.category ORDER BY count(*) DESC, c.category LIMIT 100`, shown.ID)
 	if err == nil {
 		s.Categories, err = pgx.CollectRows(rows, pgx.RowToStructByPos[CategoryCount])
@@ -146,20 +150,18 @@ const (
 // showCreators lists those members who may publish.
 func (o *organizations) showCreators(c *edge.Request, shown organization.Organization) error {
 	l := publicMembers(shown.ID)
-	l.Where.And(standing+" <= $", 3)
+	l.Where.And(standing+" <= $", len(organization.PublishingRoles)) // the first ranks
 	found, err := paging.Find(c, o.cfg.Pool, l, c.Page())
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)
 	}
-	const made = `c.organization_id = m.organization_id AND c.creator_id = m.user_id AND c.status = 'published' AND c.deleted_at IS NULL
-                  AND c.published_at IS NOT NULL AND c.access_type <> 'private'`
 	rows, err := o.cfg.Pool.Query(c, `
 SELECT u.name, u.username, COALESCE(u.avatar_url, u.image), m.role, `+joined+`, u.bio,
-       (SELECT count(*) FROM content c WHERE `+made+`),
+       (SELECT count(*) FROM content c WHERE `+publicBy+`),
        (SELECT COALESCE(json_agg(json_build_object('id', r.id, 'title', r.title, 'slug', r.slug, 'thumbnailUrl', r.thumbnail_url,
                    'contentType', r.content_type, 'publishedAt', r.published_at) ORDER BY r.published_at DESC, r.id DESC), '[]')
         FROM (SELECT c.id, c.title, c.slug, c.thumbnail_url, c.content_type, c.published_at FROM content c
-              WHERE `+made+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r)
+              WHERE `+publicBy+` ORDER BY c.published_at DESC, c.id DESC LIMIT 4) r)
 FROM organization_memberships m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE `+membersByID, found.IDs)
 	if err != nil {
 		return fmt.Errorf("list creators: %w", err)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +17,7 @@ import (
 	"github.com/codex-platform/codex/handlers/paging"
 )
 
-// maxPublicLimit caps a page of the public catalogue, silently.
+// maxPublicLimit is the largest page of the public catalogue; a higher limit means this one.
 const maxPublicLimit = 50
 
 var publicOrder = map[string]paging.Order{
@@ -26,99 +26,135 @@ var publicOrder = map[string]paging.Order{
 	"title":  paging.By("content.title", paging.Text, "content.id", "asc"),
 }
 
-// catalogueFilter selects published items; empty fields select all.
-type catalogueFilter struct {
-	organization, slug, contentType, category, creator, search, sort string
-	featured                                                         *bool
-}
-
 var publicSort = edge.ChoiceParam("sort", "newest", "oldest", "title")
 
-// catalogueRoutes are the part of the contract that needs no session.
+// publicPage are page, limit and cursor as the public catalogue takes them, and more.
+func publicPage(more ...edge.Param) []edge.Param {
+	paged := []edge.Param{
+		edge.IntParam("page", 1, edge.MaxPage, 1),
+		edge.IntParam("limit", 1, math.MaxInt32, edge.DefaultPageSize),
+		edge.CursorParam,
+	}
+	return append(paged, more...)
+}
+
+// catalogueRoutes are the routes that need no session.
 func (p *publishing) catalogueRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method: "GET", Path: "/api/content/public", Name: "listPublicContent", Summary: "List an organization's published items",
-			Notes: "Either orgId or slug names the organization.",
-			Params: publicPage(edge.UUIDParam("orgId"), edge.TextParam("slug", 500), edge.OptionalChoiceParam("contentType", contentTypes...), categoryParam,
-				edge.SearchParam(255), userParam("creatorId"), edge.BoolParam("featured"), publicSort),
-			Responses: []edge.Response{edge.ListOf[PublicContent]()}, Handle: p.listPublicContent,
+			Method:  "GET",
+			Path:    "/api/content/public",
+			Name:    "listPublicContent",
+			Summary: "List an organization's public content",
+			Notes:   "Either orgId or slug names the organization.",
+			Params: publicPage(
+				edge.UUIDParam("orgId"),
+				edge.TextParam("slug", 500),
+				contentTypeParam,
+				categoryParam,
+				edge.SearchParam(255),
+				userParam("creatorId"),
+				edge.BoolParam("featured"),
+				publicSort,
+			),
+			Responses: []edge.Response{edge.ListOf[PublicContent]()},
+			Handle:    p.listPublicContent,
 		},
 		{
-			Method: "GET", Path: "/api/content/public/discover", Name: "discoverContent", Summary: "List published items of everyone",
-			Params:    publicPage(edge.OptionalChoiceParam("contentType", contentTypes...), edge.SearchParam(255), publicSort),
-			Responses: []edge.Response{edge.ListOf[PublicContent]()}, Handle: p.discoverContent,
+			Method:    "GET",
+			Path:      "/api/content/public/discover",
+			Name:      "discoverContent",
+			Summary:   "List public content of all creators",
+			Params:    publicPage(contentTypeParam, edge.SearchParam(255), publicSort),
+			Responses: []edge.Response{edge.ListOf[PublicContent]()},
+			Handle:    p.discoverContent,
 		},
 		{
-			Method: "GET", Path: "/api/content/public/categories", Name: "listPublicCategories", Summary: "List the categories of an organization's published items",
-			Params: []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))}, Responses: []edge.Response{edge.ListOf[PublicCategory]()}, Handle: p.listPublicCategories,
+			Method:    "GET",
+			Path:      "/api/content/public/categories",
+			Name:      "listPublicCategories",
+			Summary:   "List the categories of an organization's public content",
+			Params:    []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))},
+			Responses: []edge.Response{edge.ListOf[PublicCategory]()},
+			Handle:    p.listPublicCategories,
 		},
 		{
-			Method: "GET", Path: "/api/content/public/:id", Name: "getPublicContent", Summary: "Read one published item, without what must be paid for",
-			Responses: []edge.Response{edge.Data[PublicContent](http.StatusOK)}, Errors: []*domain.Error{content.ErrNotFound}, Handle: p.getPublicContent,
+			Method:    "GET",
+			Path:      "/api/content/public/:id",
+			Name:      "getPublicContent",
+			Summary:   "Get a public item",
+			Notes:     "What must be paid for is left out.",
+			Responses: []edge.Response{edge.Data[PublicContent](http.StatusOK)},
+			Errors:    []*domain.Error{content.ErrNotFound},
+			Handle:    p.getPublicContent,
 		},
 	}
 }
 
-// listPublicContent lists one organization's published items.
+// listPublicContent lists one organization's public items.
 func (p *publishing) listPublicContent(c *edge.Request) error {
-	q := c
-	f := catalogueFilter{
-		organization: q.UUID("orgId"), slug: q.Text("slug"), contentType: q.Text("contentType"), category: q.Text("category"),
-		creator: q.Text("creatorId"), search: q.Text("search"), featured: q.Bool("featured"), sort: q.Text("sort"),
-	}
-	if f.organization == "" && f.slug == "" {
+	organization, slug := c.UUID("orgId"), c.Text("slug")
+	if organization == "" && slug == "" {
 		return domain.BadFields([]domain.Field{{Path: "orgId", Message: "orgId or slug is required"}})
 	}
-	return p.answerCatalogue(c, f)
+	if slug != "" {
+		id, err := p.organizationOf(c, slug)
+		if err != nil {
+			return err
+		}
+		if id == "" || organization != "" && organization != id {
+			page := publicPageOf(c)
+			return writePublic(c, nil, paging.Found{Number: page.Number, Limit: page.Limit})
+		}
+		organization = id
+	}
+
+	l := publicList(c)
+	l.Where.And("content.organization_id = $::uuid", organization)
+	l.Where.AndIf("content.creator_id = $", c.Text("creatorId"))
+	if featured := c.Bool("featured"); featured != nil {
+		l.Where.And("content.featured = $", *featured)
+	}
+	if err := p.whereCategory(c, &l.Where, organization, strings.ToLower(c.Text("category"))); err != nil {
+		return err
+	}
+	return p.listPublic(c, l)
 }
 
-// discoverContent lists published items of everyone.
-func (p *publishing) discoverContent(c *edge.Request) error {
-	q := c
-	return p.answerCatalogue(c, catalogueFilter{
-		contentType: q.Text("contentType"), search: q.Text("search"), sort: q.Text("sort"),
-	})
+// discoverContent lists the public items of all creators.
+func (p *publishing) discoverContent(c *edge.Request) error { return p.listPublic(c, publicList(c)) }
+
+// publicList returns the list of public items with the filters that both lists have.
+func publicList(c *edge.Request) paging.List {
+	l := paging.List{From: "content", Order: publicOrder[c.Text("sort")], Search: c.Text("search") != ""}
+	l.Where.Is(content.WherePublic("content"))
+	l.Where.AndIf("content.content_type = $", c.Text("contentType"))
+	l.Where.AndIf(postgres.Matches, paging.Contains(c.Text("search")))
+	return l
 }
 
-func (p *publishing) answerCatalogue(c *edge.Request, f catalogueFilter) error {
+func publicPageOf(c *edge.Request) paging.Page {
 	page := c.Page()
 	page.Limit = min(page.Limit, maxPublicLimit)
-	items, found, err := p.catalogue(c, f, page)
+	return page
+}
+
+func (p *publishing) listPublic(c *edge.Request, l paging.List) error {
+	found, err := paging.Find(c, p.cfg.Pool, l, publicPageOf(c))
+	if err != nil {
+		return fmt.Errorf("list public content: %w", err)
+	}
+	items, err := p.listed(c, found.IDs)
 	if err != nil {
 		return err
 	}
+	return writePublic(c, items, found)
+}
+
+func writePublic(c *edge.Request, items []PublicContent, found paging.Found) error {
 	c.Header("Cache-Control", edge.CachePublic)
 	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
-}
-
-func (p *publishing) catalogue(ctx context.Context, f catalogueFilter, page paging.Page) ([]PublicContent, paging.Found, error) {
-	if f.slug != "" {
-		id, err := p.organizationOf(ctx, f.slug)
-		if err != nil || id == "" || f.organization != "" && f.organization != id {
-			return nil, paging.Found{Number: page.Number, Limit: page.Limit}, err
-		}
-		f.organization = id
-	}
-	l := paging.List{From: "content", Order: publicOrder[f.sort], Search: f.search != ""}
-	l.Where.Is(postgres.Public("content"))
-	l.Where.AndIf("content.organization_id = $::uuid", f.organization)
-	l.Where.AndIf("content.content_type = $", f.contentType)
-	if err := p.categoryFilter(ctx, &l.Where, f.organization, strings.ToLower(f.category)); err != nil {
-		return nil, paging.Found{}, err
-	}
-	l.Where.AndIf("content.creator_id = $", f.creator)
-	l.Where.AndIf(postgres.Matches, paging.Contains(f.search))
-	if f.featured != nil {
-		l.Where.And("content.featured = $", *f.featured)
-	}
-	found, err := paging.Find(ctx, p.cfg.Pool, l, page)
-	if err != nil {
-		return nil, found, fmt.Errorf("list the catalogue: %w", err)
-	}
-	items, err := p.listed(ctx, found.IDs)
-	return items, found, err
 }
 
 // organizationOf returns the id of the organization with a slug, "" when there is none.
@@ -133,7 +169,6 @@ func (p *publishing) organizationOf(ctx context.Context, slug string) (id string
 	return id, nil
 }
 
-// getPublicContent shows one public item, without what must be paid for.
 func (p *publishing) getPublicContent(c *edge.Request) error {
 	items, err := p.readContent(c, []string{c.UUID("id")})
 	if err != nil {
@@ -148,101 +183,4 @@ func (p *publishing) getPublicContent(c *edge.Request) error {
 	}
 	c.Header("Cache-Control", edge.CachePublic)
 	return c.OK(shown[0])
-}
-
-// contentByID reads items in the order of their ids.
-var contentByID = `SELECT ` + postgres.Columns + ` FROM content WHERE content.id = ANY($1::uuid[])
-ORDER BY array_position($1::uuid[], content.id)`
-
-// readContent reads items in the order of their ids.
-func (p *publishing) readContent(ctx context.Context, ids []string) ([]content.Content, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	rows, err := p.cfg.Pool.Query(ctx, contentByID, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read content: %w", err)
-	}
-	items, err := pgx.CollectRows(rows, postgres.Scan)
-	if err != nil {
-		return nil, fmt.Errorf("read content: %w", err)
-	}
-	return items, nil
-}
-
-// listed returns the public representations of a page of items. What was unpublished since
-// the page was found is left out.
-func (p *publishing) listed(ctx context.Context, ids []string) ([]PublicContent, error) {
-	items, err := p.readContent(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	items = slices.DeleteFunc(items, func(c content.Content) bool { return !c.IsPublished() })
-	return p.showContent(ctx, items)
-}
-
-// showContent returns the public representations of items, each with its creator,
-// organization and categories.
-func (p *publishing) showContent(ctx context.Context, items []content.Content) ([]PublicContent, error) {
-	var creatorIDs, organizationIDs []string
-	for _, item := range items {
-		creatorIDs = append(creatorIDs, item.CreatorID)
-		if item.OrganizationID != "" {
-			organizationIDs = append(organizationIDs, item.OrganizationID)
-		}
-	}
-	creators, err := p.publicCreators(ctx, creatorIDs)
-	if err != nil {
-		return nil, err
-	}
-	organizations, err := p.publicOrganizations(ctx, organizationIDs)
-	if err != nil {
-		return nil, err
-	}
-	slugs, err := p.categorySlugs(ctx, items)
-	if err != nil {
-		return nil, err
-	}
-
-	views := make([]PublicContent, len(items))
-	for i, item := range items {
-		views[i] = publicContentOf(item, around{
-			creator:       creators[item.CreatorID],
-			organization:  organizations[item.OrganizationID],
-			categorySlugs: slugs[item.ID],
-		})
-	}
-	return views, nil
-}
-
-func (p *publishing) publicCreators(ctx context.Context, ids []string) (map[string]*PublicCreator, error) {
-	rows, err := p.cfg.Pool.Query(ctx, `SELECT id, name, username, COALESCE(avatar_url, image) FROM users WHERE id = ANY($1::text[])`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read creators: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*PublicCreator, error) {
-		u := &PublicCreator{}
-		return u, row.Scan(&u.ID, &u.Name, &u.Username, &u.Avatar)
-	})
-	found := make(map[string]*PublicCreator, len(list))
-	for _, u := range list {
-		found[u.ID] = u
-	}
-	return found, errors.Join(err)
-}
-
-func (p *publishing) publicOrganizations(ctx context.Context, ids []string) (map[string]*PublicOrganization, error) {
-	rows, err := p.cfg.Pool.Query(ctx, `SELECT id, name, slug, logo_url FROM organizations WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read organizations: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*PublicOrganization, error) {
-		o := &PublicOrganization{}
-		return o, row.Scan(&o.ID, &o.Name, &o.Slug, &o.Logo)
-	})
-	found := make(map[string]*PublicOrganization, len(list))
-	for _, o := range list {
-		found[o.ID] = o
-	}
-	return found, errors.Join(err)
 }

@@ -16,20 +16,21 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 	organization := w.Organization()
 	one := w.creator().join(organization, "owner", "active")
 	two := w.creator().join(organization, "creator", "active")
-	put := func(c user, title string, more order) string {
-		body := article(order{"title": title, "organizationId": organization})
+	put := func(c user, title string, more fields) string {
+		body := article(fields{"title": title, "organizationId": organization})
 		for name, v := range more {
 			body[name] = v
 		}
 		return c.publish(c.create(body))
 	}
-	put(one, "Cats", order{"category": "Short Films", "featured": true})
-	put(one, "Birds", order{"category": "short films!", "accessType": "paid", "priceCents": 100})
-	put(two, "Dogs", order{"category": "Übungen"})
-	put(one, "Ants", order{"accessType": "private"})
-	one.create(article(order{"title": "Draft", "organizationId": organization}))
-	w.Exec(`UPDATE content SET published_at = now() - (CASE title WHEN 'Cats' THEN 3 WHEN 'Birds' THEN 2 ELSE 1 END) * interval '1 hour' WHERE status = 'published'`)
-	personal := two.publish(two.create(article(order{"title": "Personal"})))
+	put(one, "Cats", fields{"category": "Short Films", "featured": true})
+	put(one, "Birds", fields{"category": "short films!", "accessType": "paid", "priceCents": 100})
+	put(two, "Dogs", fields{"category": "Übungen"})
+	put(one, "Ants", fields{"accessType": "private"})
+	one.create(article(fields{"title": "Draft", "organizationId": organization}))
+	w.Exec(`UPDATE content SET published_at = now() - hours * interval '1 hour'
+		FROM (VALUES ('Cats', 3), ('Birds', 2), ('Dogs', 1), ('Ants', 1)) v (name, hours) WHERE title = name`)
+	personal := two.publish(two.create(article(fields{"title": "Personal"})))
 	in := "/api/content/public?orgId=" + organization
 	for path, want := range map[string][]string{
 		in:                                           {"Dogs", "Birds", "Cats"},
@@ -62,49 +63,66 @@ func TestThePublicCatalogueNeedsNoSession(t *testing.T) {
 	}
 	for _, i := range list[item](w.get(in)).Items {
 		if (i.ContentBody != nil) != (i.AccessType == "free") {
-			t.Errorf("the words of %s content: %v", i.AccessType, i.ContentBody)
+			t.Errorf("the text of %s content: %v", i.AccessType, i.ContentBody)
 		}
 		want := map[string]string{"Cats": "short-films", "Birds": "short-films", "Dogs": "übungen"}[i.Title]
 		if !slices.Equal(i.CategorySlugs, []string{want}) || i.MediaItemID != nil {
 			t.Errorf("%s is in %v", i.Title, i.CategorySlugs)
 		}
 	}
-	if got := data[item](w.get("/api/content/public/"+personal).Want(200, "")); got.CategorySlugs == nil || len(got.CategorySlugs) != 0 {
+	got := data[item](w.get("/api/content/public/"+personal).Want(200, ""))
+	if got.CategorySlugs == nil || len(got.CategorySlugs) != 0 {
 		t.Errorf("%+v", got)
 	}
+
 	for path, field := range map[string]string{
-		"/api/content/public": "orgId", "/api/content/public?orgId=x": "orgId", in + "&category=a/b": "category", in + "&featured=yes": "featured",
-		in + "&sort=best": "sort", in + "&creatorId=%27": "creatorId", in + "&limit=0": "limit",
+		"/api/content/public":         "orgId",
+		"/api/content/public?orgId=x": "orgId",
+		in + "&category=a/b":          "category",
+		in + "&featured=yes":          "featured",
+		in + "&sort=best":             "sort",
+		in + "&creatorId=%27":         "creatorId",
+		in + "&limit=0":               "limit",
 	} {
 		w.get(path).Names(field)
 	}
 }
 
-func TestAPageOfTheCatalogueIsCappedSilently(t *testing.T) {
+func TestThePublicLimitIsCapped(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	organization, c := w.Organization(), w.creator()
 	w.Exec(`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
-		SELECT gen_random_uuid(), $1, $2, 'Item ' || n, 'item-' || n, 'written', 'published', now() - n * interval '1 minute' FROM generate_series(1, 60) n`, c.id, organization)
+		SELECT gen_random_uuid(), $1, $2, 'Item ' || n, 'item-' || n, 'written', 'published',
+			now() - n * interval '1 minute'
+		FROM generate_series(1, 60) n`, c.id, organization)
 	for _, limit := range []int{50, 51, 100, 5000} {
 		page := list[item](w.get("/api/content/public?orgId=" + organization + "&limit=" + strconv.Itoa(limit)))
-		if len(page.Items) != 50 || page.Pagination.Limit != 50 || page.Pagination.Total != 60 || page.Pagination.TotalPages != 2 {
-			t.Errorf("limit %d: %d items, %+v", limit, len(page.Items), page.Pagination)
+		p := page.Pagination
+		if len(page.Items) != 50 || p.Limit != 50 || p.Total != 60 || p.TotalPages != 2 {
+			t.Errorf("limit %d: %d items, %+v", limit, len(page.Items), p)
 		}
 	}
 }
 
-func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
+func TestPublicCategoriesAreThoseOfPublicItems(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	organization, c := w.Organization(), w.creator()
 	c.join(organization, "owner", "active")
-	for _, o := range []order{{"category": "zoo"}, {"category": "Art"}, {"category": "ART"}, {"category": "---"}, {}, {"category": "Secrets", "accessType": "private"}} {
+	for _, o := range []fields{
+		{"category": "zoo"},
+		{"category": "Art"},
+		{"category": "ART"},
+		{"category": "---"},
+		{},
+		{"category": "Secrets", "accessType": "private"},
+	} {
 		o["organizationId"] = organization
 		c.publish(c.create(article(o)))
 	}
-	moved := c.publish(c.create(article(order{"category": "Moved", "organizationId": organization})))
-	c.create(article(order{"category": "Drafts", "organizationId": organization}))
+	moved := c.publish(c.create(article(fields{"category": "Moved", "organizationId": organization})))
+	c.create(article(fields{"category": "Drafts", "organizationId": organization}))
 	type category struct {
 		ID, Name, Slug string
 		ContentCount   int
@@ -127,7 +145,7 @@ func TestCategoriesAreThoseOfPublishedItems(t *testing.T) {
 	if got := names(before); got != "art 2, moved 1, zoo 1" {
 		t.Errorf("%s", got)
 	}
-	c.patch(moved, order{"category": nil}).Want(http.StatusOK, "")
+	c.patch(moved, fields{"category": nil}).Want(http.StatusOK, "")
 	after := read()
 	if got := names(after); got != "art 2, zoo 1" {
 		t.Errorf("%s", got)

@@ -33,12 +33,12 @@ type category struct {
 // category creates one; organization is "" for a personal one.
 func (u user) category(organization, name string) category {
 	u.Helper()
-	return data[category](u.ask(http.MethodPost, categoriesPath, in(organization, order{"name": name})).
+	return data[category](u.send(http.MethodPost, categoriesPath, in(organization, fields{"name": name})).
 		Want(http.StatusCreated, ""))
 }
 
 // in adds the organization to a body, unless it is "".
-func in(organization string, body order) order {
+func in(organization string, body fields) fields {
 	if organization != "" {
 		body["organizationId"] = organization
 	}
@@ -52,7 +52,7 @@ func (u user) names(organization, more string) []string {
 	if organization != "" {
 		path += "&organizationId=" + organization
 	}
-	list := list[category](u.ask(http.MethodGet, path, nil))
+	list := list[category](u.send(http.MethodGet, path, nil))
 	names := []string{}
 	for _, c := range list.Items {
 		names = append(names, c.Name)
@@ -67,7 +67,7 @@ func TestACategoryIsCreatedListedUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c := w.creator()
-	got := data[category](c.ask(http.MethodPost, categoriesPath, order{
+	got := data[category](c.send(http.MethodPost, categoriesPath, fields{
 		"name":          "  Short Films! ",
 		"description":   "Up to ten minutes",
 		"icon":          "film",
@@ -88,7 +88,7 @@ func TestACategoryIsCreatedListedUpdatedAndDeleted(t *testing.T) {
 	}
 
 	path := categoriesPath + "/" + got.ID
-	changed := data[category](c.ask(http.MethodPatch, path, order{
+	changed := data[category](c.send(http.MethodPatch, path, fields{
 		"name": "Very short films", "coverImageKey": nil, "description": "", "sortOrder": 0,
 	}).Want(http.StatusOK, ""))
 	if changed.Name != "Very short films" || changed.Slug != "short-films" || changed.CoverImageURL != nil ||
@@ -99,9 +99,9 @@ func TestACategoryIsCreatedListedUpdatedAndDeleted(t *testing.T) {
 		t.Errorf("version %d after one change", n)
 	}
 
-	c.ask(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
-	c.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
-	c.ask(http.MethodPatch, path, order{"name": "Late"}).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
+	c.send(http.MethodDelete, path, nil).Want(http.StatusNoContent, "")
+	c.send(http.MethodDelete, path, nil).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
+	c.send(http.MethodPatch, path, fields{"name": "Late"}).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
 	if names := c.names("", ""); !slices.Equal(names, []string{"Ants"}) {
 		t.Errorf("listed %v after one was deleted", names)
 	}
@@ -129,10 +129,11 @@ func TestTheSlugOfACategoryGetsANumberOnAClash(t *testing.T) {
 		t.Errorf("slugs %s and %s", first, second)
 	}
 	for name, field := range map[string]string{"--": "name", "": "name", strings.Repeat("a", 101): "name"} {
-		c.ask(http.MethodPost, categoriesPath, order{"name": name}).Names(field)
+		c.send(http.MethodPost, categoriesPath, fields{"name": name}).Names(field)
 	}
-	c.ask(http.MethodPost, categoriesPath, order{"name": "a", "sortOrder": -1}).Names("sortOrder")
-	c.ask(http.MethodPost, categoriesPath, order{"name": "a", "coverImageKey": "u1/originals/m1/a.mp4"}).Names("coverImageKey")
+	c.send(http.MethodPost, categoriesPath, fields{"name": "a", "sortOrder": -1}).Names("sortOrder")
+	c.send(http.MethodPost, categoriesPath, fields{"name": "a", "coverImageKey": "u1/originals/m1/a.mp4"}).
+		Names("coverImageKey")
 }
 
 // Requests for one name at the same time get different slugs: the second sees the first, or
@@ -145,7 +146,7 @@ func TestSimultaneousCategoriesOfOneNameGetDifferentSlugs(t *testing.T) {
 	slugs := make(chan string, count)
 	for range count {
 		go func() {
-			a := c.ask(http.MethodPost, categoriesPath, order{"name": "Films"})
+			a := c.send(http.MethodPost, categoriesPath, fields{"name": "Films"})
 			slugs <- a.Text("data.slug")
 		}()
 	}
@@ -194,19 +195,19 @@ func TestMembersAddCategoriesAndManagersChangeThem(t *testing.T) {
 				}
 				return want
 			}
-			status("create", who.ask(http.MethodPost, categoriesPath, in(organization, order{"name": "New"})), c.create)
-			status("list", who.ask(http.MethodGet, categoriesPath+"?organizationId="+organization, nil), c.list)
-			status("update", who.ask(http.MethodPatch, path, order{"name": "Changed"}), c.change)
-			status("reorder", who.ask(http.MethodPost, categoriesPath+"/reorder",
-				in(organization, order{"orderedIds": []string{made.ID}})), empty(c.change))
-			status("cover", who.upload(path+"/cover", part{"cover", "image/png", painting(t, 9, 9, 1)}), c.change)
-			status("delete", who.ask(http.MethodDelete, path, nil), empty(c.change))
+			status("create", who.send(http.MethodPost, categoriesPath, in(organization, fields{"name": "New"})), c.create)
+			status("list", who.send(http.MethodGet, categoriesPath+"?organizationId="+organization, nil), c.list)
+			status("update", who.send(http.MethodPatch, path, fields{"name": "Changed"}), c.change)
+			status("reorder", who.send(http.MethodPost, categoriesPath+"/reorder",
+				in(organization, fields{"orderedIds": []string{made.ID}})), empty(c.change))
+			status("cover", who.uploadCover(path+"/cover", 1), c.change)
+			status("delete", who.send(http.MethodDelete, path, nil), empty(c.change))
 		})
 	}
 	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, organization)
-	maker.ask(http.MethodPost, categoriesPath, in(organization, order{"name": "Late"})).
+	maker.send(http.MethodPost, categoriesPath, in(organization, fields{"name": "Late"})).
 		Want(http.StatusForbidden, "ORGANIZATION_MISMATCH")
-	maker.ask(http.MethodPost, categoriesPath, in(uuid.NewString(), order{"name": "Nowhere"})).
+	maker.send(http.MethodPost, categoriesPath, in(uuid.NewString(), fields{"name": "Nowhere"})).
 		Want(http.StatusForbidden, "ORGANIZATION_MISMATCH")
 }
 
@@ -219,32 +220,30 @@ func TestPersonalCategoriesAreTheCreatorsAlone(t *testing.T) {
 		t.Errorf("another creator lists %v", names)
 	}
 	path := categoriesPath + "/" + mine.ID
-	other.ask(http.MethodPatch, path, order{"name": "Theirs"}).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
-	other.ask(http.MethodDelete, path, nil).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
-	other.ask(http.MethodPost, categoriesPath+"/reorder", order{"orderedIds": []string{mine.ID}}).
+	other.send(http.MethodPatch, path, fields{"name": "Theirs"}).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
+	other.send(http.MethodDelete, path, nil).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
+	other.send(http.MethodPost, categoriesPath+"/reorder", fields{"orderedIds": []string{mine.ID}}).
 		Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
-	other.upload(path+"/cover", part{"cover", "image/png", painting(t, 9, 9, 1)}).
+	other.uploadCover(path+"/cover", 1).
 		Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
 }
 
 // The command decides by the rights of its own moment: the edge had let it pass.
 func TestACommandOfAManagerWhoLeftIsRejected(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{deaf: true})
+	w := newHarness(t, options{noConsumers: true})
 	organization := w.Organization()
 	c := w.creator().join(organization, "owner", "active")
 	id := uuid.NewString()
 	w.Exec(`INSERT INTO categories (id, organization_id, creator_id, name, slug, version)
 		VALUES ($1, $2, $3, 'Films', 'films', 1)`, id, organization, c.id)
-	w.Exec(`UPDATE users SET role = 'creator'`)
 	waiting := []answer{
-		c.ask(http.MethodPost, categoriesPath, in(organization, order{"name": "New"}), "Prefer", "respond-async"),
-		c.ask(http.MethodPatch, categoriesPath+"/"+id, order{"name": "Changed"}, "Prefer", "respond-async"),
-		c.ask(http.MethodPost, categoriesPath+"/reorder",
-			in(organization, order{"orderedIds": []string{id}}), "Prefer", "respond-async"),
-		c.upload(categoriesPath+"/"+id+"/cover",
-			part{"cover", "image/png", painting(t, 9, 9, 1)}, "Prefer", "respond-async"),
-		c.ask(http.MethodDelete, categoriesPath+"/"+id, nil, "Prefer", "respond-async"),
+		c.send(http.MethodPost, categoriesPath, in(organization, fields{"name": "New"}), "Prefer", "respond-async"),
+		c.send(http.MethodPatch, categoriesPath+"/"+id, fields{"name": "Changed"}, "Prefer", "respond-async"),
+		c.send(http.MethodPost, categoriesPath+"/reorder",
+			in(organization, fields{"orderedIds": []string{id}}), "Prefer", "respond-async"),
+		c.uploadCover(categoriesPath+"/"+id+"/cover", 1, "Prefer", "respond-async"),
+		c.send(http.MethodDelete, categoriesPath+"/"+id, nil, "Prefer", "respond-async"),
 	}
 	w.Exec(`UPDATE organization_memberships SET status = 'inactive'`)
 	w.StartModules(w.modules...)
@@ -267,7 +266,7 @@ func TestReorderingMovesAllOrNone(t *testing.T) {
 		ids[name] = c.category(organization, name).ID
 	}
 	reorder := func(list ...string) answer {
-		return c.ask(http.MethodPost, categoriesPath+"/reorder", in(organization, order{"orderedIds": list}))
+		return c.send(http.MethodPost, categoriesPath+"/reorder", in(organization, fields{"orderedIds": list}))
 	}
 	reorder(ids["C"], strings.ToUpper(ids["A"]), ids["B"]).Want(http.StatusNoContent, "")
 	if names := c.names(organization, ""); !slices.Equal(names, []string{"C", "A", "B"}) {
@@ -275,7 +274,7 @@ func TestReorderingMovesAllOrNone(t *testing.T) {
 	}
 
 	personal, deleted := c.category("", "Personal").ID, c.category(organization, "Deleted").ID
-	c.ask(http.MethodDelete, categoriesPath+"/"+deleted, nil).Want(http.StatusNoContent, "")
+	c.send(http.MethodDelete, categoriesPath+"/"+deleted, nil).Want(http.StatusNoContent, "")
 	for _, missing := range []string{personal, deleted, uuid.NewString()} {
 		reorder(ids["A"], ids["B"], missing).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
 	}
@@ -296,7 +295,7 @@ func TestACoverIsUploadedServedAndReplaced(t *testing.T) {
 	path := categoriesPath + "/" + made.ID + "/cover"
 	upload := func(shade uint8) category {
 		t.Helper()
-		return data[category](c.upload(path, part{"cover", "image/png", painting(t, 300, 100, shade)}).
+		return data[category](c.uploadCover(path, shade).
 			Want(http.StatusOK, ""))
 	}
 	first := upload(1)
@@ -306,7 +305,7 @@ func TestACoverIsUploadedServedAndReplaced(t *testing.T) {
 	}
 	w.get(strings.TrimPrefix(*first.CoverImageURL, w.URL)).Want(http.StatusOK, "")
 	second := upload(2)
-	shown := list[category](c.ask(http.MethodGet, categoriesPath, nil)).Items[0]
+	shown := list[category](c.send(http.MethodGet, categoriesPath, nil)).Items[0]
 	if *shown.CoverImageURL != *second.CoverImageURL || *second.CoverImageKey == *first.CoverImageKey {
 		t.Errorf("the category shows %s after %s and %s", *shown.CoverImageURL, *first.CoverImageURL, *second.CoverImageURL)
 	}
@@ -316,8 +315,8 @@ func TestACoverIsUploadedServedAndReplaced(t *testing.T) {
 		t.Errorf("%d covers were removed, want the replaced one", n)
 	}
 	w.get(strings.TrimPrefix(*second.CoverImageURL, w.URL)).Want(http.StatusOK, "")
-	c.ask(http.MethodDelete, categoriesPath+"/"+made.ID, nil).Want(http.StatusNoContent, "")
-	c.upload(path, part{"cover", "image/png", painting(t, 9, 9, 1)}).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
+	c.send(http.MethodDelete, categoriesPath+"/"+made.ID, nil).Want(http.StatusNoContent, "")
+	c.uploadCover(path, 1).Want(http.StatusNotFound, "CATEGORY_NOT_FOUND")
 	w.Pass(25 * time.Hour) // every picture is inspected once a day
 	if n := w.sweep(); n != 1 || len(w.objects(prefix)) != 0 {
 		t.Errorf("%d covers were removed with their category", n)
@@ -334,9 +333,9 @@ func TestItemsCarryTheirCategories(t *testing.T) {
 	slices.Sort(both)
 	personal := c.category("", "Personal").ID
 	foreign := w.creator().category("", "Foreign").ID
-	body := func(ids ...string) order { return article(in(organization, order{"categoryIds": ids})) }
+	body := func(ids ...string) fields { return article(in(organization, fields{"categoryIds": ids})) }
 	for _, id := range []string{personal, foreign, uuid.NewString()} {
-		c.ask(http.MethodPost, "/api/content", body(one, id)).Names("categoryIds.1")
+		c.send(http.MethodPost, "/api/content", body(one, id)).Names("categoryIds.1")
 	}
 
 	id := c.create(body(two, strings.ToUpper(one), two))
@@ -347,25 +346,25 @@ func TestItemsCarryTheirCategories(t *testing.T) {
 		}
 	}
 	in(both...)
-	c.patch(id, order{"categoryIds": []string{foreign}}).Names("categoryIds.0")
-	c.patch(id, order{"title": "Another"}).Want(http.StatusOK, "")
+	c.patch(id, fields{"categoryIds": []string{foreign}}).Names("categoryIds.0")
+	c.patch(id, fields{"title": "Another"}).Want(http.StatusOK, "")
 	in(both...)
-	c.patch(id, order{"categoryIds": []string{two}}).Want(http.StatusOK, "")
+	c.patch(id, fields{"categoryIds": []string{two}}).Want(http.StatusOK, "")
 	in(two)
-	c.patch(id, order{"categoryIds": []string{two}}).Want(http.StatusOK, "")
+	c.patch(id, fields{"categoryIds": []string{two}}).Want(http.StatusOK, "")
 	if n := w.Number(`SELECT count(*) FROM outbox WHERE aggregate_id = $1 AND type = 'content.revised'
 		AND data->>'fields' = '["categoryIds"]'`, id); n != 1 {
 		t.Errorf("%d revisions of the categories, want 1", n)
 	}
-	c.patch(id, order{"categoryIds": []string{}}).Want(http.StatusOK, "")
+	c.patch(id, fields{"categoryIds": []string{}}).Want(http.StatusOK, "")
 	in()
 
-	c.patch(id, order{"categoryIds": both}).Want(http.StatusOK, "")
-	c.ask(http.MethodDelete, categoriesPath+"/"+one, nil).Want(http.StatusNoContent, "")
+	c.patch(id, fields{"categoryIds": both}).Want(http.StatusOK, "")
+	c.send(http.MethodDelete, categoriesPath+"/"+one, nil).Want(http.StatusNoContent, "")
 	in(two)
-	c.patch(id, order{"organizationId": nil}).Want(http.StatusOK, "")
+	c.patch(id, fields{"organizationId": nil}).Want(http.StatusOK, "")
 	in()
-	c.patch(id, order{"categoryIds": []string{personal}}).Want(http.StatusOK, "")
+	c.patch(id, fields{"categoryIds": []string{personal}}).Want(http.StatusOK, "")
 	in(personal)
 }
 
@@ -375,17 +374,17 @@ func TestTheCatalogueKnowsMadeAndNamedCategories(t *testing.T) {
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "owner", "active")
 	films, empty := c.category(organization, "Films"), c.category(organization, "Empty")
-	c.ask(http.MethodPatch, categoriesPath+"/"+films.ID, order{"sortOrder": 5, "icon": "film"}).Want(http.StatusOK, "")
-	put := func(title string, more order) {
+	c.send(http.MethodPatch, categoriesPath+"/"+films.ID, fields{"sortOrder": 5, "icon": "film"}).Want(http.StatusOK, "")
+	put := func(title string, more fields) {
 		more["title"] = title
 		c.publish(c.create(article(in(organization, more))))
 	}
-	put("Made", order{"categoryIds": []string{films.ID}})
-	put("Named", order{"category": "FILMS"})
-	put("Both", order{"category": "films", "categoryIds": []string{films.ID}})
-	put("Other", order{"category": "Zoo"})
-	put("Private", order{"categoryIds": []string{empty.ID}, "accessType": "private"})
-	c.create(article(in(organization, order{"categoryIds": []string{empty.ID}})))
+	put("Made", fields{"categoryIds": []string{films.ID}})
+	put("Named", fields{"category": "FILMS"})
+	put("Both", fields{"category": "films", "categoryIds": []string{films.ID}})
+	put("Other", fields{"category": "Zoo"})
+	put("Private", fields{"categoryIds": []string{empty.ID}, "accessType": "private"})
+	c.create(article(in(organization, fields{"categoryIds": []string{empty.ID}})))
 
 	path := "/api/content/public/categories?orgId=" + organization
 	got := list[category](w.get(path)).Items
@@ -394,8 +393,9 @@ func TestTheCatalogueKnowsMadeAndNamedCategories(t *testing.T) {
 		t.Errorf("categories %+v", got)
 	}
 	catalogue := "/api/content/public?sort=title&orgId=" + organization
-	if got := titles(list[item](w.get(catalogue + "&category=Films")).Items); !slices.Equal(got, []string{"Both", "Made", "Named"}) {
-		t.Errorf("in films: %v", got)
+	inFilms := titles(list[item](w.get(catalogue + "&category=Films")).Items)
+	if !slices.Equal(inFilms, []string{"Both", "Made", "Named"}) {
+		t.Errorf("in films: %v", inFilms)
 	}
 	for _, i := range list[item](w.get(catalogue)).Items {
 		want := "films"
@@ -407,14 +407,14 @@ func TestTheCatalogueKnowsMadeAndNamedCategories(t *testing.T) {
 		}
 	}
 
-	c.ask(http.MethodDelete, categoriesPath+"/"+films.ID, nil).Want(http.StatusNoContent, "")
+	c.send(http.MethodDelete, categoriesPath+"/"+films.ID, nil).Want(http.StatusNoContent, "")
 	got = list[category](w.get(path)).Items
 	if len(got) != 2 || got[0].Slug != "films" || got[0].ContentCount != 2 || got[0].ID == films.ID {
 		t.Errorf("categories %+v after one was deleted", got)
 	}
 }
 
-// What a user may see is decided in SQL for lists and in Go for single items; the two agree.
+// Lists select public items in SQL, a single item is checked in Go.
 func TestListsAndSingleItemsAgreeOnWhatIsPublic(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})

@@ -36,7 +36,7 @@ type contentBatch struct {
 	slugs   postgres.Slugs
 	actors  *commands.Actors
 	roles   postgres.Roles
-	// categories are those that items are to be in; recategorized are the items whose
+	// categories are those that the commands name; recategorized are the items whose
 	// categories have changed.
 	categories    map[string]content.Category
 	recategorized map[string]bool
@@ -211,7 +211,7 @@ func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Ti
 	return commands.NoContent(b.keep(before, next, payloads)...), nil
 }
 
-// facts returns what the decision on one command rests on.
+// facts returns what the decision on one command rests on, besides its slug and categories.
 func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
 	f := content.Facts{
 		ActorID:         cmd.ActorID,
@@ -239,15 +239,15 @@ func (b *contentBatch) categoriesOf(scope content.Scope, ids []string) (found []
 	return found
 }
 
-// slugTaken looks at the database's slugs and at those of this batch. What another
-// transaction takes meanwhile, the unique index rejects.
+// slugTaken reports whether another item has a slug in the database or in this batch. A
+// slug that another transaction takes meanwhile is rejected by the unique index.
 func (b *contentBatch) slugTaken(id string, scope content.Scope, slug string) bool {
 	owner, taken := b.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
 	return taken && owner != id
 }
 
-// keep makes the next state visible to the commands that follow in the batch, and
-// returns the facts that led to it.
+// keep makes the next state visible to the commands that follow in the batch, and returns
+// its events.
 func (b *contentBatch) keep(before, next content.Content, payloads []events.Payload) []events.Fact {
 	if len(payloads) == 0 {
 		return nil

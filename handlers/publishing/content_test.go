@@ -10,8 +10,6 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-func userDeleted(id string) events.Payload { return events.UserDeleted{UserID: id} }
-
 // item is what tests look at of a content item.
 type item struct {
 	ID            string         `json:"id"`
@@ -37,12 +35,12 @@ type item struct {
 
 func (u user) read(id string) item {
 	u.Helper()
-	return data[item](u.ask(http.MethodGet, "/api/content/"+id, nil).Want(http.StatusOK, ""))
+	return data[item](u.send(http.MethodGet, "/api/content/"+id, nil).Want(http.StatusOK, ""))
 }
 
-func (u user) patch(id string, fields order) answer {
+func (u user) patch(id string, body fields) answer {
 	u.Helper()
-	return u.ask(http.MethodPatch, "/api/content/"+id, fields)
+	return u.send(http.MethodPatch, "/api/content/"+id, body)
 }
 
 func titles(items []item) []string {
@@ -53,35 +51,40 @@ func titles(items []item) []string {
 	return list
 }
 
-func TestTheCreatorReadsAnItemWithEverythingAroundIt(t *testing.T) {
+func TestOnlyTheCreatorReadsAnItem(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "owner", "active")
 	film := c.media("video")
-	id := c.create(order{
+	id := c.create(fields{
 		"title": "  A film ", "slug": "A-Film", "contentType": "video", "mediaItemId": film, "organizationId": organization,
 		"accessType": "paid", "priceCents": 2999, "categoryIds": []string{},
 	})
 	got := c.read(id)
-	if got.Title != "A film" || got.Slug != "a-film" || got.Status != "draft" || got.AccessType != "paid" || got.Visibility != "purchased_only" {
+	if got.Title != "A film" || got.Slug != "a-film" || got.Status != "draft" || got.AccessType != "paid" ||
+		got.Visibility != "purchased_only" {
 		t.Errorf("%+v", got)
 	}
-	if got.MediaItem["id"] != film || got.Creator["id"] != c.id || got.Organization["id"] != organization || got.CategoryIDs == nil {
+	if got.MediaItem["id"] != film || got.Creator["id"] != c.id || got.Organization["id"] != organization ||
+		got.CategoryIDs == nil {
 		t.Errorf("around it: %v, %v, %v, %v", got.MediaItem, got.Creator, got.Organization, got.CategoryIDs)
 	}
 	alone := c.read(c.create(article(nil)))
 	if alone.MediaItem != nil || alone.Organization != nil || alone.Creator["id"] != c.id {
 		t.Errorf("a personal article: %+v", alone)
 	}
-	for name, who := range map[string]user{"another creator": w.creator(), "a member": w.signIn("customer").join(organization, "member", "active")} {
-		if a := who.ask(http.MethodGet, "/api/content/"+id, nil); a.Status != http.StatusNotFound {
+	for name, who := range map[string]user{
+		"another creator": w.creator(),
+		"a member":        w.signIn("customer").join(organization, "member", "active"),
+	} {
+		if a := who.send(http.MethodGet, "/api/content/"+id, nil); a.Status != http.StatusNotFound {
 			t.Errorf("%s: %d", name, a.Status)
 		}
 	}
 }
 
-func TestContentBelongsOnlyWhereItsCreatorMayPublish(t *testing.T) {
+func TestContentIsCreatedWhereItsCreatorMayPublish(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	for _, c := range []struct {
@@ -104,60 +107,61 @@ func TestContentBelongsOnlyWhereItsCreatorMayPublish(t *testing.T) {
 				u.join(organization, c.role, c.status)
 			}
 			code := map[int]string{201: "", 403: "ORGANIZATION_MISMATCH"}[c.want]
-			u.ask(http.MethodPost, "/api/content", article(order{"organizationId": organization})).Want(c.want, code)
+			u.send(http.MethodPost, "/api/content", article(fields{"organizationId": organization})).Want(c.want, code)
 			id := u.create(article(nil))
 			if c.want == 201 {
 				c.want = 200
 			}
-			u.patch(id, order{"organizationId": organization}).Want(c.want, code)
+			u.patch(id, fields{"organizationId": organization}).Want(c.want, code)
 		})
 	}
-	w.creator().ask(http.MethodPost, "/api/content", article(order{"organizationId": uuid.NewString()})).Want(403, "ORGANIZATION_MISMATCH")
+	w.creator().send(http.MethodPost, "/api/content", article(fields{"organizationId": uuid.NewString()})).
+		Want(403, "ORGANIZATION_MISMATCH")
 }
 
-func TestWhoLeftAnOrganizationPublishesNothingUnderItsName(t *testing.T) {
+func TestAFormerMemberPublishesNothingInTheOrganization(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "creator", "active")
-	id := c.create(article(order{"organizationId": organization}))
-	live := c.publish(c.create(article(order{"organizationId": organization})))
+	id := c.create(article(fields{"organizationId": organization}))
+	live := c.publish(c.create(article(fields{"organizationId": organization})))
 	c.join(organization, "creator", "inactive")
-	c.ask(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(403, "ORGANIZATION_MISMATCH")
-	c.patch(live, order{"title": "Words of my own"}).Want(403, "ORGANIZATION_MISMATCH")
-	c.ask(http.MethodPost, "/api/content/"+live+"/unpublish", nil).Want(200, "")
-	c.patch(live, order{"organizationId": nil}).Want(200, "")
-	c.ask(http.MethodDelete, "/api/content/"+id, nil).Want(204, "")
+	c.send(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(403, "ORGANIZATION_MISMATCH")
+	c.patch(live, fields{"title": "Words of my own"}).Want(403, "ORGANIZATION_MISMATCH")
+	c.send(http.MethodPost, "/api/content/"+live+"/unpublish", nil).Want(200, "")
+	c.patch(live, fields{"organizationId": nil}).Want(200, "")
+	c.send(http.MethodDelete, "/api/content/"+id, nil).Want(204, "")
 }
 
-func TestMediaMustBeTheCreatorsOwnAndOfTheKind(t *testing.T) {
+func TestMediaMustBeTheCreatorsAndOfTheContentType(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, other := w.creator(), w.creator()
 	own, theirs, sound := c.media("video"), other.media("video"), c.media("audio")
-	film := func(media string) order {
-		return order{"title": "A film", "slug": "f-" + uuid.NewString(), "contentType": "video", "mediaItemId": media}
+	film := func(media string) fields {
+		return fields{"title": "A film", "slug": "f-" + uuid.NewString(), "contentType": "video", "mediaItemId": media}
 	}
-	c.ask(http.MethodPost, "/api/content", film(theirs)).Want(404, "MEDIA_NOT_FOUND")
-	c.ask(http.MethodPost, "/api/content", film(uuid.NewString())).Want(404, "MEDIA_NOT_FOUND")
-	c.ask(http.MethodPost, "/api/content", film(sound)).Want(422, "CONTENT_TYPE_MISMATCH")
+	c.send(http.MethodPost, "/api/content", film(theirs)).Want(404, "MEDIA_NOT_FOUND")
+	c.send(http.MethodPost, "/api/content", film(uuid.NewString())).Want(404, "MEDIA_NOT_FOUND")
+	c.send(http.MethodPost, "/api/content", film(sound)).Want(422, "CONTENT_TYPE_MISMATCH")
 	id := c.publish(c.create(film(own)))
-	c.patch(id, order{"mediaItemId": theirs}).Want(404, "MEDIA_NOT_FOUND")
-	c.patch(id, order{"mediaItemId": sound}).Want(422, "CONTENT_TYPE_MISMATCH")
-	c.patch(id, order{"mediaItemId": nil}).Want(404, "MEDIA_NOT_FOUND")
-	c.patch(id, order{"mediaItemId": sound, "contentType": "audio"}).Want(200, "")
+	c.patch(id, fields{"mediaItemId": theirs}).Want(404, "MEDIA_NOT_FOUND")
+	c.patch(id, fields{"mediaItemId": sound}).Want(422, "CONTENT_TYPE_MISMATCH")
+	c.patch(id, fields{"mediaItemId": nil}).Want(404, "MEDIA_NOT_FOUND")
+	c.patch(id, fields{"mediaItemId": sound, "contentType": "audio"}).Want(200, "")
 	if got := c.read(id); got.ContentType != "audio" || *got.MediaItemID != sound {
 		t.Errorf("%+v", got)
 	}
-	c.patch(id, order{"contentType": "written", "mediaItemId": nil}).Names("contentBody")
+	c.patch(id, fields{"contentType": "written", "mediaItemId": nil}).Names("contentBody")
 }
 
-func TestFreeContentIsNotSoldPastTheGate(t *testing.T) {
+func TestMakingPublishedContentPaidNeedsAPayoutAccount(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{payouts: true})
 	c := w.creator()
 	id := c.publish(c.create(article(nil)))
-	for _, change := range []order{
+	for _, change := range []fields{
 		{"accessType": "paid", "priceCents": 500},
 		{"visibility": "purchased_only", "priceCents": 500},
 		{"visibility": "public", "priceCents": 500},
@@ -168,32 +172,33 @@ func TestFreeContentIsNotSoldPastTheGate(t *testing.T) {
 	if got := c.read(id); got.AccessType != "free" || got.Status != "published" {
 		t.Errorf("%+v", got)
 	}
-	draft := c.create(article(order{"accessType": "paid", "priceCents": 500}))
-	c.ask(http.MethodPost, "/api/content/"+draft+"/publish", nil).Want(422, "CREATOR_CONNECT_REQUIRED")
-	w.Exec(`INSERT INTO stripe_connect_accounts (user_id, stripe_account_id, status, charges_enabled, payouts_enabled) VALUES ($1, 'acct_1', 'active', true, true)`, c.id)
-	c.patch(id, order{"accessType": "paid", "priceCents": 500}).Want(200, "")
+	draft := c.create(article(fields{"accessType": "paid", "priceCents": 500}))
+	c.send(http.MethodPost, "/api/content/"+draft+"/publish", nil).Want(422, "CREATOR_CONNECT_REQUIRED")
+	w.Exec(`INSERT INTO stripe_connect_accounts (user_id, stripe_account_id, status, charges_enabled, payouts_enabled)
+		VALUES ($1, 'acct_1', 'active', true, true)`, c.id)
+	c.patch(id, fields{"accessType": "paid", "priceCents": 500}).Want(200, "")
 	c.publish(draft)
 }
 
-func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
+func TestResponsesHaveAccessTypeAndVisibility(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "owner", "active")
 	for _, try := range []struct {
-		given              order
+		given              fields
 		access, visibility string
 	}{
-		{order{}, "free", "public"},
-		{order{"visibility": "public"}, "free", "public"},
-		{order{"visibility": "public", "priceCents": 0}, "free", "public"},
-		{order{"visibility": "public", "priceCents": 100}, "paid", "public"},
-		{order{"visibility": "purchased_only", "priceCents": 100}, "paid", "purchased_only"},
-		{order{"visibility": "members_only"}, "members", "members_only"},
-		{order{"visibility": "private"}, "private", "private"},
-		{order{"accessType": "paid", "priceCents": 100}, "paid", "purchased_only"},
-		{order{"accessType": "followers"}, "followers", "members_only"},
-		{order{"accessType": "team", "visibility": "members_only"}, "team", "members_only"},
+		{fields{}, "free", "public"},
+		{fields{"visibility": "public"}, "free", "public"},
+		{fields{"visibility": "public", "priceCents": 0}, "free", "public"},
+		{fields{"visibility": "public", "priceCents": 100}, "paid", "public"},
+		{fields{"visibility": "purchased_only", "priceCents": 100}, "paid", "purchased_only"},
+		{fields{"visibility": "members_only"}, "members", "members_only"},
+		{fields{"visibility": "private"}, "private", "private"},
+		{fields{"accessType": "paid", "priceCents": 100}, "paid", "purchased_only"},
+		{fields{"accessType": "followers"}, "followers", "members_only"},
+		{fields{"accessType": "team", "visibility": "members_only"}, "team", "members_only"},
 	} {
 		body := article(try.given)
 		body["organizationId"] = organization
@@ -201,33 +206,35 @@ func TestBothGenerationsOfVisibilityAreAnswered(t *testing.T) {
 			t.Errorf("%v became %s %s", try.given, got.AccessType, got.Visibility)
 		}
 	}
-	c.ask(http.MethodPost, "/api/content", article(order{"accessType": "free", "visibility": "private"})).Names("visibility")
-	c.ask(http.MethodPost, "/api/content", article(order{"visibility": "purchased_only"})).Names("priceCents")
+	c.send(http.MethodPost, "/api/content", article(fields{"accessType": "free", "visibility": "private"})).
+		Names("visibility")
+	c.send(http.MethodPost, "/api/content", article(fields{"visibility": "purchased_only"})).Names("priceCents")
 }
 
-func TestCategoriesThatAreNotThereAreRefused(t *testing.T) {
+func TestContentInUnknownCategoriesIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c := w.creator()
-	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{uuid.NewString()}})).Names("categoryIds.0")
-	c.ask(http.MethodPost, "/api/content", article(order{"categoryIds": []string{"films"}})).Names("categoryIds.0")
-	id := c.create(article(order{"categoryIds": []string{}}))
-	c.patch(id, order{"categoryIds": []string{uuid.NewString()}}).Names("categoryIds.0")
-	c.patch(id, order{"categoryIds": []string{}}).Want(200, "")
-	c.patch(id, order{"title": "No word of categories"}).Want(200, "")
+	c.send(http.MethodPost, "/api/content", article(fields{"categoryIds": []string{uuid.NewString()}})).
+		Names("categoryIds.0")
+	c.send(http.MethodPost, "/api/content", article(fields{"categoryIds": []string{"films"}})).Names("categoryIds.0")
+	id := c.create(article(fields{"categoryIds": []string{}}))
+	c.patch(id, fields{"categoryIds": []string{uuid.NewString()}}).Names("categoryIds.0")
+	c.patch(id, fields{"categoryIds": []string{}}).Want(200, "")
+	c.patch(id, fields{"title": "No word of categories"}).Want(200, "")
 	if got := c.read(id); !slices.Equal(got.CategoryIDs, []string{}) {
 		t.Errorf("%v", got.CategoryIDs)
 	}
 }
 
-func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
+func TestCheckSlugDoesNotRevealDraftsOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
 	c.join(organization, "creator", "active")
-	personal := c.create(article(order{"slug": "mine"}))
-	c.create(article(order{"slug": "draft", "organizationId": organization}))
-	c.publish(c.create(article(order{"slug": "live", "organizationId": organization})))
+	personal := c.create(article(fields{"slug": "mine"}))
+	c.create(article(fields{"slug": "draft", "organizationId": organization}))
+	c.publish(c.create(article(fields{"slug": "live", "organizationId": organization})))
 	stranger := w.creator()
 	for _, try := range []struct {
 		who       user
@@ -244,52 +251,53 @@ func TestASlugIsFreeOrNotAndDraftsOfOthersStaySecret(t *testing.T) {
 		{stranger, "draft?organizationId=" + organization, true},
 		{stranger, "live?organizationId=" + organization, false},
 	} {
-		got := data[struct{ Available bool }](try.who.ask(http.MethodGet, "/api/content/check-slug/"+try.path, nil).Want(200, ""))
+		got := data[struct{ Available bool }](
+			try.who.send(http.MethodGet, "/api/content/check-slug/"+try.path, nil).Want(200, ""))
 		if got.Available != try.available {
 			t.Errorf("%s: available is %v", try.path, got.Available)
 		}
 	}
-	c.ask(http.MethodGet, "/api/content/check-slug/no--slug", nil).Names("slug")
+	c.send(http.MethodGet, "/api/content/check-slug/no--slug", nil).Names("slug")
 	w.get("/api/content/check-slug/mine").Want(401, "UNAUTHORIZED")
-	c.ask(http.MethodPost, "/api/content", article(order{"slug": "mine"})).Want(409, "SLUG_TAKEN")
+	c.send(http.MethodPost, "/api/content", article(fields{"slug": "mine"})).Want(409, "SLUG_TAKEN")
 }
 
-func TestListsHonourPagesAndCreatorsIDs(t *testing.T) {
+func TestOwnContentIsPagedAndFilteredByCreator(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c := w.creator()
 	for range 3 {
 		c.create(article(nil))
 	}
-	page := list[item](c.ask(http.MethodGet, "/api/content?page=2&limit=2&creatorId="+c.id, nil))
+	page := list[item](c.send(http.MethodGet, "/api/content?page=2&limit=2&creatorId="+c.id, nil))
 	if len(page.Items) != 1 || page.Pagination.Total != 3 || page.Pagination.TotalPages != 2 || page.Pagination.Page != 2 {
 		t.Errorf("%+v", page)
 	}
-	if page = list[item](c.ask(http.MethodGet, "/api/content?creatorId="+w.creator().id, nil)); len(page.Items) != 0 {
-		t.Errorf("somebody else's: %+v", page)
+	if page = list[item](c.send(http.MethodGet, "/api/content?creatorId="+w.creator().id, nil)); len(page.Items) != 0 {
+		t.Errorf("of another creator: %+v", page)
 	}
-	list[item](c.ask(http.MethodGet, "/api/content?creatorId="+uuid.NewString(), nil))
-	c.ask(http.MethodGet, "/api/content?creatorId=%25", nil).Names("creatorId")
+	list[item](c.send(http.MethodGet, "/api/content?creatorId="+uuid.NewString(), nil))
+	c.send(http.MethodGet, "/api/content?creatorId=%25", nil).Names("creatorId")
 }
 
-func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
+func TestBrowseListsPublishedContentOfTheOrganization(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	organization, elsewhere := w.Organization(), w.Organization()
 	one := w.creator().join(organization, "creator", "active")
 	two := w.creator().join(organization, "creator", "active").join(elsewhere, "creator", "active")
-	put := func(c user, title string, more order) {
-		body := article(order{"title": title, "organizationId": organization})
+	put := func(c user, title string, more fields) {
+		body := article(fields{"title": title, "organizationId": organization})
 		for name, v := range more {
 			body[name] = v
 		}
 		c.publish(c.create(body))
 	}
 	put(one, "Free", nil)
-	put(two, "Paid", order{"accessType": "paid", "priceCents": 100})
-	put(two, "Private", order{"accessType": "private"})
-	put(two, "Elsewhere", order{"organizationId": elsewhere})
-	one.create(article(order{"title": "Draft", "organizationId": organization}))
+	put(two, "Paid", fields{"accessType": "paid", "priceCents": 100})
+	put(two, "Private", fields{"accessType": "private"})
+	put(two, "Elsewhere", fields{"organizationId": elsewhere})
+	one.create(article(fields{"title": "Draft", "organizationId": organization}))
 	owner := w.signIn("customer").join(organization, "owner", "active")
 	path := "/api/content/browse?sortBy=title&sortOrder=asc&organizationId=" + organization
 	for name, c := range map[string]struct {
@@ -301,7 +309,7 @@ func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 		"the owner":   {owner, []string{"Free", "Paid", "Private"}},
 		"a stranger":  {w.signIn("customer"), []string{"Free", "Paid"}},
 	} {
-		page := list[item](c.who.ask(http.MethodGet, path, nil))
+		page := list[item](c.who.send(http.MethodGet, path, nil))
 		if got := titles(page.Items); !slices.Equal(got, c.want) || page.Pagination.Total != len(c.want) {
 			t.Errorf("%s sees %v of %d", name, got, page.Pagination.Total)
 		}
@@ -311,28 +319,42 @@ func TestBrowsingShowsWhatAnOrganizationPublished(t *testing.T) {
 			}
 		}
 	}
-	page := list[item](one.ask(http.MethodGet, path+"&limit=1&page=2&creatorId="+two.id, nil))
+	page := list[item](one.send(http.MethodGet, path+"&limit=1&page=2&creatorId="+two.id, nil))
 	if len(page.Items) != 0 || page.Pagination.Total != 1 || page.Pagination.Page != 2 {
 		t.Errorf("beyond the end: %+v", page)
 	}
-	one.ask(http.MethodGet, "/api/content/browse", nil).Names("organizationId")
+	one.send(http.MethodGet, "/api/content/browse", nil).Names("organizationId")
 	w.get(path).Want(401, "UNAUTHORIZED")
 }
 
-func TestSuccessIsCountedOnce(t *testing.T) {
+func TestPurchasesAndViewsAreCountedOnce(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c := w.creator()
-	id := c.publish(c.create(article(order{"accessType": "paid", "priceCents": 100})))
+	id := c.publish(c.create(article(fields{"accessType": "paid", "priceCents": 100})))
 	count := func(column string, want int) {
 		t.Helper()
 		w.Eventually(want, `SELECT `+column+` FROM content_stats WHERE content_id = $1`, id)
 	}
 	bought := func(purchase string) events.Payload {
-		return events.PurchaseCompleted{PurchaseID: purchase, CustomerID: "u", ContentID: id, CreatorID: c.id, AmountCents: 100, Currency: "gbp"}
+		return events.PurchaseCompleted{
+			PurchaseID:  purchase,
+			CustomerID:  "u",
+			ContentID:   id,
+			CreatorID:   c.id,
+			AmountCents: 100,
+			Currency:    "gbp",
+		}
 	}
 	refunded := func(purchase string, full bool) events.Payload {
-		return events.PurchaseRefunded{PurchaseID: purchase, CustomerID: "u", ContentID: id, RefundedCents: 50, AmountCents: 100, Full: full}
+		return events.PurchaseRefunded{
+			PurchaseID:    purchase,
+			CustomerID:    "u",
+			ContentID:     id,
+			RefundedCents: 50,
+			AmountCents:   100,
+			Full:          full,
+		}
 	}
 	one, two := uuid.NewString(), uuid.NewString()
 	w.tell(c.id, one, 1, bought(one))
@@ -345,18 +367,23 @@ func TestSuccessIsCountedOnce(t *testing.T) {
 	count("purchase_count", 1)
 	for i, playback := range []string{uuid.NewString(), uuid.NewString()} {
 		w.tell(c.id, playback, 1, events.PlaybackStarted{UserID: "u", ContentID: id})
-		w.tell(c.id, playback, 2, events.PlaybackProgressed{UserID: "u", ContentID: id, PositionSeconds: 1, DurationSeconds: 2})
+		w.tell(c.id, playback, 2, events.PlaybackProgressed{
+			UserID:          "u",
+			ContentID:       id,
+			PositionSeconds: 1,
+			DurationSeconds: 2,
+		})
 		count("view_count", i+1)
 	}
 	w.Eventually(6, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)
 	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
 		t.Errorf("%+v", got)
 	}
-	c.patch(id, order{"title": "Changed"}).Want(200, "")
+	c.patch(id, fields{"title": "Changed"}).Want(200, "")
 	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
 		t.Errorf("a change forgot the counts: %+v", got)
 	}
-	page := list[item](c.ask(http.MethodGet, "/api/content?sortBy=purchaseCount", nil))
+	page := list[item](c.send(http.MethodGet, "/api/content?sortBy=purchaseCount", nil))
 	if page.Items[0].PurchaseCount != 1 {
 		t.Errorf("%+v", page.Items)
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
-// countSuccess keeps the public counts of a content item: how often it was bought and not
-// refunded in full, and how many users began to play it. The inbox mark counts every
-// event once; additions do not depend on their order.
+// countSuccess keeps the counts of content items: purchases that were not refunded in full,
+// and users who began to play the item. The inbox mark counts every event once; additions do
+// not depend on their order.
 func countSuccess() reactions.Projection {
 	return reactions.Projection{
 		Name: "counters",

@@ -1,20 +1,19 @@
-// Package publishing_test tests what creators do with content as a whole, over HTTP
-// and with real parts: an edge, a bus, the consumers, the relay, the reactions,
-// Postgres, an object store and ffmpeg.
+// Package publishing_test tests publishing over HTTP, with an edge, a bus, the consumers of
+// commands, the relay, the reactions, Postgres, an object store and ffmpeg.
 package publishing_test
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
-	"image/color"
 	"image/png"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -23,7 +22,6 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers"
-	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/images"
 	"github.com/codex-platform/codex/handlers/publishing"
@@ -39,15 +37,11 @@ type harness struct {
 }
 
 type options struct {
-	// maker replaces ffmpeg; noMaker leaves it out.
-	maker   images.PictureMaker
-	noMaker bool
 	// payouts says that selling needs a payout account.
 	payouts bool
-	// deaf leaves out the consumer of commands and the reactions.
-	deaf bool
-	// wait is how long the edge waits for an outcome.
-	wait time.Duration
+	// noConsumers leaves out the consumers of commands and the reactions, until the test
+	// starts the modules.
+	noConsumers bool
 }
 
 var tool = sync.OnceValues(func() (*ffmpeg.Tool, error) { return ffmpeg.New(ffmpeg.Config{Threads: 1}) })
@@ -57,9 +51,6 @@ func newHarness(t *testing.T, o options) *harness {
 	w := &harness{Harness: handlertest.New(t, handlertest.Options{StandStill: true})}
 	w.StartBus(natstest.Embedded(t), 1)
 	w.StartStore()
-	if o.maker == nil && !o.noMaker {
-		o.maker = handlertest.Must(tool())(t)
-	}
 
 	w.modules = []handlers.Module{
 		publishing.New(publishing.Config{
@@ -70,16 +61,16 @@ func newHarness(t *testing.T, o options) *harness {
 		images.New(images.Config{
 			Pool:      w.Pool,
 			Store:     w.Assets,
-			Maker:     o.maker,
+			Maker:     handlertest.Must(tool())(t),
 			PublicURL: w.URL,
 			Now:       w.Now,
 			Log:       w.Logger,
 		}),
 	}
-	if !o.deaf {
+	if !o.noConsumers {
 		w.StartModules(w.modules...)
 	}
-	w.Serve(w.Edge(func(cfg *edge.Config) { cfg.Wait = o.wait }, w.modules...).Handler())
+	w.Serve(w.Edge(nil, w.modules...).Handler())
 	return w
 }
 
@@ -95,14 +86,18 @@ func (w *harness) sweep() int {
 // objects lists the keys below a prefix.
 func (w *harness) objects(prefix string) (keys []string) {
 	w.Helper()
-	err := w.Assets.List(context.Background(), prefix, func(i s3.Info) error { keys = append(keys, i.Key); return nil })
+	err := w.Assets.List(context.Background(), prefix, func(i s3.Info) error {
+		keys = append(keys, i.Key)
+		return nil
+	})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return keys
 }
 
-// user is a signed-in user, whose session's token is the id; the zero id is nobody.
+// user is a signed-in user, whose session's token is the id; without an id, a request has no
+// session.
 type user struct {
 	*harness
 	id string
@@ -125,8 +120,10 @@ func (u user) join(organization, role, status string) user {
 func (u user) media(kind string) string {
 	u.Helper()
 	id := uuid.NewString()
-	u.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key, hls_master_playlist_key, thumbnail_key, waveform_key, duration_seconds)
-		VALUES ($1, $2, 'Media', $3, 'ready', 'original', 'master.m3u8', 'poster.jpg', 'waveform.json', 100)`, id, u.id, kind)
+	u.Exec(`INSERT INTO media_items (id, creator_id, title, media_type, status, r2_key,
+			hls_master_playlist_key, thumbnail_key, waveform_key, duration_seconds)
+		VALUES ($1, $2, 'Media', $3, 'ready', 'original',
+			'master.m3u8', 'poster.jpg', 'waveform.json', 100)`, id, u.id, kind)
 	return id
 }
 
@@ -147,93 +144,71 @@ type page[T any] struct {
 
 func list[T any](a answer) page[T] { return handlertest.Decode[page[T]](a.Want(http.StatusOK, "")) }
 
-func (u user) ask(method, path string, body any, headers ...string) answer {
+func (u user) send(method, path string, body any, headers ...string) answer {
 	u.Helper()
-	return u.Send(handlertest.Request{Method: method, Path: path, Session: u.id, Body: body, Header: handlertest.Pairs(headers...)})
+	return u.Send(handlertest.Request{
+		Method:  method,
+		Path:    path,
+		Session: u.id,
+		Body:    body,
+		Header:  handlertest.Pairs(headers...),
+	})
 }
 
-// get asks as nobody.
+// get reads without a session.
 func (w *harness) get(path string, headers ...string) answer {
 	w.Helper()
-	return user{harness: w}.ask(http.MethodGet, path, nil, headers...)
+	return user{harness: w}.send(http.MethodGet, path, nil, headers...)
 }
 
-// part is one part of a form.
-type part struct {
-	field, mime string
-	content     []byte
-}
-
-func form(t *testing.T, parts ...part) (body []byte, contentType string) {
-	t.Helper()
-	var out bytes.Buffer
-	w := multipart.NewWriter(&out)
-	for _, p := range parts {
-		header := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + p.field + `"; filename="file"`}}
-		if p.mime != "" {
-			header.Set("Content-Type", p.mime)
-		}
-		file, err := w.CreatePart(header)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := file.Write(p.content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes(), w.FormDataContentType()
-}
-
-func (u user) upload(path string, p part, headers ...string) answer {
+// uploadCover uploads a picture of one shade.
+func (u user) uploadCover(path string, shade uint8, headers ...string) answer {
 	u.Helper()
-	body, contentType := form(u.T, p)
-	return u.ask(http.MethodPost, path, body, append(headers, "Content-Type", contentType)...)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file := handlertest.Must(form.CreatePart(textproto.MIMEHeader{
+		"Content-Disposition": {`form-data; name="cover"; filename="cover.png"`},
+		"Content-Type":        {"image/png"},
+	}))(u)
+	picture := image.NewNRGBA(image.Rect(0, 0, 300, 100))
+	for i := range picture.Pix {
+		picture.Pix[i] = shade
+	}
+	if err := errors.Join(png.Encode(file, picture), form.Close()); err != nil {
+		u.Fatal(err)
+	}
+	return u.send(http.MethodPost, path, body.Bytes(), append(headers, "Content-Type", form.FormDataContentType())...)
 }
 
-// painting is a PNG of a size and shade.
-func painting(t *testing.T, width, height int, shade uint8) []byte {
-	t.Helper()
-	m := image.NewNRGBA(image.Rect(0, 0, width, height))
-	for i := range m.Pix {
-		m.Pix[i] = shade
+// fields is the body of a request.
+type fields map[string]any
+
+// article is the body of a new free article, with more fields or other ones.
+func article(more fields) fields {
+	body := fields{
+		"title":       "An article",
+		"slug":        "a-" + uuid.NewString(),
+		"contentType": "written",
+		"contentBody": "Some words.",
 	}
-	m.SetNRGBA(0, 0, color.NRGBA{R: 255, A: 255})
-	var out bytes.Buffer
-	if err := png.Encode(&out, m); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	maps.Copy(body, more)
+	return body
 }
 
-// order is the body of a new item.
-type order map[string]any
-
-// article is free to read.
-func article(more order) order {
-	o := order{"title": "An article", "slug": "a-" + uuid.NewString(), "contentType": "written", "contentBody": "Some words."}
-	for name, v := range more {
-		o[name] = v
-	}
-	return o
-}
-
-func (u user) create(o order) string {
+func (u user) create(body fields) string {
 	u.Helper()
 	return data[struct {
 		ID string `json:"id"`
-	}](u.ask(http.MethodPost, "/api/content", o).Want(http.StatusCreated, "")).ID
+	}](u.send(http.MethodPost, "/api/content", body).Want(http.StatusCreated, "")).ID
 }
 
 func (u user) publish(id string) string {
 	u.Helper()
-	u.ask(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(http.StatusOK, "")
+	u.send(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(http.StatusOK, "")
 	return id
 }
 
-// tell announces something; the relay and the reactions do the rest.
+// tell appends an event to the outbox; the relay publishes it to the reactions.
 func (w *harness) tell(tenant, aggregate string, version int64, payload events.Payload) events.Event {
 	w.Helper()
 	e := w.Event(tenant, aggregate, version, payload)

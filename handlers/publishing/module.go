@@ -1,9 +1,10 @@
-// Package publishing is what creators make: content items from draft to live, their
-// categories, and the public catalogue.
+// Package publishing serves content items from draft to publication, their categories, and
+// the public catalogue.
 //
-// The way of a new item: content.go decodes the request and sends the command, commands.go
-// loads what the decision rests on, domain/content decides, domain/content/postgres saves
-// the row next to the events in the outbox, and the outcome comes back to the request.
+// A new item passes through: content.go, which decodes the request and sends the command;
+// commands.go, which loads the facts of the decision; domain/content, which decides;
+// domain/content/postgres, which saves the row in the transaction that also writes the events
+// to the outbox. The outcome is the response.
 package publishing
 
 import (
@@ -34,7 +35,7 @@ func New(cfg Config) handlers.Module {
 	p := &publishing{cfg}
 	return handlers.Module{
 		Name:        "publishing",
-		Routes:      slices.Concat(p.catalogueRoutes(), p.contentRoutes(), p.categoryRoutes()),
+		Routes:      slices.Concat(p.catalogueRoutes(), p.contentReads(), p.contentWrites(), p.categoryRoutes()),
 		Commands:    []commands.Context{contentCommands(cfg.PayoutsRequired), categoryCommands(cfg.AssetsURL)},
 		Projections: []reactions.Projection{countSuccess()},
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"unicode"
@@ -15,16 +14,9 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
-	"github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 )
-
-// publicPage are page, limit and cursor as the public catalogue takes them: a limit above
-// its cap is no mistake.
-func publicPage(more ...edge.Param) []edge.Param {
-	return append([]edge.Param{edge.IntParam("page", 1, edge.MaxPage, 1), edge.IntParam("limit", 1, math.MaxInt32, edge.DefaultPageSize), edge.CursorParam}, more...)
-}
 
 // categoryParam is the slug of a category.
 var categoryParam = func() edge.Param {
@@ -40,8 +32,7 @@ var categoryParam = func() edge.Param {
 	return p
 }()
 
-// categorySpace is the name space of the ids of categories that are derived from
-// what their items say.
+// categorySpace is the name space of the ids of categories that items name in free text.
 var categorySpace = uuid.MustParse("c7b1f0b4-7d0e-5f53-8a3c-1a2f0d9e6b55")
 
 // publicCategories are the categories of organization $1 that public items are in: those that
@@ -53,11 +44,13 @@ SELECT g.id::text, COALESCE(g.name, min(m.name)), m.slug, g.description, g.icon,
 FROM (
     SELECT k.slug, k.name, content.id AS content_id
     FROM categories k JOIN content_categories l ON l.category_id = k.id JOIN content ON content.id = l.content_id
-    WHERE k.organization_id = $1 AND k.deleted_at IS NULL AND content.organization_id = $1 AND ` + postgres.Public("content") + `
+    WHERE k.organization_id = $1 AND k.deleted_at IS NULL AND content.organization_id = $1
+      AND ` + content.WherePublic("content") + `
     UNION ALL
     SELECT content.category_slug, content.category, content.id
     FROM content
-    WHERE content.organization_id = $1 AND content.category_slug IS NOT NULL AND ` + postgres.Public("content") + `
+    WHERE content.organization_id = $1 AND content.category_slug IS NOT NULL
+      AND ` + content.WherePublic("content") + `
 ) m
 LEFT JOIN categories g ON g.organization_id = $1 AND g.slug = m.slug AND g.deleted_at IS NULL
 GROUP BY m.slug, g.id
@@ -89,9 +82,9 @@ func (p *publishing) listPublicCategories(c *edge.Request) error {
 	return nil
 }
 
-// categoryFilter narrows a list to what is in the category with a slug: one that the
-// organization has made, or named in free text.
-func (p *publishing) categoryFilter(ctx context.Context, w *paging.Where, organization, slug string) error {
+// whereCategory selects what is in the category with a slug, unless it is "": one that the
+// organization has made, or that items name in free text.
+func (p *publishing) whereCategory(ctx context.Context, w *paging.Where, organization, slug string) error {
 	if slug == "" {
 		return nil
 	}
@@ -104,8 +97,8 @@ func (p *publishing) categoryFilter(ctx context.Context, w *paging.Where, organi
 	case err != nil:
 		return fmt.Errorf("find the category: %w", err)
 	default:
-		w.Is("(content.category_slug = " + w.Arg(slug) + " OR content.id IN (SELECT content_id FROM content_categories WHERE category_id = " +
-			w.Arg(id) + "::text::uuid))")
+		w.Is("(content.category_slug = " + w.Arg(slug) + ` OR content.id IN (
+			SELECT content_id FROM content_categories WHERE category_id = ` + w.Arg(id) + `::text::uuid))`)
 	}
 	return nil
 }

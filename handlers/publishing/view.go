@@ -24,7 +24,7 @@ type Content struct {
 	CategoryIDs    []string       `json:"categoryIds"`
 	Tags           []string       `json:"tags"`
 	AccessType     content.Access `json:"accessType"`
-	// Visibility is the older name of accessType; both are always answered.
+	// Visibility is the older name of accessType.
 	Visibility    content.Visibility `json:"visibility"`
 	PriceCents    *int64             `json:"priceCents"`
 	MinimumTierID *string            `json:"minimumTierId"`
@@ -81,7 +81,7 @@ func notNil(list []string) []string {
 	return list
 }
 
-// OwnContent is a content item with everything that its creator edits it with.
+// OwnContent is a content item with what its creator needs to edit it.
 type OwnContent struct {
 	Content
 	// Media is the item's media, null for written content.
@@ -146,8 +146,7 @@ type PublicCategory struct {
 	ContentCount int `json:"contentCount"`
 }
 
-// PublicContent is a published item as everyone sees it. The article's text is
-// there for free content only.
+// PublicContent is a published item as everyone sees it. Only free content has its text.
 type PublicContent struct {
 	Content
 	CategorySlugs []string            `json:"categorySlugs"`
@@ -155,7 +154,7 @@ type PublicContent struct {
 	Organization  *PublicOrganization `json:"organization"`
 }
 
-// PublicCreator is who made an item.
+// PublicCreator is the creator of an item.
 type PublicCreator struct {
 	ID       string  `json:"id"`
 	Name     string  `json:"name"`
@@ -163,7 +162,7 @@ type PublicCreator struct {
 	Avatar   *string `json:"avatarUrl"`
 }
 
-// PublicOrganization is where an item is published.
+// PublicOrganization is the organization of an item.
 type PublicOrganization struct {
 	ID   string  `json:"id"`
 	Name string  `json:"name"`

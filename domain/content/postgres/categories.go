@@ -156,8 +156,10 @@ func QueueCategorize(b *pgx.Batch, items []content.Content) error {
 	}
 
 	b.Queue(`
-DELETE FROM content_categories l WHERE l.content_id = ANY($1::uuid[]) AND (l.content_id, l.category_id) NOT IN (
-    SELECT content_id, category_id FROM json_populate_recordset(NULL::content_categories, $2::json))`, ids, string(rows))
+DELETE FROM content_categories l
+WHERE l.content_id = ANY($1::uuid[]) AND (l.content_id, l.category_id) NOT IN (
+    SELECT content_id, category_id FROM json_populate_recordset(NULL::content_categories, $2::json))`,
+		ids, string(rows))
 	b.Queue(`
 INSERT INTO content_categories (content_id, category_id)
 SELECT content_id, category_id FROM json_populate_recordset(NULL::content_categories, $1::json)

@@ -10,9 +10,12 @@ type Count struct {
 
 // QueueCount queues the change of items' counts. An item is named at most once.
 func QueueCount(b *pgx.Batch, counts []Count) {
-	ids, views, purchases := make([]string, len(counts)), make([]int, len(counts)), make([]int, len(counts))
-	for i, c := range counts {
-		ids[i], views[i], purchases[i] = c.ContentID, c.Views, c.Purchases
+	var ids []string
+	var views, purchases []int
+	for _, c := range counts {
+		ids = append(ids, c.ContentID)
+		views = append(views, c.Views)
+		purchases = append(purchases, c.Purchases)
 	}
 	b.Queue(`
 INSERT INTO content_stats AS s (content_id, view_count, purchase_count, `+repeated+`)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 )
 
@@ -15,9 +16,8 @@ type SlugKey struct {
 	Slug  string
 }
 
-// SlugWish is a slug that an item is to have. A new item has no id yet and names its
-// scope; an existing one says what changes: without a slug it keeps its own, and it
-// stays in its scope unless it moves.
+// SlugWish is a slug that an item is to have. A new item has no id and names its scope; an
+// existing one keeps its slug unless one is named, and its scope unless it moves.
 type SlugWish struct {
 	ContentID string
 	Slug      *string
@@ -26,7 +26,7 @@ type SlugWish struct {
 	Scope content.Scope
 }
 
-// QueueSlugs queues the look-up of who has the slugs that are wished for.
+// QueueSlugs queues the read of the items that have the wished slugs.
 func QueueSlugs(b *pgx.Batch, wishes []SlugWish, found Slugs) {
 	if len(wishes) == 0 {
 		return
@@ -34,8 +34,10 @@ func QueueSlugs(b *pgx.Batch, wishes []SlugWish, found Slugs) {
 	var ids, slugs, scopes []*string
 	var moves []bool
 	for _, w := range wishes {
-		ids, slugs, moves = append(ids, null(w.ContentID)), append(slugs, w.Slug), append(moves, w.Moves)
-		scopes = append(scopes, null(w.Scope.OrganizationID+w.Scope.CreatorID)) // only one is set
+		ids = append(ids, domain.NilIfZero(w.ContentID))
+		slugs = append(slugs, w.Slug)
+		moves = append(moves, w.Moves)
+		scopes = append(scopes, domain.NilIfZero(w.Scope.OrganizationID+w.Scope.CreatorID)) // only one is set
 	}
 	b.Queue(`
 SELECT t.id, t.slug, COALESCE(t.organization_id::text, ''), t.creator_id
@@ -43,7 +45,9 @@ FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::text[]) w (id, slug, moves, 
 LEFT JOIN content c ON c.id = w.id
 CROSS JOIN LATERAL (SELECT id, slug, organization_id, creator_id FROM content
     WHERE slug = COALESCE(w.slug, c.slug)
-      AND slug_scope = CASE WHEN w.id IS NULL THEN w.scope WHEN w.moves THEN COALESCE(w.scope, c.creator_id) ELSE c.slug_scope END
+      AND slug_scope = CASE WHEN w.id IS NULL THEN w.scope
+                            WHEN w.moves THEN COALESCE(w.scope, c.creator_id)
+                            ELSE c.slug_scope END
     LIMIT 1) t`,
 		ids, slugs, moves, scopes).Query(func(rows pgx.Rows) error {
 		var id, slug, organization, creator string

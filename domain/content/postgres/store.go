@@ -14,8 +14,8 @@ import (
 	"github.com/codex-platform/codex/domain/postgres/columns"
 )
 
-// table is table content. The counts stand in a table of their own; they are read with
-// the item and written by what counts.
+// table is table content. The counts and the categories of an item stand in other tables:
+// they are read with the item, and written on their own.
 var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "id", Fixed: true, Field: func(c *content.Content) any { return &c.ID }},
 	{Name: "creator_id", Fixed: true, Field: func(c *content.Content) any { return &c.CreatorID }},
@@ -28,7 +28,9 @@ var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "content_body", Field: func(c *content.Content) any { return &c.Body }},
 	{Name: "content_type", Field: func(c *content.Content) any { return &c.Type }},
 	{Name: "category", Field: func(c *content.Content) any { return &c.Category }},
-	{Name: "category_slug", Derived: true, Field: func(c *content.Content) any { return domain.NilIfZero(c.CategorySlug()) }},
+	{Name: "category_slug", Derived: true, Field: func(c *content.Content) any {
+		return domain.NilIfZero(c.CategorySlug())
+	}},
 	{Name: "category_ids", Expression: categoryIDs, Field: func(c *content.Content) any { return &c.CategoryIDs }},
 	{Name: "tags", Field: tags},
 	{Name: "access_type", Field: func(c *content.Content) any { return &c.Access }},
@@ -85,7 +87,8 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]content.Content) {
 // content refers to. They are locked against deletion.
 func QueueMedia(b *pgx.Batch, ids, contentIDs []string, found map[string]content.Media) {
 	b.Queue(`SELECT id, creator_id, media_type, status, deleted_at IS NOT NULL FROM media_items
-		WHERE id = ANY($1::uuid[] || ARRAY(SELECT media_item_id FROM content WHERE id = ANY($2::uuid[]) AND media_item_id IS NOT NULL))
+		WHERE id = ANY($1::uuid[] || ARRAY(
+			SELECT media_item_id FROM content WHERE id = ANY($2::uuid[]) AND media_item_id IS NOT NULL))
 		ORDER BY id FOR SHARE`, ids, contentIDs).Query(func(rows pgx.Rows) error {
 		var m content.Media
 		_, err := pgx.ForEachRow(rows, []any{&m.ID, &m.CreatorID, &m.Type, &m.Status, &m.Deleted}, func() error {
@@ -121,15 +124,12 @@ func QueueSave(b *pgx.Batch, created, changed []content.Content) error {
 			return fmt.Errorf("update content: %w", err)
 		}
 		b.Queue(sql, rows)
-		b.Queue(`UPDATE content_stats s SET (`+repeated+`) = (`+repeatedOf("r")+`) FROM json_populate_recordset(NULL::content, $1::json) r
+		b.Queue(`UPDATE content_stats s SET (`+repeated+`) = (`+repeatedOf("r")+`)
+			FROM json_populate_recordset(NULL::content, $1::json) r
 			WHERE s.content_id = r.id AND (`+repeatedOf("s")+`) IS DISTINCT FROM (`+repeatedOf("r")+`)`, rows)
 	}
 	return nil
 }
 
-func null(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
+// Matches is the condition of a search for content; $ is the pattern.
+const Matches = `(content.title ILIKE $ OR content.description ILIKE $)`

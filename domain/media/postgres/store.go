@@ -12,9 +12,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/postgres/columns"
+	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/postgres"
+	"github.com/codex-platform/codex/domain/postgres/columns"
 )
 
 // table is table media_items.
@@ -109,7 +110,7 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]media.Item) {
 // item deleted.
 func QueuePublishedUses(b *pgx.Batch, ids []string, found map[string]int) {
 	b.Queue(`SELECT media_item_id, count(*) FROM content
-		WHERE media_item_id = ANY($1::uuid[]) AND status = 'published' AND deleted_at IS NULL GROUP BY media_item_id`, ids).
+		WHERE media_item_id = ANY($1::uuid[]) AND `+content.WherePublished("content")+` GROUP BY media_item_id`, ids).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			var n int
