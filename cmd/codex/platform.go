@@ -67,7 +67,8 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 	}
 	// A batch's statements are few and always the same, but arrays make the planner
 	// plan them anew each time unless it is told not to.
-	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, 8, map[string]string{"plan_cache_mode": "force_generic_plan"}); err != nil {
+	generic := map[string]string{"plan_cache_mode": "force_generic_plan"}
+	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, 8, generic); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -202,7 +203,11 @@ func (p *platform) stages(roles []role) ([]stage, error) {
 		return nil, err
 	}
 	builders := map[role]func([]handlers.Module) (func(context.Context) error, error){
-		roleEdge: p.edge, roleCommands: p.commands, roleRelay: p.relay, roleReactions: p.reactions, roleTranscoder: p.transcoder,
+		roleEdge:       p.edge,
+		roleCommands:   p.commands,
+		roleRelay:      p.relay,
+		roleReactions:  p.reactions,
+		roleTranscoder: p.transcoder,
 	}
 	var stages []stage
 	for _, r := range allRoles {

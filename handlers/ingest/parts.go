@@ -194,6 +194,8 @@ func (i *ingest) completeParts(r *edge.Request) error {
 		r.WriteOutcome(cmd, reply, accepted)
 		return nil
 	}
+	// A request has one operation, which has finished: what follows is waited for.
+	r.Request.Header.Del("Prefer")
 	item, err := i.ownMedia(r)
 	if err != nil {
 		return err

@@ -39,7 +39,11 @@ func compare(b *testing.B, small, large *harness, l list, rounds int) {
 		b.ReportMetric(count, "count-ms")
 		s, f, _ = race(b, small, large, l, rounds, func(w *harness) string {
 			total := w.read(b, l.user, l.path+"&limit=20").Pagination.Total
-			middle := w.read(b, l.user, fmt.Sprintf("%s&limit=20&page=%d", l.path, min(1000, max(1, total/40)))).Pagination.NextCursor
+			middle := w.read(
+				b,
+				l.user,
+				fmt.Sprintf("%s&limit=20&page=%d", l.path, min(1000, max(1, total/40))),
+			).Pagination.NextCursor
 			if middle == nil {
 				return "&page=1"
 			}

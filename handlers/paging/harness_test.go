@@ -118,7 +118,12 @@ func plant(tb testing.TB, database string, s size) {
 func signIn(tb testing.TB, conn *pgx.Conn, user string) {
 	tb.Helper()
 	hash := sha256.Sum256([]byte(token(user)))
-	_, err := conn.Exec(context.Background(), `INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $1, now() + interval '1 day')`, user, hash[:])
+	_, err := conn.Exec(
+		context.Background(),
+		`INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $1, now() + interval '1 day')`,
+		user,
+		hash[:],
+	)
 	check(tb, err)
 }
 
@@ -200,7 +205,11 @@ func indexed() []list {
 		{"library, duration", "customer", "/api/access/user/library?sortBy=duration"},
 		{"library, in progress", "customer", "/api/access/user/library?filter=in_progress"},
 		{"library, type", "customer", "/api/access/user/library?contentType=video"},
-		{"library, not started, type, duration", "customer", "/api/access/user/library?filter=not_started&contentType=audio&sortBy=duration"},
+		{
+			"library, not started, type, duration",
+			"customer",
+			"/api/access/user/library?filter=not_started&contentType=audio&sortBy=duration",
+		},
 		{"public, newest", "", "/api/content/public?orgId=" + heavyOrganization},
 		{"public, oldest", "", "/api/content/public?sort=oldest&orgId=" + heavyOrganization},
 		{"public, title", "", "/api/content/public?sort=title&orgId=" + heavyOrganization},
@@ -225,12 +234,21 @@ func indexed() []list {
 	}
 	for _, order := range []string{"desc", "asc"} {
 		for _, sort := range []string{"createdAt", "updatedAt", "publishedAt", "title", "viewCount", "purchaseCount"} {
-			all = append(all,
+			all = append(
+				all,
 				list{"content, " + sort + " " + order, "creator", "/api/content?sortBy=" + sort + "&sortOrder=" + order},
-				list{"browse, " + sort + " " + order, "member", "/api/content/browse?organizationId=" + heavyOrganization + "&sortBy=" + sort + "&sortOrder=" + order})
+				list{
+					"browse, " + sort + " " + order,
+					"member",
+					"/api/content/browse?organizationId=" + heavyOrganization + "&sortBy=" + sort + "&sortOrder=" + order,
+				},
+			)
 		}
 		for _, sort := range []string{"createdAt", "uploadedAt", "title"} {
-			all = append(all, list{"media, " + sort + " " + order, "creator", "/api/media?sortBy=" + sort + "&sortOrder=" + order})
+			all = append(
+				all,
+				list{"media, " + sort + " " + order, "creator", "/api/media?sortBy=" + sort + "&sortOrder=" + order},
+			)
 		}
 	}
 	return all

@@ -28,16 +28,27 @@ func (c random) change(ctx context.Context, users, items []string) error {
 	var sql string
 	switch c.r.IntN(6) {
 	case 0, 1:
-		sql = fmt.Sprintf(`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at)
+		sql = fmt.Sprintf(
+			`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at)
 			VALUES ($1, $2, '%s', '%d', %s, %s) ON CONFLICT (user_id, content_id, access_type, source_id)
 			DO UPDATE SET deleted_at = excluded.deleted_at, expires_at = excluded.expires_at`,
-			c.one("purchased", "complimentary", "preview"), c.r.IntN(2), c.one("NULL", "now() + interval '1 day'", "now() - interval '1 day'"),
-			c.one("NULL", "NULL", "now()"))
+			c.one(
+				"purchased",
+				"complimentary",
+				"preview",
+			),
+			c.r.IntN(2),
+			c.one("NULL", "now() + interval '1 day'", "now() - interval '1 day'"),
+			c.one("NULL", "NULL", "now()"),
+		)
 	case 2:
 		sql = `UPDATE content_access SET deleted_at = now() WHERE user_id = $1 AND content_id = $2`
 	case 3:
-		sql = fmt.Sprintf(`INSERT INTO video_playback (user_id, content_id, duration_seconds, completed) VALUES ($1, $2, 9, %s)
-			ON CONFLICT (user_id, content_id) DO UPDATE SET updated_at = now(), completed = excluded.completed`, c.one("true", "false"))
+		sql = fmt.Sprintf(
+			`INSERT INTO video_playback (user_id, content_id, duration_seconds, completed) VALUES ($1, $2, 9, %s)
+			ON CONFLICT (user_id, content_id) DO UPDATE SET updated_at = now(), completed = excluded.completed`,
+			c.one("true", "false"),
+		)
 	default:
 		return c.changeItem(ctx, item)
 	}
@@ -53,8 +64,17 @@ func (c random) change(ctx context.Context, users, items []string) error {
 
 // changeItem changes an item, and then does what the reaction to its event does.
 func (c random) changeItem(ctx context.Context, item string) error {
-	_, err := c.w.pool.Exec(ctx, fmt.Sprintf(`UPDATE content SET title = 'T%d', status = '%s', published_at = now(), access_type = '%s', price_cents = NULL
-		WHERE id = $1`, c.r.IntN(99), c.one("published", "published", "draft"), c.one("members", "private", "team", "followers")), item)
+	_, err := c.w.pool.Exec(
+		ctx,
+		fmt.Sprintf(
+			`UPDATE content SET title = 'T%d', status = '%s', published_at = now(), access_type = '%s', price_cents = NULL
+		WHERE id = $1`,
+			c.r.IntN(99),
+			c.one("published", "published", "draft"),
+			c.one("members", "private", "team", "followers"),
+		),
+		item,
+	)
 	if err != nil {
 		return err
 	}
@@ -89,8 +109,11 @@ func TestLibraryEntriesFollowEveryChange(t *testing.T) {
 	const entries = `SELECT e::text FROM library_entries e ORDER BY user_id, content_id`
 	before := read(t, w, entries)
 	check(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT user_id, content_id FROM content_access UNION SELECT user_id, content_id FROM video_playback
-			UNION SELECT user_id, content_id FROM library_entries`)
+		rows, err := tx.Query(
+			ctx,
+			`SELECT user_id, content_id FROM content_access UNION SELECT user_id, content_id FROM video_playback
+			UNION SELECT user_id, content_id FROM library_entries`,
+		)
 		if err != nil {
 			return err
 		}
@@ -104,7 +127,14 @@ func TestLibraryEntriesFollowEveryChange(t *testing.T) {
 	}))
 	if after := read(t, w, entries); !slices.Equal(before, after) {
 		at := difference(before, after)
-		t.Errorf("%d entries, %d when they are derived anew; they differ from entry %d on:\n%s\n%s", len(before), len(after), at, before[at], after[at])
+		t.Errorf(
+			"%d entries, %d when they are derived anew; they differ from entry %d on:\n%s\n%s",
+			len(before),
+			len(after),
+			at,
+			before[at],
+			after[at],
+		)
 	}
 
 	for _, user := range []string{"customer", "creator", "member"} {

@@ -209,8 +209,13 @@ func TestPagesAreStableWhileRowsAreAdded(t *testing.T) {
 	added := 0
 	add := func() {
 		added++
-		_, err := w.pool.Exec(ctx, `INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
-			VALUES (gen_random_uuid(), 'creator', $2, 'Zzz', 'added-' || $1::int, 'written', 'published', now())`, added, heavyOrganization)
+		_, err := w.pool.Exec(
+			ctx,
+			`INSERT INTO content (id, creator_id, organization_id, title, slug, content_type, status, published_at)
+			VALUES (gen_random_uuid(), 'creator', $2, 'Zzz', 'added-' || $1::int, 'written', 'published', now())`,
+			added,
+			heavyOrganization,
+		)
 		check(t, err)
 	}
 	for _, l := range []list{

@@ -52,7 +52,12 @@ func TestASearchNeedsTwoCharacters(t *testing.T) {
 		{"library", "customer", "/api/access/user/library?"},
 		{"organizations", "creator", "/api/organizations?"},
 	} {
-		if status, body := w.send(t, l.user, l.path+"&search=p"); status != http.StatusBadRequest || !strings.Contains(body, `"search"`) {
+		if status, body := w.send(
+			t,
+			l.user,
+			l.path+"&search=p",
+		); status != http.StatusBadRequest ||
+			!strings.Contains(body, `"search"`) {
 			t.Errorf("%s: %d %s", l.name, status, body)
 		}
 		if status, body := w.send(t, l.user, l.path+"&search=pi"); status != http.StatusOK {

@@ -86,7 +86,11 @@ func comparePlans(t *testing.T, w *harness) {
 	var version string
 	check(t, w.pool.QueryRow(ctx, `SHOW server_version_num`).Scan(&version))
 	var text strings.Builder
-	fmt.Fprintf(&text, "Postgres %s. go test ./handlers/paging -run TestLists -update writes this file again.\n", version[:len(version)-4])
+	fmt.Fprintf(
+		&text,
+		"Postgres %s. go test ./handlers/paging -run TestLists -update writes this file again.\n",
+		version[:len(version)-4],
+	)
 	for _, l := range hottest() {
 		w.statements.take("")
 		w.ask(t, l.user, l.path+"&page=3&limit=20")

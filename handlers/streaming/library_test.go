@@ -182,11 +182,16 @@ func TestALibraryFollowsItsItems(t *testing.T) {
 	f.grantTo(v)
 	w.RefreshLibraries()
 	w.Exec(`UPDATE content SET title = 'after', status = 'draft' WHERE id = $1`, f.id)
-	if got := handlertest.Decode[edge.List[streaming.LibraryItem]](v.ask(http.MethodGet, "/api/access/user/library", "")); len(got.Items) > 0 {
+	shown := v.ask(http.MethodGet, "/api/access/user/library", "")
+	if got := handlertest.Decode[edge.List[streaming.LibraryItem]](shown); len(got.Items) > 0 {
 		t.Errorf("a draft is shown before its entry has followed: %+v", got.Items)
 	}
 	w.Tell(w.Event(f.creator, f.id, 1, events.ContentRevised{ContentID: f.id, Fields: []string{"title"}}))
-	w.Eventually(1, `SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND title = 'after' AND access_type IS NULL`, f.id)
+	w.Eventually(
+		1,
+		`SELECT count(*)::int FROM library_entries WHERE content_id = $1 AND title = 'after' AND access_type IS NULL`,
+		f.id,
+	)
 
 	w.Exec(`UPDATE media_items SET duration_seconds = 7 WHERE id = $1`, f.media)
 	w.Tell(w.Event(f.creator, f.media, 1, events.MediaReady{MediaID: f.media, CreatorID: f.creator, MediaType: "video"}))

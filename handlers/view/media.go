@@ -41,13 +41,38 @@ type Media struct {
 // MediaOf returns an item's representation for its owner.
 func MediaOf(i media.Item) Media {
 	return Media{
-		ID: i.ID, CreatorID: i.CreatorID, Title: i.Title, Description: i.Description, MediaType: i.Type, Status: i.Status,
-		R2Key: i.ObjectKey, FileSizeBytes: i.SizeBytes, MimeType: i.MimeType,
-		DurationSeconds: i.DurationSeconds, Width: i.Width, Height: i.Height,
-		HLSMasterPlaylistKey: domain.NilIfZero(i.MasterKey), HLSPreviewKey: domain.NilIfZero(i.PreviewKey), ThumbnailKey: domain.NilIfZero(i.ThumbnailKey),
-		WaveformKey: domain.NilIfZero(i.WaveformKey), WaveformImageKey: domain.NilIfZero(i.WaveformImage), ReadyVariants: i.ReadyVariants,
-		TranscodingError: domain.NilIfZero(i.Error), TranscodingErrorCode: domain.NilIfZero(i.ErrorCode), TranscodingAttempts: i.Attempts,
-		TranscodingProgress: i.Progress, TranscodingStep: domain.NilIfZero(i.Step),
-		UploadedAt: i.UploadedAt, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, DeletedAt: i.DeletedAt,
+		ID:              i.ID,
+		CreatorID:       i.CreatorID,
+		Title:           i.Title,
+		Description:     i.Description,
+		MediaType:       i.Type,
+		Status:          i.Status,
+		R2Key:           i.ObjectKey,
+		FileSizeBytes:   i.SizeBytes,
+		MimeType:        i.MimeType,
+		DurationSeconds: i.DurationSeconds,
+		Width:           i.Width,
+		Height:          i.Height,
+		HLSMasterPlaylistKey: domain.NilIfZero(
+			i.MasterKey,
+		),
+		HLSPreviewKey: domain.NilIfZero(i.PreviewKey),
+		ThumbnailKey:  domain.NilIfZero(i.ThumbnailKey),
+		WaveformKey: domain.NilIfZero(
+			i.WaveformKey,
+		),
+		WaveformImageKey: domain.NilIfZero(i.WaveformImage),
+		ReadyVariants:    i.ReadyVariants,
+		TranscodingError: domain.NilIfZero(
+			i.Error,
+		),
+		TranscodingErrorCode: domain.NilIfZero(i.ErrorCode),
+		TranscodingAttempts:  i.Attempts,
+		TranscodingProgress:  i.Progress,
+		TranscodingStep:      domain.NilIfZero(i.Step),
+		UploadedAt:           i.UploadedAt,
+		CreatedAt:            i.CreatedAt,
+		UpdatedAt:            i.UpdatedAt,
+		DeletedAt:            i.DeletedAt,
 	}
 }
