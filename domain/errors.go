@@ -1,9 +1,10 @@
-// Package domain holds what all contexts share: the typed rejection. Its
+// Package domain holds what all contexts share: typed errors, validation. Its
 // sub-packages are the contexts, each a set of pure functions over its own state;
 // below a context, a package named after a technology adapts it to that technology.
 //
 // A context may import the standard library, package events, this package,
-// domain/money and domain/mail, and nothing else: no clock, no randomness, no I/O.
+// domain/money, domain/mail and domain/signature, and nothing else: no clock, no
+// randomness, no I/O.
 package domain
 
 import (
@@ -11,7 +12,7 @@ import (
 	"fmt"
 )
 
-// Class says what kind of refusal an error is; the edge maps it to a status.
+// Class is the kind of an error; the edge maps it to a status.
 type Class string
 
 // The classes, with the HTTP status and public code the edge gives them.
@@ -30,8 +31,8 @@ const (
 	NotConfigured   Class = "not_configured"   // 501 CONFIGURATION_ERROR
 )
 
-// Error is a refusal that the client is told about. Everything that is not an
-// Error is internal: logged with its context, shown as INTERNAL_ERROR.
+// Error is an error that the client sees. Every other error is internal: it is logged with
+// its context, and the client sees INTERNAL_ERROR.
 type Error struct {
 	// Class decides the status and the default code.
 	Class Class
@@ -42,13 +43,13 @@ type Error struct {
 	Reason string
 	// Message is a sentence for a person.
 	Message string
-	// Fields are the input fields that were refused, for class Invalid.
+	// Fields are the invalid input fields, for class Invalid.
 	Fields []Field
 	// Context are further facts for the client: allowed states, limits. Never secrets.
 	Context map[string]any
 }
 
-// Field is one refused input field.
+// Field is an invalid input field.
 type Field struct {
 	// Path is the field's name, with dots for nested ones.
 	Path string `json:"path"`
@@ -64,18 +65,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Class, e.Message)
 }
 
-// Refuse returns a refusal of a class, with a detail code and a sentence.
-func Refuse(class Class, reason, message string) *Error {
+// NewError returns an error of a class, with a detail code and a sentence.
+func NewError(class Class, reason, message string) *Error {
 	return &Error{Class: class, Reason: reason, Message: message}
 }
 
-// Missing returns the refusal for something that does not exist, or that the
-// caller may not know exists.
+// Missing returns the error about something that does not exist, or whose existence is
+// hidden from the caller.
 func Missing(reason, what string) *Error {
 	return &Error{Class: NotFound, Reason: reason, Message: what + " not found"}
 }
 
-// BadFields returns the refusal of input, or nil when no field is bad.
+// BadFields returns the error about invalid input, or nil without invalid fields.
 func BadFields(fields []Field) error {
 	if len(fields) == 0 {
 		return nil
@@ -83,14 +84,14 @@ func BadFields(fields []Field) error {
 	return &Error{Class: Invalid, Message: "Invalid request data", Fields: fields}
 }
 
-// AsError returns the refusal in err's chain.
+// AsError returns the Error in err's chain.
 func AsError(err error) (*Error, bool) {
 	var e *Error
 	ok := errors.As(err, &e)
 	return e, ok
 }
 
-// IsClass reports whether err is a refusal of this class.
+// IsClass reports whether err is an Error of this class.
 func IsClass(err error, class Class) bool {
 	e, ok := AsError(err)
 	return ok && e.Class == class

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -44,13 +43,6 @@ type Event struct {
 type Payload interface {
 	// EventType returns the type name, for example "purchase.completed".
 	EventType() string
-}
-
-// Aggregate returns the kind of aggregate an event type speaks of: the part of
-// the name before the first dot.
-func Aggregate(eventType string) string {
-	aggregate, _, _ := strings.Cut(eventType, ".")
-	return aggregate
 }
 
 // Decode unmarshals the event's data into the struct that is registered for its

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/events"
@@ -70,47 +69,4 @@ func columns(batch []events.Event) []any {
 		times[i] = e.Time
 	}
 	return []any{ids, types, tenants, aggregates, versions, causes, correlations, actors, traceParents, data, times}
-}
-
-// Publisher appends Watermill messages to the outbox of one transaction: for code that
-// has a message.Publisher and nothing else. A message is published on the bus only if,
-// and after, the transaction commits.
-type Publisher struct {
-	tx pgx.Tx
-}
-
-var _ message.Publisher = Publisher{}
-
-// NewPublisher appends to tx.
-func NewPublisher(tx pgx.Tx) Publisher { return Publisher{tx: tx} }
-
-// Publish implements message.Publisher. The topic is ignored: an event's subject
-// follows from its type and tenant. Each message carries an event as [Message] makes it.
-func (p Publisher) Publish(_ string, messages ...*message.Message) error {
-	for _, msg := range messages {
-		headers := make(map[string][]string, len(msg.Metadata))
-		for k, v := range msg.Metadata {
-			headers[k] = []string{v}
-		}
-		event, err := events.FromMessage(headers, msg.Payload)
-		if err != nil {
-			return fmt.Errorf("append to the outbox: %w", err)
-		}
-		if err := Append(msg.Context(), p.tx, event); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Close implements message.Publisher; the transaction belongs to the caller.
-func (Publisher) Close() error { return nil }
-
-// Message returns an event as a Watermill message.
-func Message(ctx context.Context, e events.Event) *message.Message {
-	msg := message.NewMessageWithContext(ctx, e.ID, message.Payload(e.Data))
-	for name, values := range e.Headers() {
-		msg.Metadata.Set(name, values[0])
-	}
-	return msg
 }

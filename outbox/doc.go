@@ -10,8 +10,7 @@
 // # Appending
 //
 // [Append] appends events in a transaction and [Queue] adds the same statement to a
-// pgx.Batch; both take any number of events. [Publisher] does the same for Watermill
-// messages and satisfies message.Publisher. Versions come from the caller, who holds the
+// pgx.Batch; both take any number of events. Versions come from the caller, who holds the
 // aggregate's row lock: they are dense, 1, 2, 3 … The table rejects a second event of the
 // same version within a day; across days the row lock and the aggregate's own version
 // column guard it, because a unique index on a partitioned table must contain the

@@ -191,7 +191,7 @@ func TestEventReachesTheStreamAsItWasAppended(t *testing.T) {
 	}
 }
 
-func TestWatermillMessagesAreAppendedInTheTransaction(t *testing.T) {
+func TestEventsOfARolledBackTransactionAreNotPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
@@ -200,14 +200,14 @@ func TestWatermillMessagesAreAppendedInTheTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := outbox.NewPublisher(tx).Publish("", outbox.Message(ctx, undone)); err != nil {
+	if err := outbox.Append(ctx, tx, undone); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Rollback(ctx); err != nil {
 		t.Fatal(err)
 	}
 	err = pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		return outbox.NewPublisher(tx).Publish("", outbox.Message(ctx, kept))
+		return outbox.Append(ctx, tx, kept)
 	})
 	if err != nil {
 		t.Fatal(err)

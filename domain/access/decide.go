@@ -239,7 +239,7 @@ func (v Verdict) Err() error {
 	case v.Reason == NotFound:
 		return ErrContentNotFound
 	case v.Reason == SignedOut:
-		return domain.Refuse(domain.Unauthorized, "", "Sign in first")
+		return domain.NewError(domain.Unauthorized, "", "Sign in first")
 	}
 	denied := *ErrDenied
 	denied.Context = map[string]any{"reason": v.Reason, "rule": v.Rule}

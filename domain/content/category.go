@@ -20,7 +20,7 @@ var (
 		Code:    "ORGANIZATION_MISMATCH",
 		Message: "Only members of the organization may do this",
 	}
-	ErrCategoryManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER",
+	ErrCategoryManager = domain.NewError(domain.Forbidden, "NOT_A_MANAGER",
 		"Only owners and admins of the organization may change its categories")
 )
 

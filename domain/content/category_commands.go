@@ -60,7 +60,7 @@ func (c *CreateCategory) Validate() []domain.Field {
 	v := domain.Validate(c)
 	v.SingleLine("name", c.Name)
 	if CategorySlug(c.Name) == "" {
-		v.Refuse("name", noSlug)
+		v.Reject("name", noSlug)
 	}
 	return v.Fields
 }
@@ -80,7 +80,7 @@ func (u *UpdateCategory) Validate() []domain.Field {
 	if u.Name.Value != nil {
 		v.SingleLine("name", *u.Name.Value)
 		if CategorySlug(*u.Name.Value) == "" {
-			v.Refuse("name", noSlug)
+			v.Reject("name", noSlug)
 		}
 	}
 	return v.Fields
@@ -95,7 +95,7 @@ func (r *ReorderCategories) Validate() []domain.Field {
 	for i := range r.OrderedIDs {
 		lower(&r.OrderedIDs[i])
 		if seen[r.OrderedIDs[i]] {
-			v.Refuse("orderedIds."+strconv.Itoa(i), "is given twice")
+			v.Reject("orderedIds."+strconv.Itoa(i), "is given twice")
 		}
 		seen[r.OrderedIDs[i]] = true
 	}

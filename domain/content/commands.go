@@ -87,10 +87,10 @@ func (c *Create) Validate() []domain.Field {
 	v := domain.Validate(c)
 	checkShader(v, c.ShaderConfig)
 	if (c.ContentType == Video || c.ContentType == Audio) && c.MediaItemID == nil {
-		v.Refuse("mediaItemId", "is required for video and audio")
+		v.Reject("mediaItemId", "is required for video and audio")
 	}
 	if c.ContentType == Written && domain.OrZero(c.ContentBody) == "" {
-		v.Refuse("contentBody", bodyRequired)
+		v.Reject("contentBody", bodyRequired)
 	}
 	checkAgreement(v, c.Visibility, c.AccessType)
 	if len(v.Fields) == 0 {
@@ -141,7 +141,7 @@ func (u *Update) Validate() []domain.Field {
 func checkOffer(v *domain.Validation, access Access, price int64, organization, tier string) {
 	rule := func(ok bool, path, message string) {
 		if !ok {
-			v.Refuse(path, message)
+			v.Reject(path, message)
 		}
 	}
 	rule(access != Paid || price > 0, "priceCents", "must be greater than 0 for paid content")
@@ -156,7 +156,7 @@ func checkOffer(v *domain.Validation, access Access, price int64, organization, 
 // checkAgreement rejects the two generations of one field when they contradict each other.
 func checkAgreement(v *domain.Validation, visibility Visibility, access Access) {
 	if visibility.Valid() && access.Valid() && !visibility.covers(access) {
-		v.Refuse("visibility", "must mean the same as accessType, or be left out")
+		v.Reject("visibility", "must mean the same as accessType, or be left out")
 	}
 }
 
@@ -165,7 +165,7 @@ func checkShader(v *domain.Validation, config map[string]any) {
 		switch value.(type) {
 		case float64, bool, int64:
 		default:
-			v.Refuse("shaderConfig."+name, "must be a number, true or false")
+			v.Reject("shaderConfig."+name, "must be a number, true or false")
 		}
 	}
 }

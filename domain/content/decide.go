@@ -14,13 +14,13 @@ import (
 var (
 	ErrNotFound      = domain.Missing("CONTENT_NOT_FOUND", "Content")
 	ErrMediaNotFound = domain.Missing("MEDIA_NOT_FOUND", "Media")
-	ErrSlugTaken     = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
-	ErrMediaType     = domain.Refuse(domain.Rule, "CONTENT_TYPE_MISMATCH",
+	ErrSlugTaken     = domain.NewError(domain.Conflict, "SLUG_TAKEN", "Another content item has this slug")
+	ErrMediaType     = domain.NewError(domain.Rule, "CONTENT_TYPE_MISMATCH",
 		"The content type does not match the media type")
-	ErrMediaNotReady = domain.Refuse(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
-	ErrPayouts       = domain.Refuse(domain.Rule, "CREATOR_CONNECT_REQUIRED",
+	ErrMediaNotReady = domain.NewError(domain.Rule, "MEDIA_NOT_READY", "The media item is not ready")
+	ErrPayouts       = domain.NewError(domain.Rule, "CREATOR_CONNECT_REQUIRED",
 		"Selling needs a payout account that can receive money")
-	ErrNotCreator = domain.Refuse(domain.Forbidden, "", "Only creators may do this")
+	ErrNotCreator = domain.NewError(domain.Forbidden, "", "Only creators may do this")
 	// ErrOrganization rejects an organization in which the actor may not publish.
 	ErrOrganization = &domain.Error{
 		Class:   domain.Forbidden,
@@ -101,7 +101,7 @@ func known(ids []string, facts Facts) error {
 	v := &domain.Validation{}
 	for i, id := range ids {
 		if !slices.Contains(facts.Categories, strings.ToLower(id)) {
-			v.Refuse("categoryIds."+strconv.Itoa(i), "is not a category of this space")
+			v.Reject("categoryIds."+strconv.Itoa(i), "is not a category of this space")
 		}
 	}
 	return domain.BadFields(v.Fields)

@@ -14,13 +14,13 @@ func newCheck(request any) *check { return &check{*domain.Validate(request)} }
 // address rejects an address that mail cannot be sent to.
 func (v *check) address(address string) {
 	if !mail.ValidAddress(address) {
-		v.Refuse("email", "must be an e-mail address")
+		v.Reject("email", "must be an e-mail address")
 	}
 }
 
 // password rejects a new password that the rules do not accept for this address.
 func (v *check) password(path, password, address string) {
 	if message := BadPassword(password, address); message != "" {
-		v.Refuse(path, message)
+		v.Reject(path, message)
 	}
 }

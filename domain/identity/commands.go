@@ -123,7 +123,7 @@ func (c *ChangePassword) Validate() []domain.Field {
 func (r *RevokeSession) Validate() []domain.Field {
 	v := newCheck(r)
 	if (r.ID == "") == (r.Token == "") {
-		v.Refuse("token", "is required, or id in its place")
+		v.Reject("token", "is required, or id in its place")
 	}
 	return v.Fields
 }

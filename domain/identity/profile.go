@@ -105,7 +105,7 @@ type SetPreferences struct {
 func (p *SetPreferences) Validate() []domain.Field {
 	v := newCheck(p)
 	if p.EmailTransactional != nil && !*p.EmailTransactional {
-		v.Refuse("emailTransactional", "cannot be switched off")
+		v.Reject("emailTransactional", "cannot be switched off")
 	}
 	return v.Fields
 }

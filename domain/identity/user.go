@@ -21,22 +21,22 @@ const (
 
 // Errors with codes that clients may switch on.
 var (
-	ErrEmailInUse     = domain.Refuse(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
-	ErrBadCredentials = domain.Refuse(domain.Unauthorized,
+	ErrEmailInUse     = domain.NewError(domain.Rule, "EMAIL_IN_USE", "An account with this e-mail address exists already")
+	ErrBadCredentials = domain.NewError(domain.Unauthorized,
 		"INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
-	ErrNotVerified = domain.Refuse(domain.Forbidden,
+	ErrNotVerified = domain.NewError(domain.Forbidden,
 		"EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
-	ErrBadToken       = domain.Refuse(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
-	ErrUsernameTaken  = domain.Refuse(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
-	ErrAlreadyCreator = domain.Refuse(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
+	ErrBadToken       = domain.NewError(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
+	ErrUsernameTaken  = domain.NewError(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
+	ErrAlreadyCreator = domain.NewError(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
 	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")
 	// ErrEmailTaken is for changes of the address, ErrEmailInUse for sign-ups.
-	ErrEmailTaken       = domain.Refuse(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
-	ErrWrongPassword    = domain.Refuse(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
-	ErrBadResetToken    = domain.Refuse(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
-	ErrOwnsOrganization = domain.Refuse(domain.Rule,
+	ErrEmailTaken       = domain.NewError(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
+	ErrWrongPassword    = domain.NewError(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
+	ErrBadResetToken    = domain.NewError(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
+	ErrOwnsOrganization = domain.NewError(domain.Rule,
 		"ACCOUNT_OWNS_ORGANIZATION", "Give your organizations to another owner, or delete them, first")
-	ErrHasContent = domain.Refuse(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
+	ErrHasContent = domain.NewError(domain.Rule, "ACCOUNT_HAS_CONTENT", "Delete your content and media first")
 )
 
 // User is an account.

@@ -6,12 +6,12 @@ import "github.com/codex-platform/codex/domain"
 var (
 	// ErrNotFound is also the error for everyone but the owner.
 	ErrNotFound   = domain.Missing("MEDIA_NOT_FOUND", "Media")
-	ErrNotCreator = domain.Refuse(domain.Forbidden, "", "You may not do this")
-	ErrExists     = domain.Refuse(domain.Conflict, "MEDIA_EXISTS", "This media item is registered already")
+	ErrNotCreator = domain.NewError(domain.Forbidden, "", "You may not do this")
+	ErrExists     = domain.NewError(domain.Conflict, "MEDIA_EXISTS", "This media item is registered already")
 	ErrInUse      = newError(domain.Rule, "MEDIA_IN_USE", "Published content uses this media item; unpublish it first")
 
 	// ErrUploadOver: the item does not wait for a file.
-	ErrUploadOver = domain.Refuse(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
+	ErrUploadOver = domain.NewError(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
 	// ErrUploadMissing, ErrUploadSize and ErrUploadType: the stored file is not the declared one.
 	// The item still waits for its file.
 	ErrUploadMissing = newError(domain.Rule, "UPLOAD_MISSING",
@@ -20,7 +20,7 @@ var (
 		"The file in the store has another size than was declared; upload it again")
 	ErrUploadType = newError(domain.Rule, "UPLOAD_TYPE_MISMATCH",
 		"The file was uploaded under another content type than was declared; upload it again")
-	ErrUploadChanged = domain.Refuse(domain.Conflict, "UPLOAD_CHANGED",
+	ErrUploadChanged = domain.NewError(domain.Conflict, "UPLOAD_CHANGED",
 		"The file was replaced while it was examined; try again")
 	// ErrFileRejected: the file is at fault, and the item has failed. The probe has other codes.
 	ErrFileRejected = newError(domain.Rule, CodeInvalidContentType, ReasonInvalidContentType)
@@ -35,7 +35,7 @@ var (
 
 	// ErrPartsNotFound and the three after it are about uploads in parts.
 	ErrPartsNotFound  = domain.Missing("UPLOAD_NOT_FOUND", "Upload")
-	ErrTooManyUploads = domain.Refuse(domain.Conflict, "TOO_MANY_UPLOADS",
+	ErrTooManyUploads = domain.NewError(domain.Conflict, "TOO_MANY_UPLOADS",
 		"This media item has too many open uploads; complete or abort one")
 	ErrPartsIncomplete = newError(domain.Rule, "UPLOAD_INCOMPLETE",
 		"Parts of the file have not arrived in the store; upload them and try again")

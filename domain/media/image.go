@@ -52,10 +52,10 @@ var (
 	ErrImageType = newError(domain.Invalid, CodeInvalidContentType,
 		"Pictures of this type cannot be used here, or the file is not of its declared type")
 	ErrImageDamaged = newError(domain.Invalid, "INVALID_IMAGE", "The picture is damaged, animated, or cannot be made safe")
-	ErrNoImages     = domain.Refuse(domain.Unavailable, "IMAGES_UNAVAILABLE",
+	ErrNoImages     = domain.NewError(domain.Unavailable, "IMAGES_UNAVAILABLE",
 		"This server cannot convert pictures; its operator has to install ffmpeg")
 	// ErrImageGone: the picture was swept because it was not attached in time.
-	ErrImageGone = domain.Refuse(domain.Conflict, "IMAGE_GONE",
+	ErrImageGone = domain.NewError(domain.Conflict, "IMAGE_GONE",
 		"The picture was not attached in time; upload it again")
 )
 

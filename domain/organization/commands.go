@@ -65,6 +65,6 @@ func (u *UpdateOrganization) Validate() []domain.Field {
 // checkSlug rejects a slug that an organization cannot have.
 func checkSlug(v *domain.Validation, slug string) {
 	if message := BadSlug(slug); message != "" {
-		v.Refuse("slug", message)
+		v.Reject("slug", message)
 	}
 }

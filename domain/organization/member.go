@@ -70,20 +70,20 @@ const InvitationLifetime = 7 * 24 * time.Hour
 
 // Errors about members.
 var (
-	ErrNotMember  = domain.Refuse(domain.Forbidden, "NOT_A_MEMBER", "You are not a member of this organization")
-	ErrNotManager = domain.Refuse(domain.Forbidden, "NOT_A_MANAGER",
+	ErrNotMember  = domain.NewError(domain.Forbidden, "NOT_A_MEMBER", "You are not a member of this organization")
+	ErrNotManager = domain.NewError(domain.Forbidden, "NOT_A_MANAGER",
 		"Only owners and admins of the organization may do this")
-	ErrNotOwner = domain.Refuse(domain.Forbidden, "OWNER_REQUIRED",
+	ErrNotOwner = domain.NewError(domain.Forbidden, "OWNER_REQUIRED",
 		"Only an owner may make or change an owner or an admin")
-	ErrOwnRole   = domain.Refuse(domain.Forbidden, "OWN_ROLE", "Members cannot raise their own role")
-	ErrLastOwner = domain.Refuse(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
+	ErrOwnRole   = domain.NewError(domain.Forbidden, "OWN_ROLE", "Members cannot raise their own role")
+	ErrLastOwner = domain.NewError(domain.Rule, "LAST_OWNER", "An organization keeps at least one owner")
 	// ErrUserNotFound rejects the invitation of an address without an account.
 	ErrUserNotFound       = domain.Missing("USER_NOT_FOUND", "User")
 	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")
-	ErrAlreadyMember      = domain.Refuse(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
-	ErrAlreadyInvited     = domain.Refuse(domain.Conflict, "ALREADY_INVITED", "This user is invited already")
+	ErrAlreadyMember      = domain.NewError(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
+	ErrAlreadyInvited     = domain.NewError(domain.Conflict, "ALREADY_INVITED", "This user is invited already")
 	ErrInvitationNotFound = domain.Missing("INVITATION_NOT_FOUND", "Invitation")
-	ErrInvitationExpired  = domain.Refuse(domain.Rule, "INVITATION_EXPIRED", "This invitation is too old; ask for another")
+	ErrInvitationExpired  = domain.NewError(domain.Rule, "INVITATION_EXPIRED", "This invitation is too old; ask for another")
 )
 
 // MembershipKey identifies the membership of a user in an organization.

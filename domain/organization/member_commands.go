@@ -45,7 +45,7 @@ func (i *InviteMember) Validate() []domain.Field {
 	i.Email = mail.NormalAddress(i.Email)
 	v := domain.Validate(i)
 	if !mail.ValidAddress(i.Email) {
-		v.Refuse("email", "must be an e-mail address")
+		v.Reject("email", "must be an e-mail address")
 	}
 	return v.Fields
 }

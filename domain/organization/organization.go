@@ -12,9 +12,9 @@ import (
 
 // Refusals that clients may switch on.
 var (
-	ErrSlugTaken            = domain.Refuse(domain.Conflict, "SLUG_TAKEN", "Another organization has this slug")
+	ErrSlugTaken            = domain.NewError(domain.Conflict, "SLUG_TAKEN", "Another organization has this slug")
 	ErrOrganizationNotFound = domain.Missing("ORGANIZATION_NOT_FOUND", "Organization")
-	ErrMayNotCreate         = domain.Refuse(domain.Forbidden, "", "Only creators may create an organization")
+	ErrMayNotCreate         = domain.NewError(domain.Forbidden, "", "Only creators may create an organization")
 )
 
 // Organization is a tenant.

@@ -254,7 +254,7 @@ var (
 		Message: "This content cannot be bought",
 	}
 	// ErrForeignSession : 403, the checkout session belongs to another user.
-	ErrForeignSession = domain.Refuse(domain.Forbidden, "", "This checkout session belongs to another user")
+	ErrForeignSession = domain.NewError(domain.Forbidden, "", "This checkout session belongs to another user")
 	// ErrContentNotFound : 404.
 	ErrContentNotFound = domain.Missing("CONTENT_NOT_FOUND", "Content")
 	// ErrBuyerNotFound : 404, the buyer's account was deleted.

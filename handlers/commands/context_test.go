@@ -22,7 +22,7 @@ const (
 	commandReset = "counter.reset"
 )
 
-var errNegative = domain.Refuse(domain.Rule, "NEGATIVE_STEP", "A counter only counts up")
+var errNegative = domain.NewError(domain.Rule, "NEGATIVE_STEP", "A counter only counts up")
 
 type add struct {
 	Step int `json:"step"`

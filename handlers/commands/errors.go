@@ -7,7 +7,7 @@ import (
 )
 
 // ErrKeyReused rejects a request whose Idempotency-Key belongs to another one.
-var ErrKeyReused = domain.Refuse(
+var ErrKeyReused = domain.NewError(
 	domain.Rule, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request")
 
 // ErrorBody is the envelope of an error: {"error": {code, message, details?}}.

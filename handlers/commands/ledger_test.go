@@ -16,7 +16,7 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
-var errTaken = domain.Refuse(domain.Conflict, "TAKEN", "It is taken")
+var errTaken = domain.NewError(domain.Conflict, "TAKEN", "It is taken")
 
 func newLedger(t *testing.T) (*handlertest.Harness, commands.Ledger) {
 	t.Helper()

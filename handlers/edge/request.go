@@ -152,7 +152,7 @@ func readBody(c *gin.Context, limit int64, grace time.Duration) ([]byte, error) 
 		c.Header("Connection", "close")
 		return nil, ErrBodyTooSlow
 	case err != nil:
-		return nil, strict.Refuse("", "the body could not be read")
+		return nil, strict.NewError("", "the body could not be read")
 	}
 	// The server keeps reading to notice that the client disconnects; a deadline that
 	// passes while the handler runs would look like that. The server lifts it itself, but
@@ -175,7 +175,7 @@ func isJSON(contentType string) error {
 	kind, params, err := mime.ParseMediaType(contentType)
 	charset := strings.ToLower(params["charset"])
 	if err != nil || kind != "application/json" || (charset != "" && charset != "utf-8") {
-		return strict.Refuse("Content-Type", "must be application/json in UTF-8")
+		return strict.NewError("Content-Type", "must be application/json in UTF-8")
 	}
 	return nil
 }

@@ -100,9 +100,9 @@ type service struct {
 
 // The errors of the kit, which handlers may return as well.
 var (
-	ErrSignedOut    = domain.Refuse(domain.Unauthorized, "", "Sign in first")
-	ErrBadSignature = domain.Refuse(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
-	ErrUnavailable  = domain.Refuse(domain.Unavailable, "", "Try again in a moment")
+	ErrSignedOut    = domain.NewError(domain.Unauthorized, "", "Sign in first")
+	ErrBadSignature = domain.NewError(domain.Unauthorized, "INVALID_SIGNATURE", "The signature does not fit")
+	ErrUnavailable  = domain.NewError(domain.Unavailable, "", "Try again in a moment")
 	ErrBodyTooLarge = &domain.Error{
 		Class:   domain.Invalid,
 		Code:    "PAYLOAD_TOO_LARGE",
@@ -116,9 +116,9 @@ var (
 
 	errNoRoute     = domain.Missing("", "Route")
 	errNoMethod    = &domain.Error{Class: domain.NotFound, Message: "Route not found"}
-	errRole        = domain.Refuse(domain.Forbidden, "", "You may not do this")
+	errRole        = domain.NewError(domain.Forbidden, "", "You may not do this")
 	errNoOperation = domain.Missing("COMMAND_NOT_FOUND", "Command")
-	errCrossOrigin = domain.Refuse(domain.Forbidden, "CROSS_ORIGIN", "This request came from another site")
+	errCrossOrigin = domain.NewError(domain.Forbidden, "CROSS_ORIGIN", "This request came from another site")
 	errBadKey      = domain.BadFields([]domain.Field{
 		{Path: "Idempotency-Key", Message: "must be 1 to 255 visible ASCII characters"},
 	})

@@ -172,7 +172,7 @@ func (w *Harness) Event(tenant, aggregate string, version int64, payload events.
 func (w *Harness) Tell(e events.Event) {
 	w.Helper()
 	err := pgx.BeginFunc(context.Background(), w.Pool, func(tx pgx.Tx) error {
-		return outbox.NewPublisher(tx).Publish("", outbox.Message(context.Background(), e))
+		return outbox.Append(context.Background(), tx, e)
 	})
 	if err != nil {
 		w.Fatal(err)

@@ -223,7 +223,7 @@ func (b *imageBatch) showOf(cmd events.Command, kind media.ImageKind, address *s
 	return events.Facts(id, id, owner.Version, payload), nil
 }
 
-var errNotManagement = domain.Refuse(domain.Forbidden, "", "Only the organization's management may do this")
+var errNotManagement = domain.NewError(domain.Forbidden, "", "Only the organization's management may do this")
 
 // mayBrand permits the management of the organization and the platform's owner. For others
 // the error is the same whether or not the organization exists.

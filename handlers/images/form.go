@@ -110,7 +110,7 @@ func formFailure(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return edge.ErrBodyTooSlow
 	}
-	return strict.Refuse("", "is not a well-formed form")
+	return strict.NewError("", "is not a well-formed form")
 }
 
 // check compares a picture with its declared type.

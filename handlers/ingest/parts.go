@@ -143,7 +143,7 @@ func (i *ingest) signParts(r *edge.Request) error {
 	for _, number := range request.PartNumbers {
 		size := upload.Length(number)
 		if size == 0 {
-			return strict.Refuse("partNumbers", "must be among the upload's parts")
+			return strict.NewError("partNumbers", "must be among the upload's parts")
 		}
 		address, err := i.cfg.Media.PresignPart(r, upload.ObjectKey, upload.StoreID, number, size, presignedFor)
 		if err != nil {

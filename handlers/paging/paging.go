@@ -99,7 +99,7 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Find reads a page of a list. A cursor that is not one of the list is refused as a field;
+// Find reads a page of a list. A cursor that is not one of the list is an invalid field;
 // a search runs as [Search] says.
 func Find(ctx context.Context, db DB, l List, p Page) (found Found, err error) {
 	var after *cursor

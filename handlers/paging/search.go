@@ -20,8 +20,8 @@ const (
 	searchWithin = "1s"
 )
 
-// ErrSearchTooLong refuses a search that took too long.
-var ErrSearchTooLong = domain.Refuse(domain.Unavailable, "",
+// ErrSearchTooLong is the error of a search that took too long.
+var ErrSearchTooLong = domain.NewError(domain.Unavailable, "",
 	"The search took too long: search for something longer, or try again in a moment")
 
 var searches = make(chan struct{}, maxSearches)

@@ -40,10 +40,10 @@ var webhookEndpoints = []struct{ name, summary string }{
 
 // The errors of deliveries.
 var (
-	errUnsigned   = strict.Refuse("Stripe-Signature", "is missing")
-	errNoSecret   = domain.Refuse(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
-	errNotStored  = domain.Refuse(domain.Internal, "", "The event could not be stored; send it again")
-	errMalformed  = strict.Refuse("", "is not an event that can be read")
+	errUnsigned   = strict.NewError("Stripe-Signature", "is missing")
+	errNoSecret   = domain.NewError(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
+	errNotStored  = domain.NewError(domain.Internal, "", "The event could not be stored; send it again")
+	errMalformed  = strict.NewError("", "is not an event that can be read")
 	webhookErrors = []*domain.Error{errUnsigned, errNotStored, errNoSecret}
 )
 

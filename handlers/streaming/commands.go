@@ -20,7 +20,7 @@ func playbackCommands() commands.Context {
 		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
 }
 
-var errBadContentID = domain.Refuse(domain.Invalid, "UNREADABLE_COMMAND", "The content id is not a UUID")
+var errBadContentID = domain.NewError(domain.Invalid, "UNREADABLE_COMMAND", "The content id is not a UUID")
 
 // playbackBatch is what a batch of the context loads and changes.
 type playbackBatch struct {

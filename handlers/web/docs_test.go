@@ -14,7 +14,7 @@ import (
 
 // shop is a module with two operations, which share an error.
 func shop() handlers.Module {
-	taken := domain.Refuse(domain.Conflict, "NAME_TAKEN", "Another shop has this name")
+	taken := domain.NewError(domain.Conflict, "NAME_TAKEN", "Another shop has this name")
 	closed := &domain.Error{Class: domain.Rule, Code: "SHOP_CLOSED", Message: "This shop is <closed>"}
 	return handlers.Module{Name: "shop", Routes: []edge.Route{
 		{

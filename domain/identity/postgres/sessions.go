@@ -25,18 +25,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 	return nil
 }
 
-// DeleteSession ends a session and returns it. It reports false when there is none.
-func DeleteSession(ctx context.Context, tx pgx.Tx, id string) (identity.Session, bool, error) {
-	s, err := scanSession(tx.QueryRow(ctx, `DELETE FROM sessions s WHERE s.id = $1 RETURNING `+sessionColumns, id))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return identity.Session{}, false, nil
-	}
-	if err != nil {
-		return identity.Session{}, false, fmt.Errorf("delete session: %w", err)
-	}
-	return s, true, nil
-}
-
 // DeleteSessions ends a user's sessions, all but the one with id except ("" for none),
 // and returns them.
 func DeleteSessions(ctx context.Context, tx pgx.Tx, userID, except string) ([]identity.Session, error) {

@@ -87,7 +87,7 @@ var Errors = []*domain.Error{
 }
 
 func rejected(reason, message string) *domain.Error {
-	return domain.Refuse(domain.Unauthorized, reason, message)
+	return domain.NewError(domain.Unauthorized, reason, message)
 }
 
 var noncePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)

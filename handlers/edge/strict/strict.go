@@ -22,8 +22,8 @@ const (
 	maxTokens = 20_000
 )
 
-// Refuse returns the error about the value at a path of a document.
-func Refuse(path, message string) *domain.Error {
+// NewError returns the error about the value at a path of a document.
+func NewError(path, message string) *domain.Error {
 	return &domain.Error{
 		Class: domain.Invalid, Message: "Invalid request data",
 		Fields: []domain.Field{{Path: path, Message: message}},
@@ -46,13 +46,13 @@ func Decode(body []byte, target any) error {
 	case errors.As(err, &semantic):
 		path := Path(semantic.JSONPointer)
 		if errors.Is(err, json.ErrUnknownName) {
-			return Refuse(path, "is not a known field")
+			return NewError(path, "is not a known field")
 		}
-		return Refuse(path, "must be "+kindOf(semantic.GoType))
+		return NewError(path, "must be "+kindOf(semantic.GoType))
 	case errors.As(err, &syntactic):
-		return Refuse(Path(syntactic.JSONPointer), "is not well-formed JSON")
+		return NewError(Path(syntactic.JSONPointer), "is not well-formed JSON")
 	default:
-		return Refuse("", "is not acceptable JSON")
+		return NewError("", "is not acceptable JSON")
 	}
 }
 
@@ -69,18 +69,18 @@ func Inspect(body []byte) error {
 			var syntactic *jsontext.SyntacticError
 			if errors.As(err, &syntactic) {
 				if errors.Is(err, jsontext.ErrDuplicateName) {
-					return Refuse(Path(syntactic.JSONPointer), "is given twice")
+					return NewError(Path(syntactic.JSONPointer), "is given twice")
 				}
-				return Refuse(Path(syntactic.JSONPointer), "is not well-formed JSON")
+				return NewError(Path(syntactic.JSONPointer), "is not well-formed JSON")
 			}
-			return Refuse("", "is not well-formed JSON")
+			return NewError("", "is not well-formed JSON")
 		}
 		if n > maxTokens || dec.StackDepth() > maxDepth {
-			return Refuse("", "is too deep or too long")
+			return NewError("", "is too deep or too long")
 		}
 		if token.Kind() == '"' {
 			if message := BadText(token.String()); message != "" {
-				return Refuse(Path(dec.StackPointer()), message)
+				return NewError(Path(dec.StackPointer()), message)
 			}
 		}
 	}
