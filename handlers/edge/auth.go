@@ -115,7 +115,7 @@ func (e *Edge) actor(c *gin.Context) (*Actor, error) {
 	hash, now := token.Hash(), e.now()
 	a := &Actor{}
 	var s identity.Session
-	err := e.cfg.Pool.QueryRow(c, `
+	err := e.cfg.Pool.QueryRow(c.Request.Context(), `
 SELECT s.id, u.id, u.role, s.persistent, s.expires_at, s.created_at
 FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`, hash[:], now).
@@ -142,7 +142,7 @@ func (e *Edge) extend(c *gin.Context, s identity.Session, token identity.Token, 
 	if !due {
 		return
 	}
-	wrote, err := postgres.ExtendSession(c, e.cfg.Pool, s, end, now)
+	wrote, err := postgres.ExtendSession(c.Request.Context(), e.cfg.Pool, s, end, now)
 	if err != nil {
 		e.cfg.Log.WarnContext(c, "session not extended", "request", c.GetString(requestIDKey), "error", err)
 		return
@@ -231,7 +231,7 @@ func (e *Edge) verifyWorker(c *gin.Context) error {
 	if !r.Writes() {
 		return nil
 	}
-	fresh, err := postgres.UseNonce(c, e.cfg.Pool, r.Nonce, now.Add(workersig.Remember), now)
+	fresh, err := postgres.UseNonce(c.Request.Context(), e.cfg.Pool, r.Nonce, now.Add(workersig.Remember), now)
 	if err == nil && !fresh {
 		err = workersig.ErrReplayed
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,10 +26,26 @@ import (
 // cancelled when the client disconnects.
 type Request struct {
 	*gin.Context
+	// ctx is the context of the request. A gin.Context reads it anew each time, which races
+	// with middleware that sets the request when it ends: connection pools keep contexts
+	// for longer.
+	ctx    context.Context
 	edge   *Edge
 	route  *Route
 	params map[string]any
 }
+
+// Deadline, Done, Err and Value implement [context.Context].
+func (r *Request) Deadline() (time.Time, bool) { return r.ctx.Deadline() }
+
+// Done implements [context.Context].
+func (r *Request) Done() <-chan struct{} { return r.ctx.Done() }
+
+// Err implements [context.Context].
+func (r *Request) Err() error { return r.ctx.Err() }
+
+// Value implements [context.Context].
+func (r *Request) Value(key any) any { return r.ctx.Value(key) }
 
 // ID identifies the request in responses and in the log.
 func (r *Request) ID() string { return r.GetString(requestIDKey) }

@@ -120,7 +120,7 @@ func defaultLimit(route Route) Limit {
 // serve reads the parameters of a request and calls the route's handler.
 func (e *Edge) serve(route Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		r := &Request{Context: c, edge: e, route: &route}
+		r := &Request{Context: c, ctx: c.Request.Context(), edge: e, route: &route}
 		err := r.readParams()
 		if err == nil {
 			err = route.Handle(r)
