@@ -15,50 +15,6 @@ const (
 	CommandDelete    = "content.delete"
 )
 
-// Create creates a draft.
-type Create struct {
-	Title          string         `json:"title" jsonschema:"required,minLength=1,maxLength=500,example=Falling water"`
-	Slug           string         `json:"slug" jsonschema:"required,minLength=1,maxLength=500,pattern=^[a-z0-9]+(-[a-z0-9]+)*$,example=falling-water" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
-	Description    *string        `json:"description,omitempty" jsonschema:"maxLength=10000"`
-	ContentType    Type           `json:"contentType" jsonschema:"required,enum=video,enum=audio,enum=written,example=written"`
-	MediaItemID    *string        `json:"mediaItemId,omitempty" jsonschema:"format=uuid"`
-	ContentBody    *string        `json:"contentBody,omitempty" jsonschema:"maxLength=500000,example=Some words to read."`
-	OrganizationID *string        `json:"organizationId,omitempty" jsonschema:"format=uuid"`
-	Category       *string        `json:"category,omitempty" jsonschema:"minLength=1,maxLength=100"`
-	CategoryIDs    []string       `json:"categoryIds,omitempty" jsonschema:"maxItems=20" each:"format=uuid"`
-	Tags           []string       `json:"tags,omitempty" jsonschema:"maxItems=20" each:"minLength=1,maxLength=50"`
-	ThumbnailURL   *string        `json:"thumbnailUrl,omitempty" jsonschema:"format=uri,maxLength=2000"`
-	AccessType     Access         `json:"accessType,omitempty" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private,example=paid"`
-	Visibility     Visibility     `json:"visibility,omitempty" jsonschema:"enum=public,enum=private,enum=members_only,enum=purchased_only"`
-	PriceCents     *int64         `json:"priceCents,omitempty" jsonschema:"minimum=0,maximum=10000000,example=2999"`
-	MinimumTierID  *string        `json:"minimumTierId,omitempty" jsonschema:"format=uuid"`
-	ShaderPreset   *string        `json:"shaderPreset,omitempty" jsonschema:"maxLength=50"`
-	ShaderConfig   map[string]any `json:"shaderConfig,omitempty"`
-	Featured       bool           `json:"featured,omitempty"`
-}
-
-// Update changes the fields that are set.
-type Update struct {
-	Title          domain.Optional[string]         `json:"title,omitzero" jsonschema:"minLength=1,maxLength=500,example=Falling water"`
-	Slug           domain.Optional[string]         `json:"slug,omitzero" jsonschema:"minLength=1,maxLength=500,pattern=^[a-z0-9]+(-[a-z0-9]+)*$" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
-	Description    domain.Optional[string]         `json:"description,omitzero" jsonschema:"maxLength=10000"`
-	ContentType    domain.Optional[Type]           `json:"contentType,omitzero" jsonschema:"enum=video,enum=audio,enum=written"`
-	MediaItemID    domain.Optional[string]         `json:"mediaItemId,omitzero" jsonschema:"format=uuid"`
-	ContentBody    domain.Optional[string]         `json:"contentBody,omitzero" jsonschema:"maxLength=500000"`
-	OrganizationID domain.Optional[string]         `json:"organizationId,omitzero" jsonschema:"format=uuid"`
-	Category       domain.Optional[string]         `json:"category,omitzero" jsonschema:"minLength=1,maxLength=100"`
-	CategoryIDs    domain.Optional[[]string]       `json:"categoryIds,omitzero" jsonschema:"maxItems=20" each:"format=uuid"`
-	Tags           domain.Optional[[]string]       `json:"tags,omitzero" jsonschema:"maxItems=20" each:"minLength=1,maxLength=50"`
-	ThumbnailURL   domain.Optional[string]         `json:"thumbnailUrl,omitzero" jsonschema:"format=uri,maxLength=2000"`
-	AccessType     domain.Optional[Access]         `json:"accessType,omitzero" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private"`
-	Visibility     domain.Optional[Visibility]     `json:"visibility,omitzero" jsonschema:"enum=public,enum=private,enum=members_only,enum=purchased_only"`
-	PriceCents     domain.Optional[int64]          `json:"priceCents,omitzero" jsonschema:"minimum=0,maximum=10000000"`
-	MinimumTierID  domain.Optional[string]         `json:"minimumTierId,omitzero" jsonschema:"format=uuid"`
-	ShaderPreset   domain.Optional[string]         `json:"shaderPreset,omitzero" jsonschema:"maxLength=50"`
-	ShaderConfig   domain.Optional[map[string]any] `json:"shaderConfig,omitzero"`
-	Featured       domain.Optional[bool]           `json:"featured,omitzero"`
-}
-
 // Publish publishes an item.
 type Publish struct{}
 

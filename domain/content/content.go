@@ -7,8 +7,6 @@
 package content
 
 import (
-	"time"
-
 	"github.com/codex-platform/codex/domain"
 )
 
@@ -129,41 +127,6 @@ const (
 	Published Status = "published"
 	Archived  Status = "archived"
 )
-
-// Content is the state of one content item.
-type Content struct {
-	ID             string
-	CreatorID      string
-	OrganizationID string // empty: personal
-	MediaItemID    string // empty: written, or a draft that lost its media
-	Title          string
-	Slug           string
-	Description    *string
-	ThumbnailURL   *string
-	Body           *string // article text
-	Type           Type
-	Category       *string // free text, the older way to name one category
-	// CategoryIDs are the item's categories, sorted; a category that was deleted is not
-	// among them.
-	CategoryIDs   []string
-	Tags          []string
-	Access        Access
-	Visibility    Visibility // as a client gave it; empty when none did
-	PriceCents    *int64     // minor unit; nil is no price
-	MinimumTierID string
-	ShaderPreset  *string
-	ShaderConfig  map[string]any
-	Featured      bool
-	Status        Status
-	PublishedAt   *time.Time
-	ViewCount     int
-	PurchaseCount int
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	DeletedAt     *time.Time
-	// Version counts the item's events.
-	Version int64
-}
 
 // Tenant is the organization, or the creator of personal content.
 func (c Content) Tenant() string {

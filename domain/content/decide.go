@@ -55,36 +55,6 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	}}, nil
 }
 
-// drafted returns the draft that a command asks for.
-func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
-	return Content{
-		ID:             id,
-		CreatorID:      creatorID,
-		OrganizationID: domain.OrZero(cmd.OrganizationID),
-		MediaItemID:    domain.OrZero(cmd.MediaItemID),
-		MinimumTierID:  domain.OrZero(cmd.MinimumTierID),
-		Title:          cmd.Title,
-		Slug:           cmd.Slug,
-		Description:    cmd.Description,
-		ThumbnailURL:   cmd.ThumbnailURL,
-		Body:           cmd.ContentBody,
-		Type:           cmd.ContentType,
-		Category:       cmd.Category,
-		CategoryIDs:    idSet(cmd.CategoryIDs),
-		Tags:           cmd.Tags,
-		Access:         cmd.access(),
-		Visibility:     cmd.Visibility,
-		PriceCents:     cmd.PriceCents,
-		ShaderPreset:   cmd.ShaderPreset,
-		ShaderConfig:   cmd.ShaderConfig,
-		Featured:       cmd.Featured,
-		Status:         Draft,
-		CreatedAt:      now,
-		UpdatedAt:      now,
-		Version:        1,
-	}
-}
-
 func isCreator(role string) bool { return role == "creator" || role == "admin" }
 
 // mayBelong rejects an organization in which the actor may not publish, whether it
