@@ -26,7 +26,8 @@ var (
 		"INVALID_CREDENTIALS", "The e-mail address or the password is wrong")
 	ErrNotVerified = domain.NewError(domain.Forbidden,
 		"EMAIL_NOT_VERIFIED", "Confirm your e-mail address first; the link is in your mail")
-	ErrBadToken       = domain.NewError(domain.Unauthorized, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
+	ErrBadToken = domain.NewError(domain.Unauthorized, "INVALID_TOKEN",
+		"This link is wrong, was used, or is too old")
 	ErrUsernameTaken  = domain.NewError(domain.Conflict, "USERNAME_TAKEN", "Another creator has this username")
 	ErrAlreadyCreator = domain.NewError(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
 	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")

@@ -83,7 +83,8 @@ var (
 	ErrAlreadyMember      = domain.NewError(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
 	ErrAlreadyInvited     = domain.NewError(domain.Conflict, "ALREADY_INVITED", "This user is invited already")
 	ErrInvitationNotFound = domain.Missing("INVITATION_NOT_FOUND", "Invitation")
-	ErrInvitationExpired  = domain.NewError(domain.Rule, "INVITATION_EXPIRED", "This invitation is too old; ask for another")
+	ErrInvitationExpired  = domain.NewError(domain.Rule, "INVITATION_EXPIRED",
+		"This invitation is too old; ask for another")
 )
 
 // MembershipKey identifies the membership of a user in an organization.

@@ -35,7 +35,7 @@ type Request struct {
 	params map[string]any
 }
 
-// Deadline, Done, Err and Value implement [context.Context].
+// Deadline implements [context.Context].
 func (r *Request) Deadline() (time.Time, bool) { return r.ctx.Deadline() }
 
 // Done implements [context.Context].

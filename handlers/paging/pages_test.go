@@ -96,52 +96,72 @@ const (
 	plainActive = `SELECT user_id FROM organization_memberships WHERE status = 'active' AND` + plainHeavy
 	// plainStanding puts owners before admins before creators.
 	plainStanding = ` ORDER BY role <> 'owner', role <> 'admin', role <> 'creator', role <> 'subscriber', joined_at, id`
-	plainLibrary  = `SELECT c.id FROM content c JOIN content_access a ON a.content_id = c.id AND a.user_id = 'customer' AND a.deleted_at IS NULL
-		LEFT JOIN video_playback p ON p.content_id = c.id AND p.user_id = 'customer' LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
+	plainLibrary  = `SELECT c.id FROM content c JOIN content_access a ON a.content_id = c.id
+		AND a.user_id = 'customer' AND a.deleted_at IS NULL
+		LEFT JOIN video_playback p ON p.content_id = c.id AND p.user_id = 'customer'
+		LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
 		WHERE c.status = 'published' AND c.deleted_at IS NULL AND c.access_type NOT IN ('team', 'private')`
-	plainOwn = ` FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id WHERE m.user_id = 'creator' AND m.status = 'active' ORDER BY `
+	plainOwn = ` FROM organizations o JOIN organization_memberships m ON m.organization_id = o.id
+		WHERE m.user_id = 'creator' AND m.status = 'active' ORDER BY `
 )
 
 // plain are the lists by their names, or by the part before a comma with the order
 // still to come.
 var plain = map[string]string{
-	"purchases":                            `SELECT id FROM purchases WHERE customer_id = 'customer' ORDER BY created_at DESC, id DESC`,
-	"purchases of a status":                `SELECT id FROM purchases WHERE customer_id = 'customer' AND status = 'completed' ORDER BY created_at DESC, id DESC`,
-	"library":                              plainLibrary + ` ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
-	"library, title":                       plainLibrary + ` ORDER BY c.title, c.id`,
-	"library, duration":                    plainLibrary + ` ORDER BY i.duration_seconds DESC NULLS LAST, c.id DESC`,
-	"library, in progress":                 plainLibrary + ` AND NOT p.completed ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
-	"library, type":                        plainLibrary + ` AND c.content_type = 'video' ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
-	"library, not started, type, duration": plainLibrary + ` AND p.user_id IS NULL AND c.content_type = 'audio' ORDER BY i.duration_seconds DESC NULLS LAST, c.id DESC`,
-	"library of a member": `SELECT c.id FROM content c LEFT JOIN video_playback p ON p.content_id = c.id AND p.user_id = 'member'
-		WHERE c.status = 'published' AND c.deleted_at IS NULL AND c.access_type IN ('free', 'paid', 'members') AND c.` + plainHeavy[1:] + `
+	"purchases": `SELECT id FROM purchases WHERE customer_id = 'customer'
+		ORDER BY created_at DESC, id DESC`,
+	"purchases of a status": `SELECT id FROM purchases WHERE customer_id = 'customer'
+		AND status = 'completed' ORDER BY created_at DESC, id DESC`,
+	"library": plainLibrary + `
+		ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
+	"library, title":    plainLibrary + ` ORDER BY c.title, c.id`,
+	"library, duration": plainLibrary + ` ORDER BY i.duration_seconds DESC NULLS LAST, c.id DESC`,
+	"library, in progress": plainLibrary + ` AND NOT p.completed
+		ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
+	"library, type": plainLibrary + ` AND c.content_type = 'video'
+		ORDER BY GREATEST(a.created_at, p.updated_at) DESC, c.id DESC`,
+	"library, not started, type, duration": plainLibrary + ` AND p.user_id IS NULL AND c.content_type = 'audio'
+		ORDER BY i.duration_seconds DESC NULLS LAST, c.id DESC`,
+	"library of a member": `SELECT c.id FROM content c LEFT JOIN video_playback p ON p.content_id = c.id
+		AND p.user_id = 'member'
+		WHERE c.status = 'published' AND c.deleted_at IS NULL
+		AND c.access_type IN ('free', 'paid', 'members') AND c.` + plainHeavy[1:] + `
 		ORDER BY GREATEST(c.published_at, p.updated_at) DESC, c.id DESC`,
 	"library of a member, title": `SELECT id FROM content WHERE status = 'published' AND deleted_at IS NULL
 		AND access_type IN ('free', 'paid', 'members') AND` + plainHeavy + ` ORDER BY title, id`,
-	"public, newest":               plainPublic + ` AND` + plainHeavy + ` ORDER BY published_at DESC, id DESC`,
-	"public, oldest":               plainPublic + ` AND` + plainHeavy + ` ORDER BY published_at, id`,
-	"public, title":                plainPublic + ` AND` + plainHeavy + ` ORDER BY title, id`,
-	"public, by slug and type":     plainPublic + ` AND` + plainHeavy + ` AND content_type = 'video' ORDER BY published_at DESC, id DESC`,
-	"discover, newest":             plainPublic + ` ORDER BY published_at DESC, id DESC`,
-	"discover, oldest":             plainPublic + ` ORDER BY published_at, id`,
-	"discover, title":              plainPublic + ` ORDER BY title, id`,
-	"discover, type":               plainPublic + ` AND content_type = 'audio' ORDER BY published_at DESC, id DESC`,
-	"members":                      `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + ` ORDER BY created_at, id`,
-	"members of a role":            `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + ` AND role = 'member' AND status = 'active' ORDER BY created_at, id`,
-	"creators":                     plainActive + ` AND role IN ('owner', 'admin', 'creator')` + plainStanding,
-	"public members":               plainActive + plainStanding,
-	"public members of a role":     plainActive + ` AND role = 'member'` + plainStanding,
-	"organizations, name":          `SELECT o.id` + plainOwn + `lower(o.name) DESC, o.id DESC`,
-	"organizations, createdAt":     `SELECT o.id` + plainOwn + `o.created_at DESC, o.id DESC`,
-	"content of an access type":    `SELECT id FROM content WHERE creator_id = 'creator' AND access_type = 'free' AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
-	"content of a category":        `SELECT id FROM content WHERE creator_id = 'creator' AND category = 'category-3' AND deleted_at IS NULL ORDER BY title, id`,
-	"content of an organization":   `SELECT id FROM content WHERE creator_id = 'creator' AND` + plainHeavy + ` AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
-	"browse a category":            plainPublic + ` AND` + plainHeavy + ` AND category = 'category-3' ORDER BY created_at DESC, id DESC`,
-	"public, category":             plainPublic + ` AND` + plainHeavy + ` AND category_slug = 'category-3' ORDER BY published_at DESC, id DESC`,
-	"content of a status and type": `SELECT id FROM content WHERE creator_id = 'creator' AND status = 'published' AND content_type = 'written' AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
-	"content,":                     `SELECT id FROM content WHERE creator_id = 'creator' AND deleted_at IS NULL`,
-	"browse,":                      plainPublic + ` AND` + plainHeavy,
-	"media,":                       `SELECT id FROM media_items WHERE creator_id = 'creator' AND deleted_at IS NULL`,
+	"public, newest": plainPublic + ` AND` + plainHeavy + ` ORDER BY published_at DESC, id DESC`,
+	"public, oldest": plainPublic + ` AND` + plainHeavy + ` ORDER BY published_at, id`,
+	"public, title":  plainPublic + ` AND` + plainHeavy + ` ORDER BY title, id`,
+	"public, by slug and type": plainPublic + ` AND` + plainHeavy + ` AND content_type = 'video'
+		ORDER BY published_at DESC, id DESC`,
+	"discover, newest": plainPublic + ` ORDER BY published_at DESC, id DESC`,
+	"discover, oldest": plainPublic + ` ORDER BY published_at, id`,
+	"discover, title":  plainPublic + ` ORDER BY title, id`,
+	"discover, type":   plainPublic + ` AND content_type = 'audio' ORDER BY published_at DESC, id DESC`,
+	"members": `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + `
+		ORDER BY created_at, id`,
+	"members of a role": `SELECT user_id FROM organization_memberships WHERE` + plainHeavy + `
+		AND role = 'member' AND status = 'active' ORDER BY created_at, id`,
+	"creators":                 plainActive + ` AND role IN ('owner', 'admin', 'creator')` + plainStanding,
+	"public members":           plainActive + plainStanding,
+	"public members of a role": plainActive + ` AND role = 'member'` + plainStanding,
+	"organizations, name":      `SELECT o.id` + plainOwn + `lower(o.name) DESC, o.id DESC`,
+	"organizations, createdAt": `SELECT o.id` + plainOwn + `o.created_at DESC, o.id DESC`,
+	"content of an access type": `SELECT id FROM content WHERE creator_id = 'creator' AND access_type = 'free'
+		AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
+	"content of a category": `SELECT id FROM content WHERE creator_id = 'creator'
+		AND category = 'category-3' AND deleted_at IS NULL ORDER BY title, id`,
+	"content of an organization": `SELECT id FROM content WHERE creator_id = 'creator' AND` + plainHeavy + `
+		AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
+	"browse a category": plainPublic + ` AND` + plainHeavy + ` AND category = 'category-3'
+		ORDER BY created_at DESC, id DESC`,
+	"public, category": plainPublic + ` AND` + plainHeavy + ` AND category_slug = 'category-3'
+		ORDER BY published_at DESC, id DESC`,
+	"content of a status and type": `SELECT id FROM content WHERE creator_id = 'creator' AND status = 'published'
+		AND content_type = 'written' AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`,
+	"content,": `SELECT id FROM content WHERE creator_id = 'creator' AND deleted_at IS NULL`,
+	"browse,":  plainPublic + ` AND` + plainHeavy,
+	"media,":   `SELECT id FROM media_items WHERE creator_id = 'creator' AND deleted_at IS NULL`,
 }
 
 func TestLists(t *testing.T) {
@@ -165,7 +185,13 @@ func TestLists(t *testing.T) {
 	t.Run("a page is the same whatever its size", func(t *testing.T) {
 		for _, l := range indexed() {
 			want := w.plain(t, l)
-			for _, at := range []struct{ page, limit int }{{1, 7}, {2, 7}, {30, 7}, {len(want)/7 + 1, 7}, {len(want)/13 - 1, 13}} {
+			for _, at := range []struct{ page, limit int }{
+				{1, 7},
+				{2, 7},
+				{30, 7},
+				{len(want)/7 + 1, 7},
+				{len(want)/13 - 1, 13},
+			} {
 				if at.page < 1 {
 					continue
 				}

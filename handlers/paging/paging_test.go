@@ -15,20 +15,21 @@ import (
 	"github.com/codex-platform/codex/handlers/paging"
 )
 
-func TestACursorOfAnotherListIsRefused(t *testing.T) {
+func TestACursorOfAnotherListIsRejected(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, size{rows: 40, items: 40, heavy: 40, others: 5})
 	cursor := func(path string) string { return *w.read(t, "creator", path+"&limit=5").Pagination.NextCursor }
 	byTitle := cursor("/api/content?sortBy=title")
+	const someID = "00000063-0000-7000-8000-000000000001"
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	for name, bad := range map[string]string{
 		"no base64":       "!",
 		"no JSON":         encode("{"),
 		"another order":   byTitle,
 		"no id":           encode(`{"o":"desc content.created_at","k":["2026-01-01T00:00:00Z"],"i":"x","n":2}`),
-		"no time":         encode(`{"o":"desc content.created_at","k":["now"],"i":"00000063-0000-7000-8000-000000000001","n":2}`),
-		"keys missing":    encode(`{"o":"desc content.created_at","k":[],"i":"00000063-0000-7000-8000-000000000001","n":2}`),
-		"no page":         encode(`{"o":"desc content.created_at","k":["2026-01-01T00:00:00Z"],"i":"00000063-0000-7000-8000-000000000001"}`),
+		"no time":         encode(`{"o":"desc content.created_at","k":["now"],"i":"` + someID + `","n":2}`),
+		"keys missing":    encode(`{"o":"desc content.created_at","k":[],"i":"` + someID + `","n":2}`),
+		"no page":         encode(`{"o":"desc content.created_at","k":["2026-01-01T00:00:00Z"],"i":"` + someID + `"}`),
 		"longer than any": strings.Repeat("a", 5000),
 	} {
 		status, body := w.send(t, "creator", "/api/content?cursor="+bad)

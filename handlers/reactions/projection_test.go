@@ -114,14 +114,15 @@ func TestFailingEventDoesNotAffectItsNeighbours(t *testing.T) {
 func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	w.publish(newEvent(t, "bad", 1), false)
-	for i := range 20 {
-		w.publish(newEvent(t, fmt.Sprint("good-", i), 1), false)
-	}
+	gathered := make(chan struct{})
 	var mu sync.Mutex
 	attempts, before := 0, 0 // of the failing event, and until the last good one was applied
 	good := map[string]bool{}
 	w.start(follow(func(e events.Event) error {
+		if e.AggregateID == "first" {
+			<-gathered
+			return nil
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if e.AggregateID == "bad" {
@@ -133,8 +134,25 @@ func TestNeighboursOfAFailingEventDoNotWaitForItsRetries(t *testing.T) {
 		}
 		return nil
 	}))
+	// While the first event is in hand, the others gather to one batch.
+	w.publish(newEvent(t, "first", 1), false)
+	for i := range 20 {
+		if i == 10 {
+			w.publish(newEvent(t, "bad", 1), false)
+		}
+		w.publish(newEvent(t, fmt.Sprint("good-", i), 1), false)
+	}
+	w.Until("all events are delivered", func() bool {
+		c, err := w.js.Consumer(t.Context(), events.EventStream, "reaction-follow")
+		return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 22
+	})
+	if err := w.Conn.Flush(); err != nil { // what the server sent before has arrived
+		t.Fatal(err)
+	}
+	close(gathered)
+
 	w.Eventually(1, `SELECT count(*) FROM dead_letters`)
-	w.Eventually(20, `SELECT count(*) FROM outbox`)
+	w.Eventually(21, `SELECT count(*) FROM outbox`)
 	mu.Lock()
 	defer mu.Unlock()
 	if before == 0 || before > 3 {

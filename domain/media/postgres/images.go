@@ -142,7 +142,8 @@ WITH due AS (
         WHEN 'logo' THEN (SELECT strpos(o.logo_url, due.prefix) > 0 FROM organizations o WHERE o.id = owner_id::uuid)
         WHEN 'cover' THEN (SELECT strpos(g.cover_image_key, due.prefix) > 0 FROM categories g
                            WHERE g.id = owner_id::uuid AND g.deleted_at IS NULL)
-        ELSE (SELECT strpos(c.thumbnail_url, due.prefix) > 0 FROM content c WHERE c.id = owner_id::uuid) END, false) AS used
+        ELSE (SELECT strpos(c.thumbnail_url, due.prefix) > 0 FROM content c WHERE c.id = owner_id::uuid)
+        END, false) AS used
     FROM due
 )
 UPDATE images i SET status = CASE WHEN used AND status <> 'sweeping' THEN status ELSE 'sweeping' END,
