@@ -158,7 +158,7 @@ type stage struct {
 }
 
 // run runs roles until ctx is done, or one fails. They stop one after the other,
-// the edge first, so that what it accepted still finds somebody to apply it.
+// the edge first, so that the commands it accepted are still applied.
 func (p *platform) run(ctx context.Context, roles []role, started func()) error {
 	stages, err := p.stages(roles)
 	if err != nil {

@@ -67,7 +67,7 @@ func TestNoHitIsLostAmongManyAtTheSameMoment(t *testing.T) {
 	}
 	for n := 1; n <= crowd; n++ {
 		if !counts[n] {
-			t.Fatalf("nobody was hit number %d", n)
+			t.Fatalf("no hit was number %d", n)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func New(cfg Config) *Limiter {
 	return &Limiter{cfg: cfg, leases: leases}
 }
 
-// Verdict is what became of one use.
+// Verdict is the result of one use.
 type Verdict struct {
 	// Allowed says that the use is within the limit.
 	Allowed bool
