@@ -81,8 +81,8 @@ var classOf = map[string]Class{
 	"3F000": Unknown, // undefined schema
 }
 
-// Classify returns the class of an error, wrapped or not. A deadline is taken to be
-// the database's, whoever set it.
+// Classify returns the class of an error, wrapped or not. Every exceeded deadline counts as
+// the database's.
 func Classify(err error) Class {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
