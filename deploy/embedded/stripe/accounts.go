@@ -281,14 +281,7 @@ func createReversal(t *tx, r *request) (any, error) {
 }
 
 func retrieveTransfer(t *tx, r *request) (any, error) {
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	tr, known := t.transfers.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "transfer", r.target(), "id")
-	}
-	return t.showTransfer(tr), nil
+	return retrieve(r, t.transfers, "transfer", "id", t.showTransfer)
 }
 
 func listTransfers(t *tx, r *request) (any, error) {

@@ -150,14 +150,8 @@ func (t *tx) readLines(r *request, s *session) {
 }
 
 func retrieveSession(t *tx, r *request) (any, error) {
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	s, known := t.sessions.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "checkout.session", r.target(), "session")
-	}
-	return t.showSession(s, r.expanded), nil
+	return retrieve(r, t.sessions, "checkout.session", "session",
+		func(row session) obj { return t.showSession(row, r.expanded) })
 }
 
 func listLines(t *tx, r *request) (any, error) {

@@ -121,25 +121,12 @@ func (t *tx) book(balance string, amount int64) error {
 
 func retrieveIntent(t *tx, r *request) (any, error) {
 	r.ignore("client_secret")
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	i, known := t.intents.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "payment_intent", r.target(), "intent")
-	}
-	return t.showIntent(i, r.expanded), nil
+	return retrieve(r, t.intents, "payment_intent", "intent",
+		func(row intent) obj { return t.showIntent(row, r.expanded) })
 }
 
 func retrieveCharge(t *tx, r *request) (any, error) {
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	c, known := t.charges.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "charge", r.target(), "id")
-	}
-	return t.showCharge(c, r.expanded), nil
+	return retrieve(r, t.charges, "charge", "id", func(row charge) obj { return t.showCharge(row, r.expanded) })
 }
 
 func listCharges(t *tx, r *request) (any, error) {
@@ -233,14 +220,7 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 }
 
 func retrieveRefund(t *tx, r *request) (any, error) {
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	re, known := t.refunds.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "refund", r.target(), "id")
-	}
-	return t.showRefund(re, r.expanded), nil
+	return retrieve(r, t.refunds, "refund", "id", func(row refund) obj { return t.showRefund(row, r.expanded) })
 }
 
 func listRefunds(t *tx, r *request) (any, error) {
@@ -332,14 +312,7 @@ func (t *tx) closeDispute(id, verdict string) (dispute, error) {
 }
 
 func retrieveDispute(t *tx, r *request) (any, error) {
-	if err := r.done(); err != nil {
-		return nil, err
-	}
-	d, known := t.disputes.get(r.target())
-	if !known {
-		return nil, unknown(http.StatusNotFound, "dispute", r.target(), "dispute")
-	}
-	return t.showDispute(d, r.expanded), nil
+	return retrieve(r, t.disputes, "dispute", "dispute", func(row dispute) obj { return t.showDispute(row, r.expanded) })
 }
 
 func listDisputes(t *tx, r *request) (any, error) {

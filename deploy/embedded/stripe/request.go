@@ -172,6 +172,18 @@ func (r *request) created() span {
 
 func (s span) holds(at int64) bool { return at >= s.from && (s.to == 0 || at <= s.to) }
 
+// retrieve returns the object of a table that the request names by its id.
+func retrieve[T any](r *request, from *table[T], kind, param string, show func(T) obj) (any, error) {
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	row, known := from.get(r.target())
+	if !known {
+		return nil, unknown(http.StatusNotFound, kind, r.target(), param)
+	}
+	return show(row), nil
+}
+
 // page is one page of a list, newest first, after or before a cursor.
 func page[T any](r *request, in *table[T], keep func(T) bool, show func(T) any) (any, error) {
 	limit := int(r.integer("limit", 10))
