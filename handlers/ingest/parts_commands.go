@@ -143,6 +143,8 @@ func (x uploads) complete(
 	}, commands.Outcome{}, nil
 }
 
+var errNotAssembled = errors.New("the object is not assembled")
+
 // assemble has the store assemble the object. again says that an earlier attempt may have done
 // so, or may still be running.
 func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named []media.NamedPart, again bool) error {
@@ -154,15 +156,16 @@ func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named [
 		}
 		err = x.store.CompleteParts(ctx, upload.ObjectKey, upload.StoreID, parts)
 	}
-	if !errors.Is(err, s3.ErrNotFound) {
+	if err != nil && !errors.Is(err, s3.ErrNotFound) {
 		return err
 	}
+	// A store may report success to a second call while the first is still assembling.
 	info, headErr := x.store.Head(ctx, upload.ObjectKey)
 	switch {
 	case headErr == nil && info.Size == upload.SizeBytes:
 		return nil
-	case again, headErr != nil && !errors.Is(headErr, s3.ErrNotFound):
-		return errors.Join(err, headErr) // unknown, so it is retried
+	case err == nil, again, headErr != nil && !errors.Is(headErr, s3.ErrNotFound):
+		return errors.Join(errNotAssembled, err, headErr) // unknown, so it is retried
 	default:
 		return media.ErrPartsNotFound
 	}
