@@ -61,20 +61,20 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, limits StreamLim
 		cfg.Replicas = limits.Replicas
 		cfg.DenyDelete = true
 		cfg.DenyPurge = true
-		if err := ensureStream(ctx, js, cfg); err != nil {
+		if err := ensureStream(ctx, js, cfg, limits); err != nil {
 			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
 		}
 	}
 	return nil
 }
 
-func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
+func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig, limits StreamLimits) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	stream, err := js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = js.CreateStream(ctx, cfg) // the server accepts an equal stream twice
-		return err
+		return explainStorage(err, cfg, limits)
 	}
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.Str
 		return nil
 	}
 	_, err = js.UpdateStream(ctx, cfg)
-	return err
+	return explainStorage(err, cfg, limits)
 }
 
 // ensureConsumer creates or updates a durable consumer, and creates its stream when that
