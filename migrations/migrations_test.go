@@ -124,7 +124,7 @@ func TestTheSchemaHasNoTriggers(t *testing.T) {
 	check(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
 		(SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 		 WHERE l.lanname = 'plpgsql' AND p.pronamespace = 'public'::regnamespace)`).Scan(&triggers, &functions))
-	if triggers != 0 || functions != 1 {
+	if triggers != 0 || functions != 2 {
 		t.Errorf("%d triggers and %d functions in PL/pgSQL", triggers, functions)
 	}
 }

@@ -2,61 +2,65 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/codex-platform/codex/events/bus"
 )
 
 const (
-	// keepDays is how long the journal can be replayed.
-	keepDays = 30
 	// daysAhead is how many days' partitions exist before they are needed.
 	daysAhead     = 7
 	maintainEvery = time.Hour
+	// maintainAgain is the pause after maintenance that failed.
+	maintainAgain = time.Minute
 )
 
-// maintainIfDue creates the partitions of the coming days and drops those that are
-// older than thirty days and wholly published.
-func (r *Relay) maintainIfDue(ctx context.Context, conn *pgx.Conn) error {
-	if time.Since(r.maintained) < maintainEvery {
-		return nil
+var maintenanceFailures, _ = otel.Meter("github.com/codex-platform/codex/outbox").Int64Counter(
+	"codex.outbox.maintenance.failures",
+	metric.WithDescription("Attempts to create the outbox's coming days, or to drop old ones, that failed."))
+
+// maintain creates the partitions of the coming days and drops old ones until ctx is
+// done, on a connection of its own. Publishing does not depend on it: a day without a
+// partition is kept in the default one.
+func (r *Relay) maintain(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := maintainEvery
+		if err := r.maintainOnce(ctx); err != nil && ctx.Err() == nil {
+			pause = maintainAgain
+			maintenanceFailures.Add(ctx, 1)
+			r.cfg.Log.Error("the outbox's days are not maintained; events are published all the same", "error", err)
+		}
+		bus.Pause(ctx, pause)
 	}
+}
+
+func (r *Relay) maintainOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, maintainAgain)
+	defer cancel()
+	conn, err := connect(ctx, r.cfg.DatabaseURL, map[string]string{"enable_seqscan": "on"})
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer closeConnection(ctx, conn)
+
 	if _, err := conn.Exec(ctx, `SELECT outbox_prepare((now() AT TIME ZONE 'utc')::date, $1)`, daysAhead+1); err != nil {
 		return fmt.Errorf("prepare the outbox's days: %w", err)
 	}
-	rows, err := conn.Query(ctx, `
-SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'outbox'::regclass AND c.relname ~ '^outbox_\d{8}$'
-  AND substr(c.relname, 8) < to_char((now() AT TIME ZONE 'utc')::date - $1::int, 'YYYYMMDD')`, keepDays)
+	rows, err := conn.Query(ctx, `SELECT outbox_expire()`)
 	if err != nil {
-		return fmt.Errorf("list the outbox's days: %w", err)
+		return fmt.Errorf("drop the outbox's old days: %w", err)
 	}
-	old, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	kept, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return fmt.Errorf("list the outbox's days: %w", err)
+		return fmt.Errorf("drop the outbox's old days: %w", err)
 	}
-	for _, partition := range old {
-		if err := dropDay(ctx, conn, pgx.Identifier{partition}.Sanitize()); err != nil {
-			r.cfg.Log.Warn("old day of the outbox stays", "partition", strings.Trim(partition, `"`), "error", err)
-		}
+	for _, partition := range kept {
+		r.cfg.Log.Warn("old day of the outbox stays: it holds unpublished events", "partition", partition)
 	}
-	r.maintained = time.Now()
 	return nil
-}
-
-// dropDay drops one day's partition, unless it holds an event that was never published.
-func dropDay(ctx context.Context, conn *pgx.Conn, partition string) error {
-	var waiting bool
-	row := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+partition+` WHERE published_at IS NULL)`)
-	if err := row.Scan(&waiting); err != nil {
-		return err
-	}
-	if waiting {
-		return errors.New("it holds unpublished events")
-	}
-	_, err := conn.Exec(ctx, `SET lock_timeout = '2s'; DROP TABLE `+partition+`; RESET lock_timeout`)
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childDatabase) != "" {
+		os.Exit(runChild())
+	}
 	pgtest.Main(m, pgtest.WithTemplate(func(ctx context.Context, url string) error {
 		_, err := migrations.Apply(ctx, url)
 		return err
@@ -38,7 +42,7 @@ type world struct {
 	js   jetstream.JetStream
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{url: pgtest.Database(t), bus: natstest.Embedded(t)}
 	w.db = w.connect(t)
@@ -58,7 +62,7 @@ func newWorld(t *testing.T) *world {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func (w *world) connect(t *testing.T) *pgx.Conn {
+func (w *world) connect(t testing.TB) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), w.url)
 	if err != nil {
@@ -68,8 +72,8 @@ func (w *world) connect(t *testing.T) *pgx.Conn {
 	return conn
 }
 
-// relay starts a relay that ends with the test.
-func (w *world) relay(t *testing.T, change ...func(*outbox.RelayConfig)) (stop func()) {
+// newRelay returns a relay for tests: it polls often, and takes small batches.
+func (w *world) newRelay(t testing.TB, change ...func(*outbox.RelayConfig)) *outbox.Relay {
 	t.Helper()
 	cfg := outbox.RelayConfig{
 		DatabaseURL: w.url,
@@ -86,6 +90,13 @@ func (w *world) relay(t *testing.T, change ...func(*outbox.RelayConfig)) (stop f
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// relay starts a relay that ends with the test.
+func (w *world) relay(t *testing.T, change ...func(*outbox.RelayConfig)) (stop func()) {
+	t.Helper()
+	r := w.newRelay(t, change...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = r.Run(ctx) }()

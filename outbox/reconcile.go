@@ -10,51 +10,60 @@ import (
 	"github.com/codex-platform/codex/events/bus"
 )
 
-// compareIfDue compares the stream with the outbox after every new connection to
-// the bus, before anything is published on it, and once per Check.
-func (r *Relay) compareIfDue(ctx context.Context, conn *pgx.Conn) error {
-	if !r.cfg.Conn.IsConnected() {
+// compareIfDue compares the stream with the outbox after every new connection to the bus
+// and after every failure to publish, before anything else is published, and once per
+// Check.
+func (t *term) compareIfDue(ctx context.Context) error {
+	conn := t.relay.cfg.Conn
+	if !conn.IsConnected() {
 		return errNotConnected
 	}
-	reconnects := r.cfg.Conn.Stats().Reconnects
-	if reconnects == r.reconnects && time.Since(r.compared) < r.cfg.Check {
+	reconnects := conn.Stats().Reconnects
+	if reconnects == t.reconnects && time.Since(t.compared) < t.relay.cfg.Check {
 		return nil
 	}
-	if _, err := r.Reconcile(ctx, conn); err != nil {
-		return err
+	if err := t.reconcile(ctx); err != nil {
+		return fmt.Errorf("reconcile: %w", err)
 	}
-	r.reconnects, r.compared = reconnects, time.Now()
+	t.reconnects, t.compared = reconnects, time.Now()
 	return nil
 }
 
-// Reconcile compares the event stream with what the relay remembers of it. When
-// something is missing it marks the missing events as unpublished and returns how
-// many there are.
-func (r *Relay) Reconcile(ctx context.Context, conn *pgx.Conn) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	state, err := r.publisher.State(ctx)
+// reconcile compares the event stream with what the relay remembers of it. When something
+// is missing it marks the missing events as unpublished.
+func (t *term) reconcile(ctx context.Context) error {
+	state, err := t.relay.publisher.State(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("reconcile: %w", err)
+		return err
 	}
-	var created *time.Time
-	var last int64
-	if err := conn.QueryRow(ctx, "SELECT stream_created, last_sequence FROM relay_state").
-		Scan(&created, &last); err != nil {
-		return 0, fmt.Errorf("reconcile: read memory: %w", err)
+	created, last, err := t.remembered(ctx)
+	if err != nil {
+		return fmt.Errorf("read memory: %w", err)
 	}
 	same := created != nil && created.Equal(state.Created.Truncate(time.Microsecond))
 	if same && intact(state, uint64(max(last, 0))) {
-		return 0, nil
+		return nil
 	}
-	lost, err := r.unpublishMissing(ctx, conn, state, same)
+	if err := t.waitBatches(ctx, 0); err != nil {
+		return err
+	}
+	lost, err := t.unpublishMissing(ctx, state, same)
 	if err != nil {
-		return 0, fmt.Errorf("reconcile: %w", err)
+		return err
 	}
+	t.chain = nil
 	if lost > 0 {
-		r.cfg.Log.Warn("the event stream lost events; they are published again", "events", lost)
+		t.relay.cfg.Log.Warn("the event stream lost events; they are published again", "events", lost)
 	}
-	return lost, nil
+	return nil
+}
+
+// remembered returns which stream the relay published to, and how far.
+func (t *term) remembered(ctx context.Context) (created *time.Time, last int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
+	defer cancel()
+	err = t.reader.QueryRow(ctx, "SELECT stream_created, last_sequence FROM relay_state").Scan(&created, &last)
+	return created, last, err
 }
 
 // intact reports whether a stream still ends where the relay left it, or later,
@@ -69,8 +78,8 @@ func intact(state bus.StreamState, last uint64) bool {
 // unpublishMissing reads the ids on the stream into a temporary table and marks
 // every published row that is not among them as unpublished. On the same stream,
 // rows older than its first message were discarded by its limits and stay as they are.
-func (r *Relay) unpublishMissing(ctx context.Context, conn *pgx.Conn, state bus.StreamState, same bool) (int64, error) {
-	tx, err := conn.Begin(ctx)
+func (t *term) unpublishMissing(ctx context.Context, state bus.StreamState, same bool) (int64, error) {
+	tx, err := t.reader.Begin(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +87,7 @@ func (r *Relay) unpublishMissing(ctx context.Context, conn *pgx.Conn, state bus.
 	if _, err := tx.Exec(ctx, "CREATE TEMP TABLE on_stream (event_id uuid) ON COMMIT DROP"); err != nil {
 		return 0, err
 	}
-	since := time.Now().Add(-r.cfg.Limits.EventAge)
+	since := time.Now().Add(-t.relay.cfg.Limits.EventAge)
 	var chunk [][]any
 	flush := func() error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"on_stream"}, []string{"event_id"}, pgx.CopyFromRows(chunk))
@@ -86,7 +95,7 @@ func (r *Relay) unpublishMissing(ctx context.Context, conn *pgx.Conn, state bus.
 		return err
 	}
 	var copyErr error
-	err = r.publisher.EachID(ctx, since, func(id string) {
+	err = t.relay.publisher.EachID(ctx, since, func(id string) {
 		chunk = append(chunk, []any{id})
 		if len(chunk) == 10_000 && copyErr == nil {
 			copyErr = flush()
@@ -111,10 +120,13 @@ WHERE o.published_at IS NOT NULL AND o.occurred_at > $1
 	if err != nil {
 		return 0, fmt.Errorf("mark the missing: %w", err)
 	}
-	_, err = tx.Exec(ctx, "UPDATE relay_state SET stream_created = $1, last_sequence = $2",
-		state.Created, int64(state.Last)) // sequences stay far below 2^63
+	memory, err := tx.Exec(ctx, "UPDATE relay_state SET stream_created = $1, last_sequence = $2 WHERE lease_epoch = $3",
+		state.Created, int64(state.Last), t.lease.epoch) // sequences stay far below 2^63
 	if err != nil {
 		return 0, err
+	}
+	if memory.RowsAffected() == 0 {
+		return 0, errLeaseLost
 	}
 	return tag.RowsAffected(), tx.Commit(ctx)
 }

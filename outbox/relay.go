@@ -7,16 +7,16 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
 
 // RelayConfig configures a [Relay]. Zero fields take the defaults.
 type RelayConfig struct {
-	// DatabaseURL is where the outbox is. The relay keeps one connection of its own.
+	// DatabaseURL is where the outbox is. The relay keeps two connections of its own.
 	DatabaseURL string
 	// Conn is the bus.
 	Conn *nats.Conn
@@ -28,7 +28,7 @@ type RelayConfig struct {
 	// default 250 ms.
 	Poll time.Duration
 	// Rest is the shortest time between the beginnings of two batches that are not
-	// full; default 10 ms. The first event after a rest is published at once; under
+	// full; default 5 ms. The first event after a rest is published at once; under
 	// load batches grow instead of following each other so closely that they compete
 	// with the commands for the database.
 	Rest time.Duration
@@ -44,20 +44,19 @@ type RelayConfig struct {
 type Relay struct {
 	cfg       RelayConfig
 	publisher *bus.EventPublisher
-	wake      chan struct{}
-	// reconnects is the bus connection's count when the stream was last compared.
-	reconnects uint64
-	compared   time.Time
-	maintained time.Time
+	// holder names this relay in the lease.
+	holder string
+	wake   chan struct{}
 }
 
-// lockKey is the advisory lock that makes one relay the active one.
-const lockKey = 0x636f6465785f7231
-
 const (
-	publishTimeout = 10 * time.Second
-	retryAfter     = 200 * time.Millisecond
-	standbyPoll    = 500 * time.Millisecond
+	// databaseTimeout ends every statement of the relay, but for those of a comparison
+	// that found a difference.
+	databaseTimeout = 5 * time.Second
+	// retryAfter is the pause after a failure: longer than standbyPoll, so that another
+	// relay takes over from one that cannot work.
+	retryAfter  = 500 * time.Millisecond
+	standbyPoll = 250 * time.Millisecond
 )
 
 // NewRelay returns a relay that does nothing until Run.
@@ -69,7 +68,7 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 		cfg.Poll = 250 * time.Millisecond
 	}
 	if cfg.Rest == 0 {
-		cfg.Rest = 10 * time.Millisecond
+		cfg.Rest = 5 * time.Millisecond
 	}
 	if cfg.Check == 0 {
 		cfg.Check = time.Minute
@@ -78,7 +77,12 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Relay{cfg: cfg, publisher: publisher, wake: make(chan struct{}, 1)}, nil
+	return &Relay{
+		cfg:       cfg,
+		publisher: publisher,
+		holder:    uuid.NewString(),
+		wake:      make(chan struct{}, 1),
+	}, nil
 }
 
 // Run publishes until ctx is done. A failure restarts it after a pause.
@@ -105,196 +109,60 @@ func (r *Relay) Run(ctx context.Context) error {
 
 // lead waits until this relay is the active one and works until something fails.
 func (r *Relay) lead(ctx context.Context) error {
-	conn, err := connect(ctx, r.cfg.DatabaseURL)
+	reader, err := connect(ctx, r.cfg.DatabaseURL, nil)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
-	if err := waitForLock(ctx, conn); err != nil {
+	defer closeConnection(ctx, reader)
+	writer, err := connect(ctx, r.cfg.DatabaseURL, writerParams)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer closeConnection(ctx, writer)
+
+	l, err := r.waitForLease(ctx, reader, writer)
+	if err != nil {
 		return err
 	}
-
-	r.compared = time.Time{}
-	for ctx.Err() == nil {
-		if err := r.maintainIfDue(ctx, conn); err != nil {
-			return err
-		}
-		if err := r.compareIfDue(ctx, conn); err != nil {
-			return err
-		}
-		began := time.Now()
-		full, err := r.drain(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if full {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-r.wake:
-			bus.Pause(ctx, r.cfg.Rest-time.Since(began))
-		case <-time.After(r.cfg.Poll):
-		}
-	}
-	return ctx.Err()
+	defer l.release(ctx)
+	return newTerm(r, reader, l).run(ctx)
 }
 
-// waitForLock waits until conn holds the lock of the active relay.
-func waitForLock(ctx context.Context, conn *pgx.Conn) error {
-	for {
-		var active bool
-		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockKey)).Scan(&active); err != nil {
-			return fmt.Errorf("acquire the lock: %w", err)
-		}
-		if active {
-			return nil
-		}
-		if !bus.Pause(ctx, standbyPoll) {
-			return ctx.Err()
-		}
-	}
+// writerParams leave the planner one way to find rows that are named by their tid.
+// Without statistics it would walk an index of the whole day, which it estimates as cheap
+// while the day has few rows.
+var writerParams = map[string]string{
+	"enable_indexscan":     "off",
+	"enable_indexonlyscan": "off",
+	"enable_bitmapscan":    "off",
 }
 
-// connect opens the relay's own connection. Its statements name their rows through
-// indexes; without statistics (a new database, a new day's partition) the planner
-// would take a table for tiny, read it whole, and keep that plan while it grows.
-func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+// connect opens one of the relay's own connections. Its statements name their rows through
+// indexes; without statistics (a new database, a new day's partition) the planner would
+// take a table for tiny, read it whole, and keep that plan while it grows.
+func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	cfg.RuntimeParams["application_name"] = "codex relay"
 	cfg.RuntimeParams["enable_seqscan"] = "off"
+	cfg.RuntimeParams["lock_timeout"] = "3s"
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	// A mark that a crash undoes costs a second publication, which every consumer
 	// recognises. So the marks need not wait for the disk, where commands wait.
 	cfg.RuntimeParams["synchronous_commit"] = "off"
-	cfg.ConnectTimeout = 5 * time.Second
+	for name, value := range params {
+		cfg.RuntimeParams[name] = value
+	}
+	cfg.ConnectTimeout = databaseTimeout
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-const claimSQL = `
-SELECT tableoid::regclass::text, ctid::text, event_id, type, tenant, aggregate_id, version, causation_id,
-       correlation_id, actor_id, traceparent, data, occurred_at
-FROM outbox WHERE published_at IS NULL ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED`
-
-// markSQL names rows by their tid: they are locked since they were claimed, so it has not
-// changed. It names the partition itself; a condition on the day would let the planner
-// walk an index of the whole day, which it estimates as cheap while the day has few rows.
-const markSQL = `UPDATE %s SET published_at = clock_timestamp() WHERE ctid = ANY($1::text[]::tid[])`
-
-// row identifies a row of the outbox: its partition (quoted) and its tid there.
-type row struct{ partition, tid string }
-
-// drain publishes one batch. full says that there may be more waiting.
-func (r *Relay) drain(ctx context.Context, conn *pgx.Conn) (full bool, err error) {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return false, fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	claimed, rows, err := claim(ctx, tx, r.cfg.BatchSize)
-	if err != nil || len(claimed) == 0 {
-		return false, err
-	}
-	published, last, failure := r.publish(ctx, claimed)
-	if r.cfg.AfterPublish != nil {
-		r.cfg.AfterPublish()
-	}
-	if len(published) > 0 {
-		if err := mark(ctx, tx, rows, published, last); err != nil {
-			return false, err
-		}
-		if err := tx.Commit(ctx); err != nil {
-			return false, fmt.Errorf("commit: %w", err)
-		}
-	}
-	return len(claimed) == r.cfg.BatchSize, failure
-}
-
-func claim(ctx context.Context, tx pgx.Tx, limit int) (claimed []events.Event, claimedRows []row, err error) {
-	rows, err := tx.Query(ctx, claimSQL, limit)
-	if err != nil {
-		return nil, nil, fmt.Errorf("claim: %w", err)
-	}
-	var e events.Event
-	var at row
-	_, err = pgx.ForEachRow(rows, []any{
-		&at.partition, &at.tid, &e.ID, &e.Type, &e.Tenant, &e.AggregateID, &e.Version, &e.CausationID, &e.CorrelationID,
-		&e.ActorID, &e.TraceParent, &e.Data, &e.Time,
-	}, func() error {
-		e.Data = append([]byte(nil), e.Data...)
-		claimed, claimedRows = append(claimed, e), append(claimedRows, at)
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("claim: %w", err)
-	}
-	return claimed, claimedRows, nil
-}
-
-// publish publishes in waves and returns the indexes of what the stream stored.
-func (r *Relay) publish(ctx context.Context, claimed []events.Event) (published []int, last uint64, failure error) {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+func closeConnection(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	heldBack := map[string]bool{}
-	for _, wave := range waves(claimed) {
-		var batch []events.Event
-		var indexes []int
-		for _, i := range wave {
-			if !heldBack[claimed[i].AggregateID] {
-				batch, indexes = append(batch, claimed[i]), append(indexes, i)
-			}
-		}
-		errs, seq := r.publisher.Publish(ctx, batch)
-		last = max(last, seq)
-		for j, err := range errs {
-			if err != nil {
-				heldBack[batch[j].AggregateID] = true
-				failure = fmt.Errorf("publish: %w", err)
-				continue
-			}
-			published = append(published, indexes[j])
-		}
-	}
-	return published, last, failure
-}
-
-// waves groups a batch: the n-th event of every aggregate is in wave n.
-func waves(claimed []events.Event) [][]int {
-	var result [][]int
-	count := make(map[string]int, len(claimed))
-	for i, e := range claimed {
-		n := count[e.AggregateID]
-		count[e.AggregateID]++
-		if n == len(result) {
-			result = append(result, nil)
-		}
-		result[n] = append(result[n], i)
-	}
-	return result
-}
-
-// mark marks the published rows, one statement per partition: usually one.
-func mark(ctx context.Context, tx pgx.Tx, rows []row, published []int, last uint64) error {
-	tids := map[string][]string{}
-	for _, p := range published {
-		tids[rows[p].partition] = append(tids[rows[p].partition], rows[p].tid)
-	}
-	batch := &pgx.Batch{}
-	for partition := range tids {
-		batch.Queue(fmt.Sprintf(markSQL, partition), tids[partition])
-	}
-	// Sequences stay far below 2^63.
-	batch.Queue("UPDATE relay_state SET last_sequence = GREATEST(last_sequence, $1)", int64(last))
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("mark: %w", err)
-	}
-	return nil
+	_ = conn.Close(ctx)
 }
 
 var errNotConnected = errors.New("the bus is not connected")

@@ -90,11 +90,3 @@ func startChild(t *testing.T, env ...string) child {
 	}
 	return child{url: strings.TrimSpace(url), process: command.Process}
 }
-
-// signal sends a signal to the server's process.
-func (c child) signal(t *testing.T, s syscall.Signal) {
-	t.Helper()
-	if err := c.process.Signal(s); err != nil {
-		t.Fatal(err)
-	}
-}

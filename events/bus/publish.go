@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +15,7 @@ import (
 
 // EventPublisher publishes events to their stream.
 type EventPublisher struct {
+	conn   *nats.Conn
 	js     jetstream.JetStream
 	limits StreamLimits
 }
@@ -25,38 +27,124 @@ func NewEventPublisher(conn *nats.Conn, limits StreamLimits) (*EventPublisher, e
 	if err != nil {
 		return nil, fmt.Errorf("event publisher: %w", err)
 	}
-	return &EventPublisher{js: js, limits: limits}, nil
+	return &EventPublisher{conn: conn, js: js, limits: limits}, nil
 }
 
 // Close ends the goroutines of asynchronous publishing.
 func (p *EventPublisher) Close() { p.js.CleanupPublisher() }
 
-// Publish publishes a batch and waits until the stream stored it, or ctx is done.
-// It returns one error per event, nil for those that are stored, and the stream's
-// highest sequence among them.
+// Publish publishes a batch and waits until the stream stored it, three seconds at most,
+// or until ctx is done. It returns one error per event, nil for those that are stored, and
+// the stream's highest sequence among them. When one is not stored, later ones may be.
 func (p *EventPublisher) Publish(ctx context.Context, batch []events.Event) (errs []error, last uint64) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
 	errs = make([]error, len(batch))
 	acks := make([]jetstream.PubAckFuture, len(batch))
 	for i, e := range batch {
-		acks[i], errs[i] = p.js.PublishMsgAsync(&nats.Msg{
-			Subject: events.Subject(e.Tenant, e.Type),
-			Header:  e.Headers(),
-			Data:    e.Data,
-		}, jetstream.WithRetryAttempts(0))
+		acks[i], errs[i] = p.js.PublishMsgAsync(eventMessage(e), jetstream.WithRetryAttempts(0))
 	}
 	for i, ack := range acks {
 		if errs[i] != nil {
 			continue
 		}
-		select {
-		case stored := <-ack.Ok():
+		var stored *jetstream.PubAck
+		if stored, errs[i] = waitAck(ctx, ack); errs[i] == nil {
 			last = max(last, stored.Sequence)
-		case errs[i] = <-ack.Err():
-		case <-ctx.Done():
-			errs[i] = ctx.Err()
 		}
 	}
 	return errs, last
+}
+
+func eventMessage(e events.Event) *nats.Msg {
+	return &nats.Msg{
+		Subject: events.Subject(e.Tenant, e.Type),
+		Header:  e.Headers(),
+		Data:    e.Data,
+	}
+}
+
+// waitAck waits for an acknowledgement until ctx is done. One that is there already counts
+// also when ctx is done.
+func waitAck(ctx context.Context, ack jetstream.PubAckFuture) (*jetstream.PubAck, error) {
+	select {
+	case stored := <-ack.Ok():
+		return stored, nil
+	case err := <-ack.Err():
+		return nil, err
+	default:
+	}
+	select {
+	case stored := <-ack.Ok():
+		return stored, nil
+	case err := <-ack.Err():
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// ErrChainBroken says that the stream did not store a whole batch of a [Chain]: somebody
+// else published, an event was there already, or a message was lost on its way.
+var ErrChainBroken = errors.New("bus: the chain of events is broken")
+
+// Chain publishes batches of which the stream stores a prefix, whatever fails: each event
+// names the sequence that must precede it, so that once one is missing all later ones are
+// rejected. Therefore batches need not wait for each other, and only the last event of a
+// batch is acknowledged: with it, all before it are stored.
+type Chain struct {
+	publisher *EventPublisher
+	last      uint64
+}
+
+// Chain begins a chain after the stream's last sequence.
+func (p *EventPublisher) Chain(last uint64) *Chain { return &Chain{publisher: p, last: last} }
+
+// ChainAck is the outcome of one batch of a [Chain].
+type ChainAck struct {
+	ack  jetstream.PubAckFuture
+	last uint64
+}
+
+// Send publishes a batch, which may not be empty, without waiting. After an error the
+// stream may have stored a part of it, and the chain cannot be used any more.
+func (c *Chain) Send(batch []events.Event) (ChainAck, error) {
+	var ack jetstream.PubAckFuture
+	for i, e := range batch {
+		msg := eventMessage(e)
+		msg.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(c.last, 10)}
+		c.last++
+		var err error
+		if i < len(batch)-1 {
+			err = c.publisher.conn.PublishMsg(msg)
+		} else {
+			ack, err = c.publisher.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
+		}
+		if err != nil {
+			return ChainAck{}, fmt.Errorf("publish: %w", err)
+		}
+	}
+	return ChainAck{ack: ack, last: c.last}, nil
+}
+
+// Wait waits until the stream stored the batch, three seconds at most, or until ctx is
+// done, and returns the sequence of its last event. It returns [ErrChainBroken] when the
+// stream rejected some of it.
+func (a ChainAck) Wait(ctx context.Context) (last uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	stored, err := waitAck(ctx, a.ack)
+	if err != nil {
+		var api *jetstream.APIError
+		if errors.As(err, &api) {
+			return 0, fmt.Errorf("%w: %w", ErrChainBroken, err)
+		}
+		return 0, fmt.Errorf("publish: %w", err)
+	}
+	if stored.Sequence != a.last {
+		return 0, fmt.Errorf("%w: the batch ends at %d instead of %d", ErrChainBroken, stored.Sequence, a.last)
+	}
+	return stored.Sequence, nil
 }
 
 // StreamState is what the relay compares with its own memory of the stream.
@@ -95,8 +183,9 @@ func (p *EventPublisher) stream(ctx context.Context) (jetstream.Stream, error) {
 	return p.js.Stream(ctx, events.EventStream)
 }
 
-// EachID calls f with the id of every event on the stream since a time, oldest
-// first, reading headers only.
+// EachID calls f with the id of every event on the stream since a time, oldest first,
+// reading headers only. It fails when the server does not respond for three seconds, or
+// when a message got lost on its way.
 func (p *EventPublisher) EachID(ctx context.Context, since time.Time, f func(id string)) error {
 	state, err := p.State(ctx)
 	if err != nil || state.Messages == 0 {
@@ -106,37 +195,56 @@ func (p *EventPublisher) EachID(ctx context.Context, since time.Time, f func(id 
 	if err != nil {
 		return fmt.Errorf("read the event stream: %w", err)
 	}
-	for {
-		batch, err := consumer.FetchNoWait(1000)
+	defer p.deleteConsumer(ctx, consumer)
+
+	// nats.go's ordered consumer would recreate itself for ever, without a deadline, while
+	// the stream has no leader.
+	left := consumer.CachedInfo().NumPending
+	for next := uint64(1); left > 0; {
+		fetchCtx, cancel := context.WithTimeout(ctx, apiTimeout)
+		batch, err := consumer.Fetch(int(min(left, 1000)), jetstream.FetchContext(fetchCtx))
 		if err != nil {
+			cancel()
 			return fmt.Errorf("read the event stream: %w", err)
 		}
-		var last, seen uint64
+		before := next
 		for msg := range batch.Messages() {
-			seen++
-			f(msg.Headers().Get(events.HeaderMsgID))
-			if meta, err := msg.Metadata(); err == nil {
-				last = meta.Sequence.Stream
+			meta, err := msg.Metadata()
+			if err != nil || meta.Sequence.Consumer != next {
+				cancel()
+				return fmt.Errorf("read the event stream: message %d of the consumer is missing", next)
 			}
+			next++
+			left = min(left-1, meta.NumPending)
+			f(msg.Headers().Get(events.HeaderMsgID))
 		}
-		if err := batch.Error(); err != nil && !errors.Is(err, nats.ErrTimeout) {
-			return fmt.Errorf("read the event stream: %w", err)
-		}
-		if seen == 0 || last >= state.Last {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
+		cancel()
+		if next == before {
+			return fmt.Errorf("read the event stream: %w", errors.Join(errNoProgress, batch.Error()))
 		}
 	}
+	return nil
 }
+
+var errNoProgress = errors.New("the server does not respond")
 
 func (p *EventPublisher) headersSince(ctx context.Context, since time.Time) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	return p.js.OrderedConsumer(ctx, events.EventStream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy,
-		OptStartTime:  &since,
-		HeadersOnly:   true,
+	return p.js.CreateConsumer(ctx, events.EventStream, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartTimePolicy,
+		OptStartTime:      &since,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MaxDeliver:        1,
+		HeadersOnly:       true,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: time.Minute,
 	})
+}
+
+func (p *EventPublisher) deleteConsumer(ctx context.Context, consumer jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = p.js.DeleteConsumer(ctx, events.EventStream, consumer.CachedInfo().Name) // it expires otherwise
 }
