@@ -24,7 +24,13 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver that goose runs on
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -84,6 +90,33 @@ func Apply(ctx context.Context, url string) (int64, error) {
 		return current, fmt.Errorf("migrate: %w", err)
 	}
 	return newest, nil
+}
+
+// Newest is the version of the newest schema of this build.
+var Newest = sync.OnceValue(func() int64 {
+	names, _ := fs.Glob(files, "*.sql") // the pattern is well-formed
+	var newest int64
+	for _, name := range names {
+		number, _, _ := strings.Cut(name, "_")
+		version, _ := strconv.ParseInt(number, 10, 64) // goose rejects a name without one
+		newest = max(newest, version)
+	}
+	return newest
+})
+
+// Queryer runs one query.
+type Queryer interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Version returns the version of a database's schema; 0 is a database without one.
+func Version(ctx context.Context, db Queryer) (version int64, err error) {
+	err = db.QueryRow(ctx, `SELECT COALESCE(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&version)
+	var missing *pgconn.PgError
+	if errors.As(err, &missing) && missing.Code == "42P01" { // undefined table
+		return 0, nil
+	}
+	return version, err
 }
 
 func newProvider(db *sql.DB) (*goose.Provider, error) {

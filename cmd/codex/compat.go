@@ -123,7 +123,7 @@ func (p *platform) compatServices() []service {
 // serveEdge serves the edge where it listens, and under the names of the services
 // where those are expected, until ctx is done.
 func (p *platform) serveEdge(ctx context.Context, e *edge.Edge) error {
-	server := edge.Server{Connections: p.cfg.MaxConnections, Grace: edgeGrace}
+	server := edge.Server{Connections: p.cfg.MaxConnections, Linger: p.stopping.linger, Grace: p.stopping.requests}
 	one := func(listener net.Listener, handler http.Handler) func(context.Context) error {
 		return func(ctx context.Context) error { return server.Serve(ctx, listener, handler) }
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"reflect"
 	"sort"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
+	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
@@ -53,7 +53,21 @@ type config struct {
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
 	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
 	NATSAddr    string `env:"CODEX_NATS_ADDR" envDefault:"127.0.0.1:4222" doc:"where the embedded NATS listens"`
-	Replicas    int    `env:"CODEX_NATS_REPLICAS" envDefault:"1" doc:"copies of each stream; 3 on a cluster"`
+
+	MigrateURL    string `env:"CODEX_MIGRATE_DATABASE_URL" doc:"as CODEX_DATABASE_URL, as the owner of the schema, for codex migrate"`
+	PoolSize      int32  `env:"CODEX_POOL_SIZE" envDefault:"20" doc:"most connections of a process to Postgres"`
+	BatchPoolSize int32  `env:"CODEX_BATCH_POOL_SIZE" envDefault:"8" doc:"as many more in role commands, for batches"`
+
+	NATSCreds string   `env:"CODEX_NATS_CREDS" doc:"file of credentials (JWT and seed) for NATS"`
+	NATSCA    string   `env:"CODEX_NATS_CA" doc:"file of the CA certificates that NATS is verified with"`
+	NATSCert  string   `env:"CODEX_NATS_CERT" doc:"file of this client's certificate for NATS"`
+	NATSKey   string   `env:"CODEX_NATS_KEY" doc:"file of the key of CODEX_NATS_CERT"`
+	Replicas  int      `env:"CODEX_NATS_REPLICAS" envDefault:"1" doc:"copies of each stream; 3 on a cluster"`
+	Commands  byteSize `env:"CODEX_NATS_COMMAND_BYTES" envDefault:"1GiB" doc:"storage for commands, on each server with a copy"`
+	Events    byteSize `env:"CODEX_NATS_EVENT_BYTES" envDefault:"8GiB" doc:"storage for events, on each server with a copy"`
+
+	ShutdownDelay   time.Duration `env:"CODEX_SHUTDOWN_DELAY" envDefault:"5s" doc:"an edge that stops is unready and serves for this long"`
+	ShutdownTimeout time.Duration `env:"CODEX_SHUTDOWN_TIMEOUT" envDefault:"25s" doc:"longest time to stop, the delay included"`
 
 	S3Endpoint  string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
 	S3Public    string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`
@@ -129,6 +143,9 @@ func readConfig() (config, error) {
 	if err := cfg.checkOrigins(); err != nil {
 		return cfg, err
 	}
+	if err := cfg.checkSizes(); err != nil {
+		return cfg, err
+	}
 	if cfg.Partitions < 1 || cfg.Partitions > 64 {
 		return cfg, errors.New("CODEX_COMMAND_PARTITIONS must be 1 to 64")
 	}
@@ -136,6 +153,14 @@ func readConfig() (config, error) {
 		return cfg, errors.New("CODEX_PLATFORM_FEE_BPS and CODEX_ORGANIZATION_FEE_BPS must be 0 to 10000 basis points")
 	}
 	return cfg, nil
+}
+
+// streamLimits are the limits of the streams.
+func (c config) streamLimits() bus.StreamLimits {
+	limits := bus.DefaultStreamLimits()
+	limits.Replicas = c.Replicas
+	limits.CommandBytes, limits.EventBytes = int64(c.Commands), int64(c.Events)
+	return limits
 }
 
 func (c config) development() bool { return c.Env == "development" }
@@ -187,6 +212,20 @@ func several[T ~string](s T) []string {
 		}
 	}
 	return list
+}
+
+// checkSizes rejects limits with which nothing works.
+func (c config) checkSizes() error {
+	switch {
+	case c.PoolSize < 2 || c.BatchPoolSize < 1 || c.PoolSize > 1000 || c.BatchPoolSize > 1000:
+		return errors.New("CODEX_POOL_SIZE must be 2 to 1000, CODEX_BATCH_POOL_SIZE 1 to 1000")
+	case c.Replicas < 1 || c.Replicas > 5:
+		return errors.New("CODEX_NATS_REPLICAS must be 1 to 5")
+	case c.ShutdownDelay < 0 || c.ShutdownTimeout <= c.ShutdownDelay:
+		return errors.New("CODEX_SHUTDOWN_DELAY must not be negative, and CODEX_SHUTDOWN_TIMEOUT must be longer")
+	default:
+		return nil
+	}
 }
 
 // check rejects a configuration that must not run: development that others can reach, and
@@ -273,6 +312,12 @@ func loopback(addr string) bool {
 // fillSecrets reads the secrets that the environment does not give from the data
 // directory, where each is generated once. In production none is missing.
 func (c *config) fillSecrets(data *embedded.DataDir) error {
+	return c.fillFrom(func(name string) (string, error) { return data.Secret(name, 32) })
+}
+
+// fillFrom sets the secrets that have no value to those that read returns, in the form in
+// which they are used. One that read returns empty stays empty.
+func (c *config) fillFrom(read func(name string) (string, error)) error {
 	for name, value := range map[string]*secret{
 		"transcoder":           &c.TranscoderSecret,
 		"token":                &c.TokenSecret,
@@ -289,11 +334,13 @@ func (c *config) fillSecrets(data *embedded.DataDir) error {
 		if *value != "" {
 			continue
 		}
-		generated, err := data.Secret(name, 32)
+		generated, err := read(name)
 		if err != nil {
 			return err
 		}
 		switch {
+		case generated == "":
+			continue
 		case strings.HasPrefix(name, "webhook-"):
 			generated = asWebhookSecret(generated)
 		case name == "stripe-key":
@@ -310,43 +357,6 @@ func (c *config) fillSecrets(data *embedded.DataDir) error {
 // asWebhookSecret gives a generated secret the form of Stripe's.
 func asWebhookSecret(generated string) string {
 	return "whsec_" + base64.StdEncoding.EncodeToString([]byte(generated))
-}
-
-type configCmd struct{}
-
-// Run prints every variable with its value and meaning.
-func (configCmd) Run(a *app) error {
-	cfg, err := readConfig()
-	if err != nil {
-		return err
-	}
-	if cfg.PublicURL == "" {
-		cfg.PublicURL = "http://" + cfg.Addr
-	}
-	if cfg.DatabaseURL == "" {
-		if cfg.DatabaseURL, err = embeddedDatabase(cfg.Data); err != nil {
-			cfg.DatabaseURL = "(embedded, not created yet)"
-		}
-	}
-	v := reflect.ValueOf(cfg)
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		value := fmt.Sprint(v.Field(i).Interface())
-		if field.Name == "DatabaseURL" {
-			value = maskPassword(value)
-		}
-		fmt.Fprintf(a.out, "# %s\n%s=%s\n", field.Tag.Get("doc"), field.Tag.Get("env"), value)
-	}
-	return cfg.check()
-}
-
-// maskPassword hides the password of a URL.
-func maskPassword(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
-		return raw
-	}
-	return u.Redacted()
 }
 
 // embeddedDatabase returns the URL of the embedded database of a data directory.

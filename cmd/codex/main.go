@@ -24,7 +24,7 @@ type cli struct {
 	Up      upCmd      `cmd:"" help:"Start the whole platform on this machine, with everything that it needs."`
 	Serve   serveCmd   `cmd:"" help:"Start some roles of an installation whose database, bus and storage run elsewhere."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this version."`
-	Config  configCmd  `cmd:"" help:"Print the effective configuration, with secrets masked."`
+	Config  configCmd  `cmd:"" help:"Print the effective configuration, with secrets masked unless they are asked for."`
 	Events  eventsCmd  `cmd:"" help:"Look at events."`
 	Psql    psqlCmd    `cmd:"" help:"Open the database in psql."`
 	Demo    demoCmd    `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
@@ -40,10 +40,11 @@ Start here: codex up`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "codex:", err)
+		fmt.Fprintln(os.Stderr, "codex:", safeText(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers"
@@ -45,6 +45,8 @@ type platform struct {
 	batchPool *pgxpool.Pool
 	conn      *nats.Conn
 	limits    bus.StreamLimits
+	ready     *readiness
+	stopping  stopping
 	// dispatcher sends commands, for the edge and for jobs.
 	dispatcher *bus.Dispatcher
 	// listener serves the edge; nil without that role.
@@ -57,22 +59,28 @@ type platform struct {
 	mailWritten chan struct{}
 }
 
-// connect opens what every role needs.
+// connect prepares the connections that every role needs; none of them has to respond yet.
 func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...nats.Option) (*platform, error) {
-	p := &platform{cfg: cfg, log: log, limits: bus.DefaultStreamLimits(), mailWritten: make(chan struct{}, 1)}
-	p.limits.Replicas = cfg.Replicas
+	p := &platform{cfg: cfg, log: log, limits: cfg.streamLimits(), mailWritten: make(chan struct{}, 1)}
 	var err error
-	if p.pool, err = openPool(ctx, cfg.DatabaseURL, 20, nil); err != nil {
+	if p.pool, err = openPool(ctx, cfg.DatabaseURL, cfg.PoolSize, nil); err != nil {
 		return nil, err
 	}
 	// A batch's statements are few and always the same, but arrays make the planner
 	// plan them anew each time unless it is told not to.
 	generic := map[string]string{"plan_cache_mode": "force_generic_plan"}
-	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, 8, generic); err != nil {
+	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, cfg.BatchPoolSize, generic); err != nil {
 		p.close()
 		return nil, err
 	}
-	if p.conn, err = bus.Connect(cfg.NATSURL, "codex", log, busOptions...); err != nil {
+	credentials, err := natsOptions(cfg)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	l := &link{}
+	p.conn, err = bus.Connect(cfg.NATSURL, "codex", log, slices.Concat(l.options(), credentials, busOptions)...)
+	if err != nil {
 		p.close()
 		return nil, err
 	}
@@ -80,6 +88,13 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 	if p.dispatcher, err = bus.NewDispatcher(p.conn, host+"-"+uuid.NewString(), cfg.Partitions, log); err != nil {
 		p.close()
 		return nil, err
+	}
+	p.ready = &readiness{
+		pool:   p.pool,
+		conn:   p.conn,
+		link:   l,
+		limits: p.limits,
+		log:    log,
 	}
 	return p, nil
 }
@@ -114,6 +129,8 @@ func openPool(ctx context.Context, databaseURL string, size int32, more map[stri
 	return pool, nil
 }
 
+// close closes the connections. It does not wait for a database that does not respond: the
+// end of the process closes those, too.
 func (p *platform) close() {
 	if p.dispatcher != nil {
 		p.dispatcher.Close()
@@ -121,83 +138,23 @@ func (p *platform) close() {
 	if p.conn != nil {
 		p.conn.Close()
 	}
-	if p.batchPool != nil {
-		p.batchPool.Close()
-	}
-	p.pool.Close()
-}
-
-// ready waits until the database answers and the streams exist.
-func (p *platform) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := p.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("the database does not answer: %w", err)
-	}
-	js, err := jetstream.New(p.conn)
-	if err != nil {
-		return err
-	}
-	for {
-		err := bus.EnsureStreams(ctx, js, p.limits)
-		if err == nil {
-			return nil
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if p.batchPool != nil {
+			p.batchPool.Close()
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the bus does not answer: %w", err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// stage is one role while it runs.
-type stage struct {
-	role role
-	run  func(context.Context) error
-}
-
-// run runs roles until ctx is done, or one fails. They stop one after the other,
-// the edge first, so that the commands it accepted are still applied.
-func (p *platform) run(ctx context.Context, roles []role, started func()) error {
-	stages, err := p.stages(roles)
-	if err != nil {
-		return err
-	}
-	failed := make(chan error, len(stages))
-	type running struct {
-		stop context.CancelFunc
-		done chan struct{}
-	}
-	var all []running
-	for _, s := range stages {
-		stageCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-		r := running{stop, make(chan struct{})}
-		all = append(all, r)
-		go func() {
-			defer close(r.done)
-			err := s.run(stageCtx)
-			if stageCtx.Err() == nil {
-				failed <- fmt.Errorf("role %s ended: %w", s.role, errors.Join(err, errors.New("it should not have")))
-			} else if err != nil && !errors.Is(err, context.Canceled) {
-				p.log.Warn("role stopped with an error", "role", s.role, "error", err)
-			}
-		}()
-	}
-	started()
+		p.pool.Close()
+	}()
 	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	case <-closed:
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are left open: it does not respond")
 	}
-	for _, r := range all {
-		r.stop()
-		<-r.done
-	}
-	return err
 }
 
 // stages builds the roles, in stopping order.
-func (p *platform) stages(roles []role) ([]stage, error) {
+func (p *platform) stages(roles []role) ([]*stage, error) {
 	modules, err := p.modules()
 	if err != nil {
 		return nil, err
@@ -209,7 +166,7 @@ func (p *platform) stages(roles []role) ([]stage, error) {
 		roleReactions:  p.reactions,
 		roleTranscoder: p.transcoder,
 	}
-	var stages []stage
+	var stages []*stage
 	for _, r := range allRoles {
 		for _, wanted := range roles {
 			if wanted != r {
@@ -219,7 +176,7 @@ func (p *platform) stages(roles []role) ([]stage, error) {
 			if err != nil {
 				return nil, fmt.Errorf("role %s: %w", r, err)
 			}
-			stages = append(stages, stage{r, run})
+			stages = append(stages, &stage{role: r, run: run})
 		}
 	}
 	return stages, nil

@@ -16,9 +16,6 @@ import (
 	"github.com/codex-platform/codex/outbox"
 )
 
-// edgeGrace is how long requests in flight may take after a stop.
-const edgeGrace = 3 * time.Second
-
 // edge serves the routes of all modules.
 func (p *platform) edge(modules []handlers.Module) (func(context.Context) error, error) {
 	workers, err := p.workerKeys()

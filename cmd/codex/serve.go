@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"syscall"
-	"time"
-
-	"github.com/codex-platform/codex/handlers/edge"
 )
 
 type serveCmd struct {
@@ -24,7 +20,13 @@ func (serveCmd) Help() string {
 partitions (CODEX_COMMAND_PARTITIONS, the same everywhere); of several processes that
 serve one partition, one works and the others stand by. The same holds for the relay.
 
-The database must have this version's schema: run codex migrate first.`
+The database must have this version's schema: run codex migrate first. Until the database
+and the bus respond, the roles wait; an edge without the bus serves reads, and accepts
+writes with 202.
+
+SIGTERM stops it: an edge turns unready, serves for CODEX_SHUTDOWN_DELAY more, and then
+finishes its requests; all of it takes CODEX_SHUTDOWN_TIMEOUT at most. A second signal
+ends it at once.`
 }
 
 // Run serves roles until it is interrupted.
@@ -62,8 +64,11 @@ func (s serveCmd) Run(a *app) error {
 		return err
 	}
 	defer p.close()
-	if err := p.ready(a.ctx); err != nil {
-		return err
+	p.stopping = stopping{
+		notice:   cfg.ShutdownDelay,
+		linger:   lingerServe,
+		requests: requestsServe,
+		total:    cfg.ShutdownTimeout,
 	}
 	if slices.Contains(roles, roleTranscoder) {
 		if p.workDir, err = os.MkdirTemp("", "codex-transcoder-"); err != nil {
@@ -76,14 +81,12 @@ func (s serveCmd) Run(a *app) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithCancel(a.ctx)
-	defer cancel()
-	probes, err := p.serveProbes(ctx)
+	probes, err := p.serveProbes(a.ctx, roles)
 	if err != nil {
 		return err
 	}
 	defer probes()
-	return p.run(ctx, roles, func() { fmt.Fprintf(a.out, "codex serves %s\n", s.Role) })
+	return p.run(a.ctx, roles, func() { fmt.Fprintf(a.out, "codex serves %s\n", s.Role) })
 }
 
 // listen opens a TCP listener and says in one sentence why it could not.
@@ -96,36 +99,4 @@ func listen(ctx context.Context, variable, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s cannot be listened on (%s): %w", addr, variable, err)
 	}
 	return listener, nil
-}
-
-// serveProbes answers /livez and /readyz on the internal address, when one is set.
-func (p *platform) serveProbes(ctx context.Context) (stop func(), err error) {
-	if p.cfg.Internal == "" {
-		return func() {}, nil
-	}
-	listener, err := listen(ctx, "CODEX_INTERNAL_ADDR", p.cfg.Internal)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		switch err := p.pool.Ping(ctx); {
-		case err != nil:
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-		case !p.conn.IsConnected():
-			http.Error(w, "the bus does not answer", http.StatusServiceUnavailable)
-		default:
-			_, _ = w.Write([]byte("ok\n"))
-		}
-	})
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = edge.Server{Grace: time.Second}.Serve(ctx, listener, mux)
-	}()
-	return func() { cancel(); <-done }, nil
 }

@@ -3,11 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"syscall"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/codex-platform/codex/cmd/codex/demo"
+	"github.com/codex-platform/codex/cmd/codex/redact"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/migrations"
 )
@@ -58,8 +63,37 @@ func (p psqlCmd) Run(*app) error {
 		return errors.New("psql is not installed: on Debian, apt-get install postgresql-client; " +
 			"or use another client with the URL that codex config prints")
 	}
-	return syscall.Exec(psql, append([]string{"psql", "--dbname=" + database}, p.args...), os.Environ())
+	database, password := withoutPassword(database)
+	environment := os.Environ()
+	if password != "" {
+		environment = append(environment, "PGPASSWORD="+password)
+	}
+	return syscall.Exec(psql, append([]string{"psql", "--dbname=" + database}, p.args...), environment)
 }
+
+// withoutPassword takes the password out of an address of a database: other users of the
+// machine can read the arguments of a process, not its environment. In what cannot be
+// parsed it is masked, and psql rejects the rest.
+func withoutPassword(database string) (address, password string) {
+	parsed, err := pgx.ParseConfig(database)
+	if err != nil {
+		return redact.Credentials(database), ""
+	}
+	u, err := url.Parse(database)
+	if err != nil || u.Scheme == "" { // key=value
+		return dsnPassword.ReplaceAllString(database, ""), parsed.Password
+	}
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	query := u.Query()
+	query.Del("password")
+	u.RawQuery = query.Encode()
+	return u.String(), parsed.Password
+}
+
+// dsnPassword is the password in a connection string of the form key=value.
+var dsnPassword = regexp.MustCompile(`\bpassword\s*=\s*('(?:\\.|[^'\\])*'|\S*)`)
 
 type demoCmd struct {
 	API      string `help:"Address of a running platform."`

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/codex-platform/codex/cmd/codex/redact"
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/migrations"
 )
@@ -126,12 +127,10 @@ func (u upCmd) runIn(a *app, cfg config, data *embedded.DataDir, ps *parts) erro
 	defer p.close()
 
 	p.listener, p.compat, p.workDir = listener, compat, data.Path("transcoder")
-	if err := p.ready(a.ctx); err != nil {
-		return err
-	}
+	p.stopping = stoppingUp()
 	ctx, cancel := context.WithCancelCause(a.ctx)
 	defer cancel(nil)
-	probes, err := p.serveProbes(ctx)
+	probes, err := p.serveProbes(ctx, allRoles)
 	if err != nil {
 		return err
 	}
@@ -160,8 +159,8 @@ func (u upCmd) announce(a *app, cfg config, data *embedded.DataDir, compat []ser
 		fmt.Fprintf(w, "  payments sandbox\t%s\n", cfg.StripeBackend)
 	}
 	fmt.Fprintf(w, "  storage (S3)\t%s\n", cfg.S3Endpoint)
-	fmt.Fprintf(w, "  events (NATS)\t%s\n", maskPassword(cfg.NATSURL))
-	fmt.Fprintf(w, "  database\t%s\n", maskPassword(cfg.DatabaseURL))
+	fmt.Fprintf(w, "  events (NATS)\t%s\n", redact.Credentials(cfg.NATSURL))
+	fmt.Fprintf(w, "  database\t%s\n", redact.Credentials(cfg.DatabaseURL))
 	fmt.Fprintf(w, "  data\t%s\n", data.Path())
 	_ = w.Flush()
 	fmt.Fprintf(a.out, "\nready in %.1f s; Ctrl-C stops everything\n", time.Since(a.start).Seconds())

@@ -1,10 +1,8 @@
 package edge
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -13,7 +11,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
-	"golang.org/x/net/netutil"
 
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
@@ -75,8 +72,6 @@ type Edge struct {
 const (
 	defaultWait       = 10 * time.Second
 	defaultBodyWithin = 10 * time.Second
-	responseTimeout   = 60 * time.Second
-	maxHeader         = 16 << 10
 )
 
 const (
@@ -164,49 +159,3 @@ func asGet(head *http.Request) *http.Request {
 
 // isHead reports whether a request came as HEAD.
 func isHead(c *gin.Context) bool { return c.Request.Context().Value(headKey{}) != nil }
-
-// Server holds the time limits of an HTTP server and its number of connections. Zero
-// values take the defaults. Handlers that read a body set a deadline of their own.
-type Server struct {
-	// Headers is how long a request's headers may take; default 5 s.
-	Headers time.Duration
-	// Request is how long headers and body may take together; default 30 s.
-	Request time.Duration
-	// Response is how long it may take from the headers to the last byte of the response;
-	// default 60 s.
-	Response time.Duration
-	// Idle is how long a connection may wait for its next request; default 60 s.
-	Idle time.Duration
-	// Connections is how many may be open at once; a further one waits until another is
-	// closed. Default 10000.
-	Connections int
-	// Grace is how long requests in flight may take after ctx is done.
-	Grace time.Duration
-}
-
-// Serve serves on a listener until ctx is done, and then finishes the requests in
-// flight.
-func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: cmp.Or(s.Headers, 5*time.Second),
-		ReadTimeout:       cmp.Or(s.Request, 30*time.Second),
-		WriteTimeout:      cmp.Or(s.Response, responseTimeout),
-		IdleTimeout:       cmp.Or(s.Idle, 60*time.Second),
-		MaxHeaderBytes:    maxHeader,
-	}
-	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(netutil.LimitListener(listener, cmp.Or(s.Connections, 10_000))) }()
-	select {
-	case err := <-stopped:
-		return err
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		_ = server.Close()
-		return err
-	}
-	return nil
-}

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +49,7 @@ func (w *harness) serve(server edge.Server) *served {
 		&server.Request,
 		&server.Response,
 		&server.Idle,
+		&server.Linger,
 		&server.Grace,
 	} {
 		if *limit == 0 {
@@ -291,4 +294,88 @@ func TestConnectionAboveTheLimitWaits(t *testing.T) {
 	wantOK(third)
 	_, _ = second.Close(), third.Close()
 	s.assertNothingLeft()
+}
+
+// While clients send one request after the other on the same connections, a stop closes
+// each of them between two requests, never under one.
+func TestAStopClosesBusyConnectionsAfterAResponse(t *testing.T) {
+	t.Parallel()
+	s := newHarness(t, options{}).serve(edge.Server{})
+	const clients = 32
+	var (
+		working  sync.WaitGroup
+		started  sync.WaitGroup
+		failures = make(chan error, clients)
+	)
+	started.Add(clients)
+	for range clients {
+		working.Go(func() {
+			responses := 0
+			for {
+				err := s.requestUntilClosed(&responses, started.Done)
+				if err == nil {
+					continue // the server closed the connection after a response: connect again
+				}
+				if !errors.Is(err, syscall.ECONNREFUSED) {
+					failures <- fmt.Errorf("after %d responses: %w", responses, err)
+				}
+				return
+			}
+		})
+	}
+	started.Wait()
+	s.stop()
+	working.Wait()
+	close(failures)
+	for err := range failures {
+		t.Error(err)
+	}
+	if err := <-s.ended; err != nil {
+		t.Errorf("the server stopped with %v", err)
+	}
+}
+
+// requestUntilClosed sends requests on one connection until a response closes it. It calls
+// started after the first response of all.
+func (s *served) requestUntilClosed(responses *int, started func()) error {
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	reader := bufio.NewReader(conn)
+	for {
+		if _, err := io.WriteString(conn, "GET /openapi.json HTTP/1.1\r\nHost: codex.example\r\n\r\n"); err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			return fmt.Errorf("read the body: %w", err)
+		}
+		if *responses++; *responses == 1 {
+			started()
+		}
+		if response.Close {
+			return nil
+		}
+	}
+}
+
+// A connection on which nothing comes does not hold up a stop longer than Linger.
+func TestAnIdleConnectionIsClosedWhenItHasLingered(t *testing.T) {
+	t.Parallel()
+	s := newHarness(t, options{}).serve(edge.Server{Linger: shortLimit})
+	conn := s.dial()
+	s.write(conn, "GET /health HTTP/1.1\r\nHost: codex.example\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	s.assertNothingLeft()
+	s.wantClosed(conn)
 }

@@ -125,6 +125,7 @@ func (h *handler) value(key, s string, hidden bool) string {
 
 // text redacts what has the shape of a secret.
 func (h *handler) text(s string) string {
+	s = Credentials(s)
 	if h.mode == Hash && strings.Contains(s, "@") {
 		// An address's user and password are no e-mail; the shapes come first.
 		s = email.ReplaceAllString(secretShapes.ReplaceAllStringFunc(s, h.instead), "[email]")

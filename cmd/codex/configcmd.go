@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/codex-platform/codex/cmd/codex/redact"
+	"github.com/codex-platform/codex/deploy/embedded"
+)
+
+type configCmd struct {
+	ShowSecrets bool   `help:"Show secrets, also those that codex up generated, in the form in which they are used."`
+	Output      string `help:"Write to this file, which only its owner can read, instead of the terminal." placeholder:"FILE"`
+}
+
+// Help implements kong's HelpProvider.
+func (configCmd) Help() string {
+	return `Secrets are masked, also those in addresses. To copy them to another process:
+
+codex config --show-secrets --output codex.env
+
+The secrets of webhooks have the form (whsec_...) that signs.`
+}
+
+// Run prints every variable with its value and meaning.
+func (c configCmd) Run(a *app) error {
+	cfg, err := readConfig()
+	if err != nil {
+		return err
+	}
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = "http://" + cfg.Addr
+	}
+	if cfg.DatabaseURL == "" {
+		if cfg.DatabaseURL, err = embeddedDatabase(cfg.Data); err != nil {
+			cfg.DatabaseURL = "(embedded, not created yet)"
+		}
+	}
+	if c.ShowSecrets {
+		if err := cfg.fillFrom(storedIn(cfg.Data)); err != nil {
+			return err
+		}
+	}
+	if err := c.write(a, cfg.listing(c.ShowSecrets)); err != nil {
+		return err
+	}
+	return cfg.check()
+}
+
+// storedIn reads the generated secrets of a data directory, which another process may hold.
+func storedIn(dir string) func(name string) (string, error) {
+	return func(name string) (string, error) { return embedded.StoredSecret(dir, name) }
+}
+
+// listing returns every variable with its value and meaning.
+func (c config) listing(withSecrets bool) []byte {
+	var out bytes.Buffer
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		value := shown(v.Field(i).Interface(), withSecrets)
+		fmt.Fprintf(&out, "# %s\n%s=%s\n", field.Tag.Get("doc"), field.Tag.Get("env"), value)
+	}
+	return out.Bytes()
+}
+
+// shown returns the value of a setting in the form of its variable.
+func shown(value any, withSecrets bool) string {
+	text := fmt.Sprint(value)
+	switch v := value.(type) {
+	case secret:
+		if withSecrets {
+			return string(v)
+		}
+		return text
+	case []string:
+		text = strings.Join(v, ",")
+	}
+	if withSecrets {
+		return text
+	}
+	return redact.Credentials(text)
+}
+
+func (c configCmd) write(a *app, listing []byte) error {
+	if c.Output == "" {
+		_, err := a.out.Write(listing)
+		return err
+	}
+	file, err := os.OpenFile(c.Output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = file.Chmod(0o600) // it may have existed
+	_, writeErr := file.Write(listing)
+	return errors.Join(err, writeErr, file.Close())
+}
+
+// safeText hides secrets in the text of an error: the values of all settings that are
+// secret or have one in them, and whatever looks like an address with credentials.
+func safeText(text string) string {
+	settings := reflect.TypeFor[config]()
+	for i := range settings.NumField() {
+		field := settings.Field(i)
+		value := os.Getenv(field.Tag.Get("env"))
+		if len(value) < 4 { // too short to be a secret, or to be replaced
+			continue
+		}
+		if field.Type == reflect.TypeFor[secret]() {
+			for _, part := range append(several(value), value) {
+				text = strings.ReplaceAll(text, part, secret(part).String())
+			}
+		} else if masked := redact.Credentials(value); masked != value {
+			text = strings.ReplaceAll(text, value, masked)
+		}
+	}
+	return redact.Credentials(text)
+}
