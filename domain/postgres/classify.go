@@ -23,12 +23,12 @@ const (
 	// Retry is a conflict with another transaction: serialization, deadlock, lock
 	// time-out. The same work succeeds in a new transaction.
 	Retry
-	// Input is a statement that fails again however often it is tried, because of what
-	// it was given: data, constraints, a limit of size, its own syntax or types.
+	// Input is a statement that fails again however often it is tried, because of the data
+	// that it was given: a value, a constraint, a limit of size.
 	Input
 	// Unknown is everything else that the database reports: missing rights, a schema of
-	// another version, an internal error. An operator can remove the cause, so the work
-	// is not given up.
+	// another version, a statement that does not fit it, an internal error. An operator or
+	// the next version can remove the cause, so the work is not given up.
 	Unknown
 )
 
@@ -70,15 +70,10 @@ var classOf = map[string]Class{
 	"54": Input, // program limit exceeded: row, index entry or statement too large
 	"P0": Input, // raised by a trigger or function of the schema
 
-	"42": Input, // syntax and types, but for what the installation lacks:
+	"42": Unknown, // access rule or syntax: rights, names, types, the program's own statement
 
-	"42501": Unknown, // insufficient privilege
-	"42P01": Unknown, // undefined table
-	"42703": Unknown, // undefined column
-	"42704": Unknown, // undefined object
-	"42883": Unknown, // undefined function
-	"42P10": Unknown, // no unique index for ON CONFLICT
-	"3F000": Unknown, // undefined schema
+	"54011": Unknown, // too many columns: the schema's
+	"54023": Unknown, // too many arguments: the program's
 }
 
 // Classify returns the class of an error, wrapped or not. Every exceeded deadline counts as

@@ -49,12 +49,15 @@ func TestOnlyWhatIsProvenToComeFromTheInputIsInput(t *testing.T) {
 		"23505": postgres.Input, // unique_violation
 		"23514": postgres.Input, // check_violation
 		"44000": postgres.Input, // with_check_option_violation
-		"42601": postgres.Input, // syntax_error
-		"42804": postgres.Input, // datatype_mismatch
 		"54000": postgres.Input, // program_limit_exceeded
 		"P0001": postgres.Input, // raise_exception
 
 		"42501": postgres.Unknown, // insufficient_privilege
+		"42601": postgres.Unknown, // syntax_error
+		"42804": postgres.Unknown, // datatype_mismatch
+		"42846": postgres.Unknown, // cannot_coerce
+		"42P18": postgres.Unknown, // indeterminate_datatype
+		"54011": postgres.Unknown, // too_many_columns
 		"42P01": postgres.Unknown, // undefined_table
 		"42703": postgres.Unknown, // undefined_column
 		"42883": postgres.Unknown, // undefined_function

@@ -78,7 +78,7 @@ func ConsumeCommands(
 
 // ConsumeEach feeds a queue's commands to handle one by one, up to workers at once, until
 // ctx is done. A nil error acknowledges the command; with an error it is redelivered after
-// a growing delay (0.5 s, doubled up to 1 min). A command whose process died is delivered
+// a growing delay (0.5 s, doubled up to 15 s). A command whose process died is delivered
 // to another one within ten seconds.
 func ConsumeEach(
 	ctx context.Context, conn *nats.Conn, queue CommandQueue, workers int, handle func(context.Context, Delivery) error,

@@ -31,11 +31,14 @@ func (d *EventDelivery) MessageID() string {
 // Type is the event type that the message's headers name.
 func (d *EventDelivery) Type() string { return d.msg.Headers().Get(events.HeaderType) }
 
+// Headers are the message's headers.
+func (d *EventDelivery) Headers() map[string][]string { return d.msg.Headers() }
+
 // Deliveries returns how often the message has been delivered, this time included.
 func (d *EventDelivery) Deliveries() uint64 { return deliveries(d.msg) }
 
 // Retry excludes the message from its batch's acknowledgement: it is redelivered after a
-// growing delay (0.5 s, doubled up to 1 min). cause is logged.
+// growing delay (0.5 s, doubled up to 15 s). cause is logged.
 func (d *EventDelivery) Retry(cause error) { d.retry = cause }
 
 // EventQueue names the events of a durable consumer.
@@ -80,7 +83,7 @@ func ConsumeEvents(
 
 // ConsumeEachEvent feeds events to handle one by one, up to Workers at once, until ctx is
 // done: for work that takes long or calls the outside. A nil error acknowledges the event;
-// with an error it is redelivered after a growing delay (0.5 s, doubled up to 1 min). An
+// with an error it is redelivered after a growing delay (0.5 s, doubled up to 15 s). An
 // event whose process died is delivered to another one within ten seconds. handle's
 // context is cancelled when ctx is.
 func ConsumeEachEvent(

@@ -20,12 +20,11 @@ import (
 // its events are redelivered.
 func removeObjectsOfDeleted(store, assets *s3.Bucket) reactions.Process {
 	return reactions.Process{
-		Name:        "media_sweep",
-		Durable:     "media_sweep",
-		Events:      []string{events.MediaDeleted{}.EventType(), events.MediaOutputsDiscarded{}.EventType()},
-		Workers:     2,
-		Timeout:     removeTimeout,
-		NeverGiveUp: true,
+		Name:    "media_sweep",
+		Durable: "media_sweep",
+		Events:  []string{events.MediaDeleted{}.EventType(), events.MediaOutputsDiscarded{}.EventType()},
+		Workers: 2,
+		Timeout: removeTimeout,
 		Handle: func(ctx context.Context, _ events.Event, p events.Payload) error {
 			prefixes, ok := prefixesOf(p)
 			if !ok {

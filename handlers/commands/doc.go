@@ -30,16 +30,27 @@
 // The edge accepts commands there before it responds with 202, replays the outcome of a
 // request whose Idempotency-Key is used again, and records requests that carry
 // credentials and therefore never travel on the bus. A [Sweeper] publishes accepted
-// commands again until they have an outcome, and removes outcomes after 7 days.
+// commands again until they have an outcome, and removes outcomes after 7 days. A response
+// of 500 or more is never an outcome: its row only keeps the key for its payload.
 //
 // # When a batch fails
 //
-// It is rolled back and applied again one by one, each command in its own transaction,
-// so that a bad one never delays its neighbours. The error decides what happens to a
-// single command: while the database cannot be reached, or reports a conflict, the runner
-// waits and retries without end, since giving up would lose the order; after any other
-// error (a panic, data that the database rejects) it is tried three times and then
-// becomes a [DeadLetter] and a rejected command, so that its client gets a response.
+// It is rolled back and applied again one by one, each command in its own transaction, so
+// that a bad one never delays its neighbours. The error decides what happens to a command
+// that fails three times.
+//
+// Over its own fault (it cannot be decoded, the decision panics, the database rejects its
+// data: SQLSTATE classes 21, 22, 23, 44, 54, P0) it is given up: it becomes a [DeadLetter]
+// and a rejected command with status 500, so that its client gets a response. That is no
+// outcome. The command is applied when it is sent again, by its client with the same
+// Idempotency-Key or by the cause of it, and when an operator retries the letter.
+//
+// Over anything else (a missing column during a deploy, a missing right, a full disk, a
+// conflict, a lock) it is never given up. While the database does not respond, the runner
+// waits: nothing could be applied. While it does, the command is parked: it is accepted in
+// the ledger, and the sweeper publishes it after a delay that grows from 0.5 s to 15 s. So a
+// command that cannot be applied costs the others of its partition three short attempts, and
+// a client that waits gets 202. Later commands of its aggregate are parked behind it.
 //
 // Unique indexes decide races between partitions. The loser's batch fails, is applied
 // again, and now reads the winner's row: it is rejected with the reason that the domain
@@ -55,4 +66,16 @@
 // An [External] context writes its state first, calls with an idempotency key that
 // follows from that state outside any transaction, and stores the result in a second
 // transaction. Its commands are applied concurrently, one by one.
+//
+// The first transaction also leases the command's row, and writes it where there is none.
+// Until the lease ends no other attempt calls: a second delivery, of another request with
+// the same key or by the sweeper, waits for the outcome of the first. The lease lasts 10 s
+// and is extended during the call, so that the command of a process that died is taken over
+// within seconds, whatever the time limit of the call; an attempt that cannot extend it is
+// cancelled.
+//
+// An outage of the outside (a domain.Error of class Upstream or Unavailable) is no outcome.
+// A client that waits gets it once, and its next request with the same key is another
+// attempt. A command that was accepted with 202, and one whose call ended with any other
+// error, is postponed like a parked one until its outcome is known.
 package commands

@@ -11,7 +11,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 )
 
 // decisionError says that a context failed over a command without any I/O: it could
@@ -26,18 +25,15 @@ func isDecisionError(err error) bool {
 	return errors.As(err, &decision)
 }
 
-// transient reports whether an error says nothing about the command itself: whatever
-// is not proven to come from its statements. Contexts do no I/O but the database's,
-// unlike reactions, which doubt every other error instead.
-func transient(err error) bool {
-	if isDecisionError(err) {
-		return false
-	}
-	return postgres.Classify(err) != postgres.Input
+// ownFault reports whether an error is proven to come from the command: from the decision
+// about it, or from the data of its statements. Over any other it is never given up.
+func ownFault(err error) bool {
+	return isDecisionError(err) || postgres.Classify(err) == postgres.Input
 }
 
-// giveUp gives a command up: a dead letter for the operator and, in the same
-// transaction, a rejected row for the client, who then gets the response.
+// giveUp gives a command up: a dead letter for the operator and, in the same transaction, a
+// rejected row for the client, who then gets the response. Both are open: the command is
+// tried again when it is sent again, or when the operator requests it.
 func (r *Runner) giveUp(ctx context.Context, consumer string, cmd events.Command, cause error, attempts int) error {
 	r.cfg.Log.Error("command given up", "type", cmd.Type, "command", cmd.ID, "attempts", attempts, "error", cause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
@@ -59,6 +55,7 @@ func (r *Runner) giveUp(ctx context.Context, consumer string, cmd events.Command
 	letter := DeadLetter{
 		Consumer:  consumer,
 		MessageID: cmd.ID,
+		Kind:      LetterCommand,
 		Type:      cmd.Type,
 		Body:      message,
 		Cause:     cause,
@@ -79,51 +76,3 @@ func (r *Runner) giveUp(ctx context.Context, consumer string, cmd events.Command
 	r.publishOutcomes(ctx, []result{{cmd: cmd, reply: reply}})
 	return nil
 }
-
-// deadLetter gives a message up that is no command of this context.
-func (r *Runner) deadLetter(ctx context.Context, consumer string, d bus.Delivery, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
-	defer cancel()
-	r.cfg.Log.Error("message given up", "consumer", consumer, "message", d.MessageID(), "error", cause)
-	return DeadLetter{
-		Consumer:  consumer,
-		MessageID: d.MessageID(),
-		Body:      d.Raw,
-		Cause:     cause,
-		Attempts:  1,
-	}.Write(ctx, r.cfg.Pool)
-}
-
-// DeadLetter is a message that was given up, kept for an operator. There is one per
-// consumer and message id; a later one under the same ids changes nothing.
-type DeadLetter struct {
-	Consumer  string
-	MessageID string
-	// Type is the message's, or "" when it could not be read.
-	Type string
-	// Body is the message as it was received.
-	Body []byte
-	// Cause is why it was given up.
-	Cause error
-	// Attempts is how often it was tried.
-	Attempts int
-}
-
-const insertDeadLetterSQL = `
-INSERT INTO dead_letters (consumer, message_id, type, body, error, attempts)
-VALUES ($1, $2, $3, $4, left($5, 4000), $6) ON CONFLICT (consumer, message_id) DO NOTHING`
-
-func (l DeadLetter) values() []any {
-	return []any{l.Consumer, l.MessageID, l.Type, l.Body, l.Cause.Error(), l.Attempts}
-}
-
-// Write writes a dead letter.
-func (l DeadLetter) Write(ctx context.Context, db postgres.Execer) error {
-	if _, err := db.Exec(ctx, insertDeadLetterSQL, l.values()...); err != nil {
-		return fmt.Errorf("write dead letter: %w", err)
-	}
-	return nil
-}
-
-// Queue queues the write of a dead letter.
-func (l DeadLetter) Queue(b *pgx.Batch) { b.Queue(insertDeadLetterSQL, l.values()...) }

@@ -19,9 +19,13 @@ import (
 // record and operation resource in one. All SQL on the table is in this file and in
 // ledger_batch.go.
 //
-// A row is accepted while its command waits to be applied, and then applied or rejected
-// for good. Rows of commands that were published without being accepted first appear with
-// their outcome.
+// A row is accepted while its command waits to be applied, and then applied or rejected.
+// Rows of commands that were published without being accepted first appear with their
+// outcome.
+//
+// A response of 500 or more is no outcome: nothing is known about the command but that it
+// was not applied. Its row keeps the id for the payload, and the command is applied when it
+// is sent again.
 type Ledger struct {
 	// DB is a pool, or the transaction that the change belongs to.
 	DB postgres.DB
@@ -62,8 +66,15 @@ type Record struct {
 	ResponseBody json.RawMessage
 }
 
-// Finished reports whether the command has its outcome.
+// Finished reports whether the command waits no more: it has an outcome, or it was given up.
 func (r Record) Finished() bool { return r.Status != StatusAccepted }
+
+// Final reports whether the command has its outcome.
+func (r Record) Final() bool { return r.Finished() && !failed(r.ResponseStatus) }
+
+// failed reports whether a status says that a command was not applied for a reason that is
+// not its own.
+func failed(httpStatus int) bool { return httpStatus >= http.StatusInternalServerError }
 
 // Reply returns the outcome.
 func (r Record) Reply() events.Reply {
@@ -75,9 +86,9 @@ func (r Record) Reply() events.Reply {
 	}
 }
 
-// holds reports whether the record decides a command's outcome: it is finished, or it
-// belongs to another payload under the same id.
-func (r Record) holds(cmd events.Command) bool { return r.Finished() || r.Hash != cmd.PayloadHash() }
+// holds reports whether the record decides a command's outcome: it is final, or it belongs
+// to another payload under the same id.
+func (r Record) holds(cmd events.Command) bool { return r.Final() || r.Hash != cmd.PayloadHash() }
 
 const findSQL = `
 SELECT id, actor_id, type, status, payload_hash, created_at, finished_at, COALESCE(response_status, 0), response_body
@@ -140,25 +151,37 @@ func (l Ledger) Replay(ctx context.Context, cmd events.Command, same Same) (repl
 	if !equal {
 		return events.Reply{}, false, ErrKeyReused
 	}
-	return rec.Reply(), rec.Finished(), nil
+	return rec.Reply(), rec.Final(), nil
 }
 
-// Accept stores a command that has no record yet. From now on the sweeper publishes it
-// until it has an outcome.
+// Accept stores a command that has no outcome yet. From now on the sweeper publishes it
+// until it has one. A command that was given up is accepted again.
 func (l Ledger) Accept(ctx context.Context, cmd events.Command) error {
-	cmd.ReplyTo = ""
-	envelope, err := json.Marshal(cmd)
+	envelope, err := envelopeOf(cmd)
 	if err != nil {
-		return fmt.Errorf("marshal command: %w", err)
+		return err
 	}
 	_, err = l.DB.Exec(ctx, `
 INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
-VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6) ON CONFLICT (id) DO NOTHING`,
-		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), string(envelope), cmd.IssuedAt)
+VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6)
+ON CONFLICT (id) DO UPDATE SET status = 'accepted', envelope = excluded.envelope, provisional = NULL,
+       response_status = NULL, response_body = NULL, finished_at = NULL, swept_at = excluded.created_at
+WHERE commands.payload_hash = excluded.payload_hash AND (commands.provisional OR commands.response_status >= 500)`,
+		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), envelope, cmd.IssuedAt)
 	if err != nil {
 		return fmt.Errorf("accept command: %w", err)
 	}
 	return nil
+}
+
+// envelopeOf returns what the sweeper publishes.
+func envelopeOf(cmd events.Command) (string, error) {
+	cmd.ReplyTo = ""
+	envelope, err := json.Marshal(cmd)
+	if err != nil {
+		return "", fmt.Errorf("marshal command: %w", err)
+	}
+	return string(envelope), nil
 }
 
 // Claim begins a request that is applied in the caller's transaction and not through the
@@ -200,8 +223,9 @@ func (l Ledger) insert(ctx context.Context, cmd events.Command, reply events.Rep
 func (l Ledger) finish(ctx context.Context, cmd events.Command, reply events.Reply, now time.Time) (bool, error) {
 	return l.put(ctx, cmd, reply, now, `
 DO UPDATE SET status = excluded.status, response_status = excluded.response_status,
-       response_body = excluded.response_body, finished_at = excluded.finished_at, envelope = NULL
-WHERE commands.status = 'accepted'`)
+       response_body = excluded.response_body, finished_at = excluded.finished_at, envelope = NULL,
+       lease = NULL, leased_until = NULL, due_at = NULL, provisional = NULL
+WHERE commands.status = 'accepted' OR commands.response_status >= 500`)
 }
 
 func (l Ledger) put(
@@ -216,35 +240,6 @@ VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, '')::json, $8, $9) ON CONFLICT (id) `
 		return false, fmt.Errorf("write outcome of command: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
-}
-
-// keepFromSweeper lets the sweeper wait until a time: an attempt begins, and a command
-// that is published again during it would be applied twice at once.
-func (l Ledger) keepFromSweeper(ctx context.Context, id string, until time.Time) error {
-	_, err := l.DB.Exec(ctx, `UPDATE commands SET swept_at = $2 WHERE id = $1 AND status = 'accepted'`, id, until)
-	if err != nil {
-		return fmt.Errorf("keep command from the sweeper: %w", err)
-	}
-	return nil
-}
-
-// claimDue returns the envelopes of accepted commands that were created, and published
-// last, before a time; they are due again after now.
-func (l Ledger) claimDue(ctx context.Context, before, now time.Time, limit int) ([]json.RawMessage, error) {
-	rows, err := l.DB.Query(ctx, `
-UPDATE commands SET swept_at = $1
-WHERE id IN (SELECT id FROM commands
-             WHERE status = 'accepted' AND created_at < $2 AND (swept_at IS NULL OR swept_at < $2)
-             ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING envelope`, now, before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("claim due commands: %w", err)
-	}
-	envelopes, err := pgx.CollectRows(rows, pgx.RowTo[json.RawMessage])
-	if err != nil {
-		return nil, fmt.Errorf("claim due commands: %w", err)
-	}
-	return envelopes, nil
 }
 
 // deleteFinished removes finished commands that were created before a time.

@@ -61,9 +61,9 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[
      AS c (id, actor, type, hash, status, code, body, created, finished)`
 	updateOutcomesSQL = `
 UPDATE commands t SET status = c.status, response_status = c.code, response_body = NULLIF(c.body, '')::json,
-       finished_at = c.finished, envelope = NULL
+       finished_at = c.finished, envelope = NULL, due_at = NULL, provisional = NULL
 FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[]) AS c (id, status, code, body, finished)
-WHERE t.id = c.id AND t.status = 'accepted'`
+WHERE t.id = c.id AND (t.status = 'accepted' OR t.response_status >= 500)`
 )
 
 func (o *outcomes) queue(b *pgx.Batch) {

@@ -27,7 +27,10 @@ type Config struct {
 	// Workers is how many commands of an external context are applied at once;
 	// default 16.
 	Workers int
-	Limits  bus.StreamLimits
+	// Lease is how long a command stays with an attempt at it that calls the outside, once
+	// its process is dead; default 10 s.
+	Lease  time.Duration
+	Limits bus.StreamLimits
 	// Now is the clock.
 	Now func() time.Time
 	// AfterCommit is called between commit and acknowledgement. Tests use it to
@@ -41,6 +44,7 @@ type Runner struct {
 	cfg       Config
 	contexts  []Context
 	externals []External
+	parked    parked
 }
 
 // tries is how often a single command that fails by itself is attempted.
@@ -53,6 +57,9 @@ func NewRunner(cfg Config, contexts []Context, externals []External) *Runner {
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = 16
+	}
+	if cfg.Lease == 0 {
+		cfg.Lease = defaultLease
 	}
 	if cfg.Partitions == 0 {
 		cfg.Partitions = 1
@@ -104,55 +111,23 @@ func (r *Runner) queue(name string, partition int) bus.CommandQueue {
 	}
 }
 
-// handle applies a batch and tries until every command has an outcome. It returns an
+// handle applies a batch until every command has an outcome, or is parked. It returns an
 // error only when ctx is done before the database could be reached.
-func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) error {
+func (r *Runner) handle(ctx context.Context, c Context, batch []bus.Delivery) (err error) {
 	cmds := r.readable(ctx, c.Name(), batch)
 	if len(cmds) == 0 {
 		return nil
 	}
+	if cmds, err = r.parked.admit(ctx, r, c, cmds); err != nil || len(cmds) == 0 {
+		return err
+	}
 	results, err := r.apply(ctx, c, cmds, slices.ContainsFunc(batch, seenBefore))
-	switch {
-	case err == nil:
-		r.publishOutcomes(ctx, results)
-		return nil
-	case len(cmds) > 1:
-		r.cfg.Log.Info("batch is applied one by one", "context", c.Name(), "commands", len(cmds), "error", err)
-		for i := range cmds {
-			if err := r.handleOne(ctx, c, cmds[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	default:
-		return r.handleOne(ctx, c, cmds[0])
+	if err != nil {
+		return r.replay(ctx, c, cmds, err)
 	}
-}
-
-// handleOne applies one command until it has an outcome.
-func (r *Runner) handleOne(ctx context.Context, c Context, cmd events.Command) error {
-	failures := 0
-	pauses := newPauses()
-	for attempt := 1; ; attempt++ {
-		results, err := r.apply(ctx, c, []events.Command{cmd}, true)
-		if err == nil {
-			r.publishOutcomes(ctx, results)
-			return nil
-		}
-		if !transient(err) {
-			failures++
-			if failures == tries {
-				if err := r.giveUp(ctx, c.Name(), cmd, err, failures); err == nil {
-					return nil
-				}
-				failures = 0
-			}
-		}
-		r.cfg.Log.Warn("command is tried again", "type", cmd.Type, "command", cmd.ID, "attempt", attempt, "error", err)
-		if err := pauses.wait(ctx); err != nil {
-			return err
-		}
-	}
+	r.parked.remove(ctx, r, c, cmds)
+	r.publishOutcomes(ctx, results)
+	return nil
 }
 
 // publishOutcomes sends outcomes to the edges that wait for them, and wakes the relay.

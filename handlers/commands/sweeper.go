@@ -32,6 +32,7 @@ const sweepBatch = 500
 func (s *Sweeper) Jobs() []jobs.Job {
 	return []jobs.Job{
 		{Name: "commands.sweep", Every: time.Second, Run: s.Sweep},
+		{Name: "dead_letters.resolve", Every: 5 * time.Second, Run: s.ResolveLetters},
 		{Name: "commands.clean", Every: time.Hour, Run: func(ctx context.Context) (int, error) { return 0, s.Clean(ctx) }},
 	}
 }
@@ -57,6 +58,12 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 		}
 	}
 	return len(envelopes), nil
+}
+
+// ResolveLetters resolves the dead letters of messages that were handled since, and returns
+// how many.
+func (s *Sweeper) ResolveLetters(ctx context.Context) (int, error) {
+	return resolveHandled(ctx, s.Pool)
 }
 
 // Clean removes outcomes past their time.

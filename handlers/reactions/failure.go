@@ -10,7 +10,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/postgres"
+	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
@@ -52,30 +54,50 @@ type databaseError struct{ cause error }
 func (e *databaseError) Error() string { return e.cause.Error() }
 func (e *databaseError) Unwrap() error { return e.cause }
 
-// letter is a message that is given up.
-type letter struct {
-	reaction, messageID, eventType string
-	body                           []byte
-	deliveries                     uint64
+// panicError is a panic of a reaction.
+type panicError struct{ value any }
+
+// Error implements error.
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// ownFault reports whether a process failed over the event itself: over what it says, a
+// rule, or data that the database rejects. Any other error may come from the outside, and
+// the event is never given up over it.
+func ownFault(err error) bool {
+	var panicked *panicError
+	if errors.Is(err, errUnreadable) || errors.As(err, &panicked) {
+		return true
+	}
+	if rejection, ok := domain.AsError(err); ok {
+		switch rejection.Class {
+		case domain.Upstream, domain.Unavailable, domain.Internal, domain.Limited, domain.NotConfigured:
+			return false
+		default:
+			return true
+		}
+	}
+	return postgres.Classify(err) == postgres.Input
 }
 
 // deadLetter stores a message that cannot be handled, now or ever.
-func (r *Runner) deadLetter(ctx context.Context, l letter, cause error) error {
+func (r *Runner) deadLetter(ctx context.Context, reaction string, d *bus.EventDelivery, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
 	defer cancel()
 	err := commands.DeadLetter{
-		Consumer:  durable(l.reaction),
-		MessageID: l.messageID,
-		Type:      l.eventType,
-		Body:      l.body,
+		Consumer:  durable(reaction),
+		MessageID: d.MessageID(),
+		Kind:      commands.LetterEvent,
+		Type:      d.Type(),
+		Headers:   d.Headers(),
+		Body:      d.Raw,
 		Cause:     cause,
-		Attempts:  int(min(l.deliveries, 1<<30)),
+		Attempts:  int(min(d.Deliveries(), 1<<30)),
 	}.Write(ctx, r.cfg.Pool)
 	if err != nil {
 		return fmt.Errorf("%w (after %w)", err, cause)
 	}
-	deadLetters.Add(ctx, 1, metric.WithAttributes(attribute.String("reaction", l.reaction)))
+	deadLetters.Add(ctx, 1, metric.WithAttributes(attribute.String("reaction", reaction)))
 	r.cfg.Log.ErrorContext(ctx, "event became a dead letter",
-		"reaction", l.reaction, "event", l.messageID, "type", l.eventType, "error", cause)
+		"reaction", reaction, "event", d.MessageID(), "type", d.Type(), "error", cause)
 	return nil
 }

@@ -31,12 +31,10 @@ type Process struct {
 	Workers int
 	// Timeout bounds one attempt; default 5 s.
 	Timeout time.Duration
-	// NeverGiveUp has a failing event redelivered, in the end once a minute, instead of
-	// making it a dead letter: for effects that fail only while the outside is
-	// unavailable.
-	NeverGiveUp bool
 	// Handle handles one event. Where its effect is in Postgres it calls [Mark] in the
-	// same transaction.
+	// same transaction. An event over which it fails is redelivered, in the end every 15 s,
+	// until it succeeds. It becomes a dead letter only where the failure is its own:
+	// a panic, a domain.Error, data that the database rejects.
 	Handle func(ctx context.Context, e events.Event, p events.Payload) error
 }
 
@@ -73,7 +71,7 @@ func (r *Runner) route(ctx context.Context) error {
 		handler := router.AddConsumerHandler(p.Name, p.Name, subscriber, func(msg *message.Message) error {
 			return r.handle(msg, p)
 		})
-		handler.AddMiddleware(r.giveUpAfterLastTry(p), retry.Middleware, middleware.Recoverer)
+		handler.AddMiddleware(r.giveUpAfterLastTry(p), retry.Middleware)
 	}
 	if err := router.Run(ctx); err != nil {
 		return fmt.Errorf("router: %w", err)
@@ -97,7 +95,7 @@ func (r *Runner) handle(msg *message.Message, p Process) error {
 	defer cancel()
 	ctx, span := startSpan(bus.WithTraceParent(ctx, event.TraceParent), p.Name, event.Event)
 	defer span.End()
-	err = p.Handle(ctx, event.Event, event.Payload)
+	err = handleSafely(ctx, p, event)
 	observe(ctx, p.Name, start, err)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
@@ -106,6 +104,16 @@ func (r *Runner) handle(msg *message.Message, p Process) error {
 
 	_ = bus.WakeRelay(r.cfg.Conn) // a hint: Handle may have appended events
 	return nil
+}
+
+// handleSafely turns a panic of a process into an error of its event.
+func handleSafely(ctx context.Context, p Process, e Event) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v}
+		}
+	}()
+	return p.Handle(ctx, e.Event, e.Payload)
 }
 
 // giveUpAfterLastTry is the outermost middleware: an event that cannot be handled, now
@@ -121,17 +129,11 @@ func (r *Runner) giveUpAfterLastTry(p Process) message.HandlerMiddleware {
 			if missing != nil {
 				return nil, missing
 			}
-			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && !p.NeverGiveUp && !transient(err)
+			last := d.Deliveries() >= uint64(r.cfg.MaxDeliveries) && ownFault(err)
 			if !last && !errors.Is(err, errUnreadable) {
 				return produced, err
 			}
-			return nil, r.deadLetter(msg.Context(), letter{
-				reaction:   p.Name,
-				messageID:  d.MessageID(),
-				eventType:  d.Type(),
-				body:       d.Raw,
-				deliveries: d.Deliveries(),
-			}, err)
+			return nil, r.deadLetter(msg.Context(), p.Name, &d, err)
 		}
 	}
 }

@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/reactions"
 )
 
@@ -76,24 +80,35 @@ func TestProcessRetriesAndThenWritesADeadLetter(t *testing.T) {
 	<-attempts["once"]
 }
 
-func TestProcessThatNeverGivesUpWritesNoDeadLetter(t *testing.T) {
+func TestProcessNeverGivesAnEventUpOverTheOutside(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t)
-	attempts, succeeded := 0, make(chan struct{})
-	p := process(func(context.Context, events.Event) error {
-		if attempts++; attempts <= 12 { // three deliveries, MaxDeliveries is 2
-			return errors.New("unavailable")
-		}
-		close(succeeded)
-		return nil
-	})
-	p.NeverGiveUp = true
-	w.run(nil, []reactions.Process{p})
-	w.publish(newEvent(t, "a", 1), false)
-	select {
-	case <-succeeded:
-	case <-time.After(30 * time.Second):
-		t.Fatal("not handled after 30 s")
+	for name, failure := range map[string]error{
+		"an unknown error":    errors.New("unavailable"),
+		"an outage":           domain.NewError(domain.Upstream, "", "The other company does not respond"),
+		"a missing column":    &pgconn.PgError{Code: "42703"},
+		"a missing privilege": &pgconn.PgError{Code: "42501"},
+		"a full disk":         &pgconn.PgError{Code: "53100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newHarness(t)
+			attempts, succeeded := 0, make(chan struct{})
+			w.run(nil, []reactions.Process{process(func(context.Context, events.Event) error {
+				if attempts++; attempts <= 12 { // three deliveries, MaxDeliveries is 2
+					return failure
+				}
+				close(succeeded)
+				return nil
+			})})
+			w.publish(newEvent(t, "a", 1), false)
+			select {
+			case <-succeeded:
+			case <-time.After(handlertest.Within):
+				t.Fatal("not handled")
+			}
+			if n := w.Number(`SELECT count(*) FROM dead_letters`); n != 0 {
+				t.Errorf("%d dead letters", n)
+			}
+		})
 	}
-	w.Eventually(0, `SELECT count(*) FROM dead_letters`)
 }

@@ -125,14 +125,7 @@ func (r *Runner) replay(ctx context.Context, p Projection, batch []received, rou
 
 // giveUp makes a delivery a dead letter; if that fails it is redelivered.
 func (r *Runner) giveUp(ctx context.Context, p Projection, d *bus.EventDelivery, cause error) {
-	l := letter{
-		reaction:   p.Name,
-		messageID:  d.MessageID(),
-		eventType:  d.Type(),
-		body:       d.Raw,
-		deliveries: d.Deliveries(),
-	}
-	if err := r.deadLetter(ctx, l, cause); err != nil {
+	if err := r.deadLetter(ctx, p.Name, d, cause); err != nil {
 		d.Retry(err)
 	}
 }

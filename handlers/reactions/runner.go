@@ -72,6 +72,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if len(r.processes) > 0 {
 		running.Go(func() { errs <- r.route(ctx) })
 	}
+	running.Go(func() { r.retryLetters(ctx) })
 	running.Wait()
 
 	close(errs)
