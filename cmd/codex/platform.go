@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers"
 )
@@ -63,13 +64,10 @@ type platform struct {
 func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...nats.Option) (*platform, error) {
 	p := &platform{cfg: cfg, log: log, limits: cfg.streamLimits(), mailWritten: make(chan struct{}, 1)}
 	var err error
-	if p.pool, err = openPool(ctx, cfg.DatabaseURL, cfg.PoolSize, nil); err != nil {
+	if p.pool, err = openPool(ctx, cfg.DatabaseURL, cfg.PoolSize); err != nil {
 		return nil, err
 	}
-	// A batch's statements are few and always the same, but arrays make the planner
-	// plan them anew each time unless it is told not to.
-	generic := map[string]string{"plan_cache_mode": "force_generic_plan"}
-	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, cfg.BatchPoolSize, generic); err != nil {
+	if p.batchPool, err = openPool(ctx, cfg.DatabaseURL, cfg.BatchPoolSize); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -100,7 +98,7 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 }
 
 // openPool opens a pool whose sessions are safe: nothing waits for ever.
-func openPool(ctx context.Context, databaseURL string, size int32, more map[string]string) (*pgxpool.Pool, error) {
+func openPool(ctx context.Context, databaseURL string, size int32) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("CODEX_DATABASE_URL: %w", err)
@@ -110,11 +108,8 @@ func openPool(ctx context.Context, databaseURL string, size int32, more map[stri
 		"statement_timeout":                   "10s",
 		"lock_timeout":                        "4s",
 		"idle_in_transaction_session_timeout": "30s",
-		// Every statement names its rows through an index. Without statistics the planner
-		// takes a new table for tiny, reads it whole, and keeps that plan while it grows.
-		"enable_seqscan": "off",
 	}
-	maps.Copy(params, more)
+	maps.Copy(params, postgres.Planner())
 	for name, value := range params {
 		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
 			cfg.ConnConfig.RuntimeParams[name] = value

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,6 +24,7 @@ import (
 	embeddednats "github.com/codex-platform/codex/deploy/embedded/nats"
 	embeddedpg "github.com/codex-platform/codex/deploy/embedded/postgres"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -111,12 +113,14 @@ func (w *benchHarness) load(path string, clients int, d time.Duration) measured 
 		})
 	}
 	wait.Wait()
-	elapsed := time.Since(start)
+	return summary(all, time.Since(start))
+}
 
-	slices.Sort(all)
+func summary(took []time.Duration, elapsed time.Duration) measured {
+	slices.Sort(took)
 	return measured{
-		p50:  float64(all[len(all)/2].Microseconds()) / 1000,
-		rate: float64(len(all)) / elapsed.Seconds(),
+		p50:  float64(took[len(took)/2].Microseconds()) / 1000,
+		rate: float64(len(took)) / elapsed.Seconds(),
 	}
 }
 
@@ -176,10 +180,8 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	_, err = migrations.Apply(ctx, pg.URL())
 	check(b, err)
 
-	// The pools are as the platform's. The peer's statements are planned like the runner's.
-	pool := benchPool(b, pg.URL(), nil)
-	generic := map[string]string{"plan_cache_mode": "force_generic_plan"}
-	directPool, runnerPool := benchPool(b, pg.URL(), generic), benchPool(b, pg.URL(), generic)
+	// The pools are as the platform's.
+	pool, directPool, runnerPool := benchPool(b, pg.URL()), benchPool(b, pg.URL()), benchPool(b, pg.URL())
 	conn, err := bus.Connect(server.URL(), "bench", log, nats.InProcessServer(server))
 	check(b, err)
 	js, err := jetstream.New(conn)
@@ -237,15 +239,12 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	return w
 }
 
-func benchPool(b *testing.B, url string, parameters map[string]string) *pgxpool.Pool {
+func benchPool(b *testing.B, url string) *pgxpool.Pool {
 	b.Helper()
 	cfg, err := pgxpool.ParseConfig(url)
 	check(b, err)
 	cfg.MaxConns = 24
-	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
-	for name, value := range parameters {
-		cfg.ConnConfig.RuntimeParams[name] = value
-	}
+	maps.Copy(cfg.ConnConfig.RuntimeParams, postgres.Planner())
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	check(b, err)
 	return pool

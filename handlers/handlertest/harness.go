@@ -27,6 +27,7 @@ package handlertest
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,6 +44,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/argon2id"
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/migrations"
@@ -124,6 +126,7 @@ func New(t *testing.T, o Options) *Harness {
 		w.stood = time.Now().UTC().Truncate(time.Second)
 	}
 	cfg := Must(pgxpool.ParseConfig(w.Database))(t)
+	maps.Copy(cfg.ConnConfig.RuntimeParams, postgres.Planner())
 	if o.Pool != nil {
 		o.Pool(cfg)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
+	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/organizations"
@@ -69,7 +71,7 @@ func newHarness(tb testing.TB, s size) *harness {
 	cfg, err := pgxpool.ParseConfig(database)
 	check(tb, err)
 	cfg.MaxConns = 2
-	cfg.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	maps.Copy(cfg.ConnConfig.RuntimeParams, postgres.Planner())
 	w := &harness{}
 	w.statements = &recorder{}
 	cfg.ConnConfig.Tracer = w.statements

@@ -90,13 +90,13 @@ type Found struct {
 
 // DB is a pool.
 type DB interface {
-	querier
+	reader
 	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
 }
 
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+// reader is a pool or a transaction.
+type reader interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // Find reads a page of a list. A cursor that is not one of the list is an invalid field;
@@ -120,18 +120,19 @@ func Find(ctx context.Context, db DB, l List, p Page) (found Found, err error) {
 	return found, err
 }
 
-func (l List) find(ctx context.Context, db querier, p Page, after *cursor) (Found, error) {
-	found := Found{Number: p.Number, Limit: p.Limit}
-	offset, counted := (p.Number-1)*p.Limit, false
-	var err error
-	switch {
-	case after != nil:
-		found.Number, found.Total, offset, counted = after.Number, after.Total, 0, true
-	case offset > 0:
-		if found.Total, err = l.count(ctx, db); err != nil || int64(offset) >= found.Total {
+// find reads a first page together with its count, and a page behind a cursor without one,
+// in one round trip. A numbered page needs its count first.
+func (l List) find(ctx context.Context, db reader, p Page, after *cursor) (Found, error) {
+	found, offset := Found{Number: p.Number, Limit: p.Limit}, (p.Number-1)*p.Limit
+	if after != nil {
+		found.Number, found.Total, offset = after.Number, after.Total, 0
+	}
+	count := &pgx.Batch{}
+	if offset > 0 {
+		l.queueCount(count, &found.Total)
+		if err := send(ctx, db, count); err != nil || int64(offset) >= found.Total {
 			return found, err
 		}
-		counted = true
 	}
 
 	// One row more than the page has says whether there is a next one.
@@ -140,70 +141,65 @@ func (l List) find(ctx context.Context, db querier, p Page, after *cursor) (Foun
 		limit = int(min(int64(limit), rest))
 		skip, backwards = int(rest)-limit, true
 	}
-	last, err := l.read(ctx, db, &found, after, limit, skip, backwards)
-	if err != nil {
+	page, first := &pgx.Batch{}, after == nil && offset == 0
+	var last cursor
+	l.queuePage(page, &found, &last, after, limit, skip, backwards)
+	if first {
+		l.queueCount(page, &found.Total)
+	}
+	if err := send(ctx, db, page); err != nil {
 		return found, err
 	}
+
 	if len(found.IDs) <= p.Limit {
-		if !counted {
+		if first {
 			found.Total = int64(len(found.IDs))
 		}
 		return found, nil
 	}
 	found.IDs = found.IDs[:p.Limit]
-	if !counted {
-		if found.Total, err = l.count(ctx, db); err != nil {
-			return found, err
-		}
-	}
 	last.Order, last.Number, last.Total = l.Order.name(), found.Number+1, found.Total
 	next := last.encode()
 	found.Next = &next
 	return found, nil
 }
 
-func (l List) count(ctx context.Context, db querier) (total int64, err error) {
+func send(ctx context.Context, db reader, b *pgx.Batch) error {
+	if err := db.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("read a page: %w", err)
+	}
+	return nil
+}
+
+func (l List) queueCount(b *pgx.Batch, total *int64) {
 	from := l.Counted
 	if from == "" {
 		from = strings.ReplaceAll(l.From, Narrow, "")
 	}
-	args := append([]any{pgx.QueryExecModeCacheDescribe}, l.Where.args...)
-	if err := db.QueryRow(ctx, `SELECT count(*) FROM `+from+` WHERE `+l.Where.sql(), args...).Scan(&total); err != nil {
-		return 0, fmt.Errorf("count a list: %w", err)
-	}
-	return total, nil
+	b.Queue(`SELECT count(*) FROM `+from+` WHERE `+l.Where.sql(), l.Where.args...).
+		QueryRow(func(row pgx.Row) error { return row.Scan(total) })
 }
 
-// read reads ids, and returns the keys of the page's last row.
-func (l List) read(
-	ctx context.Context,
-	db querier,
-	found *Found,
-	after *cursor,
-	limit, skip int,
-	backwards bool,
-) (last cursor, err error) {
+// queuePage queues the read of ids, and of the keys of the page's last row.
+func (l List) queuePage(
+	b *pgx.Batch, found *Found, last, after *cursor, limit, skip int, backwards bool,
+) {
 	sql, args := l.statement(after, limit, skip, backwards)
-	rows, err := db.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
-	if err != nil {
-		return last, fmt.Errorf("read a page: %w", err)
-	}
 	at := cursor{Keys: make([]string, len(l.Order.Keys))}
 	fields := []any{&at.ID}
 	for i := range at.Keys {
 		fields = append(fields, &at.Keys[i])
 	}
-	_, err = pgx.ForEachRow(rows, fields, func() error {
-		found.IDs = append(found.IDs, at.ID)
-		if len(found.IDs) == found.Limit {
-			last = cursor{ID: at.ID, Keys: append([]string{}, at.Keys...)}
-		}
-		return nil
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, fields, func() error {
+			found.IDs = append(found.IDs, at.ID)
+			if len(found.IDs) == found.Limit {
+				*last = cursor{ID: at.ID, Keys: append([]string{}, at.Keys...)}
+			}
+			return nil
+		})
+		return err
 	})
-	if err != nil {
-		return last, fmt.Errorf("read a page: %w", err)
-	}
-	return last, nil
 }
 
 // statement reads a page's range in an index, and then writes the keys of its rows as text.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var update = flag.Bool("update", false, "write testdata/plans.txt again")
@@ -46,6 +46,26 @@ func (r *recorder) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQu
 	defer r.mu.Unlock()
 	r.list = append(r.list, s)
 }
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (*recorder) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+// TraceBatchQuery implements pgx.BatchTracer.
+func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, q pgx.TraceBatchQueryData) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, statement{
+		sql:   q.SQL,
+		args:  q.Args,
+		began: q.ReadStartTime,
+		took:  time.Since(q.ReadStartTime),
+	})
+}
+
+// TraceBatchEnd implements pgx.BatchTracer.
+func (*recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // take returns the statements that were run since and contain a text.
 func (r *recorder) take(containing string) (found []statement) {
@@ -117,21 +137,26 @@ func comparePlans(t *testing.T, w *harness) {
 	}
 }
 
-var moments = regexp.MustCompile(`'20[0-9-]+ [0-9:.+]+'`)
-
-// explain returns a statement's plan for its arguments.
-func explain(tb testing.TB, db interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, s statement,
-) string {
+// explain returns the plan that a statement has for any arguments, as a pool with
+// [postgres.Planner] keeps it.
+func explain(tb testing.TB, pool *pgxpool.Pool, s statement) string {
 	tb.Helper()
-	args := s.args
-	if len(args) == 0 || args[0] != pgx.QueryExecModeCacheDescribe {
-		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
-	}
-	rows, err := db.Query(context.Background(), "EXPLAIN (COSTS OFF) "+s.sql, args...)
+	ctx := context.Background()
+	conn, err := pool.Acquire(ctx)
+	check(tb, err)
+	defer conn.Release()
+	_, err = conn.Exec(ctx, "PREPARE explained AS "+s.sql, pgx.QueryExecModeSimpleProtocol)
+	check(tb, err)
+	nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(s.args)), ", ")
+	rows, err := conn.Query(
+		ctx,
+		"EXPLAIN (COSTS OFF) EXECUTE explained("+nulls+")",
+		pgx.QueryExecModeSimpleProtocol,
+	)
 	check(tb, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	check(tb, err)
-	return moments.ReplaceAllString(strings.Join(lines, "\n"), "'<now>'")
+	_, err = conn.Exec(ctx, "DEALLOCATE explained")
+	check(tb, err)
+	return strings.Join(lines, "\n")
 }

@@ -16,8 +16,10 @@ const (
 	MinSearch = 2
 	// maxSearches is how many searches one process runs at once; the others wait.
 	maxSearches = 4
-	// searchWithin is what the statements of a search may take, each.
-	searchWithin = "1s"
+	// searchSettings are what the statements of a search may take, each, and that they are
+	// planned for what is searched for: how many rows a pattern finds decides the index.
+	searchSettings = `SELECT set_config('statement_timeout', '1s', true),
+       set_config('plan_cache_mode', 'force_custom_plan', true)`
 )
 
 // ErrSearchTooLong is the error of a search that took too long.
@@ -36,8 +38,8 @@ func Search(ctx context.Context, db DB, f func(pgx.Tx) error) error {
 		return fmt.Errorf("wait for other searches: %w", ctx.Err())
 	}
 	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '`+searchWithin+`'`); err != nil {
-			return fmt.Errorf("limit a search: %w", err)
+		if _, err := tx.Exec(ctx, searchSettings); err != nil {
+			return fmt.Errorf("set up a search: %w", err)
 		}
 		return f(tx)
 	})

@@ -170,17 +170,19 @@ func (p *publishing) organizationOf(ctx context.Context, slug string) (id string
 }
 
 func (p *publishing) getPublicContent(c *edge.Request) error {
-	items, err := p.readContent(c, []string{c.UUID("id")})
+	rows, err := p.cfg.Pool.Query(c, shownByID, c.UUID("id"))
 	if err != nil {
-		return err
+		return fmt.Errorf("read public content: %w", err)
 	}
-	if len(items) == 0 || !items[0].IsPublic() {
+	item, err := pgx.CollectExactlyOneRow(rows, scanShown)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return content.ErrNotFound
+	case err != nil:
+		return fmt.Errorf("read public content: %w", err)
+	case !item.IsPublic():
 		return content.ErrNotFound
 	}
-	shown, err := p.showContent(c, items)
-	if err != nil {
-		return err
-	}
 	c.Header("Cache-Control", edge.CachePublic)
-	return c.OK(shown[0])
+	return c.OK(publicContentOf(item))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/content"
-	"github.com/codex-platform/codex/domain/content/postgres"
+	"github.com/codex-platform/codex/domain/media"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/organization"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -55,35 +55,47 @@ func (p *publishing) checkContentSlug(c *edge.Request) error {
 	return c.OK(view.Availability{Available: !taken})
 }
 
+// ownContent reads item $1 of creator $2, and ownMedia its media.
+var (
+	ownContent = selectShown + `content.id = $1 AND content.creator_id = $2 AND content.deleted_at IS NULL`
+	ownMedia   = `SELECT ` + mediastore.Columns + ` FROM media_items WHERE deleted_at IS NULL AND id = (
+		SELECT media_item_id FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL)`
+)
+
 // getOwnContent shows an item to its creator; to everyone else it does not exist.
 func (p *publishing) getOwnContent(c *edge.Request) error {
-	rows, err := p.cfg.Pool.Query(c, `SELECT `+postgres.Columns+` FROM content
-		WHERE content.id = $1 AND creator_id = $2 AND deleted_at IS NULL`, c.UUID("id"), c.Actor().UserID)
-	if err != nil {
+	var own *OwnContent
+	var shownMedia *view.Media
+	b := &pgx.Batch{}
+	b.Queue(ownContent, c.UUID("id"), c.Actor().UserID).Query(func(rows pgx.Rows) error {
+		return ifFound(rows, scanShown, func(item shownItem) {
+			own = &OwnContent{Content: contentOf(item.Content), Creator: item.creator, Organization: item.organization}
+		})
+	})
+	b.Queue(ownMedia, c.UUID("id"), c.Actor().UserID).Query(func(rows pgx.Rows) error {
+		return ifFound(rows, mediastore.Scan, func(item media.Item) {
+			shown := view.MediaOf(item)
+			shownMedia = &shown
+		})
+	})
+	if err := p.cfg.Pool.SendBatch(c, b).Close(); err != nil {
 		return fmt.Errorf("read content: %w", err)
 	}
-	item, err := pgx.CollectOneRow(rows, postgres.Scan)
-	if errors.Is(err, pgx.ErrNoRows) {
+	if own == nil {
 		return content.ErrNotFound
 	}
-	if err != nil {
-		return fmt.Errorf("read content: %w", err)
-	}
-
-	own := OwnContent{Content: contentOf(item)}
-	if item.MediaItemID != "" {
-		m, found, err := mediastore.Find(c, p.cfg.Pool, item.MediaItemID)
-		if err != nil {
-			return err
-		}
-		if shown := view.MediaOf(m); found && m.DeletedAt == nil {
-			own.Media = &shown
-		}
-	}
-	creators, organizations, err := p.owners(c, []content.Content{item})
-	if err != nil {
-		return err
-	}
-	own.Creator, own.Organization = creators[item.CreatorID], organizations[item.OrganizationID]
+	own.Media = shownMedia
 	return c.OK(own)
+}
+
+// ifFound reads the only row, if there is one.
+func ifFound[T any](rows pgx.Rows, scan pgx.RowToFunc[T], found func(T)) error {
+	row, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		found(row)
+	}
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"unicode"
 
 	"github.com/google/uuid"
@@ -101,33 +100,4 @@ func (p *publishing) whereCategory(ctx context.Context, w *paging.Where, organiz
 			SELECT content_id FROM content_categories WHERE category_id = ` + w.Arg(id) + `::text::uuid))`)
 	}
 	return nil
-}
-
-// categorySlugs returns the slugs of the categories that items are in, by the ids of the items.
-func (p *publishing) categorySlugs(ctx context.Context, items []content.Content) (map[string][]string, error) {
-	ids, found := make([]string, len(items)), map[string][]string{}
-	for i, item := range items {
-		ids[i] = item.ID
-		if slug := item.CategorySlug(); slug != "" {
-			found[item.ID] = []string{slug}
-		}
-	}
-	rows, err := p.cfg.Pool.Query(ctx, `
-SELECT l.content_id, g.slug
-FROM content_categories l JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
-WHERE l.content_id = ANY($1::uuid[]) ORDER BY g.sort_order, g.name, g.id`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read categories: %w", err)
-	}
-	var id, slug string
-	_, err = pgx.ForEachRow(rows, []any{&id, &slug}, func() error {
-		if !slices.Contains(found[id], slug) {
-			found[id] = append(found[id], slug)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read categories: %w", err)
-	}
-	return found, nil
 }

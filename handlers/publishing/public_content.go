@@ -31,79 +31,78 @@ func (p *publishing) readContent(ctx context.Context, ids []string) ([]content.C
 	return items, nil
 }
 
+// shownItem is an item with what its representation shows around it.
+type shownItem struct {
+	content.Content
+	around
+}
+
+// selectShown selects items for scanShown: each with its creator, its organization and the
+// slugs of its categories.
+var selectShown = `
+SELECT ` + postgres.Columns + `,
+       u.id, u.name, u.username, COALESCE(u.avatar_url, u.image),
+       COALESCE(o.id::text, ''), COALESCE(o.name, ''), COALESCE(o.slug, ''), o.logo_url,
+       ARRAY(SELECT g.slug
+             FROM content_categories l JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
+             WHERE l.content_id = content.id ORDER BY g.sort_order, g.name, g.id)
+FROM content
+JOIN users u ON u.id = content.creator_id
+LEFT JOIN organizations o ON o.id = content.organization_id AND o.deleted_at IS NULL
+WHERE `
+
+var (
+	shownByID = selectShown + `content.id = $1`
+	// shownByIDs reads items in the order of their ids.
+	shownByIDs = selectShown + `content.id = ANY($1::uuid[]) ORDER BY array_position($1::uuid[], content.id)`
+)
+
+func scanShown(row pgx.CollectableRow) (item shownItem, err error) {
+	var creator PublicCreator
+	var organization PublicOrganization
+	var slugs []string
+	item.Content, err = postgres.ScanWith(row,
+		&creator.ID, &creator.Name, &creator.Username, &creator.Avatar,
+		&organization.ID, &organization.Name, &organization.Slug, &organization.Logo, &slugs)
+	if err != nil {
+		return item, err
+	}
+
+	item.creator = &creator
+	if organization.ID != "" {
+		item.organization = &organization
+	}
+	if slug := item.CategorySlug(); slug != "" {
+		item.categorySlugs = []string{slug}
+	}
+	for _, slug := range slugs {
+		if !slices.Contains(item.categorySlugs, slug) {
+			item.categorySlugs = append(item.categorySlugs, slug)
+		}
+	}
+	return item, nil
+}
+
 // listed returns the public representations of a page of items. What was unpublished since
 // the page was found is left out.
 func (p *publishing) listed(ctx context.Context, ids []string) ([]PublicContent, error) {
-	items, err := p.readContent(ctx, ids)
-	if err != nil {
-		return nil, err
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	items = slices.DeleteFunc(items, func(c content.Content) bool { return !c.IsPublished() })
-	return p.showContent(ctx, items)
-}
-
-// showContent returns the public representations of items, each with its creator,
-// organization and categories.
-func (p *publishing) showContent(ctx context.Context, items []content.Content) ([]PublicContent, error) {
-	creators, organizations, err := p.owners(ctx, items)
+	rows, err := p.cfg.Pool.Query(ctx, shownByIDs, ids)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read public content: %w", err)
 	}
-	slugs, err := p.categorySlugs(ctx, items)
+	items, err := pgx.CollectRows(rows, scanShown)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read public content: %w", err)
 	}
 
-	views := make([]PublicContent, len(items))
-	for i, item := range items {
-		views[i] = publicContentOf(item, around{
-			creator:       creators[item.CreatorID],
-			organization:  organizations[item.OrganizationID],
-			categorySlugs: slugs[item.ID],
-		})
+	views := make([]PublicContent, 0, len(items))
+	for _, item := range items {
+		if item.IsPublished() {
+			views = append(views, publicContentOf(item))
+		}
 	}
 	return views, nil
-}
-
-// owners returns the creators and the organizations of items, by id.
-func (p *publishing) owners(ctx context.Context, items []content.Content) (
-	creators map[string]*PublicCreator, organizations map[string]*PublicOrganization, err error,
-) {
-	var creatorIDs, organizationIDs []string
-	for _, item := range items {
-		creatorIDs = append(creatorIDs, item.CreatorID)
-		if item.OrganizationID != "" {
-			organizationIDs = append(organizationIDs, item.OrganizationID)
-		}
-	}
-	b := &pgx.Batch{}
-	creators = queuePublic(b, `SELECT id, name, username, COALESCE(avatar_url, image) FROM users
-		WHERE id = ANY($1::text[])`, creatorIDs,
-		func(u *PublicCreator) (string, []any) { return u.ID, []any{&u.ID, &u.Name, &u.Username, &u.Avatar} })
-	organizations = queuePublic(b, `SELECT id, name, slug, logo_url FROM organizations
-		WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`, organizationIDs,
-		func(o *PublicOrganization) (string, []any) { return o.ID, []any{&o.ID, &o.Name, &o.Slug, &o.Logo} })
-	if err := p.cfg.Pool.SendBatch(ctx, b).Close(); err != nil {
-		return nil, nil, fmt.Errorf("read creators and organizations: %w", err)
-	}
-	return creators, organizations, nil
-}
-
-// queuePublic queues the read of rows by id. The map has them by id once the batch was sent;
-// fields returns a row's id and where its columns go.
-func queuePublic[T any](b *pgx.Batch, sql string, ids []string, fields func(*T) (string, []any)) map[string]*T {
-	found := map[string]*T{}
-	b.Queue(sql, ids).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*T, error) {
-			v := new(T)
-			_, targets := fields(v)
-			return v, row.Scan(targets...)
-		})
-		for _, v := range list {
-			id, _ := fields(v)
-			found[id] = v
-		}
-		return err
-	})
-	return found
 }

@@ -178,16 +178,16 @@ type around struct {
 }
 
 // publicContentOf returns an item's representation for everyone.
-func publicContentOf(c content.Content, a around) PublicContent {
-	view := contentOf(c)
-	if c.Access != content.Free {
+func publicContentOf(item shownItem) PublicContent {
+	view := contentOf(item.Content)
+	if item.Access != content.Free {
 		view.ContentBody = nil
 	}
 	view.MediaItemID = nil
 	return PublicContent{
 		Content:       view,
-		CategorySlugs: notNil(a.categorySlugs),
-		Creator:       a.creator,
-		Organization:  a.organization,
+		CategorySlugs: notNil(item.categorySlugs),
+		Creator:       item.creator,
+		Organization:  item.organization,
 	}
 }

@@ -78,18 +78,15 @@ func (s *streaming) library(
 	if f.source == "followers" {
 		return nil, paging.Found{Number: page.Number, Limit: page.Limit}, nil
 	}
-	in, err := s.libraryOrganizations(ctx, userID, f.organization)
-	if err != nil {
-		return nil, paging.Found{}, err
-	}
-
 	now := s.cfg.Now().UTC()
-	found, err := paging.Find(ctx, s.cfg.Pool, libraryList(userID, now, f, in), page)
+	found, err := paging.Find(ctx, s.cfg.Pool, libraryList(userID, now, f), page)
 	if err != nil {
 		return nil, found, fmt.Errorf("list the library: %w", err)
 	}
-	// Planned for this user: how many purchases and grants one has differs by orders of magnitude.
-	rows, err := s.cfg.Pool.Query(ctx, libraryItems, pgx.QueryExecModeCacheDescribe, userID, now, found.IDs)
+	if len(found.IDs) == 0 {
+		return nil, found, nil
+	}
+	rows, err := s.cfg.Pool.Query(ctx, libraryItems, userID, now, found.IDs)
 	if err != nil {
 		return nil, found, fmt.Errorf("read the library: %w", err)
 	}
@@ -98,37 +95,6 @@ func (s *streaming) library(
 		return nil, found, fmt.Errorf("read the library: %w", err)
 	}
 	return items, found, nil
-}
-
-// memberships are the organizations of which a user is an active member, and those of them
-// in which the user sees everything.
-type memberships struct{ all, managed []string }
-
-// libraryOrganizations reads a user's organizations; only is the id of the one to read, ""
-// for all.
-func (s *streaming) libraryOrganizations(
-	ctx context.Context, userID, only string,
-) (in memberships, err error) {
-	rows, err := s.cfg.Pool.Query(ctx, `
-SELECT m.organization_id, `+organization.WherePublishes("m")+`
-FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL
-WHERE m.user_id = $1 AND m.status = 'active' AND ($2 = '' OR m.organization_id = NULLIF($2, '')::uuid)`, userID, only)
-	if err != nil {
-		return in, fmt.Errorf("read memberships: %w", err)
-	}
-	var id string
-	var manages bool
-	_, err = pgx.ForEachRow(rows, []any{&id, &manages}, func() error {
-		in.all = append(in.all, id)
-		if manages {
-			in.managed = append(in.managed, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return in, fmt.Errorf("read memberships: %w", err)
-	}
-	return in, nil
 }
 
 // libraryOrder is an order of a library: by a column of library_entries, and by an expression
@@ -165,16 +131,11 @@ var libraryOrders = map[string]libraryOrder{
 // Both parts are ranges of indexes in the orders recent and title, with any progress and
 // type. In the order duration the second part is sorted; a filter by source and a search
 // read every item.
-func libraryList(userID string, now time.Time, f libraryFilter, in memberships) paging.List {
+func libraryList(userID string, now time.Time, f libraryFilter) paging.List {
 	o := libraryOrders[f.sort]
 	l := paging.List{Order: paging.By("key", o.of, "id", o.direction), Search: f.search != ""}
 	w := &l.Where
-	names := strings.NewReplacer(
-		"@user", w.Arg(userID),
-		"@now", w.Arg(now),
-		"@all", w.Arg(in.all),
-		"@managed", w.Arg(in.managed),
-	)
+	names := strings.NewReplacer("@user", w.Arg(userID), "@now", w.Arg(now))
 
 	entries, content := libraryEntry, libraryPublished
 	both := func(entry, item, value, none string) {
@@ -195,20 +156,16 @@ func libraryList(userID string, now time.Time, f libraryFilter, in memberships) 
             LATERAL (SELECT s.source `+librarySource+` AND c.id = k.id) s WHERE s.source = $)`,
 		f.source, "all")
 
-	l.From = `(
+	l.From = names.Replace(`(
 (SELECT id, key FROM (SELECT content_id AS id, ` + o.entries + ` AS key, * FROM library_entries) e
- WHERE ` + entries + paging.Narrow + `)`
-	if len(in.all) > 0 {
-		l.From += `
+ WHERE ` + entries + paging.Narrow + `)
 UNION ALL
-SELECT c.id, c.key FROM unnest(@all::uuid[]) m (organization_id) CROSS JOIN LATERAL (
+SELECT c.id, c.key FROM ` + libraryMemberships + ` CROSS JOIN LATERAL (
     SELECT id, key FROM (
         SELECT c.*, ` + o.content + ` AS key FROM ` + o.from + `
     ) c WHERE ` + content + paging.Narrow + `
-) c`
-	}
-	l.From = names.Replace(l.From) + `
-) library`
+) c WHERE ` + libraryMember + `
+) library`)
 	// To count, a join with all entries is faster than looking each up.
 	l.Counted = strings.NewReplacer(
 		paging.Narrow, "",
@@ -218,16 +175,27 @@ SELECT c.id, c.key FROM unnest(@all::uuid[]) m (organization_id) CROSS JOIN LATE
 	return l
 }
 
+// libraryMemberships are the memberships m of user @user that libraryMember selects.
+const (
+	libraryMemberships = `organization_memberships m
+    JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL`
+	libraryMember = `m.user_id = @user AND m.status = 'active'`
+)
+
 var (
 	// libraryEntry selects what a live grant opens, or a membership.
 	libraryEntry = `user_id = @user AND (
     granted AND (expires_at IS NULL OR expires_at > @now) AND access_type NOT IN ('team', 'private')
-    OR organization_id = ANY(@managed::uuid[]) AND access_type IS NOT NULL
-    OR organization_id = ANY(@all::uuid[]) AND access_type IN ('free', 'paid', 'members'))`
+    OR organization_id = ANY(ARRAY(SELECT m.organization_id FROM ` + libraryMemberships + `
+                                   WHERE ` + libraryMember + ` AND ` + organization.WherePublishes("m") + `))
+       AND access_type IS NOT NULL
+    OR organization_id = ANY(ARRAY(SELECT m.organization_id FROM ` + libraryMemberships + `
+                                   WHERE ` + libraryMember + `))
+       AND access_type IN ('free', 'paid', 'members'))`
 	// libraryPublished selects what organization m has published for the user, and has no entry.
 	libraryPublished = `c.organization_id = m.organization_id
     AND ` + content.WherePublished("c") + `
-    AND (m.organization_id = ANY(@managed::uuid[]) OR c.access_type IN ('free', 'paid', 'members'))
+    AND (` + organization.WherePublishes("m") + ` OR c.access_type IN ('free', 'paid', 'members'))
     AND (SELECT true FROM library_entries e WHERE e.user_id = @user AND e.content_id = c.id) IS NULL`
 )
 

@@ -59,6 +59,11 @@ var Columns = table.Selected
 // Scan reads a row of Columns.
 func Scan(row pgx.CollectableRow) (content.Content, error) { return table.Scan(row) }
 
+// ScanWith reads a row of Columns, and of what is selected behind them into more.
+func ScanWith(row pgx.CollectableRow, more ...any) (content.Content, error) {
+	return table.Scan(row, more...)
+}
+
 func count(column string) string {
 	return `COALESCE((SELECT s.` + column + ` FROM content_stats s WHERE s.content_id = content.id), 0)`
 }

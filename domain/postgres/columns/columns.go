@@ -69,15 +69,15 @@ func New[T any](name string, list []Column[T]) *Table[T] {
 	}
 }
 
-// Scan reads a row of Selected.
-func (t *Table[T]) Scan(row pgx.CollectableRow) (v T, err error) {
-	fields := make([]any, 0, len(t.columns))
+// Scan reads a row of Selected, and of what is selected behind it into more.
+func (t *Table[T]) Scan(row pgx.CollectableRow, more ...any) (v T, err error) {
+	fields := make([]any, 0, len(t.columns)+len(more))
 	for _, c := range t.columns {
 		if !c.Derived {
 			fields = append(fields, c.Field(&v))
 		}
 	}
-	return v, row.Scan(fields...)
+	return v, row.Scan(append(fields, more...)...)
 }
 
 // Insert returns the statement that inserts rows, which must be new, and its argument.
