@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -24,7 +24,10 @@ import (
 // The effect of an event depends on its type and not on the endpoint that received it.
 // Stripe sends one event, under one id, to every endpoint that subscribes to its type: if
 // the first endpoint ignored it, its copy at the right one would be a duplicate.
-type eventIngester struct{ cfg Config }
+type eventIngester struct {
+	cfg    Config
+	writer *eventWriter
+}
 
 // eventSpace is the name space of command ids that are derived from Stripe's ids.
 var eventSpace = uuid.MustParse("0d3c1a52-5f0b-5a4e-9d0e-7a1f8c6b2e90")
@@ -32,103 +35,78 @@ var eventSpace = uuid.MustParse("0d3c1a52-5f0b-5a4e-9d0e-7a1f8c6b2e90")
 // stripeActor is the actor of the commands that record events.
 const stripeActor = "stripe"
 
-const (
-	// acceptTimeout bounds the transaction that stores an event.
-	acceptTimeout = 5 * time.Second
-	// publishTimeout bounds the publishing of a command whose outcome is not waited for.
-	publishTimeout = 2 * time.Second
-)
+// webhookLetters is the consumer in the dead letters of events that cannot be read.
+const webhookLetters = "webhooks"
+
+// publishTimeout bounds the publishing of a command whose outcome is not waited for.
+const publishTimeout = 2 * time.Second
 
 // accept stores an event and its command. pending says that the command is not applied
-// yet: send it, or leave it to the sweeper. After an error nothing is stored.
+// yet: send it, or leave it to the sweeper.
 func (in *eventIngester) accept(
 	ctx context.Context, event stripe.Event,
 ) (cmd events.Command, pending bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
 	if !visible.MatchString(event.ID) || !visible.MatchString(event.Type) {
 		return cmd, false, fmt.Errorf("%w: id or type with invalid characters", stripe.ErrMalformed)
 	}
-
 	report, result, cause := in.report(event)
-	err = pgx.BeginFunc(ctx, in.cfg.Pool, func(tx pgx.Tx) error {
-		inserted, err := in.insert(ctx, tx, event, result)
-		if err != nil {
-			return err
+	s := &storing{event: in.row(event, result)}
+	switch result {
+	case "":
+		if cmd, err = in.command(report); err != nil {
+			return cmd, false, err
 		}
-		if !inserted {
-			cmd, pending, err = in.storedCommand(ctx, tx, event.ID)
-			return err
+		s.cmd = &cmd
+	case unreadable:
+		s.letter = &commands.DeadLetter{
+			Consumer:  webhookLetters,
+			MessageID: event.ID,
+			Type:      event.Type,
+			Body:      event.Raw,
+			Cause:     cause,
+			Attempts:  1,
 		}
+	}
 
-		switch result {
-		case "":
-			if cmd, err = in.command(report); err != nil {
-				return err
-			}
-			pending = true
-			return commands.Ledger{DB: tx}.Accept(ctx, cmd)
-		case unreadable:
-			return commands.DeadLetter{
-				Consumer:  "webhooks",
-				MessageID: event.ID,
-				Type:      event.Type,
-				Body:      event.Raw,
-				Cause:     cause,
-				Attempts:  1,
-			}.Write(ctx, tx)
-		default:
-			return nil
-		}
-	})
+	inserted, err := in.writer.store(ctx, s)
 	if err != nil {
 		return events.Command{}, false, fmt.Errorf("accept event %s: %w", event.ID, err)
+	}
+	if !inserted {
+		return in.stored(ctx, event.ID)
 	}
 	if result == unreadable || result == wrongMode {
 		in.cfg.Log.Error("event of the payment provider not applied",
 			"event", event.ID, "type", event.Type, "result", result, "error", cause)
 	}
-	return cmd, pending, nil
+	return cmd, s.cmd != nil, nil
 }
 
-// insert writes the event's row; inserted is false when there was one. An event without a
-// command has its result from the start.
-func (in *eventIngester) insert(
-	ctx context.Context, tx pgx.Tx, event stripe.Event, result string,
-) (inserted bool, err error) {
+// row returns an event as it is stored. One without a command has its result from the start.
+func (in *eventIngester) row(event stripe.Event, result string) postgres.ReceivedEvent {
 	now := in.cfg.Now().UTC()
 	created := event.Created
 	if created.IsZero() {
 		created = now
 	}
-	var processed *time.Time
-	if result != "" {
-		processed = &now
+	return postgres.ReceivedEvent{
+		ID:         event.ID,
+		Type:       event.Type,
+		APIVersion: visibleOrNone(event.APIVersion, 64),
+		Created:    created,
+		Payload:    event.Raw,
+		ReceivedAt: now,
+		Result:     result,
 	}
-	tag, err := tx.Exec(ctx, `
-INSERT INTO stripe_events (event_id, type, api_version, created, payload, received_at, processed_at, result)
-VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8, '')) ON CONFLICT (event_id) DO NOTHING`,
-		event.ID, event.Type, visibleOrNone(event.APIVersion, 64), created, []byte(event.Raw), now, processed, result)
-	if err != nil {
-		return false, fmt.Errorf("store: %w", err)
-	}
-	return tag.RowsAffected() == 1, nil
 }
 
-// storedCommand returns the command of an event that was stored before, made from the
-// stored payload: a later copy may be written differently.
-func (in *eventIngester) storedCommand(
-	ctx context.Context, tx pgx.Tx, eventID string,
-) (cmd events.Command, pending bool, err error) {
-	var processed bool
-	var payload []byte
-	err = tx.QueryRow(ctx, `SELECT processed_at IS NOT NULL, payload FROM stripe_events WHERE event_id = $1`, eventID).
-		Scan(&processed, &payload)
-	if err != nil {
-		return cmd, false, fmt.Errorf("read stored event: %w", err)
-	}
-	if processed {
-		return cmd, false, nil
+// stored returns the command of an event that was stored before, made from the stored
+// payload: a later copy may be written differently. A command that was lost is accepted
+// again.
+func (in *eventIngester) stored(ctx context.Context, eventID string) (cmd events.Command, pending bool, err error) {
+	payload, processed, err := postgres.StoredEvent(ctx, in.cfg.Pool, eventID)
+	if err != nil || processed {
+		return cmd, false, err
 	}
 	event, err := stripe.DecodeEvent(payload)
 	if err != nil {
@@ -138,8 +116,10 @@ func (in *eventIngester) storedCommand(
 	if result != "" {
 		return cmd, false, nil
 	}
-	cmd, err = in.command(report)
-	return cmd, true, err
+	if cmd, err = in.command(report); err != nil {
+		return cmd, false, err
+	}
+	return cmd, true, commands.Ledger{DB: in.cfg.Pool}.Accept(ctx, cmd)
 }
 
 // ingest accepts an event and publishes its command without waiting for the outcome. It

@@ -67,8 +67,8 @@ func New(cfg Config) handlers.Module {
 	}
 	p := &payments{
 		cfg:      cfg,
-		ingester: &eventIngester{cfg},
-		slots:    make(chan struct{}, webhookSlots),
+		ingester: &eventIngester{cfg: cfg, writer: &eventWriter{pool: cfg.Pool}},
+		waiting:  &waitingRoom{most: mostWaiting},
 	}
 	return handlers.Module{
 		Name:     "payments",
@@ -101,6 +101,5 @@ func New(cfg Config) handlers.Module {
 type payments struct {
 	cfg      Config
 	ingester *eventIngester
-	// slots bound the deliveries that hold a database connection.
-	slots chan struct{}
+	waiting  *waitingRoom
 }

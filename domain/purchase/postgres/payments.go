@@ -141,10 +141,3 @@ ON CONFLICT (id) DO UPDATE SET status = excluded.status, refunded_at = excluded.
 		domain.NilIfZero(p.Refund.Reason), domain.NilIfZero(p.RefundedCents()), domain.NilIfZero(p.Refund.ID),
 		domain.NilIfZero(d.Reason), domain.NilIfZero(d.ID), now)
 }
-
-// QueueProcessed queues the result of an applied event of the provider.
-func QueueProcessed(b *pgx.Batch, eventID, result string, now time.Time) {
-	b.Queue(`
-UPDATE stripe_events SET processed_at = $3, result = $2
-WHERE event_id = $1 AND processed_at IS NULL`, eventID, result, now)
-}
