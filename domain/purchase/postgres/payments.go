@@ -109,11 +109,12 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 		queuePurchase(b, p, now)
 	default:
 		b.Queue(`
-INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason,
+INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, detail,
     created_at, next_attempt_at)
-SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, $6::timestamptz, $6::timestamptz WHERE $3::int > 0
+SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, NULLIF($6::text, ''), $7::timestamptz, $7::timestamptz
+WHERE $3::int > 0
 ON CONFLICT (purchase_id) DO NOTHING`,
-			p.PurchaseID, p.Intent, p.RefundDue(), p.Sale.Currency, p.Sale.Outcome, now)
+			p.PurchaseID, p.Intent, p.RefundDue(), p.Sale.Currency, p.Sale.Outcome, p.Sale.Reason, now)
 	}
 }
 
