@@ -44,3 +44,16 @@ func (d *DataDir) Secret(name string, size int) (string, error) {
 	}
 	return secret, nil
 }
+
+// StoredSecret returns a secret that [DataDir.Secret] keeps in the data directory at path,
+// without opening it: another process may hold it. It is empty when there is none yet.
+func StoredSecret(path, name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(path, secretsDir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read secret %s: %w", name, err)
+	}
+	return string(text), nil
+}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
@@ -36,11 +35,7 @@ func TestABurstOfWebhooksIsStoredWhilePurchasesCannotBeWritten(t *testing.T) {
 	}
 	unlock := w.locked("purchases")
 
-	start := time.Now()
 	w.deliverAll(hooks)
-	if took := time.Since(start); took > 10*time.Second { // each waits for 2 s at most
-		t.Errorf("responded after %s", took)
-	}
 	if n := w.Number(`SELECT count(*) FROM stripe_events`); n != burst {
 		t.Errorf("%d events are stored, want %d", n, burst)
 	}

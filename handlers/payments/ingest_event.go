@@ -3,8 +3,11 @@ package payments
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +30,10 @@ import (
 type eventIngester struct {
 	cfg    Config
 	writer *eventWriter
+}
+
+func newIngester(cfg Config) *eventIngester {
+	return &eventIngester{cfg: cfg, writer: &eventWriter{pool: cfg.Pool}}
 }
 
 // eventSpace is the name space of command ids that are derived from Stripe's ids.
@@ -73,7 +80,8 @@ func (in *eventIngester) accept(
 		return events.Command{}, false, fmt.Errorf("accept event %s: %w", event.ID, err)
 	}
 	if !inserted {
-		return in.stored(ctx, event.ID)
+		cmd, p, err := in.resume(ctx, event.ID)
+		return cmd, p != finished, err
 	}
 	if result == unreadable || result == wrongMode {
 		in.cfg.Log.Error("event of the payment provider not applied",
@@ -100,26 +108,59 @@ func (in *eventIngester) row(event stripe.Event, result string) postgres.Receive
 	}
 }
 
-// stored returns the command of an event that was stored before, made from the stored
-// payload: a later copy may be written differently. A command that was lost is accepted
-// again.
-func (in *eventIngester) stored(ctx context.Context, eventID string) (cmd events.Command, pending bool, err error) {
+// progress is how far the command of a stored event, or of a retrieved session, is.
+type progress int
+
+const (
+	// finished: it has its outcome, or there is no command.
+	finished progress = iota
+	// waiting: it was accepted before, and the sweeper sends it.
+	waiting
+	// resumed: it was lost or given up, and is accepted again.
+	resumed
+)
+
+// resume makes sure that the command of an event that was stored before will be applied,
+// also when it was lost or given up. It is made from the stored payload: a later copy may
+// be written differently.
+func (in *eventIngester) resume(ctx context.Context, eventID string) (cmd events.Command, p progress, err error) {
 	payload, processed, err := postgres.StoredEvent(ctx, in.cfg.Pool, eventID)
 	if err != nil || processed {
-		return cmd, false, err
+		return cmd, finished, err
 	}
 	event, err := stripe.DecodeEvent(payload)
 	if err != nil {
-		return cmd, false, fmt.Errorf("read stored event: %w", err)
+		return cmd, finished, fmt.Errorf("read stored event: %w", err)
 	}
 	report, result, _ := in.report(event)
-	if result != "" {
-		return cmd, false, nil
+	if result == "" {
+		if cmd, err = in.command(report); err != nil {
+			return cmd, finished, err
+		}
+		if p, err = in.ensureAccepted(ctx, cmd); err != nil || p != finished {
+			return cmd, p, err
+		}
+		result = applied
 	}
-	if cmd, err = in.command(report); err != nil {
-		return cmd, false, err
+	return cmd, finished, postgres.Processed(ctx, in.cfg.Pool, eventID, result, in.cfg.Now().UTC())
+}
+
+// ensureAccepted accepts a command that has no row, and opens one again that was given up.
+func (in *eventIngester) ensureAccepted(ctx context.Context, cmd events.Command) (progress, error) {
+	ledger := commands.Ledger{DB: in.cfg.Pool}
+	rec, found, err := ledger.Find(ctx, cmd.ID)
+	switch {
+	case err != nil:
+		return finished, err
+	case !found:
+		return resumed, ledger.Accept(ctx, cmd)
+	case !rec.Finished():
+		return waiting, nil
+	case rec.ResponseStatus >= http.StatusInternalServerError:
+		return resumed, in.reopen(ctx, cmd)
+	default:
+		return finished, nil
 	}
-	return cmd, true, commands.Ledger{DB: in.cfg.Pool}.Accept(ctx, cmd)
 }
 
 // ingest accepts an event and publishes its command without waiting for the outcome. It
@@ -133,10 +174,33 @@ func (in *eventIngester) ingest(ctx context.Context, event stripe.Event) (pendin
 	return true, nil
 }
 
+// keepUnreadable keeps an entry of the provider's list of events that is no event, for the
+// operator. One with an id is stored as well, so that the next listing passes over it.
+func (in *eventIngester) keepUnreadable(ctx context.Context, entry stripe.UnreadableEvent) error {
+	letter := &commands.DeadLetter{
+		Consumer:  webhookLetters,
+		MessageID: entry.ID,
+		Body:      entry.Raw,
+		Cause:     entry.Cause,
+		Attempts:  1,
+	}
+	if !visible.MatchString(entry.ID) {
+		letter.MessageID = fmt.Sprintf("sha256:%x", sha256.Sum256(entry.Raw))
+		return letter.Write(ctx, in.cfg.Pool)
+	}
+	in.cfg.Log.ErrorContext(ctx, "event of the payment provider cannot be read", "event", entry.ID, "error", entry.Cause)
+	row := in.row(stripe.Event{ID: entry.ID, Raw: entry.Raw}, unreadable)
+	_, err := in.writer.store(ctx, &storing{event: row, letter: letter})
+	return err
+}
+
 // recordSession records the state of a checkout's session that was retrieved because the
 // event about it was lost: it was paid, or it ended unpaid. The zero session stands for a
-// checkout of which the provider has no session.
-func (in *eventIngester) recordSession(ctx context.Context, checkoutID string, session stripe.Session) error {
+// checkout of which the provider has no session. pending says that the command is not
+// applied yet: send it, or leave it to the sweeper.
+func (in *eventIngester) recordSession(
+	ctx context.Context, checkoutID string, session stripe.Session,
+) (cmd events.Command, pending bool, err error) {
 	paid := session.PaymentStatus == stripe.PaymentPaid
 	// No time is given: the same state must be the same command.
 	report := purchase.RecordEvent{
@@ -145,16 +209,19 @@ func (in *eventIngester) recordSession(ctx context.Context, checkoutID string, s
 		PaymentIntent: session.PaymentIntentID,
 		Session:       sessionFact(session, paid),
 	}
-	report.Session.CheckoutID = checkoutID
-	cmd, err := in.command(report)
-	if err != nil {
-		return err
+	if checkoutID != "" {
+		report.Session.CheckoutID = checkoutID
 	}
-	if err := (commands.Ledger{DB: in.cfg.Pool}).Accept(ctx, cmd); err != nil {
-		return err
+	if paid { // of an expired checkout there may be no session
+		if err := validate(report); err != nil {
+			return cmd, false, fmt.Errorf("session of checkout %s: %w", checkoutID, err)
+		}
 	}
-	in.publish(ctx, cmd)
-	return nil
+	if cmd, err = in.command(report); err != nil {
+		return cmd, false, err
+	}
+	p, err := in.ensureAccepted(ctx, cmd)
+	return cmd, p != finished, err
 }
 
 func (in *eventIngester) publish(ctx context.Context, cmd events.Command) {
@@ -187,3 +254,8 @@ func (in *eventIngester) command(report purchase.RecordEvent) (events.Command, e
 		CorrelationID: id,
 	}, nil
 }
+
+var errGivenUp = errors.New("the command was given up and waits for an operator")
+
+// reopen lets a command that was given up be applied again.
+func (in *eventIngester) reopen(context.Context, events.Command) error { return errGivenUp }

@@ -66,14 +66,15 @@ func New(cfg Config) handlers.Module {
 		cfg.ReturnHosts = defaultReturnHosts
 	}
 	p := &payments{
-		cfg:      cfg,
-		ingester: &eventIngester{cfg: cfg, writer: &eventWriter{pool: cfg.Pool}},
-		waiting:  &waitingRoom{most: mostWaiting},
+		cfg:        cfg,
+		ingester:   newIngester(cfg),
+		waiting:    &waitingRoom{most: mostWaiting},
+		retrievals: make(chan struct{}, mostRetrievals),
 	}
 	return handlers.Module{
 		Name:     "payments",
 		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
-		Commands: []commands.Context{purchaseCommands(cfg.Rates)},
+		Commands: []commands.Context{purchaseCommands(cfg.Rates, cfg.Log)},
 		External: []commands.External{checkouts{cfg}.commands()},
 		Jobs: []jobs.Job{
 			{
@@ -102,4 +103,6 @@ type payments struct {
 	cfg      Config
 	ingester *eventIngester
 	waiting  *waitingRoom
+	// retrievals holds one value per call to the provider in a read.
+	retrievals chan struct{}
 }

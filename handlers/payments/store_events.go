@@ -37,7 +37,7 @@ const (
 	// writeTimeout bounds one transaction, waiting for its connection included.
 	writeTimeout = 5 * time.Second
 	// storeTimeout bounds storing one event, waiting for those before it included.
-	storeTimeout = 8 * time.Second
+	storeTimeout = 15 * time.Second
 )
 
 // storing is an event to be stored, with what follows from it: at most one of cmd and
