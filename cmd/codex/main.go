@@ -21,14 +21,15 @@ import (
 // cli is the command line. Everything that is not about one start is configured by
 // the environment; codex config lists it.
 type cli struct {
-	Up      upCmd      `cmd:"" help:"Start the whole platform on this machine, with everything that it needs."`
-	Serve   serveCmd   `cmd:"" help:"Start some roles of an installation whose database, bus and storage run elsewhere."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this version."`
-	Config  configCmd  `cmd:"" help:"Print the effective configuration, with secrets masked unless they are asked for."`
-	Events  eventsCmd  `cmd:"" help:"Look at events."`
-	Psql    psqlCmd    `cmd:"" help:"Open the database in psql."`
-	Demo    demoCmd    `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Up       upCmd       `cmd:"" help:"Start the whole platform on this machine, with everything that it needs."`
+	Serve    serveCmd    `cmd:"" help:"Start some roles of an installation whose database, bus and storage run elsewhere."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema up to this version."`
+	Config   configCmd   `cmd:"" help:"Print the effective configuration, with secrets masked unless they are asked for."`
+	Events   eventsCmd   `cmd:"" help:"Look at events."`
+	Payments paymentsCmd `cmd:"" help:"Look after payments."`
+	Psql     psqlCmd     `cmd:"" help:"Open the database in psql."`
+	Demo     demoCmd     `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	LogLevel string `help:"Lowest level to log." enum:"debug,info,warn,error" default:"warn" env:"CODEX_LOG_LEVEL"`
 	LogJSON  bool   `help:"Log JSON instead of text." env:"CODEX_LOG_JSON"`

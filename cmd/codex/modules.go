@@ -65,7 +65,7 @@ func (p *platform) modules() ([]handlers.Module, error) {
 			Log:       p.log,
 		}),
 		cleanup.New(cleanup.Config{Pool: p.pool, Media: a.media, Assets: a.assets, Now: time.Now, Log: p.log}),
-		p.payments(a),
+		payments.New(p.paymentsConfig(a.stripe)),
 		streaming.New(streaming.Config{
 			Pool:      p.pool,
 			Objects:   a.media,
@@ -97,11 +97,11 @@ func (p *platform) ingest(a *adapters) handlers.Module {
 	})
 }
 
-func (p *platform) payments(a *adapters) handlers.Module {
-	return payments.New(payments.Config{
+func (p *platform) paymentsConfig(provider *stripe.Client) payments.Config {
+	return payments.Config{
 		Pool:           p.pool,
 		Dispatcher:     p.dispatcher,
-		Stripe:         a.stripe,
+		Stripe:         provider,
 		Livemode:       strings.Contains(string(p.cfg.StripeKey), "_live_"),
 		WebhookSecrets: p.cfg.webhookSecrets(),
 		Rates: money.Rates{
@@ -113,7 +113,7 @@ func (p *platform) payments(a *adapters) handlers.Module {
 		Development: p.cfg.development(),
 		Now:         time.Now,
 		Log:         p.log,
-	})
+	}
 }
 
 // adapters are what several modules speak to the outside with.

@@ -1,6 +1,7 @@
 package purchase
 
 import (
+	"fmt"
 	"regexp"
 	"time"
 
@@ -111,12 +112,20 @@ func (c Checkout) Tenant() string {
 	return c.CreatorID
 }
 
-// Matches reports whether a paid session is the session of this checkout: the same amount
-// and currency, and no other buyer or content in its metadata.
-func (c Checkout) Matches(s SessionFact) bool {
-	return money.Cents(s.AmountCents) == c.Amount && s.currency() == c.Currency &&
-		(s.CustomerID == "" || s.CustomerID == c.CustomerID) &&
-		(s.ContentID == "" || s.ContentID == c.ContentID)
+// Mismatch returns how a paid session differs from this checkout: another amount or currency
+// than agreed, or another buyer or content in its metadata. It is "" for the checkout's own
+// session, and names no person.
+func (c Checkout) Mismatch(s SessionFact) string {
+	switch {
+	case money.Cents(s.AmountCents) != c.Amount || s.currency() != c.Currency:
+		return fmt.Sprintf("expected %d %s, paid %d %s", c.Amount, c.Currency, s.AmountCents, s.currency())
+	case s.CustomerID != "" && s.CustomerID != c.CustomerID:
+		return "paid for another buyer"
+	case s.ContentID != "" && s.ContentID != c.ContentID:
+		return "paid for another content item"
+	default:
+		return ""
+	}
 }
 
 // Usable reports whether a new request for an offer can use this checkout: the price is the

@@ -64,7 +64,10 @@ type Payment struct {
 // Sale is what was paid for.
 type Sale struct {
 	Outcome Outcome
-	PaidAt  time.Time
+	// Reason says, when the sale is decided, why the outcome is not a purchase. It is not
+	// read back.
+	Reason string
+	PaidAt time.Time
 	// CustomerID and ContentID are empty when there is no such user or item.
 	CustomerID string
 	ContentID  string
@@ -238,8 +241,10 @@ func (p Payment) Pay(s SessionFact, at time.Time, facts Facts) (Payment, []event
 // newSale returns the sale of a paid session, without its split, and the rates of the
 // split.
 func newSale(s SessionFact, at time.Time, facts Facts) (Sale, money.Rates) {
+	result, reason := outcome(s, facts)
 	sale := Sale{
-		Outcome:  outcome(s, facts),
+		Outcome:  result,
+		Reason:   reason,
 		PaidAt:   at,
 		Amount:   money.Cents(s.AmountCents),
 		Currency: s.currency(),
@@ -263,18 +268,28 @@ func newSale(s SessionFact, at time.Time, facts Facts) (Sale, money.Rates) {
 	return sale, c.Rates
 }
 
-// outcome decides about a payment.
-func outcome(s SessionFact, facts Facts) Outcome {
-	c := facts.Checkout
+// outcome decides about a payment, and says why it does not become a purchase.
+func outcome(s SessionFact, facts Facts) (_ Outcome, reason string) {
+	if c := facts.Checkout; c != nil {
+		if mismatch := c.Mismatch(s); mismatch != "" {
+			return AmountMismatch, mismatch
+		}
+	}
 	switch {
-	case c != nil && !c.Matches(s):
-		return AmountMismatch
-	case facts.Content == nil, facts.Content.Deleted, !facts.BuyerKnown, s.currency() != Currency, s.AmountCents <= 0:
-		return Unfulfillable
+	case facts.Content == nil:
+		return Unfulfillable, "the content does not exist"
+	case facts.Content.Deleted:
+		return Unfulfillable, "the content is deleted"
+	case !facts.BuyerKnown:
+		return Unfulfillable, "the buyer has no account"
+	case s.currency() != Currency:
+		return Unfulfillable, fmt.Sprintf("expected %s, paid %d %s", Currency, s.AmountCents, s.currency())
+	case s.AmountCents <= 0:
+		return Unfulfillable, "nothing was paid"
 	case facts.OwnedElsewhere:
-		return Duplicate
+		return Duplicate, "the buyer owns the content"
 	default:
-		return Purchased
+		return Purchased, ""
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
+	purchases "github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -131,6 +133,7 @@ func (b *userBatch) Save(save *pgx.Batch) error {
 		return err
 	}
 	for _, e := range b.erased {
+		purchases.QueueErasure(save, e.user.ID, domain.OrZero(e.user.DeletedAt))
 		postgres.QueueErase(save, e.user, e.addresses)
 		mailstore.QueueErase(save, e.user.ID, e.addresses)
 		commands.QueueForget(save, e.user.ID, accountRequests)

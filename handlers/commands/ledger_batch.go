@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -73,4 +75,33 @@ func (o *outcomes) queue(b *pgx.Batch) {
 	if u := &o.updates; len(u.ids) > 0 {
 		b.Queue(updateOutcomesSQL, u.ids, u.statuses, u.codes, u.bodies, u.finished)
 	}
+}
+
+// QueueAccept is [Ledger.Accept] for many commands in one statement. The rows are written
+// in the order of cmds: sort them by id, so that two transactions do not deadlock.
+func QueueAccept(b *pgx.Batch, cmds []events.Command) error {
+	var (
+		c         columns
+		envelopes []string
+	)
+	for _, cmd := range cmds {
+		cmd.ReplyTo = ""
+		envelope, err := json.Marshal(cmd)
+		if err != nil {
+			return fmt.Errorf("marshal command: %w", err)
+		}
+		c.ids = append(c.ids, cmd.ID)
+		c.actors = append(c.actors, cmd.ActorID)
+		c.types = append(c.types, cmd.Type)
+		c.hashes = append(c.hashes, cmd.PayloadHash())
+		envelopes = append(envelopes, string(envelope))
+		c.created = append(c.created, cmd.IssuedAt)
+	}
+	b.Queue(`
+INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
+SELECT id, actor, type, hash, 'accepted', envelope::json, created
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+     AS c (id, actor, type, hash, envelope, created)
+ON CONFLICT (id) DO NOTHING`, c.ids, c.actors, c.types, c.hashes, envelopes, c.created)
+	return nil
 }

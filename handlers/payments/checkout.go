@@ -57,12 +57,14 @@ func (p *payments) checkoutRoutes() []edge.Route {
 			Handle:    p.portal,
 		},
 		{
-			Method:    "GET",
-			Path:      "/checkout/verify",
-			Name:      "verifyCheckout",
-			Summary:   "Get checkout status",
-			Notes:     "purchase and content are absent until the payment is recorded.",
+			Method:  "GET",
+			Path:    "/checkout/verify",
+			Name:    "verifyCheckout",
+			Summary: "Get checkout status",
+			Notes: "A paid session is recorded and opens access, also when its webhook was lost. " +
+				"purchase and content are absent until the payment is recorded.",
 			Auth:      edge.Session(),
+			Sends:     []string{purchase.CommandRecordEvent},
 			Params:    []edge.Param{edge.RequiredParam(edge.TextParam("session_id", 255))},
 			Responses: []edge.Response{edge.Data[CheckoutState](http.StatusOK)},
 			Errors: []*domain.Error{
@@ -113,8 +115,15 @@ func (p *payments) checkReturnURLs(fields map[string]string) error {
 	return domain.BadFields(bad)
 }
 
-// retrieveTimeout bounds the call to the payment provider in a read.
-const retrieveTimeout = 3 * time.Second
+const (
+	// retrieveTimeout bounds the call to the payment provider in a read.
+	retrieveTimeout = 3 * time.Second
+	// mostRetrievals is how many such calls one process makes at once. The response to one
+	// more is what is known here.
+	mostRetrievals = 16
+)
+
+var errBusy = errors.New("too many calls to the payment provider at once")
 
 // ownCheckout is a checkout as its success page needs it. id is empty for one that is known
 // to the provider only.
@@ -125,7 +134,9 @@ type ownCheckout struct {
 }
 
 // verify responds with the state of a session. While the end of the session is not recorded
-// the provider is asked; the purchase itself appears only once it is recorded.
+// the provider is asked. A session that is paid there is recorded as its webhook would be,
+// and verify waits for the access that follows: the buyer who returns has paid, whether or
+// not the webhook ever comes.
 func (p *payments) verify(c *edge.Request) error {
 	checkout, status, err := p.find(c, c.Text("session_id"))
 	if err != nil {
@@ -169,6 +180,7 @@ SELECT id, customer_id, content_id, status FROM checkouts WHERE stripe_session_i
 		p.cfg.Log.WarnContext(c, "checkout session not read", "checkout", known.id, "error", err)
 		return known, stripe.SessionOpen, nil
 	}
+	p.recordPaid(c, known.id, session)
 	return known, session.Status, nil
 }
 
@@ -184,15 +196,37 @@ func (p *payments) retrieve(c *edge.Request, sessionID string) (ownCheckout, str
 	case session.Metadata["customerId"] != c.Actor().UserID:
 		return ownCheckout{}, "", purchase.ErrForeignSession
 	}
+	p.recordPaid(c, "", session)
 	contentID := purchase.KnownID(session.Metadata["contentId"])
 	return ownCheckout{customerID: c.Actor().UserID, contentID: contentID}, session.Status, nil
 }
 
 // session reads a session at the provider.
 func (p *payments) session(ctx context.Context, id string) (stripe.Session, error) {
+	select {
+	case p.retrievals <- struct{}{}:
+		defer func() { <-p.retrievals }()
+	default:
+		return stripe.Session{}, errBusy
+	}
 	ctx, cancel := context.WithTimeout(ctx, retrieveTimeout)
 	defer cancel()
 	return p.cfg.Stripe.RetrieveCheckout(ctx, id)
+}
+
+// recordPaid records a session of the caller if it is paid, and waits for the access that
+// follows. What fails here is left to the webhook and to the reconciliation.
+func (p *payments) recordPaid(c *edge.Request, checkoutID string, s stripe.Session) {
+	if s.Mode != stripe.ModePayment || s.PaymentStatus != stripe.PaymentPaid {
+		return
+	}
+	cmd, pending, err := p.ingester.recordSession(context.WithoutCancel(c), checkoutID, s)
+	if err == nil && pending {
+		err = p.apply(c, cmd)
+	}
+	if err != nil {
+		p.cfg.Log.ErrorContext(c, "paid session not recorded", "checkout", checkoutID, "error", err)
+	}
 }
 
 // bought returns the purchase that a checkout became, and its content item. Both are nil

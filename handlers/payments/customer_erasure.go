@@ -3,30 +3,27 @@ package payments
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
+	"github.com/codex-platform/codex/handlers/commands"
 )
 
 // customerErasure deletes the customers of deleted accounts at the payment provider. The
 // row of each was written in the transaction that deleted the account, so the table is
 // the work list: no event has to carry the customer's id, and no transaction stays open
-// while the provider is slow. A failed deletion is retried without end.
+// while the provider is slow. An erasure that fails for three days becomes a dead letter,
+// which names the row and not the customer, and rests until that is retried
+// (postgres.RestartErasure).
 type customerErasure struct{ cfg Config }
 
-const (
-	customersPerSweep = 20
-	// customerAlarm is after how many attempts failures are logged as errors. With the
-	// delays of claim that is about an hour.
-	customerAlarm = 10
-)
+const customersPerSweep = 20
 
 // eraseDue deletes the customers that are due and returns how many were deleted.
 func (e *customerErasure) eraseDue(ctx context.Context) (erased int, err error) {
-	due, err := e.claim(ctx)
+	due, err := postgres.ClaimErasures(ctx, e.cfg.Pool, e.cfg.Now().UTC(), customersPerSweep)
 	if err != nil {
 		return 0, err
 	}
@@ -34,53 +31,48 @@ func (e *customerErasure) eraseDue(ctx context.Context) (erased int, err error) 
 		if ctx.Err() != nil {
 			return erased, nil //nolint:nilerr // stopped; the rest is due again soon
 		}
-
-		err := e.cfg.Stripe.DeleteCustomer(ctx, customer.StripeID)
-		if err != nil && !errors.Is(err, stripe.ErrNotFound) {
-			e.logFailure(ctx, customer, err)
+		if err := e.deleteCustomer(ctx, customer.StripeID); err != nil {
+			if err := e.recordFailure(ctx, customer, err); err != nil {
+				return erased, err
+			}
 			continue
 		}
-		if _, err := e.cfg.Pool.Exec(ctx, `DELETE FROM customer_erasures WHERE id = $1`, customer.ID); err != nil {
-			return erased, fmt.Errorf("delete the erasure: %w", err)
+		if err := postgres.ErasureMade(ctx, e.cfg.Pool, customer.ID); err != nil {
+			return erased, err
 		}
 		erased++
 	}
 	return erased, nil
 }
 
-func (e *customerErasure) logFailure(ctx context.Context, customer dueErasure, err error) {
-	level := slog.LevelWarn
-	if customer.Attempts >= customerAlarm {
-		level = slog.LevelError
+// deleteCustomer deletes a customer. One that the provider does not have is deleted.
+func (e *customerErasure) deleteCustomer(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := e.cfg.Stripe.DeleteCustomer(ctx, id); !errors.Is(err, stripe.ErrNotFound) {
+		return err
 	}
-	e.cfg.Log.Log(ctx, level, "customer not erased at the provider",
-		"erasure", customer.ID, "attempt", customer.Attempts, "error", err)
+	return nil
 }
 
-// dueErasure is one row that is due.
-type dueErasure struct {
-	ID       string
-	StripeID string
-	Attempts int
-}
-
-// claim returns the due erasures and makes them due again 5 s later, doubled with every
-// attempt, an hour at most. Deleting a customer twice does no harm.
-func (e *customerErasure) claim(ctx context.Context) ([]dueErasure, error) {
-	rows, err := e.cfg.Pool.Query(ctx, `
-UPDATE customer_erasures SET attempts = attempts + 1,
-       next_attempt_at = $1::timestamptz
-                       + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')
-WHERE id IN (
-    SELECT id FROM customer_erasures WHERE next_attempt_at <= $1
-    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING id, stripe_customer_id, attempts`, e.cfg.Now().UTC(), customersPerSweep)
-	if err != nil {
-		return nil, fmt.Errorf("claim erasures: %w", err)
+func (e *customerErasure) recordFailure(ctx context.Context, due postgres.DueErasure, cause error) error {
+	e.cfg.Log.Log(ctx, levelOf(due.Attempts), "customer not erased at the provider",
+		"erasure", due.ID, "attempt", due.Attempts, "error", cause)
+	if due.Attempts < obligationTries {
+		return nil
 	}
-	due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[dueErasure])
-	if err != nil {
-		return nil, fmt.Errorf("claim erasures: %w", err)
+	letter := commands.DeadLetter{
+		Consumer:  ErasureLetters,
+		MessageID: due.ID,
+		Type:      "customer_erasure",
+		Body:      []byte(due.ID),
+		Cause:     cause,
+		Attempts:  due.Attempts,
 	}
-	return due, nil
+	return pgx.BeginFunc(ctx, e.cfg.Pool, func(tx pgx.Tx) error {
+		if err := postgres.GiveUpErasure(ctx, tx, due.ID); err != nil {
+			return err
+		}
+		return letter.Write(ctx, tx)
+	})
 }

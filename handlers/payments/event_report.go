@@ -15,6 +15,8 @@ const (
 	ignored    = "ignored"
 	wrongMode  = "wrong_mode" // a test event at a live installation, or the reverse
 	unreadable = "unreadable" // signed, but not what its type promises
+	// applied is the result of a command whose own result was not stored with the event.
+	applied = "applied"
 )
 
 // report translates an event of Stripe into the payload of the command that records it. A

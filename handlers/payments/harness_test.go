@@ -5,13 +5,17 @@ package payments_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
@@ -40,6 +44,8 @@ type harness struct {
 	// config is what module was made from.
 	config payments.Config
 	module handlers.Module
+	// logs is what the module logs, from level warn on, as JSON.
+	logs *logBuffer
 	// rejecting makes the endpoints reject what the sandbox delivers.
 	rejecting atomic.Bool
 
@@ -48,7 +54,7 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &harness{Harness: handlertest.New(t, handlertest.Options{})}
+	w := &harness{Harness: handlertest.New(t, handlertest.Options{Pool: func(c *pgxpool.Config) { c.MaxConns = 12 }}), logs: &logBuffer{}}
 	w.creator, w.organization = w.User("creator"), w.Organization()
 	w.StartBus(natstest.Embedded(t), 2)
 	w.StartSandbox(sandbox.Config{
@@ -68,7 +74,7 @@ func newHarness(t *testing.T) *harness {
 		PublicURL:      w.URL,
 		Development:    true,
 		Now:            w.Now,
-		Log:            w.Logger,
+		Log:            slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	w.module = payments.New(w.config)
 	watching := streaming.New(streaming.Config{
@@ -88,6 +94,24 @@ func newHarness(t *testing.T) *harness {
 	return w
 }
 
+// logBuffer keeps what is logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // serve is the same installation behind another edge, with its own configuration.
 func (w *harness) serve(cfg payments.Config) *harness {
 	w.Helper()
@@ -100,7 +124,7 @@ func (w *harness) serve(cfg payments.Config) *harness {
 	w.Cleanup(server.Close)
 	other := *w.Harness
 	other.URL = server.URL
-	return &harness{Harness: &other, config: cfg, module: module}
+	return &harness{Harness: &other, logs: w.logs, config: cfg, module: module}
 }
 
 // production serves the installation for production.

@@ -3,14 +3,17 @@ package payments
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
+	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -24,7 +27,14 @@ import (
 // The effect of an event depends on its type and not on the endpoint that received it.
 // Stripe sends one event, under one id, to every endpoint that subscribes to its type: if
 // the first endpoint ignored it, its copy at the right one would be a duplicate.
-type eventIngester struct{ cfg Config }
+type eventIngester struct {
+	cfg    Config
+	writer *eventWriter
+}
+
+func newIngester(cfg Config) *eventIngester {
+	return &eventIngester{cfg: cfg, writer: &eventWriter{pool: cfg.Pool}}
+}
 
 // eventSpace is the name space of command ids that are derived from Stripe's ids.
 var eventSpace = uuid.MustParse("0d3c1a52-5f0b-5a4e-9d0e-7a1f8c6b2e90")
@@ -32,114 +42,125 @@ var eventSpace = uuid.MustParse("0d3c1a52-5f0b-5a4e-9d0e-7a1f8c6b2e90")
 // stripeActor is the actor of the commands that record events.
 const stripeActor = "stripe"
 
-const (
-	// acceptTimeout bounds the transaction that stores an event.
-	acceptTimeout = 5 * time.Second
-	// publishTimeout bounds the publishing of a command whose outcome is not waited for.
-	publishTimeout = 2 * time.Second
-)
+// webhookLetters is the consumer in the dead letters of events that cannot be read.
+const webhookLetters = "webhooks"
+
+// publishTimeout bounds the publishing of a command whose outcome is not waited for.
+const publishTimeout = 2 * time.Second
 
 // accept stores an event and its command. pending says that the command is not applied
-// yet: send it, or leave it to the sweeper. After an error nothing is stored.
+// yet: send it, or leave it to the sweeper.
 func (in *eventIngester) accept(
 	ctx context.Context, event stripe.Event,
 ) (cmd events.Command, pending bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
 	if !visible.MatchString(event.ID) || !visible.MatchString(event.Type) {
 		return cmd, false, fmt.Errorf("%w: id or type with invalid characters", stripe.ErrMalformed)
 	}
-
 	report, result, cause := in.report(event)
-	err = pgx.BeginFunc(ctx, in.cfg.Pool, func(tx pgx.Tx) error {
-		inserted, err := in.insert(ctx, tx, event, result)
-		if err != nil {
-			return err
+	s := &storing{event: in.row(event, result)}
+	switch result {
+	case "":
+		if cmd, err = in.command(report); err != nil {
+			return cmd, false, err
 		}
-		if !inserted {
-			cmd, pending, err = in.storedCommand(ctx, tx, event.ID)
-			return err
+		s.cmd = &cmd
+	case unreadable:
+		s.letter = &commands.DeadLetter{
+			Consumer:  webhookLetters,
+			MessageID: event.ID,
+			Type:      event.Type,
+			Body:      event.Raw,
+			Cause:     cause,
+			Attempts:  1,
 		}
+	}
 
-		switch result {
-		case "":
-			if cmd, err = in.command(report); err != nil {
-				return err
-			}
-			pending = true
-			return commands.Ledger{DB: tx}.Accept(ctx, cmd)
-		case unreadable:
-			return commands.DeadLetter{
-				Consumer:  "webhooks",
-				MessageID: event.ID,
-				Type:      event.Type,
-				Body:      event.Raw,
-				Cause:     cause,
-				Attempts:  1,
-			}.Write(ctx, tx)
-		default:
-			return nil
-		}
-	})
+	inserted, err := in.writer.store(ctx, s)
 	if err != nil {
 		return events.Command{}, false, fmt.Errorf("accept event %s: %w", event.ID, err)
+	}
+	if !inserted {
+		cmd, p, err := in.resume(ctx, event.ID)
+		return cmd, p != finished, err
 	}
 	if result == unreadable || result == wrongMode {
 		in.cfg.Log.Error("event of the payment provider not applied",
 			"event", event.ID, "type", event.Type, "result", result, "error", cause)
 	}
-	return cmd, pending, nil
+	return cmd, s.cmd != nil, nil
 }
 
-// insert writes the event's row; inserted is false when there was one. An event without a
-// command has its result from the start.
-func (in *eventIngester) insert(
-	ctx context.Context, tx pgx.Tx, event stripe.Event, result string,
-) (inserted bool, err error) {
+// row returns an event as it is stored. One without a command has its result from the start.
+func (in *eventIngester) row(event stripe.Event, result string) postgres.ReceivedEvent {
 	now := in.cfg.Now().UTC()
 	created := event.Created
 	if created.IsZero() {
 		created = now
 	}
-	var processed *time.Time
-	if result != "" {
-		processed = &now
+	return postgres.ReceivedEvent{
+		ID:         event.ID,
+		Type:       event.Type,
+		APIVersion: visibleOrNone(event.APIVersion, 64),
+		Created:    created,
+		Payload:    event.Raw,
+		ReceivedAt: now,
+		Result:     result,
 	}
-	tag, err := tx.Exec(ctx, `
-INSERT INTO stripe_events (event_id, type, api_version, created, payload, received_at, processed_at, result)
-VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8, '')) ON CONFLICT (event_id) DO NOTHING`,
-		event.ID, event.Type, visibleOrNone(event.APIVersion, 64), created, []byte(event.Raw), now, processed, result)
-	if err != nil {
-		return false, fmt.Errorf("store: %w", err)
-	}
-	return tag.RowsAffected() == 1, nil
 }
 
-// storedCommand returns the command of an event that was stored before, made from the
-// stored payload: a later copy may be written differently.
-func (in *eventIngester) storedCommand(
-	ctx context.Context, tx pgx.Tx, eventID string,
-) (cmd events.Command, pending bool, err error) {
-	var processed bool
-	var payload []byte
-	err = tx.QueryRow(ctx, `SELECT processed_at IS NOT NULL, payload FROM stripe_events WHERE event_id = $1`, eventID).
-		Scan(&processed, &payload)
-	if err != nil {
-		return cmd, false, fmt.Errorf("read stored event: %w", err)
-	}
-	if processed {
-		return cmd, false, nil
+// progress is how far the command of a stored event, or of a retrieved session, is.
+type progress int
+
+const (
+	// finished: it has its outcome, or there is no command.
+	finished progress = iota
+	// waiting: it was accepted before, and the sweeper sends it.
+	waiting
+	// resumed: it was lost or given up, and is accepted again.
+	resumed
+)
+
+// resume makes sure that the command of an event that was stored before will be applied,
+// also when it was lost or given up. It is made from the stored payload: a later copy may
+// be written differently.
+func (in *eventIngester) resume(ctx context.Context, eventID string) (cmd events.Command, p progress, err error) {
+	payload, processed, err := postgres.StoredEvent(ctx, in.cfg.Pool, eventID)
+	if err != nil || processed {
+		return cmd, finished, err
 	}
 	event, err := stripe.DecodeEvent(payload)
 	if err != nil {
-		return cmd, false, fmt.Errorf("read stored event: %w", err)
+		return cmd, finished, fmt.Errorf("read stored event: %w", err)
 	}
 	report, result, _ := in.report(event)
-	if result != "" {
-		return cmd, false, nil
+	if result == "" {
+		if cmd, err = in.command(report); err != nil {
+			return cmd, finished, err
+		}
+		if p, err = in.ensureAccepted(ctx, cmd); err != nil || p != finished {
+			return cmd, p, err
+		}
+		result = applied
 	}
-	cmd, err = in.command(report)
-	return cmd, true, err
+	return cmd, finished, postgres.Processed(ctx, in.cfg.Pool, eventID, result, in.cfg.Now().UTC())
+}
+
+// ensureAccepted accepts a command that has no row, and opens one again that was given up.
+func (in *eventIngester) ensureAccepted(ctx context.Context, cmd events.Command) (progress, error) {
+	ledger := commands.Ledger{DB: in.cfg.Pool}
+	rec, found, err := ledger.Find(ctx, cmd.ID)
+	switch {
+	case err != nil:
+		return finished, err
+	case !found:
+		return resumed, ledger.Accept(ctx, cmd)
+	case !rec.Finished():
+		return waiting, nil
+	case rec.ResponseStatus >= http.StatusInternalServerError:
+		return resumed, in.reopen(ctx, cmd)
+	default:
+		return finished, nil
+	}
 }
 
 // ingest accepts an event and publishes its command without waiting for the outcome. It
@@ -153,10 +174,33 @@ func (in *eventIngester) ingest(ctx context.Context, event stripe.Event) (pendin
 	return true, nil
 }
 
+// keepUnreadable keeps an entry of the provider's list of events that is no event, for the
+// operator. One with an id is stored as well, so that the next listing passes over it.
+func (in *eventIngester) keepUnreadable(ctx context.Context, entry stripe.UnreadableEvent) error {
+	letter := &commands.DeadLetter{
+		Consumer:  webhookLetters,
+		MessageID: entry.ID,
+		Body:      entry.Raw,
+		Cause:     entry.Cause,
+		Attempts:  1,
+	}
+	if !visible.MatchString(entry.ID) {
+		letter.MessageID = fmt.Sprintf("sha256:%x", sha256.Sum256(entry.Raw))
+		return letter.Write(ctx, in.cfg.Pool)
+	}
+	in.cfg.Log.ErrorContext(ctx, "event of the payment provider cannot be read", "event", entry.ID, "error", entry.Cause)
+	row := in.row(stripe.Event{ID: entry.ID, Raw: entry.Raw}, unreadable)
+	_, err := in.writer.store(ctx, &storing{event: row, letter: letter})
+	return err
+}
+
 // recordSession records the state of a checkout's session that was retrieved because the
 // event about it was lost: it was paid, or it ended unpaid. The zero session stands for a
-// checkout of which the provider has no session.
-func (in *eventIngester) recordSession(ctx context.Context, checkoutID string, session stripe.Session) error {
+// checkout of which the provider has no session. pending says that the command is not
+// applied yet: send it, or leave it to the sweeper.
+func (in *eventIngester) recordSession(
+	ctx context.Context, checkoutID string, session stripe.Session,
+) (cmd events.Command, pending bool, err error) {
 	paid := session.PaymentStatus == stripe.PaymentPaid
 	// No time is given: the same state must be the same command.
 	report := purchase.RecordEvent{
@@ -165,16 +209,19 @@ func (in *eventIngester) recordSession(ctx context.Context, checkoutID string, s
 		PaymentIntent: session.PaymentIntentID,
 		Session:       sessionFact(session, paid),
 	}
-	report.Session.CheckoutID = checkoutID
-	cmd, err := in.command(report)
-	if err != nil {
-		return err
+	if checkoutID != "" {
+		report.Session.CheckoutID = checkoutID
 	}
-	if err := (commands.Ledger{DB: in.cfg.Pool}).Accept(ctx, cmd); err != nil {
-		return err
+	if paid { // of an expired checkout there may be no session
+		if err := validate(report); err != nil {
+			return cmd, false, fmt.Errorf("session of checkout %s: %w", checkoutID, err)
+		}
 	}
-	in.publish(ctx, cmd)
-	return nil
+	if cmd, err = in.command(report); err != nil {
+		return cmd, false, err
+	}
+	p, err := in.ensureAccepted(ctx, cmd)
+	return cmd, p != finished, err
 }
 
 func (in *eventIngester) publish(ctx context.Context, cmd events.Command) {
@@ -207,3 +254,8 @@ func (in *eventIngester) command(report purchase.RecordEvent) (events.Command, e
 		CorrelationID: id,
 	}, nil
 }
+
+var errGivenUp = errors.New("the command was given up and waits for an operator")
+
+// reopen lets a command that was given up be applied again.
+func (in *eventIngester) reopen(context.Context, events.Command) error { return errGivenUp }

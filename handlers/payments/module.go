@@ -66,14 +66,15 @@ func New(cfg Config) handlers.Module {
 		cfg.ReturnHosts = defaultReturnHosts
 	}
 	p := &payments{
-		cfg:      cfg,
-		ingester: &eventIngester{cfg},
-		slots:    make(chan struct{}, webhookSlots),
+		cfg:        cfg,
+		ingester:   newIngester(cfg),
+		waiting:    &waitingRoom{most: mostWaiting},
+		retrievals: make(chan struct{}, mostRetrievals),
 	}
 	return handlers.Module{
 		Name:     "payments",
 		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
-		Commands: []commands.Context{purchaseCommands(cfg.Rates)},
+		Commands: []commands.Context{purchaseCommands(cfg.Rates, cfg.Log)},
 		External: []commands.External{checkouts{cfg}.commands()},
 		Jobs: []jobs.Job{
 			{
@@ -101,6 +102,7 @@ func New(cfg Config) handlers.Module {
 type payments struct {
 	cfg      Config
 	ingester *eventIngester
-	// slots bound the deliveries that hold a database connection.
-	slots chan struct{}
+	waiting  *waitingRoom
+	// retrievals holds one value per call to the provider in a read.
+	retrievals chan struct{}
 }

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ import (
 // except what ends a checkout unpaid.
 type purchaseBatch struct {
 	rates money.Rates
+	log   *slog.Logger
 
 	checkouts map[string]purchase.Checkout
 	payments  map[string]purchase.Payment
@@ -44,9 +46,10 @@ type purchaseBatch struct {
 	}
 }
 
-func newPurchaseBatch(rates money.Rates) *purchaseBatch {
+func newPurchaseBatch(rates money.Rates, log *slog.Logger) *purchaseBatch {
 	return &purchaseBatch{
 		rates:     rates,
+		log:       log,
 		checkouts: map[string]purchase.Checkout{},
 		payments:  map[string]purchase.Payment{},
 		content:   map[string]purchase.Content{},

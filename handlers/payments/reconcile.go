@@ -6,17 +6,21 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
-// reconciler repairs what lost webhooks would have reported. It compares the
-// provider's list of events with those that are stored, from an hour before the
-// newest one seen, and retrieves the sessions of overdue checkouts. In a healthy week
-// it repairs nothing.
+// reconciler repairs what lost webhooks would have reported, and what was stored and never
+// applied. In a healthy week it repairs nothing. One round
+//   - compares the provider's list of events with those that are stored, from an hour before
+//     the time up to which the last round compared them;
+//   - resumes the commands of stored events that were lost or given up;
+//   - records the payments of sessions whose checkouts are still open here, so that a buyer
+//     gets access within one period although no event says so;
+//   - closes the checkouts whose time is over.
+//
+// What fails in one of them, or for one item, does not hold up the rest.
 type reconciler struct {
 	cfg      Config
 	ingester *eventIngester
@@ -30,6 +34,10 @@ const (
 	overlap = time.Hour
 	// keptEvents is how long the provider keeps its events.
 	keptEvents = 30 * 24 * time.Hour
+	// lateCommand is after how long a stored event without a result counts as not applied.
+	lateCommand = 10 * time.Second
+	// openSessions is how far back sessions are read: longer than one can be paid.
+	openSessions = purchase.Lifetime + 15*time.Minute
 	// lateCheckout is how long after its end a checkout counts as overdue.
 	lateCheckout   = 5 * time.Minute
 	reconcileBatch = 100
@@ -46,114 +54,249 @@ var reportedTypes = []string{
 	stripe.EventDisputeClosed,
 }
 
-// reconcile runs once, unless another process did within the period, and returns how many
-// events and checkouts it repaired.
-func (r *reconciler) reconcile(ctx context.Context) (repaired int, err error) {
-	now := r.cfg.Now().UTC()
-	var seen *time.Time
-	err = r.cfg.Pool.QueryRow(ctx, `
-UPDATE stripe_watermark SET claimed_at = $1
-WHERE claimed_at IS NULL OR claimed_at <= $2 OR claimed_at > $1
-RETURNING seen_until`, now, now.Add(-reconcileInterval*9/10)).Scan(&seen)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("claim: %w", err)
-	}
-
-	events, failed := r.events(ctx, seen, now)
-	checkouts, err := r.checkouts(ctx, now)
-	if events+checkouts > 0 {
-		r.cfg.Log.Warn("repaired what lost webhooks should have reported", "events", events, "checkouts", checkouts)
-	}
-	return events + checkouts, errors.Join(failed, err)
+// Repaired is what one round of the reconciliation repaired.
+type Repaired struct {
+	// Events were not stored.
+	Events int
+	// Commands of stored events were lost or given up.
+	Commands int
+	// Payments were made in checkouts that were still open here.
+	Payments int
+	// Checkouts had ended.
+	Checkouts int
 }
 
-// events ingests the listed events that are not stored, oldest first.
-func (r *reconciler) events(ctx context.Context, seen *time.Time, now time.Time) (repaired int, err error) {
+// Total is the number of repairs.
+func (r Repaired) Total() int { return r.Events + r.Commands + r.Payments + r.Checkouts }
+
+// Reconcile does one round now, whenever the last one was.
+func Reconcile(ctx context.Context, cfg Config) (Repaired, error) {
+	r := &reconciler{cfg, newIngester(cfg)}
+	return r.round(ctx, 0)
+}
+
+// reconcile runs once, unless another process did within the period, and returns how much
+// it repaired.
+func (r *reconciler) reconcile(ctx context.Context) (repaired int, err error) {
+	done, err := r.round(ctx, reconcileInterval*9/10)
+	return done.Total(), err
+}
+
+// round does one round unless one began within this time.
+func (r *reconciler) round(ctx context.Context, within time.Duration) (done Repaired, err error) {
+	now := r.cfg.Now().UTC()
+	seen, claimed, err := postgres.ClaimReconciliation(ctx, r.cfg.Pool, now, now.Add(-within))
+	if err != nil || !claimed {
+		return done, err
+	}
+
+	recorded := map[string]bool{}
+	var failed [4]error
+	done.Events, failed[0] = r.events(ctx, seen, now, recorded)
+	done.Commands, failed[1] = r.commands(ctx, now)
+	done.Payments, failed[2] = r.payments(ctx, now, recorded)
+	if !errors.Is(failed[2], stripe.ErrUnknownOutcome) { // else the provider is away
+		done.Checkouts, failed[3] = r.checkouts(ctx, now)
+	}
+	if done.Total() > 0 {
+		r.cfg.Log.Warn("repaired what lost webhooks should have reported", "events", done.Events,
+			"commands", done.Commands, "payments", done.Payments, "checkouts", done.Checkouts)
+	}
+	return done, errors.Join(failed[:]...)
+}
+
+// events ingests the listed events that are not stored, and moves the watermark after every
+// part of the list. The sessions that these events are about are noted in recorded.
+func (r *reconciler) events(
+	ctx context.Context, seen, now time.Time, recorded map[string]bool,
+) (repaired int, err error) {
 	since := now.Add(-keptEvents)
-	if seen != nil && seen.Add(-overlap).After(since) {
-		since = seen.Add(-overlap)
+	if seen.After(now) {
+		seen = now // of a clock that was wrong
 	}
-	listed, err := r.cfg.Stripe.ListEvents(ctx, since, reportedTypes)
-	if err != nil || len(listed) == 0 {
-		return 0, err
+	if from := seen.Add(-overlap); from.After(since) {
+		since = from
 	}
-	stored, err := r.stored(ctx, listed)
+	for {
+		list, err := r.cfg.Stripe.ListEvents(ctx, since, reportedTypes)
+		if err != nil {
+			return repaired, err
+		}
+		n, err := r.ingest(ctx, list, recorded)
+		repaired += n
+		if err != nil {
+			return repaired, err // the watermark stays: this part is listed again
+		}
+		if list.Until.IsZero() {
+			return repaired, postgres.MoveWatermark(ctx, r.cfg.Pool, now)
+		}
+		if err := postgres.MoveWatermark(ctx, r.cfg.Pool, list.Until); err != nil {
+			return repaired, err
+		}
+		since = list.Until
+	}
+}
+
+// ingest ingests what is not stored of a part of the list.
+func (r *reconciler) ingest(
+	ctx context.Context, list stripe.EventList, recorded map[string]bool,
+) (repaired int, err error) {
+	ids := make([]string, 0, len(list.Events)+len(list.Unreadable))
+	for _, e := range list.Events {
+		ids = append(ids, e.ID)
+	}
+	for _, e := range list.Unreadable {
+		ids = append(ids, e.ID)
+	}
+	stored, err := postgres.StoredEvents(ctx, r.cfg.Pool, ids)
 	if err != nil {
 		return 0, err
 	}
 
-	for _, e := range listed {
+	for _, e := range list.Unreadable {
+		if stored[e.ID] {
+			continue
+		}
+		if err := r.ingester.keepUnreadable(ctx, e); err != nil {
+			return repaired, err
+		}
+	}
+	for _, e := range list.Events {
 		if stored[e.ID] {
 			continue
 		}
 		pending, err := r.ingester.ingest(ctx, e)
+		if errors.Is(err, stripe.ErrMalformed) {
+			err = r.ingester.keepUnreadable(ctx, stripe.UnreadableEvent{ID: e.ID, Raw: e.Raw, Cause: err})
+		}
 		if err != nil {
-			return repaired, err // the watermark stays: the rest is listed again
+			return repaired, err
 		}
 		if pending {
 			repaired++
 		}
-	}
-
-	newest := listed[len(listed)-1].Created
-	_, err = r.cfg.Pool.Exec(ctx, `UPDATE stripe_watermark SET seen_until = GREATEST(seen_until, $1)`, newest)
-	if err != nil {
-		return repaired, fmt.Errorf("move the watermark: %w", err)
+		if session, err := stripe.CheckoutSession(e); err == nil {
+			recorded[session.ID] = true
+		}
 	}
 	return repaired, nil
 }
 
-// stored returns the ids of the listed events that are stored.
-func (r *reconciler) stored(ctx context.Context, listed []stripe.Event) (map[string]bool, error) {
-	ids := make([]string, len(listed))
-	for i, e := range listed {
-		ids[i] = e.ID
+// commands resumes the commands of stored events that were lost or given up. Those that are
+// accepted are left to the sweeper.
+func (r *reconciler) commands(ctx context.Context, now time.Time) (repaired int, err error) {
+	var failed error
+	var at postgres.EventPosition
+	for {
+		list, err := postgres.UnprocessedEvents(ctx, r.cfg.Pool, at, now.Add(-lateCommand), reconcileBatch)
+		if err != nil {
+			return repaired, errors.Join(failed, err)
+		}
+		for _, e := range list {
+			at = e
+			cmd, p, err := r.ingester.resume(ctx, e.ID)
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("resume event %s: %w", e.ID, err))
+				continue
+			}
+			if p == resumed {
+				r.ingester.publish(ctx, cmd)
+				repaired++
+			}
+		}
+		if len(list) < reconcileBatch || ctx.Err() != nil {
+			return repaired, failed
+		}
 	}
-	rows, err := r.cfg.Pool.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
-	if err != nil {
-		return nil, fmt.Errorf("compare events: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("compare events: %w", err)
-	}
-	stored := make(map[string]bool, len(found))
-	for _, id := range found {
-		stored[id] = true
-	}
-	return stored, nil
 }
 
-// checkouts records the end of checkouts that was not reported. One that fails does not
-// hold up the others.
-func (r *reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
-	overdue, err := postgres.OverdueCheckouts(ctx, r.cfg.Pool, now.Add(-lateCheckout), reconcileBatch)
+// payments records the sessions that are paid at the provider while their checkouts are
+// open here, but for those that are recorded by their events.
+func (r *reconciler) payments(
+	ctx context.Context, now time.Time, recorded map[string]bool,
+) (repaired int, err error) {
+	paid, err := r.cfg.Stripe.PaidCheckouts(ctx, now.Add(-openSessions))
 	if err != nil {
 		return 0, err
 	}
-
 	var failed error
-	for _, c := range overdue {
-		if err := r.recordEnd(ctx, c); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("record the end of checkout %s: %w", c.ID, err))
-			continue
+	for ; len(paid) > 0 && ctx.Err() == nil; paid = paid[min(len(paid), reconcileBatch):] {
+		part := paid[:min(len(paid), reconcileBatch)]
+		var ids postgres.Sessions
+		for _, s := range part {
+			ids.SessionIDs = append(ids.SessionIDs, s.ID)
+			if id := purchase.KnownID(s.ClientReferenceID); id != "" {
+				ids.CheckoutIDs = append(ids.CheckoutIDs, id)
+			}
 		}
-		repaired++
+		open, err := postgres.OpenCheckouts(ctx, r.cfg.Pool, ids)
+		if err != nil {
+			return repaired, errors.Join(failed, err)
+		}
+		for _, s := range part {
+			c, ok := checkoutOf(open, s)
+			if !ok || recorded[s.ID] {
+				continue
+			}
+			if err := r.record(ctx, c.ID, s); err != nil {
+				failed = errors.Join(failed, err)
+				continue
+			}
+			repaired++
+		}
 	}
 	return repaired, failed
 }
 
+// checkoutOf returns the checkout of a session.
+func checkoutOf(open []purchase.Checkout, s stripe.Session) (purchase.Checkout, bool) {
+	for _, c := range open {
+		if c.SessionID == s.ID || c.ID == s.ClientReferenceID {
+			return c, true
+		}
+	}
+	return purchase.Checkout{}, false
+}
+
+// record records a session, and leaves the command to the sweeper when the bus is away.
+func (r *reconciler) record(ctx context.Context, checkoutID string, s stripe.Session) error {
+	cmd, pending, err := r.ingester.recordSession(ctx, checkoutID, s)
+	if err == nil && pending {
+		r.ingester.publish(ctx, cmd)
+	}
+	return err
+}
+
+// checkouts records the end of checkouts that was not reported. One that fails does not
+// hold up the others: it comes last in the next round.
+func (r *reconciler) checkouts(ctx context.Context, now time.Time) (repaired int, err error) {
+	var failed error
+	for ctx.Err() == nil {
+		overdue, err := postgres.ClaimOverdue(ctx, r.cfg.Pool, now.Add(-lateCheckout), now, reconcileBatch)
+		if err != nil || len(overdue) == 0 {
+			return repaired, errors.Join(failed, err)
+		}
+		for _, c := range overdue {
+			if err := r.recordEnd(ctx, c); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("record the end of checkout %s: %w", c.ID, err))
+				continue
+			}
+			repaired++
+		}
+	}
+	return repaired, errors.Join(failed, ctx.Err())
+}
+
 // recordEnd closes a checkout's sessions and records how it ended.
 func (r *reconciler) recordEnd(ctx context.Context, c purchase.Checkout) error {
+	ctx, cancel := context.WithTimeout(ctx, callBudget)
+	defer cancel()
 	paid, err := closeSessions(ctx, r.cfg.Stripe, c)
 	if err != nil {
 		return err
 	}
 	if !paid {
-		return r.ingester.recordSession(ctx, c.ID, stripe.Session{ID: c.SessionID})
+		return r.record(ctx, c.ID, stripe.Session{ID: c.SessionID})
 	}
 
 	sessions, err := r.cfg.Stripe.FindCheckouts(ctx, c.ID, c.CreatedAt.Add(-clockSkew), c.ExpiresAt)
@@ -162,7 +305,7 @@ func (r *reconciler) recordEnd(ctx context.Context, c purchase.Checkout) error {
 	}
 	for _, s := range sessions {
 		if s.PaymentStatus == stripe.PaymentPaid {
-			return r.ingester.recordSession(ctx, c.ID, s)
+			return r.record(ctx, c.ID, s)
 		}
 	}
 	return nil // complete and not paid yet: an event will report the payment

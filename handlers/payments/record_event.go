@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/codex-platform/codex/domain/money"
@@ -14,9 +15,10 @@ import (
 )
 
 // purchaseCommands returns the context "purchase": the reports of the payment provider.
-// Rates split the payment of a session that was not opened here.
-func purchaseCommands(rates money.Rates) commands.Context {
-	open := func() *purchaseBatch { return newPurchaseBatch(rates) }
+// Rates split the payment of a session that was not opened here. What does not become a
+// purchase is logged.
+func purchaseCommands(rates money.Rates, log *slog.Logger) commands.Context {
+	open := func() *purchaseBatch { return newPurchaseBatch(rates, log) }
 	return commands.NewContext("purchase", open,
 		commands.Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
 }
@@ -97,6 +99,8 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 		return "ignored", nil, nil // not a sale of this platform
 	}
 	if r.PaymentIntent == "" || s.AmountCents <= 0 {
+		u.log.Error("paid session can neither be fulfilled nor refunded",
+			"event", r.EventID, "command", cmd.ID, "paymentIntent", r.PaymentIntent, "amountCents", s.AmountCents)
 		return string(purchase.Unfulfillable), nil, u.deadLetter(cmd, errNothingToRefund)
 	}
 
@@ -111,11 +115,28 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 	if len(payloads) == 0 {
 		return "unchanged", nil, nil
 	}
+	u.logMismatch(cmd, r, *next.Sale)
 	u.save(before, next)
 	if ours {
 		u.saveCheckout(checkout.Complete(s.ID))
 	}
 	return string(next.Sale.Outcome), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
+}
+
+// logMismatch logs a payment that did not become a purchase. Nothing in it names a person.
+func (u *purchaseBatch) logMismatch(cmd events.Command, r purchase.RecordEvent, sale purchase.Sale) {
+	if sale.Outcome == purchase.Purchased {
+		return
+	}
+	u.log.Warn("payment is no purchase and will be refunded",
+		"event", r.EventID,
+		"command", cmd.ID,
+		"paymentIntent", r.PaymentIntent,
+		"checkout", sale.CheckoutID,
+		"outcome", sale.Outcome,
+		"reason", sale.Reason,
+		"amountCents", int64(sale.Amount),
+		"currency", sale.Currency)
 }
 
 // saleFacts returns what the decision about a paid session rests on. ours says that

@@ -6,26 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/codex-platform/codex/domain"
-	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
-	"github.com/codex-platform/codex/handlers/reactions"
-)
-
-const (
-	// webhookSlots is how many deliveries are processed at once; more get an error, after
-	// which Stripe sends them again.
-	webhookSlots = 64
-	// commandWait is how long a delivery waits for its command.
-	commandWait = 10 * time.Second
-	// accessWait is how long a delivery waits for the grants that follow.
-	accessWait = 2 * time.Second
 )
 
 // webhookEndpoints are the endpoints by name.
@@ -44,7 +30,7 @@ var (
 	errNoSecret   = domain.NewError(domain.NotConfigured, "", "No signing secret is configured for this endpoint")
 	errNotStored  = domain.NewError(domain.Internal, "", "The event could not be stored; send it again")
 	errMalformed  = strict.NewError("", "is not an event that can be read")
-	webhookErrors = []*domain.Error{errUnsigned, errNotStored, errNoSecret}
+	webhookErrors = []*domain.Error{errUnsigned, errNotStored, errNotApplied, errNoSecret}
 )
 
 // webhookRoutes declares one endpoint per purpose, each with its own signing secrets.
@@ -65,7 +51,7 @@ func (p *payments) webhookRoute(path, name, summary string, secrets []string) ed
 		Path:    "/webhooks/stripe/" + path,
 		Name:    name,
 		Summary: summary,
-		Notes: "Responds with 200 once the event is stored, whether or not it has an effect. " +
+		Notes: "Responds with 200 once the event is stored and its effect is certain, whether or not it has one. " +
 			"The effect depends on the event's type and not on the endpoint.",
 		Auth:      edge.StripeSignature,
 		Limit:     edge.LimitWebhook,
@@ -77,9 +63,10 @@ func (p *payments) webhookRoute(path, name, summary string, secrets []string) ed
 	}
 }
 
-// receive responds with 200 once the event is stored, and not before: its effects are
-// then certain. It waits for them only so that a client that reads right after finds
-// them. Any failure here is 500, after which Stripe sends the event again.
+// receive responds with 200 once the event is stored and its command is applied or sure to
+// be: accepted in the same transaction, so that the sweeper sends it until it has an
+// outcome. It waits for the effects only so that a client that reads right after finds them.
+// Any failure here is 500, after which Stripe sends the event again.
 func (p *payments) receive(c *edge.Request, secrets []string) error {
 	if !slices.ContainsFunc(secrets, func(s string) bool { return s != "" }) {
 		return errNoSecret
@@ -95,13 +82,6 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 		return webhookError(err)
 	}
 
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	default:
-		return errNotStored
-	}
-
 	// The event is stored even if the sender closes the connection.
 	cmd, pending, err := p.ingester.accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {
@@ -109,7 +89,9 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 		return webhookError(err)
 	}
 	if pending {
-		p.finish(c.Request.Context(), cmd)
+		if err := p.apply(c.Request.Context(), cmd); err != nil {
+			return err
+		}
 	}
 	c.JSON(http.StatusOK, Received{Received: true})
 	return nil
@@ -127,27 +109,5 @@ func webhookError(err error) *domain.Error {
 		return errMalformed
 	default:
 		return errNotStored
-	}
-}
-
-// finish sends the command and waits until it is applied and the grants that follow from
-// it are changed. After a timeout the sweeper and the relay finish the work.
-func (p *payments) finish(ctx context.Context, cmd events.Command) {
-	sending, cancel := context.WithTimeout(ctx, commandWait)
-	defer cancel()
-	reply, err := p.cfg.Dispatcher.Send(sending, cmd)
-	if err != nil {
-		p.cfg.Log.WarnContext(ctx, "stored event waits for the sweeper", "command", cmd.ID, "error", err)
-		return
-	}
-
-	waiting, cancel := context.WithTimeout(ctx, accessWait)
-	defer cancel()
-	count := func(ctx context.Context) (int, error) {
-		return reactions.Handled(ctx, p.cfg.Pool, access.GrantProjection, cmd.ID)
-	}
-	err = p.cfg.Dispatcher.WaitHandled(waiting, access.GrantProjection, cmd.ID, reply.Awaits, count)
-	if err != nil {
-		p.cfg.Log.InfoContext(ctx, "webhook acknowledged before access changed", "command", cmd.ID, "error", err)
 	}
 }

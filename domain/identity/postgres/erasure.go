@@ -19,7 +19,7 @@ var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
 // everything personal is overwritten or removed, with the sessions, credentials and proofs.
-// The payment provider's customer is written to customer_erasures, for deletion there.
+// The id of the payment provider's customer is lost with it.
 func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 	var keys []ratelimit.Key
 	for _, address := range addresses {
@@ -27,10 +27,6 @@ func QueueErase(b *pgx.Batch, deleted identity.User, addresses []string) {
 			keys = append(keys, ratelimit.KeyOf(kind, address))
 		}
 	}
-	b.Queue(`
-INSERT INTO customer_erasures (stripe_customer_id, next_attempt_at)
-SELECT stripe_customer_id, $2 FROM users WHERE id = $1 AND stripe_customer_id IS NOT NULL
-ON CONFLICT (stripe_customer_id) DO NOTHING`, deleted.ID, deleted.DeletedAt)
 	b.Queue(`
 UPDATE users SET name = $2, email = $3, role = $4, version = $5, updated_at = $6, deleted_at = $7,
        email_verified = false, pending_email = NULL, image = NULL, avatar_url = NULL, username = NULL, bio = NULL,

@@ -139,17 +139,39 @@ WHERE id = $1 AND attempt = $2 AND status = 'creating'`, id, attempt)
 	return nil
 }
 
-// OverdueCheckouts reads the checkouts whose end was not reported: those that ended, or
-// were marked to be closed, before a time.
-func OverdueCheckouts(
-	ctx context.Context, db postgres.Queryer, before time.Time, limit int,
-) ([]purchase.Checkout, error) {
+// OpenCheckouts reads those of the given checkouts whose end is not recorded.
+func OpenCheckouts(ctx context.Context, db postgres.Queryer, s Sessions) ([]purchase.Checkout, error) {
 	rows, err := db.Query(ctx, `
 SELECT `+checkoutColumns+` FROM checkouts
-WHERE status IN ('creating', 'open', 'expiring') AND (expires_at < $1 OR status = 'expiring' AND updated_at < $1)
-ORDER BY expires_at LIMIT $2`, before, limit)
+WHERE `+sessionSQL+` AND status IN ('creating', 'open', 'expiring')`, s.CheckoutIDs, s.SessionIDs)
 	if err != nil {
-		return nil, fmt.Errorf("read overdue checkouts: %w", err)
+		return nil, fmt.Errorf("read open checkouts: %w", err)
 	}
 	return pgx.CollectRows(rows, scanCheckout)
+}
+
+// ClaimOverdue returns checkouts whose end was not reported: those that ended, or were
+// marked to be closed, before a time. Those that were not claimed for longest come first,
+// and none is claimed twice at the same now: so all get their turn, also when some fail
+// every time.
+func ClaimOverdue(
+	ctx context.Context, db postgres.Queryer, before, now time.Time, limit int,
+) ([]purchase.Checkout, error) {
+	rows, err := db.Query(ctx, `
+UPDATE checkouts SET checked_at = $2
+WHERE id IN (
+    SELECT id FROM checkouts
+    WHERE status IN ('creating', 'open', 'expiring')
+      AND (expires_at < $1 OR status = 'expiring' AND updated_at < $1)
+      AND (checked_at IS NULL OR checked_at < $2)
+    ORDER BY checked_at NULLS FIRST, expires_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING `+checkoutColumns, before, now, limit)
+	if err != nil {
+		return nil, fmt.Errorf("claim overdue checkouts: %w", err)
+	}
+	overdue, err := pgx.CollectRows(rows, scanCheckout)
+	if err != nil {
+		return nil, fmt.Errorf("claim overdue checkouts: %w", err)
+	}
+	return overdue, nil
 }

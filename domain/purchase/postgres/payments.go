@@ -109,11 +109,12 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 		queuePurchase(b, p, now)
 	default:
 		b.Queue(`
-INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason,
+INSERT INTO refund_obligations (purchase_id, payment_intent, amount_cents, currency, reason, detail,
     created_at, next_attempt_at)
-SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, $6::timestamptz, $6::timestamptz WHERE $3::int > 0
+SELECT $1::uuid, $2::text, $3::int, $4::text, $5::text, NULLIF($6::text, ''), $7::timestamptz, $7::timestamptz
+WHERE $3::int > 0
 ON CONFLICT (purchase_id) DO NOTHING`,
-			p.PurchaseID, p.Intent, p.RefundDue(), p.Sale.Currency, p.Sale.Outcome, now)
+			p.PurchaseID, p.Intent, p.RefundDue(), p.Sale.Currency, p.Sale.Outcome, p.Sale.Reason, now)
 	}
 }
 
@@ -140,11 +141,4 @@ ON CONFLICT (id) DO UPDATE SET status = excluded.status, refunded_at = excluded.
 		s.PaidAt, domain.NilIfZero(p.EndedAt()), domain.NilIfZero(d.OpenedAt),
 		domain.NilIfZero(p.Refund.Reason), domain.NilIfZero(p.RefundedCents()), domain.NilIfZero(p.Refund.ID),
 		domain.NilIfZero(d.Reason), domain.NilIfZero(d.ID), now)
-}
-
-// QueueProcessed queues the result of an applied event of the provider.
-func QueueProcessed(b *pgx.Batch, eventID, result string, now time.Time) {
-	b.Queue(`
-UPDATE stripe_events SET processed_at = $3, result = $2
-WHERE event_id = $1 AND processed_at IS NULL`, eventID, result, now)
 }

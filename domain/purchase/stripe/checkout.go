@@ -181,6 +181,26 @@ func (c *Client) FindCheckouts(ctx context.Context, reference string, from, to t
 	return found, nil
 }
 
+// PaidCheckouts lists the sessions created at or after from that are complete and paid,
+// newest first.
+func (c *Client) PaidCheckouts(ctx context.Context, from time.Time) ([]Session, error) {
+	params := &stripego.CheckoutSessionListParams{Status: stripego.String(SessionComplete)}
+	params.Context = ctx
+	params.Limit = stripego.Int64(pageSize)
+	params.Filters.AddFilter("created", "gte", unixText(from))
+	var paid []Session
+	list := c.sessions().List(params)
+	for list.Next() {
+		if s := sessionOf(list.CheckoutSession()); s.PaymentStatus == PaymentPaid {
+			paid = append(paid, s)
+		}
+	}
+	if err := list.Err(); err != nil {
+		return nil, classify("list paid checkouts", err)
+	}
+	return paid, nil
+}
+
 func (c *Client) sessions() session.Client { return session.Client{B: c.backend, Key: c.key} }
 
 func sessionOf(s *stripego.CheckoutSession) Session {

@@ -307,22 +307,23 @@ func TestEventsAreListedOldestFirstAcrossPages(t *testing.T) {
 		want = append(want, s.ID)
 	}
 	all, err := b.client.ListEvents(t.Context(), since, nil)
-	if err != nil || len(all) != 4*sales {
-		t.Fatalf("%d events, %v", len(all), err)
+	if err != nil || len(all.Events) != 4*sales || !all.Until.IsZero() {
+		t.Fatalf("%d events, %v", len(all.Events), err)
 	}
 	completed, err := b.client.ListEvents(t.Context(), since,
 		[]string{stripe.EventCheckoutCompleted, stripe.EventChargeRefunded})
-	if err != nil || len(completed) != sales {
-		t.Fatalf("%d events, %v", len(completed), err)
+	if err != nil || len(completed.Events) != sales {
+		t.Fatalf("%d events, %v", len(completed.Events), err)
 	}
-	for i, e := range completed {
+	for i, e := range completed.Events {
 		s, err := stripe.CheckoutSession(e)
 		if err != nil || s.ID != want[i] {
 			t.Fatalf("event %d is about %s, want %s (%v)", i, s.ID, want[i], err)
 		}
 	}
-	if later, err := b.client.ListEvents(t.Context(), time.Now().Add(time.Hour), nil); err != nil || len(later) != 0 {
-		t.Fatalf("%d events of the future, %v", len(later), err)
+	later, err := b.client.ListEvents(t.Context(), time.Now().Add(time.Hour), nil)
+	if err != nil || len(later.Events) != 0 {
+		t.Fatalf("%d events of the future, %v", len(later.Events), err)
 	}
 }
 
@@ -339,16 +340,83 @@ func TestMoreEventsThanFitAreListedInOldestFirstParts(t *testing.T) {
 	since, next := time.Unix(0, 0), 0
 	for next < len(past) {
 		part, err := client.ListEvents(t.Context(), since, nil)
-		if err != nil || len(part) == 0 || len(part) > 20 {
-			t.Fatalf("%d events, %v", len(part), err)
+		if err != nil || len(part.Events) == 0 || len(part.Events) > 20 {
+			t.Fatalf("%d events, %v", len(part.Events), err)
 		}
-		for _, e := range part {
+		for _, e := range part.Events {
 			if got := e.Created.Unix(); got != past[next] {
 				t.Fatalf("event %d is of %d, want %d", next, got, past[next])
 			}
 			next++
 		}
-		since = part[len(part)-1].Created.Add(time.Second)
+		if next < len(past) && part.Until.Unix() <= past[next-1] {
+			t.Fatalf("the list goes on at %d, after the event of %d", part.Until.Unix(), past[next-1])
+		}
+		since = part.Until
+	}
+}
+
+func TestASecondWithMoreEventsThanFitIsListedWhole(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := 10
+		if r.URL.Query().Get("starting_after") != "" {
+			page = 20
+		}
+		fmt.Fprint(w, `{"object":"list","has_more":`, page == 10, `,"data":[`)
+		for i := range 10 {
+			fmt.Fprintf(w, `%s{"id":"evt_%d","type":"charge.refunded","created":1000}`, strings.Repeat(",", min(i, 1)), page+i)
+		}
+		fmt.Fprint(w, `]}`)
+	}))
+	defer server.Close()
+	client, err := stripe.New(stripe.Config{SecretKey: secretKey, BackendURL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.SetMaxListed(5)
+	list, err := client.ListEvents(t.Context(), time.Unix(1000, 0), nil)
+	if err != nil || len(list.Events) != 20 || !list.Until.IsZero() {
+		t.Fatalf("%d events, until %s, %v", len(list.Events), list.Until, err)
+	}
+}
+
+func TestAnUnreadableEntryDoesNotStopTheList(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("starting_after") == "" {
+			fmt.Fprint(w, `{"object":"list","has_more":true,"data":[
+				{"id":"evt_4","type":"charge.refunded","created":1004},
+				{"id":"evt_3","type":"charge.refunded","created":1.5},
+				17,
+				{"id":"evt_2","type":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`}]}`)
+			return
+		}
+		if got := r.URL.Query().Get("starting_after"); got != "evt_2" {
+			t.Errorf("the second page begins after %s", got)
+		}
+		fmt.Fprint(w, `{"object":"list","has_more":false,"data":[{"id":"evt_1","type":"charge.refunded","created":1001}]}`)
+	}))
+	defer server.Close()
+	client, err := stripe.New(stripe.Config{SecretKey: secretKey, BackendURL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	list, err := client.ListEvents(t.Context(), time.Unix(1000, 0), nil)
+	if err != nil || len(list.Events) != 2 || list.Events[0].ID != "evt_1" || list.Events[1].ID != "evt_4" {
+		t.Fatalf("%+v, %v", list.Events, err)
+	}
+	var ids []string
+	for _, e := range list.Unreadable {
+		if e.Cause == nil || len(e.Raw) == 0 {
+			t.Errorf("unreadable entry %q without its cause or text", e.ID)
+		}
+		ids = append(ids, e.ID)
+	}
+	if got := strings.Join(ids, " "); got != "evt_2  evt_3" {
+		t.Errorf("unreadable: %q", got)
 	}
 }
 

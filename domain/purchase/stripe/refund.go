@@ -14,6 +14,9 @@ const (
 	ReasonByRequest = "requested_by_customer"
 )
 
+// CodeAlreadyRefunded is the Code of a refund of a payment that is refunded in full.
+const CodeAlreadyRefunded = "charge_already_refunded"
+
 const pageSize = 100 // the most Stripe returns at once
 
 // Refund is a refund, completed or in progress.
