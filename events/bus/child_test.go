@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats"
 )
@@ -89,4 +90,17 @@ func startChild(t *testing.T, env ...string) child {
 		t.Fatalf("the server does not start: %v", err)
 	}
 	return child{url: strings.TrimSpace(url), process: command.Process}
+}
+
+// stall stops the server's process for a while.
+func (c child) stall(t *testing.T) {
+	t.Helper()
+	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		if err := c.process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		if s == syscall.SIGSTOP {
+			<-time.After(stallTime)
+		}
+	}
 }

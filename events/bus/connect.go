@@ -21,9 +21,11 @@ func Connect(url, name string, log *slog.Logger, more ...nats.Option) (*nats.Con
 		nats.ReconnectJitter(50*time.Millisecond, 200*time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.RetryOnFailedConnect(true),
-		nats.Timeout(5 * time.Second),
-		nats.PingInterval(10 * time.Second),
-		nats.MaxPingsOutstanding(3),
+		nats.Timeout(3 * time.Second),
+		// A server that was cut off or stopped is left after six seconds.
+		nats.PingInterval(2 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(5 * time.Second), // also ends writes that block
 		nats.DrainTimeout(5 * time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -50,7 +52,23 @@ func Connect(url, name string, log *slog.Logger, more ...nats.Option) (*nats.Con
 // respond within it counts as unreachable.
 const apiTimeout = 3 * time.Second
 
+// ackTimeout ends the wait for an asynchronous acknowledgement. Acknowledgements that a
+// change of leaders lost would otherwise count as outstanding for ever, until no more
+// messages could be published.
+const ackTimeout = 10 * time.Second
+
 // newJetStream returns the JetStream API over conn; its calls end after apiTimeout.
 func newJetStream(conn *nats.Conn, options ...jetstream.JetStreamOpt) (jetstream.JetStream, error) {
-	return jetstream.New(conn, append(options, jetstream.WithDefaultTimeout(apiTimeout))...)
+	return jetstream.New(conn, append(options,
+		jetstream.WithDefaultTimeout(apiTimeout),
+		jetstream.WithPublishAsyncTimeout(ackTimeout))...)
+}
+
+// neverDrop lets a subscription of ours keep whatever arrives: what it is sent is bounded
+// by what its process waits for, and its handler only wakes who waits.
+func neverDrop(sub *nats.Subscription) error {
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return fmt.Errorf("pending limits of %s: %w", sub.Subject, err)
+	}
+	return nil
 }

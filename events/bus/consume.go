@@ -31,7 +31,7 @@ const (
 // pin by pulling, so it pulls within the pin's time to live.
 const (
 	pullExpiry       = 30 * time.Second
-	pullHeartbeat    = 5 * time.Second
+	pullHeartbeat    = 3 * time.Second
 	pinTTL           = 2 * time.Second
 	pinnedPullExpiry = time.Second
 	pinnedHeartbeat  = 500 * time.Millisecond
@@ -105,7 +105,11 @@ func (l loop) run(ctx context.Context, conn *nats.Conn, handle handler) error {
 	for range l.pullers {
 		pullers.Go(func() {
 			for ctx.Err() == nil {
-				err := l.consume(ctx, js, handle)
+				if !conn.IsConnected() {
+					Pause(ctx, restartDelay)
+					continue
+				}
+				err := l.consume(ctx, conn, js, handle)
 				if ctx.Err() != nil {
 					return
 				}
@@ -119,7 +123,7 @@ func (l loop) run(ctx context.Context, conn *nats.Conn, handle handler) error {
 }
 
 // consume pulls and handles until ctx is done, the consumer is lost or handle stops.
-func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handler) error {
+func (l loop) consume(ctx context.Context, conn *nats.Conn, js jetstream.JetStream, handle handler) error {
 	consumer, err := ensureConsumer(ctx, js, l.stream, l.limits, l.consumer)
 	if err != nil {
 		return err
@@ -127,9 +131,11 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 	var (
 		fetched = make(chan jetstream.Msg, l.hold)
 		held    = make(chan struct{}, l.hold-1)
-		lost    = make(chan error, 1)
 		stopped = make(chan struct{})
+		watched = newWatch(conn, consumer)
 	)
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
 	receive := func(msg jetstream.Msg) {
 		select {
 		case <-stopped:
@@ -142,7 +148,8 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 		case held <- struct{}{}:
 		}
 	}
-	subscription, err := consumer.Consume(receive, l.pullOptions(ctx, consumer, lost)...)
+	report := func(_ jetstream.ConsumeContext, err error) { watched.report(watching, err) }
+	subscription, err := consumer.Consume(receive, append(l.pullOptions(), jetstream.ConsumeErrHandler(report))...)
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
@@ -152,7 +159,7 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-lost:
+		case err := <-watched.lost:
 			return fmt.Errorf("consumer lost: %w", err)
 		case first := <-fetched:
 			batch := drain(first, fetched, l.batch)
@@ -166,19 +173,8 @@ func (l loop) consume(ctx context.Context, js jetstream.JetStream, handle handle
 	}
 }
 
-func (l loop) pullOptions(
-	ctx context.Context, consumer jetstream.Consumer, lost chan<- error,
-) []jetstream.PullConsumeOpt {
-	report := func(_ jetstream.ConsumeContext, err error) {
-		if !isLost(ctx, consumer, err) {
-			return
-		}
-		select {
-		case lost <- err:
-		default:
-		}
-	}
-	options := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(l.hold), jetstream.ConsumeErrHandler(report)}
+func (l loop) pullOptions() []jetstream.PullConsumeOpt {
+	options := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(l.hold)}
 	if l.pin == "" {
 		return append(options, jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
 	}

@@ -70,6 +70,10 @@ func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logge
 			return nil, fmt.Errorf("dispatcher: subscribe: %w", err)
 		}
 		d.subs = append(d.subs, sub)
+		if err := neverDrop(sub); err != nil {
+			d.Close()
+			return nil, fmt.Errorf("dispatcher: %w", err)
+		}
 	}
 	local.Store(name, d)
 	return d, nil
@@ -115,6 +119,10 @@ func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply
 		case reply := <-outcome:
 			return reply, nil
 		case err := <-failed:
+			if errors.Is(err, jetstream.ErrAsyncPublishTimeout) {
+				failed = nil // it may be stored and applied all the same
+				continue
+			}
 			return events.Reply{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
 		case <-ctx.Done():
 			return events.Reply{}, fmt.Errorf("wait for the outcome of %s: %w", cmd.Type, ctx.Err())
@@ -122,9 +130,11 @@ func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply
 	}
 }
 
-// Publish sends a command without waiting for its outcome. It returns when the
-// bus stored it.
+// Publish sends a command without waiting for its outcome. It returns when the bus stored
+// it, or after three seconds.
 func (d *Dispatcher) Publish(ctx context.Context, cmd events.Command) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
 	cmd.ReplyTo = ""
 	ack, err := d.publish(cmd)
 	if err != nil {

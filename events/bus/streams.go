@@ -115,19 +115,6 @@ func createConsumer(
 	return js.CreateOrUpdateConsumer(ctx, stream, cfg)
 }
 
-// isLost reports whether an error of a running consumer means that it no longer exists
-// and must be created again. Missed heartbeats alone may only mean that the server is
-// busy or unreachable, so the server is queried.
-func isLost(ctx context.Context, consumer jetstream.Consumer, err error) bool {
-	if isMissing(err) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
-	_, err = consumer.Info(ctx)
-	return isMissing(err)
-}
-
 // isMissing reports whether an error says that a stream or consumer does not exist.
 func isMissing(err error) bool {
 	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) ||

@@ -10,5 +10,9 @@ func WakeRelay(conn *nats.Conn) error { return conn.Publish(wakeSubject, nil) }
 
 // OnWake calls f whenever a process hints that the outbox has rows.
 func OnWake(conn *nats.Conn, f func()) (*nats.Subscription, error) {
-	return conn.Subscribe(wakeSubject, func(*nats.Msg) { f() })
+	sub, err := conn.Subscribe(wakeSubject, func(*nats.Msg) { f() })
+	if err != nil {
+		return nil, err
+	}
+	return sub, neverDrop(sub)
 }
