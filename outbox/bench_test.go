@@ -122,7 +122,8 @@ func (w *world) publishRaw(b *testing.B, n int) float64 {
 	began := time.Now()
 	for range n {
 		e.ID = uuid.NewString()
-		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: "raw.tenant", Header: e.Headers(), Data: e.Data}); err != nil {
+		msg := &nats.Msg{Subject: "raw.tenant", Header: e.Headers(), Data: e.Data}
+		if _, err := js.PublishMsgAsync(msg, jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}

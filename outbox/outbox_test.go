@@ -282,6 +282,31 @@ func TestEventsOfAnAggregateArePublishedInVersionOrder(t *testing.T) {
 	assertOrdered(t, w.stream(t))
 }
 
+func TestEventsArePublishedInVersionOrderToAServerWithoutBatches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	stream, err := w.js.Stream(ctx, events.EventStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := stream.CachedInfo().Config
+	cfg.AllowAtomicPublish = false
+	if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
+	w.relay(t)
+	w.appendVersions(t, 1, 20)
+	w.waitPublished(t, 200)
+	assertOrdered(t, w.stream(t))
+	if err := bus.EnsureStreams(ctx, w.js, bus.DefaultStreamLimits()); err != nil {
+		t.Fatal(err)
+	}
+	w.appendVersions(t, 21, 30)
+	w.waitPublished(t, 300)
+	assertOrdered(t, w.stream(t))
+}
+
 func assertOrdered(t *testing.T, list []events.Event) {
 	t.Helper()
 	last := map[string]int64{}

@@ -36,6 +36,7 @@ func (t *term) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.batches = state.Batches
 	created, last, err := t.remembered(ctx)
 	if err != nil {
 		return fmt.Errorf("read memory: %w", err)
@@ -44,14 +45,17 @@ func (t *term) reconcile(ctx context.Context) error {
 	if same && intact(state, uint64(max(last, 0))) {
 		return nil
 	}
-	if err := t.waitBatches(ctx, 0); err != nil {
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	if err := t.waitMarked(ctx, 0); err != nil {
 		return err
 	}
 	lost, err := t.unpublishMissing(ctx, state, same)
 	if err != nil {
 		return err
 	}
-	t.chain = nil
+	t.careful = true
 	if lost > 0 {
 		t.relay.cfg.Log.Warn("the event stream lost events; they are published again", "events", lost)
 	}

@@ -22,7 +22,7 @@ type RelayConfig struct {
 	Conn *nats.Conn
 	// Limits are used when the event stream must be created anew.
 	Limits bus.StreamLimits
-	// BatchSize is the most that one claim takes; default 1000.
+	// BatchSize is the most that one claim takes; default and most [bus.MaxBatch].
 	BatchSize int
 	// Poll is how long a row waits at most when the hint to publish it got lost;
 	// default 250 ms.
@@ -61,8 +61,8 @@ const (
 
 // NewRelay returns a relay that does nothing until Run.
 func NewRelay(cfg RelayConfig) (*Relay, error) {
-	if cfg.BatchSize == 0 {
-		cfg.BatchSize = 1000
+	if cfg.BatchSize <= 0 || cfg.BatchSize > bus.MaxBatch {
+		cfg.BatchSize = bus.MaxBatch
 	}
 	if cfg.Poll == 0 {
 		cfg.Poll = 250 * time.Millisecond

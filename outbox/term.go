@@ -16,35 +16,48 @@ import (
 // pipeline is how many batches may be published and not yet marked.
 const pipeline = 4
 
+// confirmTimeout bounds the publishing of one batch in waves.
+const confirmTimeout = 5 * time.Second
+
 // term is the time for which a relay holds the lease. Two goroutines share the work: one
-// claims and publishes on reader, the other waits for the stream and marks on the lease's
-// connection, so that the next batch is claimed while the last is on its way.
+// claims and publishes on reader, the other marks on the lease's connection. A batch is
+// claimed while the stream stores the last one, and while the one before is marked.
 type term struct {
 	relay  *Relay
 	reader *pgx.Conn
 	lease  *lease
-	// chain is what publishes; nil until a batch was published without it.
-	chain *bus.Chain
-	sent  chan sentBatch
+	// sent is on its way to the stream; nil when nothing is.
+	sent *sentBatch
+	// stored is what the stream has stored, on its way to being marked.
+	stored chan storedBatch
 	// marked has a value when something of what follows has changed.
 	marked chan struct{}
 
 	mu sync.Mutex
-	// inFlight are the positions of what was published and is not marked.
+	// inFlight are the positions of what was sent and is not marked.
 	inFlight map[int64]struct{}
-	batches  int
-	// broken says that the stream did not take a batch of the chain.
-	broken bool
+	// unmarked is how many batches the stream has stored that are not marked.
+	unmarked int
 
+	// batches says that the stream takes batches.
+	batches bool
+	// careful says that the next batch may contain what the stream has already, so that
+	// it would reject it.
+	careful bool
 	// reconnects is the bus connection's count when the stream was last compared.
 	reconnects uint64
 	compared   time.Time
 }
 
-// sentBatch is a batch on its way. wait returns the sequence of its last event.
 type sentBatch struct {
 	rows []row
-	wait func(context.Context) (uint64, error)
+	ack  bus.BatchAck
+}
+
+type storedBatch struct {
+	rows []row
+	// last is the stream's sequence of the last event.
+	last uint64
 }
 
 func newTerm(r *Relay, reader *pgx.Conn, l *lease) *term {
@@ -52,31 +65,35 @@ func newTerm(r *Relay, reader *pgx.Conn, l *lease) *term {
 		relay:    r,
 		reader:   reader,
 		lease:    l,
-		sent:     make(chan sentBatch, pipeline),
+		stored:   make(chan storedBatch, pipeline),
 		marked:   make(chan struct{}, 1),
 		inFlight: map[int64]struct{}{},
+		careful:  true,
 	}
 }
 
-// run works until ctx is done or something fails. What was published by then is marked.
+// run works until ctx is done or something fails. What was stored by then is marked.
 func (t *term) run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	var writing, maintaining sync.WaitGroup
-	writing.Go(func() {
-		if err := t.write(context.WithoutCancel(ctx)); err != nil {
+	var marking, maintaining sync.WaitGroup
+	marking.Go(func() {
+		if err := t.mark(context.WithoutCancel(ctx)); err != nil {
 			fail(err)
 		}
 	})
 	maintaining.Go(func() { t.relay.maintain(ctx) })
 
 	err := t.publish(ctx)
-	if cause := context.Cause(ctx); err == nil || errors.Is(err, context.Canceled) && cause != nil {
-		err = cause
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+		if settled := t.settle(context.WithoutCancel(ctx)); settled != nil {
+			t.relay.cfg.Log.Warn("last batch of events is published again", "error", settled)
+		}
 	}
-	close(t.sent)
+	close(t.stored)
 	fail(nil)
-	writing.Wait()
+	marking.Wait()
 	maintaining.Wait()
 	return err
 }
@@ -84,9 +101,6 @@ func (t *term) run(ctx context.Context) error {
 // publish claims and publishes until ctx is done or something fails.
 func (t *term) publish(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := t.recover(ctx); err != nil {
-			return err
-		}
 		if err := t.compareIfDue(ctx); err != nil {
 			return err
 		}
@@ -97,6 +111,9 @@ func (t *term) publish(ctx context.Context) error {
 		}
 		if full {
 			continue
+		}
+		if err := t.settle(ctx); err != nil {
+			return err
 		}
 		timeout := time.NewTimer(t.relay.cfg.Poll)
 		select {
@@ -110,38 +127,71 @@ func (t *term) publish(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// publishBatch claims and publishes one batch. full says that there may be more waiting.
+// publishBatch claims a batch, waits for the last one and sends it. full says that there
+// may be more waiting.
 func (t *term) publishBatch(ctx context.Context) (full bool, err error) {
-	if err := t.waitBatches(ctx, pipeline-1); err != nil {
+	if err := t.waitMarked(ctx, pipeline-1); err != nil {
 		return false, err
 	}
 	limit := t.relay.cfg.BatchSize
 	claimed, rows, err := claim(ctx, t.reader, limit, t.positions())
-	if err != nil || len(claimed) == 0 {
+	if err != nil {
 		return false, err
+	}
+	if err := t.settle(ctx); err != nil {
+		return false, err
+	}
+	if t.compared.IsZero() {
+		return true, nil // what was not stored comes first
+	}
+	if len(claimed) == 0 {
+		return false, nil
 	}
 	if !t.lease.valid() {
 		return false, errLeaseLost
 	}
 	full = len(claimed) == limit
-	if t.chain == nil {
+	if t.careful || !t.batches {
 		return full, t.publishConfirmed(ctx, claimed, rows)
 	}
-	ack, err := t.chain.Send(claimed)
+	ack, err := t.relay.publisher.SendBatch(claimed)
 	if err != nil {
-		// What it has sent so far is sent again.
-		t.setBroken()
-		t.relay.cfg.Log.Warn("batch of events not published", "error", err)
-		return true, nil
+		return false, err
 	}
-	t.send(sentBatch{rows: rows, wait: ack.Wait})
+	t.sent = &sentBatch{rows: rows, ack: ack}
+	t.setInFlight(rows)
 	return full, nil
 }
 
-// publishConfirmed publishes a batch in waves, each confirmed before the next: it may
-// contain what an earlier relay has published, which would break a chain. An event that
-// the stream rejected holds back the later ones of its aggregate, and no others.
+// settle waits until the stream has stored the batch that is on its way, and hands it to
+// the goroutine that marks. When the stream rejected it, the stream is compared with the
+// outbox before anything else is published, and then the batch is claimed again.
+func (t *term) settle(ctx context.Context) error {
+	b := t.sent
+	if b == nil {
+		return nil
+	}
+	t.sent = nil
+	last, err := b.ack.Wait(context.WithoutCancel(ctx)) // what is stored is marked
+	if errors.Is(err, bus.ErrBatchRejected) {
+		t.relay.cfg.Log.Info("batch of events is published one by one", "error", err)
+		t.forget(b.rows)
+		t.careful, t.compared = true, time.Time{}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.store(b.rows, last)
+	return nil
+}
+
+// publishConfirmed publishes a batch in waves, each confirmed before the next: for events
+// of which the stream may have some, and for servers without batches. An event that the
+// stream rejected holds back the later ones of its aggregate, and no others.
 func (t *term) publishConfirmed(ctx context.Context, claimed []events.Event, rows []row) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
+	defer cancel()
 	var (
 		published []row
 		last      uint64
@@ -168,53 +218,29 @@ func (t *term) publishConfirmed(ctx context.Context, claimed []events.Event, row
 		}
 	}
 	if len(published) > 0 {
-		t.send(sentBatch{rows: published, wait: func(context.Context) (uint64, error) { return last, nil }})
+		t.setInFlight(published)
+		t.store(published, last)
 	}
-	if err := t.waitBatches(ctx, 0); err != nil || failure != nil {
-		return errors.Join(failure, err)
-	}
-	state, err := t.relay.publisher.State(ctx)
-	if err != nil {
-		return err
-	}
-	t.chain = t.relay.publisher.Chain(state.Last)
-	return nil
+	t.careful = false
+	return failure
 }
 
-// recover begins anew after the stream did not take a batch of the chain: it compares the
-// stream with the outbox before it publishes anything else.
-func (t *term) recover(ctx context.Context) error {
+// setInFlight excludes rows from the next claims.
+func (t *term) setInFlight(rows []row) {
 	t.mu.Lock()
-	broken := t.broken
-	t.mu.Unlock()
-	if !broken {
-		return nil
-	}
-	if err := t.waitBatches(ctx, 0); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	t.broken = false
-	t.mu.Unlock()
-	t.chain, t.compared = nil, time.Time{}
-	return nil
-}
-
-func (t *term) setBroken() {
-	t.mu.Lock()
-	t.broken = true
-	t.mu.Unlock()
-}
-
-// send hands a batch that was published to the goroutine that marks.
-func (t *term) send(b sentBatch) {
-	t.mu.Lock()
-	t.batches++
-	for _, r := range b.rows {
+	defer t.mu.Unlock()
+	for _, r := range rows {
 		t.inFlight[r.position] = struct{}{}
 	}
-	t.mu.Unlock()
-	t.sent <- b // it has room for as many as there may be
+}
+
+// forget lets rows be claimed again if they are unpublished.
+func (t *term) forget(rows []row) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range rows {
+		delete(t.inFlight, r.position)
+	}
 }
 
 // positions returns what is in flight.
@@ -228,13 +254,21 @@ func (t *term) positions() []int64 {
 	return list
 }
 
-// waitBatches waits until at most n batches are in flight.
-func (t *term) waitBatches(ctx context.Context, n int) error {
+// store hands rows that the stream has stored to the goroutine that marks.
+func (t *term) store(rows []row, last uint64) {
+	t.mu.Lock()
+	t.unmarked++
+	t.mu.Unlock()
+	t.stored <- storedBatch{rows: rows, last: last} // it has room for as many as there may be
+}
+
+// waitMarked waits until at most n batches are stored and not marked.
+func (t *term) waitMarked(ctx context.Context, n int) error {
 	for {
 		t.mu.Lock()
-		batches := t.batches
+		unmarked := t.unmarked
 		t.mu.Unlock()
-		if batches <= n {
+		if unmarked <= n {
 			return nil
 		}
 		select {
@@ -245,9 +279,9 @@ func (t *term) waitBatches(ctx context.Context, n int) error {
 	}
 }
 
-// write marks what the stream has stored, and renews the lease, until there is nothing
-// more to come or something fails.
-func (t *term) write(ctx context.Context) error {
+// mark marks what the stream has stored, and renews the lease, until there is nothing more
+// to come or something fails.
+func (t *term) mark(ctx context.Context) error {
 	heartbeat := time.NewTicker(renewEvery)
 	defer heartbeat.Stop()
 	for {
@@ -256,41 +290,28 @@ func (t *term) write(ctx context.Context) error {
 			if err := t.lease.renew(ctx); err != nil {
 				return err
 			}
-		case b, more := <-t.sent:
+		case b, more := <-t.stored:
 			if !more {
 				return nil
 			}
-			if err := t.confirm(ctx, b); err != nil {
+			if err := t.markBatch(ctx, b); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// confirm waits until the stream stored a batch and marks it. One that broke the chain is
-// no longer in flight.
-func (t *term) confirm(ctx context.Context, b sentBatch) error {
-	last, err := b.wait(ctx)
-	switch {
-	case errors.Is(err, bus.ErrChainBroken):
-		t.relay.cfg.Log.Warn("batch of events published again", "error", err)
-		t.setBroken()
-	case err != nil:
+func (t *term) markBatch(ctx context.Context, b storedBatch) error {
+	if t.relay.cfg.AfterPublish != nil {
+		t.relay.cfg.AfterPublish()
+	}
+	if err := t.lease.mark(ctx, b.rows, b.last); err != nil {
 		return err
-	default:
-		if t.relay.cfg.AfterPublish != nil {
-			t.relay.cfg.AfterPublish()
-		}
-		if err := t.lease.mark(ctx, b.rows, last); err != nil {
-			return err
-		}
 	}
 
+	t.forget(b.rows)
 	t.mu.Lock()
-	t.batches--
-	for _, r := range b.rows {
-		delete(t.inFlight, r.position)
-	}
+	t.unmarked--
 	t.mu.Unlock()
 	select {
 	case t.marked <- struct{}{}:

@@ -58,7 +58,8 @@
 //
 // # Events
 //
-// [EventPublisher] publishes asynchronously with the event's id as message id.
+// [EventPublisher] publishes asynchronously with the event's id as message id, or batches of
+// which the stream stores all or nothing.
 //
 // # Signals
 //
@@ -70,6 +71,23 @@
 //
 // # Deadlines
 //
-// Every call of the JetStream API ends after three seconds. A message that is not
-// acknowledged, and whose handler reports no progress, is redelivered after ten.
+// Every call of the JetStream API ends after three seconds, so does the wait until a
+// command is published, and one for an outcome when its context ends. An acknowledgement
+// that does not come for ten seconds no longer counts as outstanding. A connection to a
+// server that does not answer is left after six seconds, a write that blocks ends after
+// five. Nothing here uses nats.go's ordered consumer: it recreates itself without a
+// deadline while its stream has no leader, which held the relay for minutes. A message that
+// is not acknowledged, and whose handler reports no progress, is redelivered after ten.
+//
+// A consumer whose pull request is gone, because the consumer was lost, has no leader or was
+// on a server that shuts down, is started again at once: nats.go would pull again only after
+// two missed heartbeats. One that does not answer is started again after six seconds; a
+// server that only stalls keeps its consumers and who is pinned to them.
+//
+// # Storage
+//
+// The streams reserve what they may grow to. [StreamLimits.Storage] is the sum that each
+// server with a replica needs; a server with less is reported as a [StorageError].
+// [CheckStore] writes, because a server whose disk is full seems well and does not respond
+// to publishers.
 package bus

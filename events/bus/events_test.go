@@ -8,11 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
 
@@ -24,20 +22,7 @@ func publish(t *testing.T, conn *nats.Conn, aggregates ...string) {
 		t.Fatal(err)
 	}
 	defer publisher.Close()
-	var batch []events.Event
-	for _, id := range aggregates {
-		fact := events.Fact{
-			Tenant:      "t",
-			AggregateID: id,
-			Version:     1,
-			Payload:     events.ContentDeleted{ContentID: id},
-		}
-		e, err := fact.Event(uuid.NewString(), events.Cause{At: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch = append(batch, e)
-	}
+	batch := deleted(t, aggregates...)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if errs, _ := publisher.Publish(ctx, batch); errors.Join(errs...) != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/codex-platform/codex/events"
 )
@@ -84,65 +85,65 @@ func waitAck(ctx context.Context, ack jetstream.PubAckFuture) (*jetstream.PubAck
 	}
 }
 
-// ErrChainBroken says that the stream did not store a whole batch of a [Chain]: somebody
-// else published, an event was there already, or a message was lost on its way.
-var ErrChainBroken = errors.New("bus: the chain of events is broken")
+// ErrBatchRejected says that the stream stored none of a batch: it has one of the events
+// already, or a message got lost on its way.
+var ErrBatchRejected = errors.New("bus: the batch of events was rejected")
 
-// Chain publishes batches of which the stream stores a prefix, whatever fails: each event
-// names the sequence that must precede it, so that once one is missing all later ones are
-// rejected. Therefore batches need not wait for each other, and only the last event of a
-// batch is acknowledged: with it, all before it are stored.
-type Chain struct {
-	publisher *EventPublisher
-	last      uint64
-}
+// MaxBatch is the most events that [EventPublisher.SendBatch] takes: a limit of the server.
+const MaxBatch = 1000
 
-// Chain begins a chain after the stream's last sequence.
-func (p *EventPublisher) Chain(last uint64) *Chain { return &Chain{publisher: p, last: last} }
+// Headers of the server's atomic batches (its ADR-50).
+const (
+	headerBatchID       = "Nats-Batch-Id"
+	headerBatchSequence = "Nats-Batch-Sequence"
+	headerBatchCommit   = "Nats-Batch-Commit"
+)
 
-// ChainAck is the outcome of one batch of a [Chain].
-type ChainAck struct {
-	ack  jetstream.PubAckFuture
-	last uint64
-}
+// BatchAck is the outcome of a batch on its way.
+type BatchAck struct{ ack jetstream.PubAckFuture }
 
-// Send publishes a batch, which may not be empty, without waiting. After an error the
-// stream may have stored a part of it, and the chain cannot be used any more.
-func (c *Chain) Send(batch []events.Event) (ChainAck, error) {
-	var ack jetstream.PubAckFuture
+// SendBatch publishes up to [MaxBatch] events, at least one, without waiting. The stream
+// stores all of them, in their order, or none, and acknowledges the last. It needs a
+// stream whose [StreamState] says that it takes batches.
+func (p *EventPublisher) SendBatch(batch []events.Event) (BatchAck, error) {
+	id, last := nuid.Next(), len(batch)-1
 	for i, e := range batch {
 		msg := eventMessage(e)
-		msg.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(c.last, 10)}
-		c.last++
-		var err error
-		if i < len(batch)-1 {
-			err = c.publisher.conn.PublishMsg(msg)
-		} else {
-			ack, err = c.publisher.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
+		if last > 0 {
+			msg.Header[headerBatchID] = []string{id}
+			msg.Header[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
 		}
+		if i < last {
+			if err := p.conn.PublishMsg(msg); err != nil {
+				return BatchAck{}, fmt.Errorf("publish: %w", err)
+			}
+			continue
+		}
+		if last > 0 {
+			msg.Header[headerBatchCommit] = []string{"1"}
+		}
+		ack, err := p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
 		if err != nil {
-			return ChainAck{}, fmt.Errorf("publish: %w", err)
+			return BatchAck{}, fmt.Errorf("publish: %w", err)
 		}
+		return BatchAck{ack}, nil
 	}
-	return ChainAck{ack: ack, last: c.last}, nil
+	return BatchAck{}, errors.New("publish: empty batch")
 }
 
 // Wait waits until the stream stored the batch, three seconds at most, or until ctx is
-// done, and returns the sequence of its last event. It returns [ErrChainBroken] when the
-// stream rejected some of it.
-func (a ChainAck) Wait(ctx context.Context) (last uint64, err error) {
+// done, and returns the sequence of its last event. After [ErrBatchRejected] the stream
+// has none of it; after another error it may have all.
+func (a BatchAck) Wait(ctx context.Context) (last uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	stored, err := waitAck(ctx, a.ack)
-	if err != nil {
-		var api *jetstream.APIError
-		if errors.As(err, &api) {
-			return 0, fmt.Errorf("%w: %w", ErrChainBroken, err)
-		}
+	var api *jetstream.APIError
+	switch {
+	case errors.As(err, &api):
+		return 0, fmt.Errorf("%w: %w", ErrBatchRejected, err)
+	case err != nil:
 		return 0, fmt.Errorf("publish: %w", err)
-	}
-	if stored.Sequence != a.last {
-		return 0, fmt.Errorf("%w: the batch ends at %d instead of %d", ErrChainBroken, stored.Sequence, a.last)
 	}
 	return stored.Sequence, nil
 }
@@ -154,6 +155,8 @@ type StreamState struct {
 	Created time.Time
 	// First and Last are the lowest and the highest sequence, Messages how many there are.
 	First, Last, Messages uint64
+	// Batches says that the stream takes atomic batches: servers before 2.12 do not.
+	Batches bool
 }
 
 // State returns the event stream's state. A missing stream is created.
@@ -174,6 +177,7 @@ func (p *EventPublisher) State(ctx context.Context) (StreamState, error) {
 		First:    info.State.FirstSeq,
 		Last:     info.State.LastSeq,
 		Messages: info.State.Msgs,
+		Batches:  info.Config.AllowAtomicPublish,
 	}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -117,18 +116,7 @@ func reply(conn *nats.Conn, d bus.Delivery) {
 
 func sendEvent(t *testing.T, _ *bus.Dispatcher, p *bus.EventPublisher, id string) {
 	t.Helper()
-	fact := events.Fact{
-		Tenant:      "t",
-		AggregateID: id,
-		Version:     1,
-		Payload:     events.ContentDeleted{ContentID: id},
-	}
-	e, err := fact.Event(uuid.NewString(), events.Cause{At: time.Now()})
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	if errs, _ := p.Publish(context.Background(), []events.Event{e}); errs[0] != nil {
+	if errs, _ := p.Publish(context.Background(), deleted(t, id)); errs[0] != nil {
 		t.Error(errs[0])
 	}
 }

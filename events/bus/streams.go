@@ -53,6 +53,8 @@ func EnsureStreams(ctx context.Context, js jetstream.JetStream, limits StreamLim
 			MaxAge:      limits.EventAge,
 			MaxBytes:    limits.EventBytes,
 			Duplicates:  2 * time.Minute,
+			// Servers before 2.12 ignore it.
+			AllowAtomicPublish: true,
 		},
 	} {
 		cfg.Storage = jetstream.FileStorage
@@ -82,7 +84,8 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.Str
 
 	current := stream.CachedInfo().Config
 	if current.MaxAge == cfg.MaxAge && current.MaxBytes == cfg.MaxBytes && current.Replicas == cfg.Replicas &&
-		slices.Equal(current.Subjects, cfg.Subjects) && current.Description == cfg.Description {
+		slices.Equal(current.Subjects, cfg.Subjects) && current.Description == cfg.Description &&
+		current.AllowAtomicPublish == cfg.AllowAtomicPublish {
 		return nil
 	}
 	_, err = js.UpdateStream(ctx, cfg)
