@@ -39,7 +39,8 @@ func deleted(t *testing.T, aggregates ...string) []events.Event {
 func ids(t *testing.T, p *bus.EventPublisher) []string {
 	t.Helper()
 	var list []string
-	if err := p.EachID(context.Background(), time.Now().Add(-time.Hour), func(id string) { list = append(list, id) }); err != nil {
+	since := time.Now().Add(-time.Hour)
+	if err := p.EachID(context.Background(), since, func(id string) { list = append(list, id) }); err != nil {
 		t.Fatal(err)
 	}
 	return list
