@@ -27,13 +27,17 @@ type row struct {
 	position int64
 }
 
+// claimTimeout is long: while an old snapshot is held elsewhere, a claim passes over the
+// index entries of all that was marked since.
+const claimTimeout = 15 * time.Second
+
 // claim returns up to limit unpublished events in the order of their positions. It locks
 // nothing: the lease makes this relay the only one, and rows that a stopped relay had
 // locked would have to be waited for.
 func claim(
 	ctx context.Context, conn *pgx.Conn, limit int, inFlight []int64,
 ) (claimed []events.Event, claimedRows []row, err error) {
-	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
 	rows, err := conn.Query(ctx, claimSQL, limit, inFlight)
 	if err != nil {

@@ -147,6 +147,10 @@ func connect(ctx context.Context, url string, params map[string]string) (*pgx.Co
 	}
 	cfg.RuntimeParams["application_name"] = "codex relay"
 	cfg.RuntimeParams["enable_seqscan"] = "off"
+	// A plan names every partition and takes longer to make than to run; and the high
+	// costs that stand for "off" would have it compiled.
+	cfg.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	cfg.RuntimeParams["jit"] = "off"
 	cfg.RuntimeParams["lock_timeout"] = "3s"
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	// A mark that a crash undoes costs a second publication, which every consumer
