@@ -24,5 +24,6 @@
 //
 // Every request passes, in this order: request id, trace, log, recovery from panics, CORS,
 // security headers, protection against cross-site writes; then, for its route, the limit
-// by address, authentication, the limit by user, and the parameters.
+// by address, authentication, the limit by user, and the parameters. Spans and metrics are
+// made only when they are exported; otherwise the trace context is passed on and no more.
 package edge

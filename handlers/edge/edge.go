@@ -50,6 +50,9 @@ type Config struct {
 	// Workers verify the requests that other programs of the installation sign; nil
 	// rejects them.
 	Workers *workersig.Keys
+	// Instrument makes a span and metrics of every request. Without exporters they cost time
+	// for nothing: the trace context of a request is then only passed on.
+	Instrument bool
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -115,9 +118,13 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	}
 	e.health.checks = append([]Check{{Name: "database", Ask: cfg.Pool.Ping}}, cfg.Checks...)
 	e.description = sync.OnceValue(e.describe)
+	trace := propagateTrace
+	if cfg.Instrument {
+		trace = otelgin.Middleware("codex")
+	}
 	router.Use(
 		e.requestID,
-		otelgin.Middleware("codex"),
+		trace,
 		e.logRequest,
 		e.recoverPanic,
 		e.cors,

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -36,6 +38,17 @@ func (e *Edge) requestID(c *gin.Context) {
 	c.Header(requestIDHeader, id)
 }
 
+// propagateTrace puts the trace context that a request carries into its context, from where
+// it goes into commands and events.
+func propagateTrace(c *gin.Context) {
+	if c.GetHeader("Traceparent") == "" {
+		return
+	}
+	carrier := propagation.HeaderCarrier(c.Request.Header)
+	ctx := otel.GetTextMapPropagator().Extract(c.Request.Context(), carrier)
+	c.Request = c.Request.WithContext(ctx)
+}
+
 // logRequest writes one line per request, without query, body and other places of secrets.
 func (e *Edge) logRequest(c *gin.Context) {
 	start := time.Now()
@@ -44,6 +57,9 @@ func (e *Edge) logRequest(c *gin.Context) {
 		level := slog.LevelInfo
 		if took > slowRequest {
 			level = slog.LevelWarn
+		}
+		if !e.cfg.Log.Enabled(c.Request.Context(), level) {
+			return
 		}
 		e.cfg.Log.Log(c.Request.Context(), level, "request",
 			"method", c.Request.Method,

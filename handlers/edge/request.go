@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,6 +82,18 @@ func (r *Request) ClearSessionCookies() { r.edge.clearSessionCookies(r.Context) 
 
 // Description returns the OpenAPI document of all declared routes.
 func (r *Request) Description() *openapi.Document { return r.edge.Description() }
+
+// JSON writes a response. Its length is in the header: a longer one than the buffer of
+// net/http would otherwise be sent in chunks, with more writes to the connection.
+func (r *Request) JSON(status int, body any) {
+	written, err := json.Marshal(body)
+	if err != nil {
+		r.edge.writeError(r.Context, fmt.Errorf("marshal the response: %w", err))
+		return
+	}
+	r.Header("Content-Length", strconv.Itoa(len(written)))
+	r.Data(status, "application/json; charset=utf-8", written)
+}
 
 // OK writes 200 with one resource in its envelope.
 func (r *Request) OK(data any) error { return r.WriteData(http.StatusOK, data) }

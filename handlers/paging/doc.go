@@ -15,8 +15,12 @@
 // twice; in the opposite order it sees as many rows again as were added meanwhile. A
 // cursor does neither.
 //
-// Statements are planned for their arguments each time (pgx.QueryExecModeCacheDescribe): a
-// plan for any arguments would not know whose list is long, nor how much is skipped.
+// A list has one plan for all arguments (see postgres.Planner): the index that serves its order
+// is right for a short list and for a long one, for the first page and for one far behind.
+// Only searches are planned for their arguments: how many rows a pattern finds decides whether
+// the index of the search or that of the order is read.
+//
+// A first page and its count are one round trip; a page behind a cursor has no count.
 //
 // Decided after counting rows per day and per stretch of each list with triggers, which
 // made page 1000 as quick as page 1, and each published item cost 19 more rows.

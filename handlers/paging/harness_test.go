@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
+	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/ingest"
@@ -78,6 +79,8 @@ func newHarness(tb testing.TB, s size) *harness {
 	w.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	check(tb, err)
 	tb.Cleanup(w.pool.Close)
+	keys, err := token.NewKeys([]byte("the secret of stream tokens"))
+	check(tb, err)
 	e, err := edge.New(edge.Config{
 		Pool: w.pool, PublicURL: "http://paging", Development: true, LimitFactor: edge.NoLimits,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
@@ -85,7 +88,7 @@ func newHarness(tb testing.TB, s size) *harness {
 		publishing.New(publishing.Config{Pool: w.pool}).Routes,
 		ingest.New(ingest.Config{Pool: w.pool}).Routes,
 		payments.New(payments.Config{Pool: w.pool}).Routes,
-		streaming.New(streaming.Config{Pool: w.pool, Now: time.Now}).Routes,
+		streaming.New(streaming.Config{Pool: w.pool, Tokens: keys, Now: time.Now}).Routes,
 		organizations.New(organizations.Config{Pool: w.pool}).Routes,
 	))
 	check(tb, err)
@@ -119,7 +122,7 @@ func plant(tb testing.TB, database string, s size) {
 // signIn gives a user a session, whose token is the user's name.
 func signIn(tb testing.TB, conn *pgx.Conn, user string) {
 	tb.Helper()
-	hash := sha256.Sum256([]byte(token(user)))
+	hash := sha256.Sum256([]byte(tokenOf(user)))
 	_, err := conn.Exec(
 		context.Background(),
 		`INSERT INTO sessions (id, token_hash, user_id, expires_at) VALUES ($1, $2, $1, now() + interval '1 day')`,
@@ -129,7 +132,7 @@ func signIn(tb testing.TB, conn *pgx.Conn, user string) {
 	check(tb, err)
 }
 
-func token(user string) string { return "session-token-of-" + user }
+func tokenOf(user string) string { return "session-token-of-" + user }
 
 func check(tb testing.TB, err error) {
 	tb.Helper()
@@ -150,7 +153,7 @@ func (w *harness) send(tb testing.TB, user, path string) (status int, body strin
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.server.URL+path, nil)
 	check(tb, err)
 	if user != "" {
-		r.Header.Set("Cookie", "codex-session="+token(user))
+		r.Header.Set("Cookie", "codex-session="+tokenOf(user))
 	}
 	res, err := w.server.Client().Do(r)
 	check(tb, err)

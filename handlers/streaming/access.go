@@ -89,11 +89,12 @@ var errUserNotFound = domain.Missing("USER_NOT_FOUND", "User")
 // for the management only; a deleted one does not exist.
 func (s *streaming) getDecision(c *edge.Request) error {
 	caller := postgres.Question{UserID: c.Actor().UserID, ContentID: c.UUID("id")}
-	asked := caller
-	if other := c.Text("userId"); other != "" {
+	asked, questions := caller, []postgres.Question{caller}
+	if other := c.Text("userId"); other != "" && other != caller.UserID {
 		asked.UserID = other
+		questions = append(questions, asked)
 	}
-	found, err := s.facts(c, []postgres.Question{caller, asked})
+	found, err := s.facts(c, questions)
 	if err != nil {
 		return err
 	}

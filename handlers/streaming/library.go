@@ -199,17 +199,19 @@ var (
     AND (SELECT true FROM library_entries e WHERE e.user_id = @user AND e.content_id = c.id) IS NULL`
 )
 
+// grantSources are the sources of grants, the first of which counts.
+const grantSources = `ARRAY['purchased', 'subscription', 'complimentary', 'preview']`
+
 // librarySource is the content c that belongs to the library of user @user at @now, and its
 // source: the first of purchased, membership, another grant and free that holds.
 var librarySource = `
 FROM content c
-LEFT JOIN LATERAL (
-    SELECT a.access_type FROM content_access a
+CROSS JOIN LATERAL (
+    SELECT (` + grantSources + `)[min(array_position(` + grantSources + `, a.access_type::text))] AS access_type
+    FROM content_access a
     WHERE a.user_id = @user AND a.content_id = c.id AND a.deleted_at IS NULL
       AND (a.expires_at IS NULL OR a.expires_at > @now)
-    ORDER BY array_position(ARRAY['purchased', 'subscription', 'complimentary', 'preview'], a.access_type::text),
-             a.created_at LIMIT 1
-) g ON true
+) g
 LEFT JOIN LATERAL (
     SELECT ` + organization.WherePublishes("m") + ` AS manages
     FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id AND o.deleted_at IS NULL

@@ -4,9 +4,12 @@
 package postgres
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/content"
@@ -25,7 +28,7 @@ type Facts struct {
 // grantColumns are the columns of content_access, called a, that scanGrant reads.
 const grantColumns = `a.id, a.user_id, a.content_id, COALESCE(a.organization_id::text, ''), a.access_type, a.source_id,
 	a.expires_at, a.deleted_at, COALESCE(a.revoked_reason, ''), a.source_version,
-	COALESCE(a.source_event_id::text, ''), a.source_ended, a.created_at, a.updated_at, a.version`
+	COALESCE(a.source_event_id::text, ''), COALESCE(a.source_ended, false), a.created_at, a.updated_at, a.version`
 
 func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
 	var g access.Grant
@@ -33,53 +36,73 @@ func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
 	return g, err
 }
 
-// grantTargets are where grantColumns are scanned to.
+// grantTargets are where grantColumns are scanned to. A grant without a row, of an outer
+// join, is the zero grant.
 func grantTargets(g *access.Grant) []any {
 	return []any{
-		&g.ID, &g.UserID, &g.ContentID, &g.OrganizationID, &g.Source, &g.SourceID,
-		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, &g.SourceVersion,
-		&g.SourceEventID, &g.SourceEnded, &g.CreatedAt, &g.UpdatedAt, &g.Version,
+		(*zeronull.Text)(&g.ID), (*zeronull.Text)(&g.UserID), (*zeronull.Text)(&g.ContentID), &g.OrganizationID,
+		(*zeronull.Text)(&g.Source), (*zeronull.Text)(&g.SourceID),
+		&g.ExpiresAt, &g.RevokedAt, &g.RevokedReason, (*zeronull.Int8)(&g.SourceVersion),
+		&g.SourceEventID, &g.SourceEnded,
+		(*zeronull.Timestamptz)(&g.CreatedAt), (*zeronull.Timestamptz)(&g.UpdatedAt), (*zeronull.Int8)(&g.Version),
 	}
 }
 
-// QueueFacts queues the reads for several questions. A question about an item that
-// does not exist finds the zero Facts, about which Decide says not found; a viewer
-// whose account was deleted is anonymous.
-func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
-	users, contents := split(questions)
-	b.Queue(`
+// selectFacts selects the facts of questions q, with a row for each grant.
+func selectFacts(q string) string {
+	return `
 SELECT q.user_id, c.id, c.creator_id, COALESCE(c.organization_id::text, ''), c.access_type, c.price_cents,
-       `+content.WherePublished("c")+`, c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, '')
-FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id)) q
+       ` + content.WherePublished("c") + `, c.deleted_at IS NOT NULL, COALESCE(u.id, ''), COALESCE(m.role, ''),
+       ` + grantColumns + `
+FROM ` + q + ` q
 JOIN content c ON c.id = q.content_id
 LEFT JOIN users u ON u.id = q.user_id AND u.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = c.organization_id AND o.deleted_at IS NULL
 LEFT JOIN organization_memberships m
-    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'`,
-		users, contents).Query(func(rows pgx.Rows) error {
+    ON m.organization_id = o.id AND m.user_id = u.id AND m.status = 'active'
+LEFT JOIN content_access a ON a.user_id = q.user_id AND a.content_id = q.content_id`
+}
+
+var (
+	factsOfOne  = selectFacts(`(SELECT $1::text AS user_id, $2::uuid AS content_id)`)
+	factsOfMany = selectFacts(
+		`(SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id))`)
+)
+
+// QueueFacts queues the read for several questions. A question about an item that
+// does not exist finds the zero Facts, about which Decide says not found; a viewer
+// whose account was deleted is anonymous. Grants are in the order of their creation.
+func QueueFacts(b *pgx.Batch, questions []Question, found map[Question]Facts) {
+	users, contents := split(questions)
+	sql, args := factsOfMany, []any{users, contents}
+	if len(questions) == 1 {
+		sql, args = factsOfOne, []any{users[0], contents[0]}
+	}
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		var userID string
-		var f Facts
-		_, err := pgx.ForEachRow(rows, []any{
-			&userID, &f.Content.ID, &f.Content.CreatorID, &f.Content.OrganizationID, &f.Content.Access,
-			&f.Content.PriceCents, &f.Content.Published, &f.Content.Deleted, &f.Viewer.UserID, &f.Viewer.Role,
-		}, func() error {
-			f.Viewer.Publishes = organization.Role(f.Viewer.Role).Publishes()
-			found[Question{userID, f.Content.ID}] = f
+		var row Facts
+		var g access.Grant
+		targets := append([]any{
+			&userID, &row.Content.ID, &row.Content.CreatorID, &row.Content.OrganizationID, &row.Content.Access,
+			&row.Content.PriceCents, &row.Content.Published, &row.Content.Deleted, &row.Viewer.UserID, &row.Viewer.Role,
+		}, grantTargets(&g)...)
+		_, err := pgx.ForEachRow(rows, targets, func() error {
+			q := Question{userID, row.Content.ID}
+			f, known := found[q]
+			if !known {
+				f = row
+				f.Viewer.Publishes = organization.Role(row.Viewer.Role).Publishes()
+			}
+			if g.ID != "" {
+				f.Viewer.Grants = append(f.Viewer.Grants, g)
+			}
+			found[q] = f
 			return nil
 		})
-		return err
-	})
-	b.Queue(`
-SELECT `+grantColumns+`
-FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) AS x (user_id, content_id)) q
-JOIN content_access a ON a.user_id = q.user_id AND a.content_id = q.content_id
-ORDER BY a.created_at, a.id`, users, contents).Query(func(rows pgx.Rows) error {
-		grants, err := pgx.CollectRows(rows, scanGrant)
-		for _, g := range grants {
-			q := Question{g.UserID, g.ContentID}
-			f := found[q]
-			f.Viewer.Grants = append(f.Viewer.Grants, g)
-			found[q] = f
+		for _, f := range found {
+			slices.SortFunc(f.Viewer.Grants, func(a, b access.Grant) int {
+				return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+			})
 		}
 		return err
 	})
