@@ -13,13 +13,25 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 )
 
+// exports reports whether a variable of OpenTelemetry names an exporter. Without one nothing
+// is recorded: what is recorded and dropped costs as much.
+func exports(variable string) bool {
+	exporter := os.Getenv(variable)
+	return exporter != "" && exporter != "none"
+}
+
+// telemetryExported reports whether anything exports the spans or metrics of requests.
+func telemetryExported() bool {
+	return exports("OTEL_TRACES_EXPORTER") || exports("OTEL_METRICS_EXPORTER")
+}
+
 // startTelemetry exports traces and metrics as OpenTelemetry's own variables say
 // (OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER …); without them it exports nothing. Trace
 // context is propagated in any case.
 func startTelemetry(ctx context.Context) (stop func(), err error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	var stops []func(context.Context) error
-	if os.Getenv("OTEL_TRACES_EXPORTER") != "" {
+	if exports("OTEL_TRACES_EXPORTER") {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %w", err)
@@ -28,7 +40,7 @@ func startTelemetry(ctx context.Context) (stop func(), err error) {
 		otel.SetTracerProvider(provider)
 		stops = append(stops, provider.Shutdown)
 	}
-	if os.Getenv("OTEL_METRICS_EXPORTER") != "" {
+	if exports("OTEL_METRICS_EXPORTER") {
 		reader, err := autoexport.NewMetricReader(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("OTEL_METRICS_EXPORTER: %w", err)

@@ -50,6 +50,9 @@ type Config struct {
 	// Workers verify the requests that other programs of the installation sign; nil
 	// rejects them.
 	Workers *workersig.Keys
+	// NoTelemetry leaves out the spans and metrics of requests, for a process that exports
+	// none. The trace context of a request is passed on all the same.
+	NoTelemetry bool
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -115,9 +118,13 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	}
 	e.health.checks = append([]Check{{Name: "database", Ask: cfg.Pool.Ping}}, cfg.Checks...)
 	e.description = sync.OnceValue(e.describe)
+	telemetry := otelgin.Middleware("codex")
+	if cfg.NoTelemetry {
+		telemetry = passTraceOn
+	}
 	router.Use(
 		e.requestID,
-		otelgin.Middleware("codex"),
+		telemetry,
 		e.logRequest,
 		e.recoverPanic,
 		e.cors,

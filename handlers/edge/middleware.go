@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
@@ -34,6 +35,13 @@ func (e *Edge) requestID(c *gin.Context) {
 	}
 	c.Set(requestIDKey, id)
 	c.Header(requestIDHeader, id)
+}
+
+// passTraceOn puts the trace context that a request carries into its context.
+func passTraceOn(c *gin.Context) {
+	if parent := c.GetHeader("Traceparent"); parent != "" {
+		c.Request = c.Request.WithContext(bus.WithTraceParent(c.Request.Context(), parent))
+	}
 }
 
 // logRequest writes one line per request, without query, body and other places of secrets.
