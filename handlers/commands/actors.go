@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -41,15 +43,21 @@ func (a *Actors) OrganizationRole(organization, user string) string {
 	return a.memberships[membership{organization, user}]
 }
 
-// Load queues the reads, if there are any.
+// Load queues the reads, if there are any. Every user and membership is looked up by its
+// key: with a mere id = ANY(…) the planner prefers to read the partial index of all users
+// that are not deleted, while the table is small, and compares each with all the ids.
 func (a *Actors) Load(b *pgx.Batch) {
 	if len(a.users) == 0 {
 		return
 	}
+	slices.Sort(a.users)
+	a.users = slices.Compact(a.users)
 	b.Queue(`
-SELECT u.id, u.role, COALESCE(s.charges_enabled AND s.payouts_enabled, false)
-FROM users u LEFT JOIN stripe_connect_accounts s ON s.user_id = u.id
-WHERE u.id = ANY($1::text[]) AND u.deleted_at IS NULL`, a.users).Query(func(rows pgx.Rows) error {
+SELECT u.id, u.role, COALESCE((
+    SELECT s.charges_enabled AND s.payouts_enabled FROM stripe_connect_accounts s WHERE s.user_id = u.id), false)
+FROM unnest($1::text[]) AS w (id)
+CROSS JOIN LATERAL (SELECT id, role FROM users WHERE id = w.id AND deleted_at IS NULL LIMIT 1) u`,
+		a.users).Query(func(rows pgx.Rows) error {
 		var id, role string
 		var payouts bool
 		_, err := pgx.ForEachRow(rows, []any{&id, &role, &payouts}, func() error {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 
 	"go.opentelemetry.io/otel"
@@ -29,16 +30,19 @@ func (s *batchSpan) end(err error) {
 // startSpans opens one span for the batch, linked to the request of every command
 // in it.
 func startSpans(ctx context.Context, cmds []events.Command) (context.Context, *batchSpan) {
-	links := make([]trace.Link, 0, len(cmds))
+	var links []trace.Link
+	first := ""
 	for _, cmd := range cmds {
-		if cmd.TraceParent != "" {
-			links = append(links, trace.LinkFromContext(bus.WithTraceParent(ctx, cmd.TraceParent)))
+		if cmd.TraceParent == "" {
+			continue
 		}
+		first = cmp.Or(first, cmd.TraceParent)
+		links = append(links, trace.LinkFromContext(bus.WithTraceParent(ctx, cmd.TraceParent)))
 	}
 	if len(links) == 0 {
 		return ctx, nil
 	}
-	ctx, span := tracer.Start(bus.WithTraceParent(ctx, cmds[0].TraceParent), "apply "+cmds[0].Context(),
+	ctx, span := tracer.Start(bus.WithTraceParent(ctx, first), "apply "+cmds[0].Context(),
 		trace.WithLinks(links...), trace.WithSpanKind(trace.SpanKindConsumer))
 	return ctx, &batchSpan{span}
 }

@@ -2,7 +2,6 @@ package publishing
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -35,10 +34,7 @@ func countSuccess() reactions.Projection {
 			delete(sums, "")
 			save := &pgx.Batch{}
 			postgres.QueueCount(save, slices.Collect(maps.Values(sums)))
-			if err := tx.SendBatch(ctx, save).Close(); err != nil {
-				return fmt.Errorf("add to the counts of content: %w", err)
-			}
-			return nil
+			return reactions.Save(ctx, tx, save)
 		},
 	}
 }

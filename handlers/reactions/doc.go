@@ -13,6 +13,9 @@
 //   - the effects of the new events, in the order of their arrival,
 //   - the events that follow from them ([Event.Emit]), appended to the outbox.
 //
+// It costs two round trips besides the reads of the projection: the first begins it and
+// writes the marks, the last sends what [Save] was given, the events and COMMIT.
+//
 // So a burst of paid webhooks costs a few transactions, not one per event; one event at a
 // time with a confirmed acknowledgement made a burst of 200 per second wait ten seconds.
 // After the commit the causes of the batch are reported in one message, for requests that

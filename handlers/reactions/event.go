@@ -1,17 +1,14 @@
 package reactions
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
-	"github.com/codex-platform/codex/outbox"
 )
 
 // errUnreadable says that a message is no event that this build knows.
@@ -50,12 +47,9 @@ func (e Event) Emit(facts ...events.Fact) { *e.emitted = append(*e.emitted, fact
 // Emitted returns the facts that were added.
 func (e Event) Emitted() []events.Fact { return *e.emitted }
 
-// appendEmitted appends what a batch emitted to the outbox, in the order of the batch.
-// traceParents are the trace contexts of the events' handling.
-func appendEmitted(
-	ctx context.Context, tx pgx.Tx, batch []Event, traceParents map[string]string, at time.Time,
-) (emitted bool, err error) {
-	var journal []events.Event
+// journalOf returns what a batch emitted, in the order of the batch. traceParents are the
+// trace contexts of the events' handling.
+func journalOf(batch []Event, traceParents map[string]string, at time.Time) (journal []events.Event, err error) {
 	for _, e := range batch {
 		cause := events.Cause{
 			ID:            e.ID,
@@ -67,14 +61,14 @@ func appendEmitted(
 		for _, fact := range e.Emitted() {
 			id, err := uuid.NewV7()
 			if err != nil {
-				return false, fmt.Errorf("new event id: %w", err)
+				return nil, fmt.Errorf("new event id: %w", err)
 			}
 			event, err := fact.Event(id.String(), cause)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
 			journal = append(journal, event)
 		}
 	}
-	return len(journal) > 0, outbox.Append(ctx, tx, journal...)
+	return journal, nil
 }

@@ -20,27 +20,33 @@ import (
 func Mark(
 	ctx context.Context, tx pgx.Tx, reaction string, at time.Time, batch ...events.Event,
 ) (unhandled map[string]bool, err error) {
+	b := &pgx.Batch{}
+	unhandled = queueMark(b, reaction, at, batch)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("mark events as handled: %w", err)
+	}
+	return unhandled, nil
+}
+
+// queueMark queues what [Mark] does; the ids are there once the batch was sent.
+func queueMark(b *pgx.Batch, reaction string, at time.Time, batch []events.Event) (unhandled map[string]bool) {
 	ids, causes := make([]string, len(batch)), make([]string, len(batch))
 	for i, e := range batch {
 		ids[i], causes[i] = e.ID, e.CausationID
 	}
-	rows, err := tx.Query(ctx, `
+	unhandled = make(map[string]bool, len(batch))
+	b.Queue(`
 INSERT INTO reaction_inbox (reaction, event_id, causation_id, handled_at)
 SELECT $1, e.id, e.cause, $4 FROM unnest($2::uuid[], $3::text[]) AS e (id, cause) ORDER BY e.id
-ON CONFLICT DO NOTHING RETURNING event_id::text`, reaction, ids, causes, at)
-	if err != nil {
-		return nil, fmt.Errorf("mark events as handled: %w", err)
-	}
-	fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("mark events as handled: %w", err)
-	}
-
-	unhandled = make(map[string]bool, len(fresh))
-	for _, id := range fresh {
-		unhandled[id] = true
-	}
-	return unhandled, nil
+ON CONFLICT DO NOTHING RETURNING event_id::text`, reaction, ids, causes, at).Query(func(rows pgx.Rows) error {
+		var id string
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+			unhandled[id] = true
+			return nil
+		})
+		return err
+	})
+	return unhandled
 }
 
 // Handled returns how many of the events that a cause led to a reaction has handled.

@@ -2,7 +2,6 @@ package reactions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -171,40 +170,45 @@ func (r *Runner) transact(ctx context.Context, p Projection, batch []received) (
 func (r *Runner) apply(
 	ctx context.Context, p Projection, batch []received, traceParents map[string]string,
 ) (emitted bool, err error) {
-	tx, err := r.cfg.Pool.Begin(ctx)
+	conn, err := r.cfg.Pool.Acquire(ctx)
 	if err != nil {
-		return false, &databaseError{fmt.Errorf("begin: %w", err)}
+		return false, &databaseError{fmt.Errorf("acquire: %w", err)}
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	defer conn.Release()
 
-	emitted, err = r.applyIn(ctx, tx, p, batch, traceParents)
-	if err != nil {
-		if tx.Conn().IsClosed() || ctx.Err() != nil {
-			err = &databaseError{err}
-		}
-		return false, err
+	emitted, err = r.applyOn(ctx, conn.Conn(), p, batch, traceParents)
+	if err == nil {
+		return emitted, nil
 	}
-	if err := tx.Commit(ctx); err != nil {
-		if errors.Is(err, pgx.ErrTxCommitRollback) { // Apply went on after a statement failed
-			return false, fmt.Errorf("commit: %w", err)
-		}
-		return false, &databaseError{fmt.Errorf("commit: %w", err)}
+	if conn.Conn().IsClosed() || ctx.Err() != nil {
+		err = &databaseError{err}
 	}
-	return emitted, nil
+	rollback(ctx, conn.Conn())
+	return false, err
 }
 
-func (r *Runner) applyIn(
-	ctx context.Context, tx pgx.Tx, p Projection, batch []received, traceParents map[string]string,
+// rollback ends a failed transaction; the pool drops a connection that it closes.
+func rollback(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Close(ctx)
+	}
+}
+
+func (r *Runner) applyOn(
+	ctx context.Context, conn *pgx.Conn, p Projection, batch []received, traceParents map[string]string,
 ) (emitted bool, err error) {
 	now := r.cfg.Now().UTC()
 	envelopes := make([]events.Event, len(batch))
 	for i, e := range batch {
 		envelopes[i] = e.Event.Event
 	}
-	unhandled, err := Mark(ctx, tx, p.Name, now, envelopes...)
+	tx, unhandled, err := begin(ctx, conn, p.Name, now, envelopes)
 	if err != nil {
 		return false, err
 	}
+
 	var fresh []Event
 	for _, e := range batch {
 		if unhandled[e.ID] {
@@ -213,13 +217,16 @@ func (r *Runner) applyIn(
 			fresh = append(fresh, e.Event)
 		}
 	}
-	if len(fresh) == 0 {
-		return false, nil
+	if len(fresh) > 0 {
+		if err := applySafely(ctx, tx, p, fresh); err != nil {
+			return false, fmt.Errorf("projection %s: %w", p.Name, err)
+		}
 	}
-	if err := applySafely(ctx, tx, p, fresh); err != nil {
-		return false, fmt.Errorf("projection %s: %w", p.Name, err)
+	journal, err := journalOf(fresh, traceParents, now)
+	if err != nil {
+		return false, err
 	}
-	return appendEmitted(ctx, tx, fresh, traceParents, now)
+	return len(journal) > 0, tx.commit(ctx, journal)
 }
 
 // applySafely turns a panic of a projection into an error of its events.
@@ -232,13 +239,19 @@ func applySafely(ctx context.Context, tx pgx.Tx, p Projection, batch []Event) (e
 	return p.Apply(ctx, tx, batch)
 }
 
-// startSpans starts a span for every event, in the trace of its event.
-func startSpans(ctx context.Context, name string, batch []received) ([]trace.Span, map[string]string) {
-	spans, traceParents := make([]trace.Span, len(batch)), make(map[string]string, len(batch))
-	for i, e := range batch {
-		var inSpan context.Context
-		inSpan, spans[i] = startSpan(bus.WithTraceParent(ctx, e.TraceParent), name, e.Event.Event)
-		traceParents[e.ID] = bus.TraceParent(inSpan)
+// startSpans starts a span for every event that is traced, in its trace.
+func startSpans(
+	ctx context.Context, name string, batch []received,
+) (spans []trace.Span, traceParents map[string]string) {
+	for _, e := range batch {
+		if e.TraceParent == "" {
+			continue
+		}
+		if traceParents == nil {
+			traceParents = make(map[string]string, len(batch))
+		}
+		inSpan, span := startSpan(bus.WithTraceParent(ctx, e.TraceParent), name, e.Event.Event)
+		spans, traceParents[e.ID] = append(spans, span), bus.TraceParent(inSpan)
 	}
 	return spans, traceParents
 }

@@ -74,10 +74,7 @@ func applyToGrants(ctx context.Context, tx pgx.Tx, batch []reactions.Event, now 
 	if err := postgres.QueueSaveGrants(save, changed); err != nil {
 		return err
 	}
-	if err := tx.SendBatch(ctx, save).Close(); err != nil {
-		return fmt.Errorf("save grants: %w", err)
-	}
-	return nil
+	return reactions.Save(ctx, tx, save)
 }
 
 func purchaseOf(p events.Payload) (postgres.Purchase, bool) {

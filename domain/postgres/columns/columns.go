@@ -7,12 +7,14 @@
 package columns
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -33,6 +35,8 @@ type Column[T any] struct {
 // Table makes the statements of a table with a primary key id.
 type Table[T any] struct {
 	columns []Column[T]
+	// keys are the columns' names, as keys of an object.
+	keys []string
 	// Selected is what stands behind SELECT, for [Table.Scan].
 	Selected                        string
 	insertSQL, updateSQL, upsertSQL string
@@ -41,7 +45,9 @@ type Table[T any] struct {
 // New returns the table with these columns.
 func New[T any](name string, list []Column[T]) *Table[T] {
 	var selected, written, changed []string
-	for _, c := range list {
+	keys := make([]string, len(list))
+	for i, c := range list {
+		keys[i] = strconv.Quote(c.Name) + ":"
 		switch {
 		case c.Expression != "":
 			selected = append(selected, c.Expression)
@@ -62,6 +68,7 @@ func New[T any](name string, list []Column[T]) *Table[T] {
 	}
 	return &Table[T]{
 		columns:   list,
+		keys:      keys,
 		Selected:  strings.Join(selected, ", "),
 		insertSQL: insert,
 		updateSQL: `UPDATE ` + name + ` SET ` + set("r") + ` FROM ` + rows + ` r WHERE ` + name + `.id = r.id`,
@@ -97,27 +104,74 @@ func (t *Table[T]) Upsert(rows []T) (sql, argument string, err error) {
 }
 
 func (t *Table[T]) statement(sql string, rows []T) (string, string, error) {
-	body := bytes.NewBufferString("[")
-	for i, row := range slices.Clone(rows) {
-		separator := ",{"
-		if i == 0 {
-			separator = "{"
-		}
-		for _, c := range t.columns {
+	document := make([]byte, 0, 1024*len(rows))
+	separator := byte('[')
+	for _, row := range slices.Clone(rows) {
+		document = append(document, separator, '{')
+		for i, c := range t.columns {
 			if c.Expression != "" {
 				continue
 			}
-			value, err := json.Marshal(c.Field(&row))
-			if err != nil {
+			var err error
+			document = append(document, t.keys[i]...)
+			if document, err = appendValue(document, c.Field(&row)); err != nil {
 				return "", "", fmt.Errorf("marshal column %s: %w", c.Name, err)
 			}
-			fmt.Fprintf(body, "%s%q:%s", separator, c.Name, value)
-			separator = ","
+			document = append(document, ',')
 		}
-		body.WriteByte('}')
+		document[len(document)-1] = '}' // in place of the last comma
+		separator = ','
 	}
-	body.WriteByte(']')
-	return sql, body.String(), nil
+	if len(rows) == 0 {
+		document = append(document, separator)
+	}
+	return sql, string(append(document, ']')), nil
+}
+
+// appendValue appends a field as JSON. The types of most columns need no reflection.
+func appendValue(document []byte, field any) ([]byte, error) {
+	switch v := field.(type) {
+	case *string:
+		if v == nil { // a derived column
+			return append(document, null...), nil
+		}
+		return appendString(document, *v), nil
+	case **string:
+		return appendValue(document, *v)
+	case *bool:
+		return strconv.AppendBool(document, *v), nil
+	case *int:
+		return strconv.AppendInt(document, int64(*v), 10), nil
+	case *int64:
+		return strconv.AppendInt(document, *v, 10), nil
+	case *time.Time:
+		return v.AppendFormat(document, timeLayout), nil
+	case **time.Time:
+		if *v == nil {
+			return append(document, null...), nil
+		}
+		return (*v).AppendFormat(document, timeLayout), nil
+	case appender:
+		return v.appendJSON(document)
+	}
+	value, err := json.Marshal(field)
+	return append(document, value...), err
+}
+
+// appender appends itself to a document.
+type appender interface {
+	appendJSON(document []byte) ([]byte, error)
+}
+
+const (
+	null       = "null"
+	timeLayout = `"` + time.RFC3339Nano + `"`
+)
+
+// appendString appends a string; what is not UTF-8 in it is replaced, as encoding/json does.
+func appendString(document []byte, s string) []byte {
+	document, _ = jsontext.AppendQuote(document, s)
+	return document
 }
 
 // Optional is a field whose zero value is NULL in the table.
@@ -146,11 +200,18 @@ func (o *optional[V]) Scan(src any) error {
 	return nil
 }
 
-// MarshalJSON implements json.Marshaler.
-func (o *optional[V]) MarshalJSON() ([]byte, error) {
+// appendJSON appends null for the zero value.
+func (o *optional[V]) appendJSON(document []byte) ([]byte, error) {
 	var zero V
 	if *o.field == zero {
-		return []byte("null"), nil
+		return append(document, null...), nil
 	}
-	return json.Marshal(*o.field)
+	switch v := any(o.field).(type) {
+	case *string:
+		return appendString(document, *v), nil
+	case *int64:
+		return strconv.AppendInt(document, *v, 10), nil
+	}
+	value, err := json.Marshal(*o.field)
+	return append(document, value...), err
 }
