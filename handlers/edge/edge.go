@@ -113,7 +113,8 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	if e.origins, err = newOrigins(cfg); err != nil {
 		return nil, err
 	}
-	e.health.checks = append([]Check{{Name: "database", Ask: cfg.Pool.Ping}}, cfg.Checks...)
+	e.health.log = cfg.Log
+	e.health.checks = append([]Check{{Name: "database", Ask: checkWrites(cfg.Pool)}}, cfg.Checks...)
 	e.description = sync.OnceValue(e.describe)
 	router.Use(
 		e.requestID,
