@@ -43,6 +43,7 @@ func (p *platform) edge(modules []handlers.Module) (func(context.Context) error,
 		TrustedProxies: proxies,
 		LimitFactor:    p.cfg.LimitFactor,
 		Checks:         checks,
+		Telemetry:      exportsTelemetry(),
 		Now:            time.Now,
 		Log:            p.log,
 	}, collect(modules, func(m handlers.Module) []edge.Route { return m.Routes }))

@@ -153,4 +153,3 @@ func writeFailure(err error) error {
 	}
 	return fmt.Errorf("%w: %w", reason, err)
 }
-
