@@ -39,17 +39,19 @@ type installation struct {
 // newInstallation starts the parts. The database is migrated.
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	return &installation{
+	in := &installation{
 		t:        t,
 		database: pgtest.Database(t),
 		nats:     natstest.Embedded(t),
 		storage:  s3test.Server(t),
 		edgeAddr: freeAddress(t),
 	}
+	in.startPayments()
+	return in
 }
 
-// withPayments starts a payments sandbox whose webhooks go to the edge.
-func (in *installation) withPayments() {
+// startPayments starts a payments sandbox whose webhooks go to the edge.
+func (in *installation) startPayments() {
 	in.t.Helper()
 	server, err := sandbox.Start(context.Background(), sandbox.Config{
 		Addr:      "127.0.0.1:0",

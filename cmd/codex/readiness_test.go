@@ -111,7 +111,7 @@ func TestStartUpErrorsOfTheBusNameTheCause(t *testing.T) {
 		want string
 	}{
 		{"no credentials", certificate, "Authorization Violation"},
-		{"no certificate", []string{"CODEX_NATS_CREDS=" + server.Creds}, "certificate required"},
+		{"no certificate", []string{"CODEX_NATS_CREDS=" + server.Creds}, "tls"},
 		{"an unknown authority", append(certificate, "CODEX_NATS_CA="), "unknown authority"},
 		{"a closed port", []string{"CODEX_NATS_URL=nats://u:hush@" + freeAddress(t), "CODEX_NATS_CA="}, "refused"},
 	} {
