@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	mediastore "github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -45,7 +43,7 @@ func (p *platform) edge(modules []handlers.Module) (func(context.Context) error,
 		TrustedProxies: proxies,
 		LimitFactor:    p.cfg.LimitFactor,
 		Checks:         checks,
-		Instrument:     exports(tracesExporter, metricsExporter),
+		Telemetry:      exportsTelemetry(),
 		Now:            time.Now,
 		Log:            p.log,
 	}, collect(modules, func(m handlers.Module) []edge.Route { return m.Routes }))
@@ -63,30 +61,6 @@ func (p *platform) workerKeys() (*workersig.Keys, error) {
 		return nil, nil
 	}
 	return workersig.NewKeys(byteSlices(secrets)...)
-}
-
-// checks are what /health asks.
-func (p *platform) checks() ([]edge.Check, error) {
-	store, err := p.storage()
-	if err != nil {
-		return nil, err
-	}
-	bucket := store.Bucket(p.cfg.S3BucketMedia)
-	return []edge.Check{
-		{Name: "bus", Ask: func(context.Context) error {
-			if !p.conn.IsConnected() {
-				return errors.New("not connected")
-			}
-			return nil
-		}},
-		{Name: "storage", Ask: func(ctx context.Context) error {
-			_, err := bucket.Head(ctx, "health")
-			if errors.Is(err, mediastore.ErrNotFound) {
-				return nil // it answered
-			}
-			return err
-		}},
-	}, nil
 }
 
 // commands applies the commands of all modules and runs their jobs.

@@ -4,29 +4,24 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// The variables of OpenTelemetry that say what is exported, and where to.
-const (
-	tracesExporter  = "OTEL_TRACES_EXPORTER"
-	metricsExporter = "OTEL_METRICS_EXPORTER"
-)
-
-// exports reports whether one of these variables names an exporter.
-func exports(variables ...string) bool {
-	return slices.ContainsFunc(variables, func(name string) bool {
-		exporter := os.Getenv(name)
-		return exporter != "" && exporter != "none"
-	})
+// exportsTelemetry reports whether traces or metrics are exported.
+func exportsTelemetry() bool {
+	return isExporter(os.Getenv("OTEL_TRACES_EXPORTER")) || isExporter(os.Getenv("OTEL_METRICS_EXPORTER"))
 }
+
+// isExporter reports whether a variable of OpenTelemetry names an exporter.
+func isExporter(name string) bool { return name != "" && name != "none" }
 
 // startTelemetry exports traces and metrics as OpenTelemetry's own variables say
 // (OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER …); without them it exports nothing. Trace
@@ -34,19 +29,24 @@ func exports(variables ...string) bool {
 func startTelemetry(ctx context.Context) (stop func(), err error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	var stops []func(context.Context) error
-	if exports(tracesExporter) {
+	if !isExporter(os.Getenv("OTEL_TRACES_EXPORTER")) {
+		// Without it the global provider keeps the tracers, to hand them on later.
+		otel.SetTracerProvider(tracenoop.NewTracerProvider())
+	} else {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
-			return nil, fmt.Errorf(tracesExporter+": %w", err)
+			return nil, fmt.Errorf("OTEL_TRACES_EXPORTER: %w", err)
 		}
 		provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
 		otel.SetTracerProvider(provider)
 		stops = append(stops, provider.Shutdown)
 	}
-	if exports(metricsExporter) {
+	if !isExporter(os.Getenv("OTEL_METRICS_EXPORTER")) {
+		otel.SetMeterProvider(metricnoop.NewMeterProvider())
+	} else {
 		reader, err := autoexport.NewMetricReader(ctx)
 		if err != nil {
-			return nil, fmt.Errorf(metricsExporter+": %w", err)
+			return nil, fmt.Errorf("OTEL_METRICS_EXPORTER: %w", err)
 		}
 		provider := metric.NewMeterProvider(metric.WithReader(reader))
 		otel.SetMeterProvider(provider)

@@ -12,9 +12,9 @@ func TestNothingIsInstrumentedWithoutAnExporter(t *testing.T) {
 		{"otlp", "none", true},
 		{"", "prometheus", true},
 	} {
-		t.Setenv(tracesExporter, c.traces)
-		t.Setenv(metricsExporter, c.metrics)
-		if got := exports(tracesExporter, metricsExporter); got != c.want {
+		t.Setenv("OTEL_TRACES_EXPORTER", c.traces)
+		t.Setenv("OTEL_METRICS_EXPORTER", c.metrics)
+		if got := exportsTelemetry(); got != c.want {
 			t.Errorf("traces %q, metrics %q: instrumented is %t, want %t", c.traces, c.metrics, got, c.want)
 		}
 	}

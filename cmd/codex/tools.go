@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,21 +21,51 @@ import (
 
 type migrateCmd struct{}
 
+// Help implements kong's HelpProvider.
+func (migrateCmd) Help() string {
+	return `With CODEX_MIGRATE_DATABASE_URL, the schema belongs to that role, and the role of
+CODEX_DATABASE_URL is granted what the running program needs: rows, no DDL. Both roles
+exist already.`
+}
+
 // Run migrates the configured database; codex up does it by itself.
 func (migrateCmd) Run(a *app) error {
 	cfg, err := readConfig()
 	if err != nil {
 		return err
 	}
-	if cfg.DatabaseURL == "" {
+	owner := cmp.Or(cfg.MigrateURL, cfg.DatabaseURL)
+	if owner == "" {
 		return errors.New("set CODEX_DATABASE_URL to the database to migrate; the embedded one is migrated by codex up")
 	}
-	version, err := migrations.Apply(a.ctx, cfg.DatabaseURL)
+	version, err := migrations.Apply(a.ctx, owner)
 	if err != nil {
 		return err
 	}
+	if cfg.MigrateURL != "" && cfg.DatabaseURL != "" {
+		if err := grantToProgram(a.ctx, cfg.MigrateURL, cfg.DatabaseURL); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(a.out, "schema version %d\n", version)
 	return nil
+}
+
+// grantToProgram grants the role of the running program what it needs, unless it is the
+// owner itself.
+func grantToProgram(ctx context.Context, owner, program string) error {
+	as, err := pgx.ParseConfig(owner)
+	if err != nil {
+		return fmt.Errorf("CODEX_MIGRATE_DATABASE_URL: %w", err)
+	}
+	to, err := pgx.ParseConfig(program)
+	if err != nil {
+		return fmt.Errorf("CODEX_DATABASE_URL: %w", err)
+	}
+	if as.User == to.User {
+		return nil
+	}
+	return migrations.Grant(ctx, owner, to.User)
 }
 
 type psqlCmd struct {

@@ -17,6 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/codex-platform/codex/deploy/embedded/postgres/pgtest"
+	"github.com/codex-platform/codex/migrations"
 )
 
 // childArgs makes the test binary run codex with these arguments instead of tests.
@@ -28,7 +31,10 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m, pgtest.WithTemplate(func(ctx context.Context, url string) error {
+		_, err := migrations.Apply(ctx, url)
+		return err
+	}))
 }
 
 // running is a codex process that a test started.

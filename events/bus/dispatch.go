@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,6 +19,14 @@ import (
 // ErrNotPublished says that the bus did not store a command: it is applied only if its
 // row in the commands table says that it was accepted.
 var ErrNotPublished = errors.New("bus: the command was not published")
+
+// ErrNotAcknowledged says that the bus did not confirm in time that it stored a command. It
+// may be stored and applied all the same.
+var ErrNotAcknowledged = errors.New("bus: the command was not acknowledged")
+
+// acknowledgedWithin is how long the bus may take to confirm a command: a server whose disk
+// is full, or a cluster without a leader, does not respond at all.
+const acknowledgedWithin = 2 * time.Second
 
 const (
 	replySubject   = "codex.replies."
@@ -101,8 +110,9 @@ func (d *Dispatcher) MaxPayload() int64 {
 }
 
 // Send publishes a command and waits for its outcome until ctx is done. It
-// returns [ErrNotPublished] when the bus rejected the command, and ctx's error
-// when there was no outcome in time; the command may be applied all the same.
+// returns [ErrNotPublished] when the bus rejected the command, [ErrNotAcknowledged] when
+// the bus does not respond, and ctx's error when there was no outcome in time; in the last
+// two cases the command may be applied all the same.
 func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply, error) {
 	cmd.ReplyTo = d.name
 	outcome := make(chan events.Reply, 1)
@@ -114,6 +124,8 @@ func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply
 		return events.Reply{}, err
 	}
 	failed := ack.Err()
+	unacknowledged := time.NewTimer(acknowledgedWithin)
+	defer unacknowledged.Stop()
 	for {
 		select {
 		case reply := <-outcome:
@@ -124,6 +136,12 @@ func (d *Dispatcher) Send(ctx context.Context, cmd events.Command) (events.Reply
 				continue
 			}
 			return events.Reply{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
+		case <-unacknowledged.C:
+			select {
+			case <-ack.Ok():
+			default:
+				return events.Reply{}, fmt.Errorf("%w within %s", ErrNotAcknowledged, acknowledgedWithin)
+			}
 		case <-ctx.Done():
 			return events.Reply{}, fmt.Errorf("wait for the outcome of %s: %w", cmd.Type, ctx.Err())
 		}

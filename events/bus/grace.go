@@ -9,10 +9,7 @@ import (
 // stop of the process should let finish. Work that it interrupts is delivered again.
 func WithGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	going, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	forget := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(grace, cancel)
-		context.AfterFunc(going, func() { timer.Stop() })
-	})
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return going, func() {
 		forget()
 		cancel()

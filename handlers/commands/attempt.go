@@ -42,6 +42,10 @@ var (
 	errLeaseLost = errors.New("the attempt has lost the command")
 )
 
+// callGrace is how long an attempt may go on after a stop. An interrupted one is repeated
+// with the same idempotency key.
+const callGrace = 10 * time.Second
+
 // unavailable says that the outside was not available, which is no outcome.
 type unavailable struct{ rejection *domain.Error }
 
@@ -55,7 +59,9 @@ func (r *Runner) handleExternal(ctx context.Context, x External, d bus.Delivery)
 	if len(cmds) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.timeout)
+	going, release := bus.WithGrace(ctx, callGrace)
+	defer release()
+	ctx, cancel := context.WithTimeout(going, x.timeout)
 	defer cancel()
 	ctx, span := startSpans(ctx, cmds)
 	a := attempt{r, x, cmds[0], uuid.NewString()}
@@ -69,8 +75,8 @@ func (r *Runner) handleExternal(ctx context.Context, x External, d bus.Delivery)
 		return nil
 	case errors.Is(err, errLeased) && !awaited:
 		return nil
-	case errors.Is(err, errLeased), errors.Is(err, errLeaseLost):
-		return err
+	case errors.Is(err, errLeased), errors.Is(err, errLeaseLost), going.Err() != nil:
+		return err // the process stops; the command is delivered again
 	case isDecisionError(err), ownFault(err) && d.Deliveries() >= tries:
 		return r.giveUp(ctx, x.name, a.cmd, err, int(min(d.Deliveries(), tries)))
 	}

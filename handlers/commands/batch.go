@@ -14,8 +14,12 @@ import (
 	"github.com/codex-platform/codex/outbox"
 )
 
-// applyTimeout bounds one transaction.
-const applyTimeout = 15 * time.Second
+const (
+	// applyTimeout bounds one transaction.
+	applyTimeout = 15 * time.Second
+	// stopGrace is how long a transaction may go on after a stop.
+	stopGrace = 5 * time.Second
+)
 
 // result is one command's outcome after the commit.
 type result struct {
@@ -31,13 +35,15 @@ type decided struct {
 	events   []events.Event
 }
 
-// apply applies a batch in one transaction. The work is finished even when ctx is
-// cancelled meanwhile; applyTimeout bounds it. Without lookUp the commands are taken
+// apply applies a batch in one transaction, within applyTimeout. When ctx is cancelled
+// meanwhile, it has stopGrace to finish. Without lookUp the commands are taken
 // to be new; should one not be, its insert fails and with it the batch.
 func (r *Runner) apply(
 	ctx context.Context, c Context, cmds []events.Command, lookUp bool,
 ) (results []result, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	ctx, release := bus.WithGrace(ctx, stopGrace)
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	ctx, spans := startSpans(ctx, cmds)
 	defer func() { spans.end(err) }()

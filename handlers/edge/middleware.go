@@ -13,8 +13,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -36,17 +34,6 @@ func (e *Edge) requestID(c *gin.Context) {
 	}
 	c.Set(requestIDKey, id)
 	c.Header(requestIDHeader, id)
-}
-
-// propagateTrace puts the trace context that a request carries into its context, from where
-// it goes into commands and events.
-func propagateTrace(c *gin.Context) {
-	if c.GetHeader("Traceparent") == "" {
-		return
-	}
-	carrier := propagation.HeaderCarrier(c.Request.Header)
-	ctx := otel.GetTextMapPropagator().Extract(c.Request.Context(), carrier)
-	c.Request = c.Request.WithContext(ctx)
 }
 
 // logRequest writes one line per request, without query, body and other places of secrets.

@@ -86,7 +86,7 @@ type health struct {
 	Service   string    `json:"service" jsonschema:"example=codex"`
 	Version   string    `json:"version" jsonschema:"example=0.1.0"`
 	Timestamp time.Time `json:"timestamp"`
-	// Checks are ok or unreachable, by part: database, bus, storage.
+	// Checks are ok or the reason, by part: database, schema, bus, storage.
 	Checks map[string]string `json:"checks"`
 }
 

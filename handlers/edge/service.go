@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -75,76 +73,6 @@ func (e *Edge) getOperation(r *Request) error {
 		view.Response = &operationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
 	}
 	return r.OK(view)
-}
-
-// Check is a health check of one part.
-type Check struct {
-	// Name is the part: database, bus, storage.
-	Name string
-	// Ask returns nil when the part works.
-	Ask func(ctx context.Context) error
-}
-
-const (
-	// healthWait is how long the checks may take.
-	healthWait = 2 * time.Second
-	// healthFresh is how long their result is reused, because /health has no limit.
-	healthFresh = time.Second
-)
-
-// healthChecks are the checks with their last result.
-type healthChecks struct {
-	checks []Check
-
-	mu      sync.Mutex
-	at      time.Time
-	checked map[string]string
-	healthy bool
-}
-
-// result returns the last result, or runs all checks at once.
-func (h *healthChecks) result(ctx context.Context) (map[string]string, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if time.Since(h.at) < healthFresh {
-		return h.checked, h.healthy
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthWait)
-	defer cancel()
-	errs := make([]error, len(h.checks))
-	var running sync.WaitGroup
-	for i, check := range h.checks {
-		running.Go(func() { errs[i] = check.Ask(ctx) })
-	}
-	running.Wait()
-
-	h.checked, h.healthy = map[string]string{}, true
-	for i, check := range h.checks {
-		h.checked[check.Name] = "ok"
-		if errs[i] != nil {
-			h.checked[check.Name], h.healthy = "unreachable", false
-		}
-	}
-	h.at = time.Now()
-	return h.checked, h.healthy
-}
-
-// getHealth responds 503 when a part does not work, although reads need only the database.
-// Load balancers use /readyz.
-func (e *Edge) getHealth(r *Request) error {
-	checks, healthy := e.health.result(r)
-	status, view := http.StatusOK, health{
-		Status:    "healthy",
-		Service:   serviceOf(r.Context),
-		Version:   Version,
-		Timestamp: e.cfg.Now().UTC(),
-		Checks:    checks,
-	}
-	if !healthy {
-		status, view.Status = http.StatusServiceUnavailable, "unhealthy"
-	}
-	r.JSON(status, view)
-	return nil
 }
 
 type serviceKey struct{}

@@ -102,6 +102,9 @@ func (r *Runner) replay(ctx context.Context, p Projection, batch []received, rou
 		return nil, ctx.Err()
 	}
 	for _, e := range batch {
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // the batch is delivered again; what was applied is marked
+		}
 		cause := r.transact(ctx, p, []received{e})
 		for cause != nil && transient(cause) && !r.databaseResponds(ctx) {
 			if !bus.Pause(ctx, time.Second) {

@@ -72,10 +72,8 @@ const stopGrace = 3 * time.Second
 
 // deliver hands one event to the router and waits for its acknowledgement.
 func deliver(ctx context.Context, out chan<- *message.Message, d bus.EventDelivery) error {
-	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	handling, cancel := bus.WithGrace(ctx, stopGrace)
 	defer cancel()
-	stopped := context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })
-	defer stopped()
 
 	msg := message.NewMessage(d.MessageID(), d.Raw)
 	msg.SetContext(context.WithValue(handling, deliveryKey{}, d))

@@ -39,6 +39,7 @@ const (
 	// lease is longer than one claim can take, so that two mailers do not send the same mail.
 	lease       = claimSize*sendTimeout + time.Minute
 	sendTimeout = 20 * time.Second
+	stopGrace   = 5 * time.Second
 	// attempts reach over about a day: 30 s · 2^n, four hours at most.
 	attempts     = 12
 	firstDelay   = 30 * time.Second
@@ -74,16 +75,21 @@ func (m *Mailer) deliverBatch(ctx context.Context) (int, error) {
 		if ctx.Err() != nil {
 			return i, nil //nolint:nilerr // stopped; the rest is due again when the lease is over
 		}
-		if err := m.deliver(context.WithoutCancel(ctx), letter); err != nil {
+		if err := m.deliver(ctx, letter); err != nil {
 			return i, fmt.Errorf("deliver mail %s: %w", letter.ID, err)
 		}
 	}
 	return len(due), nil
 }
 
-func (m *Mailer) deliver(ctx context.Context, letter postgres.DueMail) error {
+// deliver sends one mail and records the result. After a stop the sending may go on for
+// stopGrace; then it counts as failed, and the mail is sent again later.
+func (m *Mailer) deliver(stoppable context.Context, letter postgres.DueMail) error {
+	ctx := context.WithoutCancel(stoppable)
 	sending, cancel := context.WithTimeout(ctx, sendTimeout)
+	forget := context.AfterFunc(stoppable, func() { time.AfterFunc(stopGrace, cancel) })
 	failure := m.Sender.Send(sending, letter.Mail)
+	forget()
 	cancel()
 
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
