@@ -1,8 +1,6 @@
 package commands
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,24 +75,22 @@ func (o *outcomes) queue(b *pgx.Batch) {
 	}
 }
 
-// QueueAccept is [Ledger.Accept] for many commands in one statement. The rows are written
-// in the order of cmds: sort them by id, so that two transactions do not deadlock.
+// QueueAccept queues the write of accepted commands that have no row yet, in one statement;
+// one that has a row keeps it. The rows are written in the order of cmds: sort them by id, so
+// that two transactions do not deadlock.
 func QueueAccept(b *pgx.Batch, cmds []events.Command) error {
-	var (
-		c         columns
-		envelopes []string
-	)
+	var c columns
+	envelopes := make([]string, 0, len(cmds))
 	for _, cmd := range cmds {
-		cmd.ReplyTo = ""
-		envelope, err := json.Marshal(cmd)
+		envelope, err := envelopeOf(cmd)
 		if err != nil {
-			return fmt.Errorf("marshal command: %w", err)
+			return err
 		}
 		c.ids = append(c.ids, cmd.ID)
 		c.actors = append(c.actors, cmd.ActorID)
 		c.types = append(c.types, cmd.Type)
 		c.hashes = append(c.hashes, cmd.PayloadHash())
-		envelopes = append(envelopes, string(envelope))
+		envelopes = append(envelopes, envelope)
 		c.created = append(c.created, cmd.IssuedAt)
 	}
 	b.Queue(`

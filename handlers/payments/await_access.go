@@ -17,11 +17,13 @@ import (
 )
 
 const (
-	// accessWait is how long a request waits for its command and the grants that follow.
+	// commandWait is how long a request waits for its command.
+	commandWait = 5 * time.Second
+	// accessWait is how long it waits for the grants that follow.
 	accessWait = 2 * time.Second
-	// mostWaiting is how many requests of one process wait at once. At 1000 webhooks per
-	// second that a slower database applies late, each waits for about half a second.
-	mostWaiting = 512
+	// defaultMaxWaiting is how many requests of one process wait at once. Of 1000 webhooks
+	// per second that a slower database applies late, each waits for about half a second.
+	defaultMaxWaiting = 512
 )
 
 // errNotApplied says that a command was given up: its dead letter waits for an operator, and
@@ -30,18 +32,18 @@ var errNotApplied = domain.NewError(domain.Internal, "", "The event could not be
 
 // apply sends an accepted command and waits until it is applied and the grants that follow
 // from it are changed, so that a client that reads next finds them. Waiting holds no
-// connection to the database. It ends after accessWait, and sooner while more than
-// mostWaiting requests wait: the sweeper and the relay then finish the work. The only error
-// is errNotApplied.
+// connection to the database. It ends after commandWait or accessWait, and sooner while too
+// many requests wait: the sweeper and the relay then finish the work. The only error is
+// errNotApplied.
 func (p *payments) apply(ctx context.Context, cmd events.Command) error {
-	ctx, cancel := context.WithTimeout(ctx, accessWait)
-	defer cancel()
 	ctx, leave := p.waiting.enter(ctx)
 	defer leave()
 	grants := p.cfg.Dispatcher.WatchHandled(access.GrantProjection, cmd.ID)
 	defer grants.Stop()
 
-	reply, err := p.cfg.Dispatcher.Send(ctx, cmd)
+	sending, cancel := context.WithTimeout(ctx, commandWait)
+	defer cancel()
+	reply, err := p.cfg.Dispatcher.Send(sending, cmd)
 	switch {
 	case errors.Is(err, bus.ErrNotPublished):
 		p.cfg.Log.WarnContext(ctx, "accepted command waits for the sweeper", "command", cmd.ID, "error", err)
@@ -54,6 +56,8 @@ func (p *payments) apply(ctx context.Context, cmd events.Command) error {
 		return errNotApplied
 	}
 
+	ctx, cancel = context.WithTimeout(ctx, accessWait)
+	defer cancel()
 	count := func(ctx context.Context) (int, error) {
 		return reactions.Handled(ctx, p.cfg.Pool, access.GrantProjection, cmd.ID)
 	}

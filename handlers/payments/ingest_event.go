@@ -5,12 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
@@ -152,15 +151,21 @@ func (in *eventIngester) ensureAccepted(ctx context.Context, cmd events.Command)
 	switch {
 	case err != nil:
 		return finished, err
-	case !found:
-		return resumed, ledger.Accept(ctx, cmd)
-	case !rec.Finished():
-		return waiting, nil
-	case rec.ResponseStatus >= http.StatusInternalServerError:
-		return resumed, in.reopen(ctx, cmd)
-	default:
+	case found && rec.Final():
 		return finished, nil
+	case found && !rec.Finished():
+		return waiting, nil
 	}
+
+	pending := false
+	err = pgx.BeginFunc(ctx, in.cfg.Pool, func(tx pgx.Tx) (err error) {
+		pending, err = commands.Ledger{DB: tx}.Reopen(ctx, cmd)
+		return err
+	})
+	if err == nil && !pending {
+		err = fmt.Errorf("command %s was stored with another payload", cmd.ID)
+	}
+	return resumed, err
 }
 
 // ingest accepts an event and publishes its command without waiting for the outcome. It
@@ -254,8 +259,3 @@ func (in *eventIngester) command(report purchase.RecordEvent) (events.Command, e
 		CorrelationID: id,
 	}, nil
 }
-
-var errGivenUp = errors.New("the command was given up and waits for an operator")
-
-// reopen lets a command that was given up be applied again.
-func (in *eventIngester) reopen(context.Context, events.Command) error { return errGivenUp }

@@ -7,11 +7,22 @@
 // (record_event.go) decides by domain/purchase and emits purchase.completed, from which
 // package streaming grants access.
 //
-// reconcile.go repairs what lost webhooks would have reported, and refund_queue.go refunds
-// the payments that must not be kept.
+// A webhook is answered with 200 once its command is applied, or accepted and so sure to be;
+// storing and waiting are apart: store_events.go stores what arrives in batches and rejects
+// nothing that the database takes, await_access.go waits for the grants without a connection
+// and gives up sooner the more requests wait. A command that was given up is opened again by
+// the next copy of its event and by the reconciliation.
+//
+// reconcile.go repairs what lost webhooks would have reported, and so does the buyer who
+// returns (checkout.go). refund_queue.go refunds the payments that must not be kept. What is
+// given up is a dead letter, which letters.go tries again on request.
+//
+// Domain package purchase/postgres owns the tables: no other package has SQL on them but
+// for the reads of the lists.
 package payments
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"time"
@@ -49,6 +60,9 @@ type Config struct {
 	PublicURL string
 	// Development allows this machine as a return host, and adds an endpoint for any event.
 	Development bool
+	// MaxWaiting is how many requests wait for access at once; default 512. One more ends
+	// the longest wait.
+	MaxWaiting int
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -68,7 +82,7 @@ func New(cfg Config) handlers.Module {
 	p := &payments{
 		cfg:        cfg,
 		ingester:   newIngester(cfg),
-		waiting:    &waitingRoom{most: mostWaiting},
+		waiting:    &waitingRoom{most: cmp.Or(cfg.MaxWaiting, defaultMaxWaiting)},
 		retrievals: make(chan struct{}, mostRetrievals),
 	}
 	return handlers.Module{
@@ -86,6 +100,12 @@ func New(cfg Config) handlers.Module {
 				Name:  "payments.forget_customers",
 				Every: queueInterval,
 				Run:   (&customerErasure{cfg}).eraseDue,
+			},
+			{
+				Name:  "payments.retry_letters",
+				Every: queueInterval,
+				Run:   (&letterRetry{cfg, p.ingester}).retryRequested,
+				Sends: []string{purchase.CommandRecordEvent},
 			},
 			{
 				Name:    "payments.reconcile",

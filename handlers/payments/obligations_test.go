@@ -15,6 +15,7 @@ func TestARefundThatTheProviderCanNeverMakeStopsWithADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_unknown_there", 700))
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 	w.run(w.module, "payments.refund")
 	id := w.text(`SELECT message_id FROM dead_letters WHERE consumer = 'refunds'`)
 	w.Pass(24 * time.Hour)
@@ -34,6 +35,7 @@ func TestARefundThatFailsForDaysStopsWithADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_days", 700))
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
 	for range 100 {
 		w.Pass(2 * time.Hour)

@@ -168,12 +168,15 @@ func retry(ctx context.Context, key string, call func(ctx context.Context, key s
 			number++
 		}
 		return err
-	}, func(err error) bool {
-		var failure *stripe.Error
-		unauthorized := errors.As(err, &failure) &&
-			(failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
-		return unauthorized || errors.Is(err, stripe.ErrNotFound)
-	})
+	}, func(err error) bool { return unauthorized(err) || errors.Is(err, stripe.ErrNotFound) })
+}
+
+// unauthorized reports whether the provider rejected the API key: a mistake in the
+// installation, which says nothing about the call.
+func unauthorized(err error) bool {
+	var failure *stripe.Error
+	return errors.As(err, &failure) &&
+		(failure.HTTPStatus == http.StatusUnauthorized || failure.HTTPStatus == http.StatusForbidden)
 }
 
 // retryCall calls until there is no error, or one that is final; callTries times at most,

@@ -186,7 +186,7 @@ func (r *reconciler) ingest(
 // accepted are left to the sweeper.
 func (r *reconciler) commands(ctx context.Context, now time.Time) (repaired int, err error) {
 	var failed error
-	var at postgres.EventPosition
+	at := postgres.EventPosition{ReceivedAt: now.Add(-keptEvents)}
 	for {
 		list, err := postgres.UnprocessedEvents(ctx, r.cfg.Pool, at, now.Add(-lateCommand), reconcileBatch)
 		if err != nil {

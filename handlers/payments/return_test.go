@@ -91,6 +91,7 @@ func TestAMismatchIsLoggedAndListedWithItsReason(t *testing.T) {
 	h := paidSession(w, user, content, "pi_mismatch", 100)
 	h.object["id"] = session
 	w.deliver(h)
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 
 	const reason = "expected 2999 gbp, paid 100 gbp"
 	line := ""

@@ -35,7 +35,7 @@ const (
 	// writeBatch is the most events of one transaction.
 	writeBatch = 128
 	// writeTimeout bounds one transaction, waiting for its connection included.
-	writeTimeout = 5 * time.Second
+	writeTimeout = 10 * time.Second
 	// storeTimeout bounds storing one event, waiting for those before it included.
 	storeTimeout = 15 * time.Second
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -373,9 +374,16 @@ func TestARefundEndsAccessToThatItemOnly(t *testing.T) {
 // function is called.
 func (w *harness) broken(table string) (mend func()) {
 	w.Helper()
+	return w.failing(table, "XX000")
+}
+
+// failing makes every write to a table fail with a code, until the returned function is
+// called.
+func (w *harness) failing(table, code string) (mend func()) {
+	w.Helper()
 	w.Exec(`
 CREATE FUNCTION broken_` + table + `() RETURNS trigger LANGUAGE plpgsql
-AS $$ BEGIN RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END $$`)
+AS $$ BEGIN RAISE EXCEPTION 'out of order' USING ERRCODE = '` + code + `'; END $$`)
 	w.Exec(`
 CREATE TRIGGER broken BEFORE INSERT ON ` + table + `
 FOR EACH ROW EXECUTE FUNCTION broken_` + table + `()`)
@@ -416,6 +424,64 @@ func TestAnUnexpectedErrorWhileAPurchaseIsWrittenLosesNoPayment(t *testing.T) {
 	delivery.Wait()
 	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed' AND platform_fee_cents = 300`)
 	w.Eventually(1, `SELECT count(*) FROM content_access WHERE user_id = $1 AND deleted_at IS NULL`, user)
+}
+
+func TestAPaymentThatWasGivenUpIsRequestedAgainAndOpenedByItsNextCopy(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	user, content := w.User("customer"), w.piece(2999)
+	body := paidSession(w, user, content, "pi_given_up", 2999).body()
+	mend := w.failing("purchases", "23514") // a constraint: the fault of the command's own data
+	w.Until("the webhook of a command that was given up responds with 500", func() bool {
+		got := w.post("booking", body, sign(body, bookingKey, time.Now()))
+		return got.Status == http.StatusInternalServerError
+	})
+	w.Eventually(1, `SELECT count(*) FROM dead_letters WHERE consumer = 'purchase' AND resolved_at IS NULL`)
+
+	mend()
+	if got := w.post("booking", body, sign(body, bookingKey, time.Now())); got.Status != http.StatusOK {
+		t.Errorf("the next copy: %d %s", got.Status, got.Body)
+	}
+	w.Eventually(1, `SELECT count(*) FROM content_access WHERE user_id = $1 AND deleted_at IS NULL`, user)
+	w.Eventually(0, `SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL`)
+}
+
+func TestAPaymentThatWasGivenUpIsOpenedByTheReconciliation(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	body := paidSession(w, w.User("customer"), w.piece(2999), "pi_given_up", 2999).body()
+	mend := w.failing("purchases", "23514")
+	w.post("booking", body, sign(body, bookingKey, time.Now()))
+	w.Eventually(1, `SELECT count(*) FROM dead_letters WHERE consumer = 'purchase'`)
+	mend()
+	w.Pass(time.Minute)
+	if done := w.reconcile(w.config); done.Commands != 1 {
+		t.Errorf("%+v, want one command", done)
+	}
+	w.Eventually(1, `SELECT count(*) FROM purchases WHERE status = 'completed'`)
+	w.Eventually(1, `SELECT count(*) FROM stripe_events WHERE result = 'purchase'`)
+}
+
+func TestARequestedRetryOfALetterMakesItsRefundDueAgain(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_retry", 700))
+	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
+	w.run(w.module, "payments.refund")
+	letters := commands.DeadLetters{Pool: w.Pool}
+	open := handlertest.Must(letters.List(t.Context(), false))(t)
+	if len(open) != 1 {
+		t.Fatalf("%d letters", len(open))
+	}
+	if err := letters.Retry(t.Context(), open[0]); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.run(w.module, "payments.retry_letters"); n != 1 {
+		t.Errorf("retried %d letters, want 1", n)
+	}
+	if n := w.Number(`SELECT count(*) FROM refund_obligations WHERE attempts = 0 AND isfinite(next_attempt_at)`); n != 1 {
+		t.Error("the refund is not due again")
+	}
 }
 
 func TestRejectedDeliveriesRespondWithTheErrorEnvelope(t *testing.T) {

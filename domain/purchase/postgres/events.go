@@ -85,6 +85,16 @@ func StoredEvent(ctx context.Context, db postgres.RowQueryer, id string) (payloa
 	return payload, processed, nil
 }
 
+// ReopenEvent takes a result back, so that the event can get another one.
+func ReopenEvent(ctx context.Context, db postgres.Execer, eventID, result string) error {
+	if _, err := db.Exec(ctx, `
+UPDATE stripe_events SET processed_at = NULL, result = NULL WHERE event_id = $1 AND result = $2`,
+		eventID, result); err != nil {
+		return fmt.Errorf("open event again: %w", err)
+	}
+	return nil
+}
+
 // StoredEvents returns which of these events are stored.
 func StoredEvents(ctx context.Context, db postgres.Queryer, ids []string) (map[string]bool, error) {
 	rows, err := db.Query(ctx, `SELECT event_id FROM stripe_events WHERE event_id = ANY($1::text[])`, ids)
