@@ -65,9 +65,9 @@
 //
 // Two kinds of message are mere hints on core NATS, lost without harm: that the outbox
 // has rows ([WakeRelay]; the relay polls anyway), and that a projection has handled the
-// events of some commands ([ReportHandled]). With the latter, [Dispatcher.WaitHandled]
-// delays a response until its effect can be read; Postgres decides, the hint says when to
-// query it.
+// events of some commands ([ReportHandled]). With the latter, [Dispatcher.WatchHandled] and
+// [Dispatcher.WaitHandled] delay a response until its effect can be read. A watch that begins
+// before its command is sent misses no report, so a single event needs no query.
 //
 // # Deadlines
 //

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/codex-platform/codex/domain/purchase/stripe"
+)
+
+func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	up := startUp(t, data)
+	key, err := os.ReadFile(filepath.Join(data, "secrets", "stripe-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := stripe.New(stripe.Config{SecretKey: "sk_test_" + string(key), BackendURL: up.addresses["payments"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer provider.Close()
+	control := func(method, path, body string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, up.addresses["payments"]+"/sandbox/"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", path, answer.Status)
+		}
+	}
+	codex := func(args ...string) string {
+		t.Helper()
+		r := launch(t, []string{
+			"CODEX_DATA=" + data,
+			"CODEX_DATABASE_URL=" + up.addresses["database"],
+			"CODEX_NATS_URL=" + up.addresses["nats"],
+			"CODEX_STRIPE_BACKEND_URL=" + up.addresses["payments"],
+		}, args...)
+		<-r.exited
+		return r.out.String()
+	}
+
+	control(http.MethodPut, "faults", `{"drops":-1}`)
+	session, err := provider.CreateCheckout(t.Context(), stripe.CheckoutParams{
+		IdempotencyKey: "lost",
+		AmountCents:    700,
+		Currency:       "gbp",
+		ProductName:    "A piece",
+		SuccessURL:     up.addresses["api"],
+		Metadata:       map[string]string{"customerId": "unknown", "contentId": "nothing"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	control(http.MethodPost, "sessions/"+session.ID+"/pay", "")
+
+	if out := codex("payments", "reconcile"); !strings.Contains(out, "1 lost events") {
+		t.Errorf("codex payments reconcile: %s", out)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		out := codex("payments", "mismatches")
+		if strings.Contains(out, "the content does not exist") && strings.Contains(out, "700 gbp") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("codex payments mismatches: %s", out)
+		}
+	}
+}
