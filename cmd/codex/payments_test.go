@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
@@ -52,6 +55,18 @@ func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
 		return r.out.String()
 	}
 
+	// The platform's own round at its start is over, so the next one is five minutes away.
+	db, err := pgx.Connect(t.Context(), up.addresses["database"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	for deadline, over := time.Now().Add(30*time.Second), false; !over; time.Sleep(20 * time.Millisecond) {
+		err := db.QueryRow(t.Context(), `SELECT seen_until IS NOT NULL FROM stripe_watermark`).Scan(&over)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("no reconciliation at the start: %v", err)
+		}
+	}
 	control(http.MethodPut, "faults", `{"drops":-1}`)
 	session, err := provider.CreateCheckout(t.Context(), stripe.CheckoutParams{
 		IdempotencyKey: "lost",

@@ -86,7 +86,8 @@ func (r *waitingRoom) enter(ctx context.Context) (_ context.Context, leave func(
 	place := r.list.PushBack(cancel)
 	if r.list.Len() > r.most {
 		longest := r.list.Remove(r.list.Front())
-		longest.(context.CancelCauseFunc)(fmt.Errorf("%w: more than %d", errCrowded, r.most)) //nolint:forcetypeassert // see list
+		end := longest.(context.CancelCauseFunc) //nolint:forcetypeassert // see list
+		end(fmt.Errorf("%w: more than %d", errCrowded, r.most))
 	}
 	return ctx, func() {
 		r.mu.Lock()

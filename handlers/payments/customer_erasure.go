@@ -62,7 +62,7 @@ func (e *customerErasure) recordFailure(ctx context.Context, due postgres.DueEra
 		return nil
 	}
 	letter := commands.DeadLetter{
-		Consumer:  ErasureLetters,
+		Consumer:  erasureLetters,
 		MessageID: due.ID,
 		Type:      "customer_erasure",
 		Body:      []byte(due.ID),

@@ -54,7 +54,8 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	w := &harness{Harness: handlertest.New(t, handlertest.Options{Pool: func(c *pgxpool.Config) { c.MaxConns = 12 }}), logs: &logBuffer{}}
+	options := handlertest.Options{Pool: func(c *pgxpool.Config) { c.MaxConns = 12 }}
+	w := &harness{Harness: handlertest.New(t, options), logs: &logBuffer{}}
 	w.creator, w.organization = w.User("creator"), w.Organization()
 	w.StartBus(natstest.Embedded(t), 2)
 	w.StartSandbox(sandbox.Config{

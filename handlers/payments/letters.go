@@ -15,7 +15,7 @@ type letterRetry struct {
 }
 
 func (l *letterRetry) retryRequested(ctx context.Context) (retried int, err error) {
-	consumers := []string{webhookLetters, RefundLetters, ErasureLetters}
+	consumers := []string{webhookLetters, refundLetters, erasureLetters}
 	return commands.RetryLetters(ctx, l.cfg.Pool, consumers, l.retry)
 }
 
@@ -24,10 +24,10 @@ func (l *letterRetry) retryRequested(ctx context.Context) (retried int, err erro
 func (l *letterRetry) retry(ctx context.Context, letter commands.Letter) (final bool, err error) {
 	now := l.cfg.Now().UTC()
 	switch letter.Consumer {
-	case RefundLetters:
+	case refundLetters:
 		_, err = postgres.RestartRefund(ctx, l.cfg.Pool, letter.MessageID, now)
 		return false, err
-	case ErasureLetters:
+	case erasureLetters:
 		_, err = postgres.RestartErasure(ctx, l.cfg.Pool, letter.MessageID, now)
 		return false, err
 	}

@@ -100,7 +100,7 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 	}
 	if r.PaymentIntent == "" || s.AmountCents <= 0 {
 		u.log.Error("paid session can neither be fulfilled nor refunded",
-			"event", r.EventID, "command", cmd.ID, "paymentIntent", r.PaymentIntent, "amountCents", s.AmountCents)
+			"event", r.EventID, "command", cmd.ID, "payment_intent", r.PaymentIntent, "amount_cents", s.AmountCents)
 		return string(purchase.Unfulfillable), nil, u.deadLetter(cmd, errNothingToRefund)
 	}
 
@@ -131,11 +131,11 @@ func (u *purchaseBatch) logMismatch(cmd events.Command, r purchase.RecordEvent, 
 	u.log.Warn("payment is no purchase and will be refunded",
 		"event", r.EventID,
 		"command", cmd.ID,
-		"paymentIntent", r.PaymentIntent,
+		"payment_intent", r.PaymentIntent,
 		"checkout", sale.CheckoutID,
 		"outcome", sale.Outcome,
 		"reason", sale.Reason,
-		"amountCents", int64(sale.Amount),
+		"amount_cents", int64(sale.Amount),
 		"currency", sale.Currency)
 }
 

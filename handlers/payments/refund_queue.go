@@ -35,10 +35,10 @@ const (
 	// obligationAlarm is after how many attempts failures are logged as errors: about an
 	// hour.
 	obligationAlarm = 10
-	// RefundLetters and ErasureLetters are the consumers in the dead letters of refunds and
+	// refundLetters and erasureLetters are the consumers in the dead letters of refunds and
 	// erasures that were given up. Their message ids are those of the obligations.
-	RefundLetters  = "refunds"
-	ErasureLetters = "customer_erasures"
+	refundLetters  = "refunds"
+	erasureLetters = "customer_erasures"
 )
 
 // refundDue makes the due refunds and returns how many it made.
@@ -120,7 +120,7 @@ func (q *refundQueue) recordFailure(ctx context.Context, due postgres.DueRefund,
 	}
 
 	letter := commands.DeadLetter{
-		Consumer:  RefundLetters,
+		Consumer:  refundLetters,
 		MessageID: due.PurchaseID,
 		Type:      "refund_obligation",
 		Body:      []byte(due.Intent),

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
@@ -29,7 +30,8 @@ func TestTheBuyersReturnOpensAccessWithoutAWebhook(t *testing.T) {
 
 	// The webhook that comes after all changes nothing.
 	w.Sandbox.SetFaults(sandbox.Faults{})
-	list := handlertest.Must(w.Stripe.ListEvents(t.Context(), w.Now().Add(-3600e9), []string{stripe.EventCheckoutCompleted}))(t)
+	completed := []string{stripe.EventCheckoutCompleted}
+	list := handlertest.Must(w.Stripe.ListEvents(t.Context(), w.Now().Add(-time.Hour), completed))(t)
 	w.control("events/"+list.Events[0].ID+"/resend", nil)
 	w.Eventually(1, `SELECT count(*) FROM stripe_events WHERE result = 'unchanged'`)
 	if n := w.Number(`SELECT count(*) FROM outbox WHERE type = 'purchase.completed'`); n != 1 {
@@ -96,7 +98,7 @@ func TestAMismatchIsLoggedAndListedWithItsReason(t *testing.T) {
 	const reason = "expected 2999 gbp, paid 100 gbp"
 	line := ""
 	for l := range strings.Lines(w.logs.String()) {
-		if strings.Contains(l, `"paymentIntent":"pi_mismatch"`) {
+		if strings.Contains(l, `"payment_intent":"pi_mismatch"`) {
 			line = l
 		}
 	}

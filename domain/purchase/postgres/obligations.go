@@ -16,7 +16,8 @@ import (
 // versions without that notion respect as well.
 
 // nextAttemptSQL is when a row is due again that is claimed at $1.
-const nextAttemptSQL = `$1::timestamptz + LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')`
+const nextAttemptSQL = `$1::timestamptz +
+    LEAST(interval '5 seconds' * power(2, LEAST(attempts, 12)), interval '1 hour')`
 
 // DueRefund is a refund that has to be made.
 type DueRefund struct {
