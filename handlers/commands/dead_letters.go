@@ -147,12 +147,6 @@ func (d DeadLetters) Discard(ctx context.Context, l Letter) error {
 const resolveLetterSQL = `
 UPDATE dead_letters SET resolved_at = now(), resolution = $2, retry_at = NULL WHERE id = $1 AND resolved_at IS NULL`
 
-// CountOpen returns how many letters are open.
-func CountOpen(ctx context.Context, db postgres.RowQueryer) (n int64, err error) {
-	err = db.QueryRow(ctx, `SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL`).Scan(&n)
-	return n, err
-}
-
 // retryVisibility is how long a letter that is tried again stays with its process.
 const retryVisibility = time.Minute
 
