@@ -99,7 +99,7 @@ func TestRedeliveredEventResolvesItsDeadLetter(t *testing.T) {
 
 func TestProjectionNeverGivesAnEventUpOverTheDatabase(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"42703", "42P01", "42501", "42601", "42804", "53100", "25006", "57014", "40001", "XX000"} {
+	for _, code := range []string{"42703", "42P01", "42501", "42804", "53100", "25006", "57014", "40001", "XX000"} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			w := newHarness(t)
