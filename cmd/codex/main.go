@@ -28,8 +28,11 @@ type cli struct {
 	Events   eventsCmd   `cmd:"" help:"Look at events."`
 	Payments paymentsCmd `cmd:"" help:"Look after payments."`
 	Psql     psqlCmd     `cmd:"" help:"Open the database in psql."`
-	Demo     demoCmd     `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	DeadLetters deadLettersCmd `cmd:"" help:"Look at commands and events that were given up, and have them tried again."`
+
+	Demo    demoCmd    `cmd:"" help:"Drive the main job, from upload to refund, through a platform."`
+	Version versionCmd `cmd:"" help:"Print the version."`
 
 	LogLevel string `help:"Lowest level to log." enum:"debug,info,warn,error" default:"warn" env:"CODEX_LOG_LEVEL"`
 	LogJSON  bool   `help:"Log JSON instead of text." env:"CODEX_LOG_JSON"`

@@ -126,7 +126,8 @@ func (a attempt) apply(ctx context.Context) (result, error) {
 		var err error
 		call, outcome, err = prepare(ctx, tx, a.cmd, a.now())
 		if rejection, ok := domain.AsError(err); ok {
-			call, outcome, err = rejected(rejection)
+			call, outcome = rejected(rejection)
+			err = nil
 		}
 		if err != nil || call != nil {
 			return nil, err
@@ -150,11 +151,11 @@ func (a attempt) apply(ctx context.Context) (result, error) {
 }
 
 // rejected returns what prepare's rejection stands for: an outcome, or a call that fails.
-func rejected(rejection *domain.Error) (Call, Outcome, error) {
+func rejected(rejection *domain.Error) (Call, Outcome) {
 	if isUnavailable(rejection) {
-		return func(context.Context) (Finish, error) { return nil, rejection }, Outcome{}, nil
+		return func(context.Context) (Finish, error) { return nil, rejection }, Outcome{}
 	}
-	return nil, Rejected(rejection), nil
+	return nil, Rejected(rejection)
 }
 
 func isUnavailable(rejection *domain.Error) bool {

@@ -44,7 +44,7 @@ var (
 	ErrNoLetter       = errors.New("no such dead letter")
 	ErrLetterResolved = errors.New("the dead letter is resolved")
 	ErrHasOutcome     = errors.New("the command has its outcome: discard the letter")
-	ErrOnlyForPeople  = errors.New("the letter has no message that could be tried again: remove its cause, then discard it")
+	ErrOnlyForPeople  = errors.New("the letter has no message to try again: remove its cause, then discard it")
 )
 
 const selectLettersSQL = `
@@ -147,12 +147,6 @@ func (d DeadLetters) Discard(ctx context.Context, l Letter) error {
 const resolveLetterSQL = `
 UPDATE dead_letters SET resolved_at = now(), resolution = $2, retry_at = NULL WHERE id = $1 AND resolved_at IS NULL`
 
-// CountOpen returns how many letters are open.
-func CountOpen(ctx context.Context, db postgres.RowQueryer) (n int64, err error) {
-	err = db.QueryRow(ctx, `SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL`).Scan(&n)
-	return n, err
-}
-
 // retryVisibility is how long a letter that is tried again stays with its process.
 const retryVisibility = time.Minute
 
@@ -170,7 +164,8 @@ WITH due AS (
                  WHERE resolved_at IS NULL AND retry_at <= clock_timestamp() AND consumer = ANY($1)
                  ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED)
     RETURNING *)
-`+strings.Replace(selectLettersSQL, "FROM dead_letters", "FROM due", 1)+`ORDER BY created_at`, consumers, retryVisibility)
+`+strings.Replace(selectLettersSQL, "FROM dead_letters", "FROM due", 1)+`ORDER BY created_at`,
+		consumers, retryVisibility)
 	if err != nil {
 		return 0, fmt.Errorf("find letters to retry: %w", err)
 	}

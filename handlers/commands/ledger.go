@@ -107,11 +107,6 @@ func (l Ledger) Find(ctx context.Context, id string) (rec Record, found bool, er
 	return l.find(ctx, findSQL, id)
 }
 
-// findForUpdate is Find with a lock on the record.
-func (l Ledger) findForUpdate(ctx context.Context, id string) (rec Record, found bool, err error) {
-	return l.find(ctx, findSQL+" FOR UPDATE", id)
-}
-
 func (l Ledger) find(ctx context.Context, sql, id string) (rec Record, found bool, err error) {
 	rows, err := l.DB.Query(ctx, sql, []string{id})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 
 // replay applies the commands of a failed batch one by one, in rounds with growing pauses.
 // A command that fails waits for the next round, and with it the later ones of its
-// aggregate; the others go on. After the third failure a command whose own fault it is
-// is given up, and any other one is parked, together with those behind it.
+// aggregate; the others go on. After the third failure a command is given up
+// where the fault is its own, and any other one is parked, together with those behind it.
 func (r *Runner) replay(ctx context.Context, c Context, cmds []events.Command, cause error) error {
 	r.cfg.Log.Info("batch is applied one by one", "context", c.Name(), "commands", len(cmds), "error", cause)
 	pauses := newPauses()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
@@ -61,9 +63,38 @@ func (s *Sweeper) Sweep(ctx context.Context) (int, error) {
 }
 
 // ResolveLetters resolves the dead letters of messages that were handled since, and returns
-// how many.
+// how many. It measures how many remain open, and how many commands wait for an obstacle to
+// be removed.
 func (s *Sweeper) ResolveLetters(ctx context.Context) (int, error) {
-	return resolveHandled(ctx, s.Pool)
+	resolved, err := resolveHandled(ctx, s.Pool)
+	if err != nil {
+		return resolved, err
+	}
+	var open, postponed int64
+	err = s.Pool.QueryRow(ctx, `
+SELECT (SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL),
+       (SELECT count(*) FROM commands WHERE status = 'accepted' AND postponed > 0)`).Scan(&open, &postponed)
+	if err != nil {
+		return resolved, fmt.Errorf("count dead letters: %w", err)
+	}
+	openLetters.Record(ctx, open)
+	postponedCommands.Record(ctx, postponed)
+	return resolved, nil
+}
+
+var (
+	meter       = otel.Meter("github.com/codex-platform/codex/handlers/commands")
+	openLetters = must(meter.Int64Gauge("codex.dead_letters.open",
+		metric.WithDescription("dead letters that an operator has to retry or discard")))
+	postponedCommands = must(meter.Int64Gauge("codex.commands.postponed",
+		metric.WithDescription("commands that could not be applied yet and are tried again")))
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // Clean removes outcomes past their time.

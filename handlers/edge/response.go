@@ -154,6 +154,11 @@ func (e *Edge) writeError(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
 		c.AbortWithStatus(499) // the client disconnected; the status is for the log
+	case postgres.Classify(err) == postgres.Unknown:
+		// The schema or a right is missing, as may happen during a deploy.
+		e.cfg.Log.ErrorContext(c, "database cannot serve the request",
+			"route", c.FullPath(), "request", request, "error", err)
+		e.writeError(c, ErrUnavailable)
 	case isUnavailable(err):
 		e.cfg.Log.WarnContext(c, "database unavailable", "route", c.FullPath(), "request", request, "error", err)
 		e.writeError(c, ErrUnavailable)

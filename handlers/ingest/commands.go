@@ -102,8 +102,11 @@ func (b *mediaBatch) completeUpload(
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	done := UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}
-	return commands.OK(done, b.keep(next, payloads)...), nil
+	return uploadCompleted(b.keep(next, payloads)...), nil
+}
+
+func uploadCompleted(facts ...events.Fact) commands.Outcome {
+	return commands.OK(UploadCompleted{Success: true, TranscodingTriggered: true, Status: media.Uploaded}, facts...)
 }
 
 func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) (commands.Outcome, error) {

@@ -33,17 +33,10 @@ func (i *ingest) completeUpload(r *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return i.complete(r, item, "")
-}
-
-// complete examines the file of an item and sends the command that follows. step separates
-// the command from another one with the same Idempotency-Key; "" without another one.
-func (i *ingest) complete(r *edge.Request, item media.Item, step string) error {
 	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
 	switch {
 	case item.Status == media.Uploading:
 		var rejected *media.Reject
-		var err error
 		found, rejected, err = i.examiner.examine(r.Request.Context(), r.Log(), item)
 		switch {
 		case err != nil:
@@ -62,23 +55,21 @@ func (i *ingest) complete(r *edge.Request, item media.Item, step string) error {
 	if err != nil {
 		return err
 	}
-	if step != "" {
-		cmd.ID = uuid.NewSHA1(uploadStepSpace, []byte(cmd.ID+"\x00"+step)).String()
-	}
 	return r.SendCommand(cmd)
 }
 
-// uploadStepSpace is the UUID name space of a request's second command.
-var uploadStepSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
+// rejectSpace is the UUID name space of the commands that reject files.
+var rejectSpace = uuid.MustParse("a4d7c1be-2f80-5c5b-9d1e-6b7d8f0f3a52")
 
-// reject stores why the file is rejected and responds with it. The id of the command does
-// not follow from the Idempotency-Key, which belongs to the completion.
+// reject stores why the file is rejected and responds with it, instead of a completion. The
+// id of the command follows from that of the completion, so that concurrent requests with one
+// Idempotency-Key reject the file once.
 func (i *ingest) reject(r *edge.Request, item media.Item, reason media.Reject) error {
 	cmd, err := r.NewCommand(media.CommandReject, r.Actor().UserID, item.ID, reason)
 	if err != nil {
 		return err
 	}
-	cmd.ID = edge.NewID()
+	cmd.ID = uuid.NewSHA1(rejectSpace, []byte(cmd.ID)).String()
 	reply, accepted, err := r.Outcome(cmd)
 	switch {
 	case err != nil:

@@ -83,7 +83,7 @@ func New(cfg Config) handlers.Module {
 			i.internalRoutes(),
 		),
 		Commands:    []commands.Context{mediaContext{cfg.Development}.commands()},
-		External:    []commands.External{uploads{cfg.Parts}.commands()},
+		External:    []commands.External{uploads{cfg.Parts, i.examiner, cfg.Log}.commands()},
 		Projections: []reactions.Projection{startTranscoding(cfg.Now)},
 		Jobs: []jobs.Job{{
 			Name:  "ingest.fail_silent_jobs",

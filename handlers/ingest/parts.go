@@ -63,13 +63,11 @@ func (i *ingest) partRoutes() []edge.Route {
 			Handle:    i.listParts,
 		},
 		{
-			Method:  "POST",
-			Path:    one + "/complete",
-			Name:    "completeMediaParts",
-			Sends:   []string{media.CommandCompleteUpload, media.CommandReject},
-			Summary: "Complete an upload in parts",
-			Notes: "Without a list of parts, the stored parts are used. Then the file is examined as by completeMediaUpload. " +
-				"After a 202, repeat the request when the operation has finished.",
+			Method:    "POST",
+			Path:      one + "/complete",
+			Name:      "completeMediaParts",
+			Summary:   "Complete an upload in parts",
+			Notes:     "Without a list of parts, the stored parts are used. Then the file is examined as by completeMediaUpload.",
 			Auth:      edge.Session(edge.Creators...),
 			Body:      media.CompleteParts{},
 			Command:   media.CommandCompleteParts,
@@ -173,34 +171,12 @@ func (i *ingest) listParts(r *edge.Request) error {
 	return r.OK(list)
 }
 
-// completeParts sends two commands: one has the store assemble the file, the other completes
-// the upload, after the examination, like any other. An Idempotency-Key stands for both.
 func (i *ingest) completeParts(r *edge.Request) error {
 	var request media.CompleteParts
 	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	id := r.UUID("id")
-	payload := media.EndParts{UploadID: r.UUID("uploadId"), Parts: request.Parts}
-	cmd, err := r.NewCommand(media.CommandCompleteParts, r.Actor().UserID, id, payload)
-	if err != nil {
-		return err
-	}
-	reply, accepted, err := r.Outcome(cmd)
-	if err != nil {
-		return err
-	}
-	if accepted || reply.Status >= http.StatusBadRequest {
-		r.WriteOutcome(cmd, reply, accepted)
-		return nil
-	}
-	// A request has one operation, which has finished: what follows is waited for.
-	r.Request.Header.Del("Prefer")
-	item, err := i.ownMedia(r)
-	if err != nil {
-		return err
-	}
-	return i.complete(r, item, "examined")
+	return r.Send(r.UUID("id"), media.EndParts{UploadID: r.UUID("uploadId"), Parts: request.Parts})
 }
 
 func (i *ingest) abortParts(r *edge.Request) error {

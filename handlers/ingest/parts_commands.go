@@ -3,6 +3,8 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,13 +36,14 @@ type PartsStore interface {
 // a week.
 //
 // upload.complete compares the stored parts with the size of the file before it has the store
-// assemble them, so a missing part costs nothing. When a completion and an abort are
-// concurrent, the store decides: one of them finds no upload.
-//
-// Uploads have no events of their own: media.uploaded follows once the edge has
-// inspected the file.
+// assemble them, so a missing part costs nothing. Then it examines the file and completes the
+// upload of the item, or rejects the file, as completeMediaUpload does: one request is one
+// command. When a completion and an abort are concurrent, the store decides: one of them finds
+// no upload.
 type uploads struct {
-	store PartsStore
+	store    PartsStore
+	examiner *examiner
+	log      *slog.Logger
 }
 
 // uploadTimeout limits one attempt: a store may need minutes to assemble a file.
@@ -104,43 +107,105 @@ func (x uploads) open(
 	}, commands.Outcome{}, nil
 }
 
-// complete assembles the file of an upload. A repeated completion succeeds.
+// complete assembles the file of an upload and examines it. A repeated completion succeeds.
 func (x uploads) complete(
-	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
+	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, now time.Time,
 ) (commands.Call, commands.Outcome, error) {
-	upload, err := x.find(ctx, tx, cmd, end)
+	item, facts, upload, err := x.find(ctx, tx, cmd, end)
 	if err != nil {
 		return nil, commands.Outcome{}, err
 	}
-	if upload.Status == media.PartsCompleted {
-		return nil, commands.OK(uploadOf(upload)), nil
+	if item.Status != media.Uploading {
+		_, _, err := item.CompleteUpload(media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}, facts, now)
+		return nil, uploadCompleted(), err
 	}
+	assembled := upload.Status == media.PartsCompleted
 	again := upload.Status == media.PartsCompleting
-	upload.Status = media.PartsCompleting
-	if err := postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting); err != nil {
-		return nil, commands.Outcome{}, err
+	if !assembled {
+		upload.Status = media.PartsCompleting
+		if err := postgres.SaveParts(ctx, tx, upload, media.PartsOpen, media.PartsCompleting); err != nil {
+			return nil, commands.Outcome{}, err
+		}
 	}
+
 	return func(ctx context.Context) (commands.Finish, error) {
-		err := x.assemble(ctx, upload, end.Parts, again)
+		if !assembled {
+			err := x.assemble(ctx, upload, end.Parts, again)
+			if rejection, ok := domain.AsError(err); ok {
+				return x.notAssembled(upload, rejection), nil
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		found, rejected, err := x.examiner.examine(ctx, x.log, item)
 		rejection, isRejection := domain.AsError(err)
-		switch {
-		case err == nil:
-			upload.Status = media.PartsCompleted
-		case errors.Is(err, media.ErrPartsNotFound):
-			upload.Status = media.PartsAborted
-		case isRejection:
-			upload.Status = media.PartsOpen
-		default:
+		if err != nil && (!isRejection || rejection.Class == domain.Unavailable) {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			outcome := commands.OK(uploadOf(upload))
-			if isRejection {
-				outcome = commands.Rejected(rejection)
+		upload.Status = media.PartsCompleted
+		return func(ctx context.Context, tx pgx.Tx, now time.Time) (commands.Outcome, error) {
+			if err := postgres.SaveParts(ctx, tx, upload, media.PartsCompleting); err != nil {
+				return commands.Outcome{}, err
 			}
-			return outcome, postgres.SaveParts(ctx, tx, upload, media.PartsCompleting)
+			if isRejection {
+				return commands.Rejected(rejection), nil // the item waits for another file
+			}
+			return x.completeItem(ctx, tx, cmd, found, rejected, now)
 		}, nil
 	}, commands.Outcome{}, nil
+}
+
+// notAssembled stores why the store could not assemble the file.
+func (x uploads) notAssembled(upload media.PartsUpload, rejection *domain.Error) commands.Finish {
+	upload.Status = media.PartsOpen
+	if errors.Is(rejection, media.ErrPartsNotFound) {
+		upload.Status = media.PartsAborted
+	}
+	return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
+		return commands.Rejected(rejection), postgres.SaveParts(ctx, tx, upload, media.PartsCompleting)
+	}
+}
+
+// completeItem completes the upload of an item whose file was examined, or fails the item.
+func (x uploads) completeItem(
+	ctx context.Context, tx pgx.Tx, cmd events.Command,
+	found media.CompleteUpload, rejected *media.Reject, now time.Time,
+) (commands.Outcome, error) {
+	item, facts, err := x.load(ctx, tx, cmd)
+	if err != nil {
+		return commands.Outcome{}, err
+	}
+	var (
+		next     media.Item
+		payloads []events.Payload
+	)
+	if rejected != nil {
+		next, payloads, err = item.Reject(*rejected, facts, now)
+	} else {
+		next, payloads, err = item.CompleteUpload(found, facts, now)
+	}
+	if rejection, ok := domain.AsError(err); ok {
+		return commands.Rejected(rejection), nil
+	}
+	if err != nil {
+		return commands.Outcome{}, err
+	}
+
+	if len(payloads) > 0 {
+		save := &pgx.Batch{}
+		if err := postgres.QueueSave(save, []media.Item{next}); err != nil {
+			return commands.Outcome{}, err
+		}
+		if err := tx.SendBatch(ctx, save).Close(); err != nil {
+			return commands.Outcome{}, fmt.Errorf("save media: %w", err)
+		}
+	}
+	occurred := events.Facts(next.CreatorID, next.ID, next.Version, payloads...)
+	if rejected != nil {
+		return commands.Rejected(media.Rejected(rejected.Code, rejected.Reason), occurred...), nil
+	}
+	return uploadCompleted(occurred...), nil
 }
 
 var errNotAssembled = errors.New("the object is not assembled")
@@ -174,7 +239,7 @@ func (x uploads) assemble(ctx context.Context, upload media.PartsUpload, named [
 func (x uploads) abort(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts, _ time.Time,
 ) (commands.Call, commands.Outcome, error) {
-	upload, err := x.find(ctx, tx, cmd, end)
+	_, _, upload, err := x.find(ctx, tx, cmd, end)
 	if err == nil && upload.Status == media.PartsCompleted {
 		err = media.ErrPartsNotFound
 	}
@@ -196,23 +261,21 @@ func (x uploads) abort(
 // upload is found in any state of the item.
 func (x uploads) find(
 	ctx context.Context, tx pgx.Tx, cmd events.Command, end *media.EndParts,
-) (media.PartsUpload, error) {
+) (media.Item, media.Facts, media.PartsUpload, error) {
 	item, facts, err := x.load(ctx, tx, cmd)
 	if err != nil {
-		return media.PartsUpload{}, err
+		return item, facts, media.PartsUpload{}, err
 	}
 	if err := item.Authorize(facts.Actor); err != nil {
-		return media.PartsUpload{}, err
+		return item, facts, media.PartsUpload{}, err
 	}
 	upload, found, err := postgres.FindParts(ctx, tx, item.ID, end.UploadID)
 	switch {
 	case err != nil:
-		return upload, err
 	case !found || upload.Status == media.PartsAborted || upload.StoreID == "":
-		return upload, media.ErrPartsNotFound
-	case upload.Status == media.PartsCompleted:
-		return upload, nil
-	default:
-		return upload, item.MayUpload(facts.Actor)
+		err = media.ErrPartsNotFound
+	case upload.Status != media.PartsCompleted:
+		err = item.MayUpload(facts.Actor)
 	}
+	return item, facts, upload, err
 }

@@ -35,8 +35,9 @@
 // once.
 //
 // A failure that is not proven to come from the event is the database's, and is never a
-// reason to give an event up. While the database does not answer at all, the batch is kept
-// and tried again, and nothing is redelivered.
+// reason to give an event up: no connection, a missing column or right, a full disk. While
+// the database does not answer at all, the batch is kept and tried again, and nothing is
+// redelivered.
 //
 // # Processes
 //
@@ -44,8 +45,17 @@
 // webhooks. Processes run on a Watermill router, one message at a time per worker, with
 // middleware for recovery and retries, in the trace of their event, measured like
 // projections. No transaction is open while the outside is slow. Where a process has an
-// effect in Postgres, it writes its inbox mark in that transaction ([Mark]). After the
-// last try the event becomes a dead letter, unless the process never gives up.
+// effect in Postgres, it writes its inbox mark in that transaction ([Mark]). An event is
+// given up only over its own fault (a panic, a domain.Error, data that the database
+// rejects); over any other error, which may be the outside's, it is redelivered until it is
+// handled, in the end every 15 s.
+//
+// # Dead letters
+//
+// A dead letter keeps headers and data of its event. When an operator requests a retry, the
+// reaction that gave the event up handles it again, from the table and not from the bus, so
+// that no other reaction sees it twice. A copy of the event that is delivered again is
+// handled like any other, and resolves the letter.
 //
 // The router's subscriber is an adapter over the bus's own consumer loop. Watermill's
 // JetStream subscriber (watermill-nats v2.1.3) can be given a durable consumer, a delay
