@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// disk is a directory whose space is limited, so that it can be full. Without the right to
+// mount one it is an ordinary directory.
+type disk struct {
+	dir     string
+	limited error // why it is not limited; nil when it is
+}
+
+func newDisk(dir string, bytes int64) (*disk, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Postgres runs under another account
+		return nil, err
+	}
+	return &disk{dir: dir, limited: mountLimited(dir, bytes)}, nil
+}
+
+func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
+
+// fill takes all the space that is left.
+func (d *disk) fill() error {
+	file, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	for size := 1 << 20; size > 0; {
+		_, err := file.Write(make([]byte, size))
+		switch {
+		case errors.Is(err, syscall.ENOSPC):
+			size /= 2
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// free gives the space back.
+func (d *disk) free() error {
+	if err := os.Remove(d.ballast()); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (d *disk) close() error {
+	if d.limited != nil {
+		return nil
+	}
+	return unmount(d.dir)
+}
