@@ -18,9 +18,9 @@
 // The load runs; a fault is injected; the time until the platform works again is measured,
 // from the heal, or from the injection where nothing heals: a killed process stays down until
 // others work in its place. Which of two processes leads is no interface, so a fault of a role
-// hits one process after the other, and the row has the longer time. Works means: a new write is answered
-// within a second, and nothing older than a second waits in the outbox, among accepted commands, or
-// for its grant. Then the load pauses, everything has 30 s to come to rest, and the invariants
+// hits one process after the other, and the row has the longer time. Works means: for three
+// seconds every new write is answered within two, and nothing older than two seconds waits in
+// the outbox, among accepted commands, or for its grant. Then the load pauses, everything has 30 s to come to rest, and the invariants
 // of package invariants compare four records: what clients were answered, what Stripe believes, the
 // tables, and the event stream. A violation counts in the row in which it is seen first.
 //

@@ -18,28 +18,30 @@ const (
 	holdAtMost = 20 * time.Second
 	// promptly is the age from which on something that waits counts as stuck, and the longest
 	// time of a write that works.
-	promptly = time.Second
-	// inARow is how often the platform must be found working.
-	inARow = 3
+	promptly = 2 * time.Second
+	// steadily is how long the platform must be found working: longer than promptly, because
+	// until then nothing that got stuck is old enough to be seen.
+	steadily = 3 * time.Second
 	// restWithin is how long everything may take to come to rest without load.
 	restWithin = 30 * time.Second
 )
 
 var errNoRecovery = errors.New("the platform did not recover")
 
-// recovered waits until the platform works, and returns how long after since that was.
+// recovered waits until the platform has worked steadily, and returns how long after since that
+// began.
 func (h *harness) recovered(ctx context.Context, since time.Time, limit time.Duration) (time.Duration, error) {
-	var first time.Time
-	good := 0
-	err := until(ctx, limit, 100*time.Millisecond, func(ctx context.Context) error {
+	var began time.Time // zero while it does not work
+	err := until(ctx, limit+steadily, 100*time.Millisecond, func(ctx context.Context) error {
+		asked := time.Now()
 		if err := h.works(ctx); err != nil {
-			good = 0
+			began = time.Time{}
 			return err
 		}
-		if good++; good == 1 {
-			first = time.Now()
+		if began.IsZero() {
+			began = asked
 		}
-		if good < inARow {
+		if time.Since(began) < steadily {
 			return errors.New("it works, but not for long")
 		}
 		return nil
@@ -47,7 +49,7 @@ func (h *harness) recovered(ctx context.Context, since time.Time, limit time.Dur
 	if err != nil {
 		return time.Since(since), fmt.Errorf("%w: %w", errNoRecovery, err)
 	}
-	return first.Sub(since), nil
+	return began.Sub(since), nil
 }
 
 // works is nil when a write is answered promptly and nothing waits that should not.

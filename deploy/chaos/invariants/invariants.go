@@ -126,26 +126,40 @@ func CreateSchema(ctx context.Context, db *pgxpool.Pool) error {
 	return nil
 }
 
-// Check returns all violations.
-func Check(ctx context.Context, db *pgxpool.Pool) ([]Violation, error) {
+// Querier is a pool, a connection or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// Check returns the violations of all invariants.
+func Check(ctx context.Context, db Querier) ([]Violation, error) {
 	all, err := All()
 	if err != nil {
 		return nil, err
 	}
 	var found []Violation
 	for _, one := range all {
-		rows, err := db.Query(ctx, one.query)
+		violations, err := one.Check(ctx, db)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", one.ID, err)
-		}
-		violations, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Violation, error) {
-			v := Violation{Invariant: one}
-			return v, row.Scan(&v.Subject, &v.Detail)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", one.ID, err)
+			return nil, err
 		}
 		found = append(found, violations...)
 	}
 	return found, nil
+}
+
+// Check returns the violations of this invariant.
+func (i Invariant) Check(ctx context.Context, db Querier) ([]Violation, error) {
+	rows, err := db.Query(ctx, i.query)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", i.ID, err)
+	}
+	violations, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Violation, error) {
+		v := Violation{Invariant: i}
+		return v, row.Scan(&v.Subject, &v.Detail)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", i.ID, err)
+	}
+	return violations, nil
 }

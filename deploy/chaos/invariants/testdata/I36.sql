@@ -1,0 +1,1 @@
+UPDATE chaos.requests SET status = 200 WHERE kind = 'foreign';
