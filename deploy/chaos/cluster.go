@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ const (
 	storageKey    = "chaos"
 	storageSecret = "chaos-storage-secret-0123456789"
 	stripeKey     = "sk_test_chaos0123456789"
-	webhookSecret = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M="
+	webhookSecret = "whsec_Y2hhb3MtY2hhb3MtY2hhb3MtY2hhb3MtY2hhb3M=" //nolint:gosec // the sandbox's, see above
 )
 
 // startCluster starts everything and waits until it is ready. When it fails, stop still has
@@ -256,7 +257,7 @@ func (c *cluster) environment() []string {
 		"CODEX_ENV=development",
 		"CODEX_PUBLIC_URL="+c.front.url(),
 		"CODEX_RATE_LIMIT_FACTOR=10000",
-		"CODEX_NATS_REPLICAS="+fmt.Sprint(nodes),
+		"CODEX_NATS_REPLICAS="+strconv.Itoa(nodes),
 		"CODEX_COMMAND_PARTITIONS=2",
 		"CODEX_ORGANIZATION_FEE_BPS=1000",
 		"CODEX_S3_ENDPOINT="+c.storage.Endpoint(),

@@ -44,10 +44,11 @@ func (d *disk) fill() error {
 
 // free gives the space back.
 func (d *disk) free() error {
-	if err := os.Remove(d.ballast()); !errors.Is(err, os.ErrNotExist) {
-		return err
+	err := os.Remove(d.ballast())
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
 	}
-	return nil
+	return err
 }
 
 func (d *disk) close() error {

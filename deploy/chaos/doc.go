@@ -20,9 +20,12 @@
 // others work in its place. Which of two processes leads is no interface, so a fault of a role
 // hits one process after the other, and the row has the longer time. Works means: for three
 // seconds every new write is answered within two, and nothing older than two seconds waits in
-// the outbox, among accepted commands, or for its grant. Then the load pauses, everything has 30 s to come to rest, and the invariants
-// of package invariants compare four records: what clients were answered, what Stripe believes, the
-// tables, and the event stream. A violation counts in the row in which it is seen first.
+// the outbox, among accepted commands, or for its grant.
+//
+// Then the load pauses, everything has 30 s to come to rest, and the invariants of package
+// invariants compare four records: what clients were answered, what the payment provider
+// knows, the tables, and the event stream. A violation counts in the row in which it is seen
+// first.
 //
 // Clients are good clients: every write has an Idempotency-Key, and is sent again with it
 // after a refused connection, a time-out or a 5xx, until it has an answer; a 202 is followed
@@ -31,7 +34,8 @@
 // # What fails a run
 //
 // Any lost, doubled, reordered, stuck or wrong fact, a recovery or a payment without access
-// for more than 15 s, and a client that got no answer to an operation at all. A fault that this machine cannot
-// inject (a full disk needs root, to mount a file system of a limited size) is a row
-// that says skipped, which is no success of that row.
+// for more than 15 s, an answer that an operation cannot have, a process that does not end
+// after SIGTERM, and a client that got no answer at all. A fault that this machine cannot
+// inject (a full disk needs root, to mount a file system of a limited size) is a row that
+// says skipped.
 package main

@@ -61,5 +61,6 @@ func privateMounts() {
 	if syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") != nil {
 		return
 	}
-	_ = syscall.Exec(self, os.Args, append(os.Environ(), done+"=1")) // returns only when it fails
+	// It returns only when it fails.
+	_ = syscall.Exec(self, os.Args, append(os.Environ(), done+"=1")) //nolint:gosec // this program, as it was called
 }
