@@ -11,14 +11,16 @@ import (
 // mount one it is an ordinary directory.
 type disk struct {
 	dir     string
-	limited error // why it is not limited; nil when it is
+	limited bool
+	reason  error // why it is not limited
 }
 
 func newDisk(dir string, bytes int64) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Postgres runs under another account
 		return nil, err
 	}
-	return &disk{dir: dir, limited: mountLimited(dir, bytes)}, nil
+	err := mountLimited(dir, bytes)
+	return &disk{dir: dir, limited: err == nil, reason: err}, nil
 }
 
 func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
@@ -52,7 +54,7 @@ func (d *disk) free() error {
 }
 
 func (d *disk) close() error {
-	if d.limited != nil {
+	if !d.limited {
 		return nil
 	}
 	return unmount(d.dir)

@@ -255,8 +255,8 @@ func fillNodeDisk(ctx context.Context, h *harness) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if n.disk.limited != nil {
-		return 0, fmt.Errorf("%w: %w", errSkipped, n.disk.limited)
+	if !n.disk.limited {
+		return 0, fmt.Errorf("%w: %w", errSkipped, n.disk.reason)
 	}
 	if err := n.disk.fill(); err != nil {
 		return 0, err
@@ -272,8 +272,8 @@ func fillNodeDisk(ctx context.Context, h *harness) (time.Duration, error) {
 
 // fillPostgresDisk fills the disk of the database, which ends it: it cannot write its log.
 func fillPostgresDisk(ctx context.Context, h *harness) (time.Duration, error) {
-	if h.database.disk.limited != nil {
-		return 0, fmt.Errorf("%w: %w", errSkipped, h.database.disk.limited)
+	if !h.database.disk.limited {
+		return 0, fmt.Errorf("%w: %w", errSkipped, h.database.disk.reason)
 	}
 	if err := h.database.disk.fill(); err != nil {
 		return 0, err
