@@ -50,8 +50,8 @@ type call struct {
 	subject string
 	// raw replaces the JSON of body.
 	raw string
-	// limit replaces operationLimit.
-	limit time.Duration
+	// attempt replaces attemptLimit.
+	attempt time.Duration
 	// value reads the journal's number from a response.
 	value func(response) int64
 }
@@ -83,11 +83,7 @@ var errUnanswered = errors.New("no answer")
 // do sends a call until it has an answer: with the same key, after a pause, as long as
 // there is no connection, no response or a 5xx. A 202 is followed to its outcome.
 func (a *account) do(ctx context.Context, c call) (response, error) {
-	limit := c.limit
-	if limit == 0 {
-		limit = operationLimit
-	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithTimeout(ctx, operationLimit)
 	defer cancel()
 	operation := uuid.NewString()
 	pause := firstPause
@@ -138,7 +134,11 @@ func (a *account) finished(ctx context.Context, location string, of kind) bool {
 
 // try sends a call once and journals it.
 func (a *account) try(ctx context.Context, c call, operation string) (response, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	limit := c.attempt
+	if limit == 0 {
+		limit = attemptLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	body := []byte(c.raw)
 	if c.body != nil {

@@ -108,6 +108,7 @@ func oneAfterTheOther(
 			}
 		}
 		took, err := hit(ctx, h, v)
+		h.timed(v.name, took)
 		longest = max(longest, took)
 		if err != nil {
 			return longest, fmt.Errorf("%s: %w", v.name, err)
@@ -305,6 +306,7 @@ func cutOffRelay(ctx context.Context, h *harness) (time.Duration, error) {
 			}
 			return nil
 		})
+		h.timed(r.name, took)
 		longest = max(longest, took)
 		if err != nil {
 			return longest, fmt.Errorf("%s: %w", r.name, err)
@@ -323,17 +325,15 @@ func rollingRestart(ctx context.Context, h *harness) (time.Duration, error) {
 			return longest, err
 		}
 	}
+	var members []victim
 	for _, n := range h.nodes {
-		took, err := restart(ctx, h, victim{
+		members = append(members, victim{
 			process: n.process,
 			back:    func(ctx context.Context, _ *process) error { return h.replicated(ctx) },
 		})
-		longest = max(longest, took)
-		if err != nil {
-			return longest, err
-		}
 	}
-	return longest, nil
+	took, err := oneAfterTheOther(ctx, h, members, restart)
+	return max(longest, took), err
 }
 
 // leader returns the node that leads a stream.

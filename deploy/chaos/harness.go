@@ -25,6 +25,8 @@ type harness struct {
 
 	mu    sync.Mutex
 	notes []error
+	// times are how long each part of the fault took to recover from.
+	times []string
 }
 
 const (
@@ -56,6 +58,11 @@ func (h *harness) note(err error) {
 	h.notes = append(h.notes, err)
 }
 
+// timed remembers how long one part of a fault took to recover from.
+func (h *harness) timed(part string, took time.Duration) {
+	h.times = append(h.times, part+" "+seconds(took)+" s")
+}
+
 func (h *harness) takeNotes() []error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,7 +77,9 @@ func (h *harness) run(ctx context.Context, f fault) row {
 	h.load.resume()
 	wait(ctx, leadIn)
 	var err error
+	h.times = nil
 	r.recovery, err = f.inject(ctx, h)
+	r.times = h.times
 	switch {
 	case errors.Is(err, errSkipped):
 		r.skipped = err

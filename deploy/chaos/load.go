@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -168,10 +167,9 @@ func (l *load) close() {
 	l.all.Wait()
 }
 
-// failed notes what a client did not expect. An operation without an answer is counted by the
-// journal.
+// failed notes what a client did not expect.
 func (l *load) failed(ctx context.Context, err error) {
-	if err == nil || ctx.Err() != nil || errors.Is(err, errUnanswered) {
+	if err == nil || ctx.Err() != nil {
 		return
 	}
 	l.errMu.Lock()

@@ -141,7 +141,7 @@ func (l *load) follow(ctx context.Context, buyer int, p *purchase, session strin
 	})
 	l.journal.accessAfter(time.Since(paid))
 	if err != nil {
-		return fmt.Errorf("paid %s without access: %v", p.intent, err) //nolint:errorlint // more than an unanswered request
+		return fmt.Errorf("paid %s without access: %w", p.intent, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -342,6 +342,9 @@ func (l *load) foreign(ctx context.Context) error {
 	return err
 }
 
+// probeLimit is for the end of an upload, which runs ffprobe.
+const probeLimit = 40 * time.Second
+
 // upload brings a second of sound and waits until it can be streamed.
 func (l *load) upload(ctx context.Context) error {
 	a, clip, key := l.creators[2], tone(), uuid.NewString()
@@ -371,6 +374,7 @@ func (l *load) upload(ctx context.Context) error {
 		kind:    kindUploaded,
 		method:  http.MethodPost,
 		path:    "/api/media/" + media.ID + "/upload-complete",
+		attempt: probeLimit,
 		key:     "complete-" + key,
 		subject: media.ID,
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -23,6 +24,8 @@ type row struct {
 	// complaints are what went wrong besides: clients with an answer that cannot be, processes that did
 	// not end.
 	complaints []error
+	// times are the parts of recovery, one per process that was hit.
+	times []string
 }
 
 // accessWithin is the longest time from a payment to access in any row.
@@ -59,6 +62,9 @@ func (r row) details(w io.Writer) {
 	const most = 8
 	if r.skipped != nil {
 		fmt.Fprintf(w, "    %v\n", r.skipped)
+	}
+	if r.recovery > recoverWithin && len(r.times) > 0 {
+		fmt.Fprintf(w, "    recovery: %s\n", strings.Join(r.times, ", "))
 	}
 	for i, c := range r.complaints {
 		if i == most {
