@@ -20,7 +20,8 @@
 // others work in its place. Which of two processes leads is no interface, so a fault of a role
 // hits one process after the other, and the row has the longer time. Works means: for three
 // seconds every new write is answered within two, and nothing older than two seconds waits in
-// the outbox, among accepted commands, or for its grant.
+// the outbox, among accepted commands, or for its grant. What the others bridge within two
+// seconds therefore reads 0.0.
 //
 // Then the load pauses, everything has 30 s to come to rest, and the invariants of package
 // invariants compare four records: what clients were answered, what the payment provider
