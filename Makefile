@@ -21,6 +21,10 @@ PACKAGES  ?= ./...
 TESTFLAGS ?=
 FUZZTIME  ?= 5s
 BENCH     ?= .
+# CHAOS is long or short; FAULTS=kill-relay,stop-edge runs these only. CHAOSFLAGS: bin/chaos -help
+CHAOS     ?= long
+FAULTS    ?=
+CHAOSFLAGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -62,6 +66,11 @@ bench: setup-run ## run the benchmarks (BENCH=pattern)
 .PHONY: demo
 demo: setup-run build ## run the demonstration, codex demo
 	$(BINARY) demo
+
+.PHONY: chaos
+chaos: setup-test build ## break an installation of real processes under load (CHAOS=short, FAULTS=kill-relay)
+	go build -o bin/chaos ./deploy/chaos
+	bin/chaos -codex $(BINARY) -form $(CHAOS) -faults '$(FAULTS)' $(CHAOSFLAGS)
 
 .PHONY: lint
 lint: $(LINTER) ## formatting (gofumpt, imports), go vet and the linters of .golangci.yml

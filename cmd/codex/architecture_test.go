@@ -145,6 +145,14 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{from: "./events/bus", to: "./domain/purchase"},
 		{from: "./migrations", to: "./domain"},
 		{from: "./deploy/embedded/stripe", to: "./handlers/edge"},
+		{from: "./deploy/chaos", to: "./deploy/embedded/postgres", allowed: true},
+		{from: "./deploy/chaos", to: "./deploy/chaos/invariants", allowed: true},
+		{from: "./deploy/chaos", to: "./events", allowed: true},
+		{from: "./deploy/chaos", to: "./migrations", allowed: true},
+		{from: "./deploy/chaos", to: "./handlers/edge"},
+		{from: "./deploy/chaos", to: "./domain/purchase/stripe"},
+		{from: "./deploy/chaos", to: "./outbox"},
+		{from: "./deploy/embedded/postgres", to: "./deploy/chaos"},
 		{from: "./deploy/embedded/postgres/pgtest", to: "./deploy/embedded/postgres", allowed: true},
 		{from: "./handlers/handlertest", to: "./deploy/embedded/postgres/pgtest", allowed: true},
 		{from: "./handlers/handlertest", to: "./handlers/edge", allowed: true},
@@ -269,6 +277,7 @@ const (
 	layerEvents
 	layerMigrations
 	layerEmbedded // deploy/embedded
+	layerChaos    // deploy/chaos
 	layerUnknown
 )
 
@@ -312,6 +321,8 @@ func layerOf(importPath string) layer {
 		return layerMigrations
 	case len(parts) > 1 && parts[0] == "deploy" && parts[1] == "embedded":
 		return layerEmbedded
+	case len(parts) > 1 && parts[0] == "deploy" && parts[1] == "chaos":
+		return layerChaos
 	}
 	return layerUnknown
 }
@@ -335,6 +346,7 @@ var mayImport = map[layer][]layer{
 		layerEmbedded, layerAdapter, layerOutbox, layerContext, layerKernel, layerBus, layerEvents, layerMigrations,
 	},
 	layerMigrations: {},
+	layerChaos:      {layerChaos, layerEmbedded, layerEvents, layerMigrations},
 }
 
 var belowActivities = []layer{
@@ -354,6 +366,7 @@ var ruleOf = map[layer]string{
 	layerBus:        "events/bus imports events and the domain's error, no context and nothing above",
 	layerEvents:     "events is public and free of drivers: the standard library only",
 	layerMigrations: "migrations imports nothing of the module",
+	layerChaos:      "deploy/chaos sees the platform from outside: processes, HTTP, streams and SQL",
 	layerEmbedded:   "deploy/embedded brings the outside parts; it knows neither handlers nor cmd",
 }
 
@@ -372,7 +385,7 @@ var impure = []string{
 func violatedRule(from, to string) string {
 	source, target := layerOf(from), layerOf(to)
 	if source == layerUnknown {
-		return "Go packages live in cmd, domain, handlers, events, outbox, migrations and deploy/embedded only"
+		return "Go packages live in cmd, domain, handlers, events, outbox, migrations, deploy/embedded and deploy/chaos only"
 	}
 	support := isTestSupport(from)
 	if isTestSupport(to) && !support {
@@ -390,8 +403,8 @@ func violatedRule(from, to string) string {
 		}
 		return ""
 	case layerEmbedded:
-		if source != layerCmd && source != layerEmbedded && !support {
-			return "deploy/embedded is for cmd and for tests"
+		if source != layerCmd && source != layerEmbedded && source != layerChaos && !support {
+			return "deploy/embedded is for cmd, deploy/chaos and for tests"
 		}
 		return ""
 	case layerAdapter:

@@ -1,0 +1,3 @@
+UPDATE payments SET refunded_cents = 0 WHERE payment_intent = 'pi_2';
+-- or
+INSERT INTO chaos.refunds (id, intent, amount, status) VALUES ('re_9', 'pi_9', 1, 'succeeded');

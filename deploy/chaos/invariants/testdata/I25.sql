@@ -1,0 +1,3 @@
+DELETE FROM chaos.objects;
+-- or
+UPDATE media_items SET duration_seconds = 0;

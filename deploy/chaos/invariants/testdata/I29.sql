@@ -1,0 +1,1 @@
+UPDATE chaos.requests SET subject = '00000000-0000-0000-0000-0000000000c3' WHERE kind = 'decision' AND subject = '00000000-0000-0000-0000-0000000000c1';

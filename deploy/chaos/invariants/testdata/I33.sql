@@ -1,0 +1,1 @@
+UPDATE organization_memberships SET status = 'inactive';

@@ -1,0 +1,1 @@
+UPDATE users SET deleted_at = now() WHERE id = 'buyer';
