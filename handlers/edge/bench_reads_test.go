@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -247,8 +246,8 @@ func newReadsHarness(b *testing.B) *readsHarness {
 	e, err := edge.New(edge.Config{
 		Pool:        pool,
 		PublicURL:   "http://bench",
-		LimitFactor: 100_000, // counts every request, and rejects none
-		Log:         slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		LimitFactor: 100_000,                       // counts every request, and rejects none
+		Log:         slog.New(slog.DiscardHandler), // requests are not logged by default
 	}, append(
 		publishing.New(publishing.Config{Pool: pool}).Routes,
 		streaming.New(streaming.Config{Pool: pool, Tokens: keys, PublicURL: "http://bench", Now: time.Now}).Routes...,

@@ -143,6 +143,9 @@ func comparePlans(t *testing.T, w *harness) {
 		compare(l, ") page ORDER BY")
 	}
 	const item = "/api/access/content/00000063-0000-7000-8000-000000000001/"
+	compare(list{"library items", "customer", "/api/access/user/library?"}, "SELECT l.id")
+	public := "/api/content/public?orgId=" + heavyOrganization
+	compare(list{"public items", "", public}, "SELECT content.id, content.creator_id")
 	compare(list{"session", "customer", item + "decision"}, "FROM sessions")
 	compare(list{"access decision", "customer", item + "decision"}, "FROM (SELECT $1::text AS user_id")
 	compare(list{"access decision about another user", "creator", item + "decision?userId=customer"}, "unnest")

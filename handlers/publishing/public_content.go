@@ -43,9 +43,9 @@ var selectShown = `
 SELECT ` + postgres.Columns + `,
        u.id, u.name, u.username, COALESCE(u.avatar_url, u.image),
        COALESCE(o.id::text, ''), COALESCE(o.name, ''), COALESCE(o.slug, ''), o.logo_url,
-       CASE WHEN EXISTS (SELECT FROM content_categories WHERE content_id = content.id) THEN ARRAY(
-           SELECT g.slug FROM content_categories l JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
-           WHERE l.content_id = content.id ORDER BY g.sort_order, g.name, g.id) END
+       ARRAY(SELECT g.slug
+             FROM content_categories l JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
+             WHERE l.content_id = content.id ORDER BY g.sort_order, g.name, g.id)
 FROM content
 JOIN users u ON u.id = content.creator_id
 LEFT JOIN organizations o ON o.id = content.organization_id AND o.deleted_at IS NULL

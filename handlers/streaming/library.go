@@ -203,14 +203,15 @@ var (
 const grantSources = `ARRAY['purchased', 'subscription', 'complimentary', 'preview']`
 
 // librarySource is the content c that belongs to the library of user @user at @now, and its
-// source: the first of purchased, membership, another grant and free that holds.
+// source: the first of purchased, membership, another grant and free that holds. Whether a
+// grant is live is no condition of the look-up: it would allow the index of all live grants
+// of the item.
 var librarySource = `
 FROM content c
 CROSS JOIN LATERAL (
-    SELECT (` + grantSources + `)[min(array_position(` + grantSources + `, a.access_type::text))] AS access_type
-    FROM content_access a
-    WHERE a.user_id = @user AND a.content_id = c.id AND a.deleted_at IS NULL
-      AND (a.expires_at IS NULL OR a.expires_at > @now)
+    SELECT (` + grantSources + `)[min(array_position(` + grantSources + `, a.access_type::text)) FILTER (
+        WHERE a.deleted_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > @now))] AS access_type
+    FROM content_access a WHERE a.user_id = @user AND a.content_id = c.id
 ) g
 LEFT JOIN LATERAL (
     SELECT ` + organization.WherePublishes("m") + ` AS manages
@@ -233,7 +234,9 @@ CROSS JOIN LATERAL (
 ) s
 WHERE ` + content.WherePublished("c") + ` AND s.source IS NOT NULL`
 
-// libraryItems reads items of a library by the ids $3, in their order.
+// libraryItems reads items of a library by the ids $3, in their order. Purchases and playbacks
+// are looked up one by one: users differ by orders of magnitude in how many they have, so a
+// plan for all users must not read all of one user's. LIMIT keeps them from being joined.
 var libraryItems = `
 SELECT l.id, l.slug, l.title, l.description, l.thumbnail_url, l.content_type, i.duration_seconds,
        l.organization_id::text, o.slug, l.source,
@@ -244,9 +247,14 @@ FROM (
 ) l
 LEFT JOIN media_items i ON i.id = l.media_item_id AND i.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = l.organization_id AND o.deleted_at IS NULL
-LEFT JOIN purchases b ON l.source = 'purchased' AND b.customer_id = $1 AND b.content_id = l.id
-    AND b.status IN ('completed', 'partially_refunded')
-LEFT JOIN video_playback p ON p.user_id = $1 AND p.content_id = l.id
+LEFT JOIN LATERAL (
+    SELECT purchased_at, amount_paid_cents FROM purchases
+    WHERE customer_id = $1 AND content_id = l.id AND status IN ('completed', 'partially_refunded') LIMIT 1
+) b ON l.source = 'purchased'
+LEFT JOIN LATERAL (
+    SELECT position_seconds, duration_seconds, completed, updated_at FROM video_playback
+    WHERE user_id = $1 AND content_id = l.id LIMIT 1
+) p ON true
 ORDER BY array_position($3::uuid[], l.id)`
 
 func scanLibraryItem(row pgx.CollectableRow) (LibraryItem, error) {

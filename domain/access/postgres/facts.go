@@ -25,16 +25,10 @@ type Facts struct {
 	Viewer  access.Viewer
 }
 
-// grantColumns are the columns of content_access, called a, that scanGrant reads.
+// grantColumns are the columns of content_access, called a, that grantTargets are for.
 const grantColumns = `a.id, a.user_id, a.content_id, COALESCE(a.organization_id::text, ''), a.access_type, a.source_id,
 	a.expires_at, a.deleted_at, COALESCE(a.revoked_reason, ''), a.source_version,
 	COALESCE(a.source_event_id::text, ''), COALESCE(a.source_ended, false), a.created_at, a.updated_at, a.version`
-
-func scanGrant(row pgx.CollectableRow) (access.Grant, error) {
-	var g access.Grant
-	err := row.Scan(grantTargets(&g)...)
-	return g, err
-}
 
 // grantTargets are where grantColumns are scanned to. A grant without a row, of an outer
 // join, is the zero grant.
