@@ -63,7 +63,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.H
 	}
 
 	_ = limited.Close()
-	<-stopped // what was accepted has been counted
+	_ = <-stopped // the listener was closed; what was accepted has been counted
 	open.drain(s.Linger)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 	defer cancel()
