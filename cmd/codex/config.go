@@ -66,8 +66,8 @@ type config struct {
 	Commands  byteSize `env:"CODEX_NATS_COMMAND_BYTES" envDefault:"1GiB" doc:"storage for commands per copy"`
 	Events    byteSize `env:"CODEX_NATS_EVENT_BYTES" envDefault:"8GiB" doc:"storage for events per copy"`
 
-	ShutdownDelay   time.Duration `env:"CODEX_SHUTDOWN_DELAY" envDefault:"5s" doc:"time in which a stopping edge still serves"`
-	ShutdownTimeout time.Duration `env:"CODEX_SHUTDOWN_TIMEOUT" envDefault:"25s" doc:"longest time to stop, delay included"`
+	ShutdownDelay   time.Duration `env:"CODEX_SHUTDOWN_DELAY" envDefault:"5s" doc:"a stopping edge serves on for this"`
+	ShutdownTimeout time.Duration `env:"CODEX_SHUTDOWN_TIMEOUT" envDefault:"25s" doc:"longest stop, delay included"`
 
 	S3Endpoint  string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
 	S3Public    string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`
