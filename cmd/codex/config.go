@@ -54,7 +54,7 @@ type config struct {
 	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
 	NATSAddr    string `env:"CODEX_NATS_ADDR" envDefault:"127.0.0.1:4222" doc:"where the embedded NATS listens"`
 
-	MigrateURL    string `env:"CODEX_MIGRATE_DATABASE_URL" doc:"as CODEX_DATABASE_URL, as the owner of the schema, for codex migrate"`
+	MigrateURL    string `env:"CODEX_MIGRATE_DATABASE_URL" doc:"the database as the schema's owner, for codex migrate"`
 	PoolSize      int32  `env:"CODEX_POOL_SIZE" envDefault:"20" doc:"most connections of a process to Postgres"`
 	BatchPoolSize int32  `env:"CODEX_BATCH_POOL_SIZE" envDefault:"8" doc:"as many more in role commands, for batches"`
 
@@ -63,11 +63,11 @@ type config struct {
 	NATSCert  string   `env:"CODEX_NATS_CERT" doc:"file of this client's certificate for NATS"`
 	NATSKey   string   `env:"CODEX_NATS_KEY" doc:"file of the key of CODEX_NATS_CERT"`
 	Replicas  int      `env:"CODEX_NATS_REPLICAS" envDefault:"1" doc:"copies of each stream; 3 on a cluster"`
-	Commands  byteSize `env:"CODEX_NATS_COMMAND_BYTES" envDefault:"1GiB" doc:"storage for commands, on each server with a copy"`
-	Events    byteSize `env:"CODEX_NATS_EVENT_BYTES" envDefault:"8GiB" doc:"storage for events, on each server with a copy"`
+	Commands  byteSize `env:"CODEX_NATS_COMMAND_BYTES" envDefault:"1GiB" doc:"storage for commands per copy"`
+	Events    byteSize `env:"CODEX_NATS_EVENT_BYTES" envDefault:"8GiB" doc:"storage for events per copy"`
 
-	ShutdownDelay   time.Duration `env:"CODEX_SHUTDOWN_DELAY" envDefault:"5s" doc:"an edge that stops is unready and serves for this long"`
-	ShutdownTimeout time.Duration `env:"CODEX_SHUTDOWN_TIMEOUT" envDefault:"25s" doc:"longest time to stop, the delay included"`
+	ShutdownDelay   time.Duration `env:"CODEX_SHUTDOWN_DELAY" envDefault:"5s" doc:"a stopping edge serves on for this"`
+	ShutdownTimeout time.Duration `env:"CODEX_SHUTDOWN_TIMEOUT" envDefault:"25s" doc:"longest stop, delay included"`
 
 	S3Endpoint  string `env:"CODEX_S3_ENDPOINT" doc:"S3-compatible storage; embedded when empty"`
 	S3Public    string `env:"CODEX_S3_PUBLIC_ENDPOINT" doc:"how clients reach the storage; default CODEX_S3_ENDPOINT"`

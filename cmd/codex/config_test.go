@@ -103,7 +103,8 @@ func TestGeneratedSecretsAreShownInTheFormInWhichTheyAreUsed(t *testing.T) {
 	}
 	line := strings.TrimSpace(lineOf(string(content), "STRIPE_WEBHOOK_SECRET_BOOKING="))
 	secret := strings.TrimPrefix(line, "STRIPE_WEBHOOK_SECRET_BOOKING=")
-	event := `{"id":"evt_signed","object":"event","type":"customer.created","api_version":"2023-10-16","data":{"object":{}}}`
+	event := `{"id":"evt_signed","object":"event","type":"customer.created","api_version":"2023-10-16",` +
+		`"data":{"object":{}}}`
 	newClient(t, up.addresses["api"]).want(http.StatusOK, http.MethodPost, seedBooking, event,
 		"Stripe-Signature", sign(secret, event, time.Now()))
 	if !strings.Contains(string(content), "STRIPE_SECRET_KEY=sk_test_"+generated(t, data, "stripe-key")) {

@@ -13,8 +13,8 @@ import (
 )
 
 type configCmd struct {
-	ShowSecrets bool   `help:"Show secrets, also those that codex up generated, in the form in which they are used."`
-	Output      string `help:"Write to this file, which only its owner can read, instead of the terminal." placeholder:"FILE"`
+	ShowSecrets bool   `help:"Show secrets, the generated ones too, in the form in which they are used."`
+	Output      string `help:"Write to this file, which only its owner can read." placeholder:"FILE"`
 }
 
 // Help implements kong's HelpProvider.

@@ -18,7 +18,11 @@ type link struct{ cause atomic.Value }
 func (l *link) options() []nats.Option {
 	return []nats.Option{
 		nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { l.cause.Store(fmt.Errorf("%w", err)) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !errors.Is(err, nats.ErrNoServers) { // it says nothing: each server has its cause
+				l.cause.Store(fmt.Errorf("%w", err)) // of one type, as atomic.Value requires
+			}
+		}),
 	}
 }
 

@@ -54,7 +54,8 @@ func TestThePlatformRunsWithoutDDL(t *testing.T) {
 	buyer.signUp("buyer@example.com", "user")
 	organization, content := creator.sellFilm()
 	event := completedSession(t, "evt_roles", "pi_roles", buyer.userID, content, organization, 2999)
-	buyer.want(http.StatusOK, http.MethodPost, seedBooking, event, "Stripe-Signature", sign(testBooking, event, time.Now()))
+	signature := sign(testBooking, event, time.Now())
+	buyer.want(http.StatusOK, http.MethodPost, seedBooking, event, "Stripe-Signature", signature)
 	waitFor(t, "access", func() bool {
 		status, _, _ := buyer.do(http.MethodGet, "/api/access/content/"+content+"/stream", nil)
 		return status == http.StatusOK
@@ -101,7 +102,8 @@ func TestHealthNamesWhatDoesNotWork(t *testing.T) {
 	}
 	in.exec(`DELETE FROM schema_versions WHERE version_id = 9999`)
 	healthy()
-	in.exec(`UPDATE schema_versions SET is_applied = false WHERE version_id = (SELECT max(version_id) FROM schema_versions)`)
+	in.exec(`UPDATE schema_versions SET is_applied = false
+WHERE version_id = (SELECT max(version_id) FROM schema_versions)`)
 	want("an older schema", "schema", "older")
 	in.exec(`UPDATE schema_versions SET is_applied = true`)
 	healthy()

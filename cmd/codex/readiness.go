@@ -67,7 +67,7 @@ func (r *readiness) await(ctx context.Context, part string, attempt func(context
 			return
 		}
 		if reason := err.Error(); reason != logged || time.Since(at) > remindEvery {
-			r.log.Warn("waiting for the "+part, "reason", reason)
+			r.log.Warn("waiting for a part", "part", part, "reason", reason)
 			logged, at = reason, time.Now()
 		}
 		bus.Pause(ctx, prepareEvery)

@@ -230,7 +230,10 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	edge := in.serve("edge", "CODEX_SHUTDOWN_DELAY=60s", "CODEX_SHUTDOWN_TIMEOUT=90s")
 	edge.waitReady(t)
 	edge.terminate(t)
-	waitFor(t, "an unready edge", func() bool { status, _ := edge.readyz(); return status == http.StatusServiceUnavailable })
+	waitFor(t, "an unready edge", func() bool {
+		status, _ := edge.readyz()
+		return status == http.StatusServiceUnavailable
+	})
 	edge.terminate(t)
 	edge.within(t, 10*time.Second)
 }

@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -63,7 +64,10 @@ func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.H
 	}
 
 	_ = limited.Close()
-	<-stopped // what was accepted has been counted
+	failed := <-stopped // what was accepted has been counted
+	if errors.Is(failed, net.ErrClosed) {
+		failed = nil // by the stop
+	}
 	open.drain(s.Linger)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 	defer cancel()
@@ -71,7 +75,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener, handler http.H
 		_ = server.Close()
 		return err
 	}
-	return nil
+	return failed
 }
 
 // connections counts the open connections of a server.
