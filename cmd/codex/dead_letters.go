@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
@@ -118,7 +119,7 @@ func (s showLetterCmd) Run(a *app) error {
 		{"kind", view.Kind},
 		{"type", view.Type},
 		{"message", view.MessageID},
-		{"attempts", fmt.Sprint(view.Attempts)},
+		{"attempts", strconv.Itoa(view.Attempts)},
 		{"error", view.Error},
 	} {
 		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])

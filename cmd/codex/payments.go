@@ -14,8 +14,8 @@ import (
 )
 
 type paymentsCmd struct {
-	Reconcile  reconcileCmd  `cmd:"" help:"Repair now what lost webhooks should have reported, without waiting for the period."`
-	Mismatches mismatchesCmd `cmd:"" help:"List the payments that did not become purchases, with the reasons and their refunds."`
+	Reconcile  reconcileCmd  `cmd:"" help:"Repair now what lost webhooks should have reported."`
+	Mismatches mismatchesCmd `cmd:"" help:"List the payments that did not become purchases, and why."`
 }
 
 type reconcileCmd struct{}

@@ -29,7 +29,8 @@ func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
 	defer provider.Close()
 	control := func(method, path, body string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, up.addresses["payments"]+"/sandbox/"+path, strings.NewReader(body))
+		address := up.addresses["payments"] + "/sandbox/" + path
+		r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (i *ingest) partRoutes() []edge.Route {
 			Path:      one + "/complete",
 			Name:      "completeMediaParts",
 			Summary:   "Complete an upload in parts",
-			Notes:     "Without a list of parts, the stored parts are used. Then the file is examined as by completeMediaUpload.",
+			Notes:     "Without a list of parts, the stored parts are used. The file is examined as by completeMediaUpload.",
 			Auth:      edge.Session(edge.Creators...),
 			Body:      media.CompleteParts{},
 			Command:   media.CommandCompleteParts,
