@@ -239,7 +239,7 @@ func TestSignInsAreRejectedWhenFailuresCannotBeCounted(t *testing.T) {
 	w := newHarness(t, options{})
 	w.member("ada@example.org")
 	w.Exec(`DROP TABLE rate_limits`)
-	w.browser().signIn("ada@example.org", password).Want(http.StatusInternalServerError, "INTERNAL_ERROR")
+	w.browser().signIn("ada@example.org", password).Want(http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")
 }
 
 func aCookieOfTheRequestIsNeverKept(t *testing.T, w *harness) {

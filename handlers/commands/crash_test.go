@@ -63,7 +63,7 @@ func runChild(role string) int {
 	case "uploads: not put together", "uploads: put together":
 		var store *s3.Bucket
 		if store, err = openStore(os.Getenv(childStore)); err == nil {
-			err = commands.NewRunner(cfg, nil, uploadCommands(dyingStore{store, role, die})).Run(ctx)
+			err = commands.NewRunner(cfg, nil, uploadCommands(store, dyingStore{store, role, die})).Run(ctx)
 		}
 	case "relay":
 		var relay *outbox.Relay
@@ -83,8 +83,8 @@ func runChild(role string) int {
 }
 
 // uploadCommands are the commands of uploads in parts.
-func uploadCommands(store ingest.PartsStore) []commands.External {
-	return ingest.New(ingest.Config{Parts: store}).External
+func uploadCommands(media *s3.Bucket, parts ingest.PartsStore) []commands.External {
+	return ingest.New(ingest.Config{Media: media, Parts: parts, Log: handlertest.Logger()}).External
 }
 
 // dyingStore is a store whose caller dies between the two transactions of an upload's
@@ -193,7 +193,7 @@ func TestRunnerKilledWhileItCompletesAnUploadLosesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := strings.Repeat("a film", 1000)
+			file := "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + strings.Repeat("a film", 1000)
 			item, key := uuid.NewString(), w.creator+"/originals/"+uuid.NewString()+"/a.mp4"
 			w.Exec(
 				`INSERT INTO media_items (id, creator_id, title, media_type, mime_type, file_size_bytes, status, r2_key, version)
@@ -204,7 +204,7 @@ func TestRunnerKilledWhileItCompletesAnUploadLosesNothing(t *testing.T) {
 				key,
 			)
 			runner := func() (stop func()) {
-				return w.Start(commands.NewRunner(w.config(), nil, uploadCommands(store)).Run)
+				return w.Start(commands.NewRunner(w.config(), nil, uploadCommands(store, store)).Run)
 			}
 			stop := runner()
 			if reply := w.send(

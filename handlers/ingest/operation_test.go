@@ -101,7 +101,7 @@ func TestOutageOfTheStoreDuringAnExaminationIsNoOutcome(t *testing.T) {
 	header := map[string]string{"Idempotency-Key": "once"}
 	out.Store(true)
 	send(u, http.MethodPost, path+"/complete", header, nil).Want(http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE")
-	send(u, http.MethodPost, path+"/complete", header, []byte(`{"parts":[]}`)).
+	send(u, http.MethodPost, path+"/complete", header, []byte(`{"parts":[{"partNumber":1,"etag":"another"}]}`)).
 		Want(http.StatusUnprocessableEntity, "IDEMPOTENCY_KEY_REUSED")
 	out.Store(false)
 	done := send(u, http.MethodPost, path+"/complete", header, nil).Want(http.StatusOK, "")

@@ -86,13 +86,13 @@ func (m *Mailer) deliverBatch(ctx context.Context) (int, error) {
 // stopGrace; then it counts as failed, and the mail is sent again later.
 func (m *Mailer) deliver(stoppable context.Context, letter postgres.DueMail) error {
 	ctx := context.WithoutCancel(stoppable)
-	sending, cancel := context.WithTimeout(ctx, sendTimeout)
-	forget := context.AfterFunc(stoppable, func() { time.AfterFunc(stopGrace, cancel) })
+	sending, interrupt := context.WithTimeout(ctx, sendTimeout)
+	forget := context.AfterFunc(stoppable, func() { time.AfterFunc(stopGrace, interrupt) })
 	failure := m.Sender.Send(sending, letter.Mail)
 	forget()
-	cancel()
+	interrupt()
 
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	now := m.Now().UTC()
 	if failure == nil {

@@ -99,7 +99,7 @@ SELECT stripe_customer_id FROM kept`, userID, stale, created).Scan(&kept)
 func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purchase.Content) {
 	b.Queue(`
 SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL FROM content
-WHERE id = ANY($3::uuid[]) OR id IN (SELECT content_id FROM checkouts WHERE `+sessionSQL+`)`,
+WHERE id = ANY($3::uuid[] || ARRAY(SELECT content_id FROM checkouts WHERE `+sessionSQL+`))`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		var c purchase.Content
 		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted}, func() error {
@@ -114,8 +114,8 @@ WHERE id = ANY($3::uuid[]) OR id IN (SELECT content_id FROM checkouts WHERE `+se
 // checkouts.
 func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) {
 	b.Queue(`
-SELECT id FROM users WHERE deleted_at IS NULL
-   AND (id = ANY($3::text[]) OR id IN (SELECT customer_id FROM checkouts WHERE `+sessionSQL+`))`,
+SELECT u.id FROM unnest($3::text[] || ARRAY(SELECT customer_id FROM checkouts WHERE `+sessionSQL+`)) AS w (id)
+CROSS JOIN LATERAL (SELECT id FROM users WHERE id = w.id AND deleted_at IS NULL LIMIT 1) u`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		for _, id := range list {
