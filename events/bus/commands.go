@@ -54,11 +54,6 @@ const pinGroup = "runner"
 // until ctx is done. Only one process consumes a queue at a time. A batch is acknowledged
 // when handle returns nil; handle returns an error only to stop (ctx is done).
 //
-// Two batches are handled at once, so that one is read and decided while the other is
-// written. They never hold commands of one aggregate, or one command twice: those are
-// handled in the order of their arrival. So two batches are to each other what two
-// partitions are.
-//
 // When ctx is done, the current batch is finished, and what was fetched beyond it is
 // returned, so that the next consumer gets it at once.
 func ConsumeCommands(
@@ -72,17 +67,12 @@ func ConsumeCommands(
 
 	l := batches(events.CommandStream, cfg, queue.BatchSize, queue.Limits, queue.Log)
 	l.pin = pinGroup
-	l.atOnce = 2
-	return l.run(ctx, conn, func(batch []jetstream.Msg) work {
+	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
 		deliveries := make([]Delivery, len(batch))
-		keys := make([]string, 0, 2*len(batch))
 		for i, msg := range batch {
 			deliveries[i] = readCommand(msg)
-			keys = append(keys, deliveries[i].Command.AggregateID, deliveries[i].Command.ID)
 		}
-		return work{keys: keys, handle: func(ctx context.Context) ([]error, error) {
-			return nil, handle(ctx, deliveries)
-		}}
+		return nil, handle(ctx, deliveries)
 	})
 }
 
@@ -97,10 +87,8 @@ func ConsumeEach(
 	cfg.AckPolicy = jetstream.AckExplicitPolicy
 
 	l := singles(events.CommandStream, cfg, workers, queue.Limits, queue.Log)
-	return l.run(ctx, conn, func(batch []jetstream.Msg) work {
-		return work{handle: func(ctx context.Context) ([]error, error) {
-			return []error{handle(ctx, readCommand(batch[0]))}, nil
-		}}
+	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
+		return []error{handle(ctx, readCommand(batch[0]))}, nil
 	})
 }
 

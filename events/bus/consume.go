@@ -37,8 +37,13 @@ const (
 	pinnedHeartbeat  = 500 * time.Millisecond
 )
 
-// loop is the one consumer loop. It ensures that the durable consumer exists, pulls, has
-// batches handled, reports progress while they are handled, acknowledges, detects
+// handler handles a batch. failed is nil, or has one error per message: those with an
+// error are delivered again after a delay. err means that the handler was stopped and
+// that none of the batch is handled.
+type handler func(ctx context.Context, batch []jetstream.Msg) (failed []error, err error)
+
+// loop is the one consumer loop. It ensures that the durable consumer exists, pulls, passes
+// batches to the handler, reports progress while they are handled, acknowledges, detects
 // when the consumer was lost, and on stop returns what it fetched and did not handle.
 type loop struct {
 	stream   string
@@ -47,10 +52,8 @@ type loop struct {
 	pin string
 	// pullers is how many subscriptions pull in parallel; each handles one batch at a time.
 	pullers int
-	// batch is the most messages that are handled together.
+	// batch is the most messages of one call of the handler.
 	batch int
-	// atOnce is how many batches of a puller are handled at once, if they share no key.
-	atOnce int
 	// hold is the most messages that a puller has, those being handled included. With 1 a
 	// message is requested only when the previous one is handled, so that none waits here
 	// while another process is free.
@@ -67,7 +70,6 @@ func batches(stream string, consumer jetstream.ConsumerConfig, size int, limits 
 		consumer: consumer,
 		pullers:  1,
 		batch:    size,
-		atOnce:   1,
 		hold:     consumer.MaxAckPending + pullSlack,
 		limits:   limits,
 		log:      log,
@@ -84,7 +86,6 @@ func singles(
 		consumer: consumer,
 		pullers:  max(workers, 1),
 		batch:    1,
-		atOnce:   1,
 		hold:     1,
 		limits:   limits,
 		log:      log,
@@ -92,7 +93,7 @@ func singles(
 }
 
 // run consumes until ctx is done; then it returns nil.
-func (l loop) run(ctx context.Context, conn *nats.Conn, read reader) error {
+func (l loop) run(ctx context.Context, conn *nats.Conn, handle handler) error {
 	js, err := newJetStream(conn)
 	if err != nil {
 		return fmt.Errorf("consume %s: %w", l.consumer.Durable, err)
@@ -108,7 +109,7 @@ func (l loop) run(ctx context.Context, conn *nats.Conn, read reader) error {
 					Pause(ctx, restartDelay)
 					continue
 				}
-				err := l.consume(ctx, conn, js, read)
+				err := l.consume(ctx, conn, js, handle)
 				if ctx.Err() != nil {
 					return
 				}
@@ -121,9 +122,8 @@ func (l loop) run(ctx context.Context, conn *nats.Conn, read reader) error {
 	return nil
 }
 
-// consume pulls and has batches handled until ctx is done, the consumer is lost or a
-// handler stops.
-func (l loop) consume(ctx context.Context, conn *nats.Conn, js jetstream.JetStream, read reader) error {
+// consume pulls and handles until ctx is done, the consumer is lost or handle stops.
+func (l loop) consume(ctx context.Context, conn *nats.Conn, js jetstream.JetStream, handle handler) error {
 	consumer, err := ensureConsumer(ctx, js, l.stream, l.limits, l.consumer)
 	if err != nil {
 		return err
@@ -155,12 +155,6 @@ func (l loop) consume(ctx context.Context, conn *nats.Conn, js jetstream.JetStre
 	}
 	defer returnFetched(subscription, stopped, fetched)
 
-	line := &flights{loop: l, read: read, handled: func(n int) {
-		for range n {
-			<-held
-		}
-	}}
-	defer line.wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -168,11 +162,13 @@ func (l loop) consume(ctx context.Context, conn *nats.Conn, js jetstream.JetStre
 		case err := <-watched.lost:
 			return fmt.Errorf("consumer lost: %w", err)
 		case first := <-fetched:
-			if err := line.admit(); err != nil {
-				_ = first.Nak()
+			batch := drain(first, fetched, l.batch)
+			if err := l.process(ctx, batch, handle); err != nil {
 				return err
 			}
-			line.begin(ctx, drain(first, fetched, l.batch))
+			for range batch {
+				<-held
+			}
 		}
 	}
 }
@@ -200,6 +196,24 @@ func drain(first jetstream.Msg, fetched <-chan jetstream.Msg, limit int) []jetst
 		}
 	}
 	return batch
+}
+
+// process calls the handler with a batch and acknowledges it. An error means that handle stopped.
+func (l loop) process(ctx context.Context, batch []jetstream.Msg, handle handler) error {
+	finished := keepAlive(batch)
+	failed, err := handle(ctx, batch)
+	finished()
+	if err != nil {
+		for _, msg := range batch {
+			_ = msg.Nak()
+		}
+		return err
+	}
+
+	if err := l.acknowledge(batch, failed); err != nil {
+		l.log.Warn("acknowledgement not sent", "consumer", l.consumer.Durable, "error", err)
+	}
+	return nil
 }
 
 // acknowledge acknowledges a batch, or has its failed messages redelivered: with one

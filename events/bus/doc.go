@@ -23,7 +23,7 @@
 // It has two shapes:
 //
 //	                   in progress       acknowledgement            for
-//	ConsumeCommands    two batches       one for all (AckAll)       commands
+//	ConsumeCommands    one batch         one for all (AckAll)       commands
 //	ConsumeEvents      one batch         one by one, in one flush   projections
 //	ConsumeEach        workers × 1       one by one                 commands that call the outside
 //	ConsumeEachEvent   workers × 1       one by one                 processes, transcoder
@@ -53,14 +53,8 @@
 // core NATS in one message per edge and batch, or directly when edge and consumer are
 // one process. [ConsumeCommands] feeds one (context, partition) to a handler. Its pin
 // moves when the holder has not pulled for two seconds, which is why these pulls are
-// short.
-//
-// Two batches are handled at once, so that one is read and decided while the other is
-// written, but never two that hold commands of one aggregate. So they are to each other what
-// two partitions are, and what makes partitions safe makes this safe: unique indexes and row
-// locks decide what two aggregates share. A batch is acknowledged after the one before it,
-// whichever is done first, because AckAll covers both. The acknowledgement is sent once and
-// not confirmed: a lost one costs a redelivery, which the commands table recognises.
+// short, and the acknowledgement of a batch is sent once and not confirmed: a lost one
+// costs a redelivery, which the commands table recognises.
 //
 // # Events
 //

@@ -64,22 +64,20 @@ func ConsumeEvents(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, []EventDelivery) error,
 ) error {
 	l := batches(events.EventStream, queue.consumer(), queue.BatchSize, queue.Limits, queue.Log)
-	return l.run(ctx, conn, func(batch []jetstream.Msg) work {
+	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
 		deliveries := make([]EventDelivery, len(batch))
 		for i, msg := range batch {
 			deliveries[i] = readEvent(msg)
 		}
-		return work{handle: func(ctx context.Context) ([]error, error) {
-			if err := handle(ctx, deliveries); err != nil {
-				return nil, err
-			}
+		if err := handle(ctx, deliveries); err != nil {
+			return nil, err
+		}
 
-			failed := make([]error, len(batch))
-			for i := range deliveries {
-				failed[i] = deliveries[i].retry
-			}
-			return failed, nil
-		}}
+		failed := make([]error, len(batch))
+		for i := range deliveries {
+			failed[i] = deliveries[i].retry
+		}
+		return failed, nil
 	})
 }
 
@@ -92,11 +90,9 @@ func ConsumeEachEvent(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, EventDelivery) error,
 ) error {
 	l := singles(events.EventStream, queue.consumer(), queue.Workers, queue.Limits, queue.Log)
-	return l.run(ctx, conn, func(batch []jetstream.Msg) work {
+	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
 		d := readEvent(batch[0])
-		return work{handle: func(ctx context.Context) ([]error, error) {
-			return []error{handle(WithTraceParent(ctx, d.Event.TraceParent), d)}, nil
-		}}
+		return []error{handle(WithTraceParent(ctx, d.Event.TraceParent), d)}, nil
 	})
 }
 

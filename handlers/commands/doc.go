@@ -18,10 +18,6 @@
 // rows, COMMIT. After the commit the waiting edges get their outcomes, one message per
 // edge, and then the batch is acknowledged.
 //
-// Two batches are applied at once where they have no aggregate in common, as those of two
-// partitions are (see bus.ConsumeCommands): while one waits for its writes, the other reads
-// and decides.
-//
 // A command that was applied before is recognised by its row in the ledger and gets the
 // outcome that is stored there. A batch in which every command is delivered for the
 // first time under a fresh id is spared the look-up; were such an id taken after all,
