@@ -41,7 +41,7 @@ func newLink(network, address string) (*link, error) {
 
 func (l *link) addr() string { return l.listener.Addr().String() }
 
-// setCut cuts the link, or heals it. Healing closes what was open: what was under way when
+// setCut cuts the link, or heals it. Healing closes what was open: what was in flight when
 // a host comes back is reset.
 func (l *link) setCut(cut bool) {
 	l.cut.Store(cut)

@@ -151,12 +151,12 @@ func (l *load) serve(ctx context.Context) {
 
 func (l *load) resume() { l.paused.Store(false) }
 
-// rest pauses the load and waits until no operation is under way.
+// rest pauses the load and waits until no operation is running.
 func (l *load) rest(ctx context.Context) error {
 	l.paused.Store(true)
 	return until(ctx, operationLimit+attemptLimit, 20*time.Millisecond, func(context.Context) error {
 		if n := l.busy.Load(); n > 0 {
-			return fmt.Errorf("%d operations are under way", n)
+			return fmt.Errorf("%d operations are running", n)
 		}
 		return nil
 	})

@@ -18,7 +18,7 @@ func TestTheLookUpOfActorsReadsNoOtherUsers(t *testing.T) {
 		SELECT 'other' || i, 'Other', i || '@example.test' FROM generate_series(1, 2000) i`)
 
 	actors := commands.NewActors()
-	for _, user := range []string{creator, customer, creator, "nobody"} {
+	for _, user := range []string{creator, customer, creator, "a stranger"} {
 		actors.Want(user, "")
 	}
 	var read int
@@ -34,8 +34,8 @@ func TestTheLookUpOfActorsReadsNoOtherUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if actors.Role(creator) != "creator" || actors.Role(customer) != "customer" || actors.Role("nobody") != "" {
-		t.Errorf("roles %q, %q, %q", actors.Role(creator), actors.Role(customer), actors.Role("nobody"))
+	if actors.Role(creator) != "creator" || actors.Role(customer) != "customer" || actors.Role("a stranger") != "" {
+		t.Errorf("roles %q, %q, %q", actors.Role(creator), actors.Role(customer), actors.Role("a stranger"))
 	}
 	if read > 10 { // the planner may read some as well
 		t.Errorf("%d of 2002 users were read for 2", read)

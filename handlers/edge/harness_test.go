@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/handlers"
@@ -35,6 +36,9 @@ type options struct {
 	bus    bool
 	change func(*edge.Config)
 }
+
+// patient lets a request wait for its outcome however slow the machine is.
+func patient(cfg *edge.Config) { cfg.Wait = time.Minute }
 
 func newHarness(t *testing.T, o options) *harness {
 	t.Helper()

@@ -26,7 +26,7 @@ func article(slug, text string) string {
 
 func TestLongestAllowedArticleIsAccepted(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{edges: 2, bus: true})
+	w := newHarness(t, options{edges: 2, bus: true, change: patient})
 	cookie := w.user("creator")
 	const most = 500_000
 	for i, c := range []struct {
@@ -222,7 +222,7 @@ func TestIdempotencyKeysBelongToTheirUser(t *testing.T) {
 
 func TestConcurrentRequestsWithOneKeyAreOneRequest(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{edges: 2, bus: true})
+	w := newHarness(t, options{edges: 2, bus: true, change: patient})
 	cookie := w.user("creator")
 	var all sync.WaitGroup
 	responses := make([]answer, 20)
