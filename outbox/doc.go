@@ -33,7 +33,8 @@
 // whatever fails.
 //
 // The stream rejects a batch of which it has an event already. Then, on the first batch of
-// every holder of the lease, and on servers without batches, events are published in waves:
+// every holder of the lease, in batches of fewer than 64 events (for an atomic batch the
+// server opens a store on disk), and on servers without batches, events go out in waves:
 // the first event of every aggregate in the batch, then the second of every aggregate, and
 // so on, each wave confirmed before the next. An event that the stream rejected holds back
 // the later ones of its aggregate, and no others.
