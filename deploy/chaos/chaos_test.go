@@ -125,7 +125,7 @@ func TestTheFrontSendsARefusedRequestToTheNextEdge(t *testing.T) {
 
 func TestARowIsGoodOnlyWithoutViolationsAndInTime(t *testing.T) {
 	t.Parallel()
-	good := row{recovery: recoverWithin, stats: stats{PaidToAccess: accessWithin}}
+	good := row{recovery: time.Second, stats: stats{PaidToAccess: time.Second}, within: time.Second}
 	if !good.good() {
 		t.Error("a good row is bad")
 	}

@@ -20,6 +20,8 @@ type harness struct {
 	load *load
 	js   jetstream.JetStream
 	out  io.Writer
+	// within is the longest that a row may take to recover.
+	within time.Duration
 	// seen are the violations of earlier rows.
 	seen map[string]bool
 
@@ -36,8 +38,8 @@ const (
 )
 
 // newHarness prepares the checker and the load on a running cluster.
-func newHarness(ctx context.Context, c *cluster, out io.Writer, rate, clients int) (*harness, error) {
-	h := &harness{cluster: c, out: out, seen: map[string]bool{}}
+func newHarness(ctx context.Context, c *cluster, out io.Writer, o options) (*harness, error) {
+	h := &harness{cluster: c, out: out, within: o.within, seen: map[string]bool{}}
 	var err error
 	if h.js, err = jetstream.New(c.bus); err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func newHarness(ctx context.Context, c *cluster, out io.Writer, rate, clients in
 	if err := invariants.CreateSchema(ctx, c.pool); err != nil {
 		return nil, err
 	}
-	if h.load, err = startLoad(ctx, c, rate, clients); err != nil {
+	if h.load, err = startLoad(ctx, c, o.rate, o.clients); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -73,7 +75,7 @@ func (h *harness) takeNotes() []error {
 
 // run runs one row: load, fault, recovery, rest, invariants.
 func (h *harness) run(ctx context.Context, f fault) row {
-	r := row{fault: f.name, began: time.Now(), found: map[invariants.Class]int{}}
+	r := row{fault: f.name, began: time.Now(), found: map[invariants.Class]int{}, within: h.within}
 	h.load.resume()
 	wait(ctx, leadIn)
 	var err error

@@ -23,6 +23,7 @@ type options struct {
 	faults  string
 	rate    int
 	clients int
+	within  time.Duration
 	logs    string
 }
 
@@ -37,6 +38,7 @@ func main() {
 	flag.StringVar(&o.faults, "faults", "", "these faults only, by name, separated by commas")
 	flag.IntVar(&o.rate, "rate", 20, "operations a second, of two requests on average")
 	flag.IntVar(&o.clients, "clients", 64, "operations at once, at most")
+	flag.DurationVar(&o.within, "within", 15*time.Second, "longest recovery, and longest time from a payment to access")
 	flag.StringVar(&o.logs, "logs", "", "directory for the logs of all processes; default a new one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -102,7 +104,7 @@ func runRows(
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
-	h, err := newHarness(ctx, c, out, o.rate, o.clients)
+	h, err := newHarness(ctx, c, out, o)
 	if err != nil {
 		return nil, err
 	}

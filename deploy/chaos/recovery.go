@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// recoverWithin is the goal of every row, giveUpAfter the end of waiting.
-	recoverWithin = 15 * time.Second
-	giveUpAfter   = 90 * time.Second
+	// giveUpAfter is the end of waiting for recovery.
+	giveUpAfter = 90 * time.Second
 	// holdAtMost is how long a fault that the others should bridge lasts when they do not.
 	holdAtMost = 20 * time.Second
 	// promptly is the age from which on something that waits counts as stuck, and the longest
