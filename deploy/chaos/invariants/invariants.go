@@ -7,7 +7,7 @@
 // The queries compare the platform's tables with the records of others, which the caller loads
 // into the tables of the schema chaos (see schema.sql): what clients were answered, what the payment
 // provider believes, what is on the event stream and in the object store. They are meant for rest: no
-// request under way, and everything that was caused has happened.
+// request in flight, and everything that was caused has happened.
 //
 // A query that never finds anything looks like one that cannot. The test of this package plants
 // a violation for each, in a small consistent world in which all are silent.
