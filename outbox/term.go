@@ -191,8 +191,8 @@ func (t *term) settle(ctx context.Context) error {
 }
 
 // publishConfirmed publishes a batch in waves, each confirmed before the next: for events
-// of which the stream may have some, for small batches, and for servers without batches. An event that the
-// stream rejected holds back the later ones of its aggregate, and no others.
+// of which the stream may have some, for small batches, and for servers without batches. An
+// event that the stream rejected holds back the later ones of its aggregate, and no others.
 func (t *term) publishConfirmed(ctx context.Context, claimed []events.Event, rows []row) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmTimeout)
 	defer cancel()
