@@ -25,6 +25,7 @@ import (
 	"github.com/codex-platform/codex/handlers/images"
 	"github.com/codex-platform/codex/handlers/ingest"
 	"github.com/codex-platform/codex/handlers/jobs"
+	"github.com/codex-platform/codex/handlers/mailing"
 	"github.com/codex-platform/codex/handlers/organizations"
 	"github.com/codex-platform/codex/handlers/payments"
 	"github.com/codex-platform/codex/handlers/publishing"
@@ -74,7 +75,13 @@ func (p *platform) modules() ([]handlers.Module, error) {
 			Now:       time.Now,
 		}),
 		web.New(web.Config{Pool: p.pool, Development: p.cfg.development(), Payments: p.cfg.StripeBackend}),
-		{Name: "mail", Jobs: []jobs.Job{a.mail}},
+		mailing.New(mailing.Config{
+			Pool:    p.pool,
+			Sender:  a.mail,
+			Written: p.mailWritten,
+			Now:     time.Now,
+			Log:     p.log,
+		}),
 		{Name: "platform", Jobs: p.housekeeping()},
 	}
 	if err := handlers.Check(modules); err != nil {
@@ -121,7 +128,8 @@ type adapters struct {
 	passwords *argon2id.Hasher
 	tokens    *token.Keys
 	stripe    *stripe.Client
-	mail      jobs.Job
+	// mail is nil when no server is configured.
+	mail smtp.Sender
 	// media holds originals and renditions, assets pictures for the public.
 	media, assets *mediastore.Bucket
 	// prober and pictures are nil without ffmpeg.
@@ -141,8 +149,10 @@ func (p *platform) adapters() (a *adapters, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.mail, err = p.mailDelivery(); err != nil {
-		return nil, err
+	if p.cfg.SMTPURL != "" {
+		if a.mail, err = mailServer(string(p.cfg.SMTPURL), p.cfg.MailFrom); err != nil {
+			return nil, err
+		}
 	}
 	store, err := p.storage()
 	if err != nil {
@@ -181,27 +191,6 @@ func (p *platform) storage() (*mediastore.Client, error) {
 	})
 }
 
-// mailDelivery delivers mail: by SMTP where a server is configured, else to the mailbox page.
-func (p *platform) mailDelivery() (jobs.Job, error) {
-	mailer := &smtp.Mailer{Pool: p.pool, Now: time.Now, Log: p.log}
-	if p.cfg.SMTPURL != "" {
-		server, err := smtpConfig(string(p.cfg.SMTPURL), p.cfg.MailFrom)
-		if err != nil {
-			return jobs.Job{}, err
-		}
-		if mailer.Sender, err = smtp.NewServer(server); err != nil {
-			return jobs.Job{}, err
-		}
-	}
-	return jobs.Job{
-		Name:    "mail.deliver",
-		Every:   time.Second,
-		Timeout: smtp.DeliverTimeout,
-		Run:     mailer.DeliverDue,
-		Wake:    p.mailWritten,
-	}, nil
-}
-
 // wakeMailer tells mailer and relay that a commit left something for them.
 func (p *platform) wakeMailer() {
 	select {
@@ -209,6 +198,15 @@ func (p *platform) wakeMailer() {
 	default:
 	}
 	_ = bus.WakeRelay(p.conn) // a hint; the relay polls as well
+}
+
+// mailServer returns the mail server at an address.
+func mailServer(address, from string) (*smtp.Server, error) {
+	config, err := smtpConfig(address, from)
+	if err != nil {
+		return nil, err
+	}
+	return smtp.NewServer(config)
 }
 
 // smtpConfig reads smtp://user:password@host:port (STARTTLS) or smtps://… (TLS).

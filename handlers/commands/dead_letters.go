@@ -121,7 +121,7 @@ func (d DeadLetters) Retry(ctx context.Context, l Letter) error {
 
 // retriedConsumers are those that retry their letters and are no reactions: see
 // [RetryLetters].
-var retriedConsumers = map[string]bool{"webhooks": true, "refunds": true, "customer_erasures": true}
+var retriedConsumers = map[string]bool{"webhooks": true, "refunds": true, "customer_erasures": true, "mails": true}
 
 // Command returns the letter's command; ok is false for another message.
 func (l Letter) Command() (cmd events.Command, ok bool) {

@@ -78,6 +78,18 @@ WHERE id = $1 AND status = 'pending'`, id, reason, forget)
 	return nil
 }
 
+// Restart makes a mail due that was given up, with all its attempts. It reports false when
+// there is none, or when its bodies were blanked.
+func Restart(ctx context.Context, db postgres.Execer, id string, now time.Time) (bool, error) {
+	tag, err := db.Exec(ctx, `
+UPDATE mails SET status = 'pending', attempts = 0, next_attempt_at = $2
+WHERE id::text = $1 AND status = 'failed' AND text_body <> ''`, id, now)
+	if err != nil {
+		return false, fmt.Errorf("restart mail: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
 // MarkDueSent marks every due mail as sent, without a delivery, and returns how many. The
 // mailbox page shows them.
 func MarkDueSent(ctx context.Context, db postgres.Execer, now time.Time) (int64, error) {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/domain/mail"
@@ -29,6 +30,9 @@ type Mailer struct {
 	Pool *pgxpool.Pool
 	// Sender is nil when no server is configured.
 	Sender Sender
+	// GiveUp is called in the transaction that gives up a mail after its last attempt; nil
+	// for nothing.
+	GiveUp func(ctx context.Context, tx pgx.Tx, mail postgres.DueMail, cause error) error
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -101,7 +105,15 @@ func (m *Mailer) deliver(stoppable context.Context, letter postgres.DueMail) err
 	log := m.Log.With("mail", letter.ID, "template", letter.Template, "attempts", letter.Attempts, "error", failure)
 	if letter.Attempts >= attempts {
 		log.ErrorContext(ctx, "mail not delivered, attempts exhausted")
-		return postgres.MarkFailed(ctx, m.Pool, letter.ID, failure.Error(), letter.Template.Secret())
+		return pgx.BeginFunc(ctx, m.Pool, func(tx pgx.Tx) error {
+			if err := postgres.MarkFailed(ctx, tx, letter.ID, failure.Error(), letter.Template.Secret()); err != nil {
+				return err
+			}
+			if m.GiveUp == nil {
+				return nil
+			}
+			return m.GiveUp(ctx, tx, letter, failure)
+		})
 	}
 	log.WarnContext(ctx, "mail not delivered, will be retried")
 	return postgres.Postpone(ctx, m.Pool, letter.ID, failure.Error(), now.Add(retryDelay(letter.Attempts)))
