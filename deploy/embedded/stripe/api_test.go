@@ -369,3 +369,72 @@ func TestProductsPricesAndCustomersServeASession(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 }
+
+func TestARefundThatFailsIsThePlatformsMoneyAgain(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	intent := b.paid().PaymentIntent.ID
+	re := b.control("POST", "payment_intents/"+intent+"/refund", `{"amount":700,"status":"pending"}`, 200)
+	id, _ := re["id"].(string)
+	if re["status"] != "pending" || id == "" {
+		t.Fatalf("%v", re)
+	}
+	b.control("POST", "refunds/"+id+"/settle", `{"status":"failed"}`, 200)
+	b.control("POST", "refunds/"+id+"/settle", `{"status":"succeeded"}`, 400)
+	for _, eventType := range []string{
+		"refund.created", "charge.refunded", "refund.updated", "charge.refund.updated", "refund.failed",
+	} {
+		waitFor(t, eventType, func() bool { return b.inbox.count(eventType) == 1 })
+	}
+	got, err := b.api.Refunds.Get(id, nil)
+	if err != nil || got.Status != stripego.RefundStatusFailed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if c, err := b.api.Charges.Get(got.Charge.ID, nil); err != nil || c.AmountRefunded != 0 || c.Refunded {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, err := b.api.Refunds.New(&stripego.RefundParams{PaymentIntent: &intent}); err != nil {
+		t.Fatalf("refunded again: %v", err)
+	}
+}
+
+func TestAPaymentMayHaveSeveralDisputesAndInquiries(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	intent := b.paid().PaymentIntent.ID
+	open := func(body string) string {
+		t.Helper()
+		id, _ := b.control("POST", "payment_intents/"+intent+"/dispute", body, 200)["id"].(string)
+		return id
+	}
+	asked, first := open(`{"amount":100,"inquiry":true}`), open(`{"amount":500}`)
+	refund := &stripego.RefundParams{PaymentIntent: &intent, Amount: stripego.Int64(1)}
+	_, err := b.api.Refunds.New(refund)
+	if e := failure(t, err); e.Code != "charge_disputed" {
+		t.Fatalf("%+v", e)
+	}
+	second := open(`{"amount":300,"reason":"duplicate"}`)
+	if first == second {
+		t.Fatal("one dispute")
+	}
+	b.control("POST", "payment_intents/"+intent+"/dispute", `{"amount":5000}`, 400)
+	b.control("POST", "disputes/"+asked+"/close", `{"status":"won"}`, 400)
+	b.control("POST", "disputes/"+asked+"/escalate", "", 200)
+	for _, id := range []string{asked, first} {
+		b.control("POST", "disputes/"+id+"/close", `{"status":"won"}`, 200)
+	}
+	b.control("POST", "disputes/"+second+"/close", `{"status":"lost"}`, 200)
+	b.control("POST", "disputes/"+second+"/close", `{"status":"won"}`, 200)
+	for eventType, want := range map[string]int{
+		"charge.dispute.created":          3,
+		"charge.dispute.updated":          2,
+		"charge.dispute.funds_withdrawn":  3,
+		"charge.dispute.funds_reinstated": 3,
+		"charge.dispute.closed":           3,
+	} {
+		waitFor(t, eventType, func() bool { return b.inbox.count(eventType) == want })
+	}
+	if _, err := b.api.Refunds.New(refund); err != nil {
+		t.Fatalf("refunded when all are decided: %v", err)
+	}
+}

@@ -37,11 +37,31 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		if err != nil {
 			return nil, err
 		}
-		re, err := t.refund(i.LatestCharge, amount, in["reason"], nil)
+		status := in["status"]
+		switch status {
+		case "":
+			status = refundSucceeded
+		case refundPending, refundSucceeded:
+		default:
+			return nil, invalid("status", "A refund begins as pending or succeeded.")
+		}
+		re, err := t.refund(i.LatestCharge, amount, in["reason"], status, nil)
+		return t.showRefund(re, nil), err
+	})
+	change("refunds/{id}/settle", func(t *tx, r *http.Request, in controls) (any, error) {
+		re, err := t.settleRefund(r.PathValue("id"), in["status"])
 		return t.showRefund(re, nil), err
 	})
 	change("payment_intents/{id}/dispute", func(t *tx, r *http.Request, in controls) (any, error) {
-		d, err := t.openDispute(r.PathValue("id"), in["reason"])
+		amount, err := in.amount()
+		if err != nil {
+			return nil, err
+		}
+		d, err := t.openDispute(r.PathValue("id"), in["reason"], amount, in["inquiry"] == "true")
+		return t.showDispute(d, nil), err
+	})
+	change("disputes/{id}/escalate", func(t *tx, r *http.Request, _ controls) (any, error) {
+		d, err := t.escalateDispute(r.PathValue("id"))
 		return t.showDispute(d, nil), err
 	})
 	change("disputes/{id}/close", func(t *tx, r *http.Request, in controls) (any, error) {
@@ -147,6 +167,8 @@ func readControls(r *http.Request) (controls, error) {
 				in[key] = v
 			case float64:
 				in[key] = strconv.FormatFloat(v, 'f', -1, 64)
+			case bool:
+				in[key] = strconv.FormatBool(v)
 			}
 		}
 		return in, nil

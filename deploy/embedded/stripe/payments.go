@@ -166,15 +166,25 @@ func createRefund(t *tx, r *request) (any, error) {
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	re, err := t.refund(chargeID, amount, reason, metadata)
+	re, err := t.refund(chargeID, amount, reason, refundSucceeded, metadata)
 	if err != nil {
 		return nil, err
 	}
 	return t.showRefund(re, r.expanded), nil
 }
 
-// refund refunds amount of a charge; 0 means all that is left.
-func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[string]string) (refund, error) {
+// The states of a refund.
+const (
+	refundPending   = "pending"
+	refundSucceeded = "succeeded"
+	refundFailed    = "failed"
+	refundCanceled  = "canceled"
+)
+
+// refund refunds amount of a charge; 0 means all that is left. status is pending or succeeded.
+func (t *tx) refund(
+	chargeID string, amount int64, reason, status string, metadata map[string]string,
+) (refund, error) {
 	c, known := t.charges.get(chargeID)
 	if !known {
 		return refund{}, unknown(http.StatusBadRequest, "charge", chargeID, "charge")
@@ -183,7 +193,7 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 	switch {
 	case !c.Paid:
 		return refund{}, rejected("charge_not_refundable", "charge", "Charge "+c.ID+" was not paid and cannot be refunded.")
-	case c.Disputed:
+	case t.disputedAmount(c) > 0:
 		return refund{}, rejected("charge_disputed", "", "Charge "+c.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:
 		return refund{}, rejected("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
@@ -201,7 +211,7 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 		Amount:      amount,
 		Currency:    c.Currency,
 		Reason:      reason,
-		Status:      "succeeded",
+		Status:      status,
 		Transaction: newID("txn_3", 23),
 		Metadata:    metadata,
 	}
@@ -216,7 +226,52 @@ func (t *tx) refund(chargeID string, amount int64, reason string, metadata map[s
 			return re, err
 		}
 	}
+	if err := t.emit("refund.created", t.showRefund(re, nil), nil, ""); err != nil {
+		return re, err
+	}
 	return re, t.emit("charge.refunded", t.showCharge(c, nil), before, "")
+}
+
+// settleRefund ends a refund as succeeded, failed or canceled. One that succeeded may still
+// fail: the bank returns the money. The amount of one that does not arrive is the platform's
+// again.
+func (t *tx) settleRefund(id, status string) (refund, error) {
+	re, known := t.refunds.get(id)
+	switch {
+	case !known:
+		return re, unknown(http.StatusNotFound, "refund", id, "refund")
+	case !slices.Contains([]string{refundSucceeded, refundFailed, refundCanceled}, status):
+		return re, invalid("status", "A refund ends as succeeded, failed or canceled.")
+	case re.Status == status:
+		return re, nil
+	case re.Status != refundPending && (re.Status != refundSucceeded || status != refundFailed):
+		return re, invalid("refund", "The refund is "+re.Status+" already.")
+	}
+	before := obj{"status": re.Status}
+	re.Status = status
+	if err := put(t, t.refunds, re.ID, re); err != nil {
+		return re, err
+	}
+	types := []string{"refund.updated", "charge.refund.updated"}
+	if status != refundSucceeded {
+		c := t.charges.rows[re.Charge]
+		c.RefundedAmount -= re.Amount
+		if err := put(t, t.charges, c.ID, c); err != nil {
+			return re, err
+		}
+		if err := t.book(re.Currency, re.Amount); err != nil {
+			return re, err
+		}
+	}
+	if status == refundFailed {
+		types = append(types, "refund.failed")
+	}
+	for _, eventType := range types {
+		if err := t.emit(eventType, t.showRefund(re, nil), before, ""); err != nil {
+			return re, err
+		}
+	}
+	return re, nil
 }
 
 func retrieveRefund(t *tx, r *request) (any, error) {
@@ -237,8 +292,20 @@ var disputeReasons = []string{
 	"insufficient_funds", "product_not_received", "product_unacceptable", "subscription_canceled", "unrecognized",
 }
 
-// openDispute opens a dispute. The amount leaves the platform's balance at once.
-func (t *tx) openDispute(intentID, reason string) (dispute, error) {
+// The states of a dispute. An inquiry begins with warning.
+const (
+	disputeOpen    = "needs_response"
+	disputeWon     = "won"
+	disputeLost    = "lost"
+	inquiryOpen    = "warning_needs_response"
+	inquiryClosed  = "warning_closed"
+	fundsWithdrawn = "charge.dispute.funds_withdrawn"
+	fundsReturned  = "charge.dispute.funds_reinstated"
+)
+
+// openDispute opens a dispute of amount, 0 for all that is left, or an inquiry. The amount
+// of a dispute leaves the platform's balance at once. A payment may have several.
+func (t *tx) openDispute(intentID, reason string, amount int64, inquiry bool) (dispute, error) {
 	i, known := t.intents.get(intentID)
 	if !known {
 		return dispute{}, unknown(http.StatusNotFound, "payment_intent", intentID, "intent")
@@ -250,65 +317,123 @@ func (t *tx) openDispute(intentID, reason string) (dispute, error) {
 		return dispute{}, invalid("reason", "Unknown dispute reason.")
 	}
 	c := t.charges.rows[i.LatestCharge]
-	left := c.Amount - c.RefundedAmount
+	left := c.Amount - c.RefundedAmount - t.disputedAmount(c)
 	switch {
 	case !c.Paid:
 		return dispute{}, invalid("payment_intent", "The payment has not succeeded.")
-	case c.Dispute != "":
-		return dispute{}, invalid("payment_intent", "The payment has been disputed already.")
-	case left == 0:
-		return dispute{}, invalid("payment_intent", "The payment has been refunded.")
+	case left <= 0:
+		return dispute{}, invalid("payment_intent", "Nothing is left of the payment.")
+	case amount > left:
+		return dispute{}, invalid("amount", "More than is left of the payment.")
+	case amount == 0:
+		amount = left
 	}
 	d := dispute{
 		ID:       newID("dp_1", 23),
 		Charge:   c.ID,
 		Intent:   i.ID,
 		Created:  t.stamp,
-		Amount:   left,
+		Amount:   amount,
 		Currency: c.Currency,
 		Reason:   reason,
-		Status:   "needs_response",
+		Status:   disputeOpen,
 	}
-	c.Disputed, c.Dispute = true, d.ID
-	for _, err := range []error{put(t, t.disputes, d.ID, d), put(t, t.charges, c.ID, c), t.book(c.Currency, -d.Amount)} {
+	if inquiry {
+		d.Status = inquiryOpen
+	}
+	c.Dispute = d.ID
+	c.Disputed = c.Disputed || !inquiry
+	for _, err := range []error{put(t, t.disputes, d.ID, d), put(t, t.charges, c.ID, c)} {
 		if err != nil {
 			return d, err
 		}
 	}
-	if err := t.emit("charge.dispute.created", t.showDispute(d, nil), nil, ""); err != nil {
+	if err := t.emit("charge.dispute.created", t.showDispute(d, nil), nil, ""); err != nil || inquiry {
 		return d, err
 	}
-	return d, t.emit("charge.dispute.funds_withdrawn", t.showDispute(d, nil), nil, "")
+	return d, t.withdraw(d)
 }
 
-// closeDispute decides a dispute, won or lost. A won dispute returns the amount; the charge
-// stays marked as disputed, as at Stripe.
-func (t *tx) closeDispute(id, verdict string) (dispute, error) {
+// disputedAmount is what disputes of a charge have taken.
+func (t *tx) disputedAmount(c charge) (sum int64) {
+	for _, id := range t.disputes.order {
+		if d := t.disputes.rows[id]; d.Charge == c.ID && (d.Status == disputeOpen || d.Status == disputeLost) {
+			sum += d.Amount
+		}
+	}
+	return sum
+}
+
+// withdraw takes the amount of a dispute.
+func (t *tx) withdraw(d dispute) error {
+	if err := t.book(d.Currency, -d.Amount); err != nil {
+		return err
+	}
+	return t.emit(fundsWithdrawn, t.showDispute(d, nil), nil, "")
+}
+
+// escalateDispute makes an inquiry a dispute.
+func (t *tx) escalateDispute(id string) (dispute, error) {
 	d, known := t.disputes.get(id)
 	switch {
 	case !known:
 		return d, unknown(http.StatusNotFound, "dispute", id, "dispute")
-	case verdict != "won" && verdict != "lost":
-		return d, invalid("status", "A dispute is closed as won or lost.")
-	case d.Status == verdict:
+	case d.Status == disputeOpen:
 		return d, nil
-	case d.Status != "needs_response":
-		return d, invalid("dispute", "The dispute is closed already.")
+	case d.Status != inquiryOpen:
+		return d, invalid("dispute", "Only an open inquiry becomes a dispute.")
 	}
 	before := obj{"status": d.Status}
+	d.Status = disputeOpen
+	c := t.charges.rows[d.Charge]
+	c.Disputed = true
+	for _, err := range []error{put(t, t.disputes, d.ID, d), put(t, t.charges, c.ID, c)} {
+		if err != nil {
+			return d, err
+		}
+	}
+	if err := t.emit("charge.dispute.updated", t.showDispute(d, nil), before, ""); err != nil {
+		return d, err
+	}
+	return d, t.withdraw(d)
+}
+
+// closeDispute decides a dispute, won or lost, or ends an inquiry. A won dispute returns the
+// amount, also one that was lost before; the charge stays marked as disputed, as at Stripe.
+func (t *tx) closeDispute(id, verdict string) (dispute, error) {
+	d, known := t.disputes.get(id)
+	inquiry := d.Status == inquiryOpen
+	switch {
+	case !known:
+		return d, unknown(http.StatusNotFound, "dispute", id, "dispute")
+	case d.Status == verdict:
+		return d, nil
+	case inquiry && verdict != inquiryClosed:
+		return d, invalid("status", "An inquiry is closed as warning_closed.")
+	case !inquiry && verdict != disputeWon && verdict != disputeLost:
+		return d, invalid("status", "A dispute is closed as won or lost.")
+	case !inquiry && d.Status != disputeOpen && (d.Status != disputeLost || verdict != disputeWon):
+		return d, invalid("dispute", "The dispute is closed already.")
+	}
+	closed := obj{"status": d.Status}
+	late := d.Status == disputeLost
 	d.Status = verdict
 	if err := put(t, t.disputes, d.ID, d); err != nil {
 		return d, err
 	}
-	if verdict == "won" {
+	if verdict == disputeWon {
 		if err := t.book(d.Currency, d.Amount); err != nil {
 			return d, err
 		}
-		if err := t.emit("charge.dispute.funds_reinstated", t.showDispute(d, nil), nil, ""); err != nil {
+		if err := t.emit(fundsReturned, t.showDispute(d, nil), nil, ""); err != nil {
 			return d, err
 		}
 	}
-	return d, t.emit("charge.dispute.closed", t.showDispute(d, nil), before, "")
+	eventType := "charge.dispute.closed"
+	if late {
+		eventType = "charge.dispute.updated"
+	}
+	return d, t.emit(eventType, t.showDispute(d, nil), closed, "")
 }
 
 func retrieveDispute(t *tx, r *request) (any, error) {

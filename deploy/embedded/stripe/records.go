@@ -100,7 +100,7 @@ type dispute struct {
 	ID, Charge, Intent string
 	Created, Amount    int64
 	Currency, Reason   string
-	Status             string // needs_response, won, lost
+	Status             string // see openDispute
 }
 
 type account struct {
