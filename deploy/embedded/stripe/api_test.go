@@ -434,7 +434,4 @@ func TestAPaymentMayHaveSeveralDisputesAndInquiries(t *testing.T) {
 	} {
 		waitFor(t, eventType, func() bool { return b.inbox.count(eventType) == want })
 	}
-	if _, err := b.api.Refunds.New(refund); err != nil {
-		t.Fatalf("refunded when all are decided: %v", err)
-	}
 }

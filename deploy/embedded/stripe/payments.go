@@ -193,7 +193,7 @@ func (t *tx) refund(
 	switch {
 	case !c.Paid:
 		return refund{}, rejected("charge_not_refundable", "charge", "Charge "+c.ID+" was not paid and cannot be refunded.")
-	case t.disputedAmount(c) > 0:
+	case c.Disputed:
 		return refund{}, rejected("charge_disputed", "", "Charge "+c.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:
 		return refund{}, rejected("charge_already_refunded", "", "Charge "+c.ID+" has already been refunded.")
