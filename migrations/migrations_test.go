@@ -85,6 +85,43 @@ func TestADumpOfTheBaselineIsMigrated(t *testing.T) {
 	}
 }
 
+func TestRefundsAndDisputesOfEarlierVersionsAreKept(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	db, err := sql.Open("pgx", url)
+	check(t, err)
+	defer func() { check(t, db.Close()) }()
+	provider, err := newProvider(db)
+	check(t, err)
+	_, err = provider.UpTo(t.Context(), 14)
+	check(t, err)
+	run(t, url, `
+INSERT INTO payments (payment_intent, purchase_id, paid_at, outcome, refunded_cents, refunded_at, refund_id,
+    refund_reason, dispute_id, dispute_reason, dispute_status, disputed_at, dispute_closed_at)
+VALUES ('pi_1', '018f0000-0000-7000-8000-000000000001', '2026-01-01', 'purchase', 500, '2026-01-02', 're_1',
+        'duplicate', 'dp_1', 'fraudulent', 'won', '2026-01-03', '2026-01-04');
+INSERT INTO payments (payment_intent, purchase_id, refunded_cents, refunded_at, dispute_status, disputed_at)
+VALUES ('pi_2', '018f0000-0000-7000-8000-000000000002', 700, '2026-01-02', 'open', '2026-01-03');
+INSERT INTO payments (payment_intent, purchase_id, paid_at, outcome)
+VALUES ('pi_3', '018f0000-0000-7000-8000-000000000003', '2026-01-01', 'purchase')`)
+	_, err = Apply(t.Context(), url)
+	check(t, err)
+	for query, want := range map[string]string{
+		`SELECT string_agg(concat_ws(' ', payment_intent, refund_id, amount_cents, status, reason, created_at::date), ', ')
+		 FROM payment_refunds`: "pi_1 re_1 0 succeeded duplicate 2026-01-02",
+		`SELECT string_agg(concat_ws(' ', payment_intent, dispute_id, status, reason, opened_at::date, closed_at::date), ', '
+		                   ORDER BY payment_intent)
+		 FROM payment_disputes`: "pi_1 dp_1 won fraudulent 2026-01-03 2026-01-04, pi_2  open 2026-01-03",
+		`SELECT string_agg(payment_intent, ' ' ORDER BY payment_intent) FROM payments WHERE look_up_at IS NOT NULL`: "pi_1",
+	} {
+		var got string
+		check(t, db.QueryRowContext(t.Context(), query).Scan(&got))
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestApplyIsRepeatable(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)

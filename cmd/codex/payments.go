@@ -16,6 +16,7 @@ import (
 type paymentsCmd struct {
 	Reconcile  reconcileCmd  `cmd:"" help:"Repair now what lost webhooks should have reported."`
 	Mismatches mismatchesCmd `cmd:"" help:"List the payments that did not become purchases, and why."`
+	Foreign    foreignCmd    `cmd:"" help:"List the payments of others in the Stripe account, and why."`
 }
 
 type reconcileCmd struct{}
@@ -52,6 +53,28 @@ func (m mismatchesCmd) Run(a *app) error {
 			fmt.Fprintf(w, "%s\t%s\t%d %s\t%s\t%s\t%s\t%s\n", x.At.UTC().Format(time.RFC3339), x.Intent,
 				x.AmountCents, x.Currency, x.Reason, x.Detail, x.Refund, x.LastError)
 		}
+		return w.Flush()
+	})
+}
+
+type foreignCmd struct {
+	Limit int `help:"How many, the newest first." default:"100"`
+}
+
+// Run prints the payments that are left alone: those of another installation or another
+// system, and those of which only refunds or disputes were reported.
+func (f foreignCmd) Run(a *app) error {
+	return withRunning(a, func(p *platform, _ *stripe.Client) error {
+		list, total, err := postgres.ForeignPayments(a.ctx, p.pool, f.Limit)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "TIME\tPAYMENT INTENT\tAMOUNT\tREASON")
+		for _, x := range list {
+			fmt.Fprintf(w, "%s\t%s\t%d %s\t%s\n", x.At.UTC().Format(time.RFC3339), x.Intent, x.Amount, x.Currency, x.Reason)
+		}
+		fmt.Fprintf(w, "%d of %d\n", len(list), total)
 		return w.Flush()
 	})
 }

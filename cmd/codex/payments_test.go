@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -69,29 +70,50 @@ func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
 		}
 	}
 	control(http.MethodPut, "faults", `{"drops":-1}`)
-	session, err := provider.CreateCheckout(t.Context(), stripe.CheckoutParams{
-		IdempotencyKey: "lost",
-		AmountCents:    700,
-		Currency:       "gbp",
-		ProductName:    "A piece",
-		SuccessURL:     up.addresses["api"],
-		Metadata:       map[string]string{"customerId": "unknown", "contentId": "nothing"},
-	})
-	if err != nil {
-		t.Fatal(err)
+	const deleted = "0197a3c4-5d6e-7f80-9a1b-2c3d4e5f6071"
+	for _, sql := range []string{
+		`INSERT INTO users (id, name, email, email_verified, role)
+		 VALUES ('lostbuyer', 'Ben', 'ben@example.test', true, 'customer')`,
+		`INSERT INTO content (id, creator_id, title, slug, content_type, access_type, price_cents, status, deleted_at)
+		 VALUES ('` + deleted + `', 'lostbuyer', 'A piece', 'a-piece', 'written', 'paid', 700, 'draft', now())`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
 	}
-	control(http.MethodPost, "sessions/"+session.ID+"/pay", "")
+	for i, metadata := range []map[string]string{
+		{"customerId": "lostbuyer", "contentId": deleted},
+		{"order": "of another shop"},
+	} {
+		session, err := provider.CreateCheckout(t.Context(), stripe.CheckoutParams{
+			IdempotencyKey: fmt.Sprint("lost ", i),
+			AmountCents:    700,
+			Currency:       "gbp",
+			ProductName:    "A piece",
+			SuccessURL:     up.addresses["api"],
+			Metadata:       metadata,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		control(http.MethodPost, "sessions/"+session.ID+"/pay", "")
+	}
 
-	if out := codex("payments", "reconcile"); !strings.Contains(out, "1 lost events") {
+	if out := codex("payments", "reconcile"); !strings.Contains(out, "2 lost events") {
 		t.Errorf("codex payments reconcile: %s", out)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		out := codex("payments", "mismatches")
-		if strings.Contains(out, "the content does not exist") && strings.Contains(out, "700 gbp") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("codex payments mismatches: %s", out)
+	for _, c := range []struct{ list, reason string }{
+		{"mismatches", "the content is deleted"},
+		{"foreign", "it names no buyer and content item"},
+	} {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+			out := codex("payments", c.list)
+			if strings.Contains(out, c.reason) && strings.Contains(out, "700 gbp") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("codex payments %s: %s", c.list, out)
+			}
 		}
 	}
 }

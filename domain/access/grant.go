@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/codex-platform/codex/events"
@@ -60,7 +61,7 @@ type Grant struct {
 	SourceVersion int64
 	// SourceEventID is the event that put the grant into its state; "" when none did.
 	SourceEventID string
-	// SourceEnded says that the grant is revoked for good.
+	// SourceEnded says that the purchase is over: its money went back, or is on its way.
 	SourceEnded bool
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -118,6 +119,8 @@ func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool
 		return p.PurchaseID, p.CustomerID, p.ContentID, true
 	case *events.PurchaseRefunded:
 		return p.PurchaseID, p.CustomerID, p.ContentID, p.Full
+	case *events.PurchaseRefundFailed:
+		return p.PurchaseID, p.CustomerID, p.ContentID, true
 	case *events.PurchaseDisputed:
 		return p.PurchaseID, p.CustomerID, p.ContentID, true
 	case *events.PurchaseDisputeClosed:
@@ -130,32 +133,58 @@ func PurchaseOf(p events.Payload) (purchaseID, userID, contentID string, ok bool
 // Follow applies one event of the grant's purchase; id is the event's, version the
 // purchase's version after it.
 //
-// Every event implies those before it, so each alone determines access: completed and a
-// dispute that was won grant it, a dispute suspends it, a full refund and a lost dispute
-// end it for good. Of the first three the highest version counts; an end counts in any
-// order. An event that is older than the last one applied changes nothing.
+// An event says which access the purchase gives from then on, so of all events the one with
+// the highest version counts, in whatever order they are delivered. Events of earlier
+// versions do not say it: among those a full refund and a lost dispute count in any order,
+// and of the others the highest version.
 func (g Grant) Follow(p events.Payload, id string, version int64, now time.Time) (Grant, []events.Payload) {
 	next := g
 	switch p := p.(type) {
 	case *events.PurchaseCompleted:
-		next.move(version, "", now)
-	case *events.PurchaseDisputed:
-		next.move(version, ForDispute, now)
-	case *events.PurchaseDisputeClosed:
-		if p.Won {
-			next.move(version, "", now)
-		} else {
-			next.end(version, ForDispute, now)
-		}
+		next.follow(cmp.Or(p.Access, events.AccessOpen), ForRefund, version, now)
+	case *events.PurchaseRefundFailed:
+		next.follow(p.Access, ForRefund, version, now)
 	case *events.PurchaseRefunded:
-		if p.Full {
+		switch {
+		case p.Access != "":
+			next.follow(p.Access, ForRefund, version, now)
+		case p.Full:
 			next.end(version, ForRefund, now)
+		}
+	case *events.PurchaseDisputed:
+		switch {
+		case p.Access != "":
+			next.follow(p.Access, ForRefund, version, now)
+		default:
+			next.move(version, ForDispute, now)
+		}
+	case *events.PurchaseDisputeClosed:
+		switch {
+		case p.Access != "" && p.Won:
+			next.follow(p.Access, ForRefund, version, now)
+		case p.Access != "":
+			next.follow(p.Access, ForDispute, version, now)
+		case p.Won:
+			next.move(version, "", now)
+		default:
+			next.end(version, ForDispute, now)
 		}
 	}
 	if (next.RevokedAt == nil) != (g.RevokedAt == nil) || next.RevokedReason != g.RevokedReason {
 		next.SourceEventID = id
 	}
 	return g.announce(next, now)
+}
+
+// follow takes over the access that an event says, unless a later one was applied. ended is
+// the reason when the access is over.
+func (g *Grant) follow(access, ended string, version int64, now time.Time) {
+	if version <= g.SourceVersion {
+		return
+	}
+	g.SourceVersion, g.SourceEnded = version, access == events.AccessEnded
+	reason := map[string]string{events.AccessSuspended: ForDispute, events.AccessEnded: ended}[access]
+	g.set(reason, now)
 }
 
 // move grants or suspends, unless a later event was applied or the source ended.
@@ -167,7 +196,7 @@ func (g *Grant) move(version int64, revoked string, now time.Time) {
 	g.set(revoked, now)
 }
 
-// end revokes the grant for good. Of two reasons, a refund is kept.
+// end revokes the grant when the source is over. Of two reasons, a refund is kept.
 func (g *Grant) end(version int64, reason string, now time.Time) {
 	g.SourceVersion = max(g.SourceVersion, version)
 	if g.SourceEnded && reason != ForRefund {

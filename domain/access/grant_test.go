@@ -28,6 +28,14 @@ func refund(full bool) events.Payload {
 	return &events.PurchaseRefunded{PurchaseID: "p", Full: full}
 }
 
+func refundWithAccess() events.Payload {
+	return &events.PurchaseRefunded{PurchaseID: "p", Full: true, Access: events.AccessEnded}
+}
+
+func failedRefund() events.Payload {
+	return &events.PurchaseRefundFailed{PurchaseID: "p", WasFull: true, Access: events.AccessOpen}
+}
+
 // unknown is a grant as the store makes it before the first event: not in force,
 // never announced.
 func unknown() access.Grant {
@@ -94,6 +102,16 @@ func TestAGrantFollowsItsPurchase(t *testing.T) {
 			"won, and the refund delivered late",
 			[]versioned{{completed(), 1}, {disputed(), 2}, {closed(true), 4}, {refund(true), 3}},
 			false, "refund", 4,
+		},
+		{
+			"a refund that failed",
+			[]versioned{{completed(), 1}, {refund(true), 2}, {failedRefund(), 3}},
+			true, "", 3,
+		},
+		{
+			"a refund that failed, delivered before it",
+			[]versioned{{completed(), 1}, {failedRefund(), 3}, {refundWithAccess(), 2}},
+			true, "", 1,
 		},
 		{
 			"disputed again after a won one",
@@ -233,6 +251,45 @@ func anyHistory(t *rapid.T) (history []versioned, paid bool) {
 		}
 	}
 	return history, !fullyRefunded && !lost && !open
+}
+
+// TestTheNewestEventSaysWhichAccessTheGrantGives delivers events that say which access the
+// purchase gives, as all do that are emitted now, in any order and with repetitions.
+func TestTheNewestEventSaysWhichAccessTheGrantGives(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		state := rapid.SampledFrom([]string{events.AccessOpen, events.AccessSuspended, events.AccessEnded})
+		states := rapid.SliceOfN(state, 1, 8).Draw(t, "states")
+		var history []versioned
+		for i, state := range states {
+			var p events.Payload
+			switch rapid.IntRange(0, 3).Draw(t, "type") {
+			case 0:
+				p = &events.PurchaseRefunded{PurchaseID: "p", Full: true, Access: state}
+			case 1:
+				p = &events.PurchaseRefundFailed{PurchaseID: "p", Access: state}
+			case 2:
+				p = &events.PurchaseDisputed{PurchaseID: "p", Access: state}
+			default:
+				p = &events.PurchaseDisputeClosed{PurchaseID: "p", Won: rapid.Bool().Draw(t, "won"), Access: state}
+			}
+			if i == 0 {
+				p = &events.PurchaseCompleted{PurchaseID: "p", Access: state}
+			}
+			history = append(history, versioned{p, int64(i + 1)})
+		}
+		inOrder, _ := follow(unknown(), history...)
+		delivered := append([]versioned{}, history...)
+		for range rapid.IntRange(0, 3).Draw(t, "repeated") {
+			delivered = append(delivered, rapid.SampledFrom(history).Draw(t, "again"))
+		}
+		g, _ := follow(unknown(), rapid.Permutation(delivered).Draw(t, "order")...)
+		last := states[len(states)-1]
+		if g.Live(now) != (last == events.AccessOpen) || g.RevokedReason != inOrder.RevokedReason {
+			t.Fatalf("live %v for %q, the newest event says %s and in order it is %q",
+				g.Live(now), g.RevokedReason, last, inOrder.RevokedReason)
+		}
+	})
 }
 
 func TestAGrantWithoutEventsCanBeRevoked(t *testing.T) {

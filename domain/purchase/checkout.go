@@ -186,10 +186,6 @@ type Offer struct {
 	Title       string
 	Description string
 	Published   bool
-	AccessType  string
-	HasPrice    bool
-	// Price is 0 without a price.
-	Price money.Cents
 }
 
 // sold reports whether items of the access type are sold one by one.

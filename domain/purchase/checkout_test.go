@@ -12,12 +12,16 @@ import (
 
 func onSale() purchase.Offer {
 	return purchase.Offer{
-		Content:    purchase.Content{ID: item, CreatorID: creator, OrganizationID: org},
-		Title:      "A piece",
-		Published:  true,
-		AccessType: "paid",
-		HasPrice:   true,
-		Price:      2999,
+		Content: purchase.Content{
+			ID:             item,
+			CreatorID:      creator,
+			OrganizationID: org,
+			AccessType:     "paid",
+			HasPrice:       true,
+			Price:          2999,
+		},
+		Title:     "A piece",
+		Published: true,
 	}
 }
 

@@ -2,6 +2,7 @@ package purchase
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/codex-platform/codex/domain/money"
@@ -21,8 +22,8 @@ const (
 	Duplicate Outcome = "duplicate"
 	// AmountMismatch: amount, currency, buyer or content differ from the checkout.
 	AmountMismatch Outcome = "amount_mismatch"
-	// Unfulfillable: the content or the buyer does not exist (any more), or the currency
-	// is not [Currency].
+	// Unfulfillable: the content is withdrawn, the buyer has no account any more, or the
+	// currency is not [Currency].
 	Unfulfillable Outcome = "unfulfillable"
 )
 
@@ -41,11 +42,16 @@ const (
 // Live reports whether the purchase counts. A disputed one does until the dispute is lost.
 func (s Status) Live() bool { return s == Completed || s == PartiallyRefunded }
 
-// The states of a dispute.
+// Access is what a purchase means for its buyer's access.
+type Access string
+
+// The access that a purchase gives. Each event of a purchase says which it is from then on.
 const (
-	DisputeOpen = "open"
-	DisputeWon  = "won"
-	DisputeLost = "lost"
+	AccessOpen Access = events.AccessOpen
+	// AccessSuspended: a dispute is open.
+	AccessSuspended Access = events.AccessSuspended
+	// AccessEnded: the money went back, or is on its way.
+	AccessEnded Access = events.AccessEnded
 )
 
 // Payment is everything that was reported of one payment intent.
@@ -53,10 +59,18 @@ type Payment struct {
 	Intent string
 	// PurchaseID is the id the purchase has, or will have.
 	PurchaseID string
-	// Sale is nil until the payment itself is reported.
-	Sale    *Sale
-	Refund  Refund
-	Dispute Dispute
+	// Sale is nil until the payment itself is reported, and for one that is not of this
+	// installation.
+	Sale *Sale
+	// Foreign is set when the payment was reported and is not of this installation.
+	Foreign *Foreign
+	// Refunds and Disputes are in the order of their ids.
+	Refunds     []Refund
+	RefundTotal RefundTotal
+	Disputes    []Dispute
+	// Superseded says that a refund failed, or a dispute was decided late, after the buyer
+	// had bought the item again: what remains was paid twice.
+	Superseded bool
 	// Version counts the events.
 	Version int64
 }
@@ -82,30 +96,38 @@ type Sale struct {
 	Split money.Split
 }
 
-// Refund is what was refunded so far.
-type Refund struct {
-	Total money.Cents
-	// At is when that total was reached.
-	At         time.Time
-	ID, Reason string
-}
-
-// Dispute is the newest dispute of a payment.
-type Dispute struct {
-	ID, Reason string
-	// Status is empty when there was none.
-	Status string
-	// OpenedAt and ClosedAt are zero before.
-	OpenedAt, ClosedAt time.Time
-}
-
 // NewPayment returns the payment of an intent before the first report.
 func NewPayment(intent, purchaseID string) Payment {
 	return Payment{Intent: intent, PurchaseID: purchaseID}
 }
 
+// With returns the payment with further reports of refunds and disputes, as they are stored.
+func (p Payment) With(refunds []Refund, disputes []Dispute) Payment {
+	for _, r := range refunds {
+		p.Refunds = withRefund(p.Refunds, r)
+	}
+	for _, d := range disputes {
+		p.Disputes = withDispute(p.Disputes, d)
+	}
+	return p
+}
+
 // IsPurchase reports whether the payment became a purchase.
 func (p Payment) IsPurchase() bool { return p.Sale != nil && p.Sale.Outcome == Purchased }
+
+// Access derives what the purchase means for its buyer; "" without a purchase.
+func (p Payment) Access() Access {
+	switch {
+	case !p.IsPurchase():
+		return ""
+	case p.Superseded, p.hasDispute(DisputeLost), p.RefundedCents() >= p.Sale.Amount:
+		return AccessEnded
+	case p.hasDispute(DisputeOpen):
+		return AccessSuspended
+	default:
+		return AccessOpen
+	}
+}
 
 // Status derives the purchase's status. It is Pending until the payment is reported; a
 // payment that has to be refunded never becomes a purchase and is Failed.
@@ -115,7 +137,7 @@ func (p Payment) Status() Status {
 		return Pending
 	case !p.IsPurchase():
 		return Failed
-	case p.Dispute.Status == DisputeLost, p.RefundedCents() >= p.Sale.Amount:
+	case p.Access() == AccessEnded:
 		return Refunded
 	case p.RefundedCents() > 0:
 		return PartiallyRefunded
@@ -124,25 +146,25 @@ func (p Payment) Status() Status {
 	}
 }
 
-// RefundedCents is what was refunded so far, never more than was paid.
-func (p Payment) RefundedCents() money.Cents {
-	if p.Sale == nil {
-		return p.Refund.Total
-	}
-	return min(p.Refund.Total, p.Sale.Amount)
-}
-
-// EndedAt is the time of the last refund, partial ones included, else of the lost dispute.
+// EndedAt is the time of the last refund, partial ones included, else of a lost dispute.
 // Zero without either.
 func (p Payment) EndedAt() time.Time {
-	switch {
-	case p.Refund.Total > 0:
-		return p.Refund.At
-	case p.Dispute.Status == DisputeLost:
-		return p.Dispute.ClosedAt
-	default:
-		return time.Time{}
+	if at := p.refundedAt(); !at.IsZero() {
+		return at
 	}
+	if d := p.MainDispute(); d.Status == DisputeLost {
+		return d.ClosedAt
+	}
+	return time.Time{}
+}
+
+// SuspendedAt is when the dispute was opened that took access; zero without one, and after
+// it was won.
+func (p Payment) SuspendedAt() time.Time {
+	if d := p.MainDispute(); d.Status.withdrawn() {
+		return d.OpenedAt
+	}
+	return time.Time{}
 }
 
 // Tenant is the tenant of the payment's events: the organization, else the creator, else
@@ -163,22 +185,38 @@ func (p Payment) Tenant() string {
 	}
 }
 
-// RefundDue returns what has to be refunded.
-func (p Payment) RefundDue() money.Cents {
-	if p.Sale == nil || p.IsPurchase() {
+// owes reports whether the payment must not be kept: it is no purchase, or paid twice.
+func (p Payment) owes() bool { return p.Sale != nil && (!p.IsPurchase() || p.Superseded) }
+
+// Owed is what the buyer has to get back and does not have yet: what was paid, minus refunds
+// that succeeded and what disputes took.
+func (p Payment) Owed() money.Cents {
+	if !p.owes() {
 		return 0
 	}
-	return p.Sale.Amount - p.RefundedCents()
+	succeeded := p.sumRefunds(func(s RefundStatus) bool { return s == RefundSucceeded }) + p.unlisted()
+	return max(0, p.Sale.Amount-succeeded-p.withdrawnCents())
+}
+
+// RefundDue is the part of Owed for which no refund is under way.
+func (p Payment) RefundDue() money.Cents {
+	if !p.owes() {
+		return 0
+	}
+	return max(0, p.Sale.Amount-p.RefundedCents()-p.withdrawnCents())
 }
 
 // Facts are what the outcome of a payment depends on.
 type Facts struct {
 	// Checkout is the one of the session; nil for a session that was opened elsewhere.
 	Checkout *Checkout
+	// Installation is the marker of this installation.
+	Installation string
 	// Content is nil when it does not exist.
 	Content *Content
-	// BuyerKnown says that the buyer has an account here.
-	BuyerKnown bool
+	// BuyerExists says that there is, or was, an account of the buyer; BuyerKnown, that it
+	// is not deleted.
+	BuyerExists, BuyerKnown bool
 	// OwnedElsewhere says that the buyer has a live purchase of the content through
 	// another payment.
 	OwnedElsewhere bool
@@ -186,22 +224,21 @@ type Facts struct {
 	Rates money.Rates
 }
 
-// Content is what a sale needs of a content item.
-type Content struct {
-	ID             string
-	CreatorID      string
-	OrganizationID string
-	Deleted        bool
-}
-
-// Pay records that the payment arrived. A second report changes nothing.
+// Pay records that the payment arrived. A second report changes nothing, but for one of a
+// payment that was taken for foreign.
 func (p Payment) Pay(s SessionFact, at time.Time, facts Facts) (Payment, []events.Payload, error) {
 	if p.Sale != nil {
 		return p, nil, nil
 	}
-	sale, rates := newSale(s, at, facts)
 	next := p
-	next.Sale = &sale
+	if reason := s.foreign(facts); reason != "" {
+		if p.Foreign == nil {
+			next.Foreign = &Foreign{Reason: reason, At: at, Amount: s.AmountCents, Currency: s.Currency}
+		}
+		return next, nil, nil
+	}
+	sale, rates := newSale(s, at, facts)
+	next.Sale, next.Foreign = &sale, nil
 	if sale.Outcome != Purchased {
 		next.Version++
 		return next, []events.Payload{events.PurchaseDuplicateDetected{
@@ -231,6 +268,7 @@ func (p Payment) Pay(s SessionFact, at time.Time, facts Facts) (Payment, []event
 		OrganizationFeeCents: int64(sale.Split.Organization),
 		CreatorPayoutCents:   int64(sale.Split.Creator),
 		PurchasedAt:          at,
+		Access:               string(next.Access()),
 	}}
 	// Refunds and disputes that were reported before the payment.
 	payloads = append(payloads, changes(Payment{Sale: &sale}, next)...)
@@ -275,11 +313,10 @@ func outcome(s SessionFact, facts Facts) (_ Outcome, reason string) {
 			return AmountMismatch, mismatch
 		}
 	}
+	if reason := facts.Content.withdrawn(); reason != "" {
+		return Unfulfillable, reason
+	}
 	switch {
-	case facts.Content == nil:
-		return Unfulfillable, "the content does not exist"
-	case facts.Content.Deleted:
-		return Unfulfillable, "the content is deleted"
 	case !facts.BuyerKnown:
 		return Unfulfillable, "the buyer has no account"
 	case s.currency() != Currency:
@@ -300,71 +337,55 @@ func (s SessionFact) currency() string {
 	return s.Currency
 }
 
-// ApplyRefund records the total that was refunded. A total that is not above the recorded
-// one adds missing details only.
-func (p Payment) ApplyRefund(f RefundFact, at time.Time) (Payment, []events.Payload) {
-	next, total := p, money.Cents(f.TotalCents)
-	switch {
-	case total <= 0 || total < p.Refund.Total:
-		return p, nil
-	case total > p.Refund.Total:
-		next.Refund = Refund{Total: total, At: at, ID: f.ID, Reason: f.Reason}
-	default: // reported again, perhaps with other details
-		if at.Before(p.Refund.At) {
-			next.Refund.At = at
-		}
-		if p.Refund.ID == "" {
-			next.Refund.ID = f.ID
-		}
-		if p.Refund.Reason == "" {
-			next.Refund.Reason = f.Reason
-		}
-	}
-	return p.moveTo(next)
-}
-
-// ApplyDispute records that a dispute was opened or decided. The decision may be reported
-// first; it then implies the opening.
-func (p Payment) ApplyDispute(f DisputeFact, at time.Time) (Payment, []events.Payload) {
+// ApplyRefunds records refunds. ownedElsewhere is as in [Facts].
+func (p Payment) ApplyRefunds(f RefundFact, at time.Time, ownedElsewhere bool) (Payment, []events.Payload) {
 	next := p
-	d := &next.Dispute
-	switch {
-	case d.Status == "", d.ID != f.ID && d.Status == DisputeWon:
-		*d = Dispute{ID: f.ID, Reason: f.Reason, Status: DisputeOpen, OpenedAt: at}
-	case d.ID != f.ID:
-		return p, nil // one at a time: the recorded one counts
-	case at.Before(d.OpenedAt):
-		d.OpenedAt = at
+	for _, r := range f.refunds(at) {
+		next.Refunds = withRefund(next.Refunds, r)
 	}
-	if d.Reason == "" {
-		d.Reason = f.Reason
+	if f.TotalCents > 0 {
+		next.RefundTotal = p.RefundTotal.merge(RefundTotal{Amount: money.Cents(f.TotalCents), At: at})
 	}
-	if f.Closed && d.Status == DisputeOpen {
-		d.Status, d.ClosedAt = DisputeWon, at
-		if f.Lost {
-			d.Status = DisputeLost
-		}
-	}
-	return p.moveTo(next)
+	return p.moveTo(next, ownedElsewhere)
 }
 
-// moveTo returns the next state with the events of the change, if it is a purchase.
-func (p Payment) moveTo(next Payment) (Payment, []events.Payload) {
+// ApplyDispute records the state of a dispute. ownedElsewhere is as in [Facts].
+func (p Payment) ApplyDispute(f DisputeFact, at time.Time, ownedElsewhere bool) (Payment, []events.Payload) {
+	next := p
+	next.Disputes = withDispute(p.Disputes, reportedDispute(f, at))
+	return p.moveTo(next, ownedElsewhere)
+}
+
+// Equal reports whether two states are the same.
+func (p Payment) Equal(other Payment) bool {
+	return p.Intent == other.Intent && p.PurchaseID == other.PurchaseID && p.Sale == other.Sale &&
+		p.Foreign == other.Foreign && p.RefundTotal == other.RefundTotal && p.Superseded == other.Superseded &&
+		p.Version == other.Version &&
+		slices.Equal(p.Refunds, other.Refunds) && slices.Equal(p.Disputes, other.Disputes)
+}
+
+// moveTo returns the next state with the events of the change, if it is a purchase. One that
+// ended does not count again while its buyer owns the item through another payment.
+func (p Payment) moveTo(next Payment, ownedElsewhere bool) (Payment, []events.Payload) {
 	if !next.IsPurchase() {
 		return next, nil
+	}
+	if ownedElsewhere && p.Access() == AccessEnded && next.Access() != AccessEnded {
+		next.Superseded = true
 	}
 	payloads := changes(p, next)
 	next.Version += int64(len(payloads))
 	return next, payloads
 }
 
-// changes returns the events of what changed between two states of a purchase: refund,
-// dispute, its end, in this order. The refunded total only grows, so at most one event of
-// a refund is full.
+// changes returns the events of what changed between two states of a purchase: refunds, then
+// disputes and their ends, by id. Each carries the access that the purchase gives after all
+// of them.
 func changes(before, after Payment) []events.Payload {
 	var payloads []events.Payload
-	sale := after.Sale
-	if total := after.RefundedCents(); total > before.RefundedCents() {
+	sale, access := after.Sale, string(after.Access())
+	switch total, was := after.RefundedCents(), before.RefundedCents(); {
+	case total > was:
 		payloads = append(payloads, events.PurchaseRefunded{
 			PurchaseID:    after.PurchaseID,
 			CustomerID:    sale.CustomerID,
@@ -372,26 +393,41 @@ func changes(before, after Payment) []events.Payload {
 			RefundedCents: int64(total),
 			AmountCents:   int64(sale.Amount),
 			Full:          total == sale.Amount,
+			Access:        access,
+		})
+	case total < was:
+		payloads = append(payloads, events.PurchaseRefundFailed{
+			PurchaseID:    after.PurchaseID,
+			CustomerID:    sale.CustomerID,
+			ContentID:     sale.ContentID,
+			RefundedCents: int64(total),
+			AmountCents:   int64(sale.Amount),
+			WasFull:       was == sale.Amount,
+			Access:        access,
 		})
 	}
-
-	opened := after.Dispute.Status != "" && after.Dispute.ID != before.Dispute.ID
-	if opened {
-		payloads = append(payloads, events.PurchaseDisputed{
-			PurchaseID: after.PurchaseID,
-			CustomerID: sale.CustomerID,
-			ContentID:  sale.ContentID,
-			Reason:     after.Dispute.Reason,
-		})
-	}
-	closed := after.Dispute.Status == DisputeWon || after.Dispute.Status == DisputeLost
-	if closed && (opened || before.Dispute.Status == DisputeOpen) {
-		payloads = append(payloads, events.PurchaseDisputeClosed{
-			PurchaseID: after.PurchaseID,
-			CustomerID: sale.CustomerID,
-			ContentID:  sale.ContentID,
-			Won:        after.Dispute.Status == DisputeWon,
-		})
+	for _, d := range after.Disputes {
+		old := before.dispute(d.ID).Status
+		if d.Status.disputed() && !old.disputed() {
+			payloads = append(payloads, events.PurchaseDisputed{
+				PurchaseID: after.PurchaseID,
+				CustomerID: sale.CustomerID,
+				ContentID:  sale.ContentID,
+				DisputeID:  d.ID,
+				Reason:     d.Reason,
+				Access:     access,
+			})
+		}
+		if d.Status.decided() && d.Status != old {
+			payloads = append(payloads, events.PurchaseDisputeClosed{
+				PurchaseID: after.PurchaseID,
+				CustomerID: sale.CustomerID,
+				ContentID:  sale.ContentID,
+				DisputeID:  d.ID,
+				Won:        d.Status == DisputeWon,
+				Access:     access,
+			})
+		}
 	}
 	return payloads
 }

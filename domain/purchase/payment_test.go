@@ -1,9 +1,12 @@
 package purchase_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,10 +26,22 @@ const (
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-func sold() purchase.Facts {
+func sold() purchase.Facts { return soldAt(2999) }
+
+// soldAt are the facts about an item of this price, sold by metadata.
+func soldAt(price int64) purchase.Facts {
 	return purchase.Facts{
-		Content:    &purchase.Content{ID: item, CreatorID: creator, OrganizationID: org},
-		BuyerKnown: true, Rates: money.DefaultRates(),
+		Content: &purchase.Content{
+			ID:             item,
+			CreatorID:      creator,
+			OrganizationID: org,
+			AccessType:     "paid",
+			HasPrice:       true,
+			Price:          money.Cents(price),
+		},
+		BuyerExists: true,
+		BuyerKnown:  true,
+		Rates:       money.DefaultRates(),
 	}
 }
 
@@ -57,62 +72,99 @@ func pay(s purchase.SessionFact, facts purchase.Facts, at time.Time) step {
 	}}
 }
 
-func refund(total int64, at time.Time) step {
-	return step{fmt.Sprintf("refunded %d", total), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.ApplyRefund(purchase.RefundFact{TotalCents: total, ID: fmt.Sprintf("re_%d", total)}, at)
+// charged is a charge.refunded event without a list of refunds.
+func charged(total int64, at time.Time) step {
+	return refunds(fmt.Sprintf("charge refunded %d", total), purchase.RefundFact{TotalCents: total}, at)
+}
+
+// refunded is an event about one refund.
+func refunded(id string, amount int64, status purchase.RefundStatus, at time.Time) step {
+	return refunds(fmt.Sprintf("%s %d %s", id, amount, status), purchase.RefundFact{
+		Refunds: []purchase.ReportedRefund{{ID: id, AmountCents: amount, Status: status, Reason: "duplicate", CreatedAt: at}},
+	}, at)
+}
+
+func refunds(name string, f purchase.RefundFact, at time.Time) step {
+	return step{name, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
+		return p.ApplyRefunds(f, at, false)
 	}}
 }
 
-func dispute(at time.Time) step {
-	return step{"disputed", func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-		return p.ApplyDispute(purchase.DisputeFact{ID: "dp_1", Reason: "fraudulent"}, at)
+func dispute(id string, status purchase.DisputeStatus, at time.Time) step {
+	return step{fmt.Sprintf("%s %s", id, status), func(p purchase.Payment) (purchase.Payment, []events.Payload) {
+		return p.ApplyDispute(purchase.DisputeFact{ID: id, Reason: "fraudulent", AmountCents: 100, Status: status}, at, false)
 	}}
 }
 
-func disputeClosed(lost bool, at time.Time) step {
-	return step{
-		fmt.Sprintf("dispute closed, lost %t", lost),
-		func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.ApplyDispute(purchase.DisputeFact{
-				ID:     "dp_1",
-				Reason: "fraudulent",
-				Closed: true,
-				Lost:   lost,
-			}, at)
-		},
-	}
-}
+type failer interface{ Fatalf(string, ...any) }
 
-// play applies facts in order and checks what every order promises: versions are
-// dense, completed comes first, and at most one refund is full.
-func play(t interface{ Fatalf(string, ...any) }, steps []step) (purchase.Payment, []events.Payload) {
+// play applies facts in order and checks what every order promises.
+func play(t failer, steps []step) (purchase.Payment, []events.Payload) {
 	p := purchase.NewPayment("pi_1", "0190a000-0000-7000-8000-0000000000cc")
 	var all []events.Payload
 	for _, s := range steps {
+		before := fmt.Sprintf("%+v", p)
 		next, payloads := s.apply(p)
+		if got := fmt.Sprintf("%+v", p); got != before {
+			t.Fatalf("%s changed the state before it from %s to %s", s.name, before, got)
+		}
 		if next.Version != p.Version+int64(len(payloads)) {
 			t.Fatalf("%s: version %d after %d and %d events", s.name, next.Version, p.Version, len(payloads))
 		}
 		p, all = next, append(all, payloads...)
 	}
-	count := map[string]int{}
+	if p.IsPurchase() {
+		checkEvents(t, p, all)
+	}
+	return p, all
+}
+
+// checkEvents checks that the events of a purchase tell its state: purchase.completed comes
+// first; the newest event says which access it gives; the newest one about refunds says how
+// much was refunded, and of each dispute how it ended.
+func checkEvents(t failer, p purchase.Payment, all []events.Payload) {
+	access, total := "", int64(0)
+	open, won := map[string]bool{}, map[string]bool{}
 	for i, e := range all {
-		key := e.EventType()
-		if r, ok := e.(events.PurchaseRefunded); ok && !r.Full {
-			key = "partly"
-		}
-		count[key]++
 		if (i == 0) != (e.EventType() == "purchase.completed") {
 			t.Fatalf("event %d is %s", i, e.EventType())
 		}
-		if key != "partly" && count[key] > 1 {
-			t.Fatalf("%s was announced twice", key)
-		}
-		if e.EventType() == "purchase.dispute_closed" && count["purchase.disputed"] == 0 {
-			t.Fatalf("a dispute ended before it began")
+		switch e := e.(type) {
+		case events.PurchaseCompleted:
+			access = e.Access
+		case events.PurchaseRefunded:
+			if e.RefundedCents <= total || e.Full != (e.RefundedCents == e.AmountCents) {
+				t.Fatalf("%+v after %d", e, total)
+			}
+			access, total = e.Access, e.RefundedCents
+		case events.PurchaseRefundFailed:
+			if e.RefundedCents >= total || e.WasFull != (total == e.AmountCents) {
+				t.Fatalf("%+v after %d", e, total)
+			}
+			access, total = e.Access, e.RefundedCents
+		case events.PurchaseDisputed:
+			if _, twice := open[e.DisputeID]; twice {
+				t.Fatalf("%s was opened twice", e.DisputeID)
+			}
+			access, open[e.DisputeID] = e.Access, true
+		case events.PurchaseDisputeClosed:
+			_, known := open[e.DisputeID]
+			if was, closed := won[e.DisputeID]; !known || closed && (was || !e.Won) {
+				t.Fatalf("%s ended before it began, or twice", e.DisputeID)
+			}
+			access, open[e.DisputeID], won[e.DisputeID] = e.Access, false, e.Won
 		}
 	}
-	return p, all
+	if access != string(p.Access()) || total != int64(p.RefundedCents()) {
+		t.Fatalf("the events say %s and %d refunded, the state %s and %d", access, total, p.Access(), p.RefundedCents())
+	}
+	for _, d := range p.Disputes {
+		_, decided := won[d.ID]
+		if open[d.ID] != (d.Status == purchase.DisputeOpen) || won[d.ID] != (d.Status == purchase.DisputeWon) ||
+			decided != (d.Status == purchase.DisputeWon || d.Status == purchase.DisputeLost) {
+			t.Fatalf("%+v, the events say open %t, decided %t, won %t", d, open[d.ID], decided, won[d.ID])
+		}
+	}
 }
 
 func types(list []events.Payload) []string {
@@ -123,55 +175,148 @@ func types(list []events.Payload) []string {
 	return names
 }
 
+// sequences is how many random sequences of facts are played.
+const sequences = 10_000
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("rapid.checks", strconv.Itoa(sequences)); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// expected is what a history of facts must lead to, derived apart from the code.
+type expected struct {
+	sent, succeeded, withdrawn int64 // pending and succeeded refunds; succeeded ones; disputed
+	open, lost                 bool
+}
+
+// history draws what the provider reports of one payment, in the order of time: refunds and
+// disputes by id, each through its states, and the charge's total after each refund.
+func history(t *rapid.T, amount int64) (facts []step, want expected) {
+	hour := 0
+	at := func() time.Time { hour++; return noon.Add(time.Duration(hour) * time.Hour) }
+	left := amount
+	for i := range rapid.IntRange(0, 3).Draw(t, "refunds") {
+		if left == 0 {
+			break
+		}
+		id, part := fmt.Sprintf("re_%d", i), rapid.Int64Range(1, left).Draw(t, "part")
+		created := at()
+		total := amount - left + part
+		states := rapid.SampledFrom([][]purchase.RefundStatus{
+			{purchase.RefundPending},
+			{purchase.RefundSucceeded},
+			{purchase.RefundPending, purchase.RefundSucceeded},
+			{purchase.RefundPending, purchase.RefundFailed},
+			{purchase.RefundPending, purchase.RefundCancelled},
+			{purchase.RefundSucceeded, purchase.RefundFailed},
+			{purchase.RefundPending, purchase.RefundSucceeded, purchase.RefundFailed},
+		}).Draw(t, "states")
+		for _, status := range states {
+			facts = append(facts, refunded(id, part, status, created))
+		}
+		if rapid.Bool().Draw(t, "with the total") {
+			facts = append(facts, charged(total, at()))
+		}
+		switch states[len(states)-1] {
+		case purchase.RefundPending:
+			left, want.sent = left-part, want.sent+part
+		case purchase.RefundSucceeded:
+			left, want.sent, want.succeeded = left-part, want.sent+part, want.succeeded+part
+		}
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "disputes") {
+		id := fmt.Sprintf("dp_%d", i)
+		states := rapid.SampledFrom([][]purchase.DisputeStatus{
+			{purchase.DisputeInquiry},
+			{purchase.DisputeInquiry, purchase.DisputeInquiryClosed},
+			{purchase.DisputeOpen},
+			{purchase.DisputeInquiry, purchase.DisputeOpen, purchase.DisputeWon},
+			{purchase.DisputeOpen, purchase.DisputeLost},
+			{purchase.DisputeOpen, purchase.DisputeWon},
+			{purchase.DisputeOpen, purchase.DisputeLost, purchase.DisputeWon},
+		}).Draw(t, "states")
+		for _, status := range states {
+			facts = append(facts, dispute(id, status, at()))
+		}
+		switch states[len(states)-1] {
+		case purchase.DisputeOpen:
+			want.open, want.withdrawn = true, want.withdrawn+100
+		case purchase.DisputeLost:
+			want.lost, want.withdrawn = true, want.withdrawn+100
+		}
+	}
+	return facts, want
+}
+
+// shuffled draws an order of facts with some copies of them.
+func shuffled(t *rapid.T, facts []step) []step {
+	list := slices.Clone(facts)
+	for range rapid.IntRange(0, 4).Draw(t, "copies") {
+		list = append(list, rapid.SampledFrom(facts).Draw(t, "copy"))
+	}
+	return rapid.Permutation(list).Draw(t, "order")
+}
+
 func TestPaymentFactsInAnyOrderAndMultiplicityEndInTheSamePayment(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		amount := rapid.Int64Range(1, 100_000).Draw(t, "amount")
-		facts := []step{pay(paid(amount), sold(), noon)}
-		total := int64(0)
-		for i := range rapid.IntRange(0, 3).Draw(t, "refunds") {
-			total += rapid.Int64Range(1, amount).Draw(t, "refund")
-			facts = append(facts, refund(min(total, amount), noon.Add(time.Duration(i+1)*time.Hour)))
-		}
-		if rapid.Bool().Draw(t, "disputed") {
-			facts = append(facts, dispute(noon.Add(24*time.Hour)))
-			if rapid.Bool().Draw(t, "closed") {
-				facts = append(facts, disputeClosed(rapid.Bool().Draw(t, "lost"), noon.Add(48*time.Hour)))
-			}
-		}
-		want, announced := play(t, facts)
+		amount := rapid.Int64Range(1, 1000).Draw(t, "amount")
+		facts, want := history(t, amount)
+		facts = append([]step{pay(paid(amount), soldAt(amount), noon)}, facts...)
+		inOrder, _ := play(t, facts)
+		got, _ := play(t, shuffled(t, facts))
 
-		shuffled := slices.Clone(facts)
-		for range rapid.IntRange(0, 4).Draw(t, "copies") {
-			shuffled = append(shuffled, rapid.SampledFrom(facts).Draw(t, "copy"))
+		inOrder.Version, got.Version = 0, 0
+		if !reflect.DeepEqual(got, inOrder) {
+			t.Fatalf("got  %+v %+v\nwant %+v %+v", got, got.Sale, inOrder, inOrder.Sale)
 		}
-		shuffled = rapid.Permutation(shuffled).Draw(t, "order")
-		got, emitted := play(t, shuffled)
-
-		got.Version, want.Version = 0, 0
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("got  %+v %+v\nwant %+v %+v", got, got.Sale, want, want.Sale)
+		access, status := purchase.AccessOpen, purchase.Completed
+		if want.sent > 0 {
+			status = purchase.PartiallyRefunded
 		}
-		// Totals that were overtaken are not announced; otherwise the events are the same.
-		if a, b := last(announced), last(emitted); !reflect.DeepEqual(a, b) {
-			t.Fatalf("got  %+v\nwant %+v", b, a)
+		if want.open {
+			access = purchase.AccessSuspended
+		}
+		if want.lost || want.sent == amount {
+			access, status = purchase.AccessEnded, purchase.Refunded
+		}
+		if got.Access() != access || got.Status() != status || int64(got.RefundedCents()) != want.sent {
+			t.Fatalf("%s, %s, refunded %d; want %s, %s, %d",
+				got.Access(), got.Status(), got.RefundedCents(), access, status, want.sent)
+		}
+		if got.Owed() != 0 || got.RefundDue() != 0 {
+			t.Fatalf("owed %d, due %d of a purchase", got.Owed(), got.RefundDue())
 		}
 	})
 }
 
-// last returns the last event of each type.
-func last(list []events.Payload) map[string]events.Payload {
-	m := map[string]events.Payload{}
-	for _, e := range list {
-		m[e.EventType()] = e
-	}
-	return m
+func TestWhatIsOwedOfADuplicateFollowsFromItsFactsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		amount := rapid.Int64Range(1, 1000).Draw(t, "amount")
+		facts, want := history(t, amount)
+		owned := soldAt(amount)
+		owned.OwnedElsewhere = true
+		got, all := play(t, shuffled(t, append([]step{pay(paid(amount), owned, noon)}, facts...)))
+
+		due := max(0, amount-want.sent-min(amount, want.withdrawn))
+		owed := max(0, amount-want.succeeded-min(amount, want.withdrawn))
+		if int64(got.RefundDue()) != due || int64(got.Owed()) != owed {
+			t.Fatalf("due %d and owed %d, want %d and %d", got.RefundDue(), got.Owed(), due, owed)
+		}
+		if names := types(all); !slices.Equal(names, []string{"purchase.duplicate_detected"}) || got.Access() != "" {
+			t.Fatalf("%v, access %q", names, got.Access())
+		}
+	})
 }
 
 func TestRefundBeforeCompletionGrantsNothing(t *testing.T) {
 	t.Parallel()
 	p := purchase.NewPayment("pi_1", "id")
-	p, payloads := refund(2999, noon.Add(time.Hour)).apply(p)
+	p, payloads := charged(2999, noon.Add(time.Hour)).apply(p)
 	if len(payloads) != 0 || p.Status() != purchase.Pending {
 		t.Fatalf("an unknown payment emitted %v", types(payloads))
 	}
@@ -179,81 +324,232 @@ func TestRefundBeforeCompletionGrantsNothing(t *testing.T) {
 	if got := types(payloads); !slices.Equal(got, []string{"purchase.completed", "purchase.refunded"}) {
 		t.Fatalf("announced %v", got)
 	}
+	if payloads[0].(events.PurchaseCompleted).Access != events.AccessEnded {
+		t.Fatalf("it gives access first: %+v", payloads[0])
+	}
 	if !payloads[1].(events.PurchaseRefunded).Full || p.Status() != purchase.Refunded || p.Version != 2 {
 		t.Fatalf("%+v", p)
 	}
 }
 
-func TestStatusFollowsFromTheReports(t *testing.T) {
+// TestStatesFollowFromTheFacts has the rows of the table in the package comment.
+func TestStatesFollowFromTheFacts(t *testing.T) {
 	t.Parallel()
-	start := pay(paid(2000), sold(), noon)
+	const (
+		completed = "purchase.completed"
+		returned  = "purchase.refunded"
+		failed    = "purchase.refund_failed"
+		opened    = "purchase.disputed"
+		closed    = "purchase.dispute_closed"
+	)
+	start := pay(paid(2999), sold(), noon)
 	for _, c := range []struct {
 		name   string
 		steps  []step
 		status purchase.Status
+		access purchase.Access
 		events []string
 	}{
-		{"paid", []step{start}, purchase.Completed, []string{"purchase.completed"}},
+		{"paid", nil, purchase.Completed, purchase.AccessOpen, []string{completed}},
 		{
-			"partly refunded",
-			[]step{start, refund(500, noon)},
-			purchase.PartiallyRefunded,
-			[]string{"purchase.completed", "purchase.refunded"},
+			"refunded in part",
+			[]step{refunded("re_1", 500, purchase.RefundSucceeded, noon)},
+			purchase.PartiallyRefunded, purchase.AccessOpen,
+			[]string{completed, returned},
 		},
 		{
 			"refunded in two parts",
-			[]step{start, refund(500, noon), refund(2000, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded", "purchase.refunded"},
+			[]step{refunded("re_1", 500, purchase.RefundSucceeded, noon), refunded("re_2", 2499, purchase.RefundPending, noon)},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, returned, returned},
 		},
 		{
-			"an older total is delivered late",
-			[]step{start, refund(2000, noon), refund(500, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded"},
+			"a pending refund failed",
+			[]step{refunded("re_1", 2999, purchase.RefundPending, noon), refunded("re_1", 2999, purchase.RefundFailed, noon)},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed, returned, failed},
+		},
+		{
+			"its failure is reported first",
+			[]step{refunded("re_1", 2999, purchase.RefundFailed, noon), refunded("re_1", 2999, purchase.RefundPending, noon)},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed},
+		},
+		{
+			"refunded again after a failure",
+			[]step{
+				charged(2999, noon), refunded("re_1", 2999, purchase.RefundFailed, noon),
+				refunded("re_2", 2999, purchase.RefundSucceeded, noon), charged(2999, noon),
+			},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, returned, failed, returned},
+		},
+		{
+			"only totals are reported, an older one late",
+			[]step{charged(2999, noon), charged(500, noon)},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, returned},
 		},
 		{
 			"more came back than was paid",
-			[]step{start, refund(5000, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.refunded"},
-		},
-		{"disputed", []step{start, dispute(noon)}, purchase.Completed, []string{"purchase.completed", "purchase.disputed"}},
-		{
-			"dispute won",
-			[]step{start, dispute(noon), disputeClosed(false, noon)},
-			purchase.Completed,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+			[]step{charged(5000, noon)},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, returned},
 		},
 		{
-			"dispute lost",
-			[]step{start, dispute(noon), disputeClosed(true, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+			"an inquiry",
+			[]step{dispute("dp_1", purchase.DisputeInquiry, noon), dispute("dp_1", purchase.DisputeInquiryClosed, noon)},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed},
 		},
 		{
-			"only the end of a dispute is reported",
-			[]step{start, disputeClosed(true, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed"},
+			"disputed",
+			[]step{dispute("dp_1", purchase.DisputeOpen, noon)},
+			purchase.Completed, purchase.AccessSuspended,
+			[]string{completed, opened},
+		},
+		{
+			"won",
+			[]step{dispute("dp_1", purchase.DisputeOpen, noon), dispute("dp_1", purchase.DisputeWon, noon)},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed, opened, closed},
+		},
+		{
+			"lost",
+			[]step{dispute("dp_1", purchase.DisputeOpen, noon), dispute("dp_1", purchase.DisputeLost, noon)},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, opened, closed},
+		},
+		{
+			"lost, and reinstated later",
+			[]step{dispute("dp_1", purchase.DisputeLost, noon), dispute("dp_1", purchase.DisputeWon, noon)},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed, opened, closed, closed},
+		},
+		{
+			"an older dispute is reported again after a newer one was won",
+			[]step{
+				dispute("dp_1", purchase.DisputeOpen, noon), dispute("dp_1", purchase.DisputeWon, noon),
+				dispute("dp_2", purchase.DisputeOpen, noon), dispute("dp_2", purchase.DisputeWon, noon),
+				dispute("dp_1", purchase.DisputeOpen, noon),
+			},
+			purchase.Completed, purchase.AccessOpen,
+			[]string{completed, opened, closed, opened, closed},
+		},
+		{
+			"one of two disputes is won",
+			[]step{
+				dispute("dp_1", purchase.DisputeOpen, noon), dispute("dp_2", purchase.DisputeOpen, noon),
+				dispute("dp_1", purchase.DisputeWon, noon),
+			},
+			purchase.Completed, purchase.AccessSuspended,
+			[]string{completed, opened, opened, closed},
 		},
 		{
 			"refunded after a dispute was won",
-			[]step{start, dispute(noon), disputeClosed(false, noon), refund(2000, noon)},
-			purchase.Refunded,
-			[]string{"purchase.completed", "purchase.disputed", "purchase.dispute_closed", "purchase.refunded"},
+			[]step{
+				dispute("dp_1", purchase.DisputeOpen, noon), dispute("dp_1", purchase.DisputeWon, noon),
+				charged(2999, noon),
+			},
+			purchase.Refunded, purchase.AccessEnded,
+			[]string{completed, opened, closed, returned},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, payloads := play(t, c.steps)
-			if p.Status() != c.status || !slices.Equal(types(payloads), c.events) {
-				t.Fatalf("%s, %v", p.Status(), types(payloads))
+			p, payloads := play(t, append([]step{start}, c.steps...))
+			if p.Status() != c.status || p.Access() != c.access || !slices.Equal(types(payloads), c.events) {
+				t.Fatalf("%s, %s, %v", p.Status(), p.Access(), types(payloads))
 			}
 			if p.RefundedCents() > p.Sale.Amount {
 				t.Fatalf("refunded %d of %d", p.RefundedCents(), p.Sale.Amount)
 			}
 		})
+	}
+}
+
+func TestAReportedTotalAndItsRefundsAreOneAmount(t *testing.T) {
+	t.Parallel()
+	// The earlier version knew the newest refund's id and the total, and not its own amount.
+	p := purchase.NewPayment("pi_1", "id").With([]purchase.Refund{{ID: "re_2", Status: purchase.RefundSucceeded}}, nil)
+	p.RefundTotal = purchase.RefundTotal{Amount: 2000, At: noon}
+	p, _ = pay(paid(2999), sold(), noon).apply(p)
+	if p.RefundedCents() != 2000 || !p.LacksRefunds() {
+		t.Fatalf("refunded %d, lacks refunds %t", p.RefundedCents(), p.LacksRefunds())
+	}
+	p, _ = refunded("re_1", 500, purchase.RefundSucceeded, noon).apply(p)
+	p, _ = refunded("re_2", 1500, purchase.RefundSucceeded, noon).apply(p)
+	if p.RefundedCents() != 2000 || p.LacksRefunds() {
+		t.Fatalf("refunded %d, lacks refunds %t", p.RefundedCents(), p.LacksRefunds())
+	}
+	p, _ = refunded("re_2", 1500, purchase.RefundFailed, noon).apply(p)
+	if p.RefundedCents() != 500 {
+		t.Fatalf("refunded %d after one failed", p.RefundedCents())
+	}
+}
+
+func TestARefundThatFailsAfterTheItemWasBoughtAgainIsOwed(t *testing.T) {
+	t.Parallel()
+	p, _ := play(t, []step{pay(paid(2999), sold(), noon), refunded("re_1", 2999, purchase.RefundPending, noon)})
+	fact := purchase.RefundFact{
+		Refunds: []purchase.ReportedRefund{{ID: "re_1", AmountCents: 2999, Status: purchase.RefundFailed}},
+	}
+	p, payloads := p.ApplyRefunds(fact, noon, true)
+	if p.Status() != purchase.Refunded || p.Access() != purchase.AccessEnded || p.RefundDue() != 2999 {
+		t.Fatalf("%s, %s, due %d", p.Status(), p.Access(), p.RefundDue())
+	}
+	if e := payloads[0].(events.PurchaseRefundFailed); e.Access != events.AccessEnded {
+		t.Fatalf("%+v", e)
+	}
+	p, _ = refunded("re_2", 2999, purchase.RefundSucceeded, noon).apply(p)
+	if p.RefundDue() != 0 || p.Owed() != 0 {
+		t.Fatalf("due %d, owed %d", p.RefundDue(), p.Owed())
+	}
+}
+
+func TestPaymentsThatAreNotOursAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	const marker = "0123456789abcdef0123456789abcdef"
+	for _, c := range []struct {
+		name    string
+		session func(*purchase.SessionFact)
+		facts   func(*purchase.Facts)
+	}{
+		{"of another installation", func(s *purchase.SessionFact) { s.Installation = "other" }, nil},
+		{"without metadata", func(s *purchase.SessionFact) { s.CustomerID, s.ContentID = "", "" }, nil},
+		{"without a buyer", func(s *purchase.SessionFact) { s.CustomerID = "" }, nil},
+		{"unknown content", nil, func(f *purchase.Facts) { f.Content = nil }},
+		{"unknown buyer", nil, func(f *purchase.Facts) { f.BuyerExists, f.BuyerKnown = false, false }},
+		{"another amount", func(s *purchase.SessionFact) { s.AmountCents = 2998 }, nil},
+		{"another currency", func(s *purchase.SessionFact) { s.Currency = "usd" }, nil},
+		{"an item without a price", nil, func(f *purchase.Facts) { f.Content.HasPrice, f.Content.Price = false, 0 }},
+	} {
+		s, facts := paid(2999), sold()
+		facts.Installation = marker
+		if c.session != nil {
+			c.session(&s)
+		}
+		if c.facts != nil {
+			c.facts(&facts)
+		}
+		p, payloads, err := purchase.NewPayment("pi_1", "id").Pay(s, noon, facts)
+		if err != nil || len(payloads) != 0 || p.Sale != nil || p.Foreign == nil || p.RefundDue() != 0 || p.Version != 0 {
+			t.Errorf("%s: %+v, %v, %v", c.name, p, types(payloads), err)
+			continue
+		}
+		// It is ours after all when a checkout names it, or the item it names appears.
+		facts = sold()
+		facts.Checkout = &purchase.Checkout{
+			CustomerID: buyer,
+			ContentID:  item,
+			CreatorID:  creator,
+			Amount:     2999,
+			Currency:   "gbp",
+		}
+		p, _, err = p.Pay(paid(2999), noon, facts)
+		if err != nil || !p.IsPurchase() || p.Foreign != nil {
+			t.Errorf("%s, then named by a checkout: %+v, %v", c.name, p, err)
+		}
 	}
 }
 
@@ -280,6 +576,19 @@ func TestOutcomesOfPayments(t *testing.T) {
 		return s
 	}
 	ours := with(func(f *purchase.Facts) { f.Checkout = &checkout })
+	changed := func(change func(*purchase.Content)) purchase.Facts {
+		return with(func(f *purchase.Facts) {
+			f.Checkout = &checkout
+			change(f.Content)
+		})
+	}
+	cheaper := changed(func(c *purchase.Content) { c.Price = 1 })
+	deleted := changed(func(c *purchase.Content) { c.Deleted = true })
+	now := func(accessType string) purchase.Facts {
+		return changed(func(c *purchase.Content) {
+			c.AccessType, c.HasPrice, c.Price = accessType, false, 0
+		})
+	}
 	withoutMetadata := other(func(s *purchase.SessionFact) { s.CustomerID, s.ContentID = "", "" })
 	for _, c := range []struct {
 		name    string
@@ -291,14 +600,18 @@ func TestOutcomesOfPayments(t *testing.T) {
 		{"without a currency", other(func(s *purchase.SessionFact) { s.Currency = "" }), sold(), purchase.Purchased},
 		{"our checkout", paid(2999), ours, purchase.Purchased},
 		{"our checkout, metadata lost", withoutMetadata, ours, purchase.Purchased},
+		{"our checkout, another price now", paid(2999), cheaper, purchase.Purchased},
+		{"our checkout, members only now", paid(2999), now("members"), purchase.Purchased},
+		{"our checkout, private now", paid(2999), now("private"), purchase.Unfulfillable},
+		{"our checkout, for the team now", paid(2999), now("team"), purchase.Unfulfillable},
+		{"our checkout, free now", paid(2999), now("free"), purchase.Unfulfillable},
+		{"our checkout, deleted now", paid(2999), deleted, purchase.Unfulfillable},
 		{"another amount", paid(2998), ours, purchase.AmountMismatch},
 		{"another currency", other(func(s *purchase.SessionFact) { s.Currency = "usd" }), ours, purchase.AmountMismatch},
 		{"another buyer", other(func(s *purchase.SessionFact) { s.CustomerID = "mallory" }), ours, purchase.AmountMismatch},
 		{"another content item", other(func(s *purchase.SessionFact) { s.ContentID = org }), ours, purchase.AmountMismatch},
-		{"a foreign currency", other(func(s *purchase.SessionFact) { s.Currency = "usd" }), sold(), purchase.Unfulfillable},
-		{"unknown content", paid(2999), with(func(f *purchase.Facts) { f.Content = nil }), purchase.Unfulfillable},
 		{"deleted content", paid(2999), with(func(f *purchase.Facts) { f.Content.Deleted = true }), purchase.Unfulfillable},
-		{"unknown buyer", paid(2999), with(func(f *purchase.Facts) { f.BuyerKnown = false }), purchase.Unfulfillable},
+		{"deleted buyer", paid(2999), with(func(f *purchase.Facts) { f.BuyerKnown = false }), purchase.Unfulfillable},
 		{"owned already", paid(2999), with(func(f *purchase.Facts) { f.OwnedElsewhere = true }), purchase.Duplicate},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -318,7 +631,7 @@ func TestOutcomesOfPayments(t *testing.T) {
 				t.Fatalf("%+v, refund due %d", payloads[0], p.RefundDue())
 			}
 			// Giving it back is not announced as the refund of a purchase.
-			if _, more := p.ApplyRefund(purchase.RefundFact{TotalCents: 2999}, noon); len(more) != 0 {
+			if _, more := charged(2999, noon).apply(p); len(more) != 0 {
 				t.Fatalf("announced %v", types(more))
 			}
 		})

@@ -2,7 +2,6 @@ package payments
 
 import (
 	"errors"
-	"math"
 	"regexp"
 	"strings"
 
@@ -51,32 +50,99 @@ func readObject(r *purchase.RecordEvent, event stripe.Event) (relevant bool, err
 		stripe.EventCheckoutExpired, stripe.EventCheckoutAsyncFailed:
 		return readSession(r, event)
 	case stripe.EventChargeRefunded:
-		refund, err := stripe.ChargeRefund(event)
+		charge, err := stripe.ChargeRefund(event)
+		if err != nil {
+			return false, err
+		}
+		r.PaymentIntent = charge.PaymentIntentID
+		r.Refund = refundFact(charge.Refunds)
+		r.Refund.TotalCents = charge.RefundedCents
+	case stripe.EventRefundCreated, stripe.EventRefundUpdated, stripe.EventRefundFailed, stripe.EventChargeRefundUpdated:
+		refund, err := stripe.SingleRefund(event)
 		if err != nil {
 			return false, err
 		}
 		r.PaymentIntent = refund.PaymentIntentID
-		r.Refund = &purchase.RefundFact{
-			TotalCents: refund.RefundedCents,
-			ID:         visibleOrNone(refund.RefundID, 255),
-			Reason:     visibleOrNone(refund.Reason, 64),
+		r.Refund = refundFact([]stripe.Refund{refund})
+		if event.Type == stripe.EventRefundFailed && len(r.Refund.Refunds) > 0 {
+			r.Refund.Refunds[0].Status = purchase.RefundFailed
 		}
-	case stripe.EventDisputeCreated, stripe.EventDisputeClosed:
+	case stripe.EventDisputeCreated, stripe.EventDisputeUpdated, stripe.EventDisputeClosed,
+		stripe.EventFundsWithdrawn, stripe.EventFundsReinstated:
 		dispute, err := stripe.Dispute(event)
 		if err != nil {
 			return false, err
 		}
 		r.PaymentIntent = dispute.PaymentIntentID
 		r.Dispute = &purchase.DisputeFact{
-			ID:     visibleOrNone(dispute.ID, 255),
-			Reason: visibleOrNone(dispute.Reason, 64),
-			Closed: event.Type == stripe.EventDisputeClosed,
-			Lost:   dispute.Status == "lost",
+			ID:          visibleOrNone(dispute.ID, 255),
+			Reason:      visibleOrNone(dispute.Reason, 64),
+			AmountCents: dispute.AmountCents,
+			Status:      disputeStatus(event.Type, dispute.Status),
 		}
 	default:
 		return false, nil
 	}
 	return r.PaymentIntent != "", nil // this platform makes no charge without an intent
+}
+
+// refundFact translates refunds. A refund in a state that is not known here is on its way.
+func refundFact(list []stripe.Refund) *purchase.RefundFact {
+	fact := &purchase.RefundFact{}
+	for _, r := range list {
+		id := visibleOrNone(r.ID, 255)
+		if id == "" {
+			continue // its amount is in the total of its charge
+		}
+		status := purchase.RefundPending
+		switch r.Status {
+		case stripe.RefundSucceeded:
+			status = purchase.RefundSucceeded
+		case stripe.RefundFailed:
+			status = purchase.RefundFailed
+		case stripe.RefundCanceled:
+			status = purchase.RefundCancelled
+		}
+		fact.Refunds = append(fact.Refunds, purchase.ReportedRefund{
+			ID:          id,
+			AmountCents: r.AmountCents,
+			Status:      status,
+			Reason:      visibleOrNone(r.Reason, 64),
+			CreatedAt:   r.Created,
+		})
+	}
+	return fact
+}
+
+// disputeStatus translates the state of a dispute. The type of the event says more than the
+// state where money moved: funds may be withdrawn during an inquiry.
+func disputeStatus(eventType, status string) purchase.DisputeStatus {
+	var state purchase.DisputeStatus
+	switch status {
+	case "warning_needs_response", "warning_under_review":
+		state = purchase.DisputeInquiry
+	case "warning_closed", "prevented":
+		state = purchase.DisputeInquiryClosed
+	case "won", "charge_refunded":
+		state = purchase.DisputeWon
+	case "lost":
+		state = purchase.DisputeLost
+	default: // needs_response and under_review
+		state = purchase.DisputeOpen
+	}
+
+	switch inquiry := state == purchase.DisputeInquiry || state == purchase.DisputeInquiryClosed; {
+	case eventType == stripe.EventFundsReinstated:
+		return purchase.DisputeWon
+	case eventType == stripe.EventFundsWithdrawn && inquiry:
+		return purchase.DisputeOpen
+	case eventType == stripe.EventDisputeClosed && inquiry:
+		return purchase.DisputeInquiryClosed
+	case eventType == stripe.EventDisputeClosed && state == purchase.DisputeOpen:
+		return purchase.DisputeWon
+	default:
+		return state
+	}
 }
 
 func readSession(r *purchase.RecordEvent, event stripe.Event) (relevant bool, err error) {
@@ -101,19 +167,21 @@ func sessionFact(s stripe.Session, paid bool) *purchase.SessionFact {
 		checkout = purchase.KnownID(s.ClientReferenceID)
 	}
 	return &purchase.SessionFact{
-		ID:          s.ID,
-		Paid:        paid,
-		CheckoutID:  strings.ToLower(idOf(checkout, recordID)),
-		CustomerID:  idOf(s.Metadata["customerId"], userID),
-		ContentID:   strings.ToLower(idOf(s.Metadata["contentId"], recordID)),
-		AmountCents: s.AmountTotal,
-		Currency:    currencyOf(s.Currency),
+		ID:           s.ID,
+		Paid:         paid,
+		CheckoutID:   strings.ToLower(idOf(checkout, recordID)),
+		Installation: idOf(s.Metadata[purchase.MarkerKey], marker),
+		CustomerID:   idOf(s.Metadata["customerId"], userID),
+		ContentID:    strings.ToLower(idOf(s.Metadata["contentId"], recordID)),
+		AmountCents:  s.AmountTotal,
+		Currency:     currencyOf(s.Currency),
 	}
 }
 
 var (
 	recordID     = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 	userID       = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+	marker       = regexp.MustCompile(`^[0-9a-f]{32}$`)
 	visible      = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 	currencyCode = regexp.MustCompile(`^[a-z]{3}$`)
 )
@@ -145,26 +213,37 @@ func visibleOrNone(s string, limit int) string {
 }
 
 // validate returns why a report cannot be right: an id with other than visible ASCII, or
-// an amount outside of 0 to 2147483647 cents.
+// an amount outside of 0 to maxAmount.
 func validate(r purchase.RecordEvent) error {
-	var amount int64
+	var amounts []int64
 	ids := []string{r.EventID, r.Type}
 	if r.PaymentIntent != "" {
 		ids = append(ids, r.PaymentIntent)
 	}
 	switch {
 	case r.Session != nil:
-		amount, ids = r.Session.AmountCents, append(ids, r.Session.ID)
+		amounts, ids = append(amounts, r.Session.AmountCents), append(ids, r.Session.ID)
 	case r.Refund != nil:
-		amount = r.Refund.TotalCents
+		amounts = append(amounts, r.Refund.TotalCents)
+		for _, refund := range r.Refund.Refunds {
+			amounts = append(amounts, refund.AmountCents)
+		}
+	case r.Dispute != nil:
+		amounts = append(amounts, r.Dispute.AmountCents)
 	}
 	for _, id := range ids {
 		if !visible.MatchString(id) {
 			return errors.New("an id is malformed")
 		}
 	}
-	if amount < 0 || amount > math.MaxInt32 {
-		return errors.New("an amount is out of range")
+	for _, amount := range amounts {
+		if amount < 0 || amount > maxAmount {
+			return errors.New("an amount is out of range")
+		}
 	}
 	return nil
 }
+
+// maxAmount is the largest amount that is read: those of other sales in the account, in any
+// currency, must not make their events unreadable.
+const maxAmount = 1 << 53

@@ -170,6 +170,14 @@ func (w *harness) piece(price int) string {
 	return w.Publish(handlertest.ForSale{Creator: w.creator, Organization: w.organization, Price: price})
 }
 
+// deletedPiece makes a content item that was deleted: a payment for it has to be refunded.
+func (w *harness) deletedPiece(price int) string {
+	w.Helper()
+	id := w.piece(price)
+	w.Exec(`UPDATE content SET deleted_at = now() WHERE id = $1`, id)
+	return id
+}
+
 // stream asks for the stream of a content item and returns the status.
 func (w *harness) stream(user, content string) int {
 	w.Helper()

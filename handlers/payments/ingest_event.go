@@ -229,6 +229,36 @@ func (in *eventIngester) recordSession(
 	return cmd, p != finished, err
 }
 
+// recordRefunds records refunds of a payment as the provider shows them now, and publishes
+// the command. The same refunds in the same states are the same command.
+func (in *eventIngester) recordRefunds(ctx context.Context, intent string, refunds []stripe.Refund) error {
+	report := purchase.RecordEvent{
+		Type:          "refund.retrieved",
+		PaymentIntent: intent,
+		Refund:        refundFact(refunds),
+	}
+	if len(report.Refund.Refunds) == 0 {
+		return nil
+	}
+	digest := sha256.New()
+	for _, r := range report.Refund.Refunds {
+		fmt.Fprintln(digest, r.ID, r.Status)
+	}
+	report.EventID = fmt.Sprintf("retrieved:%s:%x", intent, digest.Sum(nil)[:16])
+	if err := validate(report); err != nil {
+		return fmt.Errorf("refunds of payment %s: %w", intent, err)
+	}
+	cmd, err := in.command(report)
+	if err != nil {
+		return err
+	}
+	p, err := in.ensureAccepted(ctx, cmd)
+	if err == nil && p != finished {
+		in.publish(ctx, cmd)
+	}
+	return err
+}
+
 func (in *eventIngester) publish(ctx context.Context, cmd events.Command) {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -69,7 +67,7 @@ func TestAPaymentRefundedByHandIsNotRefundedTwice(t *testing.T) {
 		Currency:       "gbp",
 		ProductName:    "A piece",
 		SuccessURL:     w.URL,
-		Metadata:       map[string]string{"customerId": w.User("customer"), "contentId": uuid.NewString()},
+		Metadata:       map[string]string{"customerId": w.User("customer"), "contentId": w.deletedPiece(700)},
 	})
 	if err != nil {
 		t.Fatal(err)

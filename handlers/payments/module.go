@@ -88,13 +88,20 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name:     "payments",
 		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
-		Commands: []commands.Context{purchaseCommands(cfg.Rates, cfg.Log)},
+		Commands: []commands.Context{purchaseCommands(cfg)},
 		External: []commands.External{checkouts{cfg}.commands()},
 		Jobs: []jobs.Job{
 			{
 				Name:  "payments.refund",
 				Every: queueInterval,
-				Run:   (&refundQueue{cfg}).refundDue,
+				Run:   (&refundQueue{cfg, p.ingester}).refundDue,
+				Sends: []string{purchase.CommandRecordEvent},
+			},
+			{
+				Name:  "payments.look_up_refunds",
+				Every: queueInterval,
+				Run:   (&refundLookUp{cfg, p.ingester}).lookUpDue,
+				Sends: []string{purchase.CommandRecordEvent},
 			},
 			{
 				Name:  "payments.forget_customers",

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -14,7 +12,7 @@ import (
 func TestARefundThatTheProviderCanNeverMakeStopsWithADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_unknown_there", 700))
+	w.deliver(paidSession(w, w.User("customer"), w.deletedPiece(700), "pi_unknown_there", 700))
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 	w.run(w.module, "payments.refund")
 	id := w.text(`SELECT message_id FROM dead_letters WHERE consumer = 'refunds'`)
@@ -34,7 +32,7 @@ func TestARefundThatTheProviderCanNeverMakeStopsWithADeadLetter(t *testing.T) {
 func TestARefundThatFailsForDaysStopsWithADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_days", 700))
+	w.deliver(paidSession(w, w.User("customer"), w.deletedPiece(700), "pi_days", 700))
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 	w.Sandbox.SetFaults(sandbox.Faults{Down: true})
 	for range 100 {

@@ -120,6 +120,10 @@ func (x checkouts) nextKey(ctx context.Context, c purchase.Checkout) (purchase.C
 func (x checkouts) createWithKey(
 	ctx context.Context, c purchase.Checkout, customer string,
 ) (session stripe.Session, err error) {
+	database, err := postgres.Installation(ctx, x.cfg.Pool)
+	if err != nil {
+		return session, err
+	}
 	params := stripe.CheckoutParams{
 		IdempotencyKey:    fmt.Sprintf("checkout:%s:%d", c.ID, c.Attempt),
 		ClientReferenceID: c.ID,
@@ -137,6 +141,8 @@ func (x checkouts) createWithKey(
 			"creatorId":    c.CreatorID,
 			"contentTitle": c.ProductName,
 			"checkoutId":   c.ID,
+			// Other systems may sell through the same account.
+			purchase.MarkerKey: purchase.Marker(database, x.cfg.PublicURL),
 		},
 	}
 	if c.OrganizationID != "" {

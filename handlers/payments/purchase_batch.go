@@ -21,18 +21,22 @@ import (
 // except what ends a checkout unpaid.
 type purchaseBatch struct {
 	rates money.Rates
-	log   *slog.Logger
+	// publicURL and the id of the database make the marker of this installation.
+	publicURL, database string
+	log                 *slog.Logger
 
 	checkouts map[string]purchase.Checkout
 	payments  map[string]purchase.Payment
 	content   map[string]purchase.Content
-	buyers    map[string]bool
+	// buyers are those that exist, with false for a deleted one.
+	buyers map[string]bool
 	// live names the intent through which a buyer owns a content item.
 	live map[postgres.Ownership]string
 
 	stored  map[string]bool   // intents that have a row
 	changed map[string]bool   // intents to write
 	moved   map[string]bool   // checkouts to write
+	lookUp  map[string]bool   // intents whose refunds are to be read from the provider
 	results map[string]string // event → result
 	letters []commands.DeadLetter
 	now     time.Time
@@ -46,10 +50,11 @@ type purchaseBatch struct {
 	}
 }
 
-func newPurchaseBatch(rates money.Rates, log *slog.Logger) *purchaseBatch {
+func newPurchaseBatch(cfg Config) *purchaseBatch {
 	return &purchaseBatch{
-		rates:     rates,
-		log:       log,
+		rates:     cfg.Rates,
+		publicURL: cfg.PublicURL,
+		log:       cfg.Log,
 		checkouts: map[string]purchase.Checkout{},
 		payments:  map[string]purchase.Payment{},
 		content:   map[string]purchase.Content{},
@@ -58,6 +63,7 @@ func newPurchaseBatch(rates money.Rates, log *slog.Logger) *purchaseBatch {
 		stored:    map[string]bool{},
 		changed:   map[string]bool{},
 		moved:     map[string]bool{},
+		lookUp:    map[string]bool{},
 		results:   map[string]string{},
 	}
 }
@@ -94,9 +100,12 @@ func (u *purchaseBatch) Load(b *pgx.Batch) {
 		postgres.QueuePayments(b, want.intents, u.payments)
 	}
 	if bySession {
+		postgres.QueueInstallation(b, &u.database)
 		postgres.QueueContent(b, want.contents, want.sessions, u.content)
 		postgres.QueueBuyers(b, want.buyers, want.sessions, u.buyers)
-		postgres.QueueLive(b, want.pairs, want.sessions, u.live)
+	}
+	if bySession || len(want.intents) > 0 {
+		postgres.QueueLive(b, want.pairs, want.sessions, want.intents, u.live)
 	}
 }
 
@@ -112,15 +121,30 @@ func (u *purchaseBatch) begin(now time.Time) {
 }
 
 // checkoutOf returns the checkout that a session belongs to: by the session's id, or by
-// the reference that was given to the provider.
+// the reference that was given to the provider, unless another installation gave it.
 func (u *purchaseBatch) checkoutOf(s purchase.SessionFact) (purchase.Checkout, bool) {
 	for _, c := range u.checkouts {
 		if s.ID != "" && c.SessionID == s.ID {
 			return c, true
 		}
 	}
+	if s.Installation != "" && s.Installation != u.marker() {
+		return purchase.Checkout{}, false
+	}
 	c, ok := u.checkouts[purchase.KnownID(s.CheckoutID)]
 	return c, ok
+}
+
+// marker is the marker of this installation.
+func (u *purchaseBatch) marker() string { return purchase.Marker(u.database, u.publicURL) }
+
+// ownedElsewhere reports whether the buyer of a sale owns its item through another payment.
+func (u *purchaseBatch) ownedElsewhere(p purchase.Payment) bool {
+	if p.Sale == nil {
+		return false
+	}
+	owner, owned := u.live[postgres.Ownership{CustomerID: p.Sale.CustomerID, ContentID: p.Sale.ContentID}]
+	return owned && owner != p.Intent
 }
 
 // payment returns the payment of an intent. A new one gets the id that its purchase will
@@ -169,6 +193,9 @@ func (u *purchaseBatch) Save(b *pgx.Batch) error {
 		} else {
 			postgres.QueueInsertPayment(b, p, u.now)
 		}
+	}
+	for _, intent := range slices.Sorted(maps.Keys(u.lookUp)) {
+		postgres.QueueLookUp(b, intent, u.now)
 	}
 	for _, id := range slices.Sorted(maps.Keys(u.results)) {
 		postgres.QueueProcessed(b, id, u.results[id], u.now)

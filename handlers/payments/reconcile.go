@@ -50,8 +50,15 @@ var reportedTypes = []string{
 	stripe.EventCheckoutAsyncPaid,
 	stripe.EventCheckoutAsyncFailed,
 	stripe.EventChargeRefunded,
+	stripe.EventRefundCreated,
+	stripe.EventRefundUpdated,
+	stripe.EventRefundFailed,
+	stripe.EventChargeRefundUpdated,
 	stripe.EventDisputeCreated,
+	stripe.EventDisputeUpdated,
 	stripe.EventDisputeClosed,
+	stripe.EventFundsWithdrawn,
+	stripe.EventFundsReinstated,
 }
 
 // Repaired is what one round of the reconciliation repaired.

@@ -1,13 +1,16 @@
 package payments
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math"
 	"time"
 
-	"github.com/codex-platform/codex/domain/money"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
 	"github.com/codex-platform/codex/events"
@@ -15,10 +18,9 @@ import (
 )
 
 // purchaseCommands returns the context "purchase": the reports of the payment provider.
-// Rates split the payment of a session that was not opened here. What does not become a
-// purchase is logged.
-func purchaseCommands(rates money.Rates, log *slog.Logger) commands.Context {
-	open := func() *purchaseBatch { return newPurchaseBatch(rates, log) }
+// What does not become a purchase is logged.
+func purchaseCommands(cfg Config) commands.Context {
+	open := func() *purchaseBatch { return newPurchaseBatch(cfg) }
 	return commands.NewContext("purchase", open,
 		commands.Handle(purchase.CommandRecordEvent, (*purchaseBatch).wantEvent, (*purchaseBatch).recordEvent))
 }
@@ -53,12 +55,12 @@ func (u *purchaseBatch) record(cmd events.Command, report purchase.RecordEvent) 
 	case report.Session != nil:
 		return u.pay(cmd, report)
 	case report.PaymentIntent != "" && report.Refund != nil:
-		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.ApplyRefund(*report.Refund, report.At)
+		return u.change(report, func(p purchase.Payment, owned bool) (purchase.Payment, []events.Payload) {
+			return p.ApplyRefunds(*report.Refund, report.At, owned)
 		})
 	case report.PaymentIntent != "" && report.Dispute != nil:
-		return u.change(report, func(p purchase.Payment) (purchase.Payment, []events.Payload) {
-			return p.ApplyDispute(*report.Dispute, report.At)
+		return u.change(report, func(p purchase.Payment, owned bool) (purchase.Payment, []events.Payload) {
+			return p.ApplyDispute(*report.Dispute, report.At, owned)
 		})
 	default:
 		return "ignored", nil, nil
@@ -70,7 +72,8 @@ func accessEvents(facts []events.Fact) int {
 	n := 0
 	for _, f := range facts {
 		switch f.Payload.(type) {
-		case events.PurchaseCompleted, events.PurchaseRefunded, events.PurchaseDisputed, events.PurchaseDisputeClosed:
+		case events.PurchaseCompleted, events.PurchaseRefunded, events.PurchaseRefundFailed,
+			events.PurchaseDisputed, events.PurchaseDisputeClosed:
 			n++
 		}
 	}
@@ -91,17 +94,19 @@ func (u *purchaseBatch) expire(r purchase.RecordEvent) (string, []events.Fact) {
 	return "expired", events.Facts(next.Tenant(), next.ID, next.Version, payloads...)
 }
 
-// pay records a paid session.
+// pay records a paid session. One that is not of this installation is noted for the
+// operator, when there is a payment, and nothing follows from it.
 func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string, []events.Fact, error) {
 	s := *r.Session
 	checkout, ours := u.checkoutOf(s)
-	if !ours && s.CheckoutID == "" && s.CustomerID == "" && s.ContentID == "" {
-		return "ignored", nil, nil // not a sale of this platform
-	}
-	if r.PaymentIntent == "" || s.AmountCents <= 0 {
+	unusable := r.PaymentIntent == "" || s.AmountCents <= 0 || s.AmountCents > math.MaxInt32
+	switch {
+	case unusable && ours:
 		u.log.Error("paid session can neither be fulfilled nor refunded",
 			"event", r.EventID, "command", cmd.ID, "payment_intent", r.PaymentIntent, "amount_cents", s.AmountCents)
 		return string(purchase.Unfulfillable), nil, u.deadLetter(cmd, errNothingToRefund)
+	case r.PaymentIntent == "":
+		return foreign, nil, nil
 	}
 
 	before, err := u.payment(r.PaymentIntent)
@@ -109,10 +114,16 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 		return "", nil, err
 	}
 	next, payloads, err := before.Pay(s, r.At, u.saleFacts(r, checkout, ours))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", nil, err
-	}
-	if len(payloads) == 0 {
+	case next.Foreign != nil:
+		if before.Foreign == nil {
+			foreignPayments.Add(context.Background(), 1)
+			u.save(before, next)
+		}
+		return foreign, nil, nil
+	case len(payloads) == 0:
 		return "unchanged", nil, nil
 	}
 	u.logMismatch(cmd, r, *next.Sale)
@@ -120,7 +131,24 @@ func (u *purchaseBatch) pay(cmd events.Command, r purchase.RecordEvent) (string,
 	if ours {
 		u.saveCheckout(checkout.Complete(s.ID))
 	}
+	if next.LacksRefunds() {
+		u.lookUp[next.Intent] = true
+	}
 	return string(next.Sale.Outcome), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
+}
+
+// foreign is the result of an event about a payment that is not of this installation.
+const foreign = "foreign"
+
+var foreignPayments = must(otel.Meter("github.com/codex-platform/codex/handlers/payments").
+	Int64Counter("codex.payments.foreign",
+		metric.WithDescription("payments in the provider's account that are not of this installation")))
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // logMismatch logs a payment that did not become a purchase. Nothing in it names a person.
@@ -143,7 +171,7 @@ func (u *purchaseBatch) logMismatch(cmd events.Command, r purchase.RecordEvent, 
 // checkout is its checkout.
 func (u *purchaseBatch) saleFacts(r purchase.RecordEvent, checkout purchase.Checkout, ours bool) purchase.Facts {
 	s := *r.Session
-	facts := purchase.Facts{Rates: u.rates}
+	facts := purchase.Facts{Rates: u.rates, Installation: u.marker()}
 	contentID, buyerID := purchase.KnownID(s.ContentID), s.CustomerID
 	if ours {
 		facts.Checkout = &checkout
@@ -152,7 +180,7 @@ func (u *purchaseBatch) saleFacts(r purchase.RecordEvent, checkout purchase.Chec
 	if c, ok := u.content[contentID]; ok {
 		facts.Content = &c
 	}
-	facts.BuyerKnown = u.buyers[buyerID]
+	facts.BuyerKnown, facts.BuyerExists = u.buyers[buyerID]
 	owner, owned := u.live[postgres.Ownership{CustomerID: buyerID, ContentID: contentID}]
 	facts.OwnedElsewhere = owned && owner != r.PaymentIntent
 	return facts
@@ -160,21 +188,28 @@ func (u *purchaseBatch) saleFacts(r purchase.RecordEvent, checkout purchase.Chec
 
 // change applies a report about a payment other than its session, which it may precede.
 func (u *purchaseBatch) change(
-	r purchase.RecordEvent, f func(purchase.Payment) (purchase.Payment, []events.Payload),
+	r purchase.RecordEvent, f func(purchase.Payment, bool) (purchase.Payment, []events.Payload),
 ) (string, []events.Fact, error) {
 	before, err := u.payment(r.PaymentIntent)
 	if err != nil {
 		return "", nil, err
 	}
-	next, payloads := f(before)
-	if next == before {
+	next, payloads := f(before, u.ownedElsewhere(before))
+	if next.LacksRefunds() || next.Sale != nil && r.Refund.Differs(next) {
+		u.lookUp[next.Intent] = true
+	}
+	if next.Equal(before) {
 		return "unchanged", nil, nil
 	}
 	u.save(before, next)
-	if len(payloads) == 0 {
+	switch {
+	case next.Foreign != nil:
+		return foreign, nil, nil
+	case len(payloads) == 0:
 		return "noted", nil, nil
+	default:
+		return string(next.Status()), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
 	}
-	return string(next.Status()), events.Facts(next.Tenant(), next.PurchaseID, next.Version, payloads...), nil
 }
 
 // deadLetter writes a dead letter for a report that an operator has to resolve.

@@ -21,11 +21,15 @@ import (
 //
 // Every refund asks for all that is left of the payment, so no repetition, whatever
 // its key, can refund more than was paid. The key is refund:{intent}:{reason}; a number
-// is appended once the provider has stored a failure under it.
+// is appended once the provider has stored a failure under it, or the refund failed later:
+// what was due is then due again.
 //
 // A refund that fails for three days, or that the provider will never make, becomes a dead
 // letter and rests until that is retried (postgres.RestartRefund).
-type refundQueue struct{ cfg Config }
+type refundQueue struct {
+	cfg      Config
+	ingester *eventIngester
+}
 
 const (
 	refundBatch = 20
@@ -48,14 +52,24 @@ func (q *refundQueue) refundDue(ctx context.Context) (refunded int, err error) {
 		return 0, err
 	}
 	for _, d := range due {
-		refundID, err := q.refund(ctx, d)
+		refunds, err := q.refund(ctx, d)
+		if err == nil {
+			err = q.ingester.recordRefunds(ctx, d.Intent, refunds)
+		}
 		if err != nil {
 			if err := q.recordFailure(ctx, d, err); err != nil {
 				return refunded, err
 			}
 			continue
 		}
-		if err := postgres.RefundMade(ctx, q.cfg.Pool, d.PurchaseID, refundID, q.cfg.Now().UTC()); err != nil {
+		newest := ""
+		if len(refunds) > 0 {
+			newest = refunds[0].ID
+		}
+		err = pgx.BeginFunc(ctx, q.cfg.Pool, func(tx pgx.Tx) error {
+			return postgres.RefundMade(ctx, tx, d.PurchaseID, newest, q.cfg.Now().UTC())
+		})
+		if err != nil {
 			return refunded, err
 		}
 		refunded++
@@ -63,8 +77,11 @@ func (q *refundQueue) refundDue(ctx context.Context) (refunded int, err error) {
 	return refunded, nil
 }
 
-// refund refunds all that is left of a payment, and returns the refund's id.
-func (q *refundQueue) refund(ctx context.Context, due postgres.DueRefund) (string, error) {
+var errRefundFailed = errors.New("the provider made a refund that failed at once")
+
+// refund refunds all that is left of a payment, and returns the refund. When it had been
+// refunded already, it returns all its refunds, newest first.
+func (q *refundQueue) refund(ctx context.Context, due postgres.DueRefund) ([]stripe.Refund, error) {
 	ctx, cancel := context.WithTimeout(ctx, callBudget)
 	defer cancel()
 
@@ -78,29 +95,39 @@ func (q *refundQueue) refund(ctx context.Context, due postgres.DueRefund) (strin
 	}
 
 	refund, err := q.cfg.Stripe.Refund(ctx, due.Intent, 0, reason, key)
-	if err == nil {
-		return refund.ID, nil
+	switch {
+	case err == nil && !goesBack(refund):
+		// Its record makes the next attempt use another key.
+		if err := q.ingester.recordRefunds(ctx, due.Intent, []stripe.Refund{refund}); err != nil {
+			return nil, err
+		}
+		return nil, errRefundFailed
+	case err == nil:
+		return []stripe.Refund{refund}, nil
 	}
 
-	var failure *stripe.Error
-	if errors.As(err, &failure) && failure.Code == stripe.CodeAlreadyRefunded {
-		return "", nil
-	}
 	// It may have been refunded by hand, or by an earlier call whose response was lost.
 	made, lookUp := q.cfg.Stripe.ListRefunds(ctx, due.Intent)
 	if lookUp != nil {
-		return "", err
+		return nil, err
 	}
 	var total int64
 	for _, r := range made {
-		if r.Status != "failed" && r.Status != "canceled" {
+		if goesBack(r) {
 			total += r.AmountCents
 		}
 	}
-	if total >= due.AmountCents && len(made) > 0 {
-		return made[0].ID, nil
+	var failure *stripe.Error
+	refunded := errors.As(err, &failure) && failure.Code == stripe.CodeAlreadyRefunded
+	if refunded || total >= due.AmountCents && len(made) > 0 {
+		return made, nil
 	}
-	return "", err
+	return nil, err
+}
+
+// goesBack reports whether a refund was made, or is under way.
+func goesBack(r stripe.Refund) bool {
+	return r.Status != stripe.RefundFailed && r.Status != stripe.RefundCanceled
 }
 
 // recordFailure records why a payment was not refunded. A refund that the provider will

@@ -217,22 +217,31 @@ func TestUnfulfillablePaymentsAreToBeRefundedOrDeadLetters(t *testing.T) {
 		return h
 	}
 	otherShop := map[string]any{"order": "of another shop"}
+	gone := w.User("customer")
+	w.Exec(`UPDATE users SET deleted_at = now() WHERE id = $1`, gone)
+	ours := change(sale("pi_o", 2999), "payment_intent", nil)
+	ours.object["id"] = w.sessionOf(w.checkout(user, content))
 	product := hook{id: eventID(), typ: "product.updated", object: map[string]any{"id": "prod_1"}}
 	for _, c := range []struct {
 		name, result string
 		owed, dead   int
 		hook         hook
 	}{
-		{"unknown content", "unfulfillable", 100, 0, paidSession(w, user, uuid.NewString(), "pi_a", 100)},
-		{"no id of content", "unfulfillable", 100, 0, paidSession(w, user, "nothing", "pi_b", 100)},
-		{"unknown buyer", "unfulfillable", 100, 0, paidSession(w, "unknown", content, "pi_c", 100)},
-		{"another currency", "unfulfillable", 100, 0, change(sale("pi_d", 100), "currency", "usd")},
-		{"no payment intent", "unfulfillable", 0, 1, change(sale("pi_e", 100), "payment_intent", nil)},
-		{"nothing paid", "unfulfillable", 0, 1, sale("pi_f", 0)},
+		{"deleted content", "unfulfillable", 100, 0, paidSession(w, user, w.deletedPiece(100), "pi_a", 100)},
+		{"a deleted buyer", "unfulfillable", 2999, 0, paidSession(w, gone, content, "pi_c", 2999)},
+		{"unknown content", "foreign", 0, 0, paidSession(w, user, uuid.NewString(), "pi_l", 100)},
+		{"no id of content", "foreign", 0, 0, paidSession(w, user, "nothing", "pi_b", 100)},
+		{"unknown buyer", "foreign", 0, 0, paidSession(w, "unknown", content, "pi_m", 2999)},
+		{"another amount", "foreign", 0, 0, sale("pi_n", 2998)},
+		{"another currency", "foreign", 0, 0, change(sale("pi_d", 2999), "currency", "usd")},
+		{"no payment intent", "foreign", 0, 0, change(sale("pi_e", 100), "payment_intent", nil)},
+		{"nothing paid", "foreign", 0, 0, sale("pi_f", 0)},
+		{"no payment intent of our checkout", "unfulfillable", 0, 1, ours},
 		{"a malformed amount", "unreadable", 0, 1, change(sale("pi_g", 1), "amount_total", "29.99")},
 		{"not paid yet", "ignored", 0, 0, change(sale("pi_h", 100), "payment_status", "unpaid")},
 		{"a subscription", "ignored", 0, 0, change(sale("pi_i", 100), "mode", "subscription")},
-		{"a sale of another shop", "ignored", 0, 0, change(sale("pi_stranger", 100), "metadata", otherShop)},
+		{"a sale of another shop", "foreign", 0, 0, change(sale("pi_stranger", 100), "metadata", otherShop)},
+		{"a large sale of another shop", "foreign", 0, 0, change(sale("pi_large", 99_999_999_999), "metadata", otherShop)},
 		{"another type", "ignored", 0, 0, product},
 		{"a live event", "wrong_mode", 0, 0, marked(sale("pi_j", 1), "livemode", true)},
 		{"an event of a connected account", "ignored", 0, 0, marked(sale("pi_k", 1), "account", "acct_1")},
@@ -461,7 +470,7 @@ func TestAPaymentThatWasGivenUpIsOpenedByTheReconciliation(t *testing.T) {
 func TestARequestedRetryOfALetterMakesItsRefundDueAgain(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	w.deliver(paidSession(w, w.User("customer"), uuid.NewString(), "pi_retry", 700))
+	w.deliver(paidSession(w, w.User("customer"), w.deletedPiece(700), "pi_retry", 700))
 	w.Eventually(1, `SELECT count(*) FROM refund_obligations`)
 	w.run(w.module, "payments.refund")
 	letters := commands.DeadLetters{Pool: w.Pool}

@@ -20,7 +20,7 @@ func countSuccess() reactions.Projection {
 		Name: "counters",
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
-			events.PlaybackStarted{}.EventType(),
+			events.PurchaseRefundFailed{}.EventType(), events.PlaybackStarted{}.EventType(),
 		},
 		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			sums := map[string]postgres.Count{}
@@ -45,8 +45,12 @@ func countOf(p events.Payload) postgres.Count {
 	case *events.PurchaseCompleted:
 		return postgres.Count{ContentID: p.ContentID, Purchases: 1}
 	case *events.PurchaseRefunded:
-		if p.Full { // a payment has at most one full refund
+		if p.Full { // the next full one comes after one that failed
 			return postgres.Count{ContentID: p.ContentID, Purchases: -1}
+		}
+	case *events.PurchaseRefundFailed:
+		if p.WasFull {
+			return postgres.Count{ContentID: p.ContentID, Purchases: 1}
 		}
 	case *events.PlaybackStarted:
 		return postgres.Count{ContentID: p.ContentID, Views: 1}

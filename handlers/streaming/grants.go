@@ -21,6 +21,7 @@ func grantAccess(now func() time.Time) reactions.Projection {
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(),
 			events.PurchaseRefunded{}.EventType(),
+			events.PurchaseRefundFailed{}.EventType(),
 			events.PurchaseDisputed{}.EventType(),
 			events.PurchaseDisputeClosed{}.EventType(),
 		},

@@ -1,10 +1,11 @@
 -- lost
--- A fully refunded purchase has exactly one event purchase.refunded that is full, after
--- purchase.completed.
-SELECT p.id::text, format('%s full refunds', e.n)
-FROM purchases p,
-     LATERAL (SELECT count(*) AS n FROM outbox r
-              WHERE r.aggregate_id = p.id::text AND r.type = 'purchase.refunded' AND (r.data ->> 'full')::bool
-                AND r.version > (SELECT min(version) FROM outbox c
-                                 WHERE c.aggregate_id = p.id::text AND c.type = 'purchase.completed')) e
-WHERE p.status = 'refunded' AND e.n <> 1
+-- The last event of a purchase that says which access it gives says what its row says.
+SELECT p.id::text, format('%s, disputed %s; the last event says %s', p.status, p.disputed_at, e.access)
+FROM purchases p
+LEFT JOIN LATERAL (
+    SELECT o.data ->> 'access' AS access FROM outbox o
+    WHERE o.aggregate_id = p.id::text AND o.data ->> 'access' IS NOT NULL
+    ORDER BY o.version DESC LIMIT 1) e ON true
+WHERE coalesce(e.access, 'open') <> CASE WHEN p.status = 'refunded' THEN 'ended'
+                                         WHEN p.disputed_at IS NOT NULL THEN 'suspended'
+                                         ELSE 'open' END

@@ -27,7 +27,8 @@ type DueRefund struct {
 	AmountCents int64
 	// Attempts counts this one too.
 	Attempts int
-	// KeyNumber is the number in the idempotency key.
+	// KeyNumber is the number in the idempotency key. It grows with every refund that failed
+	// after it was made: the provider would repeat it under its key.
 	KeyNumber int
 }
 
@@ -38,7 +39,9 @@ UPDATE refund_obligations SET attempts = attempts + 1, next_attempt_at = `+nextA
 WHERE purchase_id IN (
     SELECT purchase_id FROM refund_obligations WHERE paid_at IS NULL AND next_attempt_at <= $1
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_number`, now, limit)
+RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_number + (
+    SELECT count(*) FROM payment_refunds r
+    WHERE r.payment_intent = refund_obligations.payment_intent AND r.status IN ('failed', 'cancelled'))`, now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("claim due refunds: %w", err)
 	}
@@ -49,11 +52,19 @@ RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_numbe
 	return due, nil
 }
 
-// RefundMade records a refund. The id is empty for one that was made elsewhere.
-func RefundMade(ctx context.Context, db postgres.Execer, purchaseID, refundID string, now time.Time) error {
-	if _, err := db.Exec(ctx, `
-UPDATE refund_obligations SET paid_at = $2, stripe_refund_id = NULLIF($3, ''), last_error = NULL
-WHERE purchase_id = $1`, purchaseID, now, refundID); err != nil {
+// RefundMade records a refund, unless it was reported as failed meanwhile. The id is empty
+// for one that was made elsewhere.
+func RefundMade(ctx context.Context, tx pgx.Tx, purchaseID, refundID string, now time.Time) error {
+	// The lock of the payment: a report of the refund comes before or after this.
+	if _, err := tx.Exec(ctx, `SELECT FROM payments WHERE purchase_id = $1 FOR UPDATE`, purchaseID); err != nil {
+		return fmt.Errorf("lock the payment of a refund: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `
+UPDATE refund_obligations o SET paid_at = $2, stripe_refund_id = NULLIF($3, ''), last_error = NULL
+WHERE purchase_id = $1 AND NOT EXISTS (
+    SELECT FROM payment_refunds r
+    WHERE r.payment_intent = o.payment_intent AND r.refund_id = $3 AND r.status IN ('failed', 'cancelled'))`,
+		purchaseID, now, refundID); err != nil {
 		return fmt.Errorf("mark as refunded: %w", err)
 	}
 	return nil
@@ -92,17 +103,18 @@ WHERE purchase_id::text = $1 AND paid_at IS NULL`, purchaseID, now)
 	return tag.RowsAffected() == 1, nil
 }
 
-// Mismatch is a payment that did not become a purchase.
+// Mismatch is a payment that did not become a purchase, or was paid twice.
 type Mismatch struct {
 	At     time.Time
 	Intent string
 	// Reason is the outcome of the payment, and Detail says what was expected and paid. It
 	// is empty for payments that were decided before details were kept.
-	Reason      string
-	Detail      string
+	Reason string
+	Detail string
+	// AmountCents is what was paid.
 	AmountCents int64
 	Currency    string
-	// Refund is "made", "due" or "given up"; LastError is of its last attempt.
+	// Refund is "made", "pending", "due" or "given up"; LastError is of its last attempt.
 	Refund    string
 	LastError string
 }
@@ -110,10 +122,17 @@ type Mismatch struct {
 // Mismatches returns the newest payments that did not become purchases, newest first.
 func Mismatches(ctx context.Context, db postgres.Queryer, limit int) ([]Mismatch, error) {
 	rows, err := db.Query(ctx, `
-SELECT created_at, payment_intent, reason, COALESCE(detail, ''), amount_cents, currency,
-       CASE WHEN paid_at IS NOT NULL THEN 'made' WHEN next_attempt_at = 'infinity' THEN 'given up' ELSE 'due' END,
-       COALESCE(last_error, '')
-FROM refund_obligations ORDER BY created_at DESC, purchase_id LIMIT $1`, limit)
+SELECT o.created_at, o.payment_intent, o.reason, COALESCE(o.detail, ''), COALESCE(p.amount_cents, o.amount_cents),
+       o.currency,
+       CASE WHEN o.paid_at IS NOT NULL AND EXISTS (
+                SELECT FROM payment_refunds r WHERE r.payment_intent = o.payment_intent AND r.status = 'pending')
+            THEN 'pending'
+            WHEN o.paid_at IS NOT NULL THEN 'made'
+            WHEN o.next_attempt_at = 'infinity' THEN 'given up'
+            ELSE 'due' END,
+       COALESCE(o.last_error, '')
+FROM refund_obligations o LEFT JOIN payments p ON p.payment_intent = o.payment_intent
+ORDER BY o.created_at DESC, o.purchase_id LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read mismatches: %w", err)
 	}
@@ -122,6 +141,43 @@ FROM refund_obligations ORDER BY created_at DESC, purchase_id LIMIT $1`, limit)
 		return nil, fmt.Errorf("read mismatches: %w", err)
 	}
 	return list, nil
+}
+
+// ForeignPayment is a payment in the provider's account that is not of this installation, or
+// of which only refunds and disputes were reported.
+type ForeignPayment struct {
+	At     time.Time
+	Intent string
+	// Reason says why; it names no person.
+	Reason string
+	// Amount is in the smallest unit of Currency: what was paid, or else refunded. Currency
+	// may be empty.
+	Amount   int64
+	Currency string
+}
+
+// ForeignPayments returns the newest payments that are not of this installation, newest
+// first, and how many there are.
+func ForeignPayments(
+	ctx context.Context, db postgres.Queryer, limit int,
+) (list []ForeignPayment, total int64, err error) {
+	rows, err := db.Query(ctx, `
+SELECT COALESCE(foreign_at, created_at), payment_intent,
+       COALESCE(foreign_reason, 'only refunds or disputes of it were reported'),
+       COALESCE(foreign_amount, refunded_cents), COALESCE(foreign_currency, ''), count(*) OVER ()
+FROM payments WHERE paid_at IS NULL ORDER BY created_at DESC, payment_intent LIMIT $1`, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read foreign payments: %w", err)
+	}
+	var p ForeignPayment
+	_, err = pgx.ForEachRow(rows, []any{&p.At, &p.Intent, &p.Reason, &p.Amount, &p.Currency, &total}, func() error {
+		list = append(list, p)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read foreign payments: %w", err)
+	}
+	return list, total, nil
 }
 
 // DueErasure is a customer that has to be deleted at the provider.

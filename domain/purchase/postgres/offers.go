@@ -12,14 +12,15 @@ import (
 	"github.com/codex-platform/codex/domain/purchase"
 )
 
-// Offer reads a content item to be bought. It reports false when there is none.
+// Offer reads a content item to be bought, locked against changes: when it is withdrawn
+// afterwards, the checkout is there to be closed. It reports false when there is none.
 func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bool, error) {
 	var o purchase.Offer
 	var price *int64
 	err := tx.QueryRow(ctx, `
 SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, title, COALESCE(description, ''),
        status = 'published', access_type, price_cents
-FROM content WHERE id = $1`, contentID).
+FROM content WHERE id = $1 FOR SHARE`, contentID).
 		Scan(&o.ID, &o.CreatorID, &o.OrganizationID, &o.Deleted, &o.Title, &o.Description,
 			&o.Published, &o.AccessType, &price)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -98,11 +99,14 @@ SELECT stripe_customer_id FROM kept`, userID, stale, created).Scan(&kept)
 // QueueContent queues the read of content items by their ids and by their checkouts.
 func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purchase.Content) {
 	b.Queue(`
-SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL FROM content
+SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, access_type,
+       price_cents IS NOT NULL, COALESCE(price_cents, 0)
+FROM content
 WHERE id = ANY($3::uuid[] || ARRAY(SELECT content_id FROM checkouts WHERE `+sessionSQL+`))`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		var c purchase.Content
-		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted}, func() error {
+		targets := []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted, &c.AccessType, &c.HasPrice, &c.Price}
+		_, err := pgx.ForEachRow(rows, targets, func() error {
 			found[c.ID] = c
 			return nil
 		})
@@ -110,17 +114,33 @@ WHERE id = ANY($3::uuid[] || ARRAY(SELECT content_id FROM checkouts WHERE `+sess
 	})
 }
 
-// QueueBuyers queues the check which buyers have an account, by their ids and by their
-// checkouts.
+// QueueInstallation queues the read of the id of the database.
+func QueueInstallation(b *pgx.Batch, id *string) {
+	b.Queue(`SELECT id::text FROM installation`).QueryRow(func(row pgx.Row) error { return row.Scan(id) })
+}
+
+// Installation returns the id of the database.
+func Installation(ctx context.Context, db postgres.RowQueryer) (id string, err error) {
+	if err := db.QueryRow(ctx, `SELECT id::text FROM installation`).Scan(&id); err != nil {
+		return "", fmt.Errorf("read the installation: %w", err)
+	}
+	return id, nil
+}
+
+// QueueBuyers queues the read of the accounts of buyers, by their ids and by their
+// checkouts: those that exist are in found, with false for a deleted one.
 func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) {
 	b.Queue(`
-SELECT u.id FROM unnest($3::text[] || ARRAY(SELECT customer_id FROM checkouts WHERE `+sessionSQL+`)) AS w (id)
-CROSS JOIN LATERAL (SELECT id FROM users WHERE id = w.id AND deleted_at IS NULL LIMIT 1) u`,
+SELECT u.id, u.deleted_at IS NULL
+FROM unnest($3::text[] || ARRAY(SELECT customer_id FROM checkouts WHERE `+sessionSQL+`)) AS w (id)
+CROSS JOIN LATERAL (SELECT id, deleted_at FROM users WHERE id = w.id LIMIT 1) u`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		for _, id := range list {
-			found[id] = true
-		}
+		var id string
+		var active bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &active}, func() error {
+			found[id] = active
+			return nil
+		})
 		return err
 	})
 }
@@ -128,9 +148,9 @@ CROSS JOIN LATERAL (SELECT id FROM users WHERE id = w.id AND deleted_at IS NULL 
 // Ownership is a buyer and a content item.
 type Ownership struct{ CustomerID, ContentID string }
 
-// QueueLive queues the read of the payment intents through which buyers own content, by
-// pairs and by checkouts.
-func QueueLive(b *pgx.Batch, pairs []Ownership, s Sessions, found map[Ownership]string) {
+// QueueLive queues the read of the payment intents through which buyers own content: by
+// pairs, by checkouts, and for the sales of payments.
+func QueueLive(b *pgx.Batch, pairs []Ownership, s Sessions, intents []string, found map[Ownership]string) {
 	customers, contents := make([]string, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
 		customers[i], contents[i] = p.CustomerID, p.ContentID
@@ -139,8 +159,10 @@ func QueueLive(b *pgx.Batch, pairs []Ownership, s Sessions, found map[Ownership]
 SELECT customer_id, content_id, stripe_payment_intent_id FROM purchases
 WHERE status IN ('completed', 'partially_refunded') AND (customer_id, content_id) IN (
     SELECT customer, content FROM unnest($3::text[], $4::uuid[]) AS pairs (customer, content)
-    UNION ALL SELECT customer_id, content_id FROM checkouts WHERE `+sessionSQL+`)`,
-		s.CheckoutIDs, s.SessionIDs, customers, contents).Query(func(rows pgx.Rows) error {
+    UNION ALL SELECT customer_id, content_id FROM checkouts WHERE `+sessionSQL+`
+    UNION ALL SELECT customer_id, content_id FROM payments
+        WHERE payment_intent = ANY($5::text[]) AND outcome = 'purchase')`,
+		s.CheckoutIDs, s.SessionIDs, customers, contents, intents).Query(func(rows pgx.Rows) error {
 		var o Ownership
 		var intent string
 		_, err := pgx.ForEachRow(rows, []any{&o.CustomerID, &o.ContentID, &intent}, func() error {

@@ -14,10 +14,9 @@ type RefundedCharge struct {
 	AmountCents   int64
 	RefundedCents int64
 	Currency      string
-	// RefundID and Reason describe the newest refund and are empty when the event does not
-	// list refunds, which is the rule since API version 2022-11-15: see Client.ListRefunds.
-	RefundID string
-	Reason   string
+	// Refunds are those that the event lists. It lists none since API version 2022-11-15,
+	// and never more than ten: see Client.ListRefunds.
+	Refunds  []Refund
 	Metadata map[string]string
 }
 
@@ -81,11 +80,6 @@ func CheckoutSession(e Event) (Session, error) {
 
 // ChargeRefund reads the charge of a charge.refunded event.
 func ChargeRefund(e Event) (RefundedCharge, error) {
-	type listed struct {
-		ID      text    `json:"id"`
-		Reason  text    `json:"reason"`
-		Created integer `json:"created"`
-	}
 	var in struct {
 		kind
 		ID             text    `json:"id"`
@@ -95,7 +89,7 @@ func ChargeRefund(e Event) (RefundedCharge, error) {
 		Currency       text    `json:"currency"`
 		Metadata       labels  `json:"metadata"`
 		Refunds        *struct {
-			Data []listed `json:"data"`
+			Data []refundObject `json:"data"`
 		} `json:"refunds"`
 	}
 	if err := e.read("charge", &in, &in.kind); err != nil {
@@ -112,16 +106,69 @@ func ChargeRefund(e Event) (RefundedCharge, error) {
 		Currency:        string(in.Currency),
 		Metadata:        in.Metadata,
 	}
-	if in.Refunds != nil && len(in.Refunds.Data) > 0 {
-		newest := in.Refunds.Data[0]
-		for _, r := range in.Refunds.Data[1:] {
-			if r.Created > newest.Created {
-				newest = r
-			}
+	if in.Refunds == nil {
+		return out, nil
+	}
+	for _, r := range in.Refunds.Data {
+		if r.ID == "" {
+			continue // the total contains it
 		}
-		out.RefundID, out.Reason = string(newest.ID), string(newest.Reason)
+		refund, err := r.refund()
+		if err != nil {
+			return RefundedCharge{}, err
+		}
+		if r.Status == "" {
+			refund.Status = RefundSucceeded // before 2014 a refund had no status
+		}
+		out.Refunds = append(out.Refunds, refund)
 	}
 	return out, nil
+}
+
+// refundObject is a refund in an event, alone or in the list of its charge.
+type refundObject struct {
+	ID            text    `json:"id"`
+	PaymentIntent ref     `json:"payment_intent"`
+	Charge        ref     `json:"charge"`
+	Amount        integer `json:"amount"`
+	Currency      text    `json:"currency"`
+	Status        text    `json:"status"`
+	Reason        text    `json:"reason"`
+	Created       integer `json:"created"`
+}
+
+func (r refundObject) refund() (Refund, error) {
+	if r.ID == "" {
+		return Refund{}, fmt.Errorf("%w: a refund has no id", ErrMalformed)
+	}
+	if r.Amount < 0 {
+		return Refund{}, fmt.Errorf("%w: an amount is negative", ErrMalformed)
+	}
+	out := Refund{
+		ID:              string(r.ID),
+		PaymentIntentID: string(r.PaymentIntent),
+		ChargeID:        string(r.Charge),
+		AmountCents:     int64(r.Amount),
+		Currency:        string(r.Currency),
+		Status:          string(r.Status),
+		Reason:          string(r.Reason),
+	}
+	if r.Created > 0 {
+		out.Created = time.Unix(int64(r.Created), 0).UTC()
+	}
+	return out, nil
+}
+
+// SingleRefund reads the refund of a refund.* or charge.refund.updated event.
+func SingleRefund(e Event) (Refund, error) {
+	var in struct {
+		kind
+		refundObject
+	}
+	if err := e.read("refund", &in, &in.kind); err != nil {
+		return Refund{}, err
+	}
+	return in.refund()
 }
 
 // Dispute reads the dispute of a charge.dispute.* event.
@@ -141,6 +188,9 @@ func Dispute(e Event) (DisputedCharge, error) {
 	}
 	if in.ID == "" {
 		return DisputedCharge{}, fmt.Errorf("%w: the dispute has no id", ErrMalformed)
+	}
+	if in.Amount < 0 {
+		return DisputedCharge{}, fmt.Errorf("%w: an amount is negative", ErrMalformed)
 	}
 	return DisputedCharge{
 		ID:              string(in.ID),

@@ -14,6 +14,15 @@ const (
 	ReasonByRequest = "requested_by_customer"
 )
 
+// The states of a refund, as Stripe names them.
+const (
+	RefundPending        = "pending"
+	RefundRequiresAction = "requires_action"
+	RefundSucceeded      = "succeeded"
+	RefundFailed         = "failed"
+	RefundCanceled       = "canceled"
+)
+
 // CodeAlreadyRefunded is the Code of a refund of a payment that is refunded in full.
 const CodeAlreadyRefunded = "charge_already_refunded"
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,19 +192,30 @@ func TestSessionsWithMissingFieldsAreRead(t *testing.T) {
 	}
 }
 
-func TestRefundedChargesNameTheNewestRefundWhenListed(t *testing.T) {
+func TestRefundedChargesNameTheirRefundsWhenListed(t *testing.T) {
 	t.Parallel()
 	r, err := stripe.ChargeRefund(decode(t, "charge.refunded",
 		`{"id":"ch_1","object":"charge","payment_intent":{"id":"pi_1"},"amount":2000,
 		"amount_refunded":700,"currency":"gbp","refunds":{"data":[
-		{"id":"re_1","reason":null,"created":5},{"id":"re_2","reason":"duplicate","created":9}]}}`))
-	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundedCents != 700 || r.RefundID != "re_2" ||
-		r.Reason != "duplicate" || r.AmountCents != 2000 {
+		{"id":"re_1","reason":null,"created":5},{"reason":"nameless"},
+		{"id":"re_2","amount":500,"status":"pending","reason":"duplicate","created":9}]}}`))
+	want := []stripe.Refund{
+		{ID: "re_1", Status: stripe.RefundSucceeded, Created: time.Unix(5, 0).UTC()},
+		{
+			ID:          "re_2",
+			AmountCents: 500,
+			Status:      stripe.RefundPending,
+			Reason:      "duplicate",
+			Created:     time.Unix(9, 0).UTC(),
+		},
+	}
+	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundedCents != 700 || r.AmountCents != 2000 ||
+		!slices.Equal(r.Refunds, want) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	r, err = stripe.ChargeRefund(decode(t, "charge.refunded",
 		`{"id":"ch_1","payment_intent":"pi_1","amount":2000,"amount_refunded":2000,"refunds":null}`))
-	if err != nil || r.PaymentIntentID != "pi_1" || r.RefundID != "" || r.RefundedCents != 2000 {
+	if err != nil || r.PaymentIntentID != "pi_1" || len(r.Refunds) != 0 || r.RefundedCents != 2000 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if r, err := stripe.ChargeRefund(decode(t, "x", `{"id":"ch_1","amount":-1}`)); !errors.Is(err, stripe.ErrMalformed) {
@@ -212,6 +224,35 @@ func TestRefundedChargesNameTheNewestRefundWhenListed(t *testing.T) {
 	_, err = stripe.ChargeRefund(decode(t, "x", `{"id":"re_1","object":"refund"}`))
 	if !errors.Is(err, stripe.ErrOtherObject) {
 		t.Fatalf("a refund object: %v", err)
+	}
+}
+
+func TestSingleRefundsAreRead(t *testing.T) {
+	t.Parallel()
+	r, err := stripe.SingleRefund(decode(t, "refund.failed",
+		`{"id":"re_1","object":"refund","charge":{"id":"ch_1"},"payment_intent":"pi_1","status":"failed",
+		"reason":"requested_by_customer","amount":5,"currency":"gbp","created":7,"failure_reason":"unknown"}`))
+	want := stripe.Refund{
+		ID:              "re_1",
+		PaymentIntentID: "pi_1",
+		ChargeID:        "ch_1",
+		AmountCents:     5,
+		Currency:        "gbp",
+		Status:          stripe.RefundFailed,
+		Reason:          stripe.ReasonByRequest,
+		Created:         time.Unix(7, 0).UTC(),
+	}
+	if err != nil || r != want {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for object, want := range map[string]error{
+		`{"object":"refund","amount":1}`:              stripe.ErrMalformed,
+		`{"id":"re_1","object":"refund","amount":-1}`: stripe.ErrMalformed,
+		`{"id":"ch_1","object":"charge"}`:             stripe.ErrOtherObject,
+	} {
+		if _, err := stripe.SingleRefund(decode(t, "refund.created", object)); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", object, err, want)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ FROM (VALUES
     ('checkout.started', '00000000-0000-0000-0000-0000000000b4', 1, NULL, '{}'),
     ('purchase.completed', '00000000-0000-0000-0000-0000000000e1', 1, NULL, '{}'),
     ('purchase.completed', '00000000-0000-0000-0000-0000000000e2', 1, NULL, '{}'),
-    ('purchase.refunded', '00000000-0000-0000-0000-0000000000e2', 2, NULL, '{"full": true}'),
+    ('purchase.refunded', '00000000-0000-0000-0000-0000000000e2', 2, NULL, '{"full": true, "access": "ended"}'),
     ('purchase.duplicate_detected', '00000000-0000-0000-0000-0000000000e3', 1, NULL, '{}'),
     ('purchase.refunded', '00000000-0000-0000-0000-0000000000e3', 2, NULL, '{"full": true}'),
     ('access.granted', '00000000-0000-0000-0000-0000000000a1', 1, NULL, '{}'),
