@@ -222,13 +222,6 @@ var (
 		Reason:  "MEDIA_NOT_READY",
 		Message: "The media item is not ready to be played",
 	}
-	// ErrSigning : 500, a URL of the object store could not be signed.
-	ErrSigning = &domain.Error{
-		Class:   domain.Internal,
-		Code:    "R2_SIGNING_ERROR",
-		Reason:  "R2_SIGNING_ERROR",
-		Message: "The address could not be made; try again",
-	}
 )
 
 // Err returns nil for an allowed verdict, otherwise the error of the response.

@@ -325,6 +325,8 @@ var fixtures = map[string]fixture{
 	"getMasterPlaylist":  {actor: "anonymous", state: "token"},
 	"getVariantPlaylist": {actor: "anonymous", state: "token"},
 	"getPreviewPlaylist": {actor: "anonymous", state: "token"},
+	"getSegment":         {actor: "anonymous", state: "token"},
+	"getWaveform":        {actor: "anonymous", state: "token"},
 	"saveProgress":       {actor: "customer", state: "bought"},
 	"getProgress":        {actor: "customer", state: "bought"},
 	"explainAccess":      {actor: "customer", state: "bought"},

@@ -216,13 +216,15 @@ func states() map[string]func(s *stage) {
 		"token": func(s *stage) {
 			s.enter("bought")
 			s.renditions("maker", s.given["media"])
+			s.exec(sql(`UPDATE media_items SET waveform_key = $2 WHERE id = $1`,
+				s.given["media"], s.users["maker"]+"/waveforms/"+s.given["media"]+"/waveform.json"))
 			a := s.send(
 				request{Method: "GET", Path: "/api/access/content/" + s.given["id"] + "/stream", Session: s.users["customer"]})
 			address, err := url.Parse(a.Text("data.streamingUrl"))
 			if a.Status != 200 || err != nil {
 				s.Fatalf("stream: %d %s", a.Status, a.Body)
 			}
-			s.given["?token"], s.given["variant"] = address.Query().Get("token"), "720p"
+			s.given["?token"], s.given["variant"], s.given["file"] = address.Query().Get("token"), "720p", "stream.mp4"
 		},
 		"token after refund": func(s *stage) { s.enter("token"); s.refund() },
 		"bad token": func(s *stage) {

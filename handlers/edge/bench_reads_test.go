@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -26,6 +27,7 @@ import (
 	accesspg "github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/handlers/streaming"
@@ -67,12 +69,17 @@ type readsHarness struct {
 	postmaster                 string // process id
 	organization, film         string
 	creatorCookie, buyerCookie string
+	// segment is a path with a token, which leads to a file in the store.
+	segment string
 }
+
+func (w *readsHarness) streamPath() string { return "/api/access/content/" + w.film + "/stream" }
 
 func (w *readsHarness) reads() []benchRead {
 	return []benchRead{
 		{"access decision", "/api/access/content/" + w.film + "/decision", w.buyerCookie},
-		{"stream address", "/api/access/content/" + w.film + "/stream", w.buyerCookie},
+		{"stream address", w.streamPath(), w.buyerCookie},
+		{"segment", w.segment, ""},
 		{"library page", "/api/access/user/library?limit=20", w.buyerCookie},
 		{"public list", "/api/content/public?limit=20&orgId=" + w.organization, ""},
 		{"own item", "/api/content/" + w.film, w.creatorCookie},
@@ -170,7 +177,7 @@ func readInTurn(address string, r benchRead, deadline time.Time) (took []time.Du
 		if _, err := conn.Write(request); err != nil {
 			panic(err)
 		}
-		if status, err := skipResponse(response); err != nil || status != http.StatusOK {
+		if status, err := skipResponse(response); err != nil || status != http.StatusOK && status != http.StatusFound {
 			panic(fmt.Sprintf("%s: %d (%v)", r.path, status, err))
 		}
 		took = append(took, time.Since(start))
@@ -243,6 +250,8 @@ func newReadsHarness(b *testing.B) *readsHarness {
 
 	keys, err := token.NewKeys([]byte("the secret of the benchmark's tokens"))
 	check(b, err)
+	store, err := s3.Open(s3.Config{Endpoint: "http://store.invalid", AccessKey: "bench", SecretKey: "only signs"})
+	check(b, err)
 	e, err := edge.New(edge.Config{
 		Pool:        pool,
 		PublicURL:   "http://bench",
@@ -250,11 +259,18 @@ func newReadsHarness(b *testing.B) *readsHarness {
 		Log:         slog.New(slog.DiscardHandler), // requests are not logged by default
 	}, append(
 		publishing.New(publishing.Config{Pool: pool}).Routes,
-		streaming.New(streaming.Config{Pool: pool, Tokens: keys, PublicURL: "http://bench", Now: time.Now}).Routes...,
+		streaming.New(streaming.Config{
+			Pool:      pool,
+			Objects:   store.Bucket("media"),
+			Tokens:    keys,
+			PublicURL: "http://bench",
+			Now:       time.Now,
+		}).Routes...,
 	))
 	check(b, err)
 	ours, bare := httptest.NewServer(e.Handler()), httptest.NewServer(bareRouter(barePool))
 	w.ours, w.bare = ours.Listener.Addr().String(), bare.Listener.Addr().String()
+	w.segment = w.openStream(b)
 	b.Cleanup(func() {
 		ours.Close()
 		bare.Close()
@@ -263,6 +279,23 @@ func newReadsHarness(b *testing.B) *readsHarness {
 		_ = pg.Stop(ctx)
 	})
 	return w
+}
+
+// openStream returns the path of a segment, with a token.
+func (w *readsHarness) openStream(b *testing.B) string {
+	b.Helper()
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://"+w.ours+w.streamPath(), nil)
+	check(b, err)
+	request.Header.Set("Cookie", w.buyerCookie)
+	response, err := http.DefaultClient.Do(request)
+	check(b, err)
+	defer func() { _ = response.Body.Close() }()
+	var opened struct {
+		Data streaming.Stream `json:"data"`
+	}
+	check(b, json.NewDecoder(response.Body).Decode(&opened))
+	master := strings.TrimPrefix(*opened.Data.StreamingURL, "http://bench")
+	return strings.Replace(master, "master.m3u8", "720p/stream.mp4", 1)
 }
 
 // seed makes an organization with 200 films, one viewer who has bought all of them, and a

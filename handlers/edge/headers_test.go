@@ -223,7 +223,7 @@ func TestPreflightSucceedsForEveryPath(t *testing.T) {
 		want := map[string]string{
 			"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Credentials": "true",
 			"Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-			"Access-Control-Allow-Headers": "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, X-Request-Id",
+			"Access-Control-Allow-Headers": "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, X-Request-Id",
 			"Access-Control-Max-Age":       "86400",
 		}
 		for name, value := range want {

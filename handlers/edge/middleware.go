@@ -141,7 +141,7 @@ var (
 	corsMethods = strings.Join([]string{
 		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	}, ", ")
-	corsHeaders = "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, X-Request-Id"
+	corsHeaders = "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, X-Request-Id"
 	corsExposed = "Content-Length, X-Request-Id, Location, Retry-After, " +
 		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )

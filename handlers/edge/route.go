@@ -80,6 +80,8 @@ var (
 	LimitStrict    = Limit{"strict", 20, time.Minute}
 	LimitStreaming = Limit{"streaming", 60, time.Minute}
 	LimitWebhook   = Limit{"webhook", 1000, time.Minute}
+	// LimitFiles is for segments: a hundred viewers behind one address.
+	LimitFiles = Limit{"files", 6000, time.Minute}
 
 	limitAPI  = Limit{"api", 100, time.Minute}
 	limitPage = Limit{"web", 300, time.Minute}

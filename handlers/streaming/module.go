@@ -3,7 +3,8 @@
 //
 // Access follows from events: grants.go grants and revokes it with purchases, and
 // entries.go keeps the entries of libraries up to date. Access is decided again with every
-// playlist (playlists.go), so revoking it stops a running stream.
+// playlist (playlists.go) and, every few seconds, with the files that players fetch
+// (files.go), so revoking it stops a running stream.
 package streaming
 
 import (
@@ -45,14 +46,22 @@ type Objects interface {
 
 // New returns the module.
 func New(cfg Config) handlers.Module {
-	s := &streaming{cfg}
+	s := &streaming{cfg, newFiles()}
 	return handlers.Module{
-		Name:        "streaming",
-		Routes:      slices.Concat([]edge.Route{s.streamRoute(), s.libraryRoute()}, s.playlistRoutes(), s.accessRoutes()),
+		Name: "streaming",
+		Routes: slices.Concat(
+			[]edge.Route{s.streamRoute(), s.libraryRoute()},
+			s.playlistRoutes(),
+			s.fileRoutes(),
+			s.accessRoutes(),
+		),
 		Commands:    []commands.Context{playbackCommands()},
 		Projections: []reactions.Projection{grantAccess(cfg.Now), refreshLibraries()},
 	}
 }
 
 // streaming handles the requests.
-type streaming struct{ cfg Config }
+type streaming struct {
+	cfg   Config
+	files *files
+}

@@ -1,11 +1,10 @@
 package streaming
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"path"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,10 +15,6 @@ import (
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
-// minURLLife is the shortest life of a URL of the store: long enough to fetch a segment
-// with a token that is about to expire.
-const minURLLife = time.Minute
-
 // The parameters of playlists. They have no limits here: a text that cannot be a token or
 // a variant gets the same plain response as a wrong one.
 var (
@@ -28,10 +23,8 @@ var (
 )
 
 // playlistRoutes declares the playlists of a stream. Access is decided again whenever one
-// is fetched, so a refund, the end of a membership, of a session or of an account ends
-// playback with the next playlist. What a playlist contains are URLs of single files,
-// which expire with the token and not earlier: players read the playlist of a finished
-// recording only once.
+// is fetched, and with the files that they name (files.go), so a refund, the end of a
+// membership, of a session or of an account ends playback.
 func (s *streaming) playlistRoutes() []edge.Route {
 	route := func(path, name, summary string, handle func(*edge.Request), more ...edge.Param) edge.Route {
 		return edge.Route{
@@ -63,78 +56,63 @@ func (s *streaming) playlistRoutes() []edge.Route {
 	}
 }
 
-// playlistURL returns the URL of a playlist here.
-func (s *streaming) playlistURL(contentID, playlist, text string) string {
-	path := "/api/access/content/" + contentID + "/hls/" + playlist
-	return s.cfg.PublicURL + path + "?token=" + url.QueryEscape(text)
-}
-
 // master serves the master playlist; the URLs of its renditions lead back here.
 func (s *streaming) master(c *edge.Request) {
-	s.playlist(c, "", func(p play, text string) (string, error) {
+	s.playlist(c, "", func(claims token.Claims, text string) (string, error) {
 		return hls.Master(text, func(variant string) (string, error) {
-			return s.playlistURL(p.claims.ContentID, hls.VariantPlaylist(variant), p.token), nil
+			return s.fileURL(claims.ContentID, "hls/"+hls.VariantPlaylist(variant), c.Text("token")), nil
 		})
 	})
 }
 
-// variant serves the playlist of one rendition; the URLs of its segments lead to the store.
+// variant serves the playlist of one rendition; the URLs of its segments lead back here.
 func (s *streaming) variant(c *edge.Request) {
 	variant := c.Text("variant")
 	if !hls.IsVariant(variant) {
 		s.fail(c, http.StatusNotFound, "playlist not found")
 		return
 	}
-	s.media(c, hls.VariantPlaylist(variant))
+	s.media(c, variant, hls.VariantPlaylist(variant))
 }
 
 // preview serves the playlist of the preview.
-func (s *streaming) preview(c *edge.Request) { s.media(c, hls.PreviewPlaylist) }
+func (s *streaming) preview(c *edge.Request) { s.media(c, hls.PreviewName, hls.PreviewPlaylist) }
 
-func (s *streaming) media(c *edge.Request, playlist string) {
-	s.playlist(c, playlist, func(p play, text string) (string, error) {
-		folder := path.Dir(p.key)
+func (s *streaming) media(c *edge.Request, folder, playlist string) {
+	s.playlist(c, playlist, func(claims token.Claims, text string) (string, error) {
 		return hls.Media(text, func(name string) (string, error) {
-			return s.cfg.Objects.PresignGet(c, path.Join(folder, name), p.life)
+			return s.fileURL(claims.ContentID, "hls/"+folder+"/"+name, c.Text("token")), nil
 		})
 	})
 }
 
-// play is an admitted request for a playlist.
-type play struct {
-	claims token.Claims
-	token  string
-	// key is the playlist's in the store.
-	key string
-	// life is how long URLs of the store may live.
-	life time.Duration
-}
-
 // playlist serves one playlist of an item: it checks the token, decides about access, reads
 // the playlist from the store, and lets rewrite insert the viewer's URLs. name is the
-// playlist's path from the master's folder, empty for the master. Players show no error
-// bodies; they are plain text.
-func (s *streaming) playlist(c *edge.Request, name string, rewrite func(p play, text string) (string, error)) {
-	p, err := s.admit(c, name)
+// playlist's path from the master's folder, empty for the master, with which playing
+// begins. Players show no error bodies; they are plain text.
+func (s *streaming) playlist(c *edge.Request, name string, rewrite func(token.Claims, string) (string, error)) {
+	claims, err := s.claims(c)
+	if err == nil && name == "" && !claims.MayBegin(s.cfg.Now()) {
+		err = errNoAdmission
+	}
+	var p played
+	if err == nil {
+		p, err = s.admit(c, claims)
+	}
 	var written []byte
 	if err == nil {
-		written, err = s.cfg.Objects.Read(c, p.key, s3.Range{}, "", hls.MaxBytes)
+		key := p.master
+		if name != "" {
+			key = path.Join(path.Dir(p.master), name)
+		}
+		written, err = s.cfg.Objects.Read(c, key, s3.Range{}, "", hls.MaxBytes)
 	}
-	switch {
-	case errors.Is(err, errNoAdmission):
-		s.fail(c, http.StatusForbidden, "no access")
-		return
-	case errors.Is(err, s3.ErrNotFound):
-		s.fail(c, http.StatusNotFound, "playlist not found")
-		return
-	case err != nil:
-		s.log(c, err)
-		c.Header("Retry-After", "1")
-		s.fail(c, http.StatusServiceUnavailable, "try again in a moment")
+	if err != nil {
+		s.refuse(c, err, "playlist not found")
 		return
 	}
 
-	text, err := rewrite(p, string(written))
+	text, err := rewrite(claims, string(written))
 	switch {
 	case errors.Is(err, hls.ErrUnusable):
 		s.log(c, err)
@@ -148,38 +126,53 @@ func (s *streaming) playlist(c *edge.Request, name string, rewrite func(p play, 
 	}
 }
 
+// refuse responds to a request for a playlist or a file that cannot be served.
+func (s *streaming) refuse(c *edge.Request, err error, missing string) {
+	switch {
+	case errors.Is(err, errNoAdmission):
+		s.fail(c, http.StatusForbidden, "no access")
+	case errors.Is(err, s3.ErrNotFound):
+		s.fail(c, http.StatusNotFound, missing)
+	default:
+		s.log(c, err)
+		c.Header("Retry-After", "1")
+		s.fail(c, http.StatusServiceUnavailable, "try again in a moment")
+	}
+}
+
 // errNoAdmission is the error of a bad token and of denied access.
 var errNoAdmission = errors.New("no access")
 
-// admit checks the token and decides about access for its user. A token for another item,
+// claims returns the claims of the request's token, which must be for its item. Otherwise
+// the error is errNoAdmission.
+func (s *streaming) claims(c *edge.Request) (token.Claims, error) {
+	claims, err := s.cfg.Tokens.Open(c.Text("token"), s.cfg.Now())
+	if err != nil || claims.ContentID != c.UUID("id") {
+		return token.Claims{}, errNoAdmission
+	}
+	return claims, nil
+}
+
+// admit decides about access for the user of a token, and returns what is played. A token
 // for other media than the item has now, or of a session that ended is bad:
 // errNoAdmission. Media that cannot be played counts as missing: s3.ErrNotFound.
-func (s *streaming) admit(c *edge.Request, name string) (play, error) {
-	now, text := s.cfg.Now(), c.Text("token")
-	claims, err := s.cfg.Tokens.Open(text, now)
-	if err != nil || claims.ContentID != c.UUID("id") {
-		return play{}, errNoAdmission
-	}
-	var m played
+func (s *streaming) admit(ctx context.Context, claims token.Claims) (played, error) {
+	var p played
 	var signedIn bool
 	session := func(b *pgx.Batch) {
-		postgres.QueueSession(b, claims.SessionID, claims.UserID, now.UTC(), &signedIn)
+		postgres.QueueSession(b, claims.SessionID, claims.UserID, s.cfg.Now().UTC(), &signedIn)
 	}
 	q := postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID}
-	verdict, err := s.decide(c, q, queuePlayed(claims.ContentID, &m), session)
+	verdict, err := s.decide(ctx, q, queuePlayed(claims.ContentID, &p), session)
 	switch {
 	case err != nil:
-		return play{}, err
-	case !verdict.Allowed, !signedIn, m.mediaID != claims.MediaID, m.creatorID != claims.CreatorID:
-		return play{}, errNoAdmission
-	case !m.ready():
-		return play{}, s3.ErrNotFound
+		return played{}, err
+	case !verdict.Allowed, !signedIn, p.mediaID != claims.MediaID, p.creatorID != claims.CreatorID:
+		return played{}, errNoAdmission
+	case !p.ready():
+		return played{}, s3.ErrNotFound
 	}
-	key := m.master
-	if name != "" {
-		key = path.Join(path.Dir(m.master), name)
-	}
-	return play{claims: claims, token: text, key: key, life: max(claims.Left(now), minURLLife)}, nil
+	return p, nil
 }
 
 func (s *streaming) log(c *edge.Request, err error) {

@@ -3,7 +3,6 @@ package streaming
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -28,15 +27,16 @@ const (
 
 // streamRoute declares the stream. Its URL carries a token that says who plays which media
 // until when. The token alone grants nothing: access is decided again whenever a playlist
-// is fetched.
+// or a file is fetched.
 func (s *streaming) streamRoute() edge.Route {
 	return edge.Route{
 		Method:  "GET",
 		Path:    "/api/access/content/:id/stream",
 		Name:    "getStream",
 		Summary: "Get the stream of an item",
-		Notes: "The URL opens the item for the caller only, until expiresAt, and while the caller has access and " +
-			"the session is valid. Written content has no URLs; its text is in the response.",
+		Notes: "The URL opens the item for the caller only, while the caller has access and the session is valid. " +
+			"Playing may begin until expiresAt, and what was begun goes on for up to 24 hours. When access ends, playing " +
+			"ends within a minute. Written content has no URLs; its text is in the response.",
 		Auth:      edge.Session(),
 		Limit:     edge.LimitStreaming,
 		Params:    []edge.Param{edge.IntParam("expirySeconds", minStream, maxStream, defaultStream)},
@@ -45,7 +45,6 @@ func (s *streaming) streamRoute() edge.Route {
 			access.ErrContentNotFound,
 			access.ErrDenied,
 			access.ErrMediaNotReady,
-			access.ErrSigning,
 		},
 		Handle: s.stream,
 	}
@@ -91,16 +90,14 @@ func (p played) ready() bool {
 func (s *streaming) stream(c *edge.Request) error {
 	life := time.Duration(c.Int("expirySeconds")) * time.Second
 	stream, err := s.open(c, c.Actor(), c.UUID("id"), life)
-	if errors.Is(err, access.ErrSigning) {
-		s.log(c, err)
-	}
 	if err != nil {
 		return err
 	}
 	return c.OK(stream)
 }
 
-// open decides about access and returns the URLs of an item, which expire after life.
+// open decides about access and returns the URLs of an item, with which playing may begin
+// for life.
 func (s *streaming) open(
 	ctx context.Context, actor *edge.Actor, contentID string, life time.Duration,
 ) (Stream, error) {
@@ -130,19 +127,17 @@ func (s *streaming) open(
 		SessionID: actor.SessionID,
 		CreatorID: p.creatorID,
 		MediaID:   p.mediaID,
-		Expires:   expires.Unix(),
+		Begin:     expires.Unix(),
+		Expires:   expires.Add(playLife).Unix(),
 	})
 	if err != nil {
 		return Stream{}, err
 	}
-	master := s.playlistURL(contentID, "master.m3u8", text)
+	master := s.fileURL(contentID, "hls/master.m3u8", text)
 	stream.StreamingURL = &master
 	stream.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
 	if media.SafeKey(p.waveform) {
-		waveform, err := s.cfg.Objects.PresignGet(ctx, p.waveform, life)
-		if err != nil {
-			return Stream{}, fmt.Errorf("%w: %w", access.ErrSigning, err)
-		}
+		waveform := s.fileURL(contentID, "waveform.json", text)
 		stream.WaveformURL = &waveform
 	}
 	return stream, nil

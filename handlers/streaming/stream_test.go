@@ -89,7 +89,7 @@ func TestAStreamLeadsToTheSegments(t *testing.T) {
 		strings.Join(s.ReadyVariants, " ") != "720p 480p" {
 		t.Errorf("stream %+v", s)
 	}
-	if s.WaveformURL == nil || !strings.Contains(*s.WaveformURL, "/waveforms/"+f.media+"/waveform.json?") {
+	if s.WaveformURL == nil || !strings.Contains(w.redirected(*s.WaveformURL), "/waveforms/"+f.media+"/waveform.json?") {
 		t.Errorf("waveform %v", s.WaveformURL)
 	}
 	master := w.get(*s.StreamingURL).Want(http.StatusOK, "")
@@ -106,35 +106,46 @@ func TestAStreamLeadsToTheSegments(t *testing.T) {
 	if len(segments) != 1 || !strings.Contains(variant.Body, `URI="`+segments[0]+`",BYTERANGE="4@0"`) {
 		t.Fatalf("rendition\n%s", variant.Body)
 	}
-	if got := w.get(segments[0]); got.Status != http.StatusOK || got.Body != "0123456789" {
+	if got := w.get(w.redirected(segments[0])); got.Status != http.StatusOK || got.Body != "0123456789" {
 		t.Errorf("segment %d %s", got.Status, got.Body)
 	}
 	preview := strings.Replace(*s.StreamingURL, "/master.m3u8", "/preview/preview.m3u8", 1)
 	previewed := addresses(w.get(preview).Want(http.StatusOK, "").Body)
-	if len(previewed) != 1 || !strings.Contains(previewed[0], "/preview/stream.mp4?") {
+	if len(previewed) != 1 || !strings.Contains(w.redirected(previewed[0]), "/preview/stream.mp4?") {
 		t.Errorf("preview %v", previewed)
 	}
 }
 
-func TestURLsOfTheStoreLiveAsLongAsTheTokenAndAtLeastAMinute(t *testing.T) {
+// redirected returns where in the store a file is, which must be for less than a minute.
+func (w *harness) redirected(address string) string {
+	w.Helper()
+	a := w.get(address).Want(http.StatusFound, "")
+	u, err := url.Parse(a.Header.Get("Location"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	life, err := strconv.Atoi(u.Query().Get("X-Amz-Expires"))
+	if err != nil || life >= 60 || a.Header.Get("Cache-Control") != "private, no-store" {
+		w.Errorf("%s leads to %s for %d s, cached as %q", address, u, life, a.Header.Get("Cache-Control"))
+	}
+	return u.String()
+}
+
+// files returns the URLs of a film's rendition: of its playlist and of its segments.
+func (w *harness) files(s streaming.Stream) (rendition, segment string) {
+	w.Helper()
+	rendition = addresses(w.get(*s.StreamingURL).Want(http.StatusOK, "").Body)[0]
+	return rendition, addresses(w.get(rendition).Want(http.StatusOK, "").Body)[0]
+}
+
+func TestPlayingBeginsUntilTheStreamExpiresAndGoesOnForADay(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})
 	f := w.film("")
 	w.upload(f)
 	v := w.signIn()
 	f.grantTo(v)
-	life := func(address string) int {
-		u, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seconds, _ := strconv.Atoi(u.Query().Get("X-Amz-Expires"))
-		return seconds
-	}
-	segment := func(s streaming.Stream) string {
-		rendition := strings.Replace(*s.StreamingURL, "master.m3u8", "720p/index.m3u8", 1)
-		return addresses(w.get(rendition).Want(http.StatusOK, "").Body)[0]
-	}
+	w.Exec(`UPDATE sessions SET expires_at = now() + interval '30 days'`)
 	for query, seconds := range map[string]int{
 		"":                    600,
 		"?expirySeconds=300":  300,
@@ -145,26 +156,6 @@ func TestURLsOfTheStoreLiveAsLongAsTheTokenAndAtLeastAMinute(t *testing.T) {
 		if !s.ExpiresAt.Equal(w.Now().Add(time.Duration(seconds) * time.Second)) {
 			t.Errorf("%q expires at %v", query, s.ExpiresAt)
 		}
-		if got := life(segment(s)); got != seconds {
-			t.Errorf("%q: a segment's address lives %d s", query, got)
-		}
-		if got := life(*s.WaveformURL); got != seconds {
-			t.Errorf("%q: a waveform's address lives %d s", query, got)
-		}
-	}
-	short := v.opened(f, "?expirySeconds=300")
-	w.Pass(100 * time.Second)
-	if got := life(segment(short)); got != 200 {
-		t.Errorf("with 200 s left, an address lives %d s", got)
-	}
-	w.Pass(190 * time.Second)
-	if got := life(segment(short)); got != 60 {
-		t.Errorf("with 10 s left, an address lives %d s", got)
-	}
-	w.Pass(10 * time.Second)
-	got := w.get(*short.StreamingURL)
-	if got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
-		t.Errorf("after it expired: %d %s", got.Status, got.Body)
 	}
 	for _, query := range []string{
 		"?expirySeconds=299",
@@ -174,6 +165,108 @@ func TestURLsOfTheStoreLiveAsLongAsTheTokenAndAtLeastAMinute(t *testing.T) {
 		"?expirySeconds=600&expirySeconds=600",
 	} {
 		v.stream(f, query).Want(http.StatusBadRequest, "VALIDATION_ERROR")
+	}
+
+	s := v.opened(f, "")
+	rendition, segment := w.files(s)
+	w.Pass(10*time.Minute - time.Second)
+	w.get(*s.StreamingURL).Want(http.StatusOK, "")
+	w.Pass(time.Second)
+	got := w.get(*s.StreamingURL)
+	if got.Status != http.StatusForbidden || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("begun after it expired: %d %s", got.Status, got.Body)
+	}
+	for range 4 { // a long film
+		w.Pass(time.Hour)
+		w.redirected(segment)
+		w.redirected(*s.WaveformURL)
+		w.get(rendition).Want(http.StatusOK, "")
+	}
+	w.Pass(20 * time.Hour)
+	for _, address := range []string{segment, rendition, *s.WaveformURL} {
+		if got := w.get(address); got.Status != http.StatusForbidden {
+			t.Errorf("a day later: %d %s", got.Status, address)
+		}
+	}
+}
+
+func TestPlayingEndsWithinAMinuteOfTheEndOfAccess(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]string{
+		"refund":      `UPDATE content_access SET deleted_at = now()`,
+		"removal":     `UPDATE content SET deleted_at = now()`,
+		"unpublished": `UPDATE content SET status = 'draft'`,
+		"sign-out":    `DELETE FROM sessions`,
+		"deletion":    `UPDATE users SET deleted_at = now()`,
+		"other media": `UPDATE content SET media_item_id = NULL, content_type = 'written', content_body = 'x'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newHarness(t, options{readOnly: true})
+			f := w.film("")
+			w.upload(f)
+			v := w.signIn()
+			f.grantTo(v)
+			s := v.opened(f, "")
+			_, segment := w.files(s)
+			w.redirected(segment)
+			w.redirected(*s.WaveformURL)
+			w.Exec(end)
+			// What is remembered is forgotten after seconds; what it gave out dies with it in a minute.
+			life := 50 * time.Second
+			w.Pass(time.Minute - life)
+			for _, address := range []string{segment, *s.WaveformURL} {
+				got := w.get(address)
+				if got.Status != http.StatusForbidden || got.Header.Get("Location") != "" {
+					t.Errorf("%d %v", got.Status, got.Header)
+				}
+			}
+		})
+	}
+}
+
+// Who had no access a moment ago plays what they have bought at once.
+func TestADenialIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{readOnly: true})
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
+	_, segment := w.files(v.opened(f, ""))
+	w.Exec(`UPDATE content_access SET deleted_at = now()`)
+	w.get(segment).Want(http.StatusForbidden, "")
+	w.Exec(`UPDATE content_access SET deleted_at = NULL`)
+	w.redirected(segment)
+}
+
+func TestOnlyFilesOfRenditionsAreServed(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{readOnly: true})
+	f, other := w.film(""), w.film("")
+	w.upload(f)
+	w.upload(other)
+	v := w.signIn()
+	f.grantTo(v)
+	other.grantTo(v)
+	_, segment := w.files(v.opened(f, ""))
+	for _, file := range []string{
+		"720p/other.m3u8", "4320p/stream.mp4", "720p/..%2f..%2foriginal", "720p/.hidden", "720p/%00", "original/stream.mp4",
+		"720p/a%20b",
+	} {
+		got := w.get(strings.Replace(segment, "720p/stream.mp4", file, 1))
+		if got.Status != http.StatusNotFound && got.Status != http.StatusBadRequest || got.Header.Get("Location") != "" {
+			t.Errorf("%s: %d %v", file, got.Status, got.Header)
+		}
+	}
+	for name, address := range map[string]string{
+		"another item's":  strings.Replace(segment, f.id, other.id, 1),
+		"no token":        strings.Split(segment, "?")[0],
+		"a changed token": segment + "x",
+	} {
+		if got := w.get(address); got.Status != http.StatusForbidden || got.Header.Get("Location") != "" {
+			t.Errorf("%s: %d", name, got.Status)
+		}
 	}
 }
 
@@ -287,6 +380,7 @@ func TestATokenIsValidForItsItemUserAndSessionOnly(t *testing.T) {
 			SessionID: v.session,
 			CreatorID: f.creator,
 			MediaID:   f.media,
+			Begin:     w.Now().Add(time.Hour).Unix(),
 			Expires:   w.Now().Add(time.Hour).Unix(),
 		}
 		change(&c)
@@ -386,11 +480,12 @@ func TestAnOutageOfTheStoreIsNotAMissingPlaylist(t *testing.T) {
 	f := w.film("")
 	v := w.signIn()
 	f.grantTo(v)
-	v.stream(f, "").Want(http.StatusInternalServerError, "R2_SIGNING_ERROR") // the waveform
-	w.Exec(`UPDATE media_items SET waveform_key = NULL`)
 	s := v.opened(f, "")
-	if got := w.get(*s.StreamingURL); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
-		t.Errorf("playlist: %d %s", got.Status, got.Body)
+	segment := strings.Replace(*s.StreamingURL, "master.m3u8", "720p/stream.mp4", 1)
+	for _, address := range []string{*s.StreamingURL, *s.WaveformURL, segment} {
+		if got := w.get(address); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", address, got.Status, got.Body)
+		}
 	}
 }
 

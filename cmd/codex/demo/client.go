@@ -42,6 +42,14 @@ func newClient(base string) *client {
 
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// stayUnlessPlaying follows a redirect as players do: with the range of a file.
+func stayUnlessPlaying(_ *http.Request, via []*http.Request) error {
+	if via[0].Header.Get("Range") != "" {
+		return nil
+	}
+	return http.ErrUseLastResponse
+}
+
 // response is an HTTP response whose body has been read.
 type response struct {
 	asked  string // method and path

@@ -119,7 +119,7 @@ func newShow(r *report, p *platform, dir string) *show {
 		run:      run,
 		creator:  someone("Ada", "creator"),
 		buyer:    someone("Ben", "customer"),
-		player:   &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stay}},
+		player:   &client{base: p.api, http: &http.Client{Timeout: requestLimit, CheckRedirect: stayUnlessPlaying}},
 	}
 }
 

@@ -92,7 +92,7 @@ func Master(text string, url func(variant string) (string, error)) (string, erro
 func Media(text string, url func(name string) (string, error)) (string, error) {
 	known := map[string]string{}
 	replace := func(name string) (string, error) {
-		if !plainName(name) {
+		if !IsFile(name) {
 			return "", fmt.Errorf("%w: it names something else than a file beside it", ErrUnusable)
 		}
 		if uri, ok := known[name]; ok {
@@ -165,8 +165,8 @@ func rewrite(text string, f func(tag, line string) (string, error)) (string, err
 	return out.String(), nil
 }
 
-// plainName reports whether a name is the name of a file in the same folder.
-func plainName(name string) bool {
+// IsFile reports whether a name is the name of a file beside a playlist.
+func IsFile(name string) bool {
 	if name == "" || len(name) > 255 || name[0] == '.' || strings.Contains(name, "..") {
 		return false
 	}

@@ -1,4 +1,5 @@
-// Package token signs and verifies stream tokens, with which a player fetches playlists.
+// Package token signs and verifies stream tokens, with which a player fetches playlists and
+// files.
 //
 // A token contains who plays what until when, and in which session. It is
 // base64url(JSON) + "." + base64url(HMAC-SHA-256), both without padding. It is a
@@ -46,12 +47,14 @@ type Claims struct {
 	// CreatorID and MediaID bind the token to the media of the content.
 	CreatorID string `json:"creator"`
 	MediaID   string `json:"media"`
-	// Expires is when the token expires, in Unix seconds.
+	// Begin is until when playing may begin, and Expires until when what was begun may go
+	// on, in Unix seconds.
+	Begin   int64 `json:"begin"`
 	Expires int64 `json:"exp"`
 }
 
-// Left returns how long the claims are still valid, 0 or less when they are not.
-func (c Claims) Left(now time.Time) time.Duration { return time.Unix(c.Expires, 0).Sub(now) }
+// MayBegin reports whether playing may begin.
+func (c Claims) MayBegin(now time.Time) bool { return now.Before(time.Unix(c.Begin, 0)) }
 
 // Keys sign tokens with the first key and accept those of every key, so that a
 // secret can be replaced while tokens of the old one are in use.
@@ -101,7 +104,10 @@ func (k *Keys) Open(token string, now time.Time) (Claims, error) {
 	if err := json.Unmarshal(body, &c); err != nil {
 		return Claims{}, ErrInvalid
 	}
-	if c.Left(now) <= 0 {
+	if c.Begin == 0 {
+		c.Begin = c.Expires // signed before the two were told apart
+	}
+	if !now.Before(time.Unix(c.Expires, 0)) {
 		return Claims{}, ErrExpired
 	}
 	return c, nil
