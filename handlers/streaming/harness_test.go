@@ -36,6 +36,9 @@ type options struct {
 	// objects replaces the bucket that the edge sees.
 	objects     streaming.Objects
 	development bool
+	// web is the origin of a web app that browsers open; the edge then has its real
+	// address.
+	web string
 }
 
 func newHarness(t *testing.T, o options) *harness {
@@ -48,15 +51,22 @@ func newHarness(t *testing.T, o options) *harness {
 		h.StartStore()
 		o.objects = h.Media
 	}
+	address := publicURL
+	if o.web != "" {
+		address = h.URL
+	}
 	module := streaming.New(streaming.Config{
 		Pool:      h.Pool,
 		Objects:   o.objects,
 		Tokens:    handlertest.Must(token.NewKeys([]byte(tokenSecret)))(t),
-		PublicURL: publicURL,
+		PublicURL: address,
 		Now:       h.Now,
 	})
 	h.Install(func(cfg *edge.Config) {
-		cfg.PublicURL = publicURL
+		cfg.PublicURL = address
+		if o.web != "" {
+			cfg.WebOrigins = []string{o.web}
+		}
 		cfg.Development = o.development
 		cfg.LimitFactor = 0 // fetching playlists is limited
 	}, module)

@@ -36,7 +36,8 @@ func (s *streaming) streamRoute() edge.Route {
 		Summary: "Get the stream of an item",
 		Notes: "The URL opens the item for the caller only, while the caller has access and the session is valid. " +
 			"Playing may begin until expiresAt, and what was begun goes on for up to 24 hours. When access ends, playing " +
-			"ends within a minute. Written content has no URLs; its text is in the response.",
+			"ends within a minute. Segments redirect to the object store: a page sets crossorigin on its video element. " +
+			"Written content has no URLs; its text is in the response.",
 		Auth:      edge.Session(),
 		Limit:     edge.LimitStreaming,
 		Params:    []edge.Param{edge.IntParam("expirySeconds", minStream, maxStream, defaultStream)},

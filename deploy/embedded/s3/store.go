@@ -107,25 +107,32 @@ func (s *store) locate(bucket *string) (*string, error) {
 	return &path, nil
 }
 
-// corsConfiguration allows pages to read ranges and to upload with presigned
-// URLs, and lets their scripts see what S3 answers.
+// corsConfiguration allows pages to upload with presigned URLs, and lets their scripts see
+// what S3 answers. Pages of any origin may read, with ranges: the signature is the
+// permission, and a browser that was redirected from one origin to another names none.
 func corsConfiguration(origins []string) ([]byte, error) {
 	if len(origins) == 0 {
 		return nil, nil
 	}
-	rule := auth.CORSRule{
-		AllowedMethods: []auth.CORSHTTPMethod{"GET", "HEAD", "PUT", "POST"},
-		AllowedHeaders: []auth.CORSHeader{"*"},
-		ExposeHeaders: []auth.CORSHeader{
-			"ETag", "Content-Length", "Content-Range", "Accept-Ranges", "Last-Modified", "x-amz-request-id",
-		},
-	}
-	for _, origin := range origins {
-		rule.AllowedOrigins = append(rule.AllowedOrigins, auth.CORSOrigin(origin))
-	}
 	seconds := int32(3600)
-	rule.MaxAgeSeconds = &seconds
-	configuration := auth.CORSConfiguration{Rules: []auth.CORSRule{rule}}
+	rule := func(origins []string, methods ...auth.CORSHTTPMethod) auth.CORSRule {
+		r := auth.CORSRule{
+			AllowedMethods: methods,
+			AllowedHeaders: []auth.CORSHeader{"*"},
+			ExposeHeaders: []auth.CORSHeader{
+				"ETag", "Content-Length", "Content-Range", "Accept-Ranges", "Last-Modified", "x-amz-request-id",
+			},
+			MaxAgeSeconds: &seconds,
+		}
+		for _, origin := range origins {
+			r.AllowedOrigins = append(r.AllowedOrigins, auth.CORSOrigin(origin))
+		}
+		return r
+	}
+	configuration := auth.CORSConfiguration{Rules: []auth.CORSRule{
+		rule(origins, "GET", "HEAD", "PUT", "POST"),
+		rule([]string{"*"}, "GET", "HEAD"),
+	}}
 	if err := configuration.Validate(); err != nil {
 		return nil, fmt.Errorf("the CORS origins %q are not valid: %w", origins, err)
 	}
