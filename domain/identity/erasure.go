@@ -10,6 +10,9 @@ import (
 // DeleteAccount deletes the caller's account.
 type DeleteAccount struct {
 	Confirmation string `json:"confirmation" jsonschema:"required,enum=DELETE,example=DELETE"`
+	// CurrentPassword is checked by the edge, unless the user has just signed in, and is no
+	// part of the command.
+	CurrentPassword string `json:"currentPassword,omitempty" jsonschema:"maxLength=128"`
 }
 
 // Validate requires the confirmation.

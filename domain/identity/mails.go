@@ -19,6 +19,11 @@ func VerificationLink(base string, token Token, callback string) string {
 	return base + "/api/auth/verify-email?" + values.Encode()
 }
 
+// UndoLink returns the address that undoes a change of an account's address.
+func UndoLink(base string, token Token) string {
+	return base + "/api/auth/undo-email-change?" + url.Values{"token": {string(token)}}.Encode()
+}
+
 // ResetLink returns the address of the page for a new password, with the token. page is an
 // address, or a path of the platform at base; "" is the platform's own page.
 func ResetLink(base string, token Token, page string) string {
@@ -67,15 +72,19 @@ func ChangeEmailMail(id string, v Verification, link string) (mail.Mail, error) 
 	})
 }
 
-// EmailChangingMail returns the notice to the address that a change is about to replace.
-// It does not contain the new address.
-func EmailChangingMail(id string, u User, v Verification) (mail.Mail, error) {
-	return mail.Compose(u.envelope(id, v.ID, v.CreatedAt), mail.Content{
+// EmailChangingMail returns the notice to the address that a change is about to replace, with
+// the link that undoes the change. It does not contain the new address.
+func EmailChangingMail(id string, undo Verification, link string) (mail.Mail, error) {
+	return mail.Compose(undo.envelope(id), mail.Content{
 		Template: mail.EmailChanging,
 		Title:    "Your e-mail address is about to change",
 		Text: "A change of the e-mail address of your Codex account was requested by a signed-in user. " +
-			"This one stays in use until the new one is confirmed.",
-		Footer: "If that was not you, change your password now and sign out everywhere else: that cancels the change.",
+			"This one stays in use until the new one is confirmed. If that was not you, the link below undoes the " +
+			"change and signs you out everywhere. " +
+			fmt.Sprintf("It works once, for %d days.", int(undo.Purpose.Lifetime().Hours()/24)),
+		Action: "Undo the change",
+		Link:   link,
+		Footer: "If that was you, ignore this mail.",
 	})
 }
 

@@ -49,6 +49,9 @@ type UpdateProfile struct {
 	Username    domain.Optional[string]      `json:"username,omitzero" jsonschema:"minLength=1,maxLength=50,pattern=^[a-z0-9]+(-[a-z0-9]+)*$" rule:"must be a-z and 0-9 in groups joined by single hyphens"`
 	Bio         domain.Optional[string]      `json:"bio,omitzero" jsonschema:"maxLength=500"`
 	SocialLinks domain.Optional[SocialLinks] `json:"socialLinks,omitzero"`
+	// CurrentPassword is for a change of the address, unless the user has just signed in. Like
+	// SignUp it stays in the process.
+	CurrentPassword string `json:"currentPassword,omitempty" jsonschema:"maxLength=128"`
 }
 
 // Validate trims the texts and lower-cases the address. An empty bio is none.
@@ -183,6 +186,21 @@ func (u User) ConfirmEmail(address string, now time.Time) (User, []events.Payloa
 	u.Email, u.EmailVerified, u.PendingEmail = address, true, nil
 	u.UpdatedAt, u.Version = now, u.Version+1
 	return u, []events.Payload{events.UserEmailChanged{UserID: u.ID}}, true
+}
+
+// UndoEmail makes an address the account's own again and drops a pending one. An account that
+// has it and no pending one stays as it is.
+func (u User) UndoEmail(address string, now time.Time) (User, []events.Payload) {
+	if u.Email == address && u.PendingEmail == nil {
+		return u, nil
+	}
+	payload := events.Payload(events.UserProfileUpdated{UserID: u.ID, Fields: []string{"pending_email"}})
+	if u.Email != address {
+		payload = events.UserEmailChanged{UserID: u.ID}
+	}
+	u.Email, u.EmailVerified, u.PendingEmail = address, true, nil
+	u.UpdatedAt, u.Version = now, u.Version+1
+	return u, []events.Payload{payload}
 }
 
 // SetPreferences chooses which mails to get.

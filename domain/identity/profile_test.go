@@ -207,6 +207,7 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 	if !reset.ExpiresAt.Equal(noon.Add(time.Hour)) || !v.ExpiresAt.Equal(noon.Add(24*time.Hour)) {
 		t.Errorf("they work until %s and %s", reset.ExpiresAt, v.ExpiresAt)
 	}
+	undo := identity.NewVerification("v3", identity.UndoEmail, ada.ID, ada.Email, token, noon)
 	const link = "https://codex.test/x?token=t"
 	for _, c := range []struct {
 		write func() (mail.Mail, error)
@@ -214,7 +215,7 @@ func TestOnlyMailsWithATokenAreSecret(t *testing.T) {
 	}{
 		{func() (mail.Mail, error) { return identity.ChangeEmailMail("m", v, link) }, pending},
 		{func() (mail.Mail, error) { return identity.ResetMail("m", reset, link) }, ada.Email},
-		{func() (mail.Mail, error) { return identity.EmailChangingMail("m", ada, v) }, ada.Email},
+		{func() (mail.Mail, error) { return identity.EmailChangingMail("m", undo, link) }, ada.Email},
 		{func() (mail.Mail, error) { return identity.PasswordChangedMail("m", ada, "s", noon) }, ada.Email},
 		{func() (mail.Mail, error) { return identity.WelcomeMail("m", ada, "https://codex.test", noon) }, ada.Email},
 	} {

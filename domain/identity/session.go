@@ -14,6 +14,10 @@ const (
 	SessionLifetime = 24 * time.Hour
 	// SessionLimit is how long a session lives at most, however much it is used.
 	SessionLimit = 30 * 24 * time.Hour
+	// RecentFor is how long a sign-in replaces the password for changes that need it.
+	RecentFor = 10 * time.Minute
+	// UndoLifetime is how long the link that undoes a change of address works.
+	UndoLifetime = 7 * 24 * time.Hour
 	// VerificationLifetime is how long the link in a verification mail works.
 	VerificationLifetime = 24 * time.Hour
 	// ResetLifetime is how long the link in a reset mail works.
@@ -112,6 +116,9 @@ func (s Session) Extended(now time.Time) (time.Time, bool) {
 	return end, end.After(s.ExpiresAt)
 }
 
+// RecentSignIn reports whether a session that began at a time is a recent sign-in.
+func RecentSignIn(at, now time.Time) bool { return now.Sub(at) <= RecentFor }
+
 // Purpose is what a token in a mail can be used for.
 type Purpose string
 
@@ -123,14 +130,20 @@ const (
 	ResetForgotten Purpose = "password-reset"
 	// MoveEmail verifies the pending address of an account.
 	MoveEmail Purpose = "email-change"
+	// UndoEmail gives an account back the address that a change replaces.
+	UndoEmail Purpose = "email-undo"
 )
 
 // Lifetime is how long a token works.
 func (p Purpose) Lifetime() time.Duration {
-	if p == ResetForgotten {
+	switch p {
+	case ResetForgotten:
 		return ResetLifetime
+	case UndoEmail:
+		return UndoLifetime
+	default:
+		return VerificationLifetime
 	}
-	return VerificationLifetime
 }
 
 // Verification is a token sent by mail: returning it proves access to the mailbox of that

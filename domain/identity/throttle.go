@@ -6,11 +6,23 @@ import (
 	"github.com/codex-platform/codex/domain"
 )
 
-// Limits per window. A window is fixed: it begins with the first hit and ends after its
-// length; then the count restarts.
+// Limits of attempts and of mails. The window of mails is fixed: it begins with the first
+// hit and ends after its length; then the count restarts.
 const (
-	// SignInFailures is how many wrong passwords are allowed for an account in a window.
-	SignInFailures = 5
+	// PasswordAttempts is how many wrong passwords for an account are allowed from one network;
+	// then attempts from there are blocked for AttemptBlock, and after each further one for
+	// twice as long, up to AttemptBlockMax.
+	PasswordAttempts = 5
+	AttemptBlock     = 15 * time.Minute
+	AttemptBlockMax  = 4 * time.Hour
+	// AccountAttempts is how many wrong passwords are allowed for an account from all networks
+	// together; then attempts are spaced by AccountDelay, growing to AccountDelayMax. It is so
+	// short because it also delays the owner, whom nobody else may lock out.
+	AccountAttempts = 100
+	AccountDelay    = time.Second
+	AccountDelayMax = 30 * time.Second
+	// AttemptsKept is how long wrong passwords are remembered after the last one.
+	AttemptsKept = 24 * time.Hour
 	// VerificationMails is how many verification mails one address gets in a window.
 	VerificationMails = 5
 	// EmailChanges is how many changes of address a user may request in a window.

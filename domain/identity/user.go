@@ -32,7 +32,9 @@ var (
 	ErrAlreadyCreator = domain.NewError(domain.Rule, "ALREADY_CREATOR", "Only a customer can become a creator")
 	ErrUserNotFound   = domain.Missing("USER_NOT_FOUND", "User")
 	// ErrEmailTaken is for changes of the address, ErrEmailInUse for sign-ups.
-	ErrEmailTaken       = domain.NewError(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
+	ErrEmailTaken     = domain.NewError(domain.Conflict, "EMAIL_IN_USE", "Another account has this e-mail address")
+	ErrReauthenticate = domain.NewError(domain.Forbidden, "REAUTHENTICATION_REQUIRED",
+		"This needs your password, or a sign-in of the last 10 minutes")
 	ErrWrongPassword    = domain.NewError(domain.Invalid, "INVALID_PASSWORD", "The current password is wrong")
 	ErrBadResetToken    = domain.NewError(domain.Invalid, "INVALID_TOKEN", "This link is wrong, was used, or is too old")
 	ErrOwnsOrganization = domain.NewError(domain.Rule,

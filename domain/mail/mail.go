@@ -11,7 +11,8 @@ const (
 	VerifyEmail Template = "verify-email"
 	// ChangeEmail proves the address that replaces an account's own.
 	ChangeEmail Template = "change-email"
-	// EmailChanging notifies an account's address that another one may replace it.
+	// EmailChanging notifies an account's address that another one may replace it, and carries
+	// the link that undoes that.
 	EmailChanging Template = "email-changing"
 	// PasswordReset carries the link by which a forgotten password is replaced.
 	PasswordReset Template = "password-reset"
@@ -29,7 +30,9 @@ const (
 
 // Secret reports whether the body holds a token, which must not be kept longer than
 // its delivery needs.
-func (t Template) Secret() bool { return t == VerifyEmail || t == ChangeEmail || t == PasswordReset }
+func (t Template) Secret() bool {
+	return t == VerifyEmail || t == ChangeEmail || t == EmailChanging || t == PasswordReset
+}
 
 // Mail is a message to one recipient.
 type Mail struct {

@@ -71,7 +71,7 @@ func (a *accounts) fastSignIn(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, upgrade, err := a.authenticate(c, request)
+	user, upgrade, err := a.authenticate(c, request.Email, request.Password)
 	if err == nil {
 		err = a.startSession(c, user, request, upgrade)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -48,6 +49,8 @@ type options struct {
 	bus bool
 	// limited enforces the limits of the routes.
 	limited bool
+	// proxied trusts the proxies of this machine.
+	proxied bool
 	// with returns the modules to install beside accounts; nil is none.
 	with func(*harness) []handlers.Module
 }
@@ -74,6 +77,9 @@ func newHarness(t *testing.T, o options) *harness {
 	}
 	w.Install(func(cfg *edge.Config) {
 		cfg.Development = !o.production
+		if o.proxied {
+			cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+		}
 		if o.limited {
 			cfg.LimitFactor = 1
 		}
@@ -92,15 +98,17 @@ func (w *harness) in(t *testing.T) *harness {
 type browser struct {
 	*harness
 	jar http.CookieJar
+	// address is the network address that a proxy tells of it, "" for none.
+	address string
 }
 
 func (w *harness) browser() *browser {
 	w.Helper()
-	return &browser{w, handlertest.Must(cookiejar.New(nil))(w)}
+	return &browser{w, handlertest.Must(cookiejar.New(nil))(w), ""}
 }
 
 // in is the browser for a subtest.
-func (b *browser) in(t *testing.T) *browser { return &browser{b.harness.in(t), b.jar} }
+func (b *browser) in(t *testing.T) *browser { return &browser{b.harness.in(t), b.jar, b.address} }
 
 // call sends a request; headers are names and values by turns.
 func (b *browser) call(method, path string, body any, headers ...string) handlertest.Answer {
@@ -108,6 +116,9 @@ func (b *browser) call(method, path string, body any, headers ...string) handler
 	header := handlertest.Pairs(headers...)
 	if _, given := header["Origin"]; !given && (body != nil || method == http.MethodPost) {
 		header["Origin"] = b.URL
+	}
+	if b.address != "" {
+		header["X-Forwarded-For"] = b.address
 	}
 	return b.Send(handlertest.Request{
 		Method: method,

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -101,7 +102,21 @@ func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)
 	if err != nil {
 		return err
 	}
-	if replayed, err := a.replay(c, k, cmd); replayed || err != nil {
+	if k.passwords != nil {
+		// The record reveals whether a guess of the request is right.
+		guess, err := a.attempt(c, []ratelimit.Key{networkKey(c, recordAttempts, cmd.ID)}, perNetwork)
+		if err != nil {
+			return err
+		}
+		defer guess.end()
+		replayed, err := a.replay(c, k, cmd)
+		if errors.Is(err, commands.ErrKeyReused) {
+			guess.fail()
+		}
+		if replayed || err != nil {
+			return err
+		}
+	} else if replayed, err := a.replay(c, k, cmd); replayed || err != nil {
 		return err
 	}
 	fingerprint := cmd.PayloadHash()

@@ -37,11 +37,14 @@ type Config struct {
 }
 
 // accounts handles the requests.
-type accounts struct{ cfg Config }
+type accounts struct {
+	cfg   Config
+	turns turns
+}
 
 // New returns the module.
 func New(cfg Config) handlers.Module {
-	a := &accounts{cfg}
+	a := &accounts{cfg: cfg}
 	expired := postgres.Sweeper{Pool: cfg.Pool, Now: cfg.Now}
 	return handlers.Module{
 		Name: "accounts",

@@ -14,6 +14,7 @@ import (
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/edge"
 )
 
@@ -78,8 +79,7 @@ func (a *accounts) resetPassword(c *edge.Request) error {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
-			// First, because a sign-in locks the failures before the account as well.
-			if err := ratelimit.Clear(ctx, tx, failureKey(v.Email)); err != nil {
+			if err := ratelimit.Clear(ctx, tx, failureKeys(c, v.Email)...); err != nil {
 				return outcome{}, err
 			}
 			return resetByMail(ctx, tx, token, hash, now)
@@ -134,33 +134,36 @@ func (a *accounts) hashNew(c *edge.Request, password, email string) (string, err
 	return a.cfg.Passwords.Hash(c.Request.Context(), password)
 }
 
-// changePassword replaces the password of the caller, who has to know the current one.
+// changePassword replaces the password of the caller, who has to know the current one. The
+// attempt is admitted before anything is hashed, also for a repeated request, whose record
+// holds a hash too.
 func (a *accounts) changePassword(c *edge.Request) error {
 	var request identity.ChangePassword
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
 	actor := c.Actor()
+	user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
+	if err == nil && !found {
+		err = edge.ErrSignedOut
+	}
+	if err != nil {
+		return err
+	}
+	attempt, err := a.attemptPassword(c, user.Email)
+	if err != nil {
+		return err
+	}
+	defer attempt.end()
 	k := keyed{
 		typ:       "account.change_password",
 		actor:     actor.UserID,
 		request:   request,
 		passwords: a.cfg.Passwords,
 	}
-	return a.once(c, k, func() (change, error) {
-		user, found, err := postgres.UserByID(c, a.cfg.Pool, actor.UserID, false)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			return nil, edge.ErrSignedOut
-		}
-		_, _, err = a.authenticate(c, identity.SignIn{Email: user.Email, Password: request.CurrentPassword})
-		if errors.Is(err, identity.ErrBadCredentials) {
-			err = identity.ErrWrongPassword
-		}
-		if err != nil {
-			return nil, err
+	err = a.once(c, k, func() (change, error) {
+		if _, _, err := a.match(c, attempt, user.Email, request.CurrentPassword); err != nil {
+			return nil, wrongPassword(err)
 		}
 		hash, err := a.hashNew(c, request.NewPassword, user.Email)
 		if err != nil {
@@ -171,6 +174,10 @@ func (a *accounts) changePassword(c *edge.Request) error {
 			return a.replaceKnown(ctx, tx, c, actor, hash, revokeOthers)
 		}, nil
 	})
+	if errors.Is(err, commands.ErrKeyReused) {
+		attempt.fail() // it was compared with the record
+	}
+	return err
 }
 
 // replaceKnown replaces a password in a transaction; revokeOthers ends all other sessions

@@ -35,17 +35,19 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
+	password := request.CurrentPassword
+	request.CurrentPassword = "" // it is no part of what is recorded
 	return a.once(
 		c,
 		keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request},
 		func() (change, error) {
-			if err := a.limitChanges(c, request); err != nil {
+			if err := a.allowChange(c, request, password); err != nil {
 				return nil, err
 			}
 			return a.changed(
 				c,
 				func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
-					facts, err := profileFacts(ctx, tx, user, request)
+					facts, err := profileFacts(ctx, tx, user, request, c.Now())
 					if err != nil {
 						return identity.User{}, nil, err
 					}
@@ -60,14 +62,18 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 	)
 }
 
-// limitChanges counts a request that would send a mail to a new address, for that address
-// and for the caller.
-func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile) error {
+// allowChange checks a request for another address: its sender has to know the password, or
+// to have signed in a moment ago. It counts the mail to the new address, for that address and
+// for the caller.
+func (a *accounts) allowChange(c *edge.Request, request identity.UpdateProfile, password string) error {
 	if !request.Email.Set {
 		return nil
 	}
 	user, err := a.self(c)
 	if err != nil || !request.Wants(user.Email) {
+		return err
+	}
+	if err := a.reauthenticate(c, password); err != nil {
 		return err
 	}
 	if err := a.limit(c, "email-change", user.ID, identity.EmailChanges); err != nil {
@@ -79,19 +85,20 @@ func (a *accounts) limitChanges(c *edge.Request, request identity.UpdateProfile)
 // profileFacts reads the facts for the decision about a profile. If another transaction
 // takes the username or address in the meantime, the unique indexes reject the change.
 func profileFacts(
-	ctx context.Context, tx pgx.Tx, user identity.User, request identity.UpdateProfile,
+	ctx context.Context, tx pgx.Tx, user identity.User, request identity.UpdateProfile, now time.Time,
 ) (facts identity.ProfileFacts, err error) {
 	if name := request.Username.Value; name != nil {
 		facts.UsernameTaken, err = postgres.UsernameTaken(ctx, tx, *name, user.ID)
 	}
 	if err == nil && request.Wants(user.Email) {
-		facts.EmailTaken, err = postgres.EmailTaken(ctx, tx, *request.Email.Value)
+		facts.EmailTaken, err = postgres.EmailTaken(ctx, tx, *request.Email.Value, user.ID, now)
 	}
 	return facts, err
 }
 
 // awaitProof invalidates earlier verifications of a pending address and, when one is
-// needed, mails a new one to it and a notice to the account's address.
+// needed, mails a new one to it and a notice to the account's address, which has the link that
+// undoes the change.
 func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User, needed bool, now time.Time) error {
 	if err := postgres.DropVerifications(ctx, tx, user.ID, identity.MoveEmail); err != nil || !needed {
 		return err
@@ -102,11 +109,16 @@ func (a *accounts) awaitProof(ctx context.Context, tx pgx.Tx, user identity.User
 	if err != nil {
 		return err
 	}
-	notice, err := identity.EmailChangingMail(edge.NewID(), user, v)
+	token = newToken()
+	undo := identity.NewVerification(edge.NewID(), identity.UndoEmail, user.ID, user.Email, token, now)
+	notice, err := identity.EmailChangingMail(edge.NewID(), undo, identity.UndoLink(a.cfg.PublicURL, token))
+	if err == nil {
+		err = insertVerification(ctx, tx, v, proof)
+	}
 	if err != nil {
 		return err
 	}
-	return insertVerification(ctx, tx, v, proof, notice)
+	return insertVerification(ctx, tx, undo, notice)
 }
 
 // changed returns the change that decide makes to the caller's account, with the profile as
@@ -193,6 +205,10 @@ func (a *accounts) deleteAccount(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
+	if err := a.reauthenticate(c, request.CurrentPassword); err != nil {
+		return err
+	}
+	request.CurrentPassword = "" // it never travels on the bus
 	id := c.Actor().UserID
 	cmd, err := c.NewCommand(identity.CommandDeleteAccount, id, id, request)
 	if err != nil {
@@ -207,4 +223,67 @@ func (a *accounts) deleteAccount(c *edge.Request) error {
 	}
 	c.WriteOutcome(cmd, reply, accepted)
 	return nil
+}
+
+// undoEmailChange gives an account back the address that a change replaced, by the token in
+// the notice to that address. All sessions end. The response leads to a page that replaces
+// the password: whoever made the change may know it.
+func (a *accounts) undoEmailChange(c *edge.Request) error {
+	token, ok := identity.ParseToken(c.Text("token"))
+	if !ok {
+		return identity.ErrBadToken
+	}
+	if c.IsHead() {
+		_, found, err := postgres.PeekVerification(c, a.cfg.Pool, token, c.Now(), identity.UndoEmail)
+		if err == nil && !found {
+			err = identity.ErrBadToken
+		}
+		return err
+	}
+	reset := newToken()
+	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
+		return undoEmail(ctx, tx, token, reset, c.Now())
+	})
+	if err != nil {
+		return err
+	}
+	c.ClearSessionCookies()
+	// The address holds the token, which must not leak to the next page.
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Redirect(http.StatusFound, identity.ResetLink(a.cfg.PublicURL, reset, ""))
+	return nil
+}
+
+// undoEmail makes the address of an undo token the account's, ends all sessions and makes the
+// tokens invalid that were mailed to other addresses. reset is the token of a reset of the
+// password.
+func undoEmail(ctx context.Context, tx pgx.Tx, token, reset identity.Token, now time.Time) ([]events.Fact, error) {
+	v, found, err := postgres.TakeVerification(ctx, tx, token, now, identity.UndoEmail)
+	var user identity.User
+	if err == nil && found {
+		user, found, err = postgres.UserByID(ctx, tx, v.UserID, true)
+	}
+	if err == nil && !found {
+		err = identity.ErrBadToken
+	}
+	if err != nil {
+		return nil, err
+	}
+	next, payloads := user.UndoEmail(v.Email, now)
+	if len(payloads) > 0 {
+		if err := postgres.SaveUser(ctx, tx, next); err != nil {
+			return nil, err
+		}
+	}
+	err = postgres.DropVerifications(
+		ctx, tx, user.ID, identity.ProveEmail, identity.MoveEmail, identity.ResetForgotten)
+	if err != nil {
+		return nil, err
+	}
+	choose := identity.NewVerification(edge.NewID(), identity.ResetForgotten, user.ID, v.Email, reset, now)
+	if err := postgres.InsertVerification(ctx, tx, choose); err != nil {
+		return nil, err
+	}
+	ended, err := revokeAll(ctx, tx, user.ID, "")
+	return append(next.Facts(payloads), ended...), err
 }

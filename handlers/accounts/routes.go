@@ -32,8 +32,8 @@ func (a *accounts) signInRoutes() []edge.Route {
 			Name:    "signIn",
 			Summary: "Sign in",
 			Notes: "With the password of a verified account a session is started and returned as a cookie. After five " +
-				"wrong passwords in 15 minutes sign-ins to the account are rejected until those are over. " +
-				"Repeating is harmless: it starts another session.",
+				"wrong passwords for an account from one network, passwords from there are rejected for 15 minutes, and for " +
+				"twice as long after each further one. Repeating is harmless: it starts another session.",
 			Auth:      edge.Public,
 			Limit:     edge.LimitAuth,
 			Body:      identity.SignIn{},
@@ -217,15 +217,32 @@ func (a *accounts) profileRoutes() []edge.Route {
 			Path:    "/api/user/profile",
 			Name:    "updateProfile",
 			Summary: "Update the profile",
-			Notes: "A new e-mail address takes effect when the link that is mailed to it is opened; until then the profile " +
-				"shows it as `pendingEmail`, and a mail notifies the old address. `null` cancels the change. " +
-				"`socialLinks` is replaced as a whole.",
+			Notes: "A new e-mail address needs `currentPassword`, or a sign-in of the last 10 minutes. It takes effect when " +
+				"the link that is mailed to it is opened; until then the profile shows it as `pendingEmail`. The notice to the " +
+				"old address has a link that undoes the change. `null` cancels the change. `socialLinks` is replaced as a whole.",
 			Auth:       edge.Session(),
 			Body:       identity.UpdateProfile{},
 			Idempotent: true,
 			Responses:  profile,
-			Errors:     []*domain.Error{identity.ErrUsernameTaken, identity.ErrEmailTaken},
-			Handle:     a.updateProfile,
+			Errors: []*domain.Error{
+				identity.ErrUsernameTaken, identity.ErrEmailTaken, identity.ErrReauthenticate, identity.ErrWrongPassword,
+			},
+			Handle: a.updateProfile,
+		},
+		{
+			Method:  "GET",
+			Path:    "/api/auth/undo-email-change",
+			Name:    "undoEmailChange",
+			Summary: "Undo a change of the e-mail address",
+			Notes: "It takes the token that was mailed to the replaced address, for 7 days. The account gets that address " +
+				"back, and all its sessions end. The token works once. `HEAD`, with which mail programs inspect links, " +
+				"leaves it unused.",
+			Auth:      edge.Public,
+			Limit:     edge.LimitAuth,
+			Params:    []edge.Param{edge.RequiredParam(edge.TextParam("token", 256))},
+			Responses: []edge.Response{{Status: http.StatusFound, Doc: "Undone; redirects to the page for another password"}},
+			Errors:    []*domain.Error{identity.ErrBadToken, identity.ErrEmailTaken},
+			Handle:    a.undoEmailChange,
 		},
 		{
 			Method:     "POST",
@@ -285,15 +302,17 @@ func (a *accounts) accountRoutes() []edge.Route {
 			Path:    "/api/user/account",
 			Name:    "deleteAccount",
 			Summary: "Delete the caller's account and all personal data",
-			Notes: "Purchases are kept, without a name. All sessions end with the account, so a repeated request is " +
-				"not signed in.",
+			Notes: "It needs `currentPassword`, or a sign-in of the last 10 minutes. Purchases are kept, without a name. " +
+				"All sessions end with the account, so a repeated request is not signed in.",
 			Auth:      edge.Session(),
 			Limit:     edge.LimitStrict,
 			Body:      identity.DeleteAccount{},
 			Command:   identity.CommandDeleteAccount,
 			Responses: []edge.Response{edge.NoContent},
-			Errors:    []*domain.Error{identity.ErrOwnsOrganization, identity.ErrHasContent},
-			Handle:    a.deleteAccount,
+			Errors: []*domain.Error{
+				identity.ErrOwnsOrganization, identity.ErrHasContent, identity.ErrReauthenticate, identity.ErrWrongPassword,
+			},
+			Handle: a.deleteAccount,
 		},
 	}
 }

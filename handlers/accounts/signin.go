@@ -1,11 +1,12 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,7 +31,7 @@ func (a *accounts) signIn(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	user, upgrade, err := a.authenticate(c, request)
+	user, upgrade, err := a.authenticate(c, request.Email, request.Password)
 	if err == nil && !user.EmailVerified {
 		if err = a.remindToVerify(c, user, request.CallbackURL); err == nil {
 			err = identity.ErrNotVerified
@@ -68,34 +69,33 @@ type rehash struct{ old, replacement string }
 
 // authenticate returns the account of an address and a password. The response and the cost
 // are the same for a wrong password and for an unknown address.
-//
-// After [identity.SignInFailures] failures in a window every attempt is rejected. The count
-// is read before the hash and again, locked, when a session starts: of many concurrent
-// guesses all are hashed, but none after the last failure allowed starts a session.
-func (a *accounts) authenticate(c *edge.Request, request identity.SignIn) (identity.User, *rehash, error) {
-	key := failureKey(request.Email)
-	hits, end, err := ratelimit.Hits(c, a.cfg.Pool, key, false, c.Now())
-	if err == nil && hits >= identity.SignInFailures {
-		err = identity.Throttled(end.Sub(c.Now()))
-	}
+func (a *accounts) authenticate(c *edge.Request, email, password string) (identity.User, *rehash, error) {
+	attempt, err := a.attemptPassword(c, email)
 	if err != nil {
 		return identity.User{}, nil, err
 	}
-	user, hash, err := postgres.Credentials(c, a.cfg.Pool, request.Email)
+	defer attempt.end()
+	return a.match(c, attempt, email, password)
+}
+
+// match is authenticate within an attempt that was admitted.
+func (a *accounts) match(c *edge.Request, attempt *attempt, email, password string) (identity.User, *rehash, error) {
+	user, hash, err := postgres.Credentials(c, a.cfg.Pool, email)
 	if err != nil {
 		return identity.User{}, nil, err
 	}
-	match, weak, err := a.cfg.Passwords.Check(c.Request.Context(), request.Password, hash)
+	match, weak, err := a.cfg.Passwords.Check(c.Request.Context(), password, hash)
 	if err != nil {
 		return identity.User{}, nil, err
 	}
 	if !match {
-		return identity.User{}, nil, a.fail(c, key)
+		attempt.fail()
+		return identity.User{}, nil, identity.ErrBadCredentials
 	}
-	if !weak {
-		return user, nil, nil
+	if err := attempt.succeed(); err != nil || !weak {
+		return user, nil, err
 	}
-	replacement, err := a.cfg.Passwords.Hash(c.Request.Context(), request.Password)
+	replacement, err := a.cfg.Passwords.Hash(c.Request.Context(), password)
 	if err != nil {
 		// For example because the queue is full. The next sign-in tries again.
 		c.Log().InfoContext(c, "hash not strengthened", "request", c.ID(), "error", err)
@@ -104,19 +104,29 @@ func (a *accounts) authenticate(c *edge.Request, request identity.SignIn) (ident
 	return user, &rehash{old: hash, replacement: replacement}, nil
 }
 
-func failureKey(email string) ratelimit.Key { return ratelimit.KeyOf(postgres.SignInFailures, email) }
-
-// fail counts a failure and returns the error of the response.
-func (a *accounts) fail(c *edge.Request, key ratelimit.Key) error {
-	hits, end, err := ratelimit.Hit(c, a.cfg.Pool, key, identity.ThrottleWindow, c.Now())
-	switch {
-	case err != nil:
-		return err
-	case hits > identity.SignInFailures:
-		return identity.Throttled(end.Sub(c.Now()))
-	default:
-		return identity.ErrBadCredentials
+// reauthenticate requires of a change that a stolen session must not make that its sender
+// knows the password, or has signed in a moment ago.
+func (a *accounts) reauthenticate(c *edge.Request, password string) error {
+	if password == "" {
+		if identity.RecentSignIn(c.Actor().SignedInAt, c.Now()) {
+			return nil
+		}
+		return identity.ErrReauthenticate
 	}
+	user, err := a.self(c)
+	if err != nil {
+		return err
+	}
+	_, _, err = a.authenticate(c, user.Email, password)
+	return wrongPassword(err)
+}
+
+// wrongPassword is the error of an authentication, for a user who is signed in.
+func wrongPassword(err error) error {
+	if errors.Is(err, identity.ErrBadCredentials) {
+		return identity.ErrWrongPassword
+	}
+	return err
 }
 
 // startSession starts the session of an authenticated user and sets its cookie. The token
@@ -125,12 +135,14 @@ func (a *accounts) startSession(c *edge.Request, user identity.User, request ide
 	token, now := newToken(), c.Now()
 	session, facts := identity.Start(edge.NewID(), user, c.ClientIP(), c.Request.UserAgent(), request.Remembered(), now)
 	err := a.commit(c, func(ctx context.Context, tx pgx.Tx) ([]events.Fact, error) {
-		err := admit(ctx, tx, user.Email, now)
-		if err == nil && upgrade != nil {
-			err = postgres.ReplaceHash(ctx, tx, user.ID, upgrade.old, upgrade.replacement, now)
+		// The lock makes a deletion of the account wait, or finds it deleted.
+		if _, found, err := postgres.UserByID(ctx, tx, user.ID, true); err != nil || !found {
+			return nil, cmp.Or(err, error(identity.ErrBadCredentials))
 		}
-		if err != nil {
-			return nil, err
+		if upgrade != nil {
+			if err := postgres.ReplaceHash(ctx, tx, user.ID, upgrade.old, upgrade.replacement, now); err != nil {
+				return nil, err
+			}
 		}
 		return facts, postgres.InsertSession(ctx, tx, session, token)
 	})
@@ -139,23 +151,6 @@ func (a *accounts) startSession(c *edge.Request, user identity.User, request ide
 	}
 	c.SetSessionCookie(session, token)
 	return nil
-}
-
-// admit clears the failures of an account after a correct password, unless there were too
-// many of them in the meantime; see authenticate.
-func admit(ctx context.Context, tx pgx.Tx, email string, now time.Time) error {
-	key := failureKey(email)
-	hits, end, err := ratelimit.Hits(ctx, tx, key, true, now)
-	switch {
-	case err != nil:
-		return err
-	case hits >= identity.SignInFailures:
-		return identity.Throttled(end.Sub(now))
-	case hits > 0:
-		return ratelimit.Clear(ctx, tx, key)
-	default:
-		return nil
-	}
 }
 
 // limit counts a request of a kind for a subject, such as an address, and rejects it when

@@ -49,7 +49,7 @@ func (a *accounts) signUp(c *edge.Request) error {
 // newUser returns the account of a sign-up and the hash of its password. It checks first
 // whether the address is free, because hashing is expensive; the unique index decides.
 func (a *accounts) newUser(c *edge.Request, request identity.SignUp) (identity.User, string, []events.Payload, error) {
-	taken, err := postgres.EmailTaken(c, a.cfg.Pool, request.Email)
+	taken, err := postgres.EmailTaken(c, a.cfg.Pool, request.Email, "", c.Now())
 	if err == nil && taken {
 		err = identity.ErrEmailInUse
 	}

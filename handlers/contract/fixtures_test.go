@@ -214,6 +214,7 @@ var fixtures = map[string]fixture{
 	"testFastSignIn":             {actor: "anonymous", state: "account"},
 	"getProfile":                 {actor: "customer", state: "-"},
 	"updateProfile":              {actor: "customer", state: "-"},
+	"undoEmailChange":            {actor: "anonymous", state: "changed address"},
 	"upgradeToCreator":           {actor: "customer", state: "-", adjust: fresh("username", "u-%s")},
 	"getNotificationPreferences": {actor: "customer", state: "-"},
 	"setNotificationPreferences": {actor: "customer", state: "-"},

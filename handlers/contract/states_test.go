@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -202,6 +203,26 @@ func states() map[string]func(s *stage) {
 			}
 		},
 		"forgotten password": func(s *stage) { s.given["token"] = s.resetToken(s.users["other"] + "@example.test") },
+		"another address":    func(s *stage) { s.given["+email"] = handlertest.FlatID() + "@example.test" },
+		"another address, old sign-in": func(s *stage) {
+			s.enter("another address")
+			s.enter("old sign-in")
+		},
+		"old sign-in": func(s *stage) {
+			for _, user := range s.users {
+				s.exec(sql(`UPDATE sessions SET created_at = now() - interval '11 minutes' WHERE user_id = $1`, user))
+			}
+		},
+		"changed address": func(s *stage) {
+			token := identity.NewToken(sha256.Sum256([]byte(uuid.NewString())))
+			hash := token.Hash()
+			s.exec(
+				sql(`INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at)
+					VALUES ($1, 'email-undo', $2, $1 || '@example.test', $3, now() + interval '1 day')`,
+					handlertest.FlatID(), s.users["other"], hash[:]),
+			)
+			s.given["?token"] = string(token)
+		},
 		"another session": func(s *stage) {
 			id := uuid.NewString()
 			hash := sha256.Sum256([]byte(id))

@@ -82,6 +82,8 @@ type Actor struct {
 	UserID    string
 	Role      string
 	SessionID string
+	// SignedInAt is when the session began.
+	SignedInAt time.Time
 }
 
 const actorKey = "actor"
@@ -126,7 +128,7 @@ WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`, hash[:]
 	if err != nil {
 		return nil, fmt.Errorf("look up the session: %w", err)
 	}
-	s.ID = a.SessionID
+	s.ID, a.SignedInAt = a.SessionID, s.CreatedAt
 	e.extend(c, s, token, now)
 	c.Set(actorKey, a)
 	return a, nil

@@ -64,6 +64,9 @@ func (r *Request) Actor() *Actor { return r.MustGet(actorKey).(*Actor) }
 // OptionalActor returns the signed-in user, nil without a session.
 func (r *Request) OptionalActor() (*Actor, error) { return r.edge.actor(r.Context) }
 
+// Network returns the client's address; of an IPv6 one the /64, the network of one subscriber.
+func (r *Request) Network() string { return network(r.ClientIP()) }
+
 // IsHead reports whether the request is a HEAD. A handler of GET that changes something
 // must change nothing then: mail programs inspect links that way.
 func (r *Request) IsHead() bool { return isHead(r.Context) }

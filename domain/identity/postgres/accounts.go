@@ -54,10 +54,16 @@ VALUES ($1, $2, 'credential', $2, $3, $4, $4)`, accountID, u.ID, passwordHash, u
 	return nil
 }
 
-// EmailTaken reports whether an account has this address.
-func EmailTaken(ctx context.Context, db postgres.DB, email string) (bool, error) {
+// EmailTaken reports whether another account than the user's ("" for a sign-up) has this
+// address, or may get it back by undoing a change.
+func EmailTaken(ctx context.Context, db postgres.DB, email, userID string, now time.Time) (bool, error) {
 	var taken bool
-	if err := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE email = $1)`, email).Scan(&taken); err != nil {
+	err := db.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM users WHERE email = $1)
+    OR EXISTS (SELECT FROM verification
+               WHERE identifier = $1 AND purpose = 'email-undo' AND expires_at > $3 AND user_id <> $2)`,
+		email, userID, now).Scan(&taken)
+	if err != nil {
 		return false, fmt.Errorf("look up the address: %w", err)
 	}
 	return taken, nil

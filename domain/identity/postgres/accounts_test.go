@@ -49,7 +49,7 @@ func TestCredentialsComeBackAsStored(t *testing.T) {
 	if _, hash, err = postgres.Credentials(t.Context(), pool, "ada@example.org"); err != nil || hash != "" {
 		t.Fatalf("deleted account: %s, %v", hash, err)
 	}
-	if taken, err := postgres.EmailTaken(t.Context(), pool, "ada@example.org"); err != nil || !taken {
+	if taken, err := postgres.EmailTaken(t.Context(), pool, "ada@example.org", "", time.Now()); err != nil || !taken {
 		t.Fatalf("the address of a deleted account is free: %v, %v", taken, err)
 	}
 }

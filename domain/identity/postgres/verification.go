@@ -50,8 +50,10 @@ WHERE value = $1 AND purpose = ANY($2::text[]) AND expires_at > $3 AND user_id I
 }
 
 // TakeVerification uses a token up and returns its verification. The account's other tokens
-// for the same purpose are used up with it. It reports false as [PeekVerification] does. The
-// account is locked before its tokens, in the order of all writers.
+// for the same purpose are used up with it; of those that undo changes of address only the
+// later ones, so that undoing a change of a thief's leaves the owner's token. It reports false
+// as [PeekVerification] does. The account is locked before its tokens, in the order of all
+// writers.
 func TakeVerification(
 	ctx context.Context, tx pgx.Tx, token identity.Token, now time.Time, purposes ...identity.Purpose,
 ) (identity.Verification, bool, error) {
@@ -69,7 +71,15 @@ func TakeVerification(
 	if tag.RowsAffected() == 0 { // used by a concurrent request
 		return identity.Verification{}, false, nil
 	}
-	return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
+	if v.Purpose != identity.UndoEmail {
+		return v, true, DropVerifications(ctx, tx, v.UserID, v.Purpose)
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM verification WHERE user_id = $1 AND purpose = $2 AND created_at >= $3`,
+		v.UserID, v.Purpose, v.CreatedAt)
+	if err != nil {
+		return v, false, fmt.Errorf("drop later undo tokens: %w", err)
+	}
+	return v, true, nil
 }
 
 // DropVerifications invalidates an account's tokens for these purposes.

@@ -19,7 +19,9 @@
 // statement each, in the caller's transaction where there is one. The count stands in
 // rate_limits, a logged table: a crash gives a guesser no new attempts. It can be
 // read without a use, locked, and cleared, none of which a lease held in the memory
-// of another process allows; that is why the two ways are not one.
+// of another process allows; that is why the two ways are not one. [Attempt] counts there,
+// too: it admits attempts at a secret before they are made, and blocks them for growing
+// times.
 package ratelimit
 
 import "crypto/sha256"

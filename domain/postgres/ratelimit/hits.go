@@ -53,19 +53,21 @@ func Hits(
 
 const clearSQL = `DELETE FROM rate_limits WHERE key = ANY($1::text[])`
 
-// Clear begins the count of a key again.
-func Clear(ctx context.Context, db postgres.Execer, key Key) error {
-	if _, err := db.Exec(ctx, clearSQL, []string{key.row()}); err != nil {
+// Clear begins the counts of keys again.
+func Clear(ctx context.Context, db postgres.Execer, keys ...Key) error {
+	if _, err := db.Exec(ctx, clearSQL, rowsOf(keys)); err != nil {
 		return fmt.Errorf("clear the hits: %w", err)
 	}
 	return nil
 }
 
 // QueueClear queues what [Clear] does, for several keys.
-func QueueClear(b *pgx.Batch, keys ...Key) {
+func QueueClear(b *pgx.Batch, keys ...Key) { b.Queue(clearSQL, rowsOf(keys)) }
+
+func rowsOf(keys []Key) []string {
 	rows := make([]string, len(keys))
 	for i, key := range keys {
 		rows[i] = key.row()
 	}
-	b.Queue(clearSQL, rows)
+	return rows
 }
