@@ -116,14 +116,20 @@ type Verdict struct {
 // item that is not published does not exist; free content is for every signed-in user;
 // then grants; then membership. The creator of a published item always sees it.
 //
+// An item that was unpublished still exists for those who bought it: they keep it.
+//
 // Other access types are narrower. members: any active member, or a grant. followers,
 // subscribers: until users can follow and subscribe, the management, or a grant. team,
 // private: the management only; grants do not count, such an item is withdrawn from its
 // buyers. An unknown access type denies.
 func Decide(c Content, v Viewer, now time.Time) Verdict {
 	verdict := Verdict{Rule: c.Rule()}
-	if !c.Published || c.Deleted {
+	switch bought := c.boughtBy(v, now); {
+	case c.Deleted, !c.Published && bought == nil:
 		verdict.Reason = NotFound
+		return verdict
+	case !c.Published:
+		verdict.Allowed, verdict.Reason, verdict.Grant = true, ByGrant, bought
 		return verdict
 	}
 	if v.UserID == "" {
@@ -136,6 +142,14 @@ func Decide(c Content, v Viewer, now time.Time) Verdict {
 		verdict.Reason, verdict.Grant = deny(verdict.Rule, v, now)
 	}
 	return verdict
+}
+
+// boughtBy returns the live grant of a viewer who bought the item and keeps it; nil without.
+func (c Content) boughtBy(v Viewer, now time.Time) *Grant {
+	if rule := c.Rule(); v.UserID == "" || rule == Team || rule == Private {
+		return nil
+	}
+	return best(v.Grants, func(g Grant) bool { return g.Source == Purchased && g.Live(now) })
 }
 
 // allow returns why a viewer may see a published item, or "".

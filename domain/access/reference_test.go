@@ -32,7 +32,16 @@ type given struct {
 // reference follows the steps of the contract in their order. It returns the status of the
 // response and the reason.
 func reference(w scenario) (status int, reason string) {
-	// Content published and not deleted, else 404.
+	// Content published and not deleted, else 404. Who bought an item keeps it when it is
+	// unpublished.
+	withdrawn := w.deleted || w.accessType == "team" || w.accessType == "private"
+	if w.status != "published" && !withdrawn && w.viewer != "anonymous" {
+		for _, g := range w.grants {
+			if g.source == "purchased" && !g.revoked && g.ends != "expired" {
+				return 200, "grant"
+			}
+		}
+	}
 	if w.status != "published" || w.deleted {
 		return 404, "not_found"
 	}

@@ -203,7 +203,8 @@ var (
 const grantSources = `ARRAY['purchased', 'subscription', 'complimentary', 'preview']`
 
 // librarySource is the content c that belongs to the library of user @user at @now, and its
-// source: the first of purchased, membership, another grant and free that holds. Whether a
+// source: the first of purchased, membership, another grant and free that holds, of which only
+// purchased holds for an item that was unpublished. Whether a
 // grant is live is no condition of the look-up: it would allow the index of all live grants
 // of the item.
 var librarySource = `
@@ -224,15 +225,16 @@ CROSS JOIN LATERAL (
 ) r
 CROSS JOIN LATERAL (
     SELECT CASE
+        WHEN g.access_type = 'purchased' AND c.access_type NOT IN ('team', 'private') THEN 'purchased'
+        WHEN NOT (` + content.WherePublished("c") + `) THEN NULL
         WHEN c.access_type IN ('team', 'private') THEN CASE WHEN m.manages THEN 'membership' END
-        WHEN g.access_type = 'purchased' THEN 'purchased'
         WHEN r.free THEN COALESCE(g.access_type, CASE WHEN m.manages IS NOT NULL THEN 'free' END)
         WHEN m.manages THEN 'membership'
         WHEN m.manages IS NOT NULL AND c.access_type IN ('free', 'paid', 'members') THEN 'membership'
         ELSE g.access_type
     END AS source
 ) s
-WHERE ` + content.WherePublished("c") + ` AND s.source IS NOT NULL`
+WHERE c.deleted_at IS NULL AND s.source IS NOT NULL`
 
 // libraryItems reads items of a library by the ids $3, in their order. Purchases and playbacks
 // are looked up one by one: users differ by orders of magnitude in how many they have, so a

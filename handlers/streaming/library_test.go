@@ -101,6 +101,10 @@ func TestALibraryFollowsEveryChange(t *testing.T) {
 	shown("sortBy=duration", "other:purchased zoom:purchased")
 	w.Exec(`UPDATE content SET status = 'draft' WHERE id = $1`, other.id)
 	announce(other.id, 1, events.ContentUnpublished{ContentID: other.id})
+	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE access_type = 'kept'`)
+	shown("sortBy=title", "other:purchased zoom:purchased") // bought
+	w.Exec(`UPDATE content SET access_type = 'private' WHERE id = $1`, other.id)
+	announce(other.id, 2, events.ContentPriceChanged{ContentID: other.id})
 	w.Eventually(1, `SELECT count(*) FROM library_entries WHERE access_type IS NULL`)
 	shown("", "zoom:purchased")
 

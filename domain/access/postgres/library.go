@@ -24,9 +24,16 @@ SELECT pg_advisory_xact_lock(hashtextextended(user_id || content_id, 0)) FROM (
     SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id) ORDER BY 1, 2
 ) p`
 
-// itemOfEntry are the columns that an entry repeats of content c and its media i.
-var itemOfEntry = `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
-       CASE WHEN ` + content.WherePublished("c") + ` THEN c.access_type END`
+// itemOfEntry returns the columns that an entry of a user repeats of content c and its media
+// i. The access type of an item that is not published is 'kept' for those who bought it, and
+// null for everyone else.
+func itemOfEntry(user string) string {
+	return `c.organization_id, c.title, COALESCE(i.duration_seconds, 0), c.content_type,
+       CASE WHEN ` + content.WherePublished("c") + ` THEN c.access_type
+            WHEN c.deleted_at IS NULL AND c.access_type NOT IN ('team', 'private') AND EXISTS (
+                SELECT FROM content_access k WHERE k.user_id = ` + user + ` AND k.content_id = c.id
+                    AND k.access_type = 'purchased' AND k.deleted_at IS NULL) THEN 'kept' END`
+}
 
 // deriveEntries derives the entries of pairs of users $1 and items $2 for which %s.
 var deriveEntries = `
@@ -36,7 +43,7 @@ SELECT p.user_id, c.id, g.granted, g.expires_at,
        GREATEST(g.created_at, v.updated_at, CASE WHEN NOT g.granted THEN c.published_at END),
        CASE WHEN v.completed THEN 'completed' WHEN v.completed IS NOT NULL THEN 'in_progress'
             ELSE 'not_started' END,
-       ` + itemOfEntry + `
+       ` + itemOfEntry("p.user_id") + `
 FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id)) p
 JOIN content c ON c.id = p.content_id
 CROSS JOIN LATERAL (
@@ -148,7 +155,8 @@ FROM (
     FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
     JOIN library_entries e ON e.content_id = c.id
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.granted THEN e.recent ELSE GREATEST(e.recent, c.published_at) END, ` + itemOfEntry + `
+        SELECT CASE WHEN e.granted THEN e.recent ELSE GREATEST(e.recent, c.published_at) END,
+               ` + itemOfEntry("e.user_id") + `
     ) n (recent, organization_id, title, seconds, content_type, access_type)
     WHERE c.id = ANY($1::uuid[])
       AND (e.recent, e.organization_id, e.title, e.seconds, e.content_type, e.access_type)
