@@ -56,7 +56,8 @@ const (
 	Creating CheckoutStatus = "creating"
 	// Open: the buyer can pay.
 	Open CheckoutStatus = "open"
-	// Expiring: replaced by another checkout; being closed at the provider.
+	// Expiring: replaced by another checkout, or its content or its buyer is gone; being
+	// closed at the provider.
 	Expiring CheckoutStatus = "expiring"
 	// CheckoutCompleted: paid.
 	CheckoutCompleted CheckoutStatus = "completed"
@@ -186,6 +187,12 @@ type Offer struct {
 	Title       string
 	Description string
 	Published   bool
+}
+
+// ForSale reports whether checkouts of the offer may stay open. At another price they may: the
+// price that their buyers saw counts.
+func (o Offer) ForSale() bool {
+	return !o.Deleted && o.Published && o.HasPrice && o.Price > 0 && o.sold()
 }
 
 // sold reports whether items of the access type are sold one by one.

@@ -26,6 +26,7 @@ import (
 	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/payments"
+	"github.com/codex-platform/codex/handlers/publishing"
 	"github.com/codex-platform/codex/handlers/streaming"
 )
 
@@ -37,8 +38,8 @@ const (
 
 func TestMain(m *testing.M) { handlertest.Main(m) }
 
-// harness is one installation in development: the modules payments and streaming, and the
-// sandbox as the payment provider.
+// harness is one installation in development: the modules payments, streaming and
+// publishing, and the sandbox as the payment provider.
 type harness struct {
 	*handlertest.Harness
 	// config is what module was made from.
@@ -83,8 +84,9 @@ func newHarness(t *testing.T) *harness {
 		Tokens: handlertest.Must(token.NewKeys([]byte("the secret of stream tokens")))(t),
 		Now:    w.Now,
 	})
-	w.StartModules(w.module, watching)
-	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.module, watching).Handler()
+	selling := publishing.New(publishing.Config{Pool: w.Pool})
+	w.StartModules(w.module, watching, selling)
+	handler := w.Edge(func(cfg *edge.Config) { cfg.Development = true }, w.module, watching, selling).Handler()
 	w.Serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.rejecting.Load() && r.UserAgent() == "Stripe/1.0 (codex sandbox)" {
 			rw.WriteHeader(http.StatusServiceUnavailable)

@@ -13,9 +13,11 @@
 // and gives up sooner the more requests wait. A command that was given up is opened again by
 // the next copy of its event and by the reconciliation.
 //
-// reconcile.go repairs what lost webhooks would have reported, and so does the buyer who
-// returns (checkout.go). refund_queue.go refunds the payments that must not be kept. What is
-// given up is a dead letter, which letters.go tries again on request.
+// close_checkouts.go closes the sessions of content that is withdrawn. reconcile.go repairs
+// what lost webhooks would have reported, and so does the buyer who returns (checkout.go).
+// refund_queue.go refunds the payments that must not be kept, refund_lookup.go reads refunds
+// of which only a total is known. What is given up is a dead letter, which letters.go tries
+// again on request.
 //
 // Domain package purchase/postgres owns the tables: no other package has SQL on them but
 // for the reads of the lists.
@@ -36,6 +38,7 @@ import (
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/jobs"
+	"github.com/codex-platform/codex/handlers/reactions"
 )
 
 // Config is what payments need.
@@ -86,10 +89,11 @@ func New(cfg Config) handlers.Module {
 		retrievals: make(chan struct{}, mostRetrievals),
 	}
 	return handlers.Module{
-		Name:     "payments",
-		Routes:   slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
-		Commands: []commands.Context{purchaseCommands(cfg)},
-		External: []commands.External{checkouts{cfg}.commands()},
+		Name:      "payments",
+		Routes:    slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
+		Commands:  []commands.Context{purchaseCommands(cfg)},
+		External:  []commands.External{checkouts{cfg}.commands()},
+		Processes: []reactions.Process{(&checkoutCloser{reconciler{cfg, p.ingester}}).process()},
 		Jobs: []jobs.Job{
 			{
 				Name:  "payments.refund",

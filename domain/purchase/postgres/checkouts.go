@@ -91,6 +91,30 @@ WHERE customer_id = $1 AND content_id = $2 AND status = 'expiring' ORDER BY id`,
 	return pgx.CollectRows(rows, scanCheckout)
 }
 
+// CloseCheckouts marks the checkouts of a content item, and those of a buyer, that can still
+// be paid, and returns all of them that are being closed. An empty id selects none.
+func CloseCheckouts(
+	ctx context.Context, tx pgx.Tx, contentID, customerID string, now time.Time,
+) ([]purchase.Checkout, error) {
+	const chosen = `(content_id = NULLIF($1, '')::uuid OR customer_id = NULLIF($2, ''))`
+	if _, err := tx.Exec(ctx, `
+UPDATE checkouts SET status = 'expiring', updated_at = $3
+WHERE id IN (SELECT id FROM checkouts WHERE `+chosen+` AND status IN ('creating', 'open') ORDER BY id FOR UPDATE)`,
+		contentID, customerID, now); err != nil {
+		return nil, fmt.Errorf("mark checkouts to be closed: %w", err)
+	}
+	rows, err := tx.Query(ctx, `
+SELECT `+checkoutColumns+` FROM checkouts WHERE `+chosen+` AND status = 'expiring' ORDER BY id`, contentID, customerID)
+	if err != nil {
+		return nil, fmt.Errorf("read closing checkouts: %w", err)
+	}
+	closing, err := pgx.CollectRows(rows, scanCheckout)
+	if err != nil {
+		return nil, fmt.Errorf("read closing checkouts: %w", err)
+	}
+	return closing, nil
+}
+
 // InsertCheckout writes a new checkout. It reports false when another transaction wrote
 // one of the same buyer and content item that can still be paid.
 func InsertCheckout(ctx context.Context, tx pgx.Tx, c purchase.Checkout) (bool, error) {
