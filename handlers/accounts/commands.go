@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain"
+	contents "github.com/codex-platform/codex/domain/content/postgres"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	mailstore "github.com/codex-platform/codex/domain/mail/postgres"
@@ -133,6 +134,7 @@ func (b *userBatch) Save(save *pgx.Batch) error {
 		return err
 	}
 	for _, e := range b.erased {
+		contents.QueueEraseCategories(save, e.user.ID)
 		purchases.QueueErasure(save, e.user.ID, domain.OrZero(e.user.DeletedAt))
 		postgres.QueueErase(save, e.user, e.addresses)
 		mailstore.QueueErase(save, e.user.ID, e.addresses)

@@ -7,7 +7,8 @@ import (
 )
 
 // Actors are the rights of those who sent the commands of a batch, as they are inside its
-// transaction.
+// transaction. Their accounts are locked against deletion until it ends: what a command
+// creates for a user is committed before a deletion looks for it, or the user has no role.
 type Actors struct {
 	roles       map[string]string
 	payouts     map[string]bool
@@ -45,7 +46,8 @@ func (a *Actors) OrganizationRole(organization, user string) string {
 
 // Load queues the reads, if there are any. Every user and membership is looked up by its
 // key: with a mere id = ANY(…) the planner prefers to read the partial index of all users
-// that are not deleted, while the table is small, and compares each with all the ids.
+// that are not deleted, while the table is small, and compares each with all the ids. They
+// are locked in the order of their ids, before everything else that the batch locks.
 func (a *Actors) Load(b *pgx.Batch) {
 	if len(a.users) == 0 {
 		return
@@ -56,7 +58,7 @@ func (a *Actors) Load(b *pgx.Batch) {
 SELECT u.id, u.role, COALESCE((
     SELECT s.charges_enabled AND s.payouts_enabled FROM stripe_connect_accounts s WHERE s.user_id = u.id), false)
 FROM unnest($1::text[]) AS w (id)
-CROSS JOIN LATERAL (SELECT id, role FROM users WHERE id = w.id AND deleted_at IS NULL LIMIT 1) u`,
+CROSS JOIN LATERAL (SELECT id, role FROM users WHERE id = w.id AND deleted_at IS NULL LIMIT 1 FOR KEY SHARE) u`,
 		a.users).Query(func(rows pgx.Rows) error {
 		var id, role string
 		var payouts bool

@@ -60,13 +60,13 @@ func (x uploads) commands() commands.External {
 	)
 }
 
-// load locks the item of a command and reads the actor's rights.
+// load reads the actor's rights and locks the item of a command.
 func (x uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (media.Item, media.Facts, error) {
-	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
+	role, err := postgres.LockRole(ctx, tx, cmd.ActorID)
 	if err != nil {
-		return item, media.Facts{}, err
+		return media.Item{}, media.Facts{}, err
 	}
-	role, err := postgres.Role(ctx, tx, cmd.ActorID)
+	item, _, err := postgres.Lock(ctx, tx, cmd.AggregateID)
 	return item, media.Facts{Actor: media.Actor{ID: cmd.ActorID, Role: role}}, err
 }
 

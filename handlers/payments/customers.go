@@ -59,6 +59,9 @@ func (x checkouts) openPortal(
 		ctx, cancel := context.WithTimeout(ctx, callBudget)
 		defer cancel()
 		url, err := x.portal(ctx, buyer, open.ReturnURL, "portal:"+cmd.ID)
+		if errors.Is(err, purchase.ErrBuyerNotFound) { // deleted meanwhile
+			return nil, purchase.ErrBuyerNotFound
+		}
 		if err != nil {
 			x.cfg.Log.Warn("portal not opened at the provider", "command", cmd.ID, "error", err)
 			return nil, purchase.ErrPaymentProcessing

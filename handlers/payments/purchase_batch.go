@@ -89,11 +89,12 @@ func (u *purchaseBatch) wantEvent(_ events.Command, r *purchase.RecordEvent) {
 	}
 }
 
-// Load implements [commands.Batch].
+// Load implements [commands.Batch]. Buyers are locked first, as everywhere.
 func (u *purchaseBatch) Load(b *pgx.Batch) {
 	want := &u.wanted
 	bySession := len(want.sessions.SessionIDs) > 0
 	if bySession {
+		postgres.QueueBuyers(b, want.buyers, want.sessions, u.buyers)
 		postgres.QueueCheckouts(b, want.sessions, u.checkouts)
 	}
 	if len(want.intents) > 0 {
@@ -102,7 +103,6 @@ func (u *purchaseBatch) Load(b *pgx.Batch) {
 	if bySession {
 		postgres.QueueInstallation(b, &u.database)
 		postgres.QueueContent(b, want.contents, want.sessions, u.content)
-		postgres.QueueBuyers(b, want.buyers, want.sessions, u.buyers)
 	}
 	if bySession || len(want.intents) > 0 {
 		postgres.QueueLive(b, want.pairs, want.sessions, want.intents, u.live)

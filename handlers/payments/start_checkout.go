@@ -144,6 +144,8 @@ func (x checkouts) call(
 		switch {
 		case err == nil:
 			return opened(checkout.ID, session, closing), nil
+		case errors.Is(err, purchase.ErrBuyerNotFound): // deleted meanwhile
+			return abandon(checkout, commands.Rejected(purchase.ErrBuyerNotFound)), nil
 		case !unauthorized(err) && (errors.Is(err, stripe.ErrRejected) || errors.Is(err, stripe.ErrDeclined)):
 			x.cfg.Log.Error("checkout rejected by the provider", "checkout", checkout.ID, "error", err)
 			return abandon(checkout, commands.Rejected(purchase.ErrPaymentProcessing)), nil

@@ -9,6 +9,7 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
 	"github.com/codex-platform/codex/domain/access/postgres"
+	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/commands"
 )
@@ -24,6 +25,7 @@ var errBadContentID = domain.NewError(domain.Invalid, "UNREADABLE_COMMAND", "The
 
 // playbackBatch is what a batch of the context loads and changes.
 type playbackBatch struct {
+	actors    *commands.Actors
 	facts     map[postgres.Question]postgres.Facts
 	positions *commands.State[postgres.Question, access.Playback]
 	questions []postgres.Question
@@ -31,6 +33,7 @@ type playbackBatch struct {
 
 func openPlayback() *playbackBatch {
 	return &playbackBatch{
+		actors:    commands.NewActors(),
 		facts:     map[postgres.Question]postgres.Facts{},
 		positions: commands.NewState[postgres.Question, access.Playback](),
 	}
@@ -46,6 +49,7 @@ func questionOf(cmd events.Command, p *access.Record) (postgres.Question, error)
 }
 
 func (b *playbackBatch) wantRecord(cmd events.Command, p *access.Record) {
+	b.actors.Want(cmd.ActorID, "")
 	if q, err := questionOf(cmd, p); err == nil {
 		b.questions = append(b.questions, q)
 	}
@@ -56,6 +60,7 @@ func (b *playbackBatch) Load(load *pgx.Batch) {
 	if len(b.questions) == 0 {
 		return
 	}
+	b.actors.Load(load)
 	postgres.QueueFacts(load, b.questions, b.facts)
 	postgres.QueuePlaybackLock(load, b.questions, b.positions.Rows)
 }
@@ -69,6 +74,9 @@ func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Ti
 	q, err := questionOf(cmd, p)
 	if err != nil {
 		return commands.Outcome{}, err
+	}
+	if b.actors.Role(cmd.ActorID) == "" {
+		return commands.Outcome{}, identity.ErrUserNotFound
 	}
 	before, known := b.positions.Rows[q]
 	if !known {

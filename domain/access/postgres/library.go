@@ -16,7 +16,7 @@ import (
 // Transactions that change grants or playbacks of one user and item are serialised by an
 // advisory lock, so that the second derives from what the first wrote. An item is
 // share-locked while an entry is derived from it: a change of the item waits, and the
-// projection of its event then sees the entry.
+// projection of its event then sees the entry. So is the user: a deleted one gets no entry.
 
 // lockEntries takes the locks of pairs of users $1 and items $2.
 const lockEntries = `
@@ -45,6 +45,7 @@ SELECT p.user_id, c.id, g.granted, g.expires_at,
             ELSE 'not_started' END,
        ` + itemOfEntry("p.user_id") + `
 FROM (SELECT DISTINCT user_id, content_id FROM unnest($1::text[], $2::uuid[]) x (user_id, content_id)) p
+JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL
 JOIN content c ON c.id = p.content_id
 CROSS JOIN LATERAL (
     SELECT count(*) > 0 AS granted, max(created_at) AS created_at,
@@ -55,7 +56,7 @@ LEFT JOIN video_playback v ON v.user_id = p.user_id AND v.content_id = p.content
 LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
 WHERE (g.granted OR v.user_id IS NOT NULL)%s
 ORDER BY p.user_id, c.id
-FOR SHARE OF c
+FOR KEY SHARE OF u FOR SHARE OF c
 ON CONFLICT (user_id, content_id) DO UPDATE SET
     granted = excluded.granted, expires_at = excluded.expires_at, recent = excluded.recent,
     progress = excluded.progress,

@@ -45,6 +45,11 @@ const categoryIDs = `ARRAY(SELECT l.category_id::text FROM content_categories l
     JOIN categories g ON g.id = l.category_id AND g.deleted_at IS NULL
     WHERE l.content_id = content.id ORDER BY l.category_id)`
 
+// QueueEraseCategories queues the removal of the personal categories of a deleted user.
+func QueueEraseCategories(b *pgx.Batch, userID string) {
+	b.Queue(`DELETE FROM categories WHERE creator_id = $1 AND organization_id IS NULL`, userID)
+}
+
 // QueueLockCategories queues the read of categories by id, locked in the order of their ids.
 func QueueLockCategories(b *pgx.Batch, ids []string, found map[string]content.Category) {
 	queueCategories(b, ids, "UPDATE", found)

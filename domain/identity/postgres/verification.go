@@ -12,14 +12,19 @@ import (
 	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// InsertVerification writes a verification whose token is mailed.
+// InsertVerification writes a verification whose token is mailed. It returns
+// [identity.ErrUserNotFound] for a deleted account; a deletion waits for the end of the
+// transaction.
 func InsertVerification(ctx context.Context, tx pgx.Tx, v identity.Verification) error {
-	_, err := tx.Exec(ctx, `
+	tag, err := tx.Exec(ctx, `
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+SELECT $1, $2, id, $4, $5, $6, $7 FROM users WHERE id = $3 AND deleted_at IS NULL FOR KEY SHARE`,
 		v.ID, v.Purpose, v.UserID, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt)
 	if err != nil {
 		return fmt.Errorf("insert verification: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return identity.ErrUserNotFound
 	}
 	return nil
 }
@@ -101,8 +106,9 @@ func InsertForAccount(ctx context.Context, tx pgx.Tx, v identity.Verification) (
 	b.Queue(`
 INSERT INTO verification (id, purpose, user_id, identifier, value, expires_at, created_at)
 SELECT $1, $2, u.id, COALESCE(u.email, ''), $4, $5, $6
-FROM (SELECT) AS asked LEFT JOIN users u
-  ON u.email = $3 AND u.deleted_at IS NULL AND NOT ($2 = 'email' AND u.email_verified)
+FROM (SELECT) AS asked LEFT JOIN LATERAL (
+    SELECT id, email FROM users
+    WHERE email = $3 AND deleted_at IS NULL AND NOT ($2 = 'email' AND email_verified) FOR KEY SHARE) u ON true
 RETURNING COALESCE(user_id, ''), identifier`,
 		v.ID, v.Purpose, v.Email, v.Hash[:], v.ExpiresAt, v.CreatedAt).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&v.UserID, &v.Email) })

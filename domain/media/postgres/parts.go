@@ -96,9 +96,10 @@ func partsOf(ctx context.Context, db Queryer, where string, args ...any) ([]medi
 	return list, nil
 }
 
-// Role returns the platform role of a user, "" for a deleted user.
-func Role(ctx context.Context, db Queryer, userID string) (string, error) {
-	rows, err := db.Query(ctx, `SELECT role FROM users WHERE id = $1 AND deleted_at IS NULL`, userID)
+// LockRole returns the platform role of a user, "" for a deleted user. A deletion waits for the
+// end of the transaction.
+func LockRole(ctx context.Context, db Queryer, userID string) (string, error) {
+	rows, err := db.Query(ctx, `SELECT role FROM users WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE`, userID)
 	if err != nil {
 		return "", fmt.Errorf("read the role: %w", err)
 	}

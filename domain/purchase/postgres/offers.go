@@ -45,7 +45,8 @@ type Customer struct {
 // CustomerOf reads a buyer. It reports false when the account was deleted.
 func CustomerOf(ctx context.Context, tx pgx.Tx, userID string) (c Customer, found bool, err error) {
 	err = tx.QueryRow(ctx, `
-SELECT id, email, COALESCE(stripe_customer_id, '') FROM users WHERE id = $1 AND deleted_at IS NULL`, userID).
+SELECT id, email, COALESCE(stripe_customer_id, '') FROM users WHERE id = $1 AND deleted_at IS NULL
+FOR KEY SHARE`, userID).
 		Scan(&c.UserID, &c.Email, &c.StripeID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, false, nil
@@ -128,12 +129,14 @@ func Installation(ctx context.Context, db postgres.RowQueryer) (id string, err e
 }
 
 // QueueBuyers queues the read of the accounts of buyers, by their ids and by their
-// checkouts: those that exist are in found, with false for a deleted one.
+// checkouts: those that exist are in found, with false for a deleted one. A deletion waits for
+// the end of the transaction.
 func QueueBuyers(b *pgx.Batch, ids []string, s Sessions, found map[string]bool) {
 	b.Queue(`
 SELECT u.id, u.deleted_at IS NULL
-FROM unnest($3::text[] || ARRAY(SELECT customer_id FROM checkouts WHERE `+sessionSQL+`)) AS w (id)
-CROSS JOIN LATERAL (SELECT id, deleted_at FROM users WHERE id = w.id LIMIT 1) u`,
+FROM (SELECT DISTINCT id FROM unnest($3::text[] || ARRAY(SELECT customer_id FROM checkouts WHERE `+sessionSQL+`))
+      AS named (id) ORDER BY id) AS w
+CROSS JOIN LATERAL (SELECT id, deleted_at FROM users WHERE id = w.id LIMIT 1 FOR KEY SHARE) u`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		var id string
 		var active bool
