@@ -9,6 +9,8 @@ func init() {
 	register[MediaFailed]("The file was rejected, or its transcoding ended without a result.")
 	register[MediaRetried]("The owner requested another attempt.")
 	register[MediaRevised]("What the creator wrote about a media item was changed.")
+	register[MediaCaptionsSet]("The captions of a language were added or replaced.")
+	register[MediaCaptionsRemoved]("The captions of a language were removed.")
 	register[MediaOutputsDiscarded]("A job delivered for a media item that is deleted; its objects are being removed.")
 	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
 }
@@ -97,6 +99,22 @@ type MediaRevised struct {
 	Fields  []string `json:"fields"`
 }
 
+// MediaCaptionsSet : the captions of one language.
+type MediaCaptionsSet struct {
+	MediaID string `json:"media_id"`
+	// Language is a BCP 47 tag.
+	Language string `json:"language"`
+	// Kind is "subtitles" or "captions".
+	Kind string `json:"kind"`
+}
+
+// MediaCaptionsRemoved : the captions of one language.
+type MediaCaptionsRemoved struct {
+	MediaID string `json:"media_id"`
+	// Language is a BCP 47 tag.
+	Language string `json:"language"`
+}
+
 // MediaOutputsDiscarded : late outputs of a deleted item are being removed.
 type MediaOutputsDiscarded struct {
 	MediaID   string `json:"media_id"`
@@ -133,6 +151,12 @@ func (MediaRetried) EventType() string { return "media.retried" }
 
 // EventType implements Payload.
 func (MediaRevised) EventType() string { return "media.revised" }
+
+// EventType implements Payload.
+func (MediaCaptionsSet) EventType() string { return "media.captions_set" }
+
+// EventType implements Payload.
+func (MediaCaptionsRemoved) EventType() string { return "media.captions_removed" }
 
 // EventType implements Payload.
 func (MediaOutputsDiscarded) EventType() string { return "media.outputs_discarded" }

@@ -42,6 +42,10 @@ var (
 	ErrPartMismatch = newError(domain.Rule, "UPLOAD_PART_MISMATCH",
 		"The store has other parts than were named; list them and try again")
 
+	ErrCaptionsNotFound = domain.Missing("CAPTIONS_NOT_FOUND", "Captions")
+	ErrTooManyCaptions  = domain.NewError(domain.Conflict, "TOO_MANY_CAPTIONS",
+		"This media item has captions in 50 languages; remove one first")
+
 	// ErrTranscodingNotFound is ErrNotFound in the routes of transcoding.
 	ErrTranscodingNotFound = domain.Missing("TRANSCODING_MEDIA_NOT_FOUND", "Media")
 	ErrNotOwner            = newError(domain.Forbidden, "MEDIA_OWNERSHIP_ERROR", "This media item has another owner")

@@ -73,7 +73,9 @@ type Item struct {
 	WaveformImage   string
 	MezzanineKey    string
 	ReadyVariants   []string
-	Loudness        *Loudness
+	// Captions are in the order in which they were added.
+	Captions []CaptionTrack
+	Loudness *Loudness
 
 	// JobID is the job of the current or last attempt.
 	JobID     string

@@ -230,6 +230,17 @@ func (s *stage) renditions(by, media string) {
 	}
 }
 
+// captions gives a media item captions.
+func (s *stage) captions(media string) {
+	s.Helper()
+	s.exec(
+		sql(`UPDATE media_items SET captions = '[{"language": "en", "label": "English", "kind": "subtitles",
+			"updatedAt": "2026-05-04T12:00:00Z"}]' WHERE id = $1`, media),
+		sql(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, 'en', 'WEBVTT')`, media),
+	)
+	s.given["language"] = "en"
+}
+
 func (s *stage) object(key, text, kind string) {
 	s.Helper()
 	handlertest.Must(s.Media.Put(context.Background(), key, strings.NewReader(text), int64(len(text)), kind))(s)

@@ -120,10 +120,16 @@ func states() map[string]func(s *stage) {
 		"media uploading":   func(s *stage) { s.given["id"] = s.recording("creator", "uploading") },
 		"media uploaded":    func(s *stage) { s.given["id"] = s.recording("creator", "uploaded") },
 		"media transcoding": func(s *stage) { s.given["id"] = s.recording("creator", "transcoding") },
-		"media ready":       func(s *stage) { s.given["id"] = s.recording("creator", "ready") },
-		"media failed":      func(s *stage) { s.given["id"] = s.recording("creator", "failed") },
+		"media ready": func(s *stage) {
+			s.given["id"], s.given["language"] = s.recording("creator", "ready"), "en"
+		},
+		"media with captions": func(s *stage) {
+			s.enter("media ready")
+			s.captions(s.given["id"])
+		},
+		"media failed": func(s *stage) { s.given["id"] = s.recording("creator", "failed") },
 		"media deleted": func(s *stage) {
-			s.given["id"] = s.recording("creator", "ready")
+			s.given["id"], s.given["language"] = s.recording("creator", "ready"), "en"
 			s.exec(sql(`UPDATE media_items SET deleted_at = now() WHERE id = $1`, s.given["id"]))
 		},
 
@@ -239,6 +245,7 @@ func states() map[string]func(s *stage) {
 			s.renditions("maker", s.given["media"])
 			s.exec(sql(`UPDATE media_items SET waveform_key = $2 WHERE id = $1`,
 				s.given["media"], s.users["maker"]+"/waveforms/"+s.given["media"]+"/waveform.json"))
+			s.captions(s.given["media"])
 			a := s.send(
 				request{Method: "GET", Path: "/api/access/content/" + s.given["id"] + "/stream", Session: s.users["customer"]})
 			address, err := url.Parse(a.Text("data.streamingUrl"))

@@ -32,6 +32,8 @@ func (m mediaContext) commands() commands.Context {
 		commands.Handle(media.CommandUpdate, wantMedia[media.Update], (*mediaBatch).update),
 		commands.Handle(media.CommandRetry, wantMedia[media.Retry], (*mediaBatch).retry),
 		commands.Handle(media.CommandDelete, (*mediaBatch).wantRemove, (*mediaBatch).remove),
+		commands.Handle(media.CommandSetCaptions, wantMedia[media.SetCaptions], (*mediaBatch).setCaptions),
+		commands.Handle(media.CommandRemoveCaptions, wantMedia[media.RemoveCaptions], (*mediaBatch).removeCaptions),
 		commands.Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
 		handleReport(media.CommandRecordProgress, media.ActorTranscoder, media.Item.RecordProgress),
 		handleReport(media.CommandRecordResult, media.ActorTranscoder, media.Item.RecordResult),
@@ -47,6 +49,8 @@ type mediaBatch struct {
 	items  *commands.State[string, media.Item]
 	uses   map[string]int // how many published content items use each item to delete
 	actors *commands.Actors
+	// captions are the texts to write, in the order of the commands.
+	captions []captionChange
 
 	wanted struct{ items, leaving []string }
 }
@@ -82,7 +86,19 @@ func (b *mediaBatch) Load(load *pgx.Batch) {
 }
 
 // Save implements [commands.Batch].
-func (b *mediaBatch) Save(save *pgx.Batch) error { return postgres.QueueSave(save, b.items.Changed()) }
+func (b *mediaBatch) Save(save *pgx.Batch) error {
+	if err := postgres.QueueSave(save, b.items.Changed()); err != nil {
+		return err
+	}
+	for _, c := range b.captions {
+		if c.text == "" {
+			postgres.QueueRemoveCaptions(save, c.mediaID, c.language)
+		} else {
+			postgres.QueueCaptions(save, c.mediaID, c.language, c.text)
+		}
+	}
+	return nil
+}
 
 func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Time) (commands.Outcome, error) {
 	if b.items.Rows[cmd.AggregateID].ID != "" {

@@ -79,6 +79,7 @@ func New(cfg Config) handlers.Module {
 			i.mediaRoutes(),
 			i.uploadRoutes(),
 			i.partRoutes(),
+			i.captionRoutes(),
 			i.transcodingRoutes(),
 			i.internalRoutes(),
 		),

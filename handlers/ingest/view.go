@@ -16,6 +16,13 @@ type RegisteredMedia struct {
 	PresignedURL string `json:"presignedUrl"`
 }
 
+// CaptionsText is one language of an item's captions.
+type CaptionsText struct {
+	media.CaptionTrack
+	// Text is WebVTT.
+	Text string `json:"text"`
+}
+
 // UploadAddress is a new presigned URL for the file of an item.
 type UploadAddress struct {
 	// PresignedURL is valid for an hour, for one PUT of exactly the declared type and size.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +27,10 @@ var playerPage []byte
 
 // outcome is what the page of a player reports.
 type outcome struct {
-	What         string   `json:"what"`
-	Failures     []string `json:"failures"`
+	What     string   `json:"what"`
+	Failures []string `json:"failures"`
+	// Shown are the captions that were shown.
+	Shown        []string `json:"shown"`
 	At, Duration float64
 }
 
@@ -39,6 +42,10 @@ func TestBrowserPlaysAFilmToItsEnd(t *testing.T) {
 	w := newHarness(t, options{readOnly: true, web: page.URL})
 	f := w.film("")
 	w.transcode(f)
+	w.Exec(`UPDATE media_items SET duration_seconds = $1,
+		captions = '[{"language":"en","label":"English","kind":"subtitles"}]'`, int(clip.Seconds()))
+	w.Exec(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, 'en', $2)`, f.media,
+		"WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nHello\n")
 	v := w.signIn()
 	f.grantTo(v)
 	for _, player := range []string{"hls.js", "native"} {
@@ -46,6 +53,9 @@ func TestBrowserPlaysAFilmToItsEnd(t *testing.T) {
 			got := page.play(t, player, *v.opened(f, "").StreamingURL)
 			if got.What != "ended" || got.At < clip.Seconds()-0.2 || len(got.Failures) > 0 {
 				t.Errorf("%+v", got)
+			}
+			if player == "hls.js" && !slices.Equal(got.Shown, []string{"Hello"}) {
+				t.Errorf("captions shown: %q", got.Shown)
 			}
 		})
 	}

@@ -53,6 +53,7 @@ func New(cfg Config) handlers.Module {
 			[]edge.Route{s.streamRoute(), s.libraryRoute()},
 			s.playlistRoutes(),
 			s.fileRoutes(),
+			s.captionRoutes(),
 			s.accessRoutes(),
 		),
 		Commands:    []commands.Context{playbackCommands()},

@@ -58,10 +58,11 @@ func (s *streaming) playlistRoutes() []edge.Route {
 
 // master serves the master playlist; the URLs of its renditions lead back here.
 func (s *streaming) master(c *edge.Request) {
-	s.playlist(c, "", func(claims token.Claims, text string) (string, error) {
+	s.playlist(c, "", func(p played, text string) (string, error) {
+		id, viewer := c.UUID("id"), c.Text("token")
 		return hls.Master(text, func(variant string) (string, error) {
-			return s.fileURL(claims.ContentID, "hls/"+hls.VariantPlaylist(variant), c.Text("token")), nil
-		})
+			return s.fileURL(id, "hls/"+hls.VariantPlaylist(variant), viewer), nil
+		}, s.subtitlesOf(id, p, viewer)...)
 	})
 }
 
@@ -79,9 +80,9 @@ func (s *streaming) variant(c *edge.Request) {
 func (s *streaming) preview(c *edge.Request) { s.media(c, hls.PreviewName, hls.PreviewPlaylist) }
 
 func (s *streaming) media(c *edge.Request, folder, playlist string) {
-	s.playlist(c, playlist, func(claims token.Claims, text string) (string, error) {
+	s.playlist(c, playlist, func(_ played, text string) (string, error) {
 		return hls.Media(text, func(name string) (string, error) {
-			return s.fileURL(claims.ContentID, "hls/"+folder+"/"+name, c.Text("token")), nil
+			return s.fileURL(c.UUID("id"), "hls/"+folder+"/"+name, c.Text("token")), nil
 		})
 	})
 }
@@ -90,7 +91,7 @@ func (s *streaming) media(c *edge.Request, folder, playlist string) {
 // the playlist from the store, and lets rewrite insert the viewer's URLs. name is the
 // playlist's path from the master's folder, empty for the master, with which playing
 // begins. Players show no error bodies; they are plain text.
-func (s *streaming) playlist(c *edge.Request, name string, rewrite func(token.Claims, string) (string, error)) {
+func (s *streaming) playlist(c *edge.Request, name string, rewrite func(played, string) (string, error)) {
 	claims, err := s.claims(c)
 	if err == nil && name == "" && !claims.MayBegin(s.cfg.Now()) {
 		err = errNoAdmission
@@ -112,7 +113,7 @@ func (s *streaming) playlist(c *edge.Request, name string, rewrite func(token.Cl
 		return
 	}
 
-	text, err := rewrite(claims, string(written))
+	text, err := rewrite(p, string(written))
 	switch {
 	case errors.Is(err, hls.ErrUnusable):
 		s.log(c, err)

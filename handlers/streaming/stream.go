@@ -61,6 +61,8 @@ type played struct {
 	waveform    string
 	variants    []string
 	text        *string // of written content
+	captions    []media.CaptionTrack
+	seconds     int
 }
 
 // queuePlayed queues the read of the media behind an item.
@@ -69,12 +71,13 @@ func queuePlayed(contentID string, p *played) func(*pgx.Batch) {
 		b.Queue(`
 SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COALESCE(m.status, ''),
        COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
-       CASE c.content_type WHEN 'written' THEN c.content_body END
+       CASE c.content_type WHEN 'written' THEN c.content_body END,
+       COALESCE(m.captions, '[]'), COALESCE(m.duration_seconds, 0)
 FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL
 WHERE c.id = $1`, contentID).
 			QueryRow(func(row pgx.Row) error {
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status,
-					&p.master, &p.waveform, &p.variants, &p.text)
+					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.seconds)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -137,6 +140,7 @@ func (s *streaming) open(
 	master := s.fileURL(contentID, "hls/master.m3u8", text)
 	stream.StreamingURL = &master
 	stream.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
+	stream.Captions = s.captionsOf(contentID, p, text)
 	if media.SafeKey(p.waveform) {
 		waveform := s.fileURL(contentID, "waveform.json", text)
 		stream.WaveformURL = &waveform

@@ -270,6 +270,50 @@ func TestOnlyFilesOfRenditionsAreServed(t *testing.T) {
 	}
 }
 
+func TestCaptionsArePartOfTheStream(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{readOnly: true})
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
+	const text = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello\n"
+	w.Exec(`UPDATE media_items SET captions = '[{"language":"pt-BR","label":"Português","kind":"captions"}]'`)
+	w.Exec(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, 'pt-BR', $2)`, f.media, text)
+
+	s := v.opened(f, "")
+	master := w.get(*s.StreamingURL).Want(http.StatusOK, "").Body
+	_, playlist, found := strings.Cut(master, `LANGUAGE="pt-BR",`)
+	_, playlist, _ = strings.Cut(playlist, `URI="`)
+	playlist, _, _ = strings.Cut(playlist, `"`)
+	if !found || len(addresses(master)) != 2 || strings.Count(master, `SUBTITLES="captions"`) != 2 {
+		t.Fatalf("master\n%s", master)
+	}
+	rendition := w.get(playlist).Want(http.StatusOK, "").Body
+	if !strings.Contains(rendition, "#EXTINF:100.0,") || !strings.HasSuffix(rendition, "#EXT-X-ENDLIST\n") {
+		t.Errorf("playlist\n%s", rendition)
+	}
+	files := addresses(rendition)
+	if len(s.Captions) != 1 || len(files) != 1 || s.Captions[0].URL != files[0] || s.Captions[0].Label != "Português" {
+		t.Fatalf("captions %+v, files %v", s.Captions, files)
+	}
+	got := w.get(files[0]).Want(http.StatusOK, "")
+	if got.Body != text || got.Header.Get("Content-Type") != "text/vtt" {
+		t.Errorf("%v %s", got.Header, got.Body)
+	}
+	for _, address := range []string{playlist, files[0]} {
+		if got := w.get(strings.Replace(address, "pt-BR", "de", 1)); got.Status != http.StatusNotFound {
+			t.Errorf("another language: %d", got.Status)
+		}
+	}
+	w.Exec(`UPDATE content_access SET deleted_at = now()`)
+	for _, address := range []string{playlist, files[0]} {
+		if got := w.get(address); got.Status != http.StatusForbidden {
+			t.Errorf("after a refund: %d", got.Status)
+		}
+	}
+}
+
 func TestADeniedStreamStatesTheReason(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})

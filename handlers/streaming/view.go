@@ -5,13 +5,25 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/domain/media"
 )
+
+// StreamCaptions are one language of an item's captions.
+type StreamCaptions struct {
+	Language string            `json:"language"`
+	Label    string            `json:"label"`
+	Kind     media.CaptionKind `json:"kind"`
+	// URL leads to WebVTT, for the src of a track element.
+	URL string `json:"url"`
+}
 
 // Stream is how a player plays an item. Written content has no URLs, but its text.
 type Stream struct {
 	StreamingURL *string `json:"streamingUrl"`
 	// WaveformURL is the URL of the waveform's JSON, where there is one.
 	WaveformURL *string `json:"waveformUrl"`
+	// Captions are what a player shows with the picture; HLS players find them by themselves.
+	Captions []StreamCaptions `json:"captions,omitempty"`
 	// ExpiresAt is when the URLs expire.
 	ExpiresAt   time.Time `json:"expiresAt"`
 	ContentType string    `json:"contentType" jsonschema:"enum=video,enum=audio,enum=written"`

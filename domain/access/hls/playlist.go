@@ -52,9 +52,42 @@ var (
 	}
 )
 
+// Subtitles are one language of an item's captions, with the URL of their playlist.
+type Subtitles struct {
+	Language, Name, URL string
+	// Sounds says that sounds are named as well, for who does not hear them.
+	Sounds bool
+}
+
+const subtitlesGroup = "captions"
+
+// tag returns the tag that declares a rendition.
+func (s Subtitles) tag() string {
+	characteristics := ""
+	if s.Sounds {
+		characteristics = `,CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,` +
+			`public.accessibility.describes-music-and-sound"`
+	}
+	name := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '"' {
+			return '\''
+		}
+		return r
+	}, s.Name)
+	return fmt.Sprintf(`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=%q,NAME="%s",LANGUAGE=%q,DEFAULT=NO,AUTOSELECT=YES%s,URI=%q`,
+		subtitlesGroup, name, s.Language, characteristics, s.URL) + "\n"
+}
+
+// SubtitlesPlaylist returns the playlist of captions that are one file for the whole of so
+// many seconds.
+func SubtitlesPlaylist(url string, seconds int) string {
+	return fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-TARGETDURATION:%[1]d\n"+
+		"#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:%[1]d.0,\n%[2]s\n#EXT-X-ENDLIST\n", max(seconds, 1), url)
+}
+
 // Master rewrites a master playlist: url returns the URL of the playlist of a variant. Only
-// <variant>/index.m3u8 may be named.
-func Master(text string, url func(variant string) (string, error)) (string, error) {
+// <variant>/index.m3u8 may be named. Subtitles are added to every stream.
+func Master(text string, url func(variant string) (string, error), subtitles ...Subtitles) (string, error) {
 	replace := func(uri string) (string, error) {
 		variant, file, _ := strings.Cut(uri, "/")
 		if !IsVariant(variant) || file != "index.m3u8" {
@@ -62,7 +95,10 @@ func Master(text string, url func(variant string) (string, error)) (string, erro
 		}
 		return url(variant)
 	}
-	expected := false
+	expected, declared := false, ""
+	for _, s := range subtitles {
+		declared += s.tag()
+	}
 	return rewrite(text, func(tag, line string) (string, error) {
 		switch {
 		case tag == "":
@@ -73,7 +109,12 @@ func Master(text string, url func(variant string) (string, error)) (string, erro
 			return replace(line)
 		case tag == "#EXT-X-STREAM-INF":
 			expected = true
-			return line, noURI(line)
+			if err := noURI(line); err != nil || len(subtitles) == 0 || strings.Contains(line, "SUBTITLES=") {
+				return line, err
+			}
+			line = declared + line + `,SUBTITLES="` + subtitlesGroup + `"`
+			declared = ""
+			return line, nil
 		case tag == "#EXT-X-MEDIA":
 			return replaceURI(line, false, replace)
 		case tag == "#EXT-X-I-FRAME-STREAM-INF":

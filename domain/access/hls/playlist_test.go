@@ -210,6 +210,23 @@ func TestAURLThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
+func TestSubtitlesAreDeclaredForEveryStream(t *testing.T) {
+	t.Parallel()
+	got, err := hls.Master("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=1\n720p/index.m3u8\n"+
+		"#EXT-X-STREAM-INF:BANDWIDTH=2\n480p/index.m3u8\n", proxied,
+		hls.Subtitles{Language: "en", Name: "English \"SDH\"\n", URL: "https://ours/en", Sounds: true},
+		hls.Subtitles{Language: "pt-BR", Name: "Português", URL: "https://ours/pt"})
+	want := "#EXTM3U\n#EXT-X-VERSION:7\n" +
+		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="English 'SDH''",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,` +
+		`CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound",` +
+		`URI="https://ours/en"` + "\n" +
+		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Português",LANGUAGE="pt-BR",DEFAULT=NO,AUTOSELECT=YES,` +
+		`URI="https://ours/pt"` + "\n"
+	if err != nil || !strings.HasPrefix(got, want) || strings.Count(got, `,SUBTITLES="captions"`) != 2 {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // FuzzPlaylistRewrite rewrites any text in both ways. The result contains no other URLs
 // than the caller's, and only plain names are passed to the caller.
 func FuzzPlaylistRewrite(f *testing.F) {
@@ -230,7 +247,10 @@ func FuzzPlaylistRewrite(f *testing.F) {
 			}
 			return ours + name, nil
 		}
-		for _, rewritten := range []func(string, func(string) (string, error)) (string, error){hls.Master, hls.Media} {
+		master := func(text string, url func(string) (string, error)) (string, error) {
+			return hls.Master(text, url, hls.Subtitles{Language: "en", Name: "\"\n", URL: ours})
+		}
+		for _, rewritten := range []func(string, func(string) (string, error)) (string, error){master, hls.Media} {
 			got, err := rewritten(text, address)
 			if err != nil {
 				if !errors.Is(err, hls.ErrUnusable) {

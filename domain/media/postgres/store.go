@@ -40,6 +40,7 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "waveform_image_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformImage) }},
 	{Name: "mezzanine_key", Field: func(i *media.Item) any { return columns.Optional(&i.MezzanineKey) }},
 	{Name: "ready_variants", Field: func(i *media.Item) any { return &i.ReadyVariants }},
+	{Name: "captions", Field: func(i *media.Item) any { return (*tracks)(&i.Captions) }},
 	{Name: "loudness_integrated", Field: loudness(func(l *media.Loudness) *int { return &l.Integrated })},
 	{Name: "loudness_peak", Field: loudness(func(l *media.Loudness) *int { return &l.Peak })},
 	{Name: "loudness_range", Field: loudness(func(l *media.Loudness) *int { return &l.Range })},
