@@ -48,7 +48,7 @@ func TestFaultsAreNamedWithTheirLine(t *testing.T) {
 		"":       "line 1: there are no captions",
 		"WEBVTT": "line 1: there are no captions",
 		"Hello":  "line 1: this is neither WebVTT",
-		"1\n00:00:01,000 --> 00:00:02,000\na\n2\n00:00:03,000 --> 00:00:04,000":              "line 5: an empty line is missing",
+		"00:00:01,000 --> 00:00:02,000\na\n00:00:03,000 --> 00:00:04,000":                    "line 3: an empty line is missing",
 		"WEBVTT\n\n00:02.000 --> 00:01.000\na":                                               "line 3: the cue ends before",
 		"WEBVTT\n\n00:61.000 --> 01:62.000\na":                                               "line 3: a time is written as",
 		"WEBVTT\n\n00:01.000 -->\na":                                                         "line 3: the end of the cue",
