@@ -17,6 +17,7 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
 	"github.com/codex-platform/codex/deploy/embedded/s3"
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
+	"github.com/codex-platform/codex/domain/purchase/stripe"
 )
 
 // parts are the outside parts that this process runs itself.
@@ -133,24 +134,19 @@ func sandboxWebhooks(cfg config) []sandbox.Endpoint {
 			Name:   "booking",
 			URL:    base + "booking",
 			Secret: string(cfg.WebhookBooking),
-			Events: []string{
-				"checkout.session.completed",
-				"checkout.session.expired",
-				"checkout.session.async_payment_succeeded",
-				"checkout.session.async_payment_failed",
-			},
+			Events: stripe.CheckoutEvents,
 		},
 		{
 			Name:   "payment",
 			URL:    base + "payment",
 			Secret: string(cfg.WebhookPayment),
-			Events: []string{"charge.refunded"},
+			Events: stripe.RefundEvents,
 		},
 		{
 			Name:   "dispute",
 			URL:    base + "dispute",
 			Secret: string(cfg.WebhookDispute),
-			Events: []string{"charge.dispute.created", "charge.dispute.closed"},
+			Events: stripe.DisputeEvents,
 		},
 	}
 }

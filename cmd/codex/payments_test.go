@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,20 @@ func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("codex payments %s: %s", c.list, out)
 			}
+		}
+	}
+}
+
+// What the sandbox does not deliver is found by the reconciliation only, minutes later.
+func TestTheSandboxDeliversEveryEventThatIsActedOn(t *testing.T) {
+	t.Parallel()
+	var delivered []string
+	for _, e := range sandboxWebhooks(config{}) {
+		delivered = append(delivered, e.Events...)
+	}
+	for _, want := range slices.Concat(stripe.CheckoutEvents, stripe.RefundEvents, stripe.DisputeEvents) {
+		if !slices.Contains(delivered, want) {
+			t.Errorf("%s is delivered to no endpoint", want)
 		}
 	}
 }

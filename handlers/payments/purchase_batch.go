@@ -128,11 +128,10 @@ func (u *purchaseBatch) checkoutOf(s purchase.SessionFact) (purchase.Checkout, b
 			return c, true
 		}
 	}
-	if s.Installation != "" && s.Installation != u.marker() {
-		return purchase.Checkout{}, false
-	}
 	c, ok := u.checkouts[purchase.KnownID(s.CheckoutID)]
-	return c, ok
+	// A checkout whose session is not stored yet is in no copy of the database.
+	elsewhere := c.SessionID != "" && s.Installation != "" && s.Installation != u.marker()
+	return c, ok && !elsewhere
 }
 
 // marker is the marker of this installation.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/codex-platform/codex/domain/purchase"
@@ -44,22 +45,7 @@ const (
 )
 
 // reportedTypes are the events that lead to a change here.
-var reportedTypes = []string{
-	stripe.EventCheckoutCompleted,
-	stripe.EventCheckoutExpired,
-	stripe.EventCheckoutAsyncPaid,
-	stripe.EventCheckoutAsyncFailed,
-	stripe.EventChargeRefunded,
-	stripe.EventRefundCreated,
-	stripe.EventRefundUpdated,
-	stripe.EventRefundFailed,
-	stripe.EventChargeRefundUpdated,
-	stripe.EventDisputeCreated,
-	stripe.EventDisputeUpdated,
-	stripe.EventDisputeClosed,
-	stripe.EventFundsWithdrawn,
-	stripe.EventFundsReinstated,
-}
+var reportedTypes = slices.Concat(stripe.CheckoutEvents, stripe.RefundEvents, stripe.DisputeEvents)
 
 // Repaired is what one round of the reconciliation repaired.
 type Repaired struct {

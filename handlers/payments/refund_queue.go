@@ -119,10 +119,11 @@ func (q *refundQueue) refund(ctx context.Context, due postgres.DueRefund) ([]str
 	}
 	var failure *stripe.Error
 	refunded := errors.As(err, &failure) && failure.Code == stripe.CodeAlreadyRefunded
-	if refunded || total >= due.AmountCents && len(made) > 0 {
+	if refunded || total >= due.PaidCents && len(made) > 0 {
 		return made, nil
 	}
-	return nil, err
+	// What was refunded in part is recorded; the rest stays due.
+	return nil, errors.Join(err, q.ingester.recordRefunds(ctx, due.Intent, made))
 }
 
 // goesBack reports whether a refund was made, or is under way.

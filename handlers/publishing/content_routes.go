@@ -120,11 +120,12 @@ func (p *publishing) contentWrites() []edge.Route {
 			Handle: edge.SendForID(content.Publish{}),
 		},
 		{
-			Method:    "POST",
-			Path:      "/api/content/:id/unpublish",
-			Name:      "unpublishContent",
-			Summary:   "Unpublish content",
-			Notes:     "The item is a draft again.",
+			Method:  "POST",
+			Path:    "/api/content/:id/unpublish",
+			Name:    "unpublishContent",
+			Summary: "Unpublish content",
+			Notes: "The item is a draft again, and its open checkouts are closed. Its buyers keep it: it stays in their " +
+				"libraries and can be played.",
 			Auth:      edge.Session(edge.Creators...),
 			Command:   content.CommandUnpublish,
 			Responses: []edge.Response{edge.Data[Content](http.StatusOK)},

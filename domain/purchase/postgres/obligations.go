@@ -21,10 +21,11 @@ const nextAttemptSQL = `$1::timestamptz +
 
 // DueRefund is a refund that has to be made.
 type DueRefund struct {
-	PurchaseID  string
-	Intent      string
-	Reason      string
-	AmountCents int64
+	PurchaseID string
+	Intent     string
+	Reason     string
+	// PaidCents is what was paid.
+	PaidCents int64
 	// Attempts counts this one too.
 	Attempts int
 	// KeyNumber is the number in the idempotency key. It grows with every refund that failed
@@ -39,7 +40,9 @@ UPDATE refund_obligations SET attempts = attempts + 1, next_attempt_at = `+nextA
 WHERE purchase_id IN (
     SELECT purchase_id FROM refund_obligations WHERE paid_at IS NULL AND next_attempt_at <= $1
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING purchase_id, payment_intent, reason, amount_cents, attempts, key_number + (
+RETURNING purchase_id, payment_intent, reason, COALESCE(
+    (SELECT p.amount_cents FROM payments p WHERE p.purchase_id = refund_obligations.purchase_id), amount_cents),
+    attempts, key_number + (
     SELECT count(*) FROM payment_refunds r
     WHERE r.payment_intent = refund_obligations.payment_intent AND r.status IN ('failed', 'cancelled'))`, now, limit)
 	if err != nil {

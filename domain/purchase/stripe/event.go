@@ -44,6 +44,30 @@ const (
 	EventAccountDeauthorized = "account.application.deauthorized"
 )
 
+// The events that lead to a change here, as the endpoints subscribe to them.
+var (
+	CheckoutEvents = []string{
+		EventCheckoutCompleted,
+		EventCheckoutExpired,
+		EventCheckoutAsyncPaid,
+		EventCheckoutAsyncFailed,
+	}
+	RefundEvents = []string{
+		EventChargeRefunded,
+		EventRefundCreated,
+		EventRefundUpdated,
+		EventRefundFailed,
+		EventChargeRefundUpdated,
+	}
+	DisputeEvents = []string{
+		EventDisputeCreated,
+		EventDisputeUpdated,
+		EventDisputeClosed,
+		EventFundsWithdrawn,
+		EventFundsReinstated,
+	}
+)
+
 // Event is what is common to all events, of any API version.
 type Event struct {
 	// ID is unique per event; deliveries of one event share it.
