@@ -19,7 +19,6 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/deploy/embedded/s3"
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
-	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/migrations"
 )
 
@@ -143,9 +142,9 @@ func (c *cluster) startParts(ctx context.Context) error {
 func webhooks(base string) []sandbox.Endpoint {
 	var endpoints []sandbox.Endpoint
 	for name, types := range map[string][]string{
-		"booking": stripe.CheckoutEvents,
-		"payment": stripe.RefundEvents,
-		"dispute": stripe.DisputeEvents,
+		"booking": {"checkout.session.completed", "checkout.session.expired"},
+		"payment": {"charge.refunded", "refund.created", "refund.updated", "refund.failed"},
+		"dispute": {"charge.dispute.created", "charge.dispute.closed"},
 	} {
 		endpoints = append(endpoints, sandbox.Endpoint{
 			Name:   name,
