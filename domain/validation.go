@@ -3,7 +3,6 @@ package domain
 import (
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Validation collects the fields of a request that break a rule.
@@ -20,13 +19,6 @@ func Validate(request any) *Validation { return &Validation{Fields: Check(reques
 func (v *Validation) Reject(path, message string) {
 	if !slices.ContainsFunc(v.Fields, func(f Field) bool { return f.Path == path }) {
 		v.Fields = append(v.Fields, Field{Path: path, Message: message})
-	}
-}
-
-// SingleLine rejects a text with control characters.
-func (v *Validation) SingleLine(path, text string) {
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		v.Reject(path, "must be a single line")
 	}
 }
 

@@ -19,8 +19,8 @@ func TestAValidationKeepsTheFirstRefusalOfAField(t *testing.T) {
 		Image: domain.Optional[string]{Set: true},
 	}
 	v := domain.Validate(&request)
-	v.SingleLine("name", request.Name)
-	v.SingleLine("title", request.Title)
+	v.Name("name", request.Name)
+	v.Name("title", request.Title)
 	domain.NotNull(v, "image", request.Image)
 
 	var paths []string

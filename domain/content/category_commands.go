@@ -2,7 +2,6 @@ package content
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/codex-platform/codex/domain"
 )
@@ -53,12 +52,12 @@ type ReorderCategories struct {
 // text counts as absent.
 func (c *CreateCategory) Validate() []domain.Field {
 	lower(c.OrganizationID)
-	c.Name = strings.TrimSpace(c.Name)
+	c.Name = domain.Name(c.Name)
 	c.Description = domain.NonEmpty(c.Description)
 	c.Icon = domain.NonEmpty(c.Icon)
 
 	v := domain.Validate(c)
-	v.SingleLine("name", c.Name)
+	v.Name("name", c.Name)
 	if CategorySlug(c.Name) == "" {
 		v.Reject("name", noSlug)
 	}
@@ -71,14 +70,14 @@ func (u *UpdateCategory) Validate() []domain.Field {
 	u.Description.Value = domain.NonEmpty(u.Description.Value)
 	u.Icon.Value = domain.NonEmpty(u.Icon.Value)
 	if u.Name.Value != nil {
-		*u.Name.Value = strings.TrimSpace(*u.Name.Value)
+		*u.Name.Value = domain.Name(*u.Name.Value)
 	}
 
 	v := domain.Validate(u)
 	domain.NotNull(v, "name", u.Name)
 	domain.NotNull(v, "sortOrder", u.SortOrder)
 	if u.Name.Value != nil {
-		v.SingleLine("name", *u.Name.Value)
+		v.Name("name", *u.Name.Value)
 		if CategorySlug(*u.Name.Value) == "" {
 			v.Reject("name", noSlug)
 		}

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/codex-platform/codex/domain"
@@ -37,10 +38,13 @@ func lower(ids ...*string) {
 // the limits.
 func (c *Create) Validate() []domain.Field {
 	lower(c.MediaItemID, c.OrganizationID, c.MinimumTierID)
-	c.Title = strings.TrimSpace(c.Title)
+	c.Title = domain.Name(c.Title)
+	normaliseNames(c.Category, c.Tags)
 	c.Slug = strings.ToLower(strings.TrimSpace(c.Slug))
 
 	v := domain.Validate(c)
+	v.Name("title", c.Title)
+	checkNames(v, c.Category, c.Tags)
 	checkShader(v, c.ShaderConfig)
 	if (c.ContentType == Video || c.ContentType == Audio) && c.MediaItemID == nil {
 		v.Reject("mediaItemId", "is required for video and audio")
@@ -54,6 +58,25 @@ func (c *Create) Validate() []domain.Field {
 			domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
 	}
 	return v.Fields
+}
+
+// normaliseNames puts a category and tags, which are names too, into the form of names.
+func normaliseNames(category *string, tags []string) {
+	if category != nil {
+		*category = domain.Name(*category)
+	}
+	for i := range tags {
+		tags[i] = domain.Name(tags[i])
+	}
+}
+
+func checkNames(v *domain.Validation, category *string, tags []string) {
+	if category != nil {
+		v.Name("category", *category)
+	}
+	for i, tag := range tags {
+		v.Name("tags."+strconv.Itoa(i), tag)
+	}
 }
 
 const bodyRequired = "is required for written content"
@@ -73,15 +96,21 @@ func (c *Create) access() Access {
 // the limits. The changed item as a whole is checked when the command is applied.
 func (u *Update) Validate() []domain.Field {
 	if u.Title.Value != nil {
-		*u.Title.Value = strings.TrimSpace(*u.Title.Value)
+		*u.Title.Value = domain.Name(*u.Title.Value)
 	}
 	if u.Slug.Value != nil {
 		*u.Slug.Value = strings.ToLower(strings.TrimSpace(*u.Slug.Value))
 	}
 	lower(u.MediaItemID.Value, u.OrganizationID.Value, u.MinimumTierID.Value)
 
+	normaliseNames(u.Category.Value, domain.OrZero(u.Tags.Value))
+
 	v := domain.Validate(u)
 	domain.NotNull(v, "title", u.Title)
+	if u.Title.Value != nil {
+		v.Name("title", *u.Title.Value)
+	}
+	checkNames(v, u.Category.Value, domain.OrZero(u.Tags.Value))
 	domain.NotNull(v, "slug", u.Slug)
 	domain.NotNull(v, "contentType", u.ContentType)
 	domain.NotNull(v, "accessType", u.AccessType)

@@ -1,8 +1,6 @@
 package identity
 
 import (
-	"strings"
-
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/mail"
 )
@@ -69,12 +67,12 @@ type RevokeSession struct {
 	Token string `json:"token,omitempty" jsonschema:"maxLength=256,example=0198f3a0-1c1d-7a2b-8f3e-2f1d0c9b8a76"`
 }
 
-// Validate normalises the request (trims the name, lower-cases the address) and
+// Validate normalises the request (the name, lower-cases the address) and
 // returns the fields that break a rule.
 func (s *SignUp) Validate() []domain.Field {
-	s.Name, s.Email, s.Image = strings.TrimSpace(s.Name), mail.NormalAddress(s.Email), domain.NonEmpty(s.Image)
+	s.Name, s.Email, s.Image = domain.Name(s.Name), mail.NormalAddress(s.Email), domain.NonEmpty(s.Image)
 	v := newCheck(s)
-	v.SingleLine("name", s.Name)
+	v.Name("name", s.Name)
 	v.address(s.Email)
 	v.password("password", s.Password, s.Email)
 	return v.Fields

@@ -56,7 +56,7 @@ type UpdateProfile struct {
 
 // Validate trims the texts and lower-cases the address. An empty bio is none.
 func (p *UpdateProfile) Validate() []domain.Field {
-	trim(p.DisplayName.Value)
+	normalise(p.DisplayName.Value)
 	trim(p.Username.Value)
 	p.Bio.Value = domain.NonEmpty(p.Bio.Value)
 	p.SocialLinks.Value.normalise()
@@ -67,7 +67,7 @@ func (p *UpdateProfile) Validate() []domain.Field {
 	domain.NotNull(&v.Validation, "displayName", p.DisplayName)
 	domain.NotNull(&v.Validation, "username", p.Username)
 	if p.DisplayName.Value != nil {
-		v.SingleLine("displayName", *p.DisplayName.Value)
+		v.Name("displayName", *p.DisplayName.Value)
 	}
 	if p.Email.Value != nil {
 		v.address(*p.Email.Value)
@@ -86,12 +86,12 @@ type UpdateUser struct {
 
 // Validate trims the texts. An empty image is none.
 func (p *UpdateUser) Validate() []domain.Field {
-	trim(p.Name.Value)
+	normalise(p.Name.Value)
 	p.Image.Value = domain.NonEmpty(p.Image.Value)
 	v := newCheck(p)
 	domain.NotNull(&v.Validation, "name", p.Name)
 	if p.Name.Value != nil {
-		v.SingleLine("name", *p.Name.Value)
+		v.Name("name", *p.Name.Value)
 	}
 	return v.Fields
 }
@@ -255,6 +255,12 @@ func sameLinks(a, b *SocialLinks) bool {
 	}
 	return same(a.Website, b.Website) && same(a.Twitter, b.Twitter) &&
 		same(a.YouTube, b.YouTube) && same(a.Instagram, b.Instagram)
+}
+
+func normalise(name *string) {
+	if name != nil {
+		*name = domain.Name(*name)
+	}
 }
 
 func trim(s *string) {

@@ -1,7 +1,6 @@
 package media
 
 import (
-	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -38,8 +37,10 @@ type Register struct {
 
 // Validate trims the title and returns the fields that break the contract's limits.
 func (r *Register) Validate() []domain.Field {
-	r.Title = strings.TrimSpace(r.Title)
-	bad := domain.Check(r)
+	r.Title = domain.Name(r.Title)
+	v := domain.Validate(r)
+	v.Name("title", r.Title)
+	bad := v.Fields
 	if declared := typeOfMime(r.MimeType); declared != "" && r.MediaType.Valid() && declared != r.MediaType {
 		bad = append(bad, domain.Field{Path: "mimeType", Message: "does not agree with mediaType"})
 	}
@@ -97,10 +98,14 @@ type Update struct {
 // Validate trims the title and returns the fields that break the contract's limits.
 func (u *Update) Validate() []domain.Field {
 	if u.Title != nil {
-		title := strings.TrimSpace(*u.Title)
+		title := domain.Name(*u.Title)
 		u.Title = &title
 	}
-	return checkKeys(domain.Check(u), u.keys())
+	v := domain.Validate(u)
+	if u.Title != nil {
+		v.Name("title", *u.Title)
+	}
+	return checkKeys(v.Fields, u.keys())
 }
 
 type namedKey struct {

@@ -29,23 +29,24 @@ type DeleteOrganization struct{}
 
 // Validate trims the texts; an empty optional text counts as absent.
 func (c *CreateOrganization) Validate() []domain.Field {
-	c.Name, c.Slug = strings.TrimSpace(c.Name), strings.TrimSpace(c.Slug)
+	c.Name, c.Slug = domain.Name(c.Name), strings.TrimSpace(c.Slug)
 	c.Description = domain.NonEmpty(c.Description)
 	c.LogoURL = domain.NonEmpty(c.LogoURL)
 	c.WebsiteURL = domain.NonEmpty(c.WebsiteURL)
 
 	v := domain.Validate(c)
-	v.SingleLine("name", c.Name)
+	v.Name("name", c.Name)
 	checkSlug(v, c.Slug)
 	return v.Fields
 }
 
 // Validate trims the texts; an empty optional text counts as null.
 func (u *UpdateOrganization) Validate() []domain.Field {
-	for _, required := range []*string{u.Name.Value, u.Slug.Value} {
-		if required != nil {
-			*required = strings.TrimSpace(*required)
-		}
+	if u.Name.Value != nil {
+		*u.Name.Value = domain.Name(*u.Name.Value)
+	}
+	if u.Slug.Value != nil {
+		*u.Slug.Value = strings.TrimSpace(*u.Slug.Value)
 	}
 	for _, optional := range []*domain.Optional[string]{&u.Description, &u.LogoURL, &u.WebsiteURL} {
 		optional.Value = domain.NonEmpty(optional.Value)
@@ -54,7 +55,7 @@ func (u *UpdateOrganization) Validate() []domain.Field {
 	domain.NotNull(v, "name", u.Name)
 	domain.NotNull(v, "slug", u.Slug)
 	if u.Name.Value != nil {
-		v.SingleLine("name", *u.Name.Value)
+		v.Name("name", *u.Name.Value)
 	}
 	if u.Slug.Value != nil {
 		checkSlug(v, *u.Slug.Value)

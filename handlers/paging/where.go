@@ -1,6 +1,7 @@
 package paging
 
 import (
+	"golang.org/x/text/unicode/norm"
 	"fmt"
 	"strings"
 )
@@ -41,10 +42,11 @@ func (w *Where) sql() string {
 	return strings.Join(w.conditions, " AND ")
 }
 
-// Contains returns the pattern of LIKE for text that contains s, "" for "".
+// Contains returns the pattern of LIKE for text that contains s, "" for "". Names are kept in
+// NFC, so that is what is searched for.
 func Contains(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(norm.NFC.String(s)) + "%"
 }
