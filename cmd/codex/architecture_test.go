@@ -404,7 +404,7 @@ func violatedRule(from, to string) string {
 		}
 		return ""
 	case layerThirdParty:
-		if slices.Contains(pure, source) && !support && !(from == "./domain" && to == normalForms) {
+		if slices.Contains(pure, source) && !support && (from != "./domain" || to != normalForms) {
 			return ruleOf[source]
 		}
 		return ""

@@ -1,9 +1,10 @@
 package paging
 
 import (
-	"golang.org/x/text/unicode/norm"
 	"fmt"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Where selects rows by the filters that are set. Conditions are written in the program;
