@@ -132,3 +132,58 @@ func TestTheSandboxDeliversEveryEventThatIsActedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRunningPlatformFollowsRefundsAndWithdrawals sells to two buyers, lets the refund of
+// one fail, and withdraws the item while the other pays.
+func TestTheRunningPlatformFollowsRefundsAndWithdrawals(t *testing.T) {
+	t.Parallel()
+	up := startUp(t, filepath.Join(t.TempDir(), "data"))
+	api, sandbox := up.addresses["api"], newClient(t, up.addresses["payments"])
+	creator, first, second := newClient(t, api), newClient(t, api), newClient(t, api)
+	creator.signUp("creator@example.com", "creator")
+	first.signUp("first@example.com", "user")
+	second.signUp("second@example.com", "user")
+	_, content := creator.sellFilm()
+	checkout := func(c *client) string {
+		t.Helper()
+		order := map[string]any{"contentId": content, "successUrl": api + "/ok", "cancelUrl": api + "/no"}
+		return fmt.Sprint(field(c.want(http.StatusOK, http.MethodPost, "/checkout/create", order), "data.sessionId"))
+	}
+	control := func(path string, body map[string]any) map[string]any {
+		t.Helper()
+		return sandbox.want(http.StatusOK, http.MethodPost, "/sandbox/"+path, body)
+	}
+	streams := func(c *client, want int) {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			status, body, _ := c.do(http.MethodGet, "/api/access/content/"+content+"/stream", nil)
+			if status == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the stream responds with %d, want %d: %v", status, want, body)
+			}
+		}
+	}
+
+	intent := fmt.Sprint(control("sessions/"+checkout(first)+"/pay", nil)["payment_intent"])
+	streams(first, http.StatusOK)
+	refund := fmt.Sprint(control("payment_intents/"+intent+"/refund", map[string]any{"status": "pending"})["id"])
+	streams(first, http.StatusForbidden)
+	control("refunds/"+refund+"/settle", map[string]any{"status": "failed"})
+	streams(first, http.StatusOK)
+
+	session := checkout(second)
+	creator.want(http.StatusOK, http.MethodPost, "/api/content/"+content+"/unpublish", map[string]any{})
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		state := second.want(http.StatusOK, http.MethodGet, "/checkout/verify?session_id="+session, nil)
+		if field(state, "data.sessionStatus") == "expired" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the session of an item that is not published: %v", state)
+		}
+	}
+	streams(first, http.StatusOK)
+	streams(second, http.StatusNotFound)
+}

@@ -185,13 +185,13 @@ func queueSale(b *pgx.Batch, p purchase.Payment, now time.Time) {
 	if p.Sale == nil {
 		return
 	}
-	reason := p.Sale.Outcome
+	reason, detail := p.Sale.Outcome, p.Sale.Reason
 	if p.IsPurchase() {
 		queuePurchase(b, p, now)
 		if !p.Superseded {
 			return
 		}
-		reason = purchase.Duplicate
+		reason, detail = purchase.Duplicate, "its refund failed, or its dispute was won, after the item was bought again"
 	}
 	if due := p.RefundDue(); due > 0 {
 		b.Queue(`
@@ -202,7 +202,7 @@ ON CONFLICT (purchase_id) DO UPDATE SET amount_cents = excluded.amount_cents, pa
     stripe_refund_id = NULL,
     attempts = CASE WHEN o.paid_at IS NULL THEN o.attempts ELSE 0 END,
     next_attempt_at = CASE WHEN o.paid_at IS NULL THEN o.next_attempt_at ELSE excluded.next_attempt_at END`,
-			p.PurchaseID, p.Intent, due, p.Sale.Currency, string(reason), p.Sale.Reason, now)
+			p.PurchaseID, p.Intent, due, p.Sale.Currency, string(reason), detail, now)
 		return
 	}
 	b.Queue(`
