@@ -22,6 +22,19 @@ func (v *Validation) Reject(path, message string) {
 	}
 }
 
+// MergeFields appends to the invalid fields those of a later check that are neither in the list
+// nor inside, or around, one that is: what could not be read has no value to check.
+func MergeFields(fields, later []Field) []Field {
+	inside := func(a, b string) bool { return a == b || strings.HasPrefix(a, b+".") }
+	known := fields
+	for _, f := range later {
+		if !slices.ContainsFunc(known, func(k Field) bool { return inside(f.Path, k.Path) || inside(k.Path, f.Path) }) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
 // NotNull rejects null for a field that has no empty state.
 func NotNull[T any](v *Validation, path string, field Optional[T]) {
 	if field.Set && field.Value == nil {

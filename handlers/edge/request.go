@@ -120,9 +120,10 @@ type validator interface {
 
 // Decode reads a JSON body into body, a pointer, strictly: one document, no unknown,
 // duplicate or wrongly cased fields, valid UTF-8 without NUL and bidirectional overrides,
-// bounded depth; and then calls its Validate. An absent or empty body is the zero value,
+// bounded depth; and then calls its Validate and the checks. The error names all fields at
+// fault. An absent or empty body is the zero value,
 // which Validate may still reject.
-func (r *Request) Decode(body any) error {
+func (r *Request) Decode(body any, checks ...func() []domain.Field) error {
 	raw, err := r.ReadBody(cmp.Or(r.route.MaxBody, MaxJSONBytes))
 	if err != nil {
 		return err
@@ -131,14 +132,23 @@ func (r *Request) Decode(body any) error {
 		if err := isJSON(r.GetHeader("Content-Type")); err != nil {
 			return err
 		}
-		if err := strict.Decode(raw, body); err != nil {
-			return err
-		}
+		err = strict.Decode(raw, body)
+	}
+	if err != nil && !strict.Readable(err) {
+		return err
+	}
+	// What is of the wrong type is named together with what breaks a rule.
+	var faults []domain.Field
+	if unread, ok := domain.AsError(err); ok {
+		faults = unread.Fields
 	}
 	if v, ok := body.(validator); ok {
-		return domain.BadFields(v.Validate())
+		faults = domain.MergeFields(faults, v.Validate())
 	}
-	return nil
+	for _, check := range checks {
+		faults = domain.MergeFields(faults, check())
+	}
+	return domain.BadFields(faults)
 }
 
 // NoBody accepts an absent body or {}, for routes without input.

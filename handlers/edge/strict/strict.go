@@ -20,6 +20,8 @@ import (
 const (
 	maxDepth  = 32
 	maxTokens = 20_000
+	// maxFaults bounds the fields that an error names.
+	maxFaults = 20
 )
 
 // NewError returns the error about the value at a path of a document.
@@ -30,60 +32,155 @@ func NewError(path, message string) *domain.Error {
 	}
 }
 
-// Decode decodes one document into target. An error names the path of the field.
-// Package json rejects duplicate names, names in the wrong case, invalid UTF-8 and
-// trailing data; Inspect rejects the rest.
+// Decode decodes one document into target. The error names the paths of all fields at fault,
+// maxFaults at most; target then has what the others say, so that its own rules can be
+// checked as well (see [Readable]). Package json rejects duplicate names, names in the wrong
+// case, invalid UTF-8 and trailing data; Inspect rejects the rest.
 func Decode(body []byte, target any) error {
+	var faults error
 	if err := Inspect(body); err != nil {
-		return err
-	}
-	err := json.Unmarshal(body, target, json.RejectUnknownMembers(true))
-	var semantic *json.SemanticError
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &semantic):
-		path := Path(semantic.JSONPointer)
-		if errors.Is(err, json.ErrUnknownName) {
-			return NewError(path, "is not a known field")
+		if !Readable(err) {
+			return err
 		}
-		return NewError(path, "must be "+kindOf(semantic.GoType))
-	case errors.As(err, &syntactic):
-		return NewError(Path(syntactic.JSONPointer), "is not well-formed JSON")
-	default:
-		return NewError("", "is not acceptable JSON")
+		faults = err
+	}
+	return join(faults, decode(body, target))
+}
+
+// decode reads a document without those values that are unknown or of the wrong type.
+func decode(body []byte, target any) error {
+	var faults []domain.Field
+	for {
+		err := json.Unmarshal(body, target, json.RejectUnknownMembers(true))
+		if err == nil {
+			return domain.BadFields(faults)
+		}
+		var semantic *json.SemanticError
+		if !errors.As(err, &semantic) {
+			var syntactic *jsontext.SyntacticError
+			if errors.As(err, &syntactic) {
+				return unreadable(Path(syntactic.JSONPointer), "is not well-formed JSON")
+			}
+			return unreadable("", "is not acceptable JSON")
+		}
+		fault := domain.Field{Path: Path(semantic.JSONPointer), Message: "must be " + kindOf(semantic.GoType)}
+		if errors.Is(err, json.ErrUnknownName) {
+			fault.Message = "is not a known field"
+		}
+		faults = append(faults, fault)
+		rest, ok := without(body, semantic.JSONPointer)
+		if !ok || len(faults) == maxFaults {
+			return domain.BadFields(faults)
+		}
+		body = rest
+		reflect.ValueOf(target).Elem().SetZero()
 	}
 }
 
-// Inspect walks the tokens of a document and bounds depth and number. It rejects
+// without returns a document without the value at a path: a member is left out, an element
+// becomes null.
+func without(body []byte, at jsontext.Pointer) ([]byte, bool) {
+	if at == "" {
+		return nil, false
+	}
+	var out bytes.Buffer
+	dec, enc := jsontext.NewDecoder(bytes.NewReader(body)), jsontext.NewEncoder(&out)
+	found := false
+	for {
+		kind := dec.PeekKind()
+		index, length := dec.StackIndex(dec.StackDepth())
+		isName := index == '{' && length%2 == 0 && kind == '"'
+		token, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return out.Bytes(), found
+		}
+		if err != nil {
+			return nil, false
+		}
+		if dec.StackPointer() != at || found {
+			if enc.WriteToken(token) != nil {
+				return nil, false
+			}
+			continue
+		}
+		// Found: a name, whose value follows, or an element.
+		found = true
+		if isName {
+			if dec.SkipValue() != nil {
+				return nil, false
+			}
+			continue
+		}
+		for depth := dec.StackDepth(); (token.Kind() == '{' || token.Kind() == '[') && dec.StackDepth() >= depth; {
+			if _, err := dec.ReadToken(); err != nil {
+				return nil, false
+			}
+		}
+		if enc.WriteToken(jsontext.Null) != nil {
+			return nil, false
+		}
+	}
+}
+
+// Inspect walks the tokens of a document and bounds depth and number. It rejects all
 // strings that the database or a reader would choke on.
 func Inspect(body []byte) error {
+	var faults []domain.Field
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	for n := 0; ; n++ {
 		token, err := dec.ReadToken()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return domain.BadFields(faults)
 		}
 		if err != nil {
 			var syntactic *jsontext.SyntacticError
 			if errors.As(err, &syntactic) {
 				if errors.Is(err, jsontext.ErrDuplicateName) {
-					return NewError(Path(syntactic.JSONPointer), "is given twice")
+					return unreadable(Path(syntactic.JSONPointer), "is given twice")
 				}
-				return NewError(Path(syntactic.JSONPointer), "is not well-formed JSON")
+				return unreadable(Path(syntactic.JSONPointer), "is not well-formed JSON")
 			}
-			return NewError("", "is not well-formed JSON")
+			return unreadable("", "is not well-formed JSON")
 		}
 		if n > maxTokens || dec.StackDepth() > maxDepth {
-			return NewError("", "is too deep or too long")
+			return unreadable("", "is too deep or too long")
 		}
-		if token.Kind() == '"' {
+		if token.Kind() == '"' && len(faults) < maxFaults {
 			if message := BadText(token.String()); message != "" {
-				return NewError(Path(dec.StackPointer()), message)
+				faults = append(faults, domain.Field{Path: Path(dec.StackPointer()), Message: message})
 			}
 		}
 	}
+}
+
+// unreadableError is the error about a document of which nothing can be read.
+type unreadableError struct{ cause *domain.Error }
+
+// Error implements error.
+func (e unreadableError) Error() string { return e.cause.Error() }
+
+// Unwrap returns the error for clients.
+func (e unreadableError) Unwrap() error { return e.cause }
+
+func unreadable(path, message string) error { return unreadableError{NewError(path, message)} }
+
+// Readable reports whether an error of [Decode] is about single fields: the others were read.
+func Readable(err error) bool {
+	var whole unreadableError
+	return !errors.As(err, &whole)
+}
+
+// join returns the error about the fields of both; that about the whole document wins.
+func join(a, b error) error {
+	first, _ := domain.AsError(a)
+	second, _ := domain.AsError(b)
+	switch {
+	case a == nil || !Readable(b):
+		return b
+	case b == nil:
+		return a
+	}
+	return domain.BadFields(domain.MergeFields(first.Fields, second.Fields))
 }
 
 // BadText returns why a string is invalid in every field, or "".
