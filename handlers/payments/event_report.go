@@ -22,6 +22,8 @@ const (
 // result says that no command follows, and cause why when that is an error.
 func (in *eventIngester) report(event stripe.Event) (r purchase.RecordEvent, result string, cause error) {
 	switch {
+	case event.Thin:
+		return r, ignored, nil
 	case event.Livemode != in.cfg.Livemode:
 		return r, wrongMode, errors.New("the event is of the other mode")
 	case event.Account != "":

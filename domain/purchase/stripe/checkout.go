@@ -64,8 +64,10 @@ type Session struct {
 	// alone says nothing about money.
 	PaymentStatus string
 	// PaymentIntentID is empty until the buyer has tried to pay.
-	PaymentIntentID   string
-	CustomerID        string
+	PaymentIntentID string
+	CustomerID      string
+	// AmountTotal and Currency are those of the price, also where the buyer paid in another
+	// currency.
 	AmountTotal       int64
 	Currency          string
 	ExpiresAt         time.Time
@@ -215,6 +217,9 @@ func sessionOf(s *stripego.CheckoutSession) Session {
 		ExpiresAt:         time.Unix(s.ExpiresAt, 0).UTC(),
 		Metadata:          s.Metadata,
 		ClientReferenceID: s.ClientReferenceID,
+	}
+	if c := s.CurrencyConversion; c != nil && c.SourceCurrency != "" {
+		out.AmountTotal, out.Currency = c.AmountTotal, string(c.SourceCurrency)
 	}
 	if s.PaymentIntent != nil {
 		out.PaymentIntentID = s.PaymentIntent.ID

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -82,6 +83,9 @@ type Event struct {
 	Account string
 	// Raw is the whole event as received.
 	Raw json.RawMessage
+	// Thin says that the event is of API v2: it names an object instead of carrying it, and
+	// nothing here follows from it.
+	Thin bool
 
 	object json.RawMessage
 }
@@ -99,15 +103,14 @@ func DecodeEvent(payload []byte) (Event, error) {
 		return Event{}, fmt.Errorf("%w: nested too deeply", ErrMalformed)
 	}
 	var in struct {
-		ID         text    `json:"id"`
-		Type       text    `json:"type"`
-		Created    integer `json:"created"`
-		APIVersion text    `json:"api_version"`
-		Livemode   flag    `json:"livemode"`
-		Account    ref     `json:"account"`
-		Data       struct {
-			Object json.RawMessage `json:"object"`
-		} `json:"data"`
+		ID         text   `json:"id"`
+		Object     text   `json:"object"`
+		Type       text   `json:"type"`
+		Created    moment `json:"created"`
+		APIVersion text   `json:"api_version"`
+		Livemode   flag   `json:"livemode"`
+		Account    ref    `json:"account"`
+		Data       data   `json:"data"`
 	}
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return Event{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -122,10 +125,9 @@ func DecodeEvent(payload []byte) (Event, error) {
 		Livemode:   bool(in.Livemode),
 		Account:    string(in.Account),
 		Raw:        bytes.Clone(payload),
+		Created:    time.Time(in.Created),
+		Thin:       strings.HasPrefix(string(in.Object), "v2."),
 		object:     in.Data.Object,
-	}
-	if in.Created > 0 {
-		event.Created = time.Unix(int64(in.Created), 0).UTC()
 	}
 	return event, nil
 }
@@ -173,6 +175,43 @@ type flag bool
 
 func (f *flag) UnmarshalJSON(data []byte) error {
 	*f = flag(bytes.Equal(data, []byte("true")))
+	return nil
+}
+
+// data is the field of that name: the object of the event. In events of API v2 it has
+// another form, or none.
+type data struct{ Object json.RawMessage }
+
+func (d *data) UnmarshalJSON(raw []byte) error {
+	var in struct {
+		Object json.RawMessage `json:"object"`
+	}
+	if json.Unmarshal(raw, &in) == nil {
+		d.Object = in.Object
+	}
+	return nil
+}
+
+// moment is a time in unix seconds or, in API v2, in RFC 3339; zero when it is missing.
+type moment time.Time
+
+func (m *moment) UnmarshalJSON(raw []byte) error {
+	var written text
+	if _ = json.Unmarshal(raw, &written); written != "" {
+		at, err := time.Parse(time.RFC3339, string(written))
+		if err != nil {
+			return errors.New("not a time")
+		}
+		*m = moment(at.UTC())
+		return nil
+	}
+	var seconds integer
+	if err := json.Unmarshal(raw, &seconds); err != nil {
+		return err
+	}
+	if seconds > 0 {
+		*m = moment(time.Unix(int64(seconds), 0).UTC())
+	}
 	return nil
 }
 

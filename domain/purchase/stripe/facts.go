@@ -49,6 +49,13 @@ func CheckoutSession(e Event) (Session, error) {
 		ExpiresAt         integer `json:"expires_at"`
 		Metadata          labels  `json:"metadata"`
 		ClientReferenceID text    `json:"client_reference_id"`
+		// Conversion is set where the buyer paid in another currency than that of the price and
+		// the session counts in theirs. Since API version 2025-03-31 the session counts in that
+		// of the price, and presentment_details has what the buyer paid.
+		Conversion *struct {
+			AmountTotal    integer `json:"amount_total"`
+			SourceCurrency text    `json:"source_currency"`
+		} `json:"currency_conversion"`
 	}
 	if err := e.read("checkout.session", &in, &in.kind); err != nil {
 		return Session{}, err
@@ -68,6 +75,9 @@ func CheckoutSession(e Event) (Session, error) {
 		Currency:          string(in.Currency),
 		Metadata:          in.Metadata,
 		ClientReferenceID: string(in.ClientReferenceID),
+	}
+	if c := in.Conversion; c != nil && c.SourceCurrency != "" {
+		out.AmountTotal, out.Currency = int64(c.AmountTotal), string(c.SourceCurrency)
 	}
 	if out.Mode == "" {
 		out.Mode = ModePayment
