@@ -51,6 +51,9 @@ var (
 	ErrNotOwner            = newError(domain.Forbidden, "MEDIA_OWNERSHIP_ERROR", "This media item has another owner")
 	ErrState               = newError(domain.Rule, "INVALID_MEDIA_STATE",
 		"This is not possible in the current state of the media item")
+	// ErrUploadNotAccepted: there is no file that could be tried again.
+	ErrUploadNotAccepted = newError(domain.Rule, "UPLOAD_NOT_ACCEPTED",
+		"No upload of this media item was accepted, so there is nothing to transcode; upload the file first")
 	ErrRetriesExceeded = newError(domain.Rule, "MAX_RETRIES_EXCEEDED",
 		"This file was tried three times; upload it again")
 )

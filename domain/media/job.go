@@ -1,8 +1,10 @@
 package media
 
 import (
+	"cmp"
 	"math"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -106,7 +108,8 @@ func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payl
 		if i.Status == Failed {
 			return i, nil, Over
 		}
-		next, payloads := i.failed(now, CodeBadResult, reasonBadResult, reasonBadResult)
+		reason := cmp.Or(i.ForeignKeys(cmd.Output), reasonBadResult)
+		next, payloads := i.failed(now, CodeBadResult, reasonBadResult, reason)
 		return next, payloads, ""
 	}
 	i.Status = Ready
@@ -151,12 +154,26 @@ func (i Item) complete(out Output) bool {
 	if i.Type == Video && out.ThumbnailKey == nil || i.Type == Audio && out.WaveformKey == nil {
 		return false
 	}
+	return i.ForeignKeys(out) == ""
+}
+
+// ForeignKeys says which keys of an output are outside of the prefixes of the item; it is ""
+// when none is.
+func (i Item) ForeignKeys(out Output) string {
+	var names []string
 	for _, key := range out.keys() {
 		if key.value != nil && !i.owns(*key.value) {
-			return false
+			names = append(names, key.name)
 		}
 	}
-	return true
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0] + " is outside of the item's prefix"
+	default:
+		return strings.Join(names, ", ") + " are outside of the item's prefix"
+	}
 }
 
 func (i Item) ready() events.MediaReady {

@@ -159,7 +159,9 @@ func (i Item) Retry(_ Retry, f Facts, now time.Time) (Item, []events.Payload, er
 		return i, nil, ErrTranscodingNotFound
 	case i.CreatorID != f.Actor.ID:
 		return i, nil, ErrNotOwner
-	case i.Status != Failed || i.UploadedAt == nil:
+	case i.UploadedAt == nil:
+		return i, nil, With(ErrUploadNotAccepted, map[string]any{"status": i.Status})
+	case i.Status != Failed:
 		return i, nil, With(ErrState, map[string]any{"status": i.Status, "allowed": []Status{Failed}})
 	case i.Attempts >= MaxAttempts:
 		return i, nil, With(ErrRetriesExceeded, map[string]any{"attempts": i.Attempts, "maximum": MaxAttempts})

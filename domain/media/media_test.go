@@ -148,7 +148,7 @@ func TestAWrongSizeLeavesTheItemWaitingAndAWrongTypeFailsIt(t *testing.T) {
 		t.Fatalf("rejected: %+v %+v %v", item, event, err)
 	}
 	_, _, err = item.Retry(media.Retry{}, owner, now)
-	wantError(t, err, domain.Rule, "INVALID_MEDIA_STATE")
+	wantError(t, err, domain.Rule, "UPLOAD_NOT_ACCEPTED")
 	_, _, err = item.CompleteUpload(media.CompleteUpload{SizeBytes: 1000}, owner, now)
 	wantError(t, err, domain.Conflict, "INVALID_MEDIA_STATE")
 }

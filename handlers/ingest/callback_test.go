@@ -145,6 +145,37 @@ func ignoreTheJobBeforeARetry(t *testing.T, h *harness) {
 	h.MediaEvents(id)
 }
 
+func TestKeysOutsideOfTheItemAreRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
+	id, job := u.Transcoding()
+	result := u.Completed(id, job)
+	foreign := "another/thumbnails/" + id + "/a.jpg"
+	result.Output.ThumbnailKey = &foreign
+	const reason = "output.thumbnailKey is outside of the item's prefix"
+	for range 2 { // the report is sent again
+		a := h.Callback(result)
+		if a.Status != http.StatusOK || a.At("received") != true || a.Text("error") != reason {
+			t.Errorf("response to a foreign key: %d %s", a.Status, a.Body)
+		}
+	}
+	item := u.Ask(http.MethodGet, "/api/media/"+id, nil)
+	if item.Text("data.status") != "failed" || item.Text("data.transcodingError") != reason {
+		t.Errorf("item %s", item.Body)
+	}
+	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusOK, "")
+}
+
+func TestARetryWithoutAnAcceptedUploadSaysSo(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
+	id, _ := u.Register("video/mp4", 5000)
+	u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).
+		Want(http.StatusUnprocessableEntity, "UPLOAD_NOT_ACCEPTED")
+}
+
 func discardOutputsOfADeletedItem(t *testing.T, h *harness) {
 	u := h.Uploader("creator")
 	id, job := u.Transcoding()

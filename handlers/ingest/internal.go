@@ -96,7 +96,7 @@ func (i *ingest) mockTranscoder(r *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := i.record(r, report, body); err != nil {
+	if _, err := i.record(r, report, body); err != nil {
 		return err
 	}
 	r.JSON(http.StatusOK, MockJob{ID: item.JobID, Status: "COMPLETED"})

@@ -67,7 +67,7 @@ func TestAnUploadIsExaminedBeforeItCounts(t *testing.T) {
 				t.Errorf("event code %q", event)
 			}
 			u.Complete(id).Want(http.StatusConflict, "CONFLICT")
-			u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "INVALID_MEDIA_STATE")
+			u.Ask(http.MethodPost, "/api/transcoding/retry/"+id, nil).Want(http.StatusUnprocessableEntity, "UPLOAD_NOT_ACCEPTED")
 		})
 	}
 }

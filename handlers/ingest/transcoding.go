@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -54,6 +56,7 @@ func (i *ingest) transcodingRoutes() []edge.Route {
 				media.ErrTranscodingNotFound,
 				media.ErrNotOwner,
 				media.ErrState,
+				media.ErrUploadNotAccepted,
 				media.ErrRetriesExceeded,
 			},
 			Handle: edge.SendForID(media.Retry{}),
@@ -89,33 +92,38 @@ func (i *ingest) callback(r *edge.Request) error {
 		r.JSON(http.StatusOK, ReportReceived{Received: true, Error: err.Error()})
 		return nil
 	}
-	if err := i.record(r, report, body); err != nil {
+	fault, err := i.record(r, report, body)
+	if err != nil {
 		return err
 	}
-	r.JSON(http.StatusOK, ReportReceived{Received: true})
+	r.JSON(http.StatusOK, ReportReceived{Received: true, Error: fault})
 	return nil
 }
 
-// record sends the command of a report. A report on a job that no item has is ignored.
-func (i *ingest) record(r *edge.Request, report media.Callback, body []byte) error {
+// record sends the command of a report, and returns why its output is refused, "" for one that
+// is not. A report on a job that no item has is ignored.
+func (i *ingest) record(r *edge.Request, report media.Callback, body []byte) (fault string, err error) {
 	item, found, err := postgres.FindByJob(r, i.cfg.Pool, report.JobID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !found {
 		r.Log().InfoContext(r, "callback for a job that is not current", "job", report.JobID)
-		return nil
+		return "", nil
 	}
 	cmd, err := callbackCommand(r, report, item.ID, body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	// An accepted command is committed, so the report cannot be lost.
 	reply, accepted, err := r.Outcome(cmd)
 	if err == nil && !accepted && reply.Status >= http.StatusInternalServerError {
 		err = fmt.Errorf("the report on job %s failed with status %d", report.JobID, reply.Status)
 	}
-	return err
+	if err == nil && report.Output != nil {
+		fault = item.ForeignKeys(*report.Output)
+	}
+	return fault, err
 }
 
 // parseCallback reads the known fields strictly and ignores others, which an external
@@ -135,16 +143,17 @@ func parseCallback(body []byte) (media.Callback, error) {
 	return report, callbackError(domain.BadFields(report.Validate()))
 }
 
-// callbackError returns the first error of a callback as one line.
+// callbackError returns the errors of a callback as one line.
 func callbackError(err error) error {
-	if rejection, ok := domain.AsError(err); ok && len(rejection.Fields) > 0 {
-		path := rejection.Fields[0].Path
-		if path == "" {
-			path = "the body"
-		}
-		return fmt.Errorf("%s %s", path, rejection.Fields[0].Message)
+	rejection, ok := domain.AsError(err)
+	if !ok || len(rejection.Fields) == 0 {
+		return err
 	}
-	return err
+	faults := make([]string, len(rejection.Fields))
+	for i, field := range rejection.Fields {
+		faults[i] = cmp.Or(field.Path, "the body") + " " + field.Message
+	}
+	return errors.New(strings.Join(faults, "; "))
 }
 
 // callbackCommand returns the command of a report. Its id follows from the job and the body,

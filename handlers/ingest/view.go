@@ -95,7 +95,7 @@ type TranscodingAsked struct {
 // ReportReceived acknowledges a transcoder's report. It has no envelope.
 type ReportReceived struct {
 	Received bool `json:"received"`
-	// Error says why the report was ignored.
+	// Error says why the report was ignored, or its output refused.
 	Error string `json:"error,omitempty"`
 }
 
