@@ -20,7 +20,8 @@ type service struct {
 	port string
 }
 
-// services are in the order in which a list of other ports is given.
+// services are in the order in which a list of other ports is given. Those that were added
+// later come last, so that older lists mean what they did.
 var services = []service{
 	{"auth", "42069"},
 	{"content-api", "4001"},
@@ -28,6 +29,8 @@ var services = []service{
 	{"ecom-api", "42072"},
 	{"identity-api", "42074"},
 	{"media-api", "4002"},
+	{"admin-api", "42073"},
+	{"notifications-api", "42075"},
 }
 
 // compatPorts is the flag --compat-ports, with or without a list of ports.

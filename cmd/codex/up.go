@@ -31,7 +31,7 @@ func (upCmd) Help() string {
 it goes on where it was. Delete the directory to start from scratch.
 
 Clients of the original expect one port per service: --compat-ports listens also on 42069,
-4001, 42071, 42072, 42074 and 4002, or on a list of other ports in this order.
+4001, 42071, 42072, 42074, 4002, 42073 and 42075, or on a list of other ports in this order.
 
 Any part can be replaced by a real one: CODEX_DATABASE_URL, CODEX_NATS_URL,
 CODEX_S3_ENDPOINT, STRIPE_SECRET_KEY, CODEX_SMTP_URL. codex config lists everything.`

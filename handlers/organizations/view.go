@@ -101,6 +101,8 @@ type Organization struct {
 	WebsiteURL  *string   `json:"websiteUrl"`
 	CreatedAt   time.Time `json:"createdAt"`
 	UpdatedAt   time.Time `json:"updatedAt"`
+	// DeletedAt is null for an organization that exists.
+	DeletedAt *time.Time `json:"deletedAt"`
 }
 
 // OrganizationOf returns a tenant's representation for its members.
@@ -114,6 +116,7 @@ func OrganizationOf(o organization.Organization) Organization {
 		WebsiteURL:  o.WebsiteURL,
 		CreatedAt:   o.CreatedAt,
 		UpdatedAt:   o.UpdatedAt,
+		DeletedAt:   o.DeletedAt,
 	}
 }
 
