@@ -19,8 +19,10 @@ type ContentCreated struct {
 	MediaItemID    string `json:"media_item_id,omitempty"`
 	ContentType    string `json:"content_type"`
 	AccessType     string `json:"access_type"`
-	// PriceCents is the price in cents of Currency's minor unit; 0 is free.
+	// PriceCents is the price in Currency's minor unit; 0 is free.
 	PriceCents int64 `json:"price_cents"`
+	// Currency is a lower-case ISO code; gbp when absent.
+	Currency string `json:"currency,omitempty"`
 }
 
 // ContentRevised : fields other than price and access changed.
@@ -32,11 +34,15 @@ type ContentRevised struct {
 
 // ContentPriceChanged : price or access type changed.
 type ContentPriceChanged struct {
-	ContentID     string `json:"content_id"`
-	AccessType    string `json:"access_type"`
-	PriceCents    int64  `json:"price_cents"`
+	ContentID  string `json:"content_id"`
+	AccessType string `json:"access_type"`
+	// PriceCents is in Currency's minor unit.
+	PriceCents int64 `json:"price_cents"`
+	// Currency is a lower-case ISO code; gbp when absent.
+	Currency      string `json:"currency,omitempty"`
 	OldAccessType string `json:"old_access_type"`
 	OldPriceCents int64  `json:"old_price_cents"`
+	OldCurrency   string `json:"old_currency,omitempty"`
 }
 
 // ContentPublished : live from PublishedAt.

@@ -122,6 +122,27 @@ VALUES ('pi_3', '018f0000-0000-7000-8000-000000000003', '2026-01-01', 'purchase'
 	}
 }
 
+func TestEveryUUIDThatIsAKeyHasADefault(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	_, err := Apply(t.Context(), url)
+	check(t, err)
+	conn, err := pgx.Connect(t.Context(), url)
+	check(t, err)
+	defer func() { check(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	rows, err := conn.Query(t.Context(), `
+		SELECT c.table_name::text FROM information_schema.columns c
+		JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.column_name = 'id'
+		  AND c.data_type = 'uuid' AND c.column_default IS NULL`)
+	check(t, err)
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	check(t, err)
+	if len(missing) > 0 {
+		t.Errorf("ids without a default: %v", missing)
+	}
+}
+
 func TestApplyIsRepeatable(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)

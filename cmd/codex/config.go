@@ -15,6 +15,7 @@ import (
 
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
+	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge"
 )
@@ -47,7 +48,7 @@ type config struct {
 
 	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies rate limits; 0: 1, in development 100"`
 	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"open connections per port; more wait"`
-	CompatPorts    string `env:"CODEX_COMPAT_PORTS" doc:"true for the ports of the original's services, or a list of six"`
+	CompatPorts    string `env:"CODEX_COMPAT_PORTS" doc:"true for the ports of the original's services, or eight others"`
 	Internal       string `env:"CODEX_INTERNAL_ADDR" doc:"where /livez and /readyz listen; off when empty"`
 
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
@@ -110,6 +111,8 @@ type config struct {
 
 	OrganizationBPS int64 `env:"CODEX_ORGANIZATION_FEE_BPS" envDefault:"0" doc:"basis points of the rest, organization"`
 
+	Currency string `env:"CODEX_CURRENCY" envDefault:"gbp" doc:"currency of new prices; earlier prices keep theirs"`
+
 	RequirePayouts bool `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"selling needs an active payout account"`
 
 	ReturnHosts []string `env:"CODEX_RETURN_HOSTS" envDefault:"revelations.studio" doc:"sites buyers may return to"`
@@ -152,6 +155,12 @@ func readConfig() (config, error) {
 	if cfg.PlatformBPS < 0 || cfg.PlatformBPS > 10_000 || cfg.OrganizationBPS < 0 || cfg.OrganizationBPS > 10_000 {
 		return cfg, errors.New("CODEX_PLATFORM_FEE_BPS and CODEX_ORGANIZATION_FEE_BPS must be 0 to 10000 basis points")
 	}
+	currency, err := money.ParseCurrency(cfg.Currency)
+	if err != nil {
+		return cfg, fmt.Errorf("CODEX_CURRENCY is %q: set it to a currency that Stripe charges in, such as gbp or jpy",
+			cfg.Currency)
+	}
+	cfg.Currency = currency.Code
 	return cfg, nil
 }
 

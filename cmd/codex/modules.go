@@ -53,6 +53,7 @@ func (p *platform) modules() ([]handlers.Module, error) {
 		publishing.New(publishing.Config{
 			Pool:            p.pool,
 			PayoutsRequired: p.cfg.RequirePayouts,
+			Currency:        money.CurrencyOf(p.cfg.Currency),
 			AssetsURL:       view.AssetsURL(p.cfg.AssetsURL, p.cfg.PublicURL),
 		}),
 		p.ingest(a),

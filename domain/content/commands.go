@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // The names of the commands. Their payloads are the structs of the same names.
@@ -53,10 +54,8 @@ func (c *Create) Validate() []domain.Field {
 		v.Reject("contentBody", bodyRequired)
 	}
 	checkAgreement(v, c.Visibility, c.AccessType)
-	if len(v.Fields) == 0 {
-		checkOffer(v, c.access(), domain.OrZero(c.PriceCents),
-			domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
-	}
+	checkOffer(v, c.access(), domain.OrZero(c.PriceCents),
+		domain.OrZero(c.OrganizationID), domain.OrZero(c.MinimumTierID))
 	return v.Fields
 }
 
@@ -136,6 +135,27 @@ func checkOffer(v *domain.Validation, access Access, price int64, organization, 
 	rule(tier == "" || access == Subscribers || access == Paid,
 		"minimumTierId", "is allowed for subscribers and paid content only")
 	rule(tier == "" || organization != "", "minimumTierId", "needs an organization")
+}
+
+// CheckPrice returns the field of a price that cannot be charged in the currency.
+func (c *Create) CheckPrice(currency money.Currency) []domain.Field {
+	return checkPrice(domain.OrZero(c.PriceCents), currency)
+}
+
+// CheckPrice is [Create.CheckPrice].
+func (u *Update) CheckPrice(currency money.Currency) []domain.Field {
+	return checkPrice(domain.OrZero(u.PriceCents.Value), currency)
+}
+
+// checkPrice returns the field of a price that cannot be charged. 0 is not charged.
+func checkPrice(price int64, currency money.Currency) []domain.Field {
+	if price == 0 {
+		return nil
+	}
+	if fault := currency.Fault(money.Cents(price)); fault != "" {
+		return []domain.Field{{Path: "priceCents", Message: fault}}
+	}
+	return nil
 }
 
 // checkAgreement rejects the two generations of one field when they contradict each other.

@@ -8,6 +8,7 @@ package content
 
 import (
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // Type is what a content item consists of.
@@ -192,4 +193,6 @@ type Facts struct {
 	// PayoutsRequired, that selling demands it.
 	PayoutsReady    bool
 	PayoutsRequired bool
+	// Currency is that of the installation, in which new prices are.
+	Currency money.Currency
 }

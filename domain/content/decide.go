@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -34,14 +35,14 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	if !isCreator(facts.ActorRole) {
 		return Content{}, nil, ErrNotCreator
 	}
-	c := drafted(id, cmd, facts.ActorID, now)
+	c := drafted(id, cmd, facts, now)
 	if err := c.mayBelong(facts); err != nil {
 		return Content{}, nil, err
 	}
 	if err := known(cmd.CategoryIDs, facts); err != nil {
 		return Content{}, nil, err
 	}
-	if err := c.fits(facts); err != nil {
+	if err := c.fits(facts, true); err != nil {
 		return Content{}, nil, err
 	}
 	return c, []events.Payload{events.ContentCreated{
@@ -52,6 +53,7 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 		ContentType:    string(c.Type),
 		AccessType:     string(c.Access),
 		PriceCents:     c.Price(),
+		Currency:       c.Currency,
 	}}, nil
 }
 
@@ -77,10 +79,15 @@ func known(ids []string, facts Facts) error {
 	return domain.BadFields(v.Fields)
 }
 
-// fits checks the item against the facts: its slug, its media, its offer.
-func (c Content) fits(facts Facts) error {
+// fits checks the item against the facts: its slug, its media, its offer. offered says that
+// the command sets the price or who may see the item: a price that was set before there was
+// a minimum hinders no other change.
+func (c Content) fits(facts Facts, offered bool) error {
 	v := &domain.Validation{}
 	checkOffer(v, c.Access, c.Price(), c.OrganizationID, c.MinimumTierID)
+	if offered {
+		v.Fields = domain.MergeFields(v.Fields, checkPrice(c.Price(), money.CurrencyOf(c.Currency)))
+	}
 	if len(v.Fields) > 0 {
 		return domain.BadFields(v.Fields)
 	}
@@ -117,7 +124,7 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 		return c, nil, err
 	}
 
-	next, fields := c.with(cmd)
+	next, fields := c.with(cmd, facts.Currency)
 	if err := next.mayBelong(facts); err != nil {
 		return c, nil, err
 	}
@@ -129,7 +136,8 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 	if (cmd.ContentBody.Set || cmd.ContentType.Set) && next.Type == Written && domain.OrZero(next.Body) == "" {
 		return c, nil, domain.BadFields([]domain.Field{{Path: "contentBody", Message: bodyRequired}})
 	}
-	if err := next.fits(facts); err != nil {
+	offered := cmd.PriceCents.Set || cmd.AccessType.Set || cmd.Visibility.Set
+	if err := next.fits(facts, offered); err != nil {
 		return c, nil, err
 	}
 	if next.Status == Published {
@@ -150,13 +158,15 @@ func (c Content) changes(next Content, fields []string) (payloads []events.Paylo
 	if len(fields) > 0 {
 		payloads = append(payloads, events.ContentRevised{ContentID: c.ID, Fields: fields})
 	}
-	if next.Access != c.Access || next.Price() != c.Price() {
+	if next.Access != c.Access || next.Price() != c.Price() || next.Price() > 0 && next.Currency != c.Currency {
 		payloads = append(payloads, events.ContentPriceChanged{
 			ContentID:     c.ID,
 			AccessType:    string(next.Access),
 			PriceCents:    next.Price(),
+			Currency:      next.Currency,
 			OldAccessType: string(c.Access),
 			OldPriceCents: c.Price(),
+			OldCurrency:   c.Currency,
 		})
 	}
 	return payloads
@@ -172,6 +182,9 @@ func (c Content) Publish(facts Facts, now time.Time) (Content, []events.Payload,
 	}
 	if err := c.mayBelong(facts); err != nil {
 		return c, nil, err
+	}
+	if fields := checkPrice(c.Price(), money.CurrencyOf(c.Currency)); len(fields) > 0 {
+		return c, nil, domain.BadFields(fields)
 	}
 	if err := c.fitToPublish(facts); err != nil {
 		return c, nil, err

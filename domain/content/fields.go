@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain"
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // A field of content is declared in this file: in the state, in the commands that set it, and
@@ -30,7 +31,8 @@ type Content struct {
 	Tags          []string
 	Access        Access
 	Visibility    Visibility // as a client gave it; empty when none did
-	PriceCents    *int64     // minor unit; nil is no price
+	PriceCents    *int64     // minor unit of Currency; nil is no price
+	Currency      string     // of the price: the installation's when it was set
 	MinimumTierID string
 	ShaderPreset  *string
 	ShaderConfig  map[string]any
@@ -91,10 +93,10 @@ type Update struct {
 }
 
 // drafted returns the draft that a command asks for.
-func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
+func drafted(id string, cmd Create, facts Facts, now time.Time) Content {
 	return Content{
 		ID:             id,
-		CreatorID:      creatorID,
+		CreatorID:      facts.ActorID,
 		OrganizationID: domain.OrZero(cmd.OrganizationID),
 		MediaItemID:    domain.OrZero(cmd.MediaItemID),
 		MinimumTierID:  domain.OrZero(cmd.MinimumTierID),
@@ -110,6 +112,7 @@ func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
 		Access:         cmd.access(),
 		Visibility:     cmd.Visibility,
 		PriceCents:     cmd.PriceCents,
+		Currency:       facts.Currency.Code,
 		ShaderPreset:   cmd.ShaderPreset,
 		ShaderConfig:   cmd.ShaderConfig,
 		Featured:       cmd.Featured,
@@ -122,7 +125,7 @@ func drafted(id string, cmd Create, creatorID string, now time.Time) Content {
 
 // with returns the item with an update's fields, and the names of those that
 // really changed, without price and access, which have an event of their own.
-func (c Content) with(cmd Update) (next Content, changed []string) {
+func (c Content) with(cmd Update, currency money.Currency) (next Content, changed []string) {
 	next = c
 	set(&next.Title, cmd.Title)
 	set(&next.Slug, cmd.Slug)
@@ -132,6 +135,9 @@ func (c Content) with(cmd Update) (next Content, changed []string) {
 	setPointer(&next.Category, cmd.Category)
 	setPointer(&next.ShaderPreset, cmd.ShaderPreset)
 	setPointer(&next.PriceCents, cmd.PriceCents)
+	if cmd.PriceCents.Set {
+		next.Currency = currency.Code
+	}
 	set(&next.Type, cmd.ContentType)
 	set(&next.MediaItemID, cmd.MediaItemID)
 	set(&next.OrganizationID, cmd.OrganizationID)

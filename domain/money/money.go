@@ -1,5 +1,5 @@
 // Package money holds amounts and the arithmetic of splitting them. Everything is
-// integer: cents (the currency's minor unit) and basis points.
+// integer: cents (the minor unit of a currency, as Stripe counts it) and basis points.
 package money
 
 import (

@@ -1,6 +1,7 @@
 package purchase
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"time"
@@ -118,8 +119,9 @@ func (c Checkout) Tenant() string {
 // session, and names no person.
 func (c Checkout) Mismatch(s SessionFact) string {
 	switch {
-	case money.Cents(s.AmountCents) != c.Amount || s.currency() != c.Currency:
-		return fmt.Sprintf("expected %d %s, paid %d %s", c.Amount, c.Currency, s.AmountCents, s.currency())
+	case money.Cents(s.AmountCents) != c.Amount || s.Currency != "" && s.Currency != c.Currency:
+		return fmt.Sprintf("expected %d %s, paid %d %s", c.Amount, c.Currency, s.AmountCents,
+			cmp.Or(s.Currency, c.Currency))
 	case s.CustomerID != "" && s.CustomerID != c.CustomerID:
 		return "paid for another buyer"
 	case s.ContentID != "" && s.ContentID != c.ContentID:
@@ -133,7 +135,7 @@ func (c Checkout) Mismatch(s SessionFact) string {
 // same, and there is time left.
 func (c Checkout) Usable(o Offer, now time.Time) bool {
 	left := c.ExpiresAt.Sub(now)
-	same := c.Amount == o.Price && c.Currency == Currency
+	same := c.Amount == o.Price && c.Currency == o.Currency
 	return same && (c.Status == Open && left >= minOpen || c.Status == Creating && left >= minCreating)
 }
 
@@ -215,7 +217,7 @@ func (o Offer) Buy(
 		ProductName:    o.Title,
 		Description:    o.Description,
 		Amount:         o.Price,
-		Currency:       Currency,
+		Currency:       o.Currency,
 		Rates:          rates,
 		SuccessURL:     cmd.SuccessURL,
 		CancelURL:      cmd.CancelURL,
@@ -243,6 +245,8 @@ func (o Offer) purchasable(buyerID string, owned bool) error {
 		return notPurchasable("no_price")
 	case !o.sold():
 		return notPurchasable("not_for_sale")
+	case money.CurrencyOf(o.Currency).Fault(o.Price) != "":
+		return notPurchasable("price_not_chargeable")
 	default:
 		return nil
 	}

@@ -19,6 +19,7 @@ func onSale() purchase.Offer {
 			AccessType:     "paid",
 			HasPrice:       true,
 			Price:          2999,
+			Currency:       "gbp",
 		},
 		Title:     "A piece",
 		Published: true,

@@ -51,8 +51,8 @@ func (s SessionFact) foreign(facts Facts) string {
 		return "its content item does not exist here"
 	case !facts.BuyerExists:
 		return "its buyer does not exist here"
-	case s.currency() != Currency || !c.HasPrice || money.Cents(s.AmountCents) != c.Price:
-		return fmt.Sprintf("the item costs %d %s, paid %d %s", c.Price, Currency, s.AmountCents, s.currency())
+	case s.currency(facts) != c.Currency || !c.HasPrice || money.Cents(s.AmountCents) != c.Price:
+		return fmt.Sprintf("the item costs %d %s, paid %d %s", c.Price, c.Currency, s.AmountCents, s.currency(facts))
 	default:
 		return ""
 	}
@@ -66,8 +66,10 @@ type Content struct {
 	Deleted        bool
 	AccessType     string
 	HasPrice       bool
-	// Price is 0 without a price.
-	Price money.Cents
+	// Price is 0 without a price. It is in the smallest unit of Currency, which is the item's:
+	// prices keep the currency in which they were set.
+	Price    money.Cents
+	Currency string
 }
 
 // free reports whether every signed-in user may see the item.

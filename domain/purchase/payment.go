@@ -1,6 +1,7 @@
 package purchase
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -8,9 +9,6 @@ import (
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events"
 )
-
-// Currency is the one currency that anything is sold in.
-const Currency = "gbp"
 
 // Outcome is the result of the decision about a payment.
 type Outcome string
@@ -22,8 +20,7 @@ const (
 	Duplicate Outcome = "duplicate"
 	// AmountMismatch: amount, currency, buyer or content differ from the checkout.
 	AmountMismatch Outcome = "amount_mismatch"
-	// Unfulfillable: the content is withdrawn, the buyer has no account any more, or the
-	// currency is not [Currency].
+	// Unfulfillable: the content is withdrawn, or the buyer has no account any more.
 	Unfulfillable Outcome = "unfulfillable"
 )
 
@@ -253,7 +250,8 @@ func (p Payment) Pay(s SessionFact, at time.Time, facts Facts) (Payment, []event
 	}
 
 	var err error
-	if sale.Split, err = money.Divide(sale.Amount, rates, sale.OrganizationID != ""); err != nil {
+	currency := money.CurrencyOf(sale.Currency)
+	if sale.Split, err = currency.Divide(sale.Amount, rates, sale.OrganizationID != ""); err != nil {
 		return p, nil, fmt.Errorf("split payment %s: %w", p.Intent, err)
 	}
 	payloads := []events.Payload{events.PurchaseCompleted{
@@ -285,7 +283,7 @@ func newSale(s SessionFact, at time.Time, facts Facts) (Sale, money.Rates) {
 		Reason:   reason,
 		PaidAt:   at,
 		Amount:   money.Cents(s.AmountCents),
-		Currency: s.currency(),
+		Currency: s.currency(facts),
 	}
 	if c := facts.Content; c != nil {
 		sale.ContentID = c.ID
@@ -319,8 +317,6 @@ func outcome(s SessionFact, facts Facts) (_ Outcome, reason string) {
 	switch {
 	case !facts.BuyerKnown:
 		return Unfulfillable, "the buyer has no account"
-	case s.currency() != Currency:
-		return Unfulfillable, fmt.Sprintf("expected %s, paid %d %s", Currency, s.AmountCents, s.currency())
 	case s.AmountCents <= 0:
 		return Unfulfillable, "nothing was paid"
 	case facts.OwnedElsewhere:
@@ -330,11 +326,16 @@ func outcome(s SessionFact, facts Facts) (_ Outcome, reason string) {
 	}
 }
 
-func (s SessionFact) currency() string {
-	if s.Currency == "" {
-		return Currency
+// currency is the session's, or what was agreed when the report does not say it.
+func (s SessionFact) currency(facts Facts) string {
+	agreed := ""
+	switch {
+	case facts.Checkout != nil:
+		agreed = facts.Checkout.Currency
+	case facts.Content != nil:
+		agreed = facts.Content.Currency
 	}
-	return s.Currency
+	return cmp.Or(s.Currency, agreed, money.DefaultCurrency)
 }
 
 // ApplyRefunds records refunds. ownedElsewhere is as in [Facts].

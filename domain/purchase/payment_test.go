@@ -38,6 +38,7 @@ func soldAt(price int64) purchase.Facts {
 			AccessType:     "paid",
 			HasPrice:       true,
 			Price:          money.Cents(price),
+			Currency:       "gbp",
 		},
 		BuyerExists: true,
 		BuyerKnown:  true,

@@ -66,7 +66,7 @@ var topics = []openapi.Topic{
 	}},
 	{ID: "requests", Title: "Requests", Text: []string{
 		"Bodies are JSON in UTF-8, without unknown or repeated fields. A request without input has no body, or `{}`. Times " +
-			"are RFC 3339, prices whole pence, ids opaque.",
+			"are RFC 3339, prices whole numbers of the minor unit of their currency (pence, yen), ids opaque.",
 		"Each route has a limit per address and per user; `X-RateLimit-Limit`, `-Remaining` and `-Reset` show its state.",
 	}},
 	{

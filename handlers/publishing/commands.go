@@ -14,10 +14,9 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// contentCommands applies the commands of context "content". payoutsRequired says that paid
-// content can be published only when its creator's payout account can receive money.
-func contentCommands(payoutsRequired bool) commands.Context {
-	return commands.NewContext("content", func() *contentBatch { return newBatch(payoutsRequired) },
+// contentCommands applies the commands of context "content".
+func contentCommands(cfg Config) commands.Context {
+	return commands.NewContext("content", func() *contentBatch { return newBatch(cfg) },
 		commands.Handle(content.CommandCreate, (*contentBatch).wantCreate, (*contentBatch).create),
 		commands.Handle(content.CommandUpdate, (*contentBatch).wantUpdate, (*contentBatch).update),
 		commands.Handle(content.CommandPublish, wantContent[content.Publish], (*contentBatch).publish),
@@ -28,7 +27,7 @@ func contentCommands(payoutsRequired bool) commands.Context {
 
 // contentBatch is what a batch of the context loads and changes.
 type contentBatch struct {
-	payoutsRequired bool
+	cfg Config
 
 	items   *commands.State[string, content.Content]
 	created map[string]bool // items that have no row yet
@@ -51,17 +50,17 @@ type contentBatch struct {
 	}
 }
 
-func newBatch(payoutsRequired bool) *contentBatch {
+func newBatch(cfg Config) *contentBatch {
 	b := &contentBatch{
-		payoutsRequired: payoutsRequired,
-		items:           commands.NewState[string, content.Content](),
-		created:         map[string]bool{},
-		media:           map[string]content.Media{},
-		slugs:           postgres.Slugs{},
-		actors:          commands.NewActors(),
-		roles:           postgres.Roles{},
-		categories:      map[string]content.Category{},
-		recategorized:   map[string]bool{},
+		cfg:           cfg,
+		items:         commands.NewState[string, content.Content](),
+		created:       map[string]bool{},
+		media:         map[string]content.Media{},
+		slugs:         postgres.Slugs{},
+		actors:        commands.NewActors(),
+		roles:         postgres.Roles{},
+		categories:    map[string]content.Category{},
+		recategorized: map[string]bool{},
 	}
 	b.wanted.items = []string{} // an empty array, not NULL
 	return b
@@ -218,7 +217,8 @@ func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization s
 		ActorRole:       b.actors.Role(cmd.ActorID),
 		MayPublish:      b.roles.MayPublish(organization, cmd.ActorID),
 		PayoutsReady:    b.actors.PayoutsReady(cmd.ActorID),
-		PayoutsRequired: b.payoutsRequired,
+		PayoutsRequired: b.cfg.PayoutsRequired,
+		Currency:        b.cfg.Currency,
 	}
 	if mediaID != nil {
 		if m, ok := b.media[*mediaID]; ok {

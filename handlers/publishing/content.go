@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/domain/media"
 	mediastore "github.com/codex-platform/codex/domain/media/postgres"
@@ -17,7 +18,7 @@ import (
 
 func (p *publishing) createContent(c *edge.Request) error {
 	var request content.Create
-	if err := c.Decode(&request); err != nil {
+	if err := c.Decode(&request, func() []domain.Field { return request.CheckPrice(p.cfg.Currency) }); err != nil {
 		return err
 	}
 	return c.Send(edge.NewID(), request)
@@ -25,7 +26,7 @@ func (p *publishing) createContent(c *edge.Request) error {
 
 func (p *publishing) updateContent(c *edge.Request) error {
 	var request content.Update
-	if err := c.Decode(&request); err != nil {
+	if err := c.Decode(&request, func() []domain.Field { return request.CheckPrice(p.cfg.Currency) }); err != nil {
 		return err
 	}
 	return c.Send(c.UUID("id"), request)

@@ -4,6 +4,7 @@ package publishing_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"image"
@@ -20,6 +21,7 @@ import (
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
+	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -39,6 +41,8 @@ type harness struct {
 type options struct {
 	// payouts says that selling needs a payout account.
 	payouts bool
+	// currency is that of new prices; gbp when it is empty.
+	currency string
 	// noConsumers leaves out the consumers of commands and the reactions, until the test
 	// starts the modules.
 	noConsumers bool
@@ -56,6 +60,7 @@ func newHarness(t *testing.T, o options) *harness {
 		publishing.New(publishing.Config{
 			Pool:            w.Pool,
 			PayoutsRequired: o.payouts,
+			Currency:        money.CurrencyOf(cmp.Or(o.currency, money.DefaultCurrency)),
 			AssetsURL:       view.AssetsURL("", w.URL),
 		}),
 		images.New(images.Config{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/reactions"
@@ -23,6 +24,8 @@ type Config struct {
 	// PayoutsRequired says that paid content can be published only when its creator's
 	// payout account can receive money.
 	PayoutsRequired bool
+	// Currency is that of new prices, pounds when none is given.
+	Currency money.Currency
 	// AssetsURL is where clients find the bucket of assets, without a slash at the end.
 	AssetsURL string
 }
@@ -32,11 +35,14 @@ type publishing struct{ cfg Config }
 
 // New returns the module.
 func New(cfg Config) handlers.Module {
+	if cfg.Currency.Code == "" {
+		cfg.Currency = money.CurrencyOf(money.DefaultCurrency)
+	}
 	p := &publishing{cfg}
 	return handlers.Module{
 		Name:        "publishing",
 		Routes:      slices.Concat(p.catalogueRoutes(), p.contentReads(), p.contentWrites(), p.categoryRoutes()),
-		Commands:    []commands.Context{contentCommands(cfg.PayoutsRequired), categoryCommands(cfg.AssetsURL)},
+		Commands:    []commands.Context{contentCommands(cfg), categoryCommands(cfg.AssetsURL)},
 		Projections: []reactions.Projection{countSuccess()},
 	}
 }

@@ -25,19 +25,21 @@ type Content struct {
 	Tags           []string       `json:"tags"`
 	AccessType     content.Access `json:"accessType"`
 	// Visibility is the older name of accessType.
-	Visibility    content.Visibility `json:"visibility"`
-	PriceCents    *int64             `json:"priceCents"`
-	MinimumTierID *string            `json:"minimumTierId"`
-	ShaderPreset  *string            `json:"shaderPreset"`
-	ShaderConfig  map[string]any     `json:"shaderConfig"`
-	Featured      bool               `json:"featured"`
-	Status        content.Status     `json:"status"`
-	PublishedAt   *time.Time         `json:"publishedAt"`
-	ViewCount     int                `json:"viewCount"`
-	PurchaseCount int                `json:"purchaseCount"`
-	CreatedAt     time.Time          `json:"createdAt"`
-	UpdatedAt     time.Time          `json:"updatedAt"`
-	DeletedAt     *time.Time         `json:"deletedAt"`
+	Visibility content.Visibility `json:"visibility"`
+	PriceCents *int64             `json:"priceCents"`
+	// Currency is that of the price, whose minor unit priceCents counts.
+	Currency      string         `json:"currency"`
+	MinimumTierID *string        `json:"minimumTierId"`
+	ShaderPreset  *string        `json:"shaderPreset"`
+	ShaderConfig  map[string]any `json:"shaderConfig"`
+	Featured      bool           `json:"featured"`
+	Status        content.Status `json:"status"`
+	PublishedAt   *time.Time     `json:"publishedAt"`
+	ViewCount     int            `json:"viewCount"`
+	PurchaseCount int            `json:"purchaseCount"`
+	CreatedAt     time.Time      `json:"createdAt"`
+	UpdatedAt     time.Time      `json:"updatedAt"`
+	DeletedAt     *time.Time     `json:"deletedAt"`
 }
 
 // contentOf returns an item's representation for its creator.
@@ -59,6 +61,7 @@ func contentOf(c content.Content) Content {
 		AccessType:     c.Access,
 		Visibility:     c.Shown(),
 		PriceCents:     c.PriceCents,
+		Currency:       c.Currency,
 		MinimumTierID:  domain.NilIfZero(c.MinimumTierID),
 		ShaderPreset:   c.ShaderPreset,
 		ShaderConfig:   c.ShaderConfig,

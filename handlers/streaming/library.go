@@ -242,7 +242,8 @@ WHERE c.deleted_at IS NULL AND s.source IS NOT NULL`
 var libraryItems = `
 SELECT l.id, l.slug, l.title, l.description, l.thumbnail_url, l.content_type, i.duration_seconds,
        l.organization_id::text, o.slug, l.source,
-       b.purchased_at, b.amount_paid_cents, p.position_seconds, p.duration_seconds, p.completed, p.updated_at
+       b.purchased_at, b.amount_paid_cents, b.currency,
+       p.position_seconds, p.duration_seconds, p.completed, p.updated_at
 FROM (
     SELECT c.*, s.source ` + strings.NewReplacer("@user", "$1", "@now", "$2").Replace(librarySource) + `
        AND c.id = ANY($3::uuid[])
@@ -250,7 +251,7 @@ FROM (
 LEFT JOIN media_items i ON i.id = l.media_item_id AND i.deleted_at IS NULL
 LEFT JOIN organizations o ON o.id = l.organization_id AND o.deleted_at IS NULL
 LEFT JOIN LATERAL (
-    SELECT purchased_at, amount_paid_cents FROM purchases
+    SELECT purchased_at, amount_paid_cents, currency FROM purchases
     WHERE customer_id = $1 AND content_id = l.id AND status IN ('completed', 'partially_refunded') LIMIT 1
 ) b ON l.source = 'purchased'
 LEFT JOIN LATERAL (
@@ -263,14 +264,15 @@ func scanLibraryItem(row pgx.CollectableRow) (LibraryItem, error) {
 	var item LibraryItem
 	var purchasedAt, updatedAt *time.Time
 	var paid *int64
+	var currency *string
 	var position, duration *int
 	var completed *bool
 	c := &item.Content
 	err := row.Scan(&c.ID, &c.Slug, &c.Title, &c.Description, &c.ThumbnailURL, &c.ContentType, &c.DurationSeconds,
 		&c.OrganizationID, &c.OrganizationSlug, &item.AccessType,
-		&purchasedAt, &paid, &position, &duration, &completed, &updatedAt)
-	if purchasedAt != nil && paid != nil {
-		item.Purchase = &LibraryPurchase{PurchasedAt: *purchasedAt, PriceCents: *paid}
+		&purchasedAt, &paid, &currency, &position, &duration, &completed, &updatedAt)
+	if purchasedAt != nil && paid != nil && currency != nil {
+		item.Purchase = &LibraryPurchase{PurchasedAt: *purchasedAt, PriceCents: *paid, Currency: *currency}
 	}
 	if updatedAt != nil {
 		p := access.Playback{

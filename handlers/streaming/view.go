@@ -149,6 +149,8 @@ type LibraryContent struct {
 type LibraryPurchase struct {
 	PurchasedAt time.Time `json:"purchasedAt"`
 	PriceCents  int64     `json:"priceCents"`
+	// Currency is that of the payment, whose minor unit priceCents counts.
+	Currency string `json:"currency"`
 }
 
 // LibraryProgress is progress with its share of the whole, from 0 to 100.

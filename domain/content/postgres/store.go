@@ -36,6 +36,7 @@ var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "access_type", Field: func(c *content.Content) any { return &c.Access }},
 	{Name: "visibility", Field: func(c *content.Content) any { return columns.Optional(&c.Visibility) }},
 	{Name: "price_cents", Field: func(c *content.Content) any { return &c.PriceCents }},
+	{Name: "currency", Field: func(c *content.Content) any { return &c.Currency }},
 	{Name: "minimum_tier_id", Field: func(c *content.Content) any { return columns.Optional(&c.MinimumTierID) }},
 	{Name: "shader_preset", Field: func(c *content.Content) any { return &c.ShaderPreset }},
 	{Name: "shader_config", Field: func(c *content.Content) any { return &c.ShaderConfig }},

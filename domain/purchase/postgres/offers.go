@@ -19,10 +19,10 @@ func Offer(ctx context.Context, tx pgx.Tx, contentID string) (purchase.Offer, bo
 	var price *int64
 	err := tx.QueryRow(ctx, `
 SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, title, COALESCE(description, ''),
-       status = 'published', access_type, price_cents
+       status = 'published', access_type, price_cents, currency
 FROM content WHERE id = $1 FOR SHARE`, contentID).
 		Scan(&o.ID, &o.CreatorID, &o.OrganizationID, &o.Deleted, &o.Title, &o.Description,
-			&o.Published, &o.AccessType, &price)
+			&o.Published, &o.AccessType, &price, &o.Currency)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return o, false, nil
 	}
@@ -101,12 +101,14 @@ SELECT stripe_customer_id FROM kept`, userID, stale, created).Scan(&kept)
 func QueueContent(b *pgx.Batch, ids []string, s Sessions, found map[string]purchase.Content) {
 	b.Queue(`
 SELECT id, creator_id, COALESCE(organization_id::text, ''), deleted_at IS NOT NULL, access_type,
-       price_cents IS NOT NULL, COALESCE(price_cents, 0)
+       price_cents IS NOT NULL, COALESCE(price_cents, 0), currency
 FROM content
 WHERE id = ANY($3::uuid[] || ARRAY(SELECT content_id FROM checkouts WHERE `+sessionSQL+`))`,
 		s.CheckoutIDs, s.SessionIDs, ids).Query(func(rows pgx.Rows) error {
 		var c purchase.Content
-		targets := []any{&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted, &c.AccessType, &c.HasPrice, &c.Price}
+		targets := []any{
+			&c.ID, &c.CreatorID, &c.OrganizationID, &c.Deleted, &c.AccessType, &c.HasPrice, &c.Price, &c.Currency,
+		}
 		_, err := pgx.ForEachRow(rows, targets, func() error {
 			found[c.ID] = c
 			return nil
