@@ -28,6 +28,9 @@ const (
 	closeTimeout = 5 * time.Minute
 	// closeAtOnce is how many sessions are closed at once.
 	closeAtOnce = 8
+	// changing is how long after the time of a change a checkout may be made that knows nothing
+	// of it.
+	changing = 10 * time.Second
 	// opening is how long a session may be on its way that the provider does not list yet.
 	opening = time.Minute
 )
@@ -43,16 +46,20 @@ func (x *checkoutCloser) process() reactions.Process {
 		},
 		Workers: 2,
 		Timeout: closeTimeout,
-		Handle: func(ctx context.Context, _ events.Event, p events.Payload) error {
+		Handle: func(ctx context.Context, e events.Event, p events.Payload) error {
 			switch p := p.(type) {
 			case *events.ContentUnpublished:
-				return x.close(ctx, p.ContentID, "")
+				return x.withdrawn(ctx, p.ContentID)
 			case *events.ContentDeleted:
-				return x.close(ctx, p.ContentID, "")
+				return x.withdrawn(ctx, p.ContentID)
 			case *events.ContentPriceChanged:
-				return x.close(ctx, p.ContentID, "")
+				if p.AccessType != p.OldAccessType {
+					// Buyers agreed to another offer, also when the item is for sale still.
+					return x.close(ctx, p.ContentID, "", e.Time)
+				}
+				return x.withdrawn(ctx, p.ContentID)
 			case *events.UserDeleted:
-				return x.close(ctx, "", p.UserID)
+				return x.close(ctx, "", p.UserID, x.cfg.Now())
 			default:
 				return nil
 			}
@@ -62,19 +69,27 @@ func (x *checkoutCloser) process() reactions.Process {
 
 var errStillOpening = errors.New("the checkout's session is still being opened")
 
-// close closes the checkouts of a content item unless it is for sale, still or again, or
-// those of a buyer.
-func (x *checkoutCloser) close(ctx context.Context, contentID, customerID string) error {
+// withdrawn closes the checkouts of a content item unless it is for sale, still or again.
+func (x *checkoutCloser) withdrawn(ctx context.Context, contentID string) error {
+	sold := false
+	err := pgx.BeginFunc(ctx, x.cfg.Pool, func(tx pgx.Tx) error {
+		offer, found, err := postgres.Offer(ctx, tx, contentID)
+		sold = !found || offer.ForSale()
+		return err
+	})
+	if err != nil || sold {
+		return err
+	}
+	// One that is made after a later publication may be closed as well; its buyer makes another.
+	return x.close(ctx, contentID, "", x.cfg.Now())
+}
+
+// close closes the checkouts of a content item, or of a buyer, that were made before a change.
+func (x *checkoutCloser) close(ctx context.Context, contentID, customerID string, changed time.Time) error {
 	now := x.cfg.Now().UTC()
 	var closing []purchase.Checkout
 	err := pgx.BeginFunc(ctx, x.cfg.Pool, func(tx pgx.Tx) (err error) {
-		if contentID != "" {
-			offer, found, err := postgres.Offer(ctx, tx, contentID)
-			if err != nil || !found || offer.ForSale() {
-				return err
-			}
-		}
-		closing, err = postgres.CloseCheckouts(ctx, tx, contentID, customerID, now)
+		closing, err = postgres.CloseCheckouts(ctx, tx, contentID, customerID, changed.UTC().Add(changing), now)
 		return err
 	})
 	if err != nil {

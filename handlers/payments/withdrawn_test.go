@@ -60,6 +60,29 @@ func TestWithdrawnContentExpiresItsOpenSessionsAtOnce(t *testing.T) {
 	}
 }
 
+func TestAChangedAccessTypeExpiresSessionsAndKeepsPayments(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	for _, accessType := range []string{"subscribers", "members", "followers"} {
+		user, content := w.User("customer"), w.piece(2999)
+		open := w.sessionOf(w.checkout(w.User("customer"), content))
+		paid := w.sessionOf(w.checkout(user, content))
+		w.rejecting.Store(true)
+		w.control("sessions/"+paid+"/pay", nil)
+		w.Exec(`UPDATE content SET access_type = $2 WHERE id = $1`, content, accessType)
+		w.Tell(w.Event(w.organization, content, 1, events.ContentPriceChanged{
+			ContentID:     content,
+			AccessType:    accessType,
+			PriceCents:    2999,
+			OldAccessType: "paid",
+			OldPriceCents: 2999,
+		}))
+		w.Until(accessType+" expires the session", func() bool { return w.session(open).Status == stripe.SessionExpired })
+		w.Until(accessType+" opens the stream", func() bool { return w.stream(user, content) == http.StatusOK })
+		w.rejecting.Store(false)
+	}
+}
+
 func TestASessionStaysOpenWhenOnlyThePriceChanges(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)

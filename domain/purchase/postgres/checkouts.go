@@ -91,16 +91,19 @@ WHERE customer_id = $1 AND content_id = $2 AND status = 'expiring' ORDER BY id`,
 	return pgx.CollectRows(rows, scanCheckout)
 }
 
-// CloseCheckouts marks the checkouts of a content item, and those of a buyer, that can still
-// be paid, and returns all of them that are being closed. An empty id selects none.
+// CloseCheckouts marks the checkouts of a content item, or those of a buyer, that were made
+// before a time and can still be paid, and returns all of them that are being closed. An empty
+// id selects none.
 func CloseCheckouts(
-	ctx context.Context, tx pgx.Tx, contentID, customerID string, now time.Time,
+	ctx context.Context, tx pgx.Tx, contentID, customerID string, before, now time.Time,
 ) ([]purchase.Checkout, error) {
 	const chosen = `(content_id = NULLIF($1, '')::uuid OR customer_id = NULLIF($2, ''))`
 	if _, err := tx.Exec(ctx, `
 UPDATE checkouts SET status = 'expiring', updated_at = $3
-WHERE id IN (SELECT id FROM checkouts WHERE `+chosen+` AND status IN ('creating', 'open') ORDER BY id FOR UPDATE)`,
-		contentID, customerID, now); err != nil {
+WHERE id IN (
+    SELECT id FROM checkouts WHERE `+chosen+` AND status IN ('creating', 'open') AND created_at < $4
+    ORDER BY id FOR UPDATE)`,
+		contentID, customerID, now, before); err != nil {
 		return nil, fmt.Errorf("mark checkouts to be closed: %w", err)
 	}
 	rows, err := tx.Query(ctx, `
