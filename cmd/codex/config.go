@@ -54,6 +54,10 @@ type config struct {
 	DatabaseURL string `env:"CODEX_DATABASE_URL" doc:"Postgres 15 or newer; embedded when empty"`
 	NATSURL     string `env:"CODEX_NATS_URL" doc:"NATS 2.11 or newer with JetStream; embedded when empty"`
 	NATSAddr    string `env:"CODEX_NATS_ADDR" envDefault:"127.0.0.1:4222" doc:"where the embedded NATS listens"`
+	NATSToken   secret `env:"CODEX_NATS_TOKEN" doc:"what the embedded NATS demands of clients; generated when empty"`
+
+	NATSServerCert string `env:"CODEX_NATS_SERVER_CERT" doc:"file of the embedded NATS's certificate, beyond loopback"`
+	NATSServerKey  string `env:"CODEX_NATS_SERVER_KEY" doc:"file of the key of CODEX_NATS_SERVER_CERT"`
 
 	MigrateURL    string `env:"CODEX_MIGRATE_DATABASE_URL" doc:"the database as the schema's owner, for codex migrate"`
 	PoolSize      int32  `env:"CODEX_POOL_SIZE" envDefault:"20" doc:"most connections of a process to Postgres"`
@@ -93,6 +97,7 @@ type config struct {
 	WebhookCustomer     secret `env:"STRIPE_WEBHOOK_SECRET_CUSTOMER" doc:"signs /webhooks/stripe/customer"`
 
 	// Several secrets, newest first, are separated by commas.
+	CommandSecret    secret `env:"CODEX_COMMAND_SECRET" doc:"signs commands on the bus; several comma-separated"`
 	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs callbacks of transcoders; several comma-separated"`
 	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several comma-separated, newest first"`
 	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs requests of other programs; several comma-separated"`
@@ -282,6 +287,10 @@ func (c config) missingInProduction() []string {
 		wrong = append(wrong,
 			"set STRIPE_SECRET_KEY, and not CODEX_STRIPE_BACKEND_URL: the payments sandbox is for development")
 	}
+	if c.NATSURL == "" && !loopback(c.NATSAddr) && (c.NATSServerCert == "" || c.NATSServerKey == "") {
+		wrong = append(wrong, "set CODEX_NATS_SERVER_CERT and CODEX_NATS_SERVER_KEY, or CODEX_NATS_ADDR to a loopback "+
+			"address: the embedded NATS listens to others with TLS only")
+	}
 	if c.SMTPURL == "" {
 		wrong = append(wrong, "set CODEX_SMTP_URL: the mailbox page is for development")
 	}
@@ -328,6 +337,8 @@ func (c *config) fillSecrets(data *embedded.DataDir) error {
 // which they are used. One that read returns empty stays empty.
 func (c *config) fillFrom(read func(name string) (string, error)) error {
 	for name, value := range map[string]*secret{
+		natsTokenName:          &c.NATSToken,
+		"command":              &c.CommandSecret,
 		"transcoder":           &c.TranscoderSecret,
 		"token":                &c.TokenSecret,
 		"worker":               &c.WorkerSecret,

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 const canary = "canary-0123456789abcdef0123456789abcdef"
@@ -87,7 +90,11 @@ func TestGeneratedSecretsAreShownInTheFormInWhichTheyAreUsed(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	up := startUp(t, data)
 	file := filepath.Join(t.TempDir(), "codex.env")
-	shown := launch(t, []string{"CODEX_DATA=" + data}, "config", "--show-secrets", "--output", file)
+	bus, err := url.Parse(up.addresses["nats"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := launch(t, []string{"CODEX_DATA=" + data, "CODEX_NATS_ADDR=" + bus.Host}, "config", "--show-secrets", "--output", file)
 	select {
 	case <-shown.exited:
 	case <-time.After(30 * time.Second):
@@ -109,6 +116,19 @@ func TestGeneratedSecretsAreShownInTheFormInWhichTheyAreUsed(t *testing.T) {
 		"Stripe-Signature", sign(secret, event, time.Now()))
 	if !strings.Contains(string(content), "STRIPE_SECRET_KEY=sk_test_"+generated(t, data, "stripe-key")) {
 		t.Errorf("the key of the sandbox is not shown")
+	}
+	address := strings.TrimSpace(strings.TrimPrefix(lineOf(string(content), "CODEX_NATS_URL="), "CODEX_NATS_URL="))
+	if address != up.addresses["nats"] {
+		t.Errorf("the address of the bus is shown as %q", address)
+	}
+	subscriber, err := nats.Connect(address)
+	if err != nil {
+		t.Fatalf("connect to the address that is shown: %v", err)
+	}
+	subscriber.Close()
+	if intruder, err := nats.Connect("nats://" + bus.Host); err == nil {
+		intruder.Close()
+		t.Error("the bus accepts a client without the token")
 	}
 	var masked bytes.Buffer
 	if err := run(context.Background(), []string{"config"}, &masked, io.Discard); err != nil {

@@ -24,7 +24,8 @@ func (configCmd) Help() string {
 
 codex config --show-secrets --output codex.env
 
-The secrets of webhooks have the form (whsec_...) that signs.`
+The secrets of webhooks have the form (whsec_...) that signs, and CODEX_NATS_URL is the
+address with the token that a subscriber of events connects to.`
 }
 
 // Run prints every variable with its value and meaning.
@@ -43,6 +44,9 @@ func (c configCmd) Run(a *app) error {
 	}
 	if c.ShowSecrets {
 		if err := cfg.fillFrom(storedIn(cfg.Data)); err != nil {
+			return err
+		}
+		if cfg.NATSURL, err = cfg.natsAddress(); err != nil {
 			return err
 		}
 	}

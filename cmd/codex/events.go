@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/codex-platform/codex/cmd/codex/redact"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
 )
@@ -30,17 +31,23 @@ func (t tailCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	url := cfg.NATSURL
-	if url == "" {
-		url = "nats://" + cfg.NATSAddr
+	address, err := cfg.natsAddress()
+	if err != nil {
+		return err
 	}
-	conn, err := bus.Connect(url, "events-tail", a.log)
+	credentials, err := natsOptions(cfg)
+	if err != nil {
+		return err
+	}
+	l := &link{}
+	conn, err := bus.Connect(address, "events-tail", a.log, append(l.options(), credentials...)...)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if !conn.IsConnected() {
-		return fmt.Errorf("nothing answers at %s: start the platform with codex up, or set CODEX_NATS_URL", url)
+	if err := l.err(conn); err != nil {
+		return fmt.Errorf("%s: %w: start the platform with codex up, or set CODEX_NATS_URL; CODEX_DATA names the "+
+			"directory with the token of codex up", redact.Credentials(address), err)
 	}
 	js, err := jetstream.New(conn)
 	if err != nil {

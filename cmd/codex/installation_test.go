@@ -20,6 +20,7 @@ import (
 // Secrets of the installations of tests.
 const (
 	testStripeKey = "sk_test_0123456789abcdef0123456789abcdef"
+	testCommands  = "command-secret-0123456789abcdef-01234"
 	testToken     = "token-secret-0123456789abcdef-0123456789"
 	testCallbacks = "callback-secret-0123456789abcdef-012345"
 	testBooking   = "whsec_Ym9va2luZy1zZWNyZXQtMDEyMzQ1Njc4OWFiY2RlZg=="
@@ -82,6 +83,7 @@ func (in *installation) env(more ...string) []string {
 		"CODEX_STRIPE_BACKEND_URL=" + in.payments,
 		"STRIPE_SECRET_KEY=" + testStripeKey,
 		"STRIPE_WEBHOOK_SECRET_BOOKING=" + testBooking,
+		"CODEX_COMMAND_SECRET=" + testCommands,
 		"CODEX_TOKEN_SECRET=" + testToken,
 		"CODEX_TRANSCODER_SECRET=" + testCallbacks,
 		"CODEX_SHUTDOWN_DELAY=0s",

@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/codex-platform/codex/deploy/embedded"
 )
 
 // link remembers why the bus cannot be reached: nats.go tries for ever and keeps the
@@ -40,6 +43,33 @@ func (l *link) err(conn *nats.Conn) error {
 	}
 	return fmt.Errorf("the bus does not respond: %w", cause)
 }
+
+// natsAddress returns the address of the bus with what it demands of a client: the
+// configured one, or that of the embedded server, whose token is in the data directory
+// unless the configuration has it.
+func (c config) natsAddress() (string, error) {
+	if c.NATSURL != "" {
+		return c.NATSURL, nil
+	}
+	token := string(c.NATSToken)
+	if token == "" {
+		var err error
+		if token, err = embedded.StoredSecret(c.Data, natsTokenName); err != nil {
+			return "", err
+		}
+	}
+	address := url.URL{Scheme: "nats", Host: c.NATSAddr}
+	if c.NATSServerCert != "" {
+		address.Scheme = "tls"
+	}
+	if token != "" {
+		address.User = url.User(token)
+	}
+	return address.String(), nil
+}
+
+// natsTokenName is the name of the embedded server's token in the data directory.
+const natsTokenName = "nats"
 
 // natsOptions are the credentials and certificates of the configuration.
 func natsOptions(cfg config) ([]nats.Option, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -43,7 +44,7 @@ func (ps *parts) start(a *app, cfg *config, data *embedded.DataDir) error {
 	}
 	if cfg.NATSURL == "" {
 		starting.Go(func() (err error) {
-			ps.nats, err = startNATS(cfg.NATSAddr, data.Path("nats"), a)
+			ps.nats, err = startNATS(*cfg, data.Path("nats"), a)
 			return err
 		})
 	}
@@ -97,8 +98,8 @@ func (ps *parts) fill(cfg *config) {
 	}
 }
 
-func startNATS(addr, dir string, a *app) (*nats.Server, error) {
-	host, portText, err := net.SplitHostPort(addr)
+func startNATS(cfg config, dir string, a *app) (*nats.Server, error) {
+	host, portText, err := net.SplitHostPort(cfg.NATSAddr)
 	if err != nil {
 		return nil, fmt.Errorf("CODEX_NATS_ADDR: %w", err)
 	}
@@ -109,10 +110,20 @@ func startNATS(addr, dir string, a *app) (*nats.Server, error) {
 	if port == 0 {
 		port = -1
 	}
+	var encryption *tls.Config
+	if cfg.NATSServerCert != "" {
+		certificate, err := tls.LoadX509KeyPair(cfg.NATSServerCert, cfg.NATSServerKey)
+		if err != nil {
+			return nil, fmt.Errorf("CODEX_NATS_SERVER_CERT: %w", err)
+		}
+		encryption = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
 	return nats.Start(nats.Config{
 		Dir:    filepath.Clean(dir),
 		Host:   host,
 		Port:   port,
+		Token:  string(cfg.NATSToken),
+		TLS:    encryption,
 		Logger: a.log,
 	})
 }

@@ -109,8 +109,15 @@ func (c *config) fillRunning() (err error) {
 			return err
 		}
 	}
-	if c.NATSURL == "" {
-		c.NATSURL = "nats://" + c.NATSAddr
+	if c.NATSURL, err = c.natsAddress(); err != nil {
+		return err
+	}
+	if c.CommandSecret == "" {
+		stored, err := embedded.StoredSecret(c.Data, "command")
+		if err != nil {
+			return err
+		}
+		c.CommandSecret = secret(stored)
 	}
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + c.Addr

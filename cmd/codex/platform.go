@@ -48,6 +48,8 @@ type platform struct {
 	limits    bus.StreamLimits
 	ready     *readiness
 	stopping  stopping
+	// busKeys sign and verify commands; nil in a role that does neither.
+	busKeys *bus.Keys
 	// dispatcher sends commands, for the edge and for jobs.
 	dispatcher *bus.Dispatcher
 	// listener serves the edge; nil without that role.
@@ -83,7 +85,14 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	if p.dispatcher, err = bus.NewDispatcher(p.conn, host+"-"+uuid.NewString(), cfg.Partitions, log); err != nil {
+	if secrets := several(cfg.CommandSecret); len(secrets) > 0 {
+		if p.busKeys, err = bus.NewKeys(secrets...); err != nil {
+			p.close()
+			return nil, fmt.Errorf("CODEX_COMMAND_SECRET: %w", err)
+		}
+	}
+	name := host + "-" + uuid.NewString()
+	if p.dispatcher, err = bus.NewDispatcher(p.conn, p.busKeys, name, cfg.Partitions, log); err != nil {
 		p.close()
 		return nil, err
 	}

@@ -66,7 +66,14 @@ func (p *platform) workerKeys() (*workersig.Keys, error) {
 // commands applies the commands of all modules and runs their jobs.
 func (p *platform) commands(modules []handlers.Module) (func(context.Context) error, error) {
 	runner := commands.NewRunner(
-		commands.Config{Pool: p.batchPool, Conn: p.conn, Partitions: p.cfg.Partitions, Limits: p.limits, Log: p.log},
+		commands.Config{
+			Pool:       p.batchPool,
+			Conn:       p.conn,
+			Keys:       p.busKeys,
+			Partitions: p.cfg.Partitions,
+			Limits:     p.limits,
+			Log:        p.log,
+		},
 		collect(modules, func(m handlers.Module) []commands.Context { return m.Commands }),
 		collect(modules, func(m handlers.Module) []commands.External { return m.External }),
 	)

@@ -48,6 +48,10 @@ func (s serveCmd) Run(a *app) error {
 			return fmt.Errorf("set %s: codex serve starts no part itself; codex up does", name)
 		}
 	}
+	if cfg.CommandSecret == "" && (slices.Contains(roles, roleEdge) || slices.Contains(roles, roleCommands)) {
+		return errors.New("set CODEX_COMMAND_SECRET, the same for the roles edge and commands: " +
+			"commands that no edge signed are refused")
+	}
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + cfg.Addr
 	}

@@ -32,6 +32,7 @@ func TestASecondEdgeSharesEverything(t *testing.T) {
 		"CODEX_S3_SECRET_KEY=" + generated(t, data, "s3-secret"),
 		"CODEX_STRIPE_BACKEND_URL=" + up.addresses["payments"],
 		"STRIPE_SECRET_KEY=sk_test_" + generated(t, data, "stripe-key"),
+		"CODEX_COMMAND_SECRET=" + generated(t, data, "command"),
 		"CODEX_TOKEN_SECRET=" + generated(t, data, "token"),
 		"CODEX_TRANSCODER_SECRET=" + generated(t, data, "transcoder"),
 	}, "serve", "--role", "edge")

@@ -129,7 +129,7 @@ var dsnPassword = regexp.MustCompile(`\bpassword\s*=\s*('(?:\\.|[^'\\])*'|\S*)`)
 
 type demoCmd struct {
 	API      string `help:"Address of a running platform."`
-	NATS     string `help:"Address of that platform's bus." default:"nats://127.0.0.1:4222"`
+	NATS     string `help:"Address of that platform's bus; that of codex config unless given." placeholder:"URL"`
 	Payments string `help:"Address of that platform's payments sandbox." default:"http://127.0.0.1:8090"`
 }
 
@@ -144,6 +144,15 @@ func (d demoCmd) Run(a *app) error {
 	binary, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if d.NATS == "" {
+		cfg, err := readConfig()
+		if err != nil {
+			return err
+		}
+		if d.NATS, err = cfg.natsAddress(); err != nil {
+			return err
+		}
 	}
 	return demo.Run(a.ctx, demo.Options{
 		API:      d.API,

@@ -19,6 +19,8 @@ import (
 
 var log = slog.New(slog.DiscardHandler)
 
+var keys, _ = bus.NewKeys("the secret that signs commands of a test")
+
 func connect(t *testing.T, server *natstest.Instance) *nats.Conn {
 	t.Helper()
 	conn, err := bus.Connect(server.URL(), "test", log)
@@ -38,7 +40,7 @@ func connect(t *testing.T, server *natstest.Instance) *nats.Conn {
 
 func dispatcher(t *testing.T, conn *nats.Conn, name string) *bus.Dispatcher {
 	t.Helper()
-	d, err := bus.NewDispatcher(conn, name, 1, log)
+	d, err := bus.NewDispatcher(conn, keys, name, 1, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +67,7 @@ func consume(t *testing.T, conn *nats.Conn, seen func(events.Command)) (stop fun
 		queue := bus.CommandQueue{
 			Context:   "test",
 			BatchSize: 16,
+			Keys:      keys,
 			Limits:    bus.DefaultStreamLimits(),
 			Log:       log,
 		}

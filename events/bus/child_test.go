@@ -38,7 +38,12 @@ func TestMain(m *testing.M) {
 
 // serveChild prints the server's URL and serves until its standard input ends.
 func serveChild(dir, fileLimit string) error {
-	s, err := nats.Start(nats.Config{Dir: dir, Port: -1, Logger: slog.New(slog.DiscardHandler)})
+	s, err := nats.Start(nats.Config{
+		Dir:    dir,
+		Port:   -1,
+		Token:  "the-token-of-a-test",
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/codex-platform/codex/events"
 )
@@ -42,6 +45,8 @@ type CommandQueue struct {
 	Partition int
 	// BatchSize is the most commands of one call of the handler.
 	BatchSize int
+	// Keys verify that an edge sent the command. Without them all are refused.
+	Keys *Keys
 	// Limits are used when the stream must be created anew.
 	Limits StreamLimits
 	Log    *slog.Logger
@@ -53,6 +58,8 @@ const pinGroup = "runner"
 // ConsumeCommands feeds a queue's commands to handle, in batches of what is waiting,
 // until ctx is done. Only one process consumes a queue at a time. A batch is acknowledged
 // when handle returns nil; handle returns an error only to stop (ctx is done).
+//
+// A message that no edge signed is acknowledged, counted and logged, and never handled.
 //
 // When ctx is done, the current batch is finished, and what was fetched beyond it is
 // returned, so that the next consumer gets it at once.
@@ -68,9 +75,14 @@ func ConsumeCommands(
 	l := batches(events.CommandStream, cfg, queue.BatchSize, queue.Limits, queue.Log)
 	l.pin = pinGroup
 	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
-		deliveries := make([]Delivery, len(batch))
-		for i, msg := range batch {
-			deliveries[i] = readCommand(msg)
+		deliveries := make([]Delivery, 0, len(batch))
+		for _, msg := range batch {
+			if queue.accepts(ctx, msg) {
+				deliveries = append(deliveries, readCommand(msg))
+			}
+		}
+		if len(deliveries) == 0 {
+			return nil, nil
 		}
 		return nil, handle(ctx, deliveries)
 	})
@@ -79,7 +91,8 @@ func ConsumeCommands(
 // ConsumeEach feeds a queue's commands to handle one by one, up to workers at once, until
 // ctx is done. A nil error acknowledges the command; with an error it is redelivered after
 // a growing delay (0.5 s, doubled up to 15 s). A command whose process died is delivered
-// to another one within ten seconds.
+// to another one within ten seconds. Of messages that no edge signed it is the same as for
+// [ConsumeCommands].
 func ConsumeEach(
 	ctx context.Context, conn *nats.Conn, queue CommandQueue, workers int, handle func(context.Context, Delivery) error,
 ) error {
@@ -88,6 +101,9 @@ func ConsumeEach(
 
 	l := singles(events.CommandStream, cfg, workers, queue.Limits, queue.Log)
 	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
+		if !queue.accepts(ctx, batch[0]) {
+			return nil, nil
+		}
 		return []error{handle(ctx, readCommand(batch[0]))}, nil
 	})
 }
@@ -98,6 +114,21 @@ func (q CommandQueue) consumer() jetstream.ConsumerConfig {
 		FilterSubject: events.CommandFilter(q.Context, q.Partition),
 	}
 }
+
+// accepts reports whether an edge signed a message, and records those that none did. Their
+// content is not logged: whoever sent it chose it.
+func (q CommandQueue) accepts(ctx context.Context, msg jetstream.Msg) bool {
+	err := q.Keys.verify(msg.Headers(), msg.Data())
+	if err == nil {
+		return true
+	}
+	refusedCommands.Add(ctx, 1, metric.WithAttributes(attribute.String("context", q.Context)))
+	q.Log.WarnContext(ctx, "command refused", "context", q.Context, "message", messageID(msg), "reason", err)
+	return false
+}
+
+var refusedCommands, _ = otel.Meter("github.com/codex-platform/codex/events/bus").Int64Counter(
+	"codex.commands.refused", metric.WithDescription("messages among the commands that no edge signed"))
 
 func readCommand(msg jetstream.Msg) Delivery {
 	d := Delivery{Raw: msg.Data(), msg: msg}

@@ -38,6 +38,7 @@ const (
 type Dispatcher struct {
 	conn       *nats.Conn
 	js         jetstream.JetStream
+	keys       *Keys
 	name       string
 	partitions int
 	log        *slog.Logger
@@ -52,9 +53,12 @@ type Dispatcher struct {
 // applied in the process that sent them need not travel.
 var local sync.Map
 
-// NewDispatcher starts to listen for outcomes. name identifies the process in subjects;
-// partitions is the number of command partitions of this installation.
-func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logger) (*Dispatcher, error) {
+// NewDispatcher starts to listen for outcomes. keys sign the commands; without them every
+// command fails with [ErrNotPublished]. name identifies the process in subjects; partitions
+// is the number of command partitions of this installation.
+func NewDispatcher(
+	conn *nats.Conn, keys *Keys, name string, partitions int, log *slog.Logger,
+) (*Dispatcher, error) {
 	js, err := newJetStream(conn, jetstream.WithPublishAsyncMaxPending(4096))
 	if err != nil {
 		return nil, fmt.Errorf("dispatcher: %w", err)
@@ -63,6 +67,7 @@ func NewDispatcher(conn *nats.Conn, name string, partitions int, log *slog.Logge
 	d := &Dispatcher{
 		conn:       conn,
 		js:         js,
+		keys:       keys,
 		name:       name,
 		partitions: partitions,
 		log:        log,
@@ -174,7 +179,11 @@ func (d *Dispatcher) publish(cmd events.Command) (jetstream.PubAckFuture, error)
 		return nil, fmt.Errorf("marshal command %s: %w", cmd.Type, err)
 	}
 	subject := events.CommandSubject(cmd.Type, events.Partition(cmd.AggregateID, d.partitions))
-	ack, err := d.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: body}, jetstream.WithRetryAttempts(0))
+	msg := &nats.Msg{Subject: subject, Data: body}
+	if err := d.keys.Sign(msg); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotPublished, err)
+	}
+	ack, err := d.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotPublished, err)
 	}

@@ -56,6 +56,13 @@
 // short, and the acknowledgement of a batch is sent once and not confirmed: a lost one
 // costs a redelivery, which the commands table recognises.
 //
+// A command carries a signature ([Keys]): an HMAC over its time of publishing and all its
+// bytes, so over actor, type, id and payload. A consumer acknowledges and counts what has
+// none and never handles it: credentials of the bus alone make no one "stripe" or somebody
+// else. A recorded message that is sent again finds its id in the commands table, and after
+// a day its signature is void. The sweeper signs anew what it sends, since rows in Postgres
+// are trusted.
+//
 // # Events
 //
 // [EventPublisher] publishes asynchronously with the event's id as message id, or batches of

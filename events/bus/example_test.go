@@ -21,7 +21,7 @@ func startBus(ctx context.Context) (conn *nats.Conn, stop func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	server, err := embedded.Start(embedded.Config{Dir: dir, Port: -1, Logger: discard})
+	server, err := embedded.Start(embedded.Config{Dir: dir, Port: -1, Token: "secret", Logger: discard})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,6 +56,7 @@ func ExampleDispatcher_Send() {
 	queue := bus.CommandQueue{
 		Context:   "content",
 		BatchSize: 256,
+		Keys:      keys,
 		Limits:    bus.DefaultStreamLimits(),
 		Log:       discard,
 	}
@@ -73,7 +74,7 @@ func ExampleDispatcher_Send() {
 		})
 	}()
 
-	dispatcher, err := bus.NewDispatcher(conn, "edge", 1, discard)
+	dispatcher, err := bus.NewDispatcher(conn, keys, "edge", 1, discard)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -101,6 +101,7 @@ func commandQueue(log *slog.Logger) bus.CommandQueue {
 	return bus.CommandQueue{
 		Context:   "test",
 		BatchSize: 16,
+		Keys:      keys,
 		Limits:    bus.DefaultStreamLimits(),
 		Log:       log,
 	}
@@ -152,7 +153,7 @@ func testStoppedServer(t *testing.T, w work) {
 	logged := &recorder{}
 	log := slog.New(slog.NewTextHandler(logged, nil))
 	consumer, publisher := dial(t, server, log), dial(t, server, log)
-	d, err := bus.NewDispatcher(publisher, "edge", 1, log)
+	d, err := bus.NewDispatcher(publisher, keys, "edge", 1, log)
 	if err != nil {
 		t.Fatal(err)
 	}

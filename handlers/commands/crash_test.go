@@ -52,6 +52,7 @@ func runChild(role string) int {
 	cfg := commands.Config{
 		Pool:       pool,
 		Conn:       conn,
+		Keys:       handlertest.Keys(),
 		Partitions: 2,
 		Limits:     bus.DefaultStreamLimits(),
 		Log:        handlertest.Logger(),

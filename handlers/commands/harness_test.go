@@ -45,6 +45,7 @@ func (w *harness) config() commands.Config {
 	return commands.Config{
 		Pool:       w.Pool,
 		Conn:       w.Conn,
+		Keys:       handlertest.Keys(),
 		Partitions: 2,
 		Limits:     bus.DefaultStreamLimits(),
 		Log:        w.Logger,

@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func TestCommandIsAppliedRepliedAndPublished(t *testing.T) {
@@ -236,13 +239,43 @@ func TestUnreadableCommandBecomesADeadLetter(t *testing.T) {
 	w.startRunner()
 	w.send(w.create("before")) // the stream exists now
 	for _, body := range []string{"not json", `{"id":"x"}`, `{"id":"` + uuid.NewString() + `","type":"media.create"}`} {
-		if err := w.Conn.Publish(events.CommandSubject(content.CommandCreate, 0), []byte(body)); err != nil {
+		msg := &nats.Msg{Subject: events.CommandSubject(content.CommandCreate, 0), Data: []byte(body)}
+		if err := errors.Join(handlertest.Keys().Sign(msg), w.Conn.PublishMsg(msg)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.Eventually(3, `SELECT count(*) FROM dead_letters`)
 	if reply := w.send(w.create("after")); reply.Status != http.StatusCreated {
 		t.Errorf("after = %d", reply.Status)
+	}
+}
+
+// A command that the creator never sent, put on the bus by someone with its credentials.
+func TestCommandThatNoEdgeSignedChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	w.startRunner()
+	w.send(w.create("before")) // the stream exists now
+	forged := w.create("forged")
+	body, err := json.Marshal(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := events.CommandSubject(forged.Type, events.Partition(forged.AggregateID, 2))
+	if err := w.Conn.Publish(subject, body); err != nil {
+		t.Fatal(err)
+	}
+	behind := w.create("behind") // in the same partition, so it is applied after the forged one
+	behind.AggregateID = forged.AggregateID
+	if reply := w.send(behind); reply.Status != http.StatusCreated {
+		t.Errorf("the command behind it = %d %s", reply.Status, reply.Body)
+	}
+	w.Eventually(0, `SELECT count(*) FROM content WHERE slug = 'forged'`)
+	w.Eventually(0, `SELECT count(*) FROM dead_letters`)
+	var rows int
+	if err := w.Pool.QueryRow(t.Context(), `SELECT count(*) FROM commands WHERE id = $1`, forged.ID).Scan(&rows); err != nil ||
+		rows != 0 {
+		t.Errorf("%d rows of the forged command, %v", rows, err)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 type Config struct {
 	Pool *pgxpool.Pool
 	Conn *nats.Conn
+	// Keys verify that an edge sent a command. Without them all are refused.
+	Keys *bus.Keys
 	// Partitions is the number of command partitions; the edges must agree.
 	Partitions int
 	// BatchSize is the most that one transaction applies; default 256.
@@ -106,6 +108,7 @@ func (r *Runner) queue(name string, partition int) bus.CommandQueue {
 		Context:   name,
 		Partition: partition,
 		BatchSize: r.cfg.BatchSize,
+		Keys:      r.cfg.Keys,
 		Limits:    r.cfg.Limits,
 		Log:       r.cfg.Log,
 	}

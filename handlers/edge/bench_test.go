@@ -175,7 +175,12 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	log := slog.New(slog.DiscardHandler)
 	pg, err := embeddedpg.Start(ctx, embeddedpg.Config{Dir: b.TempDir(), Logger: log})
 	check(b, err)
-	server, err := embeddednats.Start(embeddednats.Config{Dir: b.TempDir(), Port: -1, Logger: log})
+	server, err := embeddednats.Start(embeddednats.Config{
+		Dir:    b.TempDir(),
+		Port:   -1,
+		Token:  "the token of a benchmark",
+		Logger: log,
+	})
 	check(b, err)
 	_, err = migrations.Apply(ctx, pg.URL())
 	check(b, err)
@@ -187,7 +192,9 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	js, err := jetstream.New(conn)
 	check(b, err)
 	check(b, bus.EnsureStreams(ctx, js, bus.DefaultStreamLimits()))
-	dispatcher, err := bus.NewDispatcher(conn, "bench", 1, log)
+	keys, err := bus.NewKeys("the secret that signs commands of a benchmark")
+	check(b, err)
+	dispatcher, err := bus.NewDispatcher(conn, keys, "bench", 1, log)
 	check(b, err)
 
 	module := publishing.New(publishing.Config{Pool: pool})
@@ -210,6 +217,7 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	runner := commands.NewRunner(commands.Config{
 		Pool:   runnerPool,
 		Conn:   conn,
+		Keys:   keys,
 		Limits: bus.DefaultStreamLimits(),
 		Log:    log,
 	}, module.Commands, nil)

@@ -42,10 +42,15 @@ func (w *Harness) StartBus(server *natstest.Instance, partitions int) {
 // NewDispatcher connects another edge to the bus.
 func (w *Harness) NewDispatcher() *bus.Dispatcher {
 	w.Helper()
-	d := Must(bus.NewDispatcher(w.connect(), uuid.NewString(), w.partitions, w.Logger))(w)
+	d := Must(bus.NewDispatcher(w.connect(), Keys(), uuid.NewString(), w.partitions, w.Logger))(w)
 	w.Cleanup(d.Close)
 	return d
 }
+
+// Keys are those that commands of the harness are signed with.
+func Keys() *bus.Keys { return busKeys }
+
+var busKeys, _ = bus.NewKeys("the secret that signs commands of a test")
 
 func (w *Harness) connect() *nats.Conn {
 	w.Helper()
@@ -94,6 +99,7 @@ func (w *Harness) StartCommands(contexts []commands.Context, externals ...comman
 	w.Start(commands.NewRunner(commands.Config{
 		Pool:       w.Pool,
 		Conn:       w.Conn,
+		Keys:       Keys(),
 		Partitions: w.partitions,
 		Limits:     bus.DefaultStreamLimits(),
 		Now:        w.Now,

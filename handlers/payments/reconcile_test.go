@@ -66,7 +66,7 @@ func TestAStoredEventWhoseCommandWasLostIsAppliedByTheNextReconciliation(t *test
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_forgotten", 2999)
 	conn := handlertest.Must(bus.Connect(w.Bus.URL(), "cut off", w.Logger))(t)
 	cfg := w.config
-	cfg.Dispatcher = handlertest.Must(bus.NewDispatcher(conn, uuid.NewString(), 2, w.Logger))(t)
+	cfg.Dispatcher = handlertest.Must(bus.NewDispatcher(conn, handlertest.Keys(), uuid.NewString(), 2, w.Logger))(t)
 	conn.Close()
 	w.serve(cfg).deliver(h)
 	w.Exec(`DELETE FROM commands`)

@@ -108,7 +108,7 @@ func TestAStoredEventWhoseCommandWasLostIsAppliedWithItsNextCopy(t *testing.T) {
 	h := paidSession(w, w.User("customer"), w.piece(2999), "pi_lost", 2999)
 	conn := handlertest.Must(bus.Connect(w.Bus.URL(), "cut off", w.Logger))(t)
 	cfg := w.config
-	cfg.Dispatcher = handlertest.Must(bus.NewDispatcher(conn, uuid.NewString(), 2, w.Logger))(t)
+	cfg.Dispatcher = handlertest.Must(bus.NewDispatcher(conn, handlertest.Keys(), uuid.NewString(), 2, w.Logger))(t)
 	conn.Close()
 	w.serve(cfg).deliver(h)
 	if n := w.Number(`SELECT count(*) FROM commands WHERE status = 'accepted'`); n != 1 {

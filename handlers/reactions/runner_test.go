@@ -223,7 +223,7 @@ func TestStreamOfAWipedServerIsCreatedAgain(t *testing.T) {
 func TestWaitHandledReturnsAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
-	dispatcher, err := bus.NewDispatcher(w.Conn, "edge", 1, w.Logger)
+	dispatcher, err := bus.NewDispatcher(w.Conn, handlertest.Keys(), "edge", 1, w.Logger)
 	if err != nil {
 		t.Fatal(err)
 	}

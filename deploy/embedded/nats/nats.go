@@ -12,6 +12,7 @@ package nats
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,7 @@ const (
 	maxConnections  = 1024
 	// memoryStoreBytes is small because every stream of the platform is on disk.
 	memoryStoreBytes = 64 << 20
+	tlsTimeout       = 5 * time.Second
 	// writeDeadline drops a client that does not read.
 	writeDeadline = 5 * time.Second
 	// readyWithin includes reading the streams back, which takes longest after a
@@ -56,8 +58,11 @@ type Config struct {
 	// SyncInterval is the longest time an acknowledged message stays out of the
 	// disk's reach. 0: 2 s. See SyncAlways.
 	SyncInterval time.Duration
-	// Token that clients must present; URL contains it. Empty: none asked.
+	// Token that clients must present; URL contains it. Required: other users of a machine
+	// reach its loopback interface, too.
 	Token string
+	// TLS is required beyond the loopback interface, where the token would travel in the clear.
+	TLS *tls.Config
 	// ServerName is the name clients see. Empty: "codex".
 	ServerName string
 	// Logger receives the server's warnings and errors. Empty: slog.Default().
@@ -145,6 +150,12 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.SyncInterval == 0 {
 		cfg.SyncInterval = defaultSyncInterval
 	}
+	if cfg.Token == "" {
+		return cfg, errors.New("nats: Config.Token is required: without it everybody on this machine is a client")
+	}
+	if cfg.TLS == nil && !isLoopback(cfg.Host) {
+		return cfg, fmt.Errorf("nats: %s is not the loopback interface: Config.TLS is required there", cfg.Host)
+	}
 	if cfg.ServerName == "" {
 		cfg.ServerName = "codex"
 	}
@@ -152,6 +163,11 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Logger = slog.Default()
 	}
 	return cfg, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 func (cfg Config) options() *server.Options {
@@ -169,6 +185,10 @@ func (cfg Config) options() *server.Options {
 		WriteDeadline:          writeDeadline,
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
+	}
+	if cfg.TLS != nil {
+		options.TLSConfig = cfg.TLS
+		options.TLSTimeout = tlsTimeout.Seconds()
 	}
 	if cfg.SyncInterval < 0 {
 		options.SyncAlways = true
@@ -213,9 +233,10 @@ func waitReady(embedded *server.Server, fatal <-chan string) error {
 
 func clientURL(embedded *server.Server, cfg Config) string {
 	port := embedded.Addr().(*net.TCPAddr).Port
-	address := url.URL{Scheme: "nats", Host: net.JoinHostPort(cfg.Host, strconv.Itoa(port))}
-	if cfg.Token != "" {
-		address.User = url.User(cfg.Token)
+	scheme := "nats"
+	if cfg.TLS != nil {
+		scheme = "tls"
 	}
+	address := url.URL{Scheme: scheme, User: url.User(cfg.Token), Host: net.JoinHostPort(cfg.Host, strconv.Itoa(port))}
 	return address.String()
 }

@@ -140,7 +140,7 @@ func TestATakenPortIsOneClearSentence(t *testing.T) {
 	}
 	defer listener.Close()
 	port := listener.Addr().(*net.TCPAddr).Port
-	_, err = nats.Start(nats.Config{Dir: t.TempDir(), Port: port})
+	_, err = nats.Start(nats.Config{Dir: t.TempDir(), Port: port, Token: "token"})
 	want := "the NATS port 127.0.0.1:" + strconv.Itoa(port) + " is taken by another program"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Fatalf("error = %v, want %q", err, want)
@@ -149,8 +149,29 @@ func TestATakenPortIsOneClearSentence(t *testing.T) {
 
 func TestADirectoryThatCannotBeMadeIsOneClearSentence(t *testing.T) {
 	t.Parallel()
-	_, err := nats.Start(nats.Config{Dir: filepath.Join("/dev/null", "streams"), Port: -1})
+	_, err := nats.Start(nats.Config{Dir: filepath.Join("/dev/null", "streams"), Port: -1, Token: "token"})
 	if err == nil || !strings.Contains(err.Error(), "cannot be created") {
 		t.Fatalf("error = %v", err)
+	}
+}
+
+func TestATokenIsRequiredAndTLSBeyondLoopback(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cfg  nats.Config
+		want string
+	}{
+		{nats.Config{Dir: t.TempDir(), Port: -1}, "Config.Token is required"},
+		{nats.Config{Dir: t.TempDir(), Port: -1, Token: "token", Host: "0.0.0.0"}, "Config.TLS is required"},
+		{nats.Config{Dir: t.TempDir(), Port: -1, Token: "token", Host: "::"}, "Config.TLS is required"},
+		{nats.Config{Dir: t.TempDir(), Port: -1, Token: "token", Host: "codex.example"}, "Config.TLS is required"},
+	} {
+		server, err := nats.Start(c.cfg)
+		if err == nil {
+			_ = server.Stop(t.Context())
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q with token %q: %v, want %q", c.cfg.Host, c.cfg.Token, err, c.want)
+		}
 	}
 }

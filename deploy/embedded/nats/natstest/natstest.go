@@ -21,7 +21,10 @@ import (
 // ImageVariable names the environment variable that asks for a container.
 const ImageVariable = "CODEX_TEST_NATS_IMAGE"
 
-const stopWithin = 10 * time.Second
+const (
+	stopWithin = 10 * time.Second
+	token      = "the-token-of-a-test"
+)
 
 // Instance is a server that lives as long as its test.
 type Instance struct {
@@ -96,7 +99,7 @@ func (i *Instance) start(t testing.TB) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		running, err := nats.Start(nats.Config{Dir: i.dir, Port: i.port})
+		running, err := nats.Start(nats.Config{Dir: i.dir, Port: i.port, Token: token})
 		if err == nil {
 			i.running = running
 			return
