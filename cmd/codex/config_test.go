@@ -94,7 +94,8 @@ func TestGeneratedSecretsAreShownInTheFormInWhichTheyAreUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := launch(t, []string{"CODEX_DATA=" + data, "CODEX_NATS_ADDR=" + bus.Host}, "config", "--show-secrets", "--output", file)
+	env := []string{"CODEX_DATA=" + data, "CODEX_NATS_ADDR=" + bus.Host}
+	shown := launch(t, env, "config", "--show-secrets", "--output", file)
 	select {
 	case <-shown.exited:
 	case <-time.After(30 * time.Second):
