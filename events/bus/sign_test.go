@@ -101,7 +101,7 @@ func TestCommandsThatNoEdgeSignedAreRefused(t *testing.T) {
 			queue := commandQueue(slog.New(slog.NewTextHandler(logged, nil)))
 			var mu sync.Mutex
 			var seen []string
-			handled := make(chan string, 1)
+			handled := make(chan string, len(refused)+1)
 			background(t, func(ctx context.Context) error {
 				return consume(ctx, conn, queue, func(cmd events.Command) {
 					mu.Lock()
@@ -167,7 +167,7 @@ func TestASecretIsReplacedWithoutALostCommand(t *testing.T) {
 	conn := connect(t, natstest.Server(t))
 	queue := commandQueue(log)
 	queue.Keys = newKeys(t, after, before)
-	handled := make(chan string, 2)
+	handled := make(chan string, 8)
 	background(t, func(ctx context.Context) error {
 		return bus.ConsumeCommands(ctx, conn, queue, func(_ context.Context, batch []bus.Delivery) error {
 			for _, d := range batch {

@@ -3,7 +3,7 @@ package bus_test
 import (
 	"context"
 	"net"
-	"strings"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -36,14 +36,20 @@ func newPausableProxy(t *testing.T, server string) *pausableProxy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	p := &pausableProxy{address: "nats://" + listener.Addr().String()}
+	address, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := address.Host
+	address.Host = listener.Addr().String()
+	p := &pausableProxy{address: address.String()}
 	go func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", strings.TrimPrefix(server, "nats://"))
+			upstream, err := net.Dial("tcp", host)
 			if err != nil {
 				_ = client.Close()
 				continue
