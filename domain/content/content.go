@@ -183,6 +183,10 @@ type Facts struct {
 	// MayPublish says that the actor may publish in the organization that the item belongs
 	// to after the command.
 	MayPublish bool
+	// OrganizationLive says that this organization exists, and MayTakeDown that the actor is an
+	// owner of it.
+	OrganizationLive bool
+	MayTakeDown      bool
 	// Media is the media item that the item refers to after the command; nil for none.
 	Media *Media
 	// Categories are those categories of the item's space that the command names.

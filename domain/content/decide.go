@@ -117,6 +117,18 @@ func (c Content) owned(facts Facts) error {
 	return nil
 }
 
+// changeable rejects everyone but the creator, and a creator who has left the organization of
+// the item: what it shows is not theirs to change any more.
+func (c Content) changeable(facts Facts) error {
+	if err := c.owned(facts); err != nil {
+		return err
+	}
+	if c.OrganizationID != "" && facts.OrganizationLive && !facts.MayPublish {
+		return ErrOrganization
+	}
+	return nil
+}
+
 // Update decides on a change. A change of a published item passes the same checks as
 // publishing. A creator who left an organization can only take the item out of it.
 func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []events.Payload, error) {
@@ -217,9 +229,14 @@ func (c Content) fitToPublish(facts Facts) error {
 	return nil
 }
 
-// Unpublish makes the item a draft again. The time of publication is kept.
+// Unpublish makes the item a draft again. The time of publication is kept. Besides the creator
+// an owner of the organization may do it, under whose name the item is published.
 func (c Content) Unpublish(facts Facts, now time.Time) (Content, []events.Payload, error) {
-	if err := c.owned(facts); err != nil {
+	takesDown := c.OrganizationID != "" && c.DeletedAt == nil && c.Status == Published && facts.MayTakeDown
+	if !takesDown && !isCreator(facts.ActorRole) {
+		return c, nil, ErrNotCreator
+	}
+	if err := c.changeable(facts); err != nil && !takesDown {
 		return c, nil, err
 	}
 	if c.Status != Published {
@@ -232,7 +249,7 @@ func (c Content) Unpublish(facts Facts, now time.Time) (Content, []events.Payloa
 
 // ShowThumbnail decides on the item's picture, nil for none.
 func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Content, []events.Payload, error) {
-	if err := c.owned(facts); err != nil {
+	if err := c.changeable(facts); err != nil {
 		return c, nil, err
 	}
 	if domain.OrZero(address) == domain.OrZero(c.ThumbnailURL) {
@@ -245,7 +262,7 @@ func (c Content) ShowThumbnail(address *string, facts Facts, now time.Time) (Con
 
 // Delete decides on the deletion. The slug is free then; the media stays.
 func (c Content) Delete(facts Facts, now time.Time) (Content, []events.Payload, error) {
-	if err := c.owned(facts); err != nil {
+	if err := c.changeable(facts); err != nil {
 		return c, nil, err
 	}
 	c.DeletedAt, c.UpdatedAt = &now, now

@@ -65,8 +65,14 @@ const (
 	ReasonWithdrawn = "withdrawn"
 )
 
-// InvitationLifetime is how long an invitation can be accepted.
-const InvitationLifetime = 7 * 24 * time.Hour
+const (
+	// InvitationLifetime is how long an invitation can be accepted.
+	InvitationLifetime = 7 * 24 * time.Hour
+	// InvitationsPerRecipient is how many invitations one address gets in InvitationWindow, from
+	// all organizations together.
+	InvitationsPerRecipient = 5
+	InvitationWindow        = 24 * time.Hour
+)
 
 // Errors about members.
 var (
@@ -82,6 +88,8 @@ var (
 	ErrMemberNotFound     = domain.Missing("MEMBER_NOT_FOUND", "Member")
 	ErrAlreadyMember      = domain.NewError(domain.Conflict, "ALREADY_MEMBER", "This user is a member already")
 	ErrAlreadyInvited     = domain.NewError(domain.Conflict, "ALREADY_INVITED", "This user is invited already")
+	ErrTooManyInvitations = domain.NewError(domain.Limited, "TOO_MANY_INVITATIONS",
+		"This address was invited too often; try again tomorrow")
 	ErrInvitationNotFound = domain.Missing("INVITATION_NOT_FOUND", "Invitation")
 	ErrInvitationExpired  = domain.NewError(domain.Rule, "INVITATION_EXPIRED",
 		"This invitation is too old; ask for another")
@@ -109,6 +117,12 @@ type Membership struct {
 	JoinedAt  *time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time
+}
+
+// Unaccepted reports whether the membership is an invitation that was not accepted: it waits,
+// was declined or withdrawn.
+func (m Membership) Unaccepted() bool {
+	return m.Status == Invited || m.Status == Inactive && m.JoinedAt == nil && m.InvitedAt != nil
 }
 
 // Key returns what identifies the membership.

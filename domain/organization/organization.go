@@ -28,8 +28,23 @@ type Organization struct {
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	// DeletedAt is when it was deleted; its slug has been free since.
+	// DeletedAt is when it was deleted; its slug rests since, for [SlugRest].
 	DeletedAt *time.Time
+}
+
+// SlugRest is how long the slug of a deleted organization is not given to another one: links
+// and bookmarks of its visitors would lead there.
+const SlugRest = 30 * 24 * time.Hour
+
+// SlugOwner is an organization that has a slug, or had it when it was deleted.
+type SlugOwner struct {
+	ID        string
+	DeletedAt *time.Time
+}
+
+// Holds reports whether the slug is not free for another organization.
+func (s SlugOwner) Holds(now time.Time) bool {
+	return s.ID != "" && (s.DeletedAt == nil || now.Before(s.DeletedAt.Add(SlugRest)))
 }
 
 // Live reports whether the organization exists and was not deleted.
@@ -42,7 +57,7 @@ var CreatorRoles = []PlatformRole{PlatformCreator, PlatformAdmin, PlatformOwner}
 type CreateFacts struct {
 	ActorID   string
 	ActorRole PlatformRole
-	// SlugTaken says that another live organization has the slug.
+	// SlugTaken says that another organization holds the slug.
 	SlugTaken bool
 }
 
@@ -97,8 +112,8 @@ func Create(
 	}, nil
 }
 
-// Update changes the fields that are set. slugTaken says that another live
-// organization has the new slug. Fields with equal values count as unchanged.
+// Update changes the fields that are set. slugTaken says that another organization
+// holds the new slug. Fields with equal values count as unchanged.
 func (o Organization) Update(
 	cmd UpdateOrganization, a Authority, slugTaken bool, now time.Time,
 ) (Organization, []events.Payload, error) {
@@ -140,7 +155,7 @@ func equal(a, b *string) bool {
 	return a == b || (a != nil && b != nil && *a == *b)
 }
 
-// Delete ends the organization and all its memberships; another one may take its slug.
+// Delete ends the organization and all its memberships; its slug rests for [SlugRest].
 // Its content stays with its creators and buyers.
 func (o Organization) Delete(a Authority, now time.Time) (Organization, []events.Payload, error) {
 	if err := a.Admit(o, true); err != nil {

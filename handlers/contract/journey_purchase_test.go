@@ -252,7 +252,7 @@ func (j *journey) endings() {
 	c.call("DELETE /api/user/account", object{"confirmation": "DELETE"}).is(422)
 	c.call("DELETE /api/organizations/:id", nil, j.organization).is(204)
 	c.call("GET /api/organizations/:id", nil, j.organization).refused(404, "NOT_FOUND")
-	c.call("GET /api/organizations/check-slug/:slug", nil, j.slug).is(200).says("data.available", true)
+	c.call("GET /api/organizations/check-slug/:slug", nil, j.slug).is(200).says("data.available", false)
 	j.buyer.call("DELETE /api/user/account", object{"confirmation": "yes"}).refused(400, "VALIDATION_ERROR")
 	j.buyer.call("DELETE /api/user/account", object{"confirmation": "DELETE"}).is(204)
 	j.buyer.call("GET /api/user/profile", nil).refused(401, "UNAUTHORIZED")

@@ -51,6 +51,9 @@ func states() map[string]func(s *stage) {
 		"org published": func(s *stage) {
 			s.given["id"] = s.piece(piece{by: "maker", organization: s.organization, status: "published"})
 		},
+		"org published, left": func(s *stage) {
+			s.given["id"] = s.piece(piece{by: "removed", organization: s.organization, status: "published"})
+		},
 		"org catalogue": func(s *stage) {
 			s.enter("org published")
 			s.given["?orgId"], s.given["?organizationId"] = s.organization, s.organization

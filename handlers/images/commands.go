@@ -102,6 +102,7 @@ func (b *imageBatch) Load(load *pgx.Batch) {
 	}
 	if ids := b.wanted.owners[media.Thumbnail]; len(ids) > 0 {
 		contentstore.QueueLock(load, ids, b.items)
+		contentstore.QueueRoles(load, nil, b.wanted.users, ids, b.roles)
 	}
 	if ids := b.wanted.owners[media.Cover]; len(ids) > 0 {
 		contentstore.QueueLockCategories(load, ids, b.categories)
@@ -189,7 +190,13 @@ func (b *imageBatch) showCover(cmd events.Command, image media.Image, now time.T
 
 func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {
 	id := cmd.AggregateID
-	facts := content.Facts{ActorID: cmd.ActorID, ActorRole: b.actors.Role(cmd.ActorID)}
+	organizationID := b.items[id].OrganizationID
+	facts := content.Facts{
+		ActorID:          cmd.ActorID,
+		ActorRole:        b.actors.Role(cmd.ActorID),
+		MayPublish:       b.roles.MayPublish(organizationID, cmd.ActorID),
+		OrganizationLive: b.roles.Live(organizationID),
+	}
 	next, payloads, err := b.items[id].ShowThumbnail(address, facts, now)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ var (
 		media.ErrImageGone,
 		media.ErrNoImages,
 	}
-	thumbnailErrors = []*domain.Error{content.ErrNotFound}
+	thumbnailErrors = []*domain.Error{content.ErrNotFound, content.ErrOrganization}
 	logoErrors      = []*domain.Error{
 		organization.ErrNotManager,
 		organization.ErrNotMember,

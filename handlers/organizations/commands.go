@@ -43,7 +43,7 @@ type organizationBatch struct {
 	publicURL string
 
 	organizations *commands.State[string, organization.Organization]
-	slugs         map[string]string // of live organizations → organization
+	slugs         map[string]organization.SlugOwner
 	members       *commands.State[organization.MembershipKey, organization.Membership]
 	people        map[string]organization.Person // actors and members, by id
 	mails         []mail.Mail
@@ -55,7 +55,7 @@ func open(publicURL string) *organizationBatch {
 	return &organizationBatch{
 		publicURL:     publicURL,
 		organizations: commands.NewState[string, organization.Organization](),
-		slugs:         map[string]string{},
+		slugs:         map[string]organization.SlugOwner{},
 		members:       commands.NewState[organization.MembershipKey, organization.Membership](),
 		people:        map[string]organization.Person{},
 	}
@@ -89,7 +89,7 @@ func (b *organizationBatch) Load(load *pgx.Batch) {
 		postgres.QueueMembers(load, want.organizations, want.users, b.members.Rows)
 	}
 	if len(want.slugs) > 0 {
-		postgres.QueueOrganizationSlugs(load, want.slugs, b.slugs)
+		postgres.QueueSlugOwners(load, want.slugs, b.slugs)
 	}
 }
 
@@ -110,12 +110,12 @@ func (b *organizationBatch) create(
 	cmd events.Command, p *organization.CreateOrganization, now time.Time,
 ) (commands.Outcome, error) {
 	facts := organization.CreateFacts{ActorID: cmd.ActorID, ActorRole: b.people[cmd.ActorID].Role}
-	_, facts.SlugTaken = b.slugs[p.Slug]
+	facts.SlugTaken = b.slugs[p.Slug].Holds(now)
 	o, owner, created, err := organization.Create(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	b.slugs[o.Slug] = o.ID
+	b.slugs[o.Slug] = organization.SlugOwner{ID: o.ID}
 	b.organizations.Put(o.ID, o)
 	b.putMember(owner)
 	return commands.Created(OrganizationOf(o), created...), nil
@@ -127,8 +127,8 @@ func (b *organizationBatch) update(
 	before := b.organizations.Rows[cmd.AggregateID]
 	taken := false
 	if p.Slug.Value != nil {
-		owner, found := b.slugs[*p.Slug.Value]
-		taken = found && owner != before.ID
+		owner := b.slugs[*p.Slug.Value]
+		taken = owner.Holds(now) && owner.ID != before.ID
 	}
 	next, payloads, err := before.Update(*p, b.authority(cmd), taken, now)
 	if err != nil {
@@ -165,9 +165,7 @@ func (b *organizationBatch) keep(before, next organization.Organization, payload
 		return nil
 	}
 	delete(b.slugs, before.Slug)
-	if next.Live() {
-		b.slugs[next.Slug] = next.ID
-	}
+	b.slugs[next.Slug] = organization.SlugOwner{ID: next.ID, DeletedAt: next.DeletedAt}
 	next, facts := next.After(payloads)
 	b.organizations.Put(next.ID, next)
 	return facts

@@ -18,6 +18,8 @@ func TestInvitations(t *testing.T) {
 		"an invitation needs consent":                    invitationNeedsConsent,
 		"an invitation can be declined or withdrawn":     invitationCanBeDeclined,
 		"an expired invitation cannot be accepted":       expiredInvitationCannotBeAccepted,
+		"nothing is revealed before acceptance":          nothingIsRevealedBeforeAcceptance,
+		"an address gets five invitations a day":         anAddressGetsFiveInvitationsADay,
 		"only the invited user accepts or declines":      onlyTheInvitedUserAccepts,
 		"invalid invitations are rejected":               invalidInvitationsAreRejected,
 		"an invitation is authorized when it is applied": invitationIsAuthorizedWhenApplied,
@@ -187,4 +189,54 @@ func invitationIsAuthorizedWhenApplied(t *testing.T, w *harness) {
 		); n != 0 {
 		t.Error("the invitation went out")
 	}
+}
+
+func nothingIsRevealedBeforeAcceptance(t *testing.T, w *harness) {
+	c := w.club("reveals")
+	bob := w.member("reveals-bob@example.org")
+	id := w.userID("reveals-bob@example.org")
+	w.Exec(`UPDATE users SET name = 'Bob Secretname', avatar_url = 'https://secret.test/bob.webp' WHERE id = $1`, id)
+	shows := func(what string, a handlertest.Answer, shown bool) {
+		t.Helper()
+		for _, secret := range []string{"Secretname", "secret.test"} {
+			if strings.Contains(a.Body, secret) != shown {
+				t.Errorf("%s: shows %q: %v: %s", what, secret, !shown, a.Body)
+			}
+		}
+	}
+	list := func() handlertest.Answer { return c.owner.get(c.path()).Want(http.StatusOK, "") }
+	shows("the invitation", c.invite(c.owner, "reveals-bob@example.org", "member").Want(http.StatusCreated, ""), false)
+	shows("the list", list(), false)
+	bob.post(c.path("decline"), nil).Want(http.StatusNoContent, "")
+	shows("the list after declining", list(), false)
+	if strings.Contains(list().Body, "reveals-bob") {
+		t.Error("the address is shown after declining")
+	}
+	c.invite(c.owner, "reveals-bob@example.org", "member").Want(http.StatusCreated, "")
+	c.remove(c.owner, id).Want(http.StatusNoContent, "")
+	shows("the list after withdrawing", list(), false)
+	c.invite(c.owner, "reveals-bob@example.org", "member").Want(http.StatusCreated, "")
+	shows("the acceptance", bob.post(c.path("accept"), nil).Want(http.StatusOK, ""), true)
+	shows("the list of members", list(), true)
+}
+
+func anAddressGetsFiveInvitationsADay(_ *testing.T, w *harness) {
+	w.member("pestered@example.org")
+	foreign := w.creator("pesters-nobody@example.org")
+	c := w.club("pesters")
+	for range 6 { // of those who may not invite none counts
+		c.invite(foreign, "pestered@example.org", "member").Want(http.StatusForbidden, "FORBIDDEN")
+	}
+	for _, slug := range []string{"pester-1", "pester-2", "pester-3", "pester-4", "pester-5"} {
+		d := w.club(slug)
+		d.invite(d.owner, "pestered@example.org", "member").Want(http.StatusCreated, "")
+	}
+	got := c.invite(c.owner, "Pestered@example.org", "member").Want(http.StatusTooManyRequests, "TOO_MANY_INVITATIONS")
+	if got.Header.Get("Retry-After") == "" {
+		w.Error("no Retry-After")
+	}
+	for range 5 {
+		c.invite(c.owner, "no-account@example.org", "member").Want(http.StatusNotFound, "USER_NOT_FOUND")
+	}
+	c.invite(c.owner, "no-account@example.org", "member").Want(http.StatusTooManyRequests, "TOO_MANY_INVITATIONS")
 }

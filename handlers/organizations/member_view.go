@@ -25,7 +25,8 @@ type Member struct {
 }
 
 // MemberOf returns a membership's representation; managed adds what only owners and admins
-// see.
+// see. An invitation that was not accepted shows nothing of the person but the address that was
+// invited, and one that has ended not even that.
 func MemberOf(m organization.Membership, p organization.Person, managed bool) Member {
 	view := Member{
 		ID:             m.ID,
@@ -39,8 +40,15 @@ func MemberOf(m organization.Membership, p organization.Person, managed bool) Me
 		CreatedAt:      m.CreatedAt,
 		UpdatedAt:      m.UpdatedAt,
 	}
+	ended := m.Unaccepted() && m.Status != organization.Invited
+	if m.Unaccepted() {
+		view.Name, view.AvatarURL = "", nil
+	}
 	if managed {
-		view.Email, view.InvitedBy = &p.Email, m.InvitedBy
+		view.InvitedBy = m.InvitedBy
+		if !ended {
+			view.Email = &p.Email
+		}
 		if m.Status == organization.Invited {
 			view.InvitationExpiresAt = m.ExpiresAt
 		}

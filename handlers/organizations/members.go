@@ -10,6 +10,7 @@ import (
 	"github.com/codex-platform/codex/domain/identity/postgres"
 	"github.com/codex-platform/codex/domain/organization"
 	organizationstore "github.com/codex-platform/codex/domain/organization/postgres"
+	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/paging"
 )
@@ -23,7 +24,45 @@ func (o *organizations) inviteMember(c *edge.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.Send(c.UUID("id"), organization.Invite{UserID: invitee.ID, Role: request.Role})
+	invite := organization.Invite{UserID: invitee.ID, Role: request.Role}
+	cmd, err := c.NewCommand(organization.CommandInvite, c.Actor().UserID, c.UUID("id"), invite)
+	if err != nil {
+		return err
+	}
+	if c.IdempotencyKey() != "" {
+		reply, found, err := c.Replay(cmd)
+		if err != nil {
+			return err
+		}
+		if found {
+			c.WriteReply(reply)
+			return nil
+		}
+	}
+	if err := o.limitInvitations(c, request.Email); err != nil {
+		return err
+	}
+	return c.SendCommand(cmd)
+}
+
+// limitInvitations counts an invitation of an address, whether or not it has an account. Only
+// who may invite counts: others could use the recipient's limit up.
+func (o *organizations) limitInvitations(c *edge.Request, email string) error {
+	_, err := organizationstore.Admit(c, o.cfg.Pool, c.UUID("id"), organization.Authority{
+		UserID:   c.Actor().UserID,
+		Platform: organization.PlatformRole(c.Actor().Role),
+	}, true)
+	if err != nil {
+		return err
+	}
+	key := ratelimit.KeyOf(postgres.Invitations, email)
+	hits, end, err := ratelimit.Hit(c, o.cfg.Pool, key, organization.InvitationWindow, c.Now())
+	if err == nil && hits > organization.InvitationsPerRecipient {
+		rejection := *organization.ErrTooManyInvitations
+		rejection.Context = map[string]any{"retryAfter": max(1, int64(end.Sub(c.Now()).Seconds()))}
+		err = &rejection
+	}
+	return err
 }
 
 func (o *organizations) changeMemberRole(c *edge.Request) error {

@@ -62,11 +62,9 @@ func writeOrganization(c *edge.Request, o organization.Organization, err error) 
 
 func (o *organizations) checkOrganizationSlug(c *edge.Request) error {
 	slug := c.Text("slug")
-	var taken bool
-	err := o.cfg.Pool.QueryRow(c, `
-SELECT EXISTS (SELECT FROM organizations WHERE slug = $1 AND deleted_at IS NULL)`, slug).Scan(&taken)
+	taken, err := postgres.SlugHeld(c, o.cfg.Pool, slug, c.Now())
 	if err != nil {
-		return fmt.Errorf("check the slug: %w", err)
+		return err
 	}
 	return c.OK(view.Availability{Available: !taken && !organization.ReservedSlug(slug)})
 }

@@ -19,7 +19,7 @@ func TestOrganizations(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *harness, *browser){
 		"starts with its owner":                     organizationStartsWithItsOwner,
 		"slug is unique":                            slugIsUnique,
-		"slug of a deleted organization is free":    slugOfADeletedOrganizationIsFree,
+		"slug of a deleted organization rests":      slugOfADeletedOrganizationRests,
 		"invalid fields are named":                  invalidFieldsAreNamed,
 		"only creators create one":                  onlyCreatorsCreateOne,
 		"creation is authorized when it is applied": creationIsAuthorizedWhenApplied,
@@ -90,12 +90,27 @@ func slugIsUnique(t *testing.T, w *harness, ada *browser) {
 	ada.get("/api/organizations/check-slug/Not_a_slug").WantFields("slug")
 }
 
-func slugOfADeletedOrganizationIsFree(t *testing.T, w *harness, ada *browser) {
+func slugOfADeletedOrganizationRests(t *testing.T, w *harness, ada *browser) {
 	id := ada.post("/api/organizations", map[string]any{"name": "One", "slug": "again"}).
 		Want(http.StatusCreated, "").
 		Text("data.id")
 	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, id)
 	ada.get("/api/organizations/"+id).Want(http.StatusNotFound, "NOT_FOUND")
+	taken := func(slug string) {
+		t.Helper()
+		ada.post("/api/organizations", map[string]any{"name": "Two", "slug": slug}).Want(http.StatusConflict, "SLUG_TAKEN")
+		if got := ada.get("/api/organizations/check-slug/" + slug); got.At("data.available") != false {
+			t.Errorf("%s", got.Body)
+		}
+	}
+	taken("again")
+	other := ada.post("/api/organizations", map[string]any{"name": "Other", "slug": "again-other"}).
+		Want(http.StatusCreated, "").Text("data.id")
+	ada.call(http.MethodPatch, "/api/organizations/"+other, map[string]any{"slug": "again"}).
+		Want(http.StatusConflict, "SLUG_TAKEN")
+	w.Exec(`UPDATE organizations SET deleted_at = now() - interval '29 days' WHERE id = $1`, id)
+	taken("again")
+	w.Exec(`UPDATE organizations SET deleted_at = now() - interval '30 days 1 minute' WHERE id = $1`, id)
 	ada.post("/api/organizations", map[string]any{"name": "Two", "slug": "again"}).Want(http.StatusCreated, "")
 }
 
@@ -319,7 +334,8 @@ func managersDeleteIt(t *testing.T, w *harness, ada *browser) {
 	c.owner.call(http.MethodDelete, at, nil).Want(http.StatusNotFound, "NOT_FOUND")
 	c.owner.call(http.MethodPatch, at, map[string]any{"name": "Back"}).Want(http.StatusNotFound, "NOT_FOUND")
 	ada.get("/api/organizations/public/deleted/info").Want(http.StatusNotFound, "NOT_FOUND")
-	ada.post("/api/organizations", map[string]any{"name": "Next", "slug": "deleted"}).Want(http.StatusCreated, "")
+	ada.post("/api/organizations", map[string]any{"name": "Next", "slug": "deleted"}).
+		Want(http.StatusConflict, "SLUG_TAKEN")
 	if n := w.Number(
 		`SELECT count(*) FROM content WHERE id = $1 AND status = 'published' AND deleted_at IS NULL`, content); n != 1 {
 		t.Error("its content is gone too")

@@ -127,7 +127,7 @@ func (o *organizations) managementRoutes() []edge.Route {
 			Path:    "/api/organizations/:id",
 			Name:    "deleteOrganization",
 			Summary: "Delete an organization",
-			Notes: "For owners and admins. All memberships end, and the slug is free again. " +
+			Notes: "For owners and admins. All memberships end, and the slug is free again after 30 days. " +
 				"Published content stays with its creators, and buyers keep their purchases.",
 			Auth:      edge.Session(),
 			Limit:     edge.LimitStrict,
@@ -166,7 +166,8 @@ func (o *organizations) memberRoutes() []edge.Route {
 			Name:    "inviteMember",
 			Summary: "Invite a user by e-mail address",
 			Notes: "For owners and admins; only owners invite admins. The user gets a mail and becomes a member by accepting " +
-				"the invitation within seven days.",
+				"the invitation within seven days. An address gets five invitations a day, from all organizations together. " +
+				"Until it is accepted, nothing is shown of the user but the address.",
 			Auth:      edge.Session(),
 			Body:      organization.InviteMember{},
 			Command:   organization.CommandInvite,
@@ -176,6 +177,7 @@ func (o *organizations) memberRoutes() []edge.Route {
 				organization.ErrUserNotFound,
 				organization.ErrAlreadyMember,
 				organization.ErrAlreadyInvited,
+				organization.ErrTooManyInvitations,
 			}, managerErrors...),
 			Handle: o.inviteMember,
 		},

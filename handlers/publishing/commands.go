@@ -194,7 +194,7 @@ func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.
 
 func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
-	next, payloads, err := before.Unpublish(b.facts(cmd, nil, ""), now)
+	next, payloads, err := before.Unpublish(b.facts(cmd, nil, before.OrganizationID), now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
@@ -203,7 +203,7 @@ func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now t
 
 func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (commands.Outcome, error) {
 	before := b.items.Rows[cmd.AggregateID]
-	next, payloads, err := before.Delete(b.facts(cmd, nil, ""), now)
+	next, payloads, err := before.Delete(b.facts(cmd, nil, before.OrganizationID), now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
@@ -213,12 +213,14 @@ func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Ti
 // facts returns what the decision on one command rests on, besides its slug and categories.
 func (b *contentBatch) facts(cmd events.Command, mediaID *string, organization string) content.Facts {
 	f := content.Facts{
-		ActorID:         cmd.ActorID,
-		ActorRole:       b.actors.Role(cmd.ActorID),
-		MayPublish:      b.roles.MayPublish(organization, cmd.ActorID),
-		PayoutsReady:    b.actors.PayoutsReady(cmd.ActorID),
-		PayoutsRequired: b.cfg.PayoutsRequired,
-		Currency:        b.cfg.Currency,
+		ActorID:          cmd.ActorID,
+		ActorRole:        b.actors.Role(cmd.ActorID),
+		MayPublish:       b.roles.MayPublish(organization, cmd.ActorID),
+		OrganizationLive: b.roles.Live(organization),
+		MayTakeDown:      b.roles.Owns(organization, cmd.ActorID),
+		PayoutsReady:     b.actors.PayoutsReady(cmd.ActorID),
+		PayoutsRequired:  b.cfg.PayoutsRequired,
+		Currency:         b.cfg.Currency,
 	}
 	if mediaID != nil {
 		if m, ok := b.media[*mediaID]; ok {

@@ -124,12 +124,12 @@ func (p *publishing) contentWrites() []edge.Route {
 			Path:    "/api/content/:id/unpublish",
 			Name:    "unpublishContent",
 			Summary: "Unpublish content",
-			Notes: "The item is a draft again, and its open checkouts are closed. Its buyers keep it: it stays in their " +
-				"libraries and can be played.",
-			Auth:      edge.Session(edge.Creators...),
+			Notes: "For the creator, and for owners of the organization that it is published in. The item is a draft again, " +
+				"and its open checkouts are closed. Its buyers keep it: it stays in their libraries and can be played.",
+			Auth:      edge.Session(),
 			Command:   content.CommandUnpublish,
 			Responses: []edge.Response{edge.Data[Content](http.StatusOK)},
-			Errors:    []*domain.Error{content.ErrNotFound},
+			Errors:    []*domain.Error{content.ErrNotFound, content.ErrNotCreator, content.ErrOrganization},
 			Handle:    edge.SendForID(content.Unpublish{}),
 		},
 		{
@@ -142,7 +142,7 @@ func (p *publishing) contentWrites() []edge.Route {
 			Limit:     edge.LimitStrict,
 			Command:   content.CommandDelete,
 			Responses: []edge.Response{edge.NoContent},
-			Errors:    []*domain.Error{content.ErrNotFound},
+			Errors:    []*domain.Error{content.ErrNotFound, content.ErrOrganization},
 			Handle:    edge.SendForID(content.Delete{}),
 		},
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/events"
+
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // item is what tests look at of a content item.
@@ -119,7 +121,7 @@ func TestContentIsCreatedWhereItsCreatorMayPublish(t *testing.T) {
 		Want(403, "ORGANIZATION_MISMATCH")
 }
 
-func TestAFormerMemberPublishesNothingInTheOrganization(t *testing.T) {
+func TestAFormerMemberChangesNothingInTheOrganization(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{})
 	c, organization := w.creator(), w.Organization()
@@ -129,9 +131,42 @@ func TestAFormerMemberPublishesNothingInTheOrganization(t *testing.T) {
 	c.join(organization, "creator", "inactive")
 	c.send(http.MethodPost, "/api/content/"+id+"/publish", nil).Want(403, "ORGANIZATION_MISMATCH")
 	c.patch(live, fields{"title": "Words of my own"}).Want(403, "ORGANIZATION_MISMATCH")
-	c.send(http.MethodPost, "/api/content/"+live+"/unpublish", nil).Want(200, "")
+	c.send(http.MethodPost, "/api/content/"+live+"/unpublish", nil).Want(403, "ORGANIZATION_MISMATCH")
+	c.send(http.MethodDelete, "/api/content/"+id, nil).Want(403, "ORGANIZATION_MISMATCH")
 	c.patch(live, fields{"organizationId": nil}).Want(200, "")
+	c.patch(id, fields{"organizationId": nil}).Want(200, "")
 	c.send(http.MethodDelete, "/api/content/"+id, nil).Want(204, "")
+
+	// Of an organization that was deleted, items are their creators'.
+	ended := w.Organization()
+	c.join(ended, "creator", "active")
+	alone := c.publish(c.create(article(fields{"organizationId": ended})))
+	w.Exec(`UPDATE organizations SET deleted_at = now() WHERE id = $1`, ended)
+	c.send(http.MethodPost, "/api/content/"+alone+"/unpublish", nil).Want(200, "")
+	c.send(http.MethodDelete, "/api/content/"+alone, nil).Want(204, "")
+}
+
+func TestAnOwnerTakesDownWhatIsPublishedInTheOrganization(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{})
+	c, owner, admin, stranger, organization := w.creator(), w.creator(), w.creator(), w.creator(), w.Organization()
+	c.join(organization, "creator", "active")
+	owner.join(organization, "owner", "active")
+	admin.join(organization, "admin", "active")
+	id := c.publish(c.create(article(fields{"organizationId": organization})))
+	draft := c.create(article(fields{"organizationId": organization}))
+	unpublish := func(u user, id string) handlertest.Answer {
+		return u.send(http.MethodPost, "/api/content/"+id+"/unpublish", nil)
+	}
+	unpublish(admin, id).Want(404, "CONTENT_NOT_FOUND")
+	unpublish(stranger, id).Want(404, "CONTENT_NOT_FOUND")
+	unpublish(owner, draft).Want(404, "CONTENT_NOT_FOUND")
+	c.join(organization, "creator", "inactive") // also of who has left
+	unpublish(owner, id).Want(200, "")
+	if n := w.Number(`SELECT count(*) FROM content WHERE id = $1 AND status = 'draft'`, id); n != 1 {
+		t.Error("it is published")
+	}
+	owner.patch(id, fields{"title": "Mine"}).Want(404, "CONTENT_NOT_FOUND")
 }
 
 func TestMediaMustBeTheCreatorsAndOfTheContentType(t *testing.T) {

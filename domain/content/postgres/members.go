@@ -7,12 +7,24 @@ import (
 	"github.com/codex-platform/codex/domain/organization"
 )
 
-// Roles are the roles of active memberships in organizations that exist.
+// Roles are the roles of active memberships in organizations that exist. An organization has
+// an entry of its own, without a user.
 type Roles map[organization.MembershipKey]organization.Role
 
 // MayPublish reports whether a user may publish in an organization.
 func (r Roles) MayPublish(organizationID, userID string) bool {
 	return r[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}].Publishes()
+}
+
+// Owns reports whether a user is an owner of an organization.
+func (r Roles) Owns(organizationID, userID string) bool {
+	return r[organization.MembershipKey{OrganizationID: organizationID, UserID: userID}] == organization.Owner
+}
+
+// Live reports whether an organization exists.
+func (r Roles) Live(organizationID string) bool {
+	_, live := r[organization.MembershipKey{OrganizationID: organizationID}]
+	return live
 }
 
 // CategoryFacts returns what a decision about a category of an organization ("" for none)
@@ -41,11 +53,15 @@ func QueueCategoryRoles(b *pgx.Batch, organizations, users, categoryIDs []string
 
 func queueRoles(b *pgx.Batch, table string, organizations, users, ids []string, found Roles) {
 	b.Queue(`
-SELECT m.organization_id, m.user_id, m.role
-FROM organization_memberships m JOIN organizations o ON o.id = m.organization_id
-WHERE m.organization_id = ANY(COALESCE($1::uuid[], '{}') || ARRAY(
+SELECT o.id, COALESCE(m.user_id, ''), COALESCE(m.role, '')
+FROM organizations o CROSS JOIN LATERAL (
+    SELECT NULL AS user_id, NULL AS role
+    UNION ALL
+    SELECT user_id, role FROM organization_memberships
+    WHERE organization_id = o.id AND user_id = ANY($2::text[]) AND status = 'active') m
+WHERE o.id = ANY(COALESCE($1::uuid[], '{}') || ARRAY(
     SELECT organization_id FROM `+table+` WHERE id = ANY($3::uuid[]) AND organization_id IS NOT NULL))
-  AND m.user_id = ANY($2::text[]) AND m.status = 'active' AND o.deleted_at IS NULL`,
+  AND o.deleted_at IS NULL`,
 		organizations, users, ids).Query(func(rows pgx.Rows) error {
 		var key organization.MembershipKey
 		var role organization.Role

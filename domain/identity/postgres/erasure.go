@@ -12,10 +12,11 @@ const (
 	SignInFailures    = "sign-in-failures"
 	VerificationMails = "verification-mail"
 	ResetMails        = "reset-mail"
+	Invitations       = "invitation"
 )
 
 // limitsPerAddress are the limits that are cleared with an address.
-var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails}
+var limitsPerAddress = []string{SignInFailures, VerificationMails, ResetMails, Invitations}
 
 // QueueErase queues what ends an account, which was reachable under these addresses:
 // everything personal is overwritten or removed, with the sessions, credentials and proofs.

@@ -13,10 +13,12 @@ import (
 )
 
 // MemberColumns are the columns that ScanMember reads, from a table or alias named
-// m. Rows of other programs may have no joined_at: created_at stands for it then.
+// m. Rows of other programs may have no joined_at: created_at stands for it then, unless the
+// member was invited and has not accepted.
 const MemberColumns = `m.id, m.organization_id, m.user_id, m.role, m.status,
 	m.invited_by, m.invited_at, m.invitation_expires_at,
-	CASE WHEN m.status = 'invited' THEN m.joined_at ELSE COALESCE(m.joined_at, m.created_at) END,
+	CASE WHEN m.status = 'invited' OR m.status = 'inactive' AND m.invited_at IS NOT NULL THEN m.joined_at
+	     ELSE COALESCE(m.joined_at, m.created_at) END,
 	m.created_at, m.updated_at`
 
 // ScanMember reads MemberColumns, and after them the columns that more points to.

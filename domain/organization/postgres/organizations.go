@@ -5,13 +5,16 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/organization"
+	"github.com/codex-platform/codex/domain/postgres"
 )
 
 // OrganizationColumns are the columns that ScanOrganization reads, from a table or
@@ -30,19 +33,39 @@ func ScanOrganization(row pgx.Row, more ...any) (organization.Organization, erro
 	return o, err
 }
 
-// QueueOrganizationSlugs queues the read of the live organizations with these slugs: slug →
-// organization id.
-func QueueOrganizationSlugs(b *pgx.Batch, slugs []string, found map[string]string) {
-	b.Queue(`
-SELECT slug, id::text FROM organizations WHERE slug = ANY($1::text[]) AND deleted_at IS NULL`, slugs).
-		Query(func(rows pgx.Rows) error {
-			var slug, id string
-			_, err := pgx.ForEachRow(rows, []any{&slug, &id}, func() error {
-				found[slug] = id
-				return nil
-			})
-			return err
+// slugOwners reads the organizations that have these slugs: the live one, or that which was
+// deleted last.
+const slugOwners = `
+SELECT w.slug, o.id::text, o.deleted_at FROM unnest($1::text[]) AS w (slug) CROSS JOIN LATERAL (
+    SELECT id, deleted_at FROM (
+        (SELECT id, deleted_at FROM organizations WHERE slug = w.slug AND deleted_at IS NULL)
+        UNION ALL
+        (SELECT id, deleted_at FROM organizations WHERE slug = w.slug AND deleted_at IS NOT NULL
+         ORDER BY deleted_at DESC LIMIT 1)) AS either
+    ORDER BY deleted_at DESC NULLS FIRST LIMIT 1) o`
+
+// QueueSlugOwners queues the read of the organizations that have these slugs, or had them when
+// they were deleted.
+func QueueSlugOwners(b *pgx.Batch, slugs []string, found map[string]organization.SlugOwner) {
+	b.Queue(slugOwners, slugs).Query(func(rows pgx.Rows) error {
+		var slug string
+		var owner organization.SlugOwner
+		_, err := pgx.ForEachRow(rows, []any{&slug, &owner.ID, &owner.DeletedAt}, func() error {
+			found[slug] = owner
+			return nil
 		})
+		return err
+	})
+}
+
+// SlugHeld reports whether an organization holds a slug.
+func SlugHeld(ctx context.Context, db postgres.RowQueryer, slug string, now time.Time) (bool, error) {
+	var owner organization.SlugOwner
+	err := db.QueryRow(ctx, slugOwners, []string{slug}).Scan(&slug, &owner.ID, &owner.DeletedAt)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("check the slug: %w", err)
+	}
+	return owner.Holds(now), nil
 }
 
 // QueueLockOrganizations queues the read of organizations by id, deleted ones too,

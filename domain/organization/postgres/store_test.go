@@ -53,12 +53,12 @@ INSERT INTO users (id, name, email, role, image, avatar_url, version, created_at
 	people := map[string]organization.Person{}
 	organizations := map[string]organization.Organization{}
 	members := map[organization.MembershipKey]organization.Membership{}
-	slugs := map[string]string{}
+	slugs := map[string]organization.SlugOwner{}
 	apply(t, pool, func(b *pgx.Batch) error {
 		postgres.QueuePeople(b, []string{"u1", "u2", "u3"}, people)
 		postgres.QueueLockOrganizations(b, []string{o.ID}, organizations)
 		postgres.QueueMembers(b, []string{o.ID}, []string{"u2"}, members)
-		postgres.QueueOrganizationSlugs(b, []string{"trains", "ships"}, slugs)
+		postgres.QueueSlugOwners(b, []string{"trains", "ships"}, slugs)
 		return nil
 	})
 
@@ -92,12 +92,12 @@ INSERT INTO users (id, name, email, role, image, avatar_url, version, created_at
 		!got.ExpiresAt.Equal(noon.Add(7*24*time.Hour)) {
 		t.Errorf("the invited user is %+v", got)
 	}
-	if want := map[string]string{"trains": o.ID}; !reflect.DeepEqual(slugs, want) {
+	if want := map[string]organization.SlugOwner{"trains": {ID: o.ID}}; !reflect.DeepEqual(slugs, want) {
 		t.Errorf("slugs %v", slugs)
 	}
 }
 
-func TestTheSlugOfADeletedOrganizationIsFree(t *testing.T) {
+func TestALiveOrganizationHoldsTheSlugOfADeletedOne(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	deleted := organization.Organization{
@@ -115,12 +115,12 @@ func TestTheSlugOfADeletedOrganizationIsFree(t *testing.T) {
 		return postgres.QueueSaveOrganizations(b, []organization.Organization{deleted, next})
 	})
 
-	slugs := map[string]string{}
+	slugs := map[string]organization.SlugOwner{}
 	apply(t, pool, func(b *pgx.Batch) error {
-		postgres.QueueOrganizationSlugs(b, []string{"trains"}, slugs)
+		postgres.QueueSlugOwners(b, []string{"trains"}, slugs)
 		return nil
 	})
-	if slugs["trains"] != next.ID {
+	if owner := slugs["trains"]; owner.ID != next.ID || !owner.Holds(noon) {
 		t.Errorf("slugs %v, want %s", slugs, next.ID)
 	}
 }
