@@ -71,7 +71,8 @@ const (
 	// InvitationsPerRecipient is how many invitations one address gets in InvitationWindow, from
 	// all organizations together.
 	InvitationsPerRecipient = 5
-	InvitationWindow        = 24 * time.Hour
+	// InvitationWindow is the time in which an address gets so many invitations.
+	InvitationWindow = 24 * time.Hour
 )
 
 // Errors about members.
