@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // How long a session may live, in seconds.
@@ -15,10 +17,7 @@ const (
 	maxSession = 24 * 60 * 60
 )
 
-var (
-	currencyCode = regexp.MustCompile(`^[a-z]{3}$`)
-	hostAndPort  = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
-)
+var hostAndPort = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
 
 func createSession(t *tx, r *request) (any, error) {
 	s := session{
@@ -122,7 +121,7 @@ func (t *tx) readLines(r *request, s *session) {
 				data+"[product_data][tax_code]", data+"[tax_behavior]")
 		}
 		switch {
-		case !currencyCode.MatchString(currency):
+		case !isCurrency(currency):
 			r.fail(invalid(at, "Invalid currency: "+currency))
 		case s.Currency != "" && s.Currency != currency:
 			r.fail(invalid(at, "All line items must have the same currency."))
@@ -138,15 +137,27 @@ func (t *tx) readLines(r *request, s *session) {
 	switch {
 	case len(s.Lines) == 0:
 		r.fail(missing("line_items"))
-	case s.Amount < 1:
-		e := invalid("line_items", "The total amount must be greater than zero.")
+	case s.Amount < int64(money.CurrencyOf(s.Currency).Minimum):
+		least := money.CurrencyOf(s.Currency)
+		e := invalid("line_items", "The Checkout Session's total amount must convert to at least "+
+			least.Format(least.Minimum)+".")
 		e.Code = "amount_too_small"
+		r.fail(e)
+	case s.Amount%int64(money.CurrencyOf(s.Currency).Step) != 0:
+		e := invalid("line_items", "The amount must be evenly divisible by "+
+			strconv.FormatInt(int64(money.CurrencyOf(s.Currency).Step), 10)+" in "+s.Currency+".")
+		e.Code = "parameter_invalid_integer"
 		r.fail(e)
 	case s.Amount > 99_999_999:
 		e := invalid("line_items", "The total amount is too large.")
 		e.Code = "amount_too_large"
 		r.fail(e)
 	}
+}
+
+func isCurrency(code string) bool {
+	_, err := money.ParseCurrency(code)
+	return err == nil
 }
 
 func retrieveSession(t *tx, r *request) (any, error) {

@@ -20,8 +20,20 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	change := func(pattern string, run func(*tx, *http.Request, controls) (any, error)) {
 		mux.Handle("POST /sandbox/"+pattern, s.guarded(s.control(run)))
 	}
-	change("sessions/{id}/pay", func(t *tx, r *http.Request, _ controls) (any, error) {
-		sess, err := t.pay(r.PathValue("id"))
+	change("sessions/{id}/pay", func(t *tx, r *http.Request, in controls) (any, error) {
+		pay := t.pay
+		switch in["method"] {
+		case "", "card":
+		case "bank_debit":
+			pay = t.payLater
+		default:
+			return nil, invalid("method", "A buyer pays by card or bank_debit.")
+		}
+		sess, err := pay(r.PathValue("id"))
+		return t.showSession(sess, nil), err
+	})
+	change("sessions/{id}/settle", func(t *tx, r *http.Request, in controls) (any, error) {
+		sess, err := t.settle(r.PathValue("id"), in["status"])
 		return t.showSession(sess, nil), err
 	})
 	change("sessions/{id}/decline", func(t *tx, r *http.Request, _ controls) (any, error) {
@@ -75,6 +87,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	change("events/{id}/resend", func(t *tx, r *http.Request, _ controls) (any, error) {
 		return t.resend(r.PathValue("id"))
 	})
+	mux.Handle("POST /sandbox/events/{id}/forge", s.guarded(http.HandlerFunc(s.forge)))
 	mux.Handle("GET /sandbox/deliveries", s.guarded(http.HandlerFunc(s.showDeliveries)))
 	mux.Handle("GET /sandbox/faults", s.guarded(http.HandlerFunc(s.showFaults)))
 	mux.Handle("PUT /sandbox/faults", s.guarded(http.HandlerFunc(s.changeFaults)))

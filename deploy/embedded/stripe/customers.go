@@ -120,7 +120,7 @@ func createPrice(t *tx, r *request) (any, error) {
 	if p.Amount < 0 {
 		r.fail(invalid("unit_amount", "Invalid non-negative integer"))
 	}
-	if !currencyCode.MatchString(p.Currency) {
+	if !isCurrency(p.Currency) {
 		r.fail(invalid("currency", "Invalid currency: "+p.Currency))
 	}
 	if err := r.done(); err != nil {

@@ -9,9 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // sessionPlaceholder in a success_url is replaced by the session's id.
@@ -24,7 +25,7 @@ var (
 	style     = mustRead("pages/style.css")
 	styleHash = hashOf(style)
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
-		"money": money,
+		"money": written,
 		"style": func() template.CSS { return template.CSS(style) }, //nolint:gosec // our own file, embedded
 		"clock": func(unix int64) string { return time.Unix(unix, 0).UTC().Format("2 Jan 15:04:05") },
 	}).ParseFS(pageFiles, "pages/*.html"))
@@ -130,6 +131,7 @@ func (s *Server) choose(w http.ResponseWriter, r *http.Request) {
 	var sess session
 	run := map[string]func(*tx) error{
 		"pay":     func(t *tx) (err error) { sess, err = t.pay(id); return err },
+		"later":   func(t *tx) (err error) { sess, err = t.payLater(id); return err },
 		"decline": func(t *tx) (err error) { sess, err = t.decline(id); return err },
 		"cancel": func(t *tx) error {
 			var known bool
@@ -222,10 +224,46 @@ func (s *Server) portalPage(w http.ResponseWriter, r *http.Request) {
 
 // payment is a row of the home page.
 type payment struct {
-	Session session
-	Charge  charge
-	Dispute dispute
+	Session  session
+	Charge   charge
+	Refunds  []refund
+	Disputes []dispute
 }
+
+// State is a word for the payment, and the class of its colour.
+func (p payment) State() (state struct{ Word, Class string }) {
+	word := func(word, class string) { state.Word, state.Class = word, class }
+	open := slices.IndexFunc(p.Disputes, func(d dispute) bool {
+		return d.Status == disputeOpen || d.Status == disputeLost
+	})
+	if open < 0 {
+		open = slices.IndexFunc(p.Disputes, func(d dispute) bool { return d.Status == inquiryOpen })
+	}
+	switch {
+	case open >= 0 && p.Disputes[open].Status == inquiryOpen:
+		word("inquiry: "+inquiryOpen, "wait")
+	case open >= 0:
+		word("disputed: "+p.Disputes[open].Status, "bad")
+	case p.Charge.Paid && p.Left() == 0:
+		word("refunded", "soft")
+	case p.Charge.RefundedAmount > 0:
+		word("partly refunded", "soft")
+	case p.Charge.Paid:
+		word("paid", "good")
+	case p.Session.Settling:
+		word("waits for the bank", "wait")
+	case p.Session.Status == "complete":
+		word("failed at the bank", "bad")
+	case p.Session.Declined:
+		word("declined", "bad")
+	default:
+		word(p.Session.Status, "soft")
+	}
+	return state
+}
+
+// Refundable says that a refund would be accepted.
+func (p payment) Refundable() bool { return p.Charge.Paid && p.Left() > 0 && !p.Charge.Disputed }
 
 // Left is what can still be refunded.
 func (p payment) Left() int64 { return p.Charge.Amount - p.Charge.RefundedAmount }
@@ -243,12 +281,21 @@ func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 	var payments []payment
 	var accounts []account
 	var late []delivery
+	var events []event
 	if err == nil {
 		err = s.view(nil, func(t *tx) error {
 			for _, sess := range t.sessions.newest(50, nil) {
 				c := t.charges.rows[t.intents.rows[sess.Intent].LatestCharge]
-				payments = append(payments, payment{sess, c, t.disputes.rows[c.Dispute]})
+				p := payment{Session: sess, Charge: c}
+				for _, id := range c.Refunds {
+					p.Refunds = append(p.Refunds, t.refunds.rows[id])
+				}
+				if c.Dispute != "" {
+					p.Disputes = t.disputes.newest(20, func(d dispute) bool { return d.Charge == c.ID })
+				}
+				payments = append(payments, p)
 			}
+			events = t.events.newest(20, nil)
 			accounts = t.accounts.newest(50, nil)
 			late = t.deliveries.newest(50, func(d delivery) bool { return d.Status != statusDelivered })
 			return nil
@@ -262,25 +309,14 @@ func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 		"Payments":  payments,
 		"Accounts":  accounts,
 		"Late":      late,
+		"Events":    events,
+		"Forged":    r.URL.Query().Get("forged"),
 		"Endpoints": s.cfg.Webhooks,
 		"Account":   r.URL.Query().Get("account"),
 	})
 }
 
-// zeroDecimal are the currencies whose smallest unit is the whole one.
-var zeroDecimal = []string{
-	"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga",
-	"pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
-}
-
-func money(amount int64, currency string) string {
-	sign := map[string]string{"gbp": "£", "eur": "€", "usd": "$"}[currency]
-	text := strconv.FormatInt(amount, 10)
-	if !slices.Contains(zeroDecimal, currency) {
-		text = strconv.FormatInt(amount/100, 10) + "." + strconv.FormatInt(100+amount%100, 10)[1:]
-	}
-	if sign == "" {
-		return text + " " + strings.ToUpper(currency)
-	}
-	return sign + text
+// written is an amount for people.
+func written(amount int64, currency string) string {
+	return money.CurrencyOf(currency).Format(money.Cents(amount))
 }

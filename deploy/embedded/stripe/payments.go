@@ -16,17 +16,19 @@ func (t *tx) pay(id string) (session, error) {
 	if err != nil {
 		return s, err
 	}
-	c := t.newCharge(s, i)
-	c.Paid, c.Transaction = true, newID("txn_3", 23)
+	return t.succeed(s, i, t.newCharge(s, i), "checkout.session.completed")
+}
+
+// succeed records that the amount has arrived.
+func (t *tx) succeed(s session, i intent, c charge, sessionEvent string) (session, error) {
+	c.Paid, c.Pending, c.Transaction = true, false, newID("txn_3", 23)
 	i.Status, i.LatestCharge, i.Declined = "succeeded", c.ID, false
-	s.Status, s.PaymentStatus, s.Declined = "complete", "paid", false
-	for _, err := range []error{
-		put(t, t.charges, c.ID, c), put(t, t.intents, i.ID, i), put(t, t.sessions, s.ID, s),
-		t.book(c.Currency, c.Amount),
-	} {
-		if err != nil {
-			return s, err
-		}
+	s.Status, s.PaymentStatus, s.Declined, s.Settling = "complete", "paid", false, false
+	if err := t.putPayment(s, i, c); err != nil {
+		return s, err
+	}
+	if err := t.book(c.Currency, c.Amount); err != nil {
+		return s, err
 	}
 	if err := t.emit("charge.succeeded", t.showCharge(c, nil), nil, ""); err != nil {
 		return s, err
@@ -34,7 +36,88 @@ func (t *tx) pay(id string) (session, error) {
 	if err := t.emit("payment_intent.succeeded", t.showIntent(i, nil), nil, ""); err != nil {
 		return s, err
 	}
+	return s, t.emit(sessionEvent, t.showSession(s, nil), nil, "")
+}
+
+// putPayment stores a session with its intent and charge.
+func (t *tx) putPayment(s session, i intent, c charge) error {
+	for _, err := range []error{put(t, t.charges, c.ID, c), put(t, t.intents, i.ID, i), put(t, t.sessions, s.ID, s)} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bankDebits are the payment methods that need days, by currency.
+var bankDebits = map[string]string{
+	"aud": "au_becs_debit", "cad": "acss_debit", "eur": "sepa_debit", "gbp": "bacs_debit", "usd": "us_bank_account",
+}
+
+// bankDebit is the method of a currency; those without one have a transfer.
+func bankDebit(currency string) string {
+	if method := bankDebits[currency]; method != "" {
+		return method
+	}
+	return "customer_balance"
+}
+
+// payLater is a payment by a method whose result comes later: the session is complete, and
+// unpaid until settle.
+func (t *tx) payLater(id string) (session, error) {
+	s, err := t.payable(id)
+	if err != nil || s.Status == "complete" {
+		return s, err
+	}
+	i, err := t.attempt(&s)
+	if err != nil {
+		return s, err
+	}
+	c := t.newCharge(s, i)
+	c.Pending, c.Method = true, bankDebit(s.Currency)
+	i.Status, i.LatestCharge, i.Declined = "processing", c.ID, false
+	s.Status, s.Declined, s.Settling = "complete", false, true
+	if err := t.putPayment(s, i, c); err != nil {
+		return s, err
+	}
+	if err := t.emit("charge.pending", t.showCharge(c, nil), nil, ""); err != nil {
+		return s, err
+	}
+	if err := t.emit("payment_intent.processing", t.showIntent(i, nil), nil, ""); err != nil {
+		return s, err
+	}
 	return s, t.emit("checkout.session.completed", t.showSession(s, nil), nil, "")
+}
+
+// settle ends a payment of payLater as succeeded or failed.
+func (t *tx) settle(id, status string) (session, error) {
+	s, known := t.sessions.get(id)
+	switch {
+	case !known:
+		return s, unknown(http.StatusNotFound, "checkout.session", id, "session")
+	case status != "succeeded" && status != "failed":
+		return s, invalid("status", "A payment settles as succeeded or failed.")
+	case !s.Settling:
+		return s, invalid("session", "This Checkout Session waits for no bank.")
+	}
+	i := t.intents.rows[s.Intent]
+	c := t.charges.rows[i.LatestCharge]
+	if status == "succeeded" {
+		return t.succeed(s, i, c, "checkout.session.async_payment_succeeded")
+	}
+	c.Pending, c.FailureCode, c.DeclineCode = false, "insufficient_funds", "insufficient_funds"
+	i.Status, i.Declined = "requires_payment_method", true
+	s.Settling = false
+	if err := t.putPayment(s, i, c); err != nil {
+		return s, err
+	}
+	if err := t.emit("charge.failed", t.showCharge(c, nil), nil, ""); err != nil {
+		return s, err
+	}
+	if err := t.emit("payment_intent.payment_failed", t.showIntent(i, nil), nil, ""); err != nil {
+		return s, err
+	}
+	return s, t.emit("checkout.session.async_payment_failed", t.showSession(s, nil), nil, "")
 }
 
 // decline is a declined card. The session stays open for another attempt.
@@ -51,10 +134,8 @@ func (t *tx) decline(id string) (session, error) {
 	c.FailureCode, c.DeclineCode = "card_declined", "generic_decline"
 	i.Status, i.LatestCharge, i.Declined = "requires_payment_method", c.ID, true
 	s.Declined = true
-	for _, err := range []error{put(t, t.charges, c.ID, c), put(t, t.intents, i.ID, i), put(t, t.sessions, s.ID, s)} {
-		if err != nil {
-			return s, err
-		}
+	if err := t.putPayment(s, i, c); err != nil {
+		return s, err
 	}
 	if err := t.emit("charge.failed", t.showCharge(c, nil), nil, ""); err != nil {
 		return s, err

@@ -42,6 +42,7 @@ type session struct {
 	ID                    string
 	Created, ExpiresAt    int64
 	Status, PaymentStatus string // open, complete, expired; unpaid, paid
+	Settling              bool   `json:",omitempty"` // complete, and the bank has not paid yet
 	Amount                int64
 	Currency              string
 	Lines                 []lineItem
@@ -77,6 +78,8 @@ type charge struct {
 	Currency, Email          string
 	Description              string
 	Paid, Disputed           bool
+	Pending                  bool   `json:",omitempty"` // the bank has not answered yet
+	Method                   string `json:",omitempty"` // card when empty
 	RefundedAmount           int64
 	Transferred              int64 // by transfers with this source, less their reversals
 	Refunds                  []string

@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 )
@@ -165,7 +166,7 @@ func (t *tx) showIntent(i intent, x expansion) obj {
 	c, known := t.charges.get(i.LatestCharge)
 	if known && i.Declined {
 		out["last_payment_error"] = obj{
-			"charge": c.ID, "code": "card_declined", "decline_code": c.DeclineCode, "type": "card_error",
+			"charge": c.ID, "code": c.FailureCode, "decline_code": c.DeclineCode, "type": "card_error",
 			"doc_url": "https://stripe.com/docs/error-codes/card-declined", "message": "Your card was declined.",
 		}
 	}
@@ -181,7 +182,18 @@ func (t *tx) showCharge(c charge, x expansion) obj {
 		"seller_message": "Payment complete.", "type": "authorized",
 	}
 	captured := c.Amount
-	if !c.Paid {
+	method := cmp.Or(c.Method, "card")
+	details := obj{"type": method, method: obj{}}
+	if method == "card" {
+		details["card"] = obj{
+			"brand": "visa", "country": "GB", "exp_month": 12, "exp_year": 2034, "funding": "credit",
+			"last4": "4242", "network": "visa",
+		}
+	}
+	switch {
+	case c.Pending:
+		status = "pending"
+	case !c.Paid:
 		status, captured = "failed", 0
 		outcome = obj{
 			"network_status": "declined_by_network", "reason": c.DeclineCode, "risk_level": "normal",
@@ -193,23 +205,20 @@ func (t *tx) showCharge(c charge, x expansion) obj {
 		"amount_refunded": c.RefundedAmount, "application": nil, "application_fee": nil,
 		"application_fee_amount": nil, "balance_transaction": named(c.Transaction),
 		"billing_details":                 obj{"address": nil, "email": named(c.Email), "name": nil, "phone": nil},
-		"calculated_statement_descriptor": "CODEX SANDBOX", "captured": c.Paid, "created": c.Created,
+		"calculated_statement_descriptor": "CODEX SANDBOX", "captured": c.Paid || c.Pending, "created": c.Created,
 		"currency": c.Currency, "customer": named(c.Customer), "description": named(c.Description),
 		"destination": nil, "dispute": named(c.Dispute), "disputed": c.Disputed,
 		"failure_balance_transaction": nil, "failure_code": named(c.FailureCode), "failure_message": nil,
 		"fraud_details": obj{}, "invoice": nil, "livemode": false, "metadata": labelled(c.Metadata),
 		"on_behalf_of": nil, "order": nil, "outcome": outcome, "paid": c.Paid,
 		"payment_intent": named(c.Intent), "payment_method": "pm_" + c.ID[3:],
-		"payment_method_details": obj{"card": obj{
-			"brand": "visa", "country": "GB", "exp_month": 12, "exp_year": 2034, "funding": "credit",
-			"last4": "4242", "network": "visa",
-		}, "type": "card"},
-		"radar_options": obj{}, "receipt_email": nil, "receipt_number": nil, "receipt_url": nil,
+		"payment_method_details": details,
+		"radar_options":          obj{}, "receipt_email": nil, "receipt_number": nil, "receipt_url": nil,
 		"refunded": c.Paid && c.RefundedAmount == c.Amount, "review": nil, "shipping": nil, "source": nil,
 		"source_transfer": nil, "statement_descriptor": nil, "statement_descriptor_suffix": nil,
 		"status": status, "transfer_data": nil, "transfer_group": named(c.TransferGroup),
 	}
-	if !c.Paid {
+	if !c.Paid && !c.Pending {
 		out["failure_message"] = "Your card was declined."
 	}
 	if i, ok := t.intents.get(c.Intent); ok && x.wants("payment_intent") {

@@ -145,12 +145,16 @@ func (p *params) done() error {
 		return nil
 	}
 	sort.Strings(unknown)
+	message := "Received unknown parameter: " + unknown[0]
+	if len(unknown) > 1 {
+		message = "Received unknown parameters: " + strings.Join(unknown, ", ")
+	}
 	return &apiError{
 		Status:  400,
 		Type:    "invalid_request_error",
 		Code:    "parameter_unknown",
 		Param:   unknown[0],
-		Message: "Received unknown parameter: " + unknown[0],
+		Message: message,
 	}
 }
 

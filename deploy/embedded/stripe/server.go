@@ -19,14 +19,14 @@
 //
 // # What it leaves out
 //
-// Subscriptions, invoices, taxes, fees, Stripe's minimum amounts (30 pence, for example),
-// currencies other than the session's, payment methods other than an always-valid card.
-// Transfers complete at once.
+// Subscriptions, invoices, taxes, fees, currencies other than the session's, payment methods
+// other than an always-valid card and a bank debit. Transfers complete at once.
 //
 // # Pages
 //
-//	GET  /                      payments, accounts, late webhooks, with buttons (guarded)
-//	GET  /c/pay/{session}       the hosted checkout page: Pay, Decline, Cancel
+//	GET  /                      payments with their refunds and disputes, accounts, events and
+//	                            late webhooks, with buttons (guarded)
+//	GET  /c/pay/{session}       the hosted checkout page: Pay, Pay by bank debit, Decline, Cancel
 //	GET  /setup/{link}          Connect onboarding
 //	GET  /p/session/{portal}    the billing portal
 //
@@ -36,14 +36,20 @@
 // address, or with the secret key as bearer token. Arguments are JSON or a form; responses
 // are the changed object as in the API.
 //
-//	POST   /sandbox/sessions/{id}/pay                 the buyer pays
+//	POST   /sandbox/sessions/{id}/pay                 the buyer pays; {"method": "bank_debit"}: complete, unpaid
+//	POST   /sandbox/sessions/{id}/settle              {"status": "succeeded"} or "failed": the bank debit
 //	POST   /sandbox/sessions/{id}/decline             the buyer's card is declined
-//	POST   /sandbox/payment_intents/{id}/refund       {"amount": 500, "reason": "duplicate"}; no amount: all
-//	POST   /sandbox/payment_intents/{id}/dispute      {"reason": "fraudulent"}
-//	POST   /sandbox/disputes/{id}/close               {"status": "won"} or "lost"
+//	POST   /sandbox/payment_intents/{id}/refund       {"amount": 500, "reason": "duplicate", "status": "pending"};
+//	                                                  no amount: all; no status: succeeded
+//	POST   /sandbox/refunds/{id}/settle               {"status": "succeeded"}, "failed" or "canceled"
+//	POST   /sandbox/payment_intents/{id}/dispute      {"reason": "fraudulent", "amount": 500, "inquiry": true}
+//	POST   /sandbox/disputes/{id}/escalate            an inquiry becomes a dispute
+//	POST   /sandbox/disputes/{id}/close               {"status": "won"} or "lost"; an inquiry: "warning_closed"
 //	POST   /sandbox/accounts/{id}/activate            also restrict, deauthorize, and payout,
 //	                                                  which empties the account's balance
 //	POST   /sandbox/events/{id}/resend                deliver again
+//	POST   /sandbox/events/{id}/forge                 {"fault": "secret"}, "stale", "body" or "unsigned": deliver
+//	                                                  once with such a signature; returns the responses
 //	GET    /sandbox/deliveries?event=&status=&type=&endpoint=&limit=
 //	GET    /sandbox/faults
 //	PUT    /sandbox/faults                            set all faults to a Faults object
