@@ -191,6 +191,9 @@ type Facts struct {
 	Media *Media
 	// Categories are those categories of the item's space that the command names.
 	Categories []string
+	// Quota is how many items a creator may have, and Items how many the actor has.
+	Quota int64
+	Items int64
 	// SlugTaken says that another live item of the scope has the slug.
 	SlugTaken bool
 	// PayoutsReady says that the creator's payout account can receive money;

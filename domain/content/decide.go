@@ -35,6 +35,9 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	if !isCreator(facts.ActorRole) {
 		return Content{}, nil, ErrNotCreator
 	}
+	if err := domain.Use("content", facts.Quota, facts.Items, 1); err != nil {
+		return Content{}, nil, err
+	}
 	c := drafted(id, cmd, facts, now)
 	if err := c.mayBelong(facts); err != nil {
 		return Content{}, nil, err

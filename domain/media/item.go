@@ -3,6 +3,7 @@ package media
 import (
 	"time"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -119,6 +120,21 @@ type Facts struct {
 	Development bool
 	// PublishedUses counts the published content that uses the item.
 	PublishedUses int
+	// Quota limits a creator, and Usage is what the actor uses of it.
+	Quota domain.Quota
+	Usage Usage
+}
+
+// Usage is what a creator uses of the quota.
+type Usage struct {
+	Items       int64
+	OpenUploads int64
+	Bytes       int64
+}
+
+// Add returns the usage with an item that waits for its file.
+func (u Usage) Add(i Item) Usage {
+	return Usage{Items: u.Items + 1, OpenUploads: u.OpenUploads + 1, Bytes: u.Bytes + i.SizeBytes}
 }
 
 // exists reports whether the item was registered and not deleted.

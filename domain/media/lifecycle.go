@@ -15,6 +15,9 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 	if err := domain.BadFields(cmd.Validate()); err != nil {
 		return Item{}, nil, err
 	}
+	if err := f.mayAdd(cmd.FileSizeBytes); err != nil {
+		return Item{}, nil, err
+	}
 	key := OriginalKey(f.Actor.ID, id, f.UploadID, cmd.MimeType)
 	if f.Development && ValidKey(cmd.R2Key) {
 		key = cmd.R2Key
@@ -39,6 +42,23 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 		SizeBytes: cmd.FileSizeBytes,
 	})
 	return next, payloads, nil
+}
+
+// mayAdd rejects an item of this size that exceeds the quota of its creator.
+func (f Facts) mayAdd(sizeBytes int64) error {
+	for _, use := range []struct {
+		name              string
+		limit, used, more int64
+	}{
+		{"media", f.Quota.Media, f.Usage.Items, 1},
+		{"openUploads", f.Quota.OpenUploads, f.Usage.OpenUploads, 1},
+		{"bytes", f.Quota.Bytes, f.Usage.Bytes, sizeBytes},
+	} {
+		if err := domain.Use(use.name, use.limit, use.used, use.more); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CompleteUpload completes the upload of an item. Repeated before its job starts, it succeeds

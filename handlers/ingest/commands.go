@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/events"
@@ -18,6 +19,8 @@ import (
 type mediaContext struct {
 	// development permits what test clients do: own object keys, forced statuses.
 	development bool
+	// quota limits each creator.
+	quota domain.Quota
 }
 
 // uploadSpace is the UUID name space of upload and job ids. They follow from the command, so a
@@ -26,7 +29,7 @@ var uploadSpace = uuid.MustParse("3c0f5a7e-96a4-5a3e-8d53-8f0a4c1de2b7")
 
 func (m mediaContext) commands() commands.Context {
 	return commands.NewContext("media", m.open,
-		commands.Handle(media.CommandRegister, wantMedia[media.Register], (*mediaBatch).register),
+		commands.Handle(media.CommandRegister, (*mediaBatch).wantRegister, (*mediaBatch).register),
 		commands.Handle(media.CommandCompleteUpload, wantMedia[media.CompleteUpload], (*mediaBatch).completeUpload),
 		commands.Handle(media.CommandReject, wantMedia[media.Reject], (*mediaBatch).reject),
 		commands.Handle(media.CommandUpdate, wantMedia[media.Update], (*mediaBatch).update),
@@ -45,19 +48,23 @@ func (m mediaContext) commands() commands.Context {
 // mediaBatch is the state that a batch of commands loads and changes.
 type mediaBatch struct {
 	development bool
+	quota       domain.Quota
 
 	items  *commands.State[string, media.Item]
 	uses   map[string]int // how many published content items use each item to delete
 	actors *commands.Actors
+	usage  map[string]media.Usage // of those who register items
 	// captions are the texts to write, in the order of the commands.
 	captions []captionChange
 
-	wanted struct{ items, leaving []string }
+	wanted struct{ items, leaving, creators []string }
 }
 
 func (m mediaContext) open() *mediaBatch {
 	return &mediaBatch{
 		development: m.development,
+		quota:       m.quota,
+		usage:       map[string]media.Usage{},
 		items:       commands.NewState[string, media.Item](),
 		uses:        map[string]int{},
 		actors:      commands.NewActors(),
@@ -69,6 +76,11 @@ func wantMedia[P any](b *mediaBatch, cmd events.Command, _ *P) {
 	b.actors.Want(cmd.ActorID, "")
 }
 
+func (b *mediaBatch) wantRegister(cmd events.Command, p *media.Register) {
+	wantMedia(b, cmd, p)
+	b.wanted.creators = append(b.wanted.creators, cmd.ActorID)
+}
+
 func (b *mediaBatch) wantRemove(cmd events.Command, p *media.Delete) {
 	wantMedia(b, cmd, p)
 	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
@@ -77,6 +89,9 @@ func (b *mediaBatch) wantRemove(cmd events.Command, p *media.Delete) {
 // Load implements [commands.Batch].
 func (b *mediaBatch) Load(load *pgx.Batch) {
 	b.actors.Load(load)
+	if len(b.wanted.creators) > 0 {
+		postgres.QueueUsage(load, b.wanted.creators, b.usage)
+	}
 	if len(b.wanted.items) > 0 {
 		postgres.QueueLock(load, b.wanted.items, b.items.Rows)
 	}
@@ -108,6 +123,7 @@ func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Ti
 	if err != nil {
 		return commands.Outcome{}, err
 	}
+	b.usage[next.CreatorID] = b.usage[next.CreatorID].Add(next)
 	return commands.Created(view.MediaOf(next), b.keep(next, payloads)...), nil
 }
 
@@ -199,6 +215,8 @@ func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 		UploadID:      uuid.NewSHA1(uploadSpace, []byte(cmd.ID)).String(),
 		Development:   b.development,
 		PublishedUses: b.uses[cmd.AggregateID],
+		Quota:         b.quota,
+		Usage:         b.usage[cmd.ActorID],
 	}
 }
 

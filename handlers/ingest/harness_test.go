@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -25,6 +26,8 @@ const (
 var mp4Header = handlertest.MP4Header
 
 type options struct {
+	// quota limits each creator; the default one when it is zero.
+	quota       domain.Quota
 	prober      ingest.Prober
 	development bool
 	// store replaces the bucket that the edge uses.
@@ -67,6 +70,7 @@ func newModule(h *handlertest.Harness, o options) handlers.Module {
 		CallbackSecrets: [][]byte{[]byte(oldSecret), []byte(secret)},
 		Dispatcher:      h.Dispatcher,
 		Development:     o.development,
+		Quota:           o.quota,
 		Now:             h.Now,
 		Log:             h.Logger,
 	}

@@ -32,6 +32,7 @@ func (i *ingest) mediaRoutes() []edge.Route {
 			Body:      media.Register{},
 			Command:   media.CommandRegister,
 			Responses: []edge.Response{edge.Data[RegisteredMedia](http.StatusCreated)},
+			Errors:    []*domain.Error{domain.ErrQuota},
 			Handle:    i.register,
 		},
 		{

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/events/bus"
@@ -46,6 +47,8 @@ type Config struct {
 	Dispatcher *bus.Dispatcher
 	// StuckAfter is how long a job may be silent; default 120 min.
 	StuckAfter time.Duration
+	// Quota limits each creator, [domain.DefaultQuota] when it is zero.
+	Quota domain.Quota
 	// Development permits what test clients do: own object keys, forced statuses.
 	Development bool
 	// Now is the clock.
@@ -67,6 +70,9 @@ func New(cfg Config) handlers.Module {
 	if cfg.StuckAfter <= 0 {
 		cfg.StuckAfter = defaultStuckAfter
 	}
+	if cfg.Quota == (domain.Quota{}) {
+		cfg.Quota = domain.DefaultQuota
+	}
 	if cfg.Parts == nil {
 		cfg.Parts = cfg.Media
 	}
@@ -83,7 +89,7 @@ func New(cfg Config) handlers.Module {
 			i.transcodingRoutes(),
 			i.internalRoutes(),
 		),
-		Commands:    []commands.Context{mediaContext{cfg.Development}.commands()},
+		Commands:    []commands.Context{mediaContext{cfg.Development, cfg.Quota}.commands()},
 		External:    []commands.External{uploads{cfg.Parts, i.examiner, cfg.Log}.commands()},
 		Projections: []reactions.Projection{startTranscoding(cfg.Now)},
 		Jobs: []jobs.Job{{

@@ -47,7 +47,9 @@ type contentBatch struct {
 		users         []string
 		slugs         []postgres.SlugWish
 		categories    []string
+		creators      []string
 	}
+	owned map[string]int64 // how many items those have who create some
 }
 
 func newBatch(cfg Config) *contentBatch {
@@ -61,6 +63,7 @@ func newBatch(cfg Config) *contentBatch {
 		roles:         postgres.Roles{},
 		categories:    map[string]content.Category{},
 		recategorized: map[string]bool{},
+		owned:         map[string]int64{},
 	}
 	b.wanted.items = []string{} // an empty array, not NULL
 	return b
@@ -78,6 +81,7 @@ func wantContent[P any](b *contentBatch, cmd events.Command, _ *P) {
 
 func (b *contentBatch) wantCreate(cmd events.Command, p *content.Create) {
 	b.wantActor(cmd)
+	b.wanted.creators = append(b.wanted.creators, cmd.ActorID)
 	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID)
 	b.wanted.media = appendSet(b.wanted.media, p.MediaItemID)
 	b.wanted.categories = append(b.wanted.categories, p.CategoryIDs...)
@@ -113,6 +117,9 @@ func appendSet(list []string, s *string) []string {
 func (b *contentBatch) Load(load *pgx.Batch) {
 	want := &b.wanted
 	b.actors.Load(load)
+	if len(want.creators) > 0 {
+		postgres.QueueUsage(load, want.creators, b.owned)
+	}
 	if len(want.items) > 0 {
 		postgres.QueueLock(load, want.items, b.items.Rows)
 	}
@@ -152,10 +159,12 @@ func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Ti
 	facts := b.facts(cmd, p.MediaItemID, organization)
 	facts.Categories = b.categoriesOf(scope, p.CategoryIDs)
 	facts.SlugTaken = b.slugTaken("", scope, p.Slug)
+	facts.Quota, facts.Items = b.cfg.Quota.Content, b.owned[cmd.ActorID]
 	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
+	b.owned[cmd.ActorID]++
 	return commands.Created(contentOf(next), b.keep(content.Content{}, next, payloads)...), nil
 }
 

@@ -85,6 +85,7 @@ func (p *publishing) contentWrites() []edge.Route {
 			Responses: []edge.Response{edge.Data[Content](http.StatusCreated)},
 			Errors: []*domain.Error{
 				content.ErrMediaNotFound, content.ErrMediaType, content.ErrSlugTaken, content.ErrOrganization,
+				domain.ErrQuota,
 			},
 			Handle: p.createContent,
 		},

@@ -3,10 +3,12 @@ package publishing_test
 import (
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
 
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -422,4 +424,29 @@ func TestPurchasesAndViewsAreCountedOnce(t *testing.T) {
 	if page.Items[0].PurchaseCount != 1 {
 		t.Errorf("%+v", page.Items)
 	}
+}
+
+func TestAQuotaLimitsTheItemsOfACreator(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{quota: domain.Quota{Content: 3}})
+	c := w.creator()
+	statuses := make(chan int, 10)
+	var all sync.WaitGroup
+	for range cap(statuses) {
+		all.Go(func() { statuses <- c.send(http.MethodPost, "/api/content", article(nil)).Status })
+	}
+	all.Wait()
+	close(statuses)
+	seen := map[int]int{}
+	for status := range statuses {
+		seen[status]++
+	}
+	if seen[http.StatusCreated] != 3 || seen[http.StatusUnprocessableEntity] != 7 {
+		t.Errorf("statuses %v", seen)
+	}
+	got := c.send(http.MethodPost, "/api/content", article(nil)).Want(422, "QUOTA_EXCEEDED")
+	if got.At("error.details.context.left") != 0.0 || got.Text("error.details.context.quota") != "content" {
+		t.Errorf("%s", got.Body)
+	}
+	w.creator().send(http.MethodPost, "/api/content", article(nil)).Want(201, "")
 }

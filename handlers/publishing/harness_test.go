@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/domain/money"
@@ -39,6 +40,8 @@ type harness struct {
 }
 
 type options struct {
+	// quota limits each creator; the default one when it is zero.
+	quota domain.Quota
 	// payouts says that selling needs a payout account.
 	payouts bool
 	// currency is that of new prices; gbp when it is empty.
@@ -58,6 +61,7 @@ func newHarness(t *testing.T, o options) *harness {
 
 	w.modules = []handlers.Module{
 		publishing.New(publishing.Config{
+			Quota:           o.quota,
 			Pool:            w.Pool,
 			PayoutsRequired: o.payouts,
 			Currency:        money.CurrencyOf(cmp.Or(o.currency, money.DefaultCurrency)),

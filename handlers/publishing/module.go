@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
@@ -26,6 +27,8 @@ type Config struct {
 	PayoutsRequired bool
 	// Currency is that of new prices, pounds when none is given.
 	Currency money.Currency
+	// Quota limits each creator, [domain.DefaultQuota] when it is zero.
+	Quota domain.Quota
 	// AssetsURL is where clients find the bucket of assets, without a slash at the end.
 	AssetsURL string
 }
@@ -37,6 +40,9 @@ type publishing struct{ cfg Config }
 func New(cfg Config) handlers.Module {
 	if cfg.Currency.Code == "" {
 		cfg.Currency = money.CurrencyOf(money.DefaultCurrency)
+	}
+	if cfg.Quota == (domain.Quota{}) {
+		cfg.Quota = domain.DefaultQuota
 	}
 	p := &publishing{cfg}
 	return handlers.Module{

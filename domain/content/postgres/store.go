@@ -112,6 +112,24 @@ func repeatedOf(alias string) string {
 	return alias + "." + strings.ReplaceAll(repeated, ", ", ", "+alias+".")
 }
 
+// QueueUsage queues the count of the items of creators. Creations of one creator wait for each
+// other from then on.
+func QueueUsage(b *pgx.Batch, creators []string, found map[string]int64) {
+	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended('content quota ' || id, 0))
+		FROM (SELECT DISTINCT id FROM unnest($1::text[]) AS c (id) ORDER BY id) AS c`, creators)
+	b.Queue(`SELECT creator_id, count(*) FROM content
+		WHERE creator_id = ANY($1::text[]) AND deleted_at IS NULL GROUP BY creator_id`, creators).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			var items int64
+			_, err := pgx.ForEachRow(rows, []any{&id, &items}, func() error {
+				found[id] = items
+				return nil
+			})
+			return err
+		})
+}
+
 // QueueSave queues the statements that write items: those that are new, and those that
 // were changed, which must be locked.
 func QueueSave(b *pgx.Batch, created, changed []content.Content) error {

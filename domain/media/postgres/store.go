@@ -123,6 +123,25 @@ func QueuePublishedUses(b *pgx.Batch, ids []string, found map[string]int) {
 		})
 }
 
+// QueueUsage queues the read of what creators use of their quotas. Registrations of one creator
+// wait for each other from then on.
+func QueueUsage(b *pgx.Batch, creators []string, found map[string]media.Usage) {
+	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended('media quota ' || id, 0))
+		FROM (SELECT DISTINCT id FROM unnest($1::text[]) AS c (id) ORDER BY id) AS c`, creators)
+	b.Queue(`SELECT creator_id, count(*), count(*) FILTER (WHERE status = 'uploading'),
+			COALESCE(sum(file_size_bytes), 0)::bigint
+		FROM media_items WHERE creator_id = ANY($1::text[]) AND deleted_at IS NULL GROUP BY creator_id`, creators).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			var u media.Usage
+			_, err := pgx.ForEachRow(rows, []any{&id, &u.Items, &u.OpenUploads, &u.Bytes}, func() error {
+				found[id] = u
+				return nil
+			})
+			return err
+		})
+}
+
 // QueueSave queues one statement that writes all items, new and changed. The items must be locked, or new.
 func QueueSave(b *pgx.Batch, items []media.Item) error {
 	if len(items) == 0 {
