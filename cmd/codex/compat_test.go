@@ -91,6 +91,25 @@ func TestEveryServiceAnswersOnAPortOfItsOwn(t *testing.T) {
 	assertFree(t, urls...)
 }
 
+func TestTheUsualPortsAreThoseOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	chosen, err := compatServices("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range chosen {
+		got = append(got, s.name+" "+s.port)
+	}
+	want := []string{
+		"auth 42069", "content-api 4001", "organization-api 42071", "ecom-api 42072", "identity-api 42074",
+		"media-api 4002", "admin-api 42073", "notifications-api 42075",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestATakenServicePortIsReportedInOneSentence(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -51,7 +51,7 @@ func organizationStartsWithItsOwner(t *testing.T, w *harness, ada *browser) {
 	if got.Text("data.name") != "Trains & Co" || got.Text("data.slug") != "trains" ||
 		got.Text("data.logoUrl") != "https://a.test/l.png" ||
 		got.At("data.websiteUrl") != nil ||
-		got.Text("data.createdAt") == "" {
+		got.Text("data.createdAt") == "" || !strings.Contains(got.Body, `"deletedAt":null`) {
 		t.Errorf("%s", got.Body)
 	}
 	if story := w.History(id); story != "organization.created v1, member.joined v2" {

@@ -48,6 +48,31 @@ func TestErrorsNameThePathOfTheField(t *testing.T) {
 	}
 }
 
+func TestAllFieldsAtFaultAreNamedAndTheOthersAreRead(t *testing.T) {
+	t.Parallel()
+	var r request
+	err := strict.Decode([]byte(`{"unknown":{"a":[1]},"count":"1","title":"kept","tags":["a",2,"\u0000"],
+		"nested":{"title":[],"Count":1,"tags":["kept"]},"map":{"a":1.5,"b":"x"}}`), &r)
+	refusal, ok := domain.AsError(err)
+	if !ok || !strict.Readable(err) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range refusal.Fields {
+		got = append(got, f.Path)
+	}
+	want := "tags.2 unknown count tags.1 nested.title nested.Count map.b"
+	if strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+	if r.Title != "kept" || r.Nested == nil || len(r.Nested.Tags) != 1 || r.Map["a"] != 1.5 {
+		t.Errorf("read %+v", r)
+	}
+	if err := strict.Decode([]byte(`{"count":"1","title":`), &r); strict.Readable(err) {
+		t.Errorf("an unfinished document is readable: %v", err)
+	}
+}
+
 // FuzzDecode: nothing makes it panic; what it takes the standard library takes, too,
 // as the same value, and holds no text that is refused everywhere.
 func FuzzDecode(f *testing.F) {
