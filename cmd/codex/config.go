@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"sort"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/codex-platform/codex/cmd/codex/redact"
 	"github.com/codex-platform/codex/deploy/embedded"
 	"github.com/codex-platform/codex/deploy/embedded/postgres"
 	"github.com/codex-platform/codex/domain/money"
@@ -44,7 +47,7 @@ type config struct {
 	Addr       string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
 	PublicURL  string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
 	WebOrigins string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps in browsers, the main one first, comma-separated"`
-	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, comma-separated"`
+	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, comma-separated, or none"`
 
 	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies rate limits; 0: 1, in development 100"`
 	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"open connections per port; more wait"`
@@ -120,7 +123,7 @@ type config struct {
 
 	RequirePayouts bool `env:"CODEX_REQUIRE_CONNECT" envDefault:"false" doc:"selling needs an active payout account"`
 
-	ReturnHosts []string `env:"CODEX_RETURN_HOSTS" envDefault:"revelations.studio" doc:"sites buyers may return to"`
+	ReturnHosts []string `env:"CODEX_RETURN_HOSTS" doc:"more sites that buyers may return to, subdomains included"`
 }
 
 // readConfig reads the environment.
@@ -135,9 +138,8 @@ func readConfig() (config, error) {
 	if cfg.WorkerSecret == "" {
 		cfg.WorkerSecret = cfg.WorkerShared
 	}
-	if cfg.WorkerSecret != "" && (cfg.WorkerSecret == cfg.TokenSecret || cfg.WorkerSecret == cfg.TranscoderSecret) {
-		return cfg, errors.New("CODEX_WORKER_SECRET must differ from the other secrets: " +
-			"a program that signs requests must not sign streaming tokens or callbacks")
+	if err := cfg.checkSecrets(); err != nil {
+		return cfg, err
 	}
 	if cfg.LimitFactor < 0 || cfg.LimitFactor > 10_000 {
 		return cfg, errors.New("CODEX_RATE_LIMIT_FACTOR must be 0 to 10000")
@@ -145,7 +147,7 @@ func readConfig() (config, error) {
 	if cfg.MaxConnections < 1 {
 		return cfg, errors.New("CODEX_MAX_CONNECTIONS must be at least 1")
 	}
-	if _, err := edge.ParseProxies(cfg.Proxies); err != nil {
+	if _, err := cfg.proxies(); err != nil {
 		return cfg, fmt.Errorf("CODEX_TRUSTED_PROXIES: %w", err)
 	}
 	if err := cfg.checkOrigins(); err != nil {
@@ -178,6 +180,14 @@ func (c config) streamLimits() bus.StreamLimits {
 }
 
 func (c config) development() bool { return c.Env == "development" }
+
+// proxies are the networks of trusted proxies.
+func (c config) proxies() ([]netip.Prefix, error) {
+	if c.Proxies == "none" {
+		return nil, nil
+	}
+	return edge.ParseProxies(c.Proxies)
+}
 
 // webOrigins are the origins of the web apps.
 func (c config) webOrigins() []string { return several(c.WebOrigins) }
@@ -261,6 +271,10 @@ func (c config) check() error {
 }
 
 func (c config) checkDevelopment() error {
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || !edge.IsLoopbackHost(u.Host)) {
+		return fmt.Errorf("CODEX_PUBLIC_URL is %s, which others can reach: development answers at loopback hosts only; "+
+			"set CODEX_ENV=production", redact.Credentials(c.PublicURL))
+	}
 	for name, addr := range map[string]string{
 		"CODEX_ADDR":          c.Addr,
 		"CODEX_NATS_ADDR":     c.NATSAddr,
@@ -291,6 +305,13 @@ func (c config) missingInProduction() []string {
 		wrong = append(wrong, "set CODEX_NATS_SERVER_CERT and CODEX_NATS_SERVER_KEY, or CODEX_NATS_ADDR to a loopback "+
 			"address: the embedded NATS listens to others with TLS only")
 	}
+	if c.Proxies == "" {
+		wrong = append(wrong, "set CODEX_TRUSTED_PROXIES to the networks of the proxy in front, or to none when clients "+
+			"connect directly: behind a proxy that is not named, all clients count as one address")
+	}
+	if from, err := mail.ParseAddress(c.MailFrom); err != nil || strings.HasSuffix(from.Address, "@localhost") {
+		wrong = append(wrong, "set CODEX_MAIL_FROM to the sender of mail, at a domain of yours")
+	}
 	if c.SMTPURL == "" {
 		wrong = append(wrong, "set CODEX_SMTP_URL: the mailbox page is for development")
 	}
@@ -310,9 +331,12 @@ func (c config) missingInProduction() []string {
 		"STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
 		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
 	} {
-		if list := several(value); len(list) == 0 || len(list[0]) < 32 {
+		if several(value) == nil {
 			wrong = append(wrong, "set "+name+" to at least 32 characters: secrets are not generated in production")
 		}
+	}
+	for _, s := range c.secrets() {
+		wrong = append(wrong, s.weaknesses()...)
 	}
 	sort.Strings(wrong)
 	return wrong

@@ -20,13 +20,9 @@ func (p *platform) edge(modules []handlers.Module) (func(context.Context) error,
 	if err != nil {
 		return nil, err
 	}
-	proxies, err := edge.ParseProxies(p.cfg.Proxies)
+	proxies, err := p.cfg.proxies()
 	if err != nil {
 		return nil, err
-	}
-	if len(proxies) == 0 && !p.cfg.development() {
-		// Something terminates TLS in front, and hides who the clients are.
-		p.log.Warn("all clients count as one address: set CODEX_TRUSTED_PROXIES to the networks of the proxy in front")
 	}
 	checks, err := p.checks()
 	if err != nil {

@@ -20,8 +20,8 @@ const (
 // StartCheckout is the command checkout.start.
 type StartCheckout struct {
 	ContentID  string `json:"contentId" jsonschema:"required,format=uuid,example=0197a3c4-5d6e-7f80-9a1b-2c3d4e5f6071"`
-	SuccessURL string `json:"successUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/thanks"`
-	CancelURL  string `json:"cancelUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/back"`
+	SuccessURL string `json:"successUrl" jsonschema:"required,maxLength=2048,format=uri,example=http://localhost:5173/thanks"`
+	CancelURL  string `json:"cancelUrl" jsonschema:"required,maxLength=2048,format=uri,example=http://localhost:5173/back"`
 }
 
 // Validate returns what is wrong with the fields. The edge checks the hosts of the URLs.
@@ -30,7 +30,7 @@ func (s StartCheckout) Validate() []domain.Field { return domain.Check(s) }
 // OpenPortal is the command checkout.portal: it opens the payment provider's page of
 // receipts and cards, which leads back to ReturnURL.
 type OpenPortal struct {
-	ReturnURL string `json:"returnUrl" jsonschema:"required,maxLength=2048,format=uri,example=https://codex.revelations.studio/account"`
+	ReturnURL string `json:"returnUrl" jsonschema:"required,maxLength=2048,format=uri,example=http://localhost:5173/account"`
 }
 
 // Validate returns what is wrong with the fields.

@@ -262,7 +262,7 @@ func TestCommandThatNoEdgeSignedChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	subject := events.CommandSubject(forged.Type, events.Partition(forged.AggregateID, 2))
-	if err := w.Conn.Publish(subject, body); err != nil {
+	if err := errors.Join(w.Conn.Publish(subject, body), w.Conn.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	behind := w.create("behind") // in the same partition, so it is applied after the forged one

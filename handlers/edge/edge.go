@@ -123,8 +123,10 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 		tracing(cfg.Telemetry),
 		e.logRequest,
 		e.recoverPanic,
-		e.cors,
 		e.securityHeaders,
+		e.ownHost,
+		e.wellFormed,
+		e.cors,
 		e.crossOrigin,
 		e.serviceInfo,
 	)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"crypto/sha256"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,6 +85,9 @@ func (i *ingest) callback(r *edge.Request) error {
 		err = media.Verify(i.cfg.CallbackSecrets, signature, timestamp, body, r.Now())
 	}
 	if err != nil {
+		return err
+	}
+	if err := strict.Storable(body); err != nil && stdjson.Valid(body) {
 		return err
 	}
 	report, err := parseCallback(body)

@@ -56,7 +56,7 @@ type Config struct {
 	// Rates split a payment; they are frozen in every checkout.
 	Rates money.Rates
 	// ReturnHosts are the host names, including their subdomains, that a buyer may be
-	// redirected to; default revelations.studio. The platform's own address is always
+	// redirected to; by default none. The platform's own address is always
 	// allowed, and in development this machine.
 	ReturnHosts []string
 	// PublicURL is how clients reach the platform, without a trailing slash.
@@ -71,17 +71,11 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// defaultReturnHosts is where the pages of the original are.
-var defaultReturnHosts = []string{"revelations.studio"}
-
 // queueInterval is how often the queues of calls to the provider are read.
 const queueInterval = 2 * time.Second
 
 // New returns the module.
 func New(cfg Config) handlers.Module {
-	if cfg.ReturnHosts == nil {
-		cfg.ReturnHosts = defaultReturnHosts
-	}
 	p := &payments{
 		cfg:        cfg,
 		ingester:   newIngester(cfg),

@@ -107,7 +107,7 @@ func TestReturnURLsOfThisMachineAreAllowedInDevelopmentOnly(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	user, content := w.User("customer"), w.piece(2999)
-	live, elsewhere := w.production(), w.production("films.example.org")
+	live, elsewhere := w.production("revelations.studio"), w.production("films.example.org")
 	for _, c := range []struct {
 		name    string
 		harness *harness
@@ -115,7 +115,6 @@ func TestReturnURLsOfThisMachineAreAllowedInDevelopmentOnly(t *testing.T) {
 		status  int
 	}{
 		{"development", w, "http://localhost:5173/", http.StatusOK},
-		{"development", w, "https://app.revelations.studio/", http.StatusOK},
 		{"production", live, "http://localhost:5173/", http.StatusBadRequest},
 		{"production", live, "http://127.0.0.1/", http.StatusBadRequest},
 		{"production", live, "https://app.revelations.studio/", http.StatusOK},

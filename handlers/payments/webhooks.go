@@ -82,6 +82,11 @@ func (p *payments) receive(c *edge.Request, secrets []string) error {
 		return webhookError(err)
 	}
 
+	if err := strict.Storable(payload); err != nil {
+		p.cfg.Log.WarnContext(c, "webhook rejected", "route", c.FullPath(), "error", err)
+		return errMalformed
+	}
+
 	// The event is stored even if the sender closes the connection.
 	cmd, pending, err := p.ingester.accept(context.WithoutCancel(c.Request.Context()), event)
 	if err != nil {

@@ -229,3 +229,22 @@ func kindOf(t reflect.Type) string {
 		return "an object"
 	}
 }
+
+// Storable returns why a document from another program cannot be stored, or nil. Unlike
+// [Inspect] it accepts whatever a database accepts: unknown, repeated and deep fields, and
+// every character but NUL. Invalid UTF-8 and lone surrogates are no characters.
+func Storable(body []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
+	for {
+		token, err := dec.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return NewError("", "is not well-formed JSON")
+		}
+		if token.Kind() == '"' && strings.ContainsRune(token.String(), 0) {
+			return NewError(Path(dec.StackPointer()), "must not contain the NUL character")
+		}
+	}
+}

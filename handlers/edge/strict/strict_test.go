@@ -73,6 +73,24 @@ func TestAllFieldsAtFaultAreNamedAndTheOthersAreRead(t *testing.T) {
 	}
 }
 
+func TestStorableRefusesOnlyWhatADatabaseCannotStore(t *testing.T) {
+	t.Parallel()
+	for body, stored := range map[string]bool{
+		`{"a":1,"a":2,"deep":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`: true,
+		`{"name":"\u202e\u0007čaj"}`:        true,
+		`{"metadata":{"k":"a\u0000b"}}`:     false,
+		`{"metadata":{"a\u0000b":"v"}}`:     false,
+		`{"metadata":{"k":"\ud800"}}`:       false,
+		`{"metadata":{"k":"\udc00\ud800"}}`: false,
+		"{\"metadata\":{\"k\":\"\xff\"}}":   false,
+		`{"metadata":`:                      false,
+	} {
+		if err := strict.Storable([]byte(body)); (err == nil) != stored {
+			t.Errorf("%.60q: %v", body, err)
+		}
+	}
+}
+
 // FuzzDecode: nothing makes it panic; what it takes the standard library takes, too,
 // as the same value, and holds no text that is refused everywhere.
 func FuzzDecode(f *testing.F) {
