@@ -47,7 +47,7 @@ type config struct {
 	Addr       string `env:"CODEX_ADDR" envDefault:"127.0.0.1:8080" doc:"where pages and API listen"`
 	PublicURL  string `env:"CODEX_PUBLIC_URL" doc:"how clients reach pages and API; default http://CODEX_ADDR"`
 	WebOrigins string `env:"CODEX_WEB_ORIGINS" doc:"origins of web apps in browsers, the main one first, comma-separated"`
-	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, comma-separated, or none"`
+	Proxies    string `env:"CODEX_TRUSTED_PROXIES" doc:"networks whose X-Forwarded-For is believed, or none"`
 
 	LimitFactor    int    `env:"CODEX_RATE_LIMIT_FACTOR" doc:"multiplies rate limits; 0: 1, in development 100"`
 	MaxConnections int    `env:"CODEX_MAX_CONNECTIONS" envDefault:"10000" doc:"open connections per port; more wait"`

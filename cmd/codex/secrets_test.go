@@ -35,7 +35,7 @@ func TestProductionRefusesWhatIsMissingOrWeak(t *testing.T) {
 		"proxies none":                 {"CODEX_TRUSTED_PROXIES", "none", ""},
 		"a sender at localhost":        {"CODEX_MAIL_FROM", "Codex <no-reply@localhost>", "set CODEX_MAIL_FROM"},
 		"a short secret":               {token, "short", token + " to at least 32"},
-		"a short secret in a list":     {token, production[token] + ",short", token + ", number 2 of the list, to at least 32"},
+		"a short secret in a list":     {token, production[token] + ",short", token + ", number 2 of the list"},
 		"a repetition in a list":       {token, production[token] + "," + strings.Repeat("ab", 20), "repeats a few"},
 		"the same secret twice":        {token, production[token] + ", " + production[token], "lists the same secret twice"},
 		"one secret for two purposes":  {worker, production[token], "must differ"},
