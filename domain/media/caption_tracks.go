@@ -52,13 +52,14 @@ type SetCaptions struct {
 	CaptionText
 }
 
-// Validate trims the label, sets the default and returns the fields that break the contract's
+// Validate normalises the label, sets the default and returns the fields that break the contract's
 // limits. It does not read the text.
 func (c *SetCaptions) Validate() []domain.Field {
-	c.Label = strings.TrimSpace(c.Label)
-	bad := domain.Check(c)
-	if len(bad) > 0 {
-		return bad
+	c.Label = domain.Name(c.Label)
+	v := domain.Validate(c)
+	v.Name("label", c.Label)
+	if len(v.Fields) > 0 {
+		return v.Fields
 	}
 	if c.Kind == "" {
 		c.Kind = Subtitles

@@ -65,6 +65,7 @@ func TestWhatIsWrongWithCaptionsIsNamed(t *testing.T) {
 		{"en", `{"label":"English","text":"Dear diary"}`, "text", "line 1: this is neither"},
 		{"en", `{"label":"English"}`, "text", ""},
 		{"en", `{"label":" ","text":"WEBVTT"}`, "label", ""},
+		{"en", `{"label":"\u200b","text":"WEBVTT"}`, "label", ""},
 		{"en", `{"label":"English","kind":"lyrics","text":"WEBVTT"}`, "kind", ""},
 		{"english", `{"label":"English","text":"WEBVTT"}`, "language", "must be a language tag"},
 		{"e", `{"label":"English","text":"WEBVTT"}`, "language", ""},

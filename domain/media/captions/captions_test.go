@@ -48,15 +48,16 @@ func TestFaultsAreNamedWithTheirLine(t *testing.T) {
 		"":       "line 1: there are no captions",
 		"WEBVTT": "line 1: there are no captions",
 		"Hello":  "line 1: this is neither WebVTT",
-		"00:00:01,000 --> 00:00:02,000\na\n00:00:03,000 --> 00:00:04,000":                    "line 3: an empty line is missing",
-		"WEBVTT\n\n00:02.000 --> 00:01.000\na":                                               "line 3: the cue ends before",
-		"WEBVTT\n\n00:61.000 --> 01:62.000\na":                                               "line 3: a time is written as",
-		"WEBVTT\n\n00:01.000 -->\na":                                                         "line 3: the end of the cue",
-		"WEBVTT\n\n26:00:00.000 --> 26:00:01.000\na":                                         "line 3: the cue is later",
-		"WEBVTT\n\nSTYLE\n::cue { background: URL(http://x) }\n\n00:01.000 --> 00:02.000\na": "line 3: a style sheet",
+		"00:00:01,000 --> 00:00:02,000\na\n00:00:03,000 --> 00:00:04,000": "line 3: an empty line is missing",
+		"WEBVTT\n\n00:02.000 --> 00:01.000\na":                            "line 3: the cue ends before",
+		"WEBVTT\n\n00:61.000 --> 01:62.000\na":                            "line 3: a time is written as",
+		"WEBVTT\n\n00:01.000 -->\na":                                      "line 3: the end of the cue",
+		"WEBVTT\n\n26:00:00.000 --> 26:00:01.000\na":                      "line 3: the cue is later",
 		"WEBVTT\n\na\nb":                         "line 3: a cue begins with its times",
 		"1\n00:00:01,000 --> 00:00:02,000\n\xff": "line 1: the captions are not UTF-8",
 		strings.Repeat("x", 512<<10+1):           "line 1: the captions are longer",
+
+		"WEBVTT\n\nSTYLE\n::cue { background: URL(http://x) }\n\n00:01.000 --> 00:02.000\na": "line 3: a style sheet",
 	} {
 		_, err := captions.Parse(text)
 		var fault *captions.Error

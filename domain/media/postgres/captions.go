@@ -23,6 +23,19 @@ func (t *tracks) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]media.CaptionTrack(*t))
 }
 
+// UnmarshalJSON implements json.Unmarshaler: no captions are nil.
+func (t *tracks) UnmarshalJSON(text []byte) error {
+	var list []media.CaptionTrack
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	*t = nil
+	if len(list) > 0 {
+		*t = list
+	}
+	return nil
+}
+
 // QueueCaptions queues the write of the text of an item's captions in a language.
 func QueueCaptions(b *pgx.Batch, mediaID, language, text string) {
 	b.Queue(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, $2, $3)

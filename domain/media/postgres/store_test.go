@@ -69,6 +69,7 @@ func full(t *testing.T) media.Item {
 		WaveformImage:   "wi",
 		MezzanineKey:    "mz",
 		ReadyVariants:   []string{"720p", "480p"},
+		Captions:        []media.CaptionTrack{{Language: "en", Label: "English", Kind: media.Captions, UpdatedAt: at(3)}},
 		Loudness:        &media.Loudness{Integrated: -1600, Peak: -150, Range: 700},
 		JobID:           "job",
 		Error:           "e",
