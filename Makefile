@@ -72,6 +72,10 @@ chaos: setup-test build ## break an installation of real processes under load (C
 	go build -o bin/chaos ./deploy/chaos
 	bin/chaos -codex $(BINARY) -form $(CHAOS) -faults '$(FAULTS)' $(CHAOSFLAGS)
 
+.PHONY: scan
+scan: ## known vulnerabilities, the SBOM with its licences, secrets in files
+	@GOFLAGS= deploy/scan.sh
+
 .PHONY: lint
 lint: $(LINTER) ## formatting (gofumpt, imports), go vet and the linters of .golangci.yml
 	@status=0; $(LINTER) fmt --diff || status=1; $(LINTER) run || status=1; exit $$status
