@@ -332,5 +332,5 @@ func TestOnlyPicturesAreServed(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
-	h.get("/assets/avatars/u1/v1/lg.webp%00").Names("key")
+	h.get("/assets/avatars/u1/v1/lg.webp%00").Names("path")
 }
