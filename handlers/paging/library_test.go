@@ -28,17 +28,18 @@ func (c random) change(ctx context.Context, users, items []string) error {
 	var sql string
 	switch c.r.IntN(6) {
 	case 0, 1:
+		kind := c.one("purchased", "complimentary", "preview")
+		expires := c.one("NULL", "now() + interval '1 day'", "now() - interval '1 day'")
+		if kind == "purchased" {
+			expires = "NULL" // what was bought does not expire
+		}
 		sql = fmt.Sprintf(
 			`INSERT INTO content_access (user_id, content_id, access_type, source_id, expires_at, deleted_at)
 			VALUES ($1, $2, '%s', '%d', %s, %s) ON CONFLICT (user_id, content_id, access_type, source_id)
 			DO UPDATE SET deleted_at = excluded.deleted_at, expires_at = excluded.expires_at`,
-			c.one(
-				"purchased",
-				"complimentary",
-				"preview",
-			),
+			kind,
 			c.r.IntN(2),
-			c.one("NULL", "now() + interval '1 day'", "now() - interval '1 day'"),
+			expires,
 			c.one("NULL", "NULL", "now()"),
 		)
 	case 2:

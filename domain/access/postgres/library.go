@@ -137,31 +137,60 @@ ORDER BY id FOR SHARE`, contentIDs, mediaIDs)
 	}
 
 	for {
-		tag, err := tx.Exec(ctx, refreshEntries, ids, entriesAtOnce)
+		pairs, err := lockStale(ctx, tx, ids)
 		if err != nil {
+			return err
+		}
+		users, contents := split(pairs)
+		if _, err := tx.Exec(ctx, refreshEntries, users, contents); err != nil {
 			return fmt.Errorf("refresh library entries: %w", err)
 		}
-		if tag.RowsAffected() < entriesAtOnce {
+		if len(pairs) < entriesAtOnce {
 			return nil
 		}
 	}
 }
 
-// refreshEntries updates entries of the items $1 that differ from them, $2 at most.
-var refreshEntries = `
-UPDATE library_entries e SET recent = f.recent, organization_id = f.organization_id, title = f.title,
-    seconds = f.seconds, content_type = f.content_type, access_type = f.access_type
-FROM (
-    SELECT e.user_id, e.content_id, n.*
-    FROM content c LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
-    JOIN library_entries e ON e.content_id = c.id
+// lockStale locks entries of items that differ from them, entriesAtOnce at most. A grant that
+// changes meanwhile has changed its entry, so the lock waits for it, and the statement after
+// it sees the grant.
+func lockStale(ctx context.Context, tx pgx.Tx, contentIDs []string) ([]Question, error) {
+	rows, err := tx.Query(ctx, staleEntries, contentIDs, entriesAtOnce)
+	if err != nil {
+		return nil, fmt.Errorf("lock library entries: %w", err)
+	}
+	pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Question])
+	if err != nil {
+		return nil, fmt.Errorf("lock library entries: %w", err)
+	}
+	return pairs, nil
+}
+
+// entriesAsTheyAre follows the entries e: it adds what their items say now, n.
+var entriesAsTheyAre = `
+    JOIN content c ON c.id = e.content_id
+    LEFT JOIN media_items i ON i.id = c.media_item_id AND i.deleted_at IS NULL
     CROSS JOIN LATERAL (
         SELECT CASE WHEN e.granted THEN e.recent ELSE GREATEST(e.recent, c.published_at) END,
                ` + itemOfEntry("e.user_id") + `
-    ) n (recent, organization_id, title, seconds, content_type, access_type)
-    WHERE c.id = ANY($1::uuid[])
-      AND (e.recent, e.organization_id, e.title, e.seconds, e.content_type, e.access_type)
-          IS DISTINCT FROM (n.recent, n.organization_id, n.title, n.seconds, n.content_type, n.access_type)
-    ORDER BY e.user_id, e.content_id LIMIT $2 FOR UPDATE OF e
+    ) n (recent, organization_id, title, seconds, content_type, access_type)`
+
+// staleEntries locks entries of the items $1 that differ from them, $2 at most.
+var staleEntries = `
+SELECT e.user_id, e.content_id FROM library_entries e` + entriesAsTheyAre + `
+WHERE c.id = ANY($1::uuid[])
+  AND (e.recent, e.organization_id, e.title, e.seconds, e.content_type, e.access_type)
+      IS DISTINCT FROM (n.recent, n.organization_id, n.title, n.seconds, n.content_type, n.access_type)
+ORDER BY e.user_id, e.content_id LIMIT $2 FOR UPDATE OF e`
+
+// refreshEntries updates the entries of the users $1 and items $2.
+var refreshEntries = `
+UPDATE library_entries t SET recent = f.recent, organization_id = f.organization_id, title = f.title,
+    seconds = f.seconds, content_type = f.content_type, access_type = f.access_type
+FROM (
+    SELECT e.user_id, e.content_id, n.*
+    FROM unnest($1::text[], $2::uuid[]) p (user_id, content_id)
+    CROSS JOIN LATERAL (SELECT * FROM library_entries h
+        WHERE h.user_id = p.user_id AND h.content_id = p.content_id LIMIT 1) e` + entriesAsTheyAre + `
 ) f
-WHERE e.user_id = f.user_id AND e.content_id = f.content_id`
+WHERE t.user_id = f.user_id AND t.content_id = f.content_id`
