@@ -34,6 +34,7 @@ func (s *store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upl
 	}
 	located := *in
 	located.Bucket = bucket
+	located.Body = whole(in.Body, in.ContentLength)
 	return s.files.UploadPart(ctx, &located)
 }
 

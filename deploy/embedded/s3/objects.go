@@ -19,6 +19,7 @@ func (s *store) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3
 	if in.Bucket, err = s.locate(in.Bucket); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}
+	in.Body = whole(in.Body, in.ContentLength)
 	return s.files.PutObjectWithPostFunc(ctx, in, syncFile)
 }
 
