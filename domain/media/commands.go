@@ -29,15 +29,17 @@ type Register struct {
 	Title         string  `json:"title" jsonschema:"required,minLength=1,maxLength=255,example=Rehearsal in March"`
 	Description   *string `json:"description,omitempty" jsonschema:"maxLength=5000"`
 	MediaType     Type    `json:"mediaType" jsonschema:"required,enum=video,enum=audio,example=video"`
-	MimeType      string  `json:"mimeType" jsonschema:"required,enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,example=video/mp4"`
+	MimeType      string  `json:"mimeType" jsonschema:"required,enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,enum=video/x-matroska,enum=video/mp2t,enum=video/mpeg,enum=video/ogg,enum=audio/flac,enum=audio/aiff,enum=audio/aac,example=video/mp4"`
 	FileSizeBytes int64   `json:"fileSizeBytes" jsonschema:"required,minimum=1,maximum=5368709120,example=1048576"`
 	// R2Key is used in development when it is a valid key; otherwise the platform chooses one.
 	R2Key string `json:"r2Key,omitempty" jsonschema:"maxLength=500,pattern=^[A-Za-z0-9/_-]+(\\.[A-Za-z0-9]+)?$" rule:"must be letters, digits, slashes, _ and -, and one extension at most"`
 }
 
-// Validate trims the title and returns the fields that break the contract's limits.
+// Validate trims the title, gives the MIME type its canonical name, and returns the fields that
+// break the contract's limits.
 func (r *Register) Validate() []domain.Field {
 	r.Title = domain.Name(r.Title)
+	r.MimeType = CanonicalType(r.MimeType, r.MediaType)
 	v := domain.Validate(r)
 	v.Name("title", r.Title)
 	bad := v.Fields
@@ -82,7 +84,7 @@ type Update struct {
 	Status               *Status    `json:"status,omitempty" jsonschema:"enum=uploading,enum=uploaded,enum=transcoding,enum=ready,enum=failed"`
 	R2Key                *string    `json:"r2Key,omitempty" jsonschema:"maxLength=500"`
 	FileSizeBytes        *int64     `json:"fileSizeBytes,omitempty" jsonschema:"minimum=1,maximum=5368709120"`
-	MimeType             *string    `json:"mimeType,omitempty" jsonschema:"enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg"`
+	MimeType             *string    `json:"mimeType,omitempty" jsonschema:"enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,enum=video/x-matroska,enum=video/mp2t,enum=video/mpeg,enum=video/ogg,enum=audio/flac,enum=audio/aiff,enum=audio/aac"`
 	DurationSeconds      *int       `json:"durationSeconds,omitempty" jsonschema:"minimum=0,maximum=86400"`
 	Width                *int       `json:"width,omitempty" jsonschema:"minimum=1,maximum=7680"`
 	Height               *int       `json:"height,omitempty" jsonschema:"minimum=1,maximum=4320"`

@@ -21,6 +21,89 @@ var extensions = map[string]string{
 	"audio/wav":       "wav",
 	"audio/webm":      "weba",
 	"audio/ogg":       "ogg",
+
+	"video/x-matroska": "mkv",
+	"video/mp2t":       "ts",
+	"video/mpeg":       "mpg",
+	"video/ogg":        "ogv",
+	"audio/flac":       "flac",
+	"audio/aiff":       "aiff",
+	"audio/aac":        "aac",
+}
+
+// aliases maps the names that browsers and operating systems give to the types of files.
+var aliases = map[string]string{
+	"video/x-m4v":             "video/mp4",
+	"video/m4v":               "video/mp4",
+	"video/mpeg4":             "video/mp4",
+	"video/3gpp":              "video/mp4",
+	"video/3gpp2":             "video/mp4",
+	"video/3gp":               "video/mp4",
+	"video/mov":               "video/quicktime",
+	"video/x-quicktime":       "video/quicktime",
+	"video/avi":               "video/x-msvideo",
+	"video/msvideo":           "video/x-msvideo",
+	"video/vnd.avi":           "video/x-msvideo",
+	"video/divx":              "video/x-msvideo",
+	"video/matroska":          "video/x-matroska",
+	"video/mkv":               "video/x-matroska",
+	"video/x-mkv":             "video/x-matroska",
+	"video/mp2p":              "video/mpeg",
+	"video/mpg":               "video/mpeg",
+	"video/x-mpeg":            "video/mpeg",
+	"video/mpeg2":             "video/mpeg",
+	"video/vnd.dlna.mpeg-tts": "video/mp2t",
+	"video/x-mpeg-ts":         "video/mp2t",
+	"video/m2ts":              "video/mp2t",
+	"video/theora":            "video/ogg",
+	"audio/mp3":               "audio/mpeg",
+	"audio/x-mp3":             "audio/mpeg",
+	"audio/mpeg3":             "audio/mpeg",
+	"audio/x-mpeg":            "audio/mpeg",
+	"audio/x-mpeg-3":          "audio/mpeg",
+	"audio/x-m4a":             "audio/mp4",
+	"audio/m4a":               "audio/mp4",
+	"audio/x-m4b":             "audio/mp4",
+	"audio/mp4a-latm":         "audio/mp4",
+	"audio/3gpp":              "audio/mp4",
+	"audio/3gpp2":             "audio/mp4",
+	"audio/x-wav":             "audio/wav",
+	"audio/wave":              "audio/wav",
+	"audio/vnd.wave":          "audio/wav",
+	"audio/x-pn-wav":          "audio/wav",
+	"audio/opus":              "audio/ogg",
+	"audio/vorbis":            "audio/ogg",
+	"audio/x-vorbis+ogg":      "audio/ogg",
+	"audio/x-flac":            "audio/flac",
+	"audio/x-aiff":            "audio/aiff",
+	"audio/aif":               "audio/aiff",
+	"audio/x-aac":             "audio/aac",
+	"audio/aacp":              "audio/aac",
+	"audio/vnd.dlna.adts":     "audio/aac",
+	"audio/x-hx-aac-adts":     "audio/aac",
+}
+
+// CanonicalType returns the name of a MIME type under which it is stored: without parameters, in
+// lower case, aliases resolved. application/ogg, which some systems give to both, follows the type
+// of media. An unknown type is returned as it is.
+func CanonicalType(mime string, kind Type) string {
+	name, _, _ := strings.Cut(mime, ";")
+	name = strings.ToLower(strings.TrimSpace(name))
+	if name == "application/ogg" && kind.Valid() {
+		name = string(kind) + "/ogg"
+	}
+	if canonical, ok := aliases[name]; ok {
+		name = canonical
+	}
+	if _, known := extensions[name]; known {
+		return name
+	}
+	return mime
+}
+
+// SameType reports whether a Content-Type names the MIME type of the item.
+func (i Item) SameType(contentType string) bool {
+	return CanonicalType(contentType, i.Type) == i.MimeType
 }
 
 // typeOfMime returns the type of media of a MIME type, "" when it may not be uploaded.

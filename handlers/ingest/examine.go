@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"os"
 	"time"
 
@@ -70,7 +69,7 @@ func (x *examiner) examine(
 	if info.Size != item.SizeBytes {
 		return media.CompleteUpload{}, nil, media.WrongSize(item.SizeBytes, info.Size)
 	}
-	if kind, _, err := mime.ParseMediaType(info.ContentType); err != nil || kind != item.MimeType {
+	if !item.SameType(info.ContentType) {
 		return media.CompleteUpload{}, nil, media.With(media.ErrUploadType, map[string]any{"declaredType": item.MimeType})
 	}
 	head, err := x.store.Read(ctx, item.ObjectKey, s3.Range{Length: ffmpeg.SniffLength}, info.ETag, ffmpeg.SniffLength)

@@ -23,11 +23,12 @@ const presignedFor = time.Hour
 func (i *ingest) mediaRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method:    "POST",
-			Path:      "/api/media",
-			Name:      "registerMedia",
-			Summary:   "Register media",
-			Notes:     "The response has a presigned URL for one PUT of exactly the declared type and size, valid for an hour.",
+			Method:  "POST",
+			Path:    "/api/media",
+			Name:    "registerMedia",
+			Summary: "Register media",
+			Notes: "The response has a presigned URL for one PUT of exactly the declared type and size, valid for an hour. " +
+				"Names of types as browsers have them (audio/x-m4a, video/avi) are accepted; the response has the name to send.",
 			Auth:      edge.Session(edge.Creators...),
 			Body:      media.Register{},
 			Command:   media.CommandRegister,

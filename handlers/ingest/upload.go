@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"time"
 
@@ -71,11 +70,10 @@ func checkHeader(r *http.Request, item media.Item) error {
 	if size < 0 {
 		size = item.SizeBytes
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case item.Status != media.Uploading:
 		return media.ErrUploadOver
-	case err != nil || kind != item.MimeType:
+	case !item.SameType(r.Header.Get("Content-Type")):
 		return media.With(media.ErrContentType, map[string]any{"declaredType": item.MimeType})
 	case size == 0:
 		return media.ErrEmptyBody

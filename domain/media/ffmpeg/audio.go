@@ -37,7 +37,7 @@ func (l *Loudness) gain() float64 {
 	return min(wanted, ceilingDBTP-float64(l.Peak)/100, maxGainDB)
 }
 
-// analyse measures the first audio track. In the same pass it writes the track to pcm, unless that is
+// analyse measures the audio track. In the same pass it writes the track to pcm, unless that is
 // nil, as mono signed 16-bit samples at waveformRate. Silence has no loudness: nil.
 func (t *Tool) analyse(
 	ctx context.Context, input *os.File, info Info, pcm io.Writer, report func(seconds float64),
@@ -49,11 +49,11 @@ func (t *Tool) analyse(
 	if pcm == nil {
 		in.stdout = &progress{report: report}
 		args = append(append(args, "-progress", "pipe:1"), opened...)
-		args = append(args, "-map", "0:a:0", "-af", meter, "-f", "null", "-")
+		args = append(args, "-map", info.sound.specifier(), "-af", meter, "-f", "null", "-")
 	} else {
 		in.stdout = pcm
 		args = append(args, opened...)
-		args = append(args, "-filter_complex", "[0:a:0]asplit=2[l][w];[l]"+meter+"[m];[w]aresample="+
+		args = append(args, "-filter_complex", "["+info.sound.specifier()+"]asplit=2[l][w];[l]"+meter+"[m];[w]aresample="+
 			strconv.Itoa(waveformRate)+",aformat=sample_fmts=s16:channel_layouts=mono[p]",
 			"-map", "[m]", "-f", "null", "/dev/null", "-map", "[p]", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1")
 	}

@@ -184,10 +184,11 @@ func (t *Tool) stills(ctx context.Context, input *os.File, out string, info Info
 
 func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info, seconds float64) error {
 	threads := strconv.Itoa(t.Threads)
-	scale := func(w, h int) string { return fmt.Sprintf("scale=%d:%d,setsar=1,format=yuv420p", w, h) }
-	graph := []string{fmt.Sprintf("[0:V:0]split=%d[s0][s1][s2][s3]", 1+len(thumbnails))}
 	width, height := fit(info.Width, info.Height, min(posterSide, max(info.Width, info.Height)))
-	graph = append(graph, "[s0]"+scale(width, height)+"[p]")
+	graph := []string{fmt.Sprintf("[%s]%sscale=iw:ih%s,split=%d[s0][s1][s2][s3]",
+		info.picture.specifier(), info.deinterlace(), info.toneMap(width, height), 1+len(thumbnails))}
+	// JPEG is full range by definition, WebP limited; both are BT.601.
+	graph = append(graph, "[s0]"+info.scale(width, height, "bt601", "pc")+",format=yuvj420p[p]")
 	outputs := []string{
 		"-map", "[p]", "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "3", "-map_metadata", "-1",
 		"-f", "image2", "-update", "1", posterFile,
@@ -197,7 +198,7 @@ func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info,
 		if height > webpSide {
 			width, height = fit(info.Width, info.Height, webpSide)
 		}
-		graph = append(graph, fmt.Sprintf("[s%d]%s[t%d]", i+1, scale(width, max(height, 1)), i))
+		graph = append(graph, fmt.Sprintf("[s%d]%s[t%d]", i+1, info.scale(width, max(height, 1), "bt601", "tv")+",format=yuv420p", i))
 		outputs = append(outputs, "-map", fmt.Sprintf("[t%d]", i), "-frames:v", "1", "-c:v", "libwebp", "-quality", "80",
 			"-map_metadata", "-1", "-f", "image2", "-update", "1", thumbnailFile(thumbnail.name))
 	}

@@ -22,8 +22,22 @@ type rendition struct {
 	audioRate     int
 }
 
-// planLadder returns the renditions of a source. The shorter side of a video counts; it is never
-// enlarged.
+// rungs are the standard sizes, each a box that a landscape picture must fit; a portrait one fits
+// the box turned.
+var rungs = []struct {
+	name                 string
+	long, short          int
+	videoRate, audioRate int
+	below                bool // also made of larger sources
+}{
+	{"1080p", 1920, 1080, 5000, 128, true},
+	{"720p", 1280, 720, 3000, 128, true},
+	{"480p", 854, 480, 1500, 96, true},
+	{"source", 640, 360, 800, 64, false},
+}
+
+// planLadder returns the renditions of a source: one in its own size, up to 1080p, and the standard
+// sizes that are clearly smaller. A source is never enlarged, and its aspect is kept.
 func planLadder(info Info) []rendition {
 	if info.Kind == Audio {
 		return []rendition{
@@ -32,29 +46,29 @@ func planLadder(info Info) []rendition {
 		}
 	}
 	var ladder []rendition
-	for _, rung := range []struct{ side, video, audio int }{{720, 3000, 128}, {480, 1500, 96}} {
-		if min(info.Width, info.Height) >= rung.side {
-			r := rendition{
-				name:      fmt.Sprintf("%dp", rung.side),
-				playlist:  "index.m3u8",
-				videoRate: rung.video,
-				audioRate: rung.audio,
-			}
-			r.width, r.height = shrink(info.Width, info.Height, rung.side)
-			ladder = append(ladder, r)
+	for i, rung := range rungs {
+		scale := scaleInto(info.Width, info.Height, rung.long, rung.short)
+		last := i+1 == len(rungs)
+		isOwn := len(ladder) == 0 &&
+			(scale < 1 || last || scaleInto(info.Width, info.Height, rungs[i+1].long, rungs[i+1].short) < 0.99)
+		if !isOwn && (len(ladder) == 0 || !rung.below || scale > 0.85) {
+			continue
 		}
-	}
-	if ladder == nil {
 		r := rendition{
-			name:      "source",
+			name:      rung.name,
 			playlist:  "index.m3u8",
-			videoRate: 800,
-			audioRate: 64,
+			videoRate: rung.videoRate,
+			audioRate: rung.audioRate,
 		}
-		r.width, r.height = shrink(info.Width, info.Height, min(info.Width, info.Height))
+		r.width, r.height = evenSize(info.Width, info.Height, scale)
 		ladder = append(ladder, r)
 	}
 	return ladder
+}
+
+// scaleInto returns the factor, at most 1, by which a picture fits a box.
+func scaleInto(width, height, long, short int) float64 {
+	return min(1, float64(long)/float64(max(width, height)), float64(short)/float64(min(width, height)))
 }
 
 // planPreview returns the preview: the best rendition, in its own directory.
@@ -64,13 +78,14 @@ func planPreview(info Info) rendition {
 	return r
 }
 
-// shrink scales a frame to a shorter side. Sides are even, as 4:2:0 requires, and at least the 16
-// pixels of a macroblock.
-func shrink(width, height, side int) (int, int) {
-	scale := float64(side) / float64(min(width, height))
-	even := func(v int) int { return max(16, int(math.Round(float64(v)*scale/2))*2) }
+// evenSize scales a picture. Sides are even, as 4:2:0 requires.
+func evenSize(width, height int, scale float64) (int, int) {
+	even := func(v int) int { return max(2, int(math.Round(float64(v)*scale/2))*2) }
 	return even(width), even(height)
 }
+
+// leastSide is the macroblock of H.264: a narrower picture gets black borders.
+const leastSide = 16
 
 // exactRate returns a frame rate for ffmpeg: 29.97 is 30000/1001.
 func exactRate(rate float64) string {
@@ -83,26 +98,42 @@ func exactRate(rate float64) string {
 	return strconv.FormatFloat(rate, 'f', 3, 64)
 }
 
+// aacPriming is how many samples ffmpeg's AAC encoder puts in front of the sound. Players ignore the
+// edit list that would hide them, so as many samples of the sound are cut: then every sample plays at
+// its own time.
+const aacPriming = 1024
+
 // graph returns the filter graph that feeds all renditions from one decoded source: [v0] [v1] … and
-// [a0] [a1] ….
-func graph(info Info, ladder []rendition, gain float64) string {
+// [a0] [a1] …. Both begin at 0 and last as long as the longer one: the first and the last picture
+// are held, and silence is added.
+func graph(info Info, ladder []rendition, gain, seconds float64) string {
+	length := strconv.FormatFloat(seconds, 'f', 6, 64)
 	var chains []string
 	if info.Kind == Video {
-		chain := "[0:V:0]fps=" + exactRate(info.FrameRate) + fmt.Sprintf(",split=%d", len(ladder))
+		chain := "[" + info.picture.specifier() + "]" + info.deinterlace() + info.shift("setpts") +
+			"fps=" + exactRate(info.FrameRate) + ":start_time=0,tpad=stop_mode=clone:stop_duration=" + length +
+			",trim=end=" + length + info.toneMap(ladder[0].width, ladder[0].height) +
+			fmt.Sprintf(",split=%d", len(ladder))
 		for i := range ladder {
 			chain += fmt.Sprintf("[s%d]", i)
 		}
 		chains = append(chains, chain)
 		for i, r := range ladder {
-			chains = append(chains, fmt.Sprintf("[s%d]scale=%d:%d:flags=bicubic,setsar=1,format=yuv420p[v%d]",
-				i, r.width, r.height, i))
+			chain := fmt.Sprintf("[s%d]", i) + info.scale(r.width, r.height, "bt709", "tv") + ",format=yuv420p"
+			if min(r.width, r.height) < leastSide {
+				chain += fmt.Sprintf(",pad=%d:%d:-1:-1", max(r.width, leastSide), max(r.height, leastSide))
+			}
+			chains = append(chains, chain+fmt.Sprintf("[v%d]", i))
 		}
 	}
 	if info.HasAudio {
 		// async fills gaps in recordings, and the silence before a track that starts late.
-		chain := "[0:a:0]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
+		chain := "[" + info.sound.specifier() + "]" + info.shift("asetpts") + "aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
 		if math.Abs(gain) >= 0.1 {
 			chain += fmt.Sprintf(",volume=%.2fdB", gain)
+		}
+		if info.Kind == Video {
+			chain += fmt.Sprintf(",apad=whole_dur=%s,atrim=end=%s,atrim=start_sample=%d", length, length, aacPriming)
 		}
 		chain += fmt.Sprintf(",asplit=%d", len(ladder))
 		for i := range ladder {
@@ -113,21 +144,34 @@ func graph(info Info, ladder []rendition, gain float64) string {
 	return strings.Join(chains, ";")
 }
 
-// encodeArgs returns the arguments that write the renditions. before are input options, such as a
-// seek.
-func (t *Tool) encodeArgs(info Info, ladder []rendition, gain float64, before ...string) []string {
+// shift returns the filter, with a comma, that begins the grid of frames at 0; "" when it does.
+// Without it frames would be rounded to other instants than the sound.
+func (i Info) shift(filter string) string {
+	if i.phase == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s=PTS-%.6f/TB,", filter, i.phase)
+}
+
+// encodeArgs returns the arguments that write the renditions of so many seconds. before are input
+// options, such as a seek.
+//
+// There are no B-frames: their reordering delays the picture by the composition offset, which
+// players treat differently, so that the sound would lead.
+func (t *Tool) encodeArgs(info Info, ladder []rendition, gain, seconds float64, before ...string) []string {
 	threads := strconv.Itoa(t.Threads)
 	before = append([]string{"-threads", threads}, before...)
 	args := []string{
 		"-v", "error", "-nostdin", "-nostats", "-y", "-progress", "pipe:1", "-filter_complex_threads", threads,
 	}
 	args = append(args, source(info.demuxer, before...)...)
-	args = append(args, "-filter_complex", graph(info, ladder, gain))
+	args = append(args, "-filter_complex", graph(info, ladder, gain, seconds))
 	for i, r := range ladder {
 		if r.videoRate > 0 {
 			args = append(args, "-map", fmt.Sprintf("[v%d]", i),
-				"-c:v", "libx264", "-preset", preset, "-profile:v", "high", "-crf", "23", "-threads", threads,
+				"-c:v", "libx264", "-preset", preset, "-profile:v", "high", "-crf", "23", "-threads", threads, "-bf", "0",
 				"-maxrate", fmt.Sprintf("%dk", r.videoRate), "-bufsize", fmt.Sprintf("%dk", 2*r.videoRate),
+				"-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv",
 				"-sc_threshold", "0", "-force_key_frames", fmt.Sprintf("expr:gte(t,n_forced*%d)", keyFrameSeconds))
 		}
 		if info.HasAudio {

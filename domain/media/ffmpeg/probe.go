@@ -1,14 +1,18 @@
 package ffmpeg
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Kind is the kind of media.
@@ -23,9 +27,11 @@ const (
 // Limits of a source, checked before the conversion.
 const (
 	MaxDurationSeconds = 86_400
-	MaxWidth           = 7680
-	MaxHeight          = 4320
-	MaxStreams         = 8
+	MaxSide            = 8192
+	MaxPixelsOfVideo   = 7680 * 4320
+	// codedPixels is what decoders may allocate: they round sides up.
+	codedPixels = (7680 + 128) * (4320 + 128)
+	MaxStreams  = 64
 )
 
 // Info describes a media file.
@@ -41,6 +47,16 @@ type Info struct {
 	Streams   int // all streams of the container, cover art and subtitles included
 
 	demuxer string
+	picture stream  // the picture that is converted; of a video only
+	sound   stream  // the track that is converted; with HasAudio only
+	origin  float64 // the time of the first packet in seconds, which becomes 0
+	// header is the duration that the container declares; 0 for none.
+	header float64
+	// pictureEnd and soundEnd are the measured ends of the two in seconds from the origin.
+	pictureEnd, soundEnd float64
+	// phase is how much later than the origin the grid of frames begins, less than one frame.
+	phase      float64
+	interlaced bool
 }
 
 // demuxers maps each allowed MIME type to the one demuxer that may read it.
@@ -54,23 +70,46 @@ var demuxers = map[string]string{
 	MP3:       "mp3",
 	WAV:       "wav",
 	Ogg:       "ogg",
+	Matroska:  "matroska",
+	MPEGTS:    "mpegts",
+	MPEGPS:    "mpeg",
+	OggVideo:  "ogg",
+	FLAC:      "flac",
+	AIFF:      "aiff",
+	AAC:       "aac",
 }
 
 // decoders are those that may read uploads: for what cameras, recorders and editors write into the
 // allowed containers. Memory errors are mostly found in the hundreds of others.
-const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1," +
-	"mpeg4,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2," +
+const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1,av1," +
+	"mpeg4,mpeg1video,mpeg2video,msmpeg4,msmpeg4v2,theora,ffv1,qtrle,v210," +
 	"h263,mjpeg,prores,dnxhd,dvvideo,rawvideo,png," +
-	"aac,mp3,mp3float,mp2,mp2float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,speex,libspeex," +
-	"pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_u8,pcm_s8,pcm_f32le,pcm_f32be,pcm_f64le,pcm_mulaw," +
+	"aac,aac_latm,mp3,mp3float,mp2,mp2float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,eac3,dca,speex,libspeex," +
+	"amrnb,amrwb," +
+	"pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_u8,pcm_s8," +
+	"pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_mulaw," +
 	"pcm_alaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt"
+
+// named are decoders that ffprobe may open, because it ends at the first stream that it cannot
+// open, but that never get a packet: of subtitles, of cover art, and of what is rejected by name.
+const named = "mov_text,subrip,srt,ass,ssa,webvtt,text,dvbsub,dvdsub,pgssub,xsub,microdvd,cc_dec," +
+	"bmp,gif,webp,tiff," +
+	"wmv1,wmv2,wmv3,vc1,msmpeg4v1,cinepak,indeo3,indeo5,svq1,svq3,flv,vp6,vp6f,rv30,rv40,cfhd,huffyuv,ffvhuff," +
+	"utvideo,magicyuv,jpeg2000,libopenjpeg,hap,snow,dirac," +
+	"wmav1,wmav2,wmapro,wmalossless,wmavoice,truehd,mlp,ape,wavpack,tta,cook,ra_144,ra_288,atrac3,atrac3p," +
+	"pcm_bluray,pcm_dvd,adpcm_yamaha,adpcm_swf,nellymoser,qdm2,gsm,gsm_ms"
+
+// decodable are the names of codecs with a decoder in decoders; PCM is not listed.
+var decodable = strings.Fields("h264 hevc vp8 vp9 av1 mpeg4 mpeg1video mpeg2video msmpeg4v3 msmpeg4v2 theora ffv1 " +
+	"qtrle v210 h263 mjpeg prores dnxhd dvvideo rawvideo png aac aac_latm mp3 mp2 opus vorbis flac alac ac3 eac3 dts " +
+	"speex amr_nb amr_wb adpcm_ms adpcm_ima_wav adpcm_ima_qt")
 
 // source returns the options with which ffprobe and ffmpeg open the input. The list of formats also
 // binds the demuxers that a demuxer opens (AVI opens subtitles in any format, HLS among them).
 func source(demuxer string, before ...string) []string {
 	args := []string{
 		"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer, "-codec_whitelist", decoders,
-		"-max_pixels", strconv.Itoa(MaxWidth * MaxHeight),
+		"-max_pixels", strconv.Itoa(codedPixels),
 	}
 	args = append(args, before...)
 	return append(args, "-f", demuxer, "-i", inputPath)
@@ -132,40 +171,119 @@ func (t *Tool) probe(ctx context.Context, input *os.File, mime string) (Info, er
 // description is the output of ffprobe.
 type description struct {
 	Streams []stream `json:"streams"`
-	Format  struct {
+	Packets []struct {
+		Stream   int `json:"stream_index"`
+		SideData []struct {
+			Type string `json:"side_data_type"`
+		} `json:"side_data_list"`
+	} `json:"packets"`
+	Format struct {
 		Streams  int    `json:"nb_streams"`
+		Start    string `json:"start_time"`
 		Duration string `json:"duration"`
 	} `json:"format"`
 }
 
 type stream struct {
+	Index       int    `json:"index"`
 	Type        string `json:"codec_type"`
 	Codec       string `json:"codec_name"`
+	Tag         string `json:"codec_tag_string"`
 	Width       int    `json:"width"`
 	Height      int    `json:"height"`
 	PixelShape  string `json:"sample_aspect_ratio"`
+	PixelFormat string `json:"pix_fmt"`
+	Range       string `json:"color_range"`
+	Matrix      string `json:"color_space"`
+	Transfer    string `json:"color_transfer"`
+	Primaries   string `json:"color_primaries"`
+	FieldOrder  string `json:"field_order"`
 	Rate        string `json:"r_frame_rate"`   // the lowest rate that has every timestamp
 	AverageRate string `json:"avg_frame_rate"` // frames by duration
 	Duration    string `json:"duration"`
 	Disposition struct {
+		Default         int `json:"default"`
 		AttachedPicture int `json:"attached_pic"`
 	} `json:"disposition"`
 	SideData []struct {
 		Rotation float64 `json:"rotation"` // degrees; not always whole
 	} `json:"side_data_list"`
+
+	encrypted bool // by a packet
+}
+
+// specifier names the stream for ffmpeg.
+func (s stream) specifier() string { return "0:" + strconv.Itoa(s.Index) }
+
+func (s stream) isEncrypted() bool {
+	return s.encrypted || slices.Contains([]string{"encv", "enca", "drmi", "drms"}, s.Tag)
+}
+
+func (s stream) isDecodable() bool {
+	return !s.isEncrypted() && (slices.Contains(decodable, s.Codec) || strings.HasPrefix(s.Codec, "pcm_") &&
+		slices.Contains(strings.Split(decoders, ","), s.Codec))
+}
+
+// codecName is for people: letters and digits only, since the tag is the file's.
+func (s stream) codecName() string {
+	name := s.Codec
+	if name == "" || name == "unknown" || name == "none" {
+		name = s.Tag
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '_' || r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		return -1
+	}, name)
+	return cmp.Or(name, "unknown")
+}
+
+// unusable is why a stream that is needed cannot be converted.
+func (s stream) unusable() *RejectError {
+	what := "picture"
+	if s.Type == "audio" {
+		what = "sound"
+	}
+	if s.isEncrypted() {
+		return &RejectError{Code: Encrypted, Message: fmt.Sprintf(
+			"The %s (stream %d) is encrypted; upload a copy without copy protection.", what, s.Index)}
+	}
+	return unsupportedCodec(fmt.Sprintf("The %s (stream %d)", what, s.Index), s.codecName())
+}
+
+func unsupportedCodec(subject, codec string) *RejectError {
+	return &RejectError{Code: UnsupportedCodec, Message: fmt.Sprintf(
+		"%s is in the codec %s, which cannot be converted; re-export it as H.264 with AAC in an MP4.", subject, codec)}
+}
+
+// refusedCodec is in the messages of ffprobe when it could not open a stream.
+var refusedCodec = regexp.MustCompile(`Codec \(([A-Za-z0-9_-]{1,40})\) not on whitelist`)
+
+// opened returns the options with which ffprobe opens the input.
+func opened(demuxer string) []string {
+	return source(demuxer, "-codec_whitelist:v", decoders+","+named, "-codec_whitelist:a", decoders+","+named,
+		"-codec_whitelist:s", decoders+","+named)
 }
 
 func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (description, error) {
-	const fields = "format=nb_streams,duration:stream=codec_type,codec_name,width,height,sample_aspect_ratio," +
-		"r_frame_rate,avg_frame_rate,duration:stream_disposition=attached_pic:stream_side_data=rotation"
+	const fields = "format=nb_streams,start_time,duration:stream=index,codec_type,codec_name,codec_tag_string," +
+		"width,height,sample_aspect_ratio,pix_fmt,color_range,color_space,color_transfer,color_primaries,field_order," +
+		"r_frame_rate,avg_frame_rate,duration:stream_disposition=default,attached_pic:stream_side_data=rotation:" +
+		"packet=stream_index:packet_side_data=side_data_type"
 	out := &capped{limit: 256 << 10}
-	args := append([]string{"-v", "error", "-show_entries", fields, "-of", "json"}, source(demuxer)...)
+	messages := &tail{}
+	args := append([]string{"-v", "error", "-show_entries", fields, "-read_intervals", "%+#16", "-of", "json"}, opened(demuxer)...)
 	if err := t.run(ctx, invocation{
 		program: t.FFprobe,
 		args:    args,
 		input:   input,
 		stdout:  out,
+		stderr:  messages,
 	}); err != nil {
+		if m := refusedCodec.FindAllStringSubmatch(messages.String(), -1); m != nil {
+			return description{}, unsupportedCodec("A stream", m[len(m)-1][1])
+		}
 		return description{}, err
 	}
 	if out.over {
@@ -175,35 +293,75 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
 		return description{}, fmt.Errorf("read the output of ffprobe: %w", err)
 	}
+	for _, packet := range found.Packets {
+		for _, side := range packet.SideData {
+			if side.Type == "Encryption info" && packet.Stream < len(found.Streams) {
+				found.Streams[packet.Stream].encrypted = true
+			}
+		}
+	}
 	return found, nil
+}
+
+// choose returns the stream to convert: the default one, or the first, of those that can be
+// decoded; without one, the first that cannot. found is false without any.
+func (d description) choose(kind string) (chosen stream, found bool) {
+	rank := func(s stream) int {
+		r := 1
+		if s.isDecodable() {
+			r += 2
+		}
+		if s.Disposition.Default != 0 {
+			r++
+		}
+		return r
+	}
+	for _, s := range d.Streams {
+		if s.Type != kind || s.Disposition.AttachedPicture != 0 {
+			continue
+		}
+		if !found || rank(s) > rank(chosen) {
+			chosen, found = s, true
+		}
+	}
+	return chosen, found
 }
 
 // check applies the limits to the headers. A duration of 0 means that the header has none.
 func (d description) check(mime string) (Info, error) {
 	info := Info{Kind: kindOf(mime), Streams: d.Format.Streams, DurationSeconds: positive(d.Format.Duration)}
+	info.header = info.DurationSeconds
+	info.origin, _ = strconv.ParseFloat(d.Format.Start, 64) // "N/A" is 0
 	if info.Streams > MaxStreams {
 		return Info{}, reject(TooManyStreams, "")
 	}
-	hasPicture := false
-	for _, s := range d.Streams {
-		switch {
-		case s.Type == "video" && s.Disposition.AttachedPicture == 0 && !hasPicture:
-			hasPicture = true
-			info.VideoCodec = s.Codec
-			info.Width, info.Height = s.displaySize()
-			info.FrameRate = s.constantRate()
-		case s.Type == "audio" && !info.HasAudio:
-			info.HasAudio = true
-			info.AudioCodec = s.Codec
-		}
+	picture, hasPicture := d.choose("video")
+	sound, hasSound := d.choose("audio")
+	switch {
+	case info.Kind == Video && !hasPicture:
+		return Info{}, &RejectError{Code: WrongKind, Message: "The file has no picture; upload it as audio."}
+	case info.Kind == Audio && hasPicture:
+		return Info{}, &RejectError{Code: WrongKind, Message: "The file has a picture; upload it as video."}
+	case info.Kind == Audio && !hasSound:
+		return Info{}, &RejectError{Code: WrongKind, Message: "The file has no sound."}
+	case hasPicture && !picture.isDecodable():
+		return Info{}, picture.unusable()
+	case hasSound && !sound.isDecodable():
+		return Info{}, sound.unusable()
 	}
-	if (info.Kind == Video) != hasPicture || (info.Kind == Audio && !info.HasAudio) {
-		return Info{}, reject(WrongKind, "")
+	if hasSound {
+		info.sound, info.HasAudio, info.AudioCodec = sound, true, sound.Codec
 	}
-	if info.Width > MaxWidth || info.Height > MaxHeight {
+	if !hasPicture {
+		return info, nil
+	}
+	info.picture, info.VideoCodec = picture, picture.Codec
+	info.Width, info.Height = picture.displaySize()
+	info.FrameRate = picture.constantRate()
+	if max(info.Width, info.Height) > MaxSide || info.Width*info.Height > MaxPixelsOfVideo {
 		return Info{}, reject(TooLarge, "")
 	}
-	if info.Kind == Video && (info.Width <= 0 || info.Height <= 0) {
+	if info.Width <= 0 || info.Height <= 0 {
 		return Info{}, reject(Undecodable, "no frame size")
 	}
 	return info, nil
@@ -246,20 +404,42 @@ func (s stream) displaySize() (width, height int) {
 	return width, height
 }
 
-// constantRate returns the frame rate of the conversion. A source whose average rate differs from its
-// nominal one has a variable rate (phones, screen recorders); its nominal rate may be 90 000.
+// constantRate returns the frame rate that the headers declare, which the timestamps may correct.
 func (s stream) constantRate() float64 {
 	nominal, average := ratio(s.Rate), ratio(s.AverageRate)
 	rate := nominal
 	switch {
 	case average == 0 && (nominal < 1 || nominal > 120):
 		return 30
-	case average > 0 && math.Abs(nominal-average) > 0.01*average:
-		rate = 30
-		if average > 40 {
-			rate = 60
+	case s.isVariable():
+		rate = nearestRate(average)
+	}
+	return bounded(rate)
+}
+
+// isVariable: a source whose average rate differs from its nominal one has a variable rate (phones,
+// screen recorders); its nominal rate may be 90 000.
+func (s stream) isVariable() bool {
+	nominal, average := ratio(s.Rate), ratio(s.AverageRate)
+	return nominal < 1 || nominal > 240 || average > 0 && math.Abs(nominal-average) > 0.01*average
+}
+
+// standardRates are those of films, television and cameras, in frames per second.
+var standardRates = []float64{10, 12, 12.5, 15, 24, 25, 30, 50, 60, 10 / 1.001, 15 / 1.001, 24 / 1.001, 30 / 1.001, 60 / 1.001}
+
+// nearestRate returns the standard rate nearest by ratio; a whole one wins within 0.05 %.
+func nearestRate(rate float64) float64 {
+	rate = bounded(rate)
+	best, least := 30.0, math.Inf(1)
+	for _, standard := range standardRates {
+		if distance := math.Abs(math.Log(rate / standard)); distance < least-0.0005 {
+			best, least = standard, distance
 		}
 	}
+	return best
+}
+
+func bounded(rate float64) float64 {
 	for rate > 60.5 {
 		rate /= 2
 	}
@@ -286,12 +466,12 @@ func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (
 	return out.seconds, nil
 }
 
-// mainStream returns the specifier of the required stream. V is video that is not cover art.
+// mainStream returns the specifier of the required stream.
 func mainStream(info Info) string {
 	if info.Kind == Video {
-		return "0:V:0"
+		return info.picture.specifier()
 	}
-	return "0:a:0"
+	return info.sound.specifier()
 }
 
 // decodeStart decodes the first second, since valid headers do not prove a valid file.
@@ -302,7 +482,7 @@ func (t *Tool) decodeStart(ctx context.Context, input *os.File, info Info) error
 		source(info.demuxer, "-threads", strconv.Itoa(t.Threads), "-t", "1")...)
 	args = append(args, "-map", mainStream(info))
 	if info.Kind == Video && info.HasAudio {
-		args = append(args, "-map", "0:a:0")
+		args = append(args, "-map", info.sound.specifier())
 	}
 	args = append(args, "-fps_mode", "passthrough", "-f", "null", "-")
 	if err := t.run(ctx, invocation{

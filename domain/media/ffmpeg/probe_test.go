@@ -46,7 +46,7 @@ func TestProbeRejectsInvalidFiles(t *testing.T) {
 		{"another container", ffmpeg.WebM, func(t *testing.T) string {
 			return generate(t, "a.mp4", video)
 		}, ffmpeg.Undecodable},
-		{"a type that is not allowed", "video/x-matroska", func(t *testing.T) string {
+		{"a type that is not allowed", "video/x-flv", func(t *testing.T) string {
 			return generate(t, "a.mkv", video)
 		}, ffmpeg.Unsupported},
 		{"text", ffmpeg.MP4, func(t *testing.T) string {
@@ -59,10 +59,10 @@ func TestProbeRejectsInvalidFiles(t *testing.T) {
 		{"frames turned to noise", ffmpeg.MP4, overwriteMedia, ffmpeg.Undecodable},
 		{"too many streams", ffmpeg.MP4, func(t *testing.T) string {
 			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v libx264 -preset ultrafast "+
-				strings.Repeat("-map 0 ", 9))
+				strings.Repeat("-map 0 ", 65))
 		}, ffmpeg.TooManyStreams},
 		{"too large a frame", ffmpeg.AVI, func(t *testing.T) string {
-			return generate(t, "a.avi", "-f lavfi -i color=s=7696x16:r=25 -t 0.2 -c:v mjpeg")
+			return generate(t, "a.avi", "-f lavfi -i color=s=8208x16:r=25 -t 0.2 -c:v mjpeg")
 		}, ffmpeg.TooLarge},
 		{"longer than a day", ffmpeg.MP4, func(t *testing.T) string {
 			return generate(t, "a.mp4", "-f lavfi -i testsrc2=s=64x64:r=25 -frames:v 3 -vf setpts=N*50000/TB "+
@@ -70,7 +70,7 @@ func TestProbeRejectsInvalidFiles(t *testing.T) {
 		}, ffmpeg.TooLong},
 		{"an unusual codec", ffmpeg.AVI, func(t *testing.T) string {
 			return generate(t, "a.avi", "-f lavfi -i testsrc2=s=64x64:r=25 -t 1 -c:v snow -strict -2")
-		}, ffmpeg.Undecodable},
+		}, ffmpeg.UnsupportedCodec},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
 // The MIME types a creator may upload.
@@ -17,18 +19,28 @@ const (
 	WAV       = "audio/wav"
 	WebA      = "audio/webm"
 	Ogg       = "audio/ogg"
+	Matroska  = "video/x-matroska"
+	MPEGTS    = "video/mp2t"
+	MPEGPS    = "video/mpeg"
+	OggVideo  = "video/ogg"
+	FLAC      = "audio/flac"
+	AIFF      = "audio/aiff"
+	AAC       = "audio/aac"
 )
 
 // SniffLength is how many leading bytes [Sniff] reads.
 const SniffLength = 4096
 
 // Sniff returns the media type of a file by its first bytes; more than [SniffLength] are ignored. ok
-// is false when the container is none of the nine allowed ones, or when the bytes also have the
+// is false when the container is none of the allowed ones, or when the bytes also have the
 // mark of another format that a browser or a tool might recognize (HTML, SVG, a playlist, a ZIP or
 // PDF header).
 //
 // WebM without a video track in its first bytes, and MP4 with an audio brand, are reported as audio;
 // see [Agrees].
+//
+// The formats of the second half are recognized by the mimetype library, those that browsers play
+// by the stricter checks below.
 func Sniff(head []byte) (mime string, ok bool) {
 	if len(head) > SniffLength {
 		head = head[:SniffLength]
@@ -37,7 +49,7 @@ func Sniff(head []byte) (mime string, ok bool) {
 		return "", false
 	}
 	switch {
-	case bytes.HasPrefix(head, []byte("RIFF")) && string(head[8:12]) == "WAVE":
+	case isWave(head):
 		mime = WAV
 	case bytes.HasPrefix(head, []byte("RIFF")) && string(head[8:12]) == "AVI ":
 		mime = AVI
@@ -48,11 +60,51 @@ func Sniff(head []byte) (mime string, ok bool) {
 	case bytes.HasPrefix(head, []byte("ID3")):
 		mime = sniffID3(head)
 	case head[0] == 0xFF:
-		mime = sniffMPEGAudio(head)
+		mime = sniffFrames(head)
+	case isTransportStream(head):
+		mime = MPEGTS
+	case bytes.HasPrefix(head, []byte{0, 0, 1, 0xBA}):
+		mime = MPEGPS
+	case head[4] == 0 && bytes.HasPrefix(head, make([]byte, 4)):
+		mime = sniffFrames(bytes.TrimLeft(head, "\x00")) // padding of tag editors and recorders
 	default:
-		mime = sniffISO(head)
+		if mime = sniffISO(head); mime == "" {
+			mime = sniffOther(head)
+		}
 	}
 	return mime, mime != ""
+}
+
+// sniffOther recognizes formats by the library. Text and what browsers might run is not among them.
+func sniffOther(head []byte) string {
+	found := mimetype.Detect(head)
+	for _, mime := range []string{FLAC, AIFF, MPEGPS} {
+		if found.Is(mime) {
+			return mime
+		}
+	}
+	return ""
+}
+
+// isWave: RF64 and BW64 are WAVE with sizes of 64 bits.
+func isWave(head []byte) bool {
+	switch string(head[:4]) {
+	case "RIFF", "RF64", "BW64":
+		return string(head[8:12]) == "WAVE"
+	}
+	return false
+}
+
+// isTransportStream requires the sync byte of three packets, of 188 bytes or, on cameras' discs, of
+// 192 with a time in front.
+func isTransportStream(head []byte) bool {
+	for _, layout := range [][2]int{{0, 188}, {4, 192}} {
+		first, length := layout[0], layout[1]
+		if first+2*length < len(head) && head[first] == 0x47 && head[first+length] == 0x47 && head[first+2*length] == 0x47 {
+			return true
+		}
+	}
+	return false
 }
 
 // Agrees reports whether bytes sniffed as one type may be uploaded under the declared type. MP4,
@@ -130,15 +182,15 @@ func mimeOfBrands(brands []string) string {
 		case "M4A ", "M4B ":
 			return M4A
 		case "isom", "iso2", "iso3", "iso4", "iso5", "iso6", "iso7", "iso8", "iso9", "mp41", "mp42", "mp71", "avc1", "av01",
-			"M4V ", "M4VH", "M4VP", "MSNV", "XAVC", "mmp4", "f4v ", "dash", "cmfc", "cmf2", "3gp4", "3gp5", "3gp6", "NDSC":
+			"M4V ", "M4VH", "M4VP", "MSNV", "XAVC", "mmp4", "f4v ", "dash", "cmfc", "cmf2", "3gp4", "3gp5", "3gp6", "3gp7",
+			"3gr6", "3gs6", "3ge6", "3gg6", "3g2a", "3g2b", "3g2c", "KDDI", "NDSC":
 			return MP4
 		}
 	}
 	return ""
 }
 
-// sniffOgg requires a first page that starts a stream of an audio codec; Ogg video (Theora) is not
-// allowed.
+// sniffOgg requires a first page that starts a stream of a known codec.
 func sniffOgg(head []byte) string {
 	if len(head) < 36 || head[4] != 0 || head[5]&0x02 == 0 {
 		return ""
@@ -152,11 +204,16 @@ func sniffOgg(head []byte) string {
 			return Ogg
 		}
 	}
+	for _, codec := range []string{"\x80theora", "fishead\x00"} {
+		if bytes.HasPrefix(head[body:], []byte(codec)) {
+			return OggVideo
+		}
+	}
 	return ""
 }
 
-// sniffEBML requires the document type webm; plain Matroska is not allowed. The track codecs (V_…,
-// A_…) are usually within the first bytes.
+// sniffEBML requires the document type webm or matroska. The track codecs (V_…, A_…) are usually
+// within the first bytes.
 func sniffEBML(head []byte) string {
 	const docType = 0x4282
 	at := 4
@@ -185,7 +242,11 @@ func sniffEBML(head []byte) string {
 		}
 		at += n
 		if id == docType {
-			if strings.TrimRight(string(head[at:at+size]), "\x00") != "webm" {
+			switch strings.TrimRight(string(head[at:at+size]), "\x00") {
+			case "matroska":
+				return Matroska
+			case "webm":
+			default:
 				return ""
 			}
 			if !bytes.Contains(head, []byte("V_")) && bytes.Contains(head, []byte("A_")) {
@@ -221,36 +282,66 @@ func ebmlSize(b []byte) (size, n int) {
 	return size, n
 }
 
-// sniffID3 checks the tag header, and the audio frame behind the tag when it is within the head.
+// sniffID3 checks the header of each tag, and the audio frame behind the tags when it is within the
+// head.
 func sniffID3(head []byte) string {
-	if head[3] < 2 || head[3] > 4 || head[5]&0x0F != 0 {
-		return ""
-	}
-	size := 0
-	for _, b := range head[6:10] {
-		if b&0x80 != 0 {
+	audio := head
+	for bytes.HasPrefix(audio, []byte("ID3")) {
+		if len(audio) < 10 || audio[3] < 2 || audio[3] > 4 || audio[5]&0x0F != 0 {
 			return ""
 		}
-		size = size<<7 | int(b)
+		size := 10
+		if audio[5]&0x10 != 0 {
+			size += 10 // a footer
+		}
+		length := 0
+		for _, b := range audio[6:10] {
+			if b&0x80 != 0 {
+				return ""
+			}
+			length = length<<7 | int(b)
+		}
+		if size+length >= len(audio) {
+			return MP3
+		}
+		audio = bytes.TrimLeft(audio[size+length:], "\x00") // padding of tag editors
 	}
-	audio := 10 + size
-	for audio < len(head) && head[audio] == 0 { // padding of tag editors
-		audio++
+	switch {
+	case len(audio) < 4 || mpegFrameLength(audio) > 0:
+		return MP3
+	case adtsFrameLength(audio) > 0:
+		return AAC
 	}
-	if audio+4 <= len(head) && mpegFrameLength(head[audio:]) == 0 {
-		return ""
-	}
-	return MP3
+	return ""
 }
 
-// sniffMPEGAudio requires a whole first frame and the header of a second one: two sync bytes alone
+// sniffFrames requires a whole first frame and the header of a second one: two sync bytes alone
 // prove nothing.
-func sniffMPEGAudio(head []byte) string {
-	length := mpegFrameLength(head)
-	if length == 0 || length+4 > len(head) || mpegFrameLength(head[length:]) == 0 {
-		return ""
+func sniffFrames(head []byte) string {
+	follows := func(frameLength func([]byte) int) bool {
+		length := frameLength(head)
+		return length > 0 && length+7 <= len(head) && frameLength(head[length:]) > 0
 	}
-	return MP3
+	switch {
+	case follows(mpegFrameLength):
+		return MP3
+	case follows(adtsFrameLength):
+		return AAC
+	}
+	return ""
+}
+
+// adtsFrameLength returns the length in bytes of the AAC frame that starts at b (ISO 13818-7), 0 when
+// none does.
+func adtsFrameLength(b []byte) int {
+	if len(b) < 7 || b[0] != 0xFF || b[1]&0xF6 != 0xF0 || b[2]>>2&0x0F > 12 {
+		return 0
+	}
+	length := int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5])>>5
+	if length < 8 {
+		return 0
+	}
+	return length
 }
 
 // Bit rates in kbit/s of MPEG-1 and MPEG-2 layer III by index (ISO 11172-3, 13818-3).

@@ -30,12 +30,17 @@ func TestSniffKnowsRealFiles(t *testing.T) {
 		"a.wav":  {tone, ffmpeg.WAV},
 		"a.ogg":  {tone + "-c:a libvorbis", ffmpeg.Ogg},
 		"b.ogg":  {tone + "-c:a libopus", ffmpeg.Ogg},
-		"a.mkv":  {video, ""},
-		"a.ogv":  {video + "-c:v libtheora", ""},
-		"a.aac":  {tone + "-f adts", ""},
-		"a.ts":   {video, ""},
+		"a.mkv":  {video, ffmpeg.Matroska},
+		"a.ogv":  {video + "-c:v libtheora", ffmpeg.OggVideo},
+		"a.aac":  {tone + "-f adts", ffmpeg.AAC},
+		"a.ts":   {video, ffmpeg.MPEGTS},
 		"a.gif":  {video, ""},
-		"a.flac": {tone, ""},
+		"a.aiff": {tone, ffmpeg.AIFF},
+		"a.mpg":  {video, ffmpeg.MPEGPS},
+		"a.m2ts": {video, ffmpeg.MPEGTS},
+		"b.wav":  {tone + "-rf64 always", ffmpeg.WAV},
+		"a.3gp":  {video + "-c:v libx264", ffmpeg.MP4},
+		"a.flac": {tone, ffmpeg.FLAC},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -35,7 +36,7 @@ const (
 // Job is one file to convert.
 type Job struct {
 	Input  string // path of the original, a regular file; as root its group and mode may be changed
-	MIME   string // declared type, one of the nine
+	MIME   string // declared type, one of the allowed ones
 	OutDir string // created when missing; must be empty; belongs to the job
 
 	// Progress is called for every step and every per cent of the whole job, never concurrently.
@@ -62,7 +63,7 @@ type Result struct {
 	Waveform      string            // audio: JSON
 	WaveformImage string            // audio: PNG 1800×140
 
-	// ReadyVariants are "720p", "480p" or "source"; "audio" for audio, whose renditions 128k and 64k
+	// ReadyVariants are "1080p", "720p", "480p", "360p" or "source"; "audio" for audio, whose renditions 128k and 64k
 	// are in the master playlist.
 	ReadyVariants []string
 
@@ -114,6 +115,15 @@ func (c *conversion) convert(ctx context.Context, mime string) (err error) {
 	c.report(Probing, 0, 0, 0)
 	if c.info, err = c.probe(ctx, c.input, mime); err != nil {
 		return err
+	}
+	declared := c.reporter(Probing, 0, 2, max(c.info.DurationSeconds, 1))
+	if c.info, err = c.survey(ctx, c.input, c.info, declared); err != nil {
+		return err
+	}
+	if c.info.Kind == Video {
+		if err := c.detectInterlacing(ctx, c.input, &c.info); err != nil {
+			return err
+		}
 	}
 	c.ladder = planLadder(c.info)
 	c.result.Info = c.info
@@ -201,19 +211,19 @@ func (c *conversion) encode(ctx context.Context) error {
 	}
 	done := &progress{report: c.reporter(Encoding, 12, end, c.info.DurationSeconds)}
 	err := c.run(ctx, invocation{
-		program:   c.FFmpeg,
-		input:     c.input,
-		dir:       c.out,
-		stdout:    done,
-		args:      c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), "-t", strconv.Itoa(MaxDurationSeconds)),
+		program: c.FFmpeg,
+		input:   c.input,
+		dir:     c.out,
+		stdout:  done,
+		args: c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), c.info.DurationSeconds,
+			"-t", strconv.Itoa(MaxDurationSeconds)),
 		fileBytes: largestOutput(c.ladder, c.info.DurationSeconds),
 	})
 	if err != nil {
 		return err
 	}
-	// MP3, AVI and Ogg without an index have only an estimated duration.
-	declared := c.info.demuxer == "mov" || c.info.demuxer == "matroska" || c.info.demuxer == "wav"
-	if declared && done.seconds < 0.9*c.info.DurationSeconds-1 {
+	// What has packets may still not be decodable to its end.
+	if c.info.Kind == Audio && done.seconds < 0.99*c.info.DurationSeconds-1 {
 		return reject(Incomplete, fmt.Sprintf("%.1f of %.1f s", done.seconds, c.info.DurationSeconds))
 	}
 	return nil
@@ -222,22 +232,36 @@ func (c *conversion) encode(ctx context.Context) error {
 // pictures makes preview, poster and thumbnails of a video.
 func (c *conversion) pictures(ctx context.Context) error {
 	start := c.info.DurationSeconds * previewStart
+	if start > c.info.pictureEnd-1 {
+		start = 0 // the picture ends before
+	}
+	start = math.Floor(start*c.info.FrameRate) / c.info.FrameRate
 	length := min(previewSeconds, c.info.DurationSeconds-start)
+	// A seek to just before a frame begins the grid of frames there.
+	seek := max(0, start+c.info.phase-0.0005)
+	info := c.info
+	if seek > 0 {
+		info.phase = 0
+	}
 	preview := []rendition{planPreview(c.info)}
 	err := c.run(ctx, invocation{
 		program: c.FFmpeg,
 		input:   c.input,
 		dir:     c.out,
 		stdout:  &progress{report: c.reporter(Previewing, 75, 93, length)},
-		args: c.encodeArgs(c.info, preview, c.result.Loudness.gain(),
-			"-ss", strconv.FormatFloat(start, 'f', 3, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
+		args: c.encodeArgs(info, preview, c.result.Loudness.gain(), length,
+			"-ss", strconv.FormatFloat(seek, 'f', 4, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
 		fileBytes: largestOutput(preview, previewSeconds),
 	})
 	if err != nil {
 		return err
 	}
 	c.report(Thumbnails, 93, 93, 0)
-	return c.stills(ctx, c.input, c.out, c.info, start)
+	at, err := c.posterTime(ctx, c.input, c.info, start)
+	if err != nil {
+		return err
+	}
+	return c.stills(ctx, c.input, c.out, c.info, at)
 }
 
 func (c *conversion) drawWaveform() error {

@@ -228,9 +228,9 @@ func TestUnusualVideosBecomePlayable(t *testing.T) {
 		{"odd sides", ffmpeg.AVI, func(t *testing.T) string {
 			return generate(t, "odd.avi", "-f lavfi -i testsrc=s=333x251:r=25 -t 2 -c:v png")
 		}, 333, 251, "source", "334\n252", 2},
-		{"portrait counts its shorter side", ffmpeg.QuickTime, func(t *testing.T) string {
+		{"portrait is treated like landscape", ffmpeg.QuickTime, func(t *testing.T) string {
 			return generate(t, "portrait.mov", picture+"540x960:r=25 -t 2"+x264)
-		}, 540, 960, "480p", "480\n854", 2},
+		}, 540, 960, "720p", "540\n960", 2},
 		{"rotation", ffmpeg.QuickTime, rotated, 240, 320, "source", "240\n320", 2},
 		{"pixels that are not square", ffmpeg.MP4, func(t *testing.T) string {
 			return generate(t, "wide.mp4", picture+"360x288:r=25 -vf setsar=16/15 -t 2"+x264)

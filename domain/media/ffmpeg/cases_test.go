@@ -1,0 +1,255 @@
+package ffmpeg_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/codex-platform/codex/domain/media/ffmpeg"
+)
+
+// inputCase is a block of testdata/cases/cases.txt; the README beside it has the keys.
+type inputCase struct {
+	make []string
+	keys map[string]string
+}
+
+func readCases(t *testing.T) []inputCase {
+	t.Helper()
+	text, err := os.ReadFile("testdata/cases/cases.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []inputCase
+	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+		c := inputCase{keys: map[string]string{}}
+		for line := range strings.Lines(block) {
+			key, value, found := strings.Cut(strings.TrimSpace(line), ": ")
+			switch {
+			case !found:
+				t.Fatalf("no key in %q", line)
+			case key == "make":
+				c.make = append(c.make, value)
+			default:
+				c.keys[key] = value
+			}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+const captionsSRT = "1\n00:00:00,200 --> 00:00:01,500\nGood evening.\n"
+
+// generate makes the file of a case.
+func (c inputCase) generate(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "captions.srt"), []byte(captionsSRT), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := ""
+	for _, args := range c.make {
+		fields := strings.Fields(args)
+		cmd := exec.Command("ffmpeg", append([]string{"-v", "error", "-nostdin", "-y"}, fields...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("generate: %v\n%s", err, out)
+		}
+		path = filepath.Join(dir, fields[len(fields)-1])
+	}
+	if percent := c.number(t, "keep"); percent > 0 {
+		stat, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, stat.Size()*int64(percent)/100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// number returns the value of a key, 0 without it.
+func (c inputCase) number(t *testing.T, key string) float64 {
+	t.Helper()
+	if c.keys[key] == "" {
+		return 0
+	}
+	value, err := strconv.ParseFloat(c.keys[key], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestEveryKindOfInput(t *testing.T) {
+	t.Parallel()
+	for _, c := range readCases(t) {
+		t.Run(c.keys["case"], func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			job := ffmpeg.Job{Input: c.generate(t), MIME: c.keys["type"], OutDir: out}
+			result, err := newTool(t, nil).Transcode(context.Background(), job)
+			if want := c.keys["rejected"]; want != "" {
+				code, part, _ := strings.Cut(want, " ")
+				var reject *ffmpeg.RejectError
+				if !errors.As(err, &reject) || string(reject.Code) != code || !strings.Contains(reject.Message, part) {
+					t.Errorf("err = %v, want %s", explain(cmp.Or(err, errors.New("none"))), want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(explain(err))
+			}
+			c.check(t, result, out)
+		})
+	}
+}
+
+func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
+	t.Helper()
+	best := filepath.Join(out, result.ReadyVariants[0])
+	if result.Kind == ffmpeg.Audio {
+		best = filepath.Join(out, "128k")
+	}
+	stream := filepath.Join(best, "stream.mp4")
+	if want := c.number(t, "duration"); want > 0 {
+		near(t, "duration", result.DurationSeconds, want, 0.1)
+		near(t, "playlist", checkRanges(t, filepath.Join(best, "index.m3u8")), want, 0.1)
+		for _, length := range strings.Fields(inspect(t, "-show_entries", "stream=duration", stream)) {
+			seconds, _ := strconv.ParseFloat(length, 64)
+			near(t, "stream", seconds, want, 0.1)
+		}
+	}
+	if want := c.keys["sizes"]; want != "" {
+		var sizes []string
+		for _, variant := range result.ReadyVariants {
+			size := inspect(t, "-select_streams", "v", "-show_entries", "stream=width,height", filepath.Join(out, variant, "stream.mp4"))
+			sizes = append(sizes, strings.ReplaceAll(size, "\n", "x"))
+		}
+		if got := strings.Join(sizes, " "); got != want {
+			t.Errorf("sizes %s, want %s", got, want)
+		}
+	}
+	if want := c.number(t, "rate"); want > 0 {
+		near(t, "rate", result.FrameRate, want, 0.01)
+	}
+	if c.keys["sync"] != "" {
+		checkSync(t, stream, result.FrameRate)
+	}
+	if c.keys["tagged"] != "" {
+		got := inspect(t, "-select_streams", "v",
+			"-show_entries", "stream=pix_fmt,color_range,color_space,color_transfer,color_primaries", stream)
+		if got != "yuv420p\ntv\nbt709\nbt709\nbt709" {
+			t.Errorf("tagged as %q", got)
+		}
+	}
+	checkColour(t, c, stream)
+	if c.keys["poster"] != "" {
+		pixels := frames(t, filepath.Join(out, result.Poster), "scale=32:18,format=gray")
+		low, high := byte(255), byte(0)
+		for _, p := range pixels {
+			low, high = min(low, p), max(high, p)
+		}
+		if high-low < 60 {
+			t.Errorf("the poster has grey values from %d to %d only", low, high)
+		}
+	}
+	if c.keys["combed"] == "no" {
+		checkCombing(t, stream)
+	}
+	if c.keys["audible"] != "" && (result.Loudness == nil || result.Loudness.Integrated < -4000) {
+		t.Errorf("loudness %+v: another track was taken", result.Loudness)
+	}
+}
+
+func checkColour(t *testing.T, c inputCase, stream string) {
+	t.Helper()
+	if c.keys["pixel"] == "" && c.keys["saturation"] == "" {
+		return
+	}
+	rgb := frames(t, stream, "scale=in_color_matrix=bt709:in_range=tv,format=rgb24,crop=2:2")[:3]
+	for i, value := range strings.Fields(c.keys["pixel"]) {
+		want, _ := strconv.Atoi(value)
+		near(t, "pixel "+"RGB"[i:i+1], float64(rgb[i]), float64(want), 3)
+	}
+	if want := c.number(t, "saturation"); want > 0 {
+		high, low := max(rgb[0], rgb[1], rgb[2]), min(rgb[0], rgb[1], rgb[2])
+		near(t, fmt.Sprintf("saturation of %v", rgb), 1-float64(low)/float64(high), want, 0.15*want)
+		if high < 100 {
+			t.Errorf("the picture is dark: %v", rgb)
+		}
+	}
+}
+
+// frames returns the raw pictures of a file behind a filter.
+func frames(t *testing.T, path, filter string, before ...string) []byte {
+	t.Helper()
+	args := append([]string{"-v", "error", "-nostdin"}, before...)
+	args = append(args, "-i", path, "-map", "0:v:0", "-vf", filter, "-fps_mode", "passthrough", "-f", "rawvideo", "-")
+	out, err := exec.Command("ffmpeg", args...).Output()
+	if err != nil || len(out) < 4 {
+		t.Fatalf("decode %s: %v", path, err)
+	}
+	return out
+}
+
+// checkSync compares the first white picture with the first loud sample, without edit lists, as
+// browsers play. Both tracks must begin at 0.
+func checkSync(t *testing.T, stream string, rate float64) {
+	t.Helper()
+	for _, start := range strings.Fields(inspect(t, "-ignore_editlist", "1", "-show_entries", "stream=start_time", stream)) {
+		if seconds, _ := strconv.ParseFloat(start, 64); seconds != 0 {
+			t.Errorf("a track starts at %s", start)
+		}
+	}
+	flash := -1.0
+	for i, grey := range frames(t, stream, "scale=1:1,format=gray", "-ignore_editlist", "1") {
+		if grey > 128 {
+			flash = float64(i) / rate
+			break
+		}
+	}
+	sound, err := exec.Command("ffmpeg", "-v", "error", "-ignore_editlist", "1", "-i", stream, "-map", "0:a:0",
+		"-ac", "1", "-ar", "48000", "-f", "u8", "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	beep := -1.0
+	for i, sample := range sound {
+		if math.Abs(float64(sample)-128) > 16 {
+			beep = float64(i) / 48000
+			break
+		}
+	}
+	if flash < 0.9 || math.Abs(flash-beep) >= 0.015 {
+		t.Errorf("flash at %.3f s, beep at %.3f s", flash, beep)
+	}
+}
+
+// checkCombing: between fields of two instants, a row differs more from its neighbours than these
+// from each other.
+func checkCombing(t *testing.T, stream string) {
+	t.Helper()
+	out, err := exec.Command("ffmpeg", "-hide_banner", "-i", stream, "-vf", "idet", "-f", "null", "-").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tff, bff, whole int
+	_, counts, _ := strings.Cut(string(out), "Multi frame detection: ")
+	if _, err := fmt.Sscanf(counts, "TFF: %d BFF: %d Progressive: %d", &tff, &bff, &whole); err != nil {
+		t.Fatal(err)
+	}
+	if tff+bff >= whole {
+		t.Errorf("fields are left: %.80s", counts)
+	}
+}
