@@ -125,9 +125,10 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if want := c.number(t, "duration"); want > 0 {
 		near(t, "duration", result.DurationSeconds, want, 0.1)
 		near(t, "playlist", checkRanges(t, filepath.Join(best, "index.m3u8")), want, 0.1)
-		for _, length := range strings.Fields(inspect(t, "-show_entries", "stream=duration", stream)) {
-			seconds, _ := strconv.ParseFloat(length, 64)
-			near(t, "stream", seconds, want, 0.1)
+		for _, kind := range []string{"v", "a"} {
+			if end := lastPacket(t, kind, stream); end > 0 {
+				near(t, "stream "+kind, end, want, 0.1)
+			}
 		}
 	}
 	if want := c.keys["sizes"]; want != "" {
@@ -170,6 +171,20 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if c.keys["audible"] != "" && (result.Loudness == nil || result.Loudness.Integrated < -4000) {
 		t.Errorf("loudness %+v: another track was taken", result.Loudness)
 	}
+}
+
+// lastPacket returns when the last packet of a stream ends, 0 without such a stream. What
+// ffprobe says of the whole stream counts the first fragment only.
+func lastPacket(t *testing.T, kind, stream string) (end float64) {
+	t.Helper()
+	for line := range strings.Lines(inspect(t, "-select_streams", kind, "-show_entries", "packet=pts_time,duration_time",
+		"-of", "csv=p=0", stream)) {
+		from, length, _ := strings.Cut(strings.TrimSpace(line), ",")
+		start, _ := strconv.ParseFloat(from, 64)
+		seconds, _ := strconv.ParseFloat(strings.Trim(length, ","), 64)
+		end = max(end, start+seconds)
+	}
+	return end
 }
 
 func checkColour(t *testing.T, c inputCase, stream string) {
