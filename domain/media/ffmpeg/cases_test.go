@@ -134,7 +134,8 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if want := c.keys["sizes"]; want != "" {
 		var sizes []string
 		for _, variant := range result.ReadyVariants {
-			size := inspect(t, "-select_streams", "v", "-show_entries", "stream=width,height", filepath.Join(out, variant, "stream.mp4"))
+			size := inspect(t, "-select_streams", "v", "-show_entries", "stream=width,height",
+				filepath.Join(out, variant, "stream.mp4"))
 			sizes = append(sizes, strings.ReplaceAll(size, "\n", "x"))
 		}
 		if got := strings.Join(sizes, " "); got != want {
@@ -150,7 +151,7 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if c.keys["tagged"] != "" {
 		got := inspect(t, "-select_streams", "v",
 			"-show_entries", "stream=pix_fmt,color_range,color_space,color_transfer,color_primaries", stream)
-		if got != "yuv420p\ntv\nbt709\nbt709\nbt709" {
+		if got != "yuv420p\ntv"+strings.Repeat("\nbt709", 3) {
 			t.Errorf("tagged as %q", got)
 		}
 	}
@@ -222,7 +223,8 @@ func frames(t *testing.T, path, filter string, before ...string) []byte {
 // browsers play. Both tracks must begin at 0.
 func checkSync(t *testing.T, stream string, rate float64) {
 	t.Helper()
-	for _, start := range strings.Fields(inspect(t, "-ignore_editlist", "1", "-show_entries", "stream=start_time", stream)) {
+	starts := inspect(t, "-ignore_editlist", "1", "-show_entries", "stream=start_time", stream)
+	for _, start := range strings.Fields(starts) {
 		if seconds, _ := strconv.ParseFloat(start, 64); seconds != 0 {
 			t.Errorf("a track starts at %s", start)
 		}

@@ -57,7 +57,8 @@ func (i Info) toneMap(width, height int) string {
 	if transfer == "smpte2084" || transfer == "arib-std-b67" {
 		curve = "tonemap=mobius:desat=0,"
 	}
-	return fmt.Sprintf(",scale=%d:%d:flags=bicubic,zscale=%stransferin=%s:primariesin=%s:rangein=%s:transfer=linear:npl=100,"+
+	return fmt.Sprintf(",scale=%d:%d:flags=bicubic,"+
+		"zscale=%stransferin=%s:primariesin=%s:rangein=%s:transfer=linear:npl=100,"+
 		"format=gbrpf32le,zscale=primaries=bt709,%szscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p",
 		width, height, matrix, transfer, primaries, levels, curve)
 }
@@ -88,7 +89,8 @@ func (i Info) matrix() string {
 
 // scale returns the filter that gives a picture its size, matrix and range, with square pixels.
 func (i Info) scale(width, height int, matrix, levels string) string {
-	return fmt.Sprintf("scale=%d:%d:flags=bicubic+accurate_rnd+full_chroma_int:in_color_matrix=%s:out_color_matrix=%s:out_range=%s,setsar=1",
+	return fmt.Sprintf("scale=%d:%d:flags=bicubic+accurate_rnd+full_chroma_int:"+
+		"in_color_matrix=%s:out_color_matrix=%s:out_range=%s,setsar=1",
 		width, height, i.matrix(), matrix, levels)
 }
 

@@ -106,7 +106,7 @@ func (t *Tool) classify(ctx context.Context, state *os.ProcessState, err error, 
 		"No space left on device", "Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
 	case contains(stderr, "Cannot allocate memory", "Resource temporarily unavailable", "malloc of size",
-		"File too large", "out of memory"):
+		"get_buffer() failed", "File too large", "out of memory"):
 		return reject(TooCostly, stderr)
 	default:
 		return reject(Undecodable, stderr)

@@ -198,7 +198,8 @@ func (t *Tool) still(ctx context.Context, input *os.File, out string, info Info,
 		if height > webpSide {
 			width, height = fit(info.Width, info.Height, webpSide)
 		}
-		graph = append(graph, fmt.Sprintf("[s%d]%s[t%d]", i+1, info.scale(width, max(height, 1), "bt601", "tv")+",format=yuv420p", i))
+		scaled := info.scale(width, max(height, 1), "bt601", "tv") + ",format=yuv420p"
+		graph = append(graph, fmt.Sprintf("[s%d]%s[t%d]", i+1, scaled, i))
 		outputs = append(outputs, "-map", fmt.Sprintf("[t%d]", i), "-frames:v", "1", "-c:v", "libwebp", "-quality", "80",
 			"-map_metadata", "-1", "-f", "image2", "-update", "1", thumbnailFile(thumbnail.name))
 	}

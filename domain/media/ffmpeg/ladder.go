@@ -128,7 +128,8 @@ func graph(info Info, ladder []rendition, gain, seconds float64) string {
 	}
 	if info.HasAudio {
 		// async fills gaps in recordings, and the silence before a track that starts late.
-		chain := "[" + info.sound.specifier() + "]" + info.shift("asetpts") + "aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
+		chain := "[" + info.sound.specifier() + "]" + info.shift("asetpts") +
+			"aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo"
 		if math.Abs(gain) >= 0.1 {
 			chain += fmt.Sprintf(",volume=%.2fdB", gain)
 		}

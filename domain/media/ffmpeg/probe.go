@@ -273,7 +273,8 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 		"packet=stream_index:packet_side_data=side_data_type"
 	out := &capped{limit: 256 << 10}
 	messages := &tail{}
-	args := append([]string{"-v", "error", "-show_entries", fields, "-read_intervals", "%+#16", "-of", "json"}, opened(demuxer)...)
+	args := append([]string{"-v", "error", "-show_entries", fields, "-read_intervals", "%+#16", "-of", "json"},
+		opened(demuxer)...)
 	if err := t.run(ctx, invocation{
 		program: t.FFprobe,
 		args:    args,
@@ -425,7 +426,9 @@ func (s stream) isVariable() bool {
 }
 
 // standardRates are those of films, television and cameras, in frames per second.
-var standardRates = []float64{10, 12, 12.5, 15, 24, 25, 30, 50, 60, 10 / 1.001, 15 / 1.001, 24 / 1.001, 30 / 1.001, 60 / 1.001}
+var standardRates = []float64{
+	10, 12, 12.5, 15, 24, 25, 30, 50, 60, 10 / 1.001, 15 / 1.001, 24 / 1.001, 30 / 1.001, 60 / 1.001,
+}
 
 // nearestRate returns the standard rate nearest by ratio; a whole one wins within 0.05 %.
 func nearestRate(rate float64) float64 {
