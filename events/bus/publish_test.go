@@ -46,6 +46,17 @@ func ids(t *testing.T, p *bus.EventPublisher) []string {
 	return list
 }
 
+// awaitIDs returns the ids on the stream once it has n of them. Any server of a cluster may
+// be the one that is read, and learns last what the others have stored.
+func awaitIDs(t *testing.T, p *bus.EventPublisher, n int) []string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // between two inspections
+		if got := ids(t, p); len(got) >= n || time.Now().After(deadline) {
+			return got
+		}
+	}
+}
+
 func TestReadingTheStreamFailsInTimeWhenItsServerStops(t *testing.T) {
 	t.Parallel()
 	server := startChild(t)
@@ -133,7 +144,7 @@ func testBatches(t *testing.T, url string, limits bus.StreamLimits) {
 	if err := send(again); !errors.Is(err, bus.ErrBatchRejected) {
 		t.Errorf("a batch with an event that is stored already: %v, want ErrBatchRejected", err)
 	}
-	got := ids(t, p)
+	got := awaitIDs(t, p, len(want))
 	if len(got) != len(want) {
 		t.Fatalf("%d events on the stream, want %d", len(got), len(want))
 	}
