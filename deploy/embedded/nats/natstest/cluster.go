@@ -74,7 +74,7 @@ func (n *Nodes) Wipe(t testing.TB) {
 	}
 }
 
-// Start starts the servers that do not run and waits for a leader.
+// Start starts the servers that do not run, and waits for a leader that knows all of them.
 func (n *Nodes) Start(t testing.TB) {
 	t.Helper()
 	for i := range n.running {
@@ -83,9 +83,9 @@ func (n *Nodes) Start(t testing.TB) {
 		}
 	}
 	deadline := time.Now().Add(electedWithin)
-	for !n.hasLeader() {
+	for !n.complete() {
 		if time.Now().After(deadline) {
-			t.Fatalf("the cluster has no leader after %s", electedWithin)
+			t.Fatalf("the cluster has no leader, or is not complete, after %s", electedWithin)
 		}
 		<-time.After(20 * time.Millisecond) // between two looks
 	}
@@ -119,9 +119,11 @@ func (n *Nodes) start(t testing.TB, i int) {
 	n.running[i] = node
 }
 
-func (n *Nodes) hasLeader() bool {
+// complete reports whether there is a leader to which all servers are online: it places
+// streams on no other.
+func (n *Nodes) complete() bool {
 	for _, node := range n.running {
-		if node != nil && node.JetStreamIsLeader() {
+		if node != nil && node.JetStreamIsLeader() && len(node.JetStreamClusterPeers()) == clusterNodes {
 			return true
 		}
 	}
