@@ -39,7 +39,7 @@ type Config struct {
 	AssetsURL string
 	// PublicURL is the URL of the platform for clients, without a trailing slash.
 	PublicURL string
-	// Conversions is how many pictures are converted at once; default 2.
+	// Conversions is how many pictures are converted at once, one per user; default 2.
 	Conversions int
 	// Now is the clock.
 	Now func() time.Time
@@ -50,6 +50,7 @@ type Config struct {
 type images struct {
 	cfg   Config
 	slots chan struct{}
+	turns turns
 }
 
 // New returns the module.

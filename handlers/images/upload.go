@@ -78,7 +78,7 @@ func (i *images) upload(kind media.ImageKind, find findOwner) func(*edge.Request
 
 // store converts a picture, writes its record, and then its objects.
 func (i *images) store(r *edge.Request, o owner, file pictureFile, attach media.AttachImage) error {
-	objects, err := i.convert(r, file)
+	objects, err := i.convert(r, r.Actor().UserID, file)
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func (i *images) store(r *edge.Request, o owner, file pictureFile, attach media.
 // shownName is the object of a picture that its owner shows; a drawing has only one.
 const shownName = "lg.webp"
 
-// convert returns the objects of a picture by their names.
-func (i *images) convert(ctx context.Context, file pictureFile) (map[string][]byte, error) {
+// convert returns the objects of a user's picture by their names.
+func (i *images) convert(ctx context.Context, user string, file pictureFile) (map[string][]byte, error) {
 	if file.mime == media.SVG {
 		clean, err := svg.Sanitize(file.content)
 		if err != nil {
@@ -129,16 +129,11 @@ func (i *images) convert(ctx context.Context, file pictureFile) (map[string][]by
 		return map[string][]byte{"logo.svg": clean}, nil
 	}
 
-	slot := time.NewTimer(slotTimeout)
-	defer slot.Stop()
-	select {
-	case i.slots <- struct{}{}:
-		defer func() { <-i.slots }()
-	case <-slot.C:
-		return nil, edge.ErrUnavailable
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	release, err := i.slot(ctx, user)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	sizes, err := i.cfg.Maker.Picture(ctx, file.content)
 	if err != nil {
 		return nil, conversionError(err)
@@ -149,6 +144,26 @@ func (i *images) convert(ctx context.Context, file pictureFile) (map[string][]by
 		objects[size+".webp"] = object
 	}
 	return objects, nil
+}
+
+// slot waits, for slotTimeout at most, for the user's turn and then for a place among all
+// conversions. It fails with [edge.ErrUnavailable] when there is none.
+func (i *images) slot(ctx context.Context, user string) (release func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, slotTimeout)
+	defer cancel()
+	endTurn, err := i.turns.take(waiting, user)
+	if err == nil {
+		select {
+		case i.slots <- struct{}{}:
+			return func() { <-i.slots; endTurn() }, nil
+		case <-waiting.Done():
+			endTurn()
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, edge.ErrUnavailable
 }
 
 // conversionError maps an error of the conversion to one for the client.
