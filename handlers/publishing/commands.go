@@ -49,7 +49,8 @@ type contentBatch struct {
 		categories    []string
 		creators      []string
 	}
-	owned map[string]int64 // how many items those have who create some
+	owned   map[string]int64 // how many items those have who create some
+	counted map[string]bool  // those whose items this batch has counted
 }
 
 func newBatch(cfg Config) *contentBatch {
@@ -64,6 +65,7 @@ func newBatch(cfg Config) *contentBatch {
 		categories:    map[string]content.Category{},
 		recategorized: map[string]bool{},
 		owned:         map[string]int64{},
+		counted:       map[string]bool{},
 	}
 	b.wanted.items = []string{} // an empty array, not NULL
 	return b
@@ -117,9 +119,7 @@ func appendSet(list []string, s *string) []string {
 func (b *contentBatch) Load(load *pgx.Batch) {
 	want := &b.wanted
 	b.actors.Load(load)
-	if len(want.creators) > 0 {
-		postgres.QueueUsage(load, want.creators, b.owned)
-	}
+	b.loadUsage(load)
 	if len(want.items) > 0 {
 		postgres.QueueLock(load, want.items, b.items.Rows)
 	}
@@ -153,12 +153,31 @@ func (b *contentBatch) Save(save *pgx.Batch) error {
 	return postgres.QueueCategorize(save, recategorized)
 }
 
+// loadUsage queues the count of the items of creators, unless it is known well enough.
+func (b *contentBatch) loadUsage(load *pgx.Batch) {
+	var unknown []string
+	for _, creator := range b.wanted.creators {
+		if items, far := b.cfg.usage.recall(creator); far {
+			b.owned[creator] = items
+			continue
+		}
+		unknown = append(unknown, creator)
+		b.counted[creator] = true
+	}
+	if len(unknown) > 0 {
+		postgres.QueueUsage(load, unknown, b.owned)
+	}
+}
+
 func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Time) (commands.Outcome, error) {
 	organization := domain.OrZero(p.OrganizationID)
 	scope := content.ScopeOf(cmd.ActorID, organization)
 	facts := b.facts(cmd, p.MediaItemID, organization)
 	facts.Categories = b.categoriesOf(scope, p.CategoryIDs)
 	facts.SlugTaken = b.slugTaken("", scope, p.Slug)
+	if b.counted[cmd.ActorID] {
+		b.cfg.usage.note(cmd.ActorID, b.owned[cmd.ActorID], b.cfg.Quota.Content)
+	}
 	facts.Quota, facts.Items = b.cfg.Quota.Content, b.owned[cmd.ActorID]
 	next, payloads, err := content.New(cmd.AggregateID, *p, facts, now)
 	if err != nil {

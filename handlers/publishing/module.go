@@ -29,6 +29,8 @@ type Config struct {
 	Currency money.Currency
 	// Quota limits each creator, [domain.DefaultQuota] when it is zero.
 	Quota domain.Quota
+
+	usage *usage
 	// AssetsURL is where clients find the bucket of assets, without a slash at the end.
 	AssetsURL string
 }
@@ -41,6 +43,7 @@ func New(cfg Config) handlers.Module {
 	if cfg.Currency.Code == "" {
 		cfg.Currency = money.CurrencyOf(money.DefaultCurrency)
 	}
+	cfg.usage = newUsage()
 	if cfg.Quota == (domain.Quota{}) {
 		cfg.Quota = domain.DefaultQuota
 	}
