@@ -17,7 +17,7 @@ const (
 	AttemptBlockMax  = 4 * time.Hour
 	// AccountAttempts is how many wrong passwords are allowed for an account from all networks
 	// together; then attempts are spaced by AccountDelay, growing to AccountDelayMax. It is so
-	// short because it also delays the owner, whom nobody else may lock out.
+	// short because it also delays the owner, who must not be locked out by others.
 	AccountAttempts = 100
 	AccountDelay    = time.Second
 	AccountDelayMax = 30 * time.Second

@@ -85,11 +85,17 @@ func (d Dispute) merge(other Dispute) Dispute {
 
 // withDispute returns a set of disputes, in the order of their ids, with one more report.
 func withDispute(set []Dispute, d Dispute) []Dispute {
-	i, found := slices.BinarySearchFunc(set, d.ID, func(d Dispute, id string) int { return strings.Compare(d.ID, id) })
+	return withReport(set, d, func(d Dispute) string { return d.ID }, Dispute.merge)
+}
+
+// withReport returns a set, in the order of its ids, with one more report, which is merged
+// with what the set has under its id.
+func withReport[T comparable](set []T, report T, id func(T) string, merge func(a, b T) T) []T {
+	i, found := slices.BinarySearchFunc(set, id(report), func(t T, wanted string) int { return strings.Compare(id(t), wanted) })
 	if !found {
-		return slices.Insert(slices.Clone(set), i, d)
+		return slices.Insert(slices.Clone(set), i, report)
 	}
-	merged := set[i].merge(d)
+	merged := merge(set[i], report)
 	if merged == set[i] {
 		return set
 	}

@@ -195,7 +195,7 @@ func (p Payment) Owed() money.Cents {
 	return max(0, p.Sale.Amount-succeeded-p.withdrawnCents())
 }
 
-// RefundDue is the part of Owed for which no refund is under way.
+// RefundDue is the part of Owed for which no refund is pending.
 func (p Payment) RefundDue() money.Cents {
 	if !p.owes() {
 		return 0

@@ -2,7 +2,6 @@ package purchase
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/domain/money"
@@ -78,17 +77,7 @@ func (t RefundTotal) merge(other RefundTotal) RefundTotal {
 
 // withRefund returns a set of refunds, in the order of their ids, with one more report.
 func withRefund(set []Refund, r Refund) []Refund {
-	i, found := slices.BinarySearchFunc(set, r.ID, func(r Refund, id string) int { return strings.Compare(r.ID, id) })
-	if !found {
-		return slices.Insert(slices.Clone(set), i, r)
-	}
-	merged := set[i].merge(r)
-	if merged == set[i] {
-		return set
-	}
-	set = slices.Clone(set)
-	set[i] = merged
-	return set
+	return withReport(set, r, func(r Refund) string { return r.ID }, Refund.merge)
 }
 
 // sumRefunds sums the refunds whose states are selected.
@@ -102,7 +91,7 @@ func (p Payment) sumRefunds(selected func(RefundStatus) bool) (sum money.Cents) 
 }
 
 // unlisted is what the charge reported beyond all refunds that are known by their ids,
-// failed ones included: their total was reported while they were under way.
+// failed ones included: their total was reported while they were pending.
 func (p Payment) unlisted() money.Cents {
 	return max(0, p.RefundTotal.Amount-p.sumRefunds(func(RefundStatus) bool { return true }))
 }

@@ -116,7 +116,7 @@ func (q CommandQueue) consumer() jetstream.ConsumerConfig {
 }
 
 // accepts reports whether an edge signed a message, and records those that none did. Their
-// content is not logged: whoever sent it chose it.
+// content is not logged: its sender chose it.
 func (q CommandQueue) accepts(ctx context.Context, msg jetstream.Msg) bool {
 	err := q.Keys.verify(msg.Headers(), msg.Data())
 	if err == nil {

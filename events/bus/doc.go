@@ -58,8 +58,8 @@
 //
 // A command carries a signature ([Keys]): an HMAC over its time of publishing and all its
 // bytes, so over actor, type, id and payload. A consumer acknowledges and counts what has
-// none and never handles it: credentials of the bus alone make no one "stripe" or somebody
-// else. A recorded message that is sent again finds its id in the commands table, and after
+// none and never handles it: credentials of the bus alone do not impersonate a user or
+// Stripe. A recorded message that is sent again finds its id in the commands table, and after
 // a day its signature is void. The sweeper signs anew what it sends, since rows in Postgres
 // are trusted.
 //

@@ -41,7 +41,7 @@ var (
 	errNoKeys        = errors.New("no secret to sign commands with")
 )
 
-// Keys sign commands, and verify their signatures. Whoever has no secret can read the bus,
+// Keys sign commands, and verify their signatures. A client without the secret can read the bus,
 // write to it, and still act for no one. A nil *Keys signs nothing and refuses everything.
 type Keys struct{ macs []*sync.Pool }
 

@@ -46,7 +46,7 @@ func newKeys(t *testing.T, secrets ...string) *bus.Keys {
 	return k
 }
 
-// Whoever can write to the bus, but has no secret, acts for no one. Such a message is
+// A client of the bus without the secret impersonates no user. Such a message is
 // acknowledged, counted and logged without what it says, and delays no other.
 func TestCommandsThatNoEdgeSignedAreRefused(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// turns lets one conversion of each user at a time through, so that nobody takes all slots.
+// turns lets one conversion of each user at a time through, so that no user takes all slots.
 type turns struct {
 	mu sync.Mutex
 	of map[string]*turn

@@ -126,7 +126,7 @@ func (q *refundQueue) refund(ctx context.Context, due postgres.DueRefund) ([]str
 	return nil, errors.Join(err, q.ingester.recordRefunds(ctx, due.Intent, made))
 }
 
-// goesBack reports whether a refund was made, or is under way.
+// goesBack reports whether a refund was made, or is pending.
 func goesBack(r stripe.Refund) bool {
 	return r.Status != stripe.RefundFailed && r.Status != stripe.RefundCanceled
 }

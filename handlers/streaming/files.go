@@ -33,7 +33,7 @@ const (
 
 // fileRoutes declares the files of a stream: segments, and the waveform. Players read the
 // playlist of a finished recording only once, so the URLs in it must go on working for as
-// long as somebody watches, and no longer than the viewer has access. They lead here, where
+// long as the film is watched, and no longer than the viewer has access. They lead here, where
 // access is decided again, and from here to a URL of the store that lives for less than a
 // minute.
 func (s *streaming) fileRoutes() []edge.Route {

@@ -151,24 +151,33 @@ func (c *capped) Write(p []byte) (int, error) {
 
 // progress parses the output of ffmpeg's option -progress.
 type progress struct {
-	line    []byte
+	lines   lineSplitter
 	frames  int64
 	seconds float64               // of output
 	report  func(seconds float64) // may be nil
 }
 
+// Write implements io.Writer.
 func (p *progress) Write(b []byte) (int, error) {
+	p.lines.split(b, p.parse)
+	return len(b), nil
+}
+
+// lineSplitter collects what a program writes into lines of 256 bytes at most.
+type lineSplitter struct{ line []byte }
+
+// split calls each for every line that ends in b.
+func (l *lineSplitter) split(b []byte, each func(line string)) {
 	for _, c := range b {
 		if c != '\n' {
-			if len(p.line) < 256 {
-				p.line = append(p.line, c)
+			if len(l.line) < 256 {
+				l.line = append(l.line, c)
 			}
 			continue
 		}
-		p.parse(string(p.line))
-		p.line = p.line[:0]
+		each(string(l.line))
+		l.line = l.line[:0]
 	}
-	return len(b), nil
 }
 
 func (p *progress) parse(line string) {

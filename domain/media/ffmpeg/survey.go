@@ -23,7 +23,7 @@ type extent struct {
 
 // survey reads the output of ffprobe, one packet per line: stream, pts, dts, duration, flags.
 type survey struct {
-	line    []byte
+	lines   lineSplitter
 	streams map[int]*extent
 	report  func(seconds float64)
 	origin  float64
@@ -31,16 +31,7 @@ type survey struct {
 
 // Write implements io.Writer.
 func (s *survey) Write(b []byte) (int, error) {
-	for _, c := range b {
-		if c != '\n' {
-			if len(s.line) < 256 {
-				s.line = append(s.line, c)
-			}
-			continue
-		}
-		s.add(string(s.line))
-		s.line = s.line[:0]
-	}
+	s.lines.split(b, s.add)
 	return len(b), nil
 }
 
