@@ -91,7 +91,8 @@ func withDispute(set []Dispute, d Dispute) []Dispute {
 // withReport returns a set, in the order of its ids, with one more report, which is merged
 // with what the set has under its id.
 func withReport[T comparable](set []T, report T, id func(T) string, merge func(a, b T) T) []T {
-	i, found := slices.BinarySearchFunc(set, id(report), func(t T, wanted string) int { return strings.Compare(id(t), wanted) })
+	byID := func(t T, wanted string) int { return strings.Compare(id(t), wanted) }
+	i, found := slices.BinarySearchFunc(set, id(report), byID)
 	if !found {
 		return slices.Insert(slices.Clone(set), i, report)
 	}
