@@ -119,8 +119,8 @@ func TestLimitsStopAnExpensiveFile(t *testing.T) {
 		code   ffmpeg.Code
 	}{
 		{"memory", func(cfg *ffmpeg.Config) { cfg.MemoryLimit = 300 << 20 }, ffmpeg.TooCostly},
-		{"CPU time", func(cfg *ffmpeg.Config) { cfg.CPUSeconds = 2 }, ffmpeg.TooCostly},
-		{"wall time", func(cfg *ffmpeg.Config) { cfg.Timeout = 4 * time.Second }, ffmpeg.TimedOut},
+		{"CPU time", func(cfg *ffmpeg.Config) { cfg.CPUSeconds, cfg.Slowest = 2, 0.01 }, ffmpeg.TooCostly},
+		{"wall time", func(cfg *ffmpeg.Config) { cfg.Timeout, cfg.Slowest = 4*time.Second, 0.01 }, ffmpeg.TimedOut},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -46,6 +46,10 @@
 // one file with byte ranges, its initialisation segment in front. "720p" means the shorter side,
 // so a portrait phone video becomes 720×1280. The frame rate is made constant.
 //
+// A source of [Config.LongSource] or more is encoded rendition by rendition instead, and each is
+// reported when it is complete: after a crash the next call keeps those that are there. The further
+// decodes cost less than an hour of encoding that is lost.
+//
 // x264 runs with preset veryfast at CRF 23 under the rendition's maximum rate. Measured, 20 s of
 // a busy 720p test picture into 720p and 480p: veryfast takes 10.9 s of CPU time, so that 2 cores
 // convert several times faster than playback; fast takes 20.2 s, writes 14–20 % more bytes at the

@@ -34,13 +34,25 @@ type invocation struct {
 	stdout    io.Writer // nil discards
 	stderr    *tail     // nil keeps it for errors only
 	fileBytes int64     // largest file it may write; at least 1 MiB
+	seconds   float64   // of media that it converts, which extend its time
+}
+
+// limitsOf returns the wall time and the limits of a run.
+func (t *Tool) limitsOf(in invocation) (time.Duration, limits) {
+	extra := t.Slowest * in.seconds
+	return t.Timeout + time.Duration(extra*float64(time.Second)), limits{
+		memory:     t.MemoryLimit,
+		cpuSeconds: t.CPUSeconds + int64(extra)*int64(t.Threads),
+		fileBytes:  max(in.fileBytes, 1<<20),
+	}
 }
 
 var errStepTimeout = errors.New("step took too long")
 
 // run runs a program confined. The error is a *RejectError when the file is at fault.
 func (t *Tool) run(ctx context.Context, in invocation) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, errStepTimeout)
+	timeout, limits := t.limitsOf(in)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errStepTimeout)
 	defer cancel()
 	if in.stderr == nil {
 		in.stderr = &tail{}
@@ -54,7 +66,7 @@ func (t *Tool) run(ctx context.Context, in invocation) error {
 	}
 	defer dir.Close()
 
-	argv := t.confinement.argv(limits{t.MemoryLimit, t.CPUSeconds, max(in.fileBytes, 1<<20)}, in.program, in.args)
+	argv := t.confinement.argv(limits, in.program, in.args)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = []string{}
 	cmd.Dir = directory(dir)
@@ -80,11 +92,13 @@ func (t *Tool) run(ctx context.Context, in invocation) error {
 	if err == nil {
 		return nil
 	}
-	return t.classify(ctx, cmd.ProcessState, err, in.stderr.String())
+	return t.classify(ctx, cmd.ProcessState, limits.cpuSeconds, err, in.stderr.String())
 }
 
 // classify returns the error of a failed run: a *RejectError when the file is at fault.
-func (t *Tool) classify(ctx context.Context, state *os.ProcessState, err error, stderr string) error {
+func (t *Tool) classify(
+	ctx context.Context, state *os.ProcessState, cpuSeconds int64, err error, stderr string,
+) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errStepTimeout) {
 		return reject(TimedOut, stderr)
 	} else if cause != nil {
@@ -95,7 +109,7 @@ func (t *Tool) classify(ctx context.Context, state *os.ProcessState, err error, 
 		return fmt.Errorf("run ffmpeg: %w", err)
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
-		if used := state.UserTime() + state.SystemTime(); used >= time.Duration(t.CPUSeconds)*time.Second*9/10 {
+		if used := state.UserTime() + state.SystemTime(); used >= time.Duration(cpuSeconds)*time.Second*9/10 {
 			return reject(TooCostly, "CPU time used up\n"+stderr)
 		}
 		return errors.New("ffmpeg was killed by another process, perhaps for lack of memory")

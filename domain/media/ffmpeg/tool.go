@@ -20,6 +20,13 @@ type Config struct {
 	CPUSeconds  int64         // CPU time of one process over all its threads; default Timeout × Threads
 	Threads     int           // decoder, filter and encoder threads; default the number of CPUs, at most 16
 
+	// Slowest is how many times its duration the encoding of a source may take beyond Timeout, and as
+	// much CPU time per thread beyond CPUSeconds; default 10.
+	Slowest float64
+	// LongSource is the duration from which renditions are encoded one by one, so that a crash costs
+	// one of them at most; default 10 min.
+	LongSource time.Duration
+
 	Logger *slog.Logger // default slog.Default()
 }
 
@@ -57,6 +64,12 @@ func New(cfg Config) (*Tool, error) {
 	}
 	if cfg.CPUSeconds <= 0 {
 		cfg.CPUSeconds = max(1, int64(cfg.Timeout.Seconds())) * int64(cfg.Threads)
+	}
+	if cfg.Slowest <= 0 {
+		cfg.Slowest = 10
+	}
+	if cfg.LongSource <= 0 {
+		cfg.LongSource = 10 * time.Minute
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

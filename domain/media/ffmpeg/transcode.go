@@ -37,8 +37,16 @@ const (
 type Job struct {
 	Input  string // path of the original, a regular file; as root its group and mode may be changed
 	MIME   string // declared type, one of the allowed ones
-	OutDir string // created when missing; must be empty; belongs to the job
+	OutDir string // created when missing; must be empty but for Kept; belongs to the job
 
+	// Kept are renditions of an earlier call for the same source whose files are in OutDir. Those that
+	// this call would make alike are not encoded again, and the others are removed. Optional.
+	Kept []Rendition
+	// Planned is called before anything is encoded; its error ends the call. Optional.
+	Planned func(Plan) error
+	// Finished is called with each rendition that is complete; its error ends the call. The last
+	// ones are reported before the call returns. Optional.
+	Finished func(Rendition) error
 	// Progress is called for every step and every per cent of the whole job, never concurrently.
 	// It must not block. Optional.
 	Progress func(step Step, percent int)
@@ -82,13 +90,14 @@ func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
 	}
 	defer input.Close()
 	c := &conversion{
-		Tool:    t,
-		input:   input,
-		out:     job.OutDir,
-		percent: -1,
-		notify:  job.Progress,
+		Tool:       t,
+		input:      input,
+		out:        job.OutDir,
+		percent:    -1,
+		notify:     job.Progress,
+		onFinished: job.Finished,
 	}
-	err = c.convert(ctx, job.MIME)
+	err = c.convert(ctx, job)
 	if err = errors.Join(err, c.reclaimOutputs()); err != nil {
 		return Result{}, fmt.Errorf("transcode: %w", err)
 	}
@@ -102,18 +111,20 @@ type conversion struct {
 	out    string
 	info   Info
 	ladder []rendition
+	kept   []string // names of renditions that need not be encoded
 	wave   waveform
 	result Result
 
-	lent    bool
-	step    Step
-	percent int
-	notify  func(Step, int)
+	lent       bool
+	step       Step
+	percent    int
+	notify     func(Step, int)
+	onFinished func(Rendition) error
 }
 
-func (c *conversion) convert(ctx context.Context, mime string) (err error) {
+func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 	c.report(Probing, 0, 0, 0)
-	if c.info, err = c.probe(ctx, c.input, mime); err != nil {
+	if c.info, err = c.probe(ctx, c.input, job.MIME); err != nil {
 		return err
 	}
 	declared := c.reporter(Probing, 0, 2, max(c.info.DurationSeconds, 1))
@@ -127,10 +138,18 @@ func (c *conversion) convert(ctx context.Context, mime string) (err error) {
 	}
 	c.ladder = planLadder(c.info)
 	c.result.Info = c.info
-	if err := c.prepareOutputs(); err != nil {
-		return err
+	if job.Planned != nil {
+		if err := job.Planned(c.plan()); err != nil {
+			return err
+		}
 	}
 	if err := c.measure(ctx); err != nil {
+		return err
+	}
+	if err := c.keep(job.Kept); err != nil {
+		return err
+	}
+	if err := c.prepareOutputs(); err != nil {
 		return err
 	}
 	if err := c.encode(ctx); err != nil {
@@ -163,14 +182,15 @@ func (c *conversion) prepareOutputs() error {
 	if c.info.Kind == Video {
 		names = append(names, "preview", "thumbnails")
 	}
-	if entries, err := os.ReadDir(c.out); err == nil && len(entries) > 0 {
-		return errors.New("the output directory is not empty")
-	}
 	for _, name := range names {
 		if err := os.MkdirAll(filepath.Join(c.out, name), 0o700); err != nil {
 			return err
 		}
 	}
+	return c.lendOutputs()
+}
+
+func (c *conversion) lendOutputs() error {
 	c.lent = true
 	if err := c.confinement.lend(c.out); err != nil {
 		return fmt.Errorf("give the output directory to ffmpeg: %w", err)
@@ -204,20 +224,43 @@ func (c *conversion) measure(ctx context.Context) (err error) {
 	return err
 }
 
+// encode encodes the renditions that are missing, stage by stage.
 func (c *conversion) encode(ctx context.Context) error {
-	end := 75
+	const start = 12.0
+	end := 75.0
 	if c.info.Kind == Audio {
 		end = 95
 	}
-	done := &progress{report: c.reporter(Encoding, 12, end, c.info.DurationSeconds)}
+	stages := c.stages()
+	all, done := workOf(c.ladder), workOf(c.ladder)
+	for _, stage := range stages {
+		done -= workOf(stage)
+	}
+	for _, stage := range stages {
+		from := start + (end-start)*done/all
+		done += workOf(stage)
+		if err := c.encodeStage(ctx, stage, int(from), int(start+(end-start)*done/all)); err != nil {
+			return err
+		}
+		if err := c.finished(stage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodeStage encodes renditions in one process, while the progress goes from one per cent to another.
+func (c *conversion) encodeStage(ctx context.Context, stage []rendition, from, to int) error {
+	done := &progress{report: c.reporter(Encoding, from, to, c.info.DurationSeconds)}
 	err := c.run(ctx, invocation{
 		program: c.FFmpeg,
 		input:   c.input,
 		dir:     c.out,
 		stdout:  done,
-		args: c.encodeArgs(c.info, c.ladder, c.result.Loudness.gain(), c.info.DurationSeconds,
+		args: c.encodeArgs(c.info, stage, c.result.Loudness.gain(), c.info.DurationSeconds,
 			"-t", strconv.Itoa(MaxDurationSeconds)),
-		fileBytes: largestOutput(c.ladder, c.info.DurationSeconds),
+		fileBytes: largestOutput(stage, c.info.DurationSeconds),
+		seconds:   c.info.DurationSeconds,
 	})
 	if err != nil {
 		return err
