@@ -47,6 +47,9 @@ type MediaTranscodingStarted struct {
 	ObjectKey string `json:"object_key"`
 	// ETag is the version of the original that was examined; it is what must be transcoded.
 	ETag string `json:"etag,omitempty"`
+	// Checksum is what the client declared of the original: "sha256:" or "crc32c:" and the sum in
+	// base64. A transcoder rejects an original that has another one.
+	Checksum string `json:"checksum,omitempty"`
 	// JobID names this attempt; a callback must quote it.
 	JobID   string `json:"job_id"`
 	Attempt int    `json:"attempt"`

@@ -31,6 +31,8 @@ type Register struct {
 	MediaType     Type    `json:"mediaType" jsonschema:"required,enum=video,enum=audio,example=video"`
 	MimeType      string  `json:"mimeType" jsonschema:"required,enum=video/mp4,enum=video/quicktime,enum=video/x-msvideo,enum=video/webm,enum=audio/mpeg,enum=audio/mp4,enum=audio/wav,enum=audio/webm,enum=audio/ogg,enum=video/x-matroska,enum=video/mp2t,enum=video/mpeg,enum=video/ogg,enum=audio/flac,enum=audio/aiff,enum=audio/aac,example=video/mp4"`
 	FileSizeBytes int64   `json:"fileSizeBytes" jsonschema:"required,minimum=1,maximum=5368709120,example=1048576"`
+	// Checksum is optional. The stored file must have it.
+	Checksum Checksum `json:"checksum,omitempty" jsonschema:"maxLength=60,pattern=^(sha256:[A-Za-z0-9+/]{43}=|crc32c:[A-Za-z0-9+/]{6}==)$,example=crc32c:4waSgw==" rule:"must be sha256: or crc32c: and the sum in base64"`
 	// R2Key is used in development when it is a valid key; otherwise the platform chooses one.
 	R2Key string `json:"r2Key,omitempty" jsonschema:"maxLength=500,pattern=^[A-Za-z0-9/_-]+(\\.[A-Za-z0-9]+)?$" rule:"must be letters, digits, slashes, _ and -, and one extension at most"`
 }
@@ -42,17 +44,28 @@ func (r *Register) Validate() []domain.Field {
 	r.MimeType = CanonicalType(r.MimeType, r.MediaType)
 	v := domain.Validate(r)
 	v.Name("title", r.Title)
-	bad := v.Fields
+	bad := r.Checksum.check(v.Fields)
 	if declared := typeOfMime(r.MimeType); declared != "" && r.MediaType.Valid() && declared != r.MediaType {
 		bad = append(bad, domain.Field{Path: "mimeType", Message: "does not agree with mediaType"})
 	}
 	return bad
 }
 
+// Completion ends an upload.
+type Completion struct {
+	// Checksum replaces the one of the registration.
+	Checksum Checksum `json:"checksum,omitempty" jsonschema:"maxLength=60,pattern=^(sha256:[A-Za-z0-9+/]{43}=|crc32c:[A-Za-z0-9+/]{6}==)$" rule:"must be sha256: or crc32c: and the sum in base64"`
+}
+
+// Validate returns the fields that break the limits.
+func (c Completion) Validate() []domain.Field { return c.Checksum.check(domain.Check(c)) }
+
 // CompleteUpload completes an upload whose object the edge has found to be the declared one.
 type CompleteUpload struct {
 	ETag      string `json:"etag"`
 	SizeBytes int64  `json:"sizeBytes"`
+	// Checksum is what the client declared; the transcoder verifies it as well.
+	Checksum Checksum `json:"checksum,omitempty"`
 }
 
 // Reject says why the uploaded object is not the declared one.

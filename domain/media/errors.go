@@ -12,7 +12,7 @@ var (
 
 	// ErrUploadOver: the item does not wait for a file.
 	ErrUploadOver = domain.NewError(domain.Conflict, "INVALID_MEDIA_STATE", "The upload of this media item is over")
-	// ErrUploadMissing, ErrUploadSize and ErrUploadType: the stored file is not the declared one.
+	// ErrUploadMissing and the three after it: the stored file is not the declared one.
 	// The item still waits for its file.
 	ErrUploadMissing = newError(domain.Rule, "UPLOAD_MISSING",
 		"The file has not arrived in the store; upload it and try again")
@@ -20,6 +20,8 @@ var (
 		"The file in the store has another size than was declared; upload it again")
 	ErrUploadType = newError(domain.Rule, "UPLOAD_TYPE_MISMATCH",
 		"The file was uploaded under another content type than was declared; upload it again")
+	ErrUploadChecksum = newError(domain.Rule, "UPLOAD_CHECKSUM_MISMATCH",
+		"The file in the store is not the one whose checksum was declared; upload it again")
 	ErrUploadChanged = domain.NewError(domain.Conflict, "UPLOAD_CHANGED",
 		"The file was replaced while it was examined; try again")
 	// ErrFileRejected: the file is at fault, and the item has failed. The probe has other codes.
@@ -63,6 +65,18 @@ const (
 	CodeInvalidContentType   = "INVALID_CONTENT_TYPE"
 	ReasonInvalidContentType = "The file is not media of the declared type."
 )
+
+// wrongKind is the code of probes for a file with another kind of media than declared.
+const wrongKind = "WRONG_KIND"
+
+// PublicCode returns the code that clients get for a code of a probe: the same, whether the file
+// was probed when its upload was completed or by the transcoder.
+func PublicCode(code string) string {
+	if code == wrongKind {
+		return CodeInvalidContentType
+	}
+	return code
+}
 
 // Rejected is [ErrFileRejected] with a code and a sentence for the owner.
 func Rejected(code, reason string) *domain.Error { return newError(domain.Rule, code, reason) }

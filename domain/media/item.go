@@ -64,6 +64,8 @@ type Item struct {
 	// SizeBytes is declared at registration and verified at completion.
 	SizeBytes int64
 	MimeType  string
+	// Checksum is the one that the client declared, empty for none.
+	Checksum Checksum
 
 	DurationSeconds *int
 	Width, Height   *int

@@ -205,7 +205,7 @@ func (i Item) RecordFailure(cmd RecordFailure, now time.Time) (Item, []events.Pa
 	}
 	code, reason, shown := CodeFailed, reasonFailed, cmd.Error
 	if parts := codedError.FindStringSubmatch(cmd.Error); parts != nil {
-		code, reason, shown = parts[1], parts[2], parts[2]
+		code, reason, shown = PublicCode(parts[1]), parts[2], parts[2]
 	}
 	if shown == "" {
 		shown = reasonFailed

@@ -32,6 +32,7 @@ func New(id string, cmd Register, f Facts, now time.Time) (Item, []events.Payloa
 		ObjectKey:   key,
 		SizeBytes:   cmd.FileSizeBytes,
 		MimeType:    cmd.MimeType,
+		Checksum:    cmd.Checksum,
 		Priority:    DefaultPriority,
 		CreatedAt:   now,
 	}.changed(now, events.MediaRegistered{
@@ -79,6 +80,7 @@ func (i Item) CompleteUpload(cmd CompleteUpload, f Facts, now time.Time) (Item, 
 	}
 	i.Status = Uploaded
 	i.ETag = cmd.ETag
+	i.Checksum = cmd.Checksum
 	i.UploadedAt = &now
 	next, payloads := i.changed(now, i.uploaded())
 	return next, payloads, nil
@@ -148,6 +150,7 @@ func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads
 		MimeType:  i.MimeType,
 		ObjectKey: i.ObjectKey,
 		ETag:      i.ETag,
+		Checksum:  string(i.Checksum),
 		JobID:     jobID,
 		Attempt:   i.Attempts,
 		Priority:  i.Priority,

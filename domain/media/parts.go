@@ -74,6 +74,7 @@ func (s SignParts) Validate() []domain.Field { return domain.Check(s) }
 // CompleteParts requests the completion of an upload from the named parts, or from the stored ones.
 type CompleteParts struct {
 	Parts []NamedPart `json:"parts,omitempty" jsonschema:"maxItems=10000"`
+	Completion
 }
 
 // NamedPart is a part that the client names.
@@ -85,7 +86,7 @@ type NamedPart struct {
 
 // Validate returns the fields that break the limits.
 func (c CompleteParts) Validate() []domain.Field {
-	bad := domain.Check(c)
+	bad := c.Checksum.check(domain.Check(c))
 	seen := map[int]bool{}
 	for _, p := range c.Parts {
 		if seen[p.PartNumber] {
@@ -100,6 +101,7 @@ func (c CompleteParts) Validate() []domain.Field {
 type EndParts struct {
 	UploadID string      `json:"uploadId"`
 	Parts    []NamedPart `json:"parts,omitempty"`
+	Completion
 }
 
 // PartSize returns the size of the parts of a file: the least size, doubled until 256 parts suffice.

@@ -41,6 +41,7 @@ func newHarness(t *testing.T, triggerTimeout time.Duration) *harness {
 	uploads := ingest.New(ingest.Config{
 		Pool:            h.Pool,
 		Media:           h.Media,
+		CompleteWait:    time.Minute,
 		CallbackSecrets: [][]byte{[]byte(handlertest.TranscoderSecret)},
 		Now:             h.Now,
 		Log:             h.Logger,

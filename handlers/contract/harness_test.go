@@ -98,6 +98,7 @@ func (w *harness) modules(passwords *argon2id.Hasher) []handlers.Module {
 		ingest.New(ingest.Config{
 			Pool:            w.Pool,
 			Media:           w.Media,
+			CompleteWait:    handlertest.Within,
 			CallbackSecrets: [][]byte{[]byte(transcoderSecret)},
 			Dispatcher:      w.Dispatcher,
 			Development:     true,

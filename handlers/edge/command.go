@@ -129,7 +129,11 @@ func (r *Request) Outcome(cmd events.Command) (reply events.Reply, pending bool,
 	if r.prefersAsync() {
 		return r.accept(cmd, true)
 	}
-	ctx, cancel := context.WithTimeout(r.Request.Context(), r.edge.cfg.Wait)
+	wait := r.edge.cfg.Wait
+	if r.route.Wait > 0 {
+		wait = min(wait, r.route.Wait)
+	}
+	ctx, cancel := context.WithTimeout(r.Request.Context(), wait)
 	defer cancel()
 	reply, err = r.edge.cfg.Dispatcher.Send(ctx, cmd)
 	switch {

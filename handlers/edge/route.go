@@ -37,6 +37,9 @@ type Route struct {
 	// Such an operation accepts Idempotency-Key and Prefer: respond-async, and may respond
 	// 202 with the operation's address.
 	Command string
+	// Wait is how long a request waits for the outcome of Command before the response is 202,
+	// when it is shorter than [Config.Wait].
+	Wait time.Duration
 	// Sends names further commands that the handler sends.
 	Sends []string
 	// Idempotent says that the operation sends no command, yet accepts Idempotency-Key:

@@ -17,27 +17,29 @@ var completionErrors = []*domain.Error{
 	media.ErrUploadMissing,
 	media.ErrUploadSize,
 	media.ErrUploadType,
+	media.ErrUploadChecksum,
 	media.ErrUploadChanged,
 	media.ErrFileRejected,
 	edge.ErrUnavailable,
 }
 
 // completeUpload completes an upload once its file was examined. A file that is missing or
-// of another size leaves the item waiting for it; one that is not what was declared fails
+// of another size or checksum leaves the item waiting for it; one that is not what was declared fails
 // the item with a reason for its owner.
 func (i *ingest) completeUpload(r *edge.Request) error {
-	if err := r.NoBody(); err != nil {
+	var request media.Completion
+	if err := r.Decode(&request); err != nil {
 		return err
 	}
 	item, err := i.ownMedia(r)
 	if err != nil {
 		return err
 	}
-	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes}
+	found := media.CompleteUpload{ETag: item.ETag, SizeBytes: item.SizeBytes, Checksum: item.Checksum}
 	switch {
 	case item.Status == media.Uploading:
 		var rejected *media.Reject
-		found, rejected, err = i.examiner.examine(r.Request.Context(), r.Log(), item)
+		found, rejected, err = i.examiner.examine(r.Request.Context(), r.Log(), item, request.Checksum)
 		switch {
 		case err != nil:
 			return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/s3"
@@ -22,19 +23,23 @@ type Prober interface {
 }
 
 const (
-	defaultProbeBytes = 64 << 20
-	defaultProbes     = 2
-	// examineTimeout limits an examination, probeSlotTimeout the wait for a slot.
-	examineTimeout   = 30 * time.Second
-	probeSlotTimeout = 5 * time.Second
+	defaultProbeBytes   = 64 << 20
+	defaultProbes       = 2
+	defaultProbeWithin  = time.Second
+	defaultCompleteWait = time.Second
+	// examineTimeout limits what must be known of a file before it is accepted: its size, type and
+	// first bytes.
+	examineTimeout = 10 * time.Second
 )
 
-// examiner compares an uploaded object with what was declared. Its time is limited, its
-// bytes on disk (slots × limit) and its processes (slots).
+// examiner compares an uploaded object with what was declared. Its time is limited (within), its
+// bytes on disk (slots × limit) and its processes (slots). What it does not get to know in time is
+// left to the transcoder, which probes every file and verifies its checksum.
 type examiner struct {
 	store  *s3.Bucket
 	prober Prober
 	limit  int64
+	within time.Duration
 	dir    string
 	slots  chan struct{}
 }
@@ -46,20 +51,27 @@ func newExaminer(cfg Config) *examiner {
 	if cfg.Probes <= 0 {
 		cfg.Probes = defaultProbes
 	}
+	if cfg.ProbeWithin <= 0 {
+		cfg.ProbeWithin = defaultProbeWithin
+	}
 	return &examiner{
 		store:  cfg.Media,
 		prober: cfg.Prober,
 		limit:  cfg.ProbeBytes,
+		within: cfg.ProbeWithin,
 		dir:    cfg.TempDir,
 		slots:  make(chan struct{}, cfg.Probes),
 	}
 }
 
-// examine returns what was found, or why the file is rejected. An error leaves the item as it
-// is, for example the 503 of an unavailable store.
+// examine returns what was found, or why the file is rejected. A checksum replaces the one of the
+// item. An error leaves the item as it is, for example the 503 of an unavailable store.
 func (x *examiner) examine(
-	ctx context.Context, log *slog.Logger, item media.Item,
+	ctx context.Context, log *slog.Logger, item media.Item, checksum media.Checksum,
 ) (found media.CompleteUpload, rejected *media.Reject, err error) {
+	if checksum != "" {
+		item.Checksum = checksum
+	}
 	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
 	info, err := x.store.Head(ctx, item.ObjectKey)
@@ -80,8 +92,8 @@ func (x *examiner) examine(
 		reason := &media.Reject{Code: media.CodeInvalidContentType, Reason: media.ReasonInvalidContentType}
 		return media.CompleteUpload{}, reason, nil
 	}
-	found = media.CompleteUpload{ETag: info.ETag, SizeBytes: info.Size}
-	if x.prober == nil || info.Size > x.limit {
+	found = media.CompleteUpload{ETag: info.ETag, SizeBytes: info.Size, Checksum: item.Checksum}
+	if info.Size > x.limit || x.prober == nil && item.Checksum == "" {
 		return found, nil, nil
 	}
 	rejected, err = x.probe(ctx, log, item, info)
@@ -101,28 +113,34 @@ func storeError(ctx context.Context, log *slog.Logger, err error) error {
 	}
 }
 
-// probe fetches the file and probes it. When no slot is free, or the probe itself fails, the
-// file is accepted: the transcoder probes it as well.
+// probe fetches the file, verifies its checksum and probes it. When no slot is free, the time is
+// over, or the probe itself fails, the file is accepted: the transcoder does the same.
 func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item, info s3.Info) (*media.Reject, error) {
-	slot := time.NewTimer(probeSlotTimeout)
-	defer slot.Stop()
 	select {
 	case x.slots <- struct{}{}:
 		defer func() { <-x.slots }()
-	case <-slot.C:
+	default:
 		log.InfoContext(ctx, "upload not probed, no slot is free", "media", item.ID)
 		return nil, nil
-	case <-ctx.Done():
-		return nil, edge.ErrUnavailable
 	}
-	path, err := x.fetch(ctx, item.ObjectKey, info)
+	bounded, cancel := context.WithTimeout(ctx, x.within)
+	defer cancel()
+	path, err := x.fetch(bounded, item, info)
 	if path != "" {
 		defer func() { _ = os.Remove(path) }()
 	}
-	if err != nil {
+	switch mismatch, isMismatch := domain.AsError(err); {
+	case isMismatch:
+		return nil, mismatch
+	case err != nil && bounded.Err() != nil && ctx.Err() == nil:
+		log.InfoContext(ctx, "upload not probed in time", "media", item.ID)
+		return nil, nil
+	case err != nil:
 		return nil, storeError(ctx, log, err)
+	case x.prober == nil:
+		return nil, nil
 	}
-	_, err = x.prober.Probe(ctx, path, item.MimeType)
+	_, err = x.prober.Probe(bounded, path, item.MimeType)
 	var reject *ffmpeg.RejectError
 	switch {
 	case err == nil:
@@ -134,17 +152,15 @@ func (x *examiner) probe(ctx context.Context, log *slog.Logger, item media.Item,
 	switch reject.Code {
 	case ffmpeg.TimedOut, ffmpeg.TooCostly: // for this place; the transcoder has more time
 		return nil, nil
-	case ffmpeg.WrongKind:
-		return &media.Reject{Code: media.CodeInvalidContentType, Reason: reject.Message}, nil
 	default:
-		return &media.Reject{Code: string(reject.Code), Reason: reject.Message}, nil
+		return &media.Reject{Code: media.PublicCode(string(reject.Code)), Reason: reject.Message}, nil
 	}
 }
 
 // fetch copies the version that was examined to a temporary file. The caller
-// removes it, also after an error.
-func (x *examiner) fetch(ctx context.Context, key string, info s3.Info) (string, error) {
-	object, err := x.store.Get(ctx, key, s3.Range{}, info.ETag)
+// removes it, also after an error. The error of another checksum than the item's is a domain.Error.
+func (x *examiner) fetch(ctx context.Context, item media.Item, info s3.Info) (string, error) {
+	object, err := x.store.Get(ctx, item.ObjectKey, s3.Range{}, info.ETag)
 	if err != nil {
 		return "", err
 	}
@@ -153,7 +169,8 @@ func (x *examiner) fetch(ctx context.Context, key string, info s3.Info) (string,
 	if err != nil {
 		return "", fmt.Errorf("create a file for the upload: %w", err)
 	}
-	n, err := io.Copy(file, io.LimitReader(object.Body, info.Size))
+	sum := item.Checksum.Verifier()
+	n, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(object.Body, info.Size))
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
@@ -163,5 +180,5 @@ func (x *examiner) fetch(ctx context.Context, key string, info s3.Info) (string,
 	if err != nil {
 		return file.Name(), fmt.Errorf("fetch the upload: %w", err)
 	}
-	return file.Name(), nil
+	return file.Name(), sum.Err()
 }

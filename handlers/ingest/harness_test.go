@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"cmp"
 	"net/http"
 	"testing"
 	"time"
@@ -27,8 +28,12 @@ var mp4Header = handlertest.MP4Header
 
 type options struct {
 	// quota limits each creator; the default one when it is zero.
-	quota       domain.Quota
-	prober      ingest.Prober
+	quota  domain.Quota
+	prober ingest.Prober
+	// probeWithin limits the probe when an upload is completed; a minute when it is zero.
+	probeWithin time.Duration
+	// probes is how many files are probed at once; the default when it is zero.
+	probes      int
 	development bool
 	// store replaces the bucket that the edge uses.
 	store func(*s3.Bucket) *s3.Bucket
@@ -45,7 +50,7 @@ func newHarness(t *testing.T, o options) *handlertest.Harness {
 	h := startParts(t, o)
 	h.Install(func(cfg *edge.Config) {
 		cfg.Development = o.development
-		cfg.Wait = time.Minute // a busy machine must not turn outcomes into 202
+		cfg.Wait = time.Minute
 	}, newModule(h, o))
 	return h
 }
@@ -65,6 +70,9 @@ func newModule(h *handlertest.Harness, o options) handlers.Module {
 		Media:           h.Media,
 		Parts:           h.Media,
 		Prober:          o.prober,
+		ProbeWithin:     cmp.Or(o.probeWithin, time.Minute),
+		Probes:          o.probes,
+		CompleteWait:    time.Minute, // a busy machine must not turn outcomes into 202
 		UploadIdle:      o.idle,
 		TempDir:         h.TempDir(),
 		CallbackSecrets: [][]byte{[]byte(oldSecret), []byte(secret)},

@@ -125,10 +125,13 @@ func (i *ingest) uploadRoutes() []edge.Route {
 			Name:    "completeMediaUpload",
 			Sends:   []string{media.CommandReject},
 			Summary: "Complete an upload",
-			Notes: "The file is examined first. A file that is missing, or of another size or type than declared, leaves " +
-				"the item waiting; a file that is not media of the declared type fails it.",
+			Notes: "The file is examined first. A file that is missing, or of another size, type or checksum than declared, " +
+				"leaves the item waiting; a file that is not media of the declared type fails it. What takes longer than a " +
+				"second is left to the transcoder, whose rejection fails the item with the same code and reason.",
 			Auth:      edge.Session(edge.Creators...),
+			Body:      media.Completion{},
 			Command:   media.CommandCompleteUpload,
+			Wait:      i.cfg.CompleteWait,
 			Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
 			Errors:    completionErrors,
 			Handle:    i.completeUpload,

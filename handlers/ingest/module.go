@@ -35,8 +35,15 @@ type Config struct {
 	// ProbeBytes is the size up to which a file is fetched and probed; default 64 MiB. Of a
 	// larger one only the first 4 KiB are examined, and the transcoder probes it first.
 	ProbeBytes int64
-	// Probes is how many files are probed at once; default 2.
+	// Probes is how many files are probed at once; default 2. With all of them busy, a file is
+	// accepted and left to the transcoder.
 	Probes int
+	// ProbeWithin is how long a file may be fetched and probed before it is accepted and left to
+	// the transcoder; default 1 s.
+	ProbeWithin time.Duration
+	// CompleteWait is how long a completion waits for its outcome; default 1 s. Together with
+	// ProbeWithin it keeps the response within 2 s.
+	CompleteWait time.Duration
 	// UploadIdle is how long a client may pause while it uploads through the edge; default 30 s.
 	UploadIdle time.Duration
 	// TempDir holds files while they are probed; default the system's.
@@ -66,6 +73,9 @@ type ingest struct {
 func New(cfg Config) handlers.Module {
 	if cfg.UploadIdle <= 0 {
 		cfg.UploadIdle = defaultUploadIdle
+	}
+	if cfg.CompleteWait <= 0 {
+		cfg.CompleteWait = defaultCompleteWait
 	}
 	if cfg.StuckAfter <= 0 {
 		cfg.StuckAfter = defaultStuckAfter

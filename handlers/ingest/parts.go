@@ -71,6 +71,7 @@ func (i *ingest) partRoutes() []edge.Route {
 			Auth:      edge.Session(edge.Creators...),
 			Body:      media.CompleteParts{},
 			Command:   media.CommandCompleteParts,
+			Wait:      i.cfg.CompleteWait,
 			Responses: []edge.Response{edge.Data[UploadCompleted](http.StatusOK)},
 			Errors: append(slices.Clone(completionErrors),
 				media.ErrPartsNotFound, media.ErrPartsIncomplete, media.ErrPartMismatch),
@@ -176,7 +177,11 @@ func (i *ingest) completeParts(r *edge.Request) error {
 	if err := r.Decode(&request); err != nil {
 		return err
 	}
-	return r.Send(r.UUID("id"), media.EndParts{UploadID: r.UUID("uploadId"), Parts: request.Parts})
+	return r.Send(r.UUID("id"), media.EndParts{
+		UploadID:   r.UUID("uploadId"),
+		Parts:      request.Parts,
+		Completion: request.Completion,
+	})
 }
 
 func (i *ingest) abortParts(r *edge.Request) error {

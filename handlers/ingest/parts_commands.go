@@ -138,7 +138,7 @@ func (x uploads) complete(
 				return nil, err
 			}
 		}
-		found, rejected, err := x.examiner.examine(ctx, x.log, item)
+		found, rejected, err := x.examiner.examine(ctx, x.log, item, end.Checksum)
 		rejection, isRejection := domain.AsError(err)
 		if err != nil && (!isRejection || rejection.Class == domain.Unavailable) {
 			return nil, err

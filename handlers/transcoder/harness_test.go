@@ -45,6 +45,8 @@ func newHarness(t *testing.T, prober ingest.Prober) *handlertest.Harness {
 		Pool:            h.Pool,
 		Media:           h.Media,
 		Prober:          prober,
+		ProbeWithin:     time.Minute,
+		CompleteWait:    time.Minute,
 		TempDir:         t.TempDir(),
 		CallbackSecrets: [][]byte{[]byte(secret)},
 		Now:             h.Now,

@@ -21,6 +21,8 @@ import (
 const (
 	failureMissing  = "ORIGINAL_MISSING: The uploaded file is not in the store any more."
 	failureChanged  = "ORIGINAL_CHANGED: The uploaded file was replaced after its upload was completed."
+	failureChecksum = "UPLOAD_CHECKSUM_MISMATCH: The file in the store is not the one whose checksum was declared; " +
+		"upload it again."
 	failureInternal = "TRANSCODER_ERROR: The transcoder failed three times; try again later."
 )
 
@@ -32,6 +34,9 @@ const (
 )
 
 const maxReportBytes = 64 << 10
+
+// errChecksum says that the original is not the one that the client declared.
+var errChecksum = errors.New("the original has another checksum")
 
 // errNotCurrent says that the outcome of a job does not count any more.
 var errNotCurrent = errors.New("the job is not current")
@@ -92,6 +97,8 @@ func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStart
 		failed.Error = failureMissing
 	case errors.Is(err, s3.ErrChanged):
 		failed.Error = failureChanged
+	case errors.Is(err, errChecksum):
+		failed.Error = failureChecksum
 	case w.countFailure(job.JobID):
 		return media.Callback{}, err
 	default:
@@ -154,7 +161,8 @@ func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, 
 		return fmt.Errorf("create a file for the original: %w", err)
 	}
 
-	n, err := io.Copy(file, io.LimitReader(object.Body, media.MaxUploadBytes+1))
+	sum := media.Checksum(job.Checksum).Verifier()
+	n, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(object.Body, media.MaxUploadBytes+1))
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
@@ -163,6 +171,9 @@ func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, 
 	}
 	if err != nil {
 		return fmt.Errorf("fetch the original: %w", err)
+	}
+	if sum.Err() != nil {
+		return errChecksum
 	}
 	return nil
 }

@@ -268,3 +268,14 @@ func TestAnIncompleteConfigurationIsRejected(t *testing.T) {
 		}
 	}
 }
+
+func TestAnOriginalWithAnotherChecksumIsRejected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, newHarness(t, nil))
+	_, e := b.started()
+	e.Data = []byte(strings.Replace(string(e.Data), `"job_id"`, `"checksum": "crc32c:4waSgw==", "job_id"`, 1))
+	b.handle(b.worker(), e)
+	b.wantFailures("UPLOAD_CHECKSUM_MISMATCH: ")
+	b.wantConversions(0, 1)
+	b.wantCleanDir()
+}

@@ -30,6 +30,7 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "etag", Field: func(i *media.Item) any { return columns.Optional(&i.ETag) }},
 	{Name: "file_size_bytes", Field: func(i *media.Item) any { return columns.Optional(&i.SizeBytes) }},
 	{Name: "mime_type", Field: func(i *media.Item) any { return columns.Optional(&i.MimeType) }},
+	{Name: "checksum", Field: func(i *media.Item) any { return columns.Optional(&i.Checksum) }},
 	{Name: "duration_seconds", Field: func(i *media.Item) any { return &i.DurationSeconds }},
 	{Name: "width", Field: func(i *media.Item) any { return &i.Width }},
 	{Name: "height", Field: func(i *media.Item) any { return &i.Height }},

@@ -58,6 +58,7 @@ func full(t *testing.T) media.Item {
 		ObjectKey:       "o",
 		ETag:            `"e"`,
 		SizeBytes:       5 << 30,
+		Checksum:        "crc32c:4waSgw==",
 		MimeType:        "video/mp4",
 		DurationSeconds: p(1),
 		Width:           p(2),
