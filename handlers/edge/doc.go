@@ -20,6 +20,13 @@
 // Credentials never travel on the bus: routes that carry them write through their domain's
 // adapter directly, and declare Idempotent instead of a command.
 //
+// # Shared reads
+//
+// The response of a [Route] that is Shared is the same for everyone. Requests for one address
+// that arrive while it is read get the same response: a page that many open at once costs one
+// read at a time. Nothing is kept when the read has ended, so who asks later sees what was
+// written meanwhile; clients and proxies keep it for a minute.
+//
 // # Middleware
 //
 // Every request passes, in this order: request id, trace, log, recovery from panics, CORS,

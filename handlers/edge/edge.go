@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/codex-platform/codex/domain/identity/workersig"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
@@ -64,6 +65,8 @@ type Edge struct {
 	// routes are those of the contract, in the order of their declaration.
 	routes  []Route
 	limiter *ratelimit.Limiter
+	// reads are those of shared routes that run.
+	reads   singleflight.Group
 	origins origins
 	health  healthChecks
 	// description returns the document of routes, which is made once.

@@ -35,6 +35,8 @@ type Request struct {
 	edge   *Edge
 	route  *Route
 	params map[string]any
+	// response keeps what a handler writes, for the requests that share it; nil to send it.
+	response *written
 }
 
 // Deadline implements [context.Context].
@@ -89,13 +91,23 @@ func (r *Request) Description() *openapi.Document { return r.edge.Description() 
 // JSON writes a response. Its length is in the header: a longer one than the buffer of
 // net/http would otherwise be sent in chunks, with more writes to the connection.
 func (r *Request) JSON(status int, body any) {
-	written, err := json.Marshal(body)
+	encoded, err := json.Marshal(body)
 	if err != nil {
-		r.edge.writeError(r.Context, fmt.Errorf("marshal the response: %w", err))
-		return
+		err = fmt.Errorf("marshal the response: %w", err)
 	}
-	r.Header("Content-Length", strconv.Itoa(len(written)))
-	r.Data(status, "application/json; charset=utf-8", written)
+	switch {
+	case r.response != nil:
+		*r.response = written{status: status, body: encoded, err: err}
+	case err != nil:
+		r.edge.writeError(r.Context, err)
+	default:
+		r.write(written{status: status, body: encoded})
+	}
+}
+
+func (r *Request) write(w written) {
+	r.Header("Content-Length", strconv.Itoa(len(w.body)))
+	r.Data(w.status, "application/json; charset=utf-8", w.body)
 }
 
 // OK writes 200 with one resource in its envelope.

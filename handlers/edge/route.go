@@ -50,6 +50,10 @@ type Route struct {
 	// Errors are those of this operation, besides the ones which follow from Auth, Params,
 	// Body and Limit.
 	Errors []*domain.Error
+	// Shared says that the response is the same for all clients: it depends on path and query
+	// alone, caches may keep it for a minute, and what many ask for at once is read once. The
+	// handler writes it with the methods of [Request].
+	Shared bool
 	// Development says that the operation exists in development only.
 	Development bool
 	// Page says that the route serves a web page: it has the security headers of a page
@@ -127,7 +131,11 @@ func (e *Edge) serve(route Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := &Request{Context: c, ctx: c.Request.Context(), edge: e, route: &route}
 		err := r.readParams()
-		if err == nil {
+		switch {
+		case err != nil:
+		case route.Shared:
+			err = e.serveShared(r)
+		default:
 			err = route.Handle(r)
 		}
 		if err != nil {
@@ -160,7 +168,3 @@ func ListOf[T any]() Response { return Response{Status: http.StatusOK, Body: Lis
 
 // NoContent declares an empty response.
 var NoContent = Response{Status: http.StatusNoContent}
-
-// CachePublic is the Cache-Control of responses that are the same for all clients: caches
-// may keep them for a minute.
-const CachePublic = "public, max-age=60"

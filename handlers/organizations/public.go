@@ -15,8 +15,7 @@ import (
 	"github.com/codex-platform/codex/handlers/view"
 )
 
-// publicRoutes are an organization's public pages. They read no session, so shared caches
-// may keep the responses.
+// publicRoutes are an organization's public pages.
 func (o *organizations) publicRoutes() []edge.Route {
 	const public = "/api/organizations/public/:slug"
 	slug := []edge.Param{organizationSlug}
@@ -29,6 +28,7 @@ func (o *organizations) publicRoutes() []edge.Route {
 			Params:    slug,
 			Responses: []edge.Response{edge.Data[view.Branding](http.StatusOK)},
 			Errors:    notFound,
+			Shared:    true,
 			Handle: o.showOrganization(func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(view.BrandingOf(shown.LogoURL))
 			}),
@@ -41,6 +41,7 @@ func (o *organizations) publicRoutes() []edge.Route {
 			Params:    slug,
 			Responses: []edge.Response{edge.Data[OrganizationInfo](http.StatusOK)},
 			Errors:    notFound,
+			Shared:    true,
 			Handle: o.showOrganization(func(c *edge.Request, shown organization.Organization) error {
 				return c.OK(OrganizationInfoOf(shown))
 			}),
@@ -53,6 +54,7 @@ func (o *organizations) publicRoutes() []edge.Route {
 			Params:    slug,
 			Responses: []edge.Response{edge.Data[OrganizationStats](http.StatusOK)},
 			Errors:    notFound,
+			Shared:    true,
 			Handle:    o.showOrganization(o.showStats),
 		},
 		{
@@ -63,6 +65,7 @@ func (o *organizations) publicRoutes() []edge.Route {
 			Params:    append(slug, edge.PagedParams()...),
 			Responses: []edge.Response{edge.ListOf[OrganizationCreator]()},
 			Errors:    notFound,
+			Shared:    true,
 			Handle:    o.showOrganization(o.showCreators),
 		},
 		{
@@ -73,6 +76,7 @@ func (o *organizations) publicRoutes() []edge.Route {
 			Params:    append(slug, edge.PagedParams(edge.OptionalChoiceParam("role", memberRoles...))...),
 			Responses: []edge.Response{edge.ListOf[PublicMember]()},
 			Errors:    notFound,
+			Shared:    true,
 			Handle:    o.showOrganization(o.showMembers),
 		},
 	}
@@ -92,7 +96,6 @@ func (o *organizations) showOrganization(
 		if err != nil {
 			return fmt.Errorf("read the organization: %w", err)
 		}
-		c.Header("Cache-Control", edge.CachePublic)
 		return show(c, shown)
 	}
 }

@@ -58,6 +58,7 @@ func (p *publishing) catalogueRoutes() []edge.Route {
 				publicSort,
 			),
 			Responses: []edge.Response{edge.ListOf[PublicContent]()},
+			Shared:    true,
 			Handle:    p.listPublicContent,
 		},
 		{
@@ -67,6 +68,7 @@ func (p *publishing) catalogueRoutes() []edge.Route {
 			Summary:   "List public content of all creators",
 			Params:    publicPage(contentTypeParam, edge.SearchParam(255), publicSort),
 			Responses: []edge.Response{edge.ListOf[PublicContent]()},
+			Shared:    true,
 			Handle:    p.discoverContent,
 		},
 		{
@@ -76,6 +78,7 @@ func (p *publishing) catalogueRoutes() []edge.Route {
 			Summary:   "List the categories of an organization's public content",
 			Params:    []edge.Param{edge.RequiredParam(edge.UUIDParam("orgId"))},
 			Responses: []edge.Response{edge.ListOf[PublicCategory]()},
+			Shared:    true,
 			Handle:    p.listPublicCategories,
 		},
 		{
@@ -86,6 +89,7 @@ func (p *publishing) catalogueRoutes() []edge.Route {
 			Notes:     "What must be paid for is left out.",
 			Responses: []edge.Response{edge.Data[PublicContent](http.StatusOK)},
 			Errors:    []*domain.Error{content.ErrNotFound},
+			Shared:    true,
 			Handle:    p.getPublicContent,
 		},
 	}
@@ -152,7 +156,6 @@ func (p *publishing) listPublic(c *edge.Request, l paging.List) error {
 }
 
 func writePublic(c *edge.Request, items []PublicContent, found paging.Found) error {
-	c.Header("Cache-Control", edge.CachePublic)
 	c.JSON(http.StatusOK, edge.PageOf(items, found))
 	return nil
 }
@@ -183,6 +186,5 @@ func (p *publishing) getPublicContent(c *edge.Request) error {
 	case !item.IsPublic():
 		return content.ErrNotFound
 	}
-	c.Header("Cache-Control", edge.CachePublic)
 	return c.OK(publicContentOf(item))
 }

@@ -76,7 +76,6 @@ func (p *publishing) listPublicCategories(c *edge.Request) error {
 	if err != nil {
 		return fmt.Errorf("list categories: %w", err)
 	}
-	c.Header("Cache-Control", edge.CachePublic)
 	c.JSON(http.StatusOK, edge.Page(list, 1, max(1, len(list)), int64(len(list))))
 	return nil
 }
