@@ -51,7 +51,9 @@ type Cue struct {
 
 // Parse reads WebVTT when the text begins with WEBVTT, otherwise SubRip. The error is an
 // [*Error].
-func Parse(text string) (Track, error) {
+func Parse(text string) (Track, error) { return (&parser{}).parse(text) }
+
+func (p *parser) parse(text string) (Track, error) {
 	if len(text) > MaxBytes {
 		return Track{}, &Error{1, "the captions are longer than 512 KiB"}
 	}
@@ -59,8 +61,7 @@ func Parse(text string) (Track, error) {
 		return Track{}, &Error{1, "the captions are not UTF-8 text"}
 	}
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff"))
-	p := &parser{}
-	isVTT := regexp.MustCompile(`^WEBVTT([ \t\n]|$)`).MatchString(text)
+	isVTT := header.MatchString(text)
 	for i, block := range blocks(text) {
 		var err error
 		switch {
@@ -71,7 +72,7 @@ func Parse(text string) (Track, error) {
 		default:
 			err = p.srt(block)
 		}
-		if err != nil {
+		if err != nil && !p.lenient {
 			return Track{}, err
 		}
 	}
@@ -133,7 +134,13 @@ func blocks(text string) []block {
 	return all
 }
 
-type parser struct{ track Track }
+var header = regexp.MustCompile(`^WEBVTT([ \t\n]|$)`)
+
+type parser struct {
+	track Track
+	// lenient leaves out what is at fault.
+	lenient bool
+}
 
 // vtt reads a block of WebVTT.
 func (p *parser) vtt(b block) error {
@@ -160,7 +167,7 @@ func (p *parser) vtt(b block) error {
 	if timing == 1 {
 		c.ID = b.lines[0]
 	}
-	return p.add(c, b, timing+1, func(text string) string { return text })
+	return p.add(c, b, timing+1, knownTags)
 }
 
 // style keeps a style sheet that refers to nothing outside.

@@ -49,12 +49,19 @@ func readCases(t *testing.T) []inputCase {
 
 const captionsSRT = "1\n00:00:00,200 --> 00:00:01,500\nGood evening.\n"
 
+const chapters = ";FFMETADATA1\n" +
+	"[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=Opening\n" +
+	"[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=2000\ntitle= \n" +
+	"[CHAPTER]\nTIMEBASE=1/1000\nSTART=2000\nEND=3000\ntitle=The end\n"
+
 // generate makes the file of a case.
 func (c inputCase) generate(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "captions.srt"), []byte(captionsSRT), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"captions.srt": captionsSRT, "chapters.txt": chapters} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	path := ""
 	for _, args := range c.make {
@@ -145,6 +152,7 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if want := c.number(t, "rate"); want > 0 {
 		near(t, "rate", result.FrameRate, want, 0.01)
 	}
+	c.checkTracks(t, result, out)
 	if c.keys["sync"] != "" {
 		checkSync(t, stream, result.FrameRate)
 	}
@@ -171,6 +179,37 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	}
 	if c.keys["audible"] != "" && (result.Loudness == nil || result.Loudness.Integrated < -4000) {
 		t.Errorf("loudness %+v: another track was taken", result.Loudness)
+	}
+}
+
+// checkTracks compares captions and chapters.
+func (c inputCase) checkTracks(t *testing.T, result ffmpeg.Result, out string) {
+	t.Helper()
+	var tracks, chapters []string
+	for _, track := range result.Captions {
+		text := strconv.Itoa(track.Stream) + " " + cmp.Or(track.Language, "und")
+		for _, mark := range []struct {
+			word string
+			is   bool
+		}{{" default", track.Default}, {" forced", track.Forced}, {" sounds", track.Sounds}} {
+			if mark.is {
+				text += mark.word
+			}
+		}
+		tracks = append(tracks, text)
+		content, err := os.ReadFile(filepath.Join(out, track.Rel))
+		if want := "WEBVTT\n\n00:00:00.200 --> 00:00:01.500\nGood evening.\n"; err != nil || string(content) != want {
+			t.Errorf("captions %v %q", err, content)
+		}
+	}
+	for _, chapter := range result.Chapters {
+		chapters = append(chapters, strconv.FormatFloat(chapter.StartSeconds, 'f', -1, 64)+" "+chapter.Title)
+	}
+	if got := strings.Join(tracks, "; "); got != c.keys["captions"] || len(result.Notes) > 0 {
+		t.Errorf("captions %q, want %q; notes %v", got, c.keys["captions"], result.Notes)
+	}
+	if got := strings.Join(chapters, "; "); got != c.keys["chapters"] {
+		t.Errorf("chapters %q, want %q", got, c.keys["chapters"])
 	}
 }
 

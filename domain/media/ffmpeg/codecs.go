@@ -41,8 +41,9 @@ const decoders = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1,av1," 
 	"pcm_alaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt"
 
 // named are decoders that ffprobe may open, because it ends at the first stream that it cannot
-// open, but that never get a packet: of subtitles, of cover art, and of what is rejected by name.
-const named = "mov_text,subrip,srt,ass,ssa,webvtt,text,dvbsub,dvdsub,pgssub,xsub,microdvd,cc_dec," +
+// open, but that never get a packet: of subtitles, of cover art, and of what is rejected by name. Those
+// of textSubtitles get packets when captions are extracted, and only then.
+const named = textSubtitles + ",dvbsub,dvdsub,pgssub,xsub,microdvd,cc_dec," +
 	"bmp,gif,webp,tiff," +
 	"wmv1,wmv2,wmv3,vc1,msmpeg4v1,cinepak,indeo3,indeo5,svq1,svq3,flv,vp6,vp6f,rv30,rv40,cfhd,huffyuv,ffvhuff," +
 	"utvideo,magicyuv,jpeg2000,libopenjpeg,hap,snow,dirac," +

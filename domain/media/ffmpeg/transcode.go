@@ -77,6 +77,10 @@ type Result struct {
 
 	Loudness *Loudness // of the source; nil without sound or for silence
 
+	Captions []CaptionTrack // subtitles of the source that are text
+	Chapters []Chapter      // of the source, in their order
+	Notes    []Note         // what of the source was left out
+
 	// Files are all outputs in the order of their upload: the master playlist last.
 	Files []File
 }
@@ -161,8 +165,14 @@ func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.readTracks(ctx); err != nil {
+		return err
+	}
 	// The programs have finished: the directory is reclaimed before its content is trusted.
 	if err := c.reclaimOutputs(); err != nil {
+		return err
+	}
+	if err := c.tidyCaptions(); err != nil {
 		return err
 	}
 	if c.info.Kind == Audio {
@@ -175,7 +185,7 @@ func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 
 // prepareOutputs makes the directories, since ffmpeg only writes files.
 func (c *conversion) prepareOutputs() error {
-	names := []string{}
+	names := []string{"captions"}
 	for _, r := range c.ladder {
 		names = append(names, r.name)
 	}
@@ -407,6 +417,8 @@ func (c *conversion) contentType(name string) string {
 		return "image/png"
 	case ".json":
 		return "application/json"
+	case ".vtt":
+		return "text/vtt"
 	}
 	return ""
 }
