@@ -11,6 +11,9 @@ func init() {
 	register[MediaRevised]("What the creator wrote about a media item was changed.")
 	register[MediaCaptionsSet]("The captions of a language were added or replaced.")
 	register[MediaCaptionsRemoved]("The captions of a language were removed.")
+	register[MediaChaptersSet]("The chapters of a media item were replaced by its creator.")
+	register[CaptionsReady]("Captions that were in the file of a media item can be shown.")
+	register[CaptionsFailed]("Captions that are in the file of a media item cannot be shown.")
 	register[MediaOutputsDiscarded]("A job delivered for a media item that is deleted; its objects are being removed.")
 	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
 }
@@ -118,6 +121,30 @@ type MediaCaptionsRemoved struct {
 	Language string `json:"language"`
 }
 
+// MediaChaptersSet : how many there are now.
+type MediaChaptersSet struct {
+	MediaID string `json:"media_id"`
+	Count   int    `json:"count"`
+}
+
+// CaptionsReady : the captions of one language.
+type CaptionsReady struct {
+	MediaID string `json:"media_id"`
+	// Language is a BCP 47 tag.
+	Language string `json:"language"`
+	// Kind is "subtitles" or "captions".
+	Kind string `json:"kind"`
+}
+
+// CaptionsFailed : one track of the file.
+type CaptionsFailed struct {
+	MediaID string `json:"media_id"`
+	// Stream is the number of the track in the file, from 0.
+	Stream int `json:"stream"`
+	// Code is a stable reason, for example PICTURE_SUBTITLES.
+	Code string `json:"code"`
+}
+
 // MediaOutputsDiscarded : late outputs of a deleted item are being removed.
 type MediaOutputsDiscarded struct {
 	MediaID   string `json:"media_id"`
@@ -160,6 +187,15 @@ func (MediaCaptionsSet) EventType() string { return "media.captions_set" }
 
 // EventType implements Payload.
 func (MediaCaptionsRemoved) EventType() string { return "media.captions_removed" }
+
+// EventType implements Payload.
+func (MediaChaptersSet) EventType() string { return "media.chapters_set" }
+
+// EventType implements Payload.
+func (CaptionsReady) EventType() string { return "captions.ready" }
+
+// EventType implements Payload.
+func (CaptionsFailed) EventType() string { return "captions.failed" }
 
 // EventType implements Payload.
 func (MediaOutputsDiscarded) EventType() string { return "media.outputs_discarded" }

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
@@ -63,6 +64,11 @@ type Output struct {
 	LoudnessIntegrated *int `json:"loudnessIntegrated" jsonschema:"minimum=-10000,maximum=1000"`
 	LoudnessPeak       *int `json:"loudnessPeak" jsonschema:"minimum=-10000,maximum=2000"`
 	LoudnessRange      *int `json:"loudnessRange" jsonschema:"minimum=0,maximum=50000"`
+	// Captions are the subtitles of the file that are text, and Notes what of it was left out.
+	Captions []OutputCaptions `json:"captions,omitempty" jsonschema:"maxItems=20"`
+	Notes    []Note           `json:"notes,omitempty" jsonschema:"maxItems=64"`
+	// ChaptersKey is the object with the chapters of the file, as JSON chapters of Podcasting 2.0.
+	ChaptersKey *string `json:"chaptersKey,omitempty" jsonschema:"maxLength=500"`
 }
 
 // ThumbnailVariants are the keys of the thumbnails in the assets bucket. They follow from the item
@@ -74,14 +80,19 @@ type ThumbnailVariants struct {
 }
 
 func (o Output) keys() []namedKey {
-	return []namedKey{
+	keys := []namedKey{
 		{"output.hlsMasterKey", o.HLSMasterKey},
 		{"output.hlsPreviewKey", o.HLSPreviewKey},
 		{"output.thumbnailKey", o.ThumbnailKey},
 		{"output.waveformKey", o.WaveformKey},
 		{"output.waveformImageKey", o.WaveformImageKey},
 		{"output.mezzanineKey", o.MezzanineKey},
+		{"output.chaptersKey", o.ChaptersKey},
 	}
+	for n := range o.Captions {
+		keys = append(keys, namedKey{fmt.Sprintf("output.captions.%d.key", n), &o.Captions[n].Key})
+	}
+	return keys
 }
 
 func (o Output) loudness() *Loudness {

@@ -33,6 +33,12 @@ type CaptionTrack struct {
 	Language string      `json:"language"`
 	Label    string      `json:"label"`
 	Kind     CaptionKind `json:"kind"`
+	// Default is the track that players show unless the viewer chooses another; one at most.
+	Default bool `json:"default"`
+	// Forced tracks have only what is not said in the language of the film.
+	Forced bool `json:"forced"`
+	// Extracted captions were in the file; a creator may replace or remove them.
+	Extracted bool `json:"extracted"`
 	// UpdatedAt is when its text was set.
 	UpdatedAt time.Time `json:"updatedAt"`
 }
@@ -42,6 +48,8 @@ type CaptionText struct {
 	Label string `json:"label" jsonschema:"required,minLength=1,maxLength=100,example=English"`
 	// Kind is by default subtitles.
 	Kind CaptionKind `json:"kind,omitempty" jsonschema:"enum=subtitles,enum=captions,example=subtitles"`
+	// Default makes the track the one that players show unless the viewer chooses another.
+	Default bool `json:"default,omitempty"`
 	// Text is WebVTT or SubRip in a request; in a command it is WebVTT.
 	Text string `json:"text" jsonschema:"required,minLength=1,maxLength=524288,example=WEBVTT\n\n00:01.000 --> 00:02.500\nHello."`
 }
@@ -99,18 +107,18 @@ func (i Item) SetCaptions(cmd SetCaptions, f Facts, now time.Time) (Item, []even
 		Language:  cmd.Language,
 		Label:     cmd.Label,
 		Kind:      cmd.Kind,
+		Default:   cmd.Default,
 		UpdatedAt: now,
 	}
-	tracks := slices.Clone(i.Captions)
-	switch n := i.captions(cmd.Language); {
-	case n >= 0:
-		tracks[n] = track
-	case len(tracks) == maxCaptions:
+	if i.captions(track.Language) < 0 && len(i.Captions) == maxCaptions {
 		return i, nil, ErrTooManyCaptions
-	default:
-		tracks = append(tracks, track)
 	}
-	i.Captions = tracks
+	i.Captions = withTrack(i.Captions, track)
+	for n := range i.Captions {
+		if track.Default && i.Captions[n].Language != track.Language {
+			i.Captions[n].Default = false
+		}
+	}
 	next, payloads := i.changed(now, events.MediaCaptionsSet{
 		MediaID:  i.ID,
 		Language: track.Language,

@@ -178,6 +178,8 @@ type RecordProgress struct {
 type RecordResult struct {
 	JobID  string `json:"jobId"`
 	Output Output `json:"output"`
+	// Chapters are those of the file.
+	Chapters []Chapter `json:"chapters,omitempty"`
 }
 
 // RecordFailure reports the failure of a job.

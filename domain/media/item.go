@@ -78,6 +78,9 @@ type Item struct {
 	ReadyVariants   []string
 	// Captions are in the order in which they were added.
 	Captions []CaptionTrack
+	Chapters Chapters
+	// Notes say what of the file was left out.
+	Notes    []Note
 	Loudness *Loudness
 
 	// JobID is the job of the current or last attempt.

@@ -22,6 +22,8 @@ const (
 	Stale Ignored = "STALE_JOB"
 	// Over: the job has ended.
 	Over Ignored = "JOB_OVER"
+	// CreatorsCaptions: the creator has set captions in this language.
+	CreatorsCaptions Ignored = "CREATORS_CAPTIONS"
 )
 
 // Codes that end an attempt.
@@ -115,8 +117,8 @@ func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payl
 	i.Status = Ready
 	i.Error = ""
 	i.ErrorCode = ""
-	i = i.withoutJob().withOutput(cmd.Output)
-	next, payloads := i.changed(now, i.ready())
+	i = i.withoutJob().withOutput(cmd.Output).withExtracted(cmd.Output, cmd.Chapters)
+	next, payloads := i.changed(now, append(i.captionsFailed(), i.ready())...)
 	return next, payloads, ""
 }
 

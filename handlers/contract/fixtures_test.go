@@ -257,6 +257,8 @@ var fixtures = map[string]fixture{
 	"getMediaCaptions": {actor: "creator", state: "media with captions"},
 	"setCaptions":      {actor: "creator", state: "media with captions"},
 	"removeCaptions":   {actor: "creator", state: "media with captions"},
+	"getMediaChapters": {actor: "creator", state: "media with captions"},
+	"setChapters":      {actor: "creator", state: "media with captions"},
 	"renewMediaUpload": {actor: "creator", state: "media uploading"},
 	"uploadMedia": {
 		actor: "creator",
@@ -332,6 +334,8 @@ var fixtures = map[string]fixture{
 	"getPreviewPlaylist":  {actor: "anonymous", state: "token"},
 	"getCaptionsPlaylist": {actor: "anonymous", state: "token"},
 	"getCaptions":         {actor: "anonymous", state: "token"},
+	"getChapters":         {actor: "anonymous", state: "token"},
+	"getChaptersTrack":    {actor: "anonymous", state: "token"},
 	"getSegment":          {actor: "anonymous", state: "token"},
 	"getWaveform":         {actor: "anonymous", state: "token"},
 	"saveProgress":        {actor: "customer", state: "bought"},

@@ -230,12 +230,13 @@ func (s *stage) renditions(by, media string) {
 	}
 }
 
-// captions gives a media item captions.
+// captions gives a media item captions and chapters.
 func (s *stage) captions(media string) {
 	s.Helper()
 	s.exec(
 		sql(`UPDATE media_items SET captions = '[{"language": "en", "label": "English", "kind": "subtitles",
-			"updatedAt": "2026-05-04T12:00:00Z"}]' WHERE id = $1`, media),
+			"updatedAt": "2026-05-04T12:00:00Z"}]', chapters = '{"list": [{"startTime": 0, "title": "Introduction"}]}'
+			WHERE id = $1`, media),
 		sql(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, 'en', 'WEBVTT')`, media),
 	)
 	s.given["language"] = "en"

@@ -186,3 +186,15 @@ func discardOutputsOfADeletedItem(t *testing.T, h *harness) {
 		t.Errorf("events %v", h.MediaEvents(id))
 	}
 }
+
+func TestAFailureMayHaveAnyText(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, options{})
+	u := h.Uploader("creator")
+	id, job := u.Transcoding()
+	const text = "muxer <mov> & \u2028 failed"
+	h.Callback(media.Callback{Status: media.CallbackFailed, JobID: job, Error: text}).Want(http.StatusOK, "")
+	if a := u.Ask(http.MethodGet, "/api/media/"+id, nil); a.Text("data.transcodingError") != text {
+		t.Errorf("item %s", a.Body)
+	}
+}

@@ -148,13 +148,10 @@ func (b *mediaBatch) setCaptions(cmd events.Command, p *media.SetCaptions, now t
 func (b *mediaBatch) removeCaptions(
 	cmd events.Command, p *media.RemoveCaptions, now time.Time,
 ) (commands.Outcome, error) {
-	before := b.items.Rows[cmd.AggregateID]
-	next, payloads, err := before.RemoveCaptions(*p, b.facts(cmd), now)
+	next, payloads, err := b.items.Rows[cmd.AggregateID].RemoveCaptions(*p, b.facts(cmd), now)
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	track, _ := before.CaptionsIn(p.Language)
-	b.captions = append(b.captions, captionChange{next.ID, track.Language, ""})
 	return commands.NoContent(b.keep(next, payloads)...), nil
 }
 

@@ -37,6 +37,8 @@ func (m mediaContext) commands() commands.Context {
 		commands.Handle(media.CommandDelete, (*mediaBatch).wantRemove, (*mediaBatch).remove),
 		commands.Handle(media.CommandSetCaptions, wantMedia[media.SetCaptions], (*mediaBatch).setCaptions),
 		commands.Handle(media.CommandRemoveCaptions, wantMedia[media.RemoveCaptions], (*mediaBatch).removeCaptions),
+		commands.Handle(media.CommandRecordCaptions, wantMedia[media.RecordCaptions], (*mediaBatch).recordCaptions),
+		commands.Handle(media.CommandSetChapters, wantMedia[media.SetChapters], (*mediaBatch).setChapters),
 		commands.Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
 		handleReport(media.CommandRecordProgress, media.ActorTranscoder, media.Item.RecordProgress),
 		handleReport(media.CommandRecordResult, media.ActorTranscoder, media.Item.RecordResult),
@@ -221,8 +223,13 @@ func (b *mediaBatch) facts(cmd events.Command) media.Facts {
 }
 
 // keep makes the next state visible to the following commands of the batch and returns the
-// facts that led to it.
+// facts that led to it. The texts of captions that it does not have any more are removed.
 func (b *mediaBatch) keep(next media.Item, payloads []events.Payload) []events.Fact {
+	for _, track := range b.items.Rows[next.ID].Captions {
+		if _, found := next.CaptionsIn(track.Language); !found {
+			b.captions = append(b.captions, captionChange{next.ID, track.Language, ""})
+		}
+	}
 	b.items.Put(next.ID, next)
 	return events.Facts(next.CreatorID, next.ID, next.Version, payloads...)
 }

@@ -96,6 +96,7 @@ func New(cfg Config) handlers.Module {
 			i.uploadRoutes(),
 			i.partRoutes(),
 			i.captionRoutes(),
+			i.chapterRoutes(),
 			i.transcodingRoutes(),
 			i.internalRoutes(),
 		),

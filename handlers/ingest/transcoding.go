@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"cmp"
-	"crypto/sha256"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/postgres"
-	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/edge/strict"
 )
@@ -30,10 +27,15 @@ var callbackSpace = uuid.MustParse("e2f8b0de-51a5-5d33-9a0c-0d1f0a2ab6c4")
 func (i *ingest) transcodingRoutes() []edge.Route {
 	return []edge.Route{
 		{
-			Method:  "POST",
-			Path:    "/api/transcoding/webhook",
-			Name:    "reportTranscoding",
-			Sends:   []string{media.CommandRecordProgress, media.CommandRecordResult, media.CommandRecordFailure},
+			Method: "POST",
+			Path:   "/api/transcoding/webhook",
+			Name:   "reportTranscoding",
+			Sends: []string{
+				media.CommandRecordProgress,
+				media.CommandRecordCaptions,
+				media.CommandRecordResult,
+				media.CommandRecordFailure,
+			},
 			Summary: "Report on a transcoding job",
 			Notes: "Not enveloped. After a 200 the report must not be sent again: it is stored, or it can never be, " +
 				"and error says why.",
@@ -115,15 +117,12 @@ func (i *ingest) record(r *edge.Request, report media.Callback, body []byte) (fa
 		r.Log().InfoContext(r, "callback for a job that is not current", "job", report.JobID)
 		return "", nil
 	}
-	cmd, err := callbackCommand(r, report, item.ID, body)
+	chapters, err := i.recordTracks(r, &report, item)
 	if err != nil {
 		return "", err
 	}
-	// An accepted command is committed, so the report cannot be lost.
-	reply, accepted, err := r.Outcome(cmd)
-	if err == nil && !accepted && reply.Status >= http.StatusInternalServerError {
-		err = fmt.Errorf("the report on job %s failed with status %d", report.JobID, reply.Status)
-	}
+	name, payload := commandOf(report, chapters)
+	err = i.sendReport(r, report.JobID, item.ID, name, payload, body)
 	if err == nil && report.Output != nil {
 		fault = item.ForeignKeys(*report.Output)
 	}
@@ -160,29 +159,8 @@ func callbackError(err error) error {
 	return errors.New(strings.Join(faults, "; "))
 }
 
-// callbackCommand returns the command of a report. Its id follows from the job and the body,
-// so a report that is delivered twice is one command.
-func callbackCommand(r *edge.Request, report media.Callback, mediaID string, body []byte) (events.Command, error) {
-	name, payload := commandOf(report)
-	encoded, err := json.Marshal(payload, json.Deterministic(true))
-	if err != nil {
-		return events.Command{}, fmt.Errorf("marshal %s: %w", name, err)
-	}
-	hash := sha256.Sum256(body)
-	return events.Command{
-		ID:            uuid.NewSHA1(callbackSpace, append([]byte(report.JobID+"\x00"), hash[:]...)).String(),
-		Type:          name,
-		ActorID:       media.ActorTranscoder,
-		AggregateID:   mediaID,
-		Payload:       encoded,
-		IssuedAt:      r.Now(),
-		CorrelationID: r.ID(),
-		TraceParent:   bus.TraceParent(r.Request.Context()),
-	}, nil
-}
-
 // commandOf returns name and payload of the command of a report.
-func commandOf(report media.Callback) (name string, payload any) {
+func commandOf(report media.Callback, chapters []media.Chapter) (name string, payload any) {
 	switch {
 	case report.Status == media.CallbackProgress:
 		return media.CommandRecordProgress, media.RecordProgress{
@@ -196,7 +174,11 @@ func commandOf(report media.Callback) (name string, payload any) {
 		const failure = media.CodeBadResult + ": The transcoder delivered no output."
 		return media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: failure}
 	default:
-		return media.CommandRecordResult, media.RecordResult{JobID: report.JobID, Output: *report.Output}
+		return media.CommandRecordResult, media.RecordResult{
+			JobID:    report.JobID,
+			Output:   *report.Output,
+			Chapters: chapters,
+		}
 	}
 }
 

@@ -97,6 +97,8 @@ func (s *streaming) captionsOf(contentID string, p played, text string) []Stream
 			Language: track.Language,
 			Label:    track.Label,
 			Kind:     track.Kind,
+			Default:  track.Default,
+			Forced:   track.Forced,
 			URL:      s.captionsURL(contentID, track.Language, "text.vtt", text),
 		}
 	}
@@ -112,6 +114,8 @@ func (s *streaming) subtitlesOf(contentID string, p played, text string) []hls.S
 			Name:     track.Label,
 			URL:      s.captionsURL(contentID, track.Language, "index.m3u8", text),
 			Sounds:   track.Kind == media.Captions,
+			Default:  track.Default,
+			Forced:   track.Forced,
 		}
 	}
 	return list

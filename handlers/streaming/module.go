@@ -54,6 +54,7 @@ func New(cfg Config) handlers.Module {
 			s.playlistRoutes(),
 			s.fileRoutes(),
 			s.captionRoutes(),
+			s.chapterRoutes(),
 			s.accessRoutes(),
 		),
 		Commands:    []commands.Context{playbackCommands()},

@@ -62,6 +62,7 @@ type played struct {
 	variants    []string
 	text        *string // of written content
 	captions    []media.CaptionTrack
+	chapters    media.Chapters
 	seconds     int
 }
 
@@ -72,12 +73,12 @@ func queuePlayed(contentID string, p *played) func(*pgx.Batch) {
 SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COALESCE(m.status, ''),
        COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
        CASE c.content_type WHEN 'written' THEN c.content_body END,
-       COALESCE(m.captions, '[]'), COALESCE(m.duration_seconds, 0)
+       COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0)
 FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL
 WHERE c.id = $1`, contentID).
 			QueryRow(func(row pgx.Row) error {
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status,
-					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.seconds)
+					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -141,6 +142,7 @@ func (s *streaming) open(
 	stream.StreamingURL = &master
 	stream.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
 	stream.Captions = s.captionsOf(contentID, p, text)
+	stream.Chapters = s.chaptersOf(contentID, p.chapters, text)
 	if media.SafeKey(p.waveform) {
 		waveform := s.fileURL(contentID, "waveform.json", text)
 		stream.WaveformURL = &waveform

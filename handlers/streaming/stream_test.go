@@ -314,6 +314,42 @@ func TestCaptionsArePartOfTheStream(t *testing.T) {
 	}
 }
 
+func TestChaptersArePartOfTheStream(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{readOnly: true})
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
+	if s := v.opened(f, ""); s.Chapters != nil {
+		t.Errorf("without chapters: %+v", s.Chapters)
+	}
+	w.Exec(`UPDATE media_items SET chapters =
+		'{"edited":true,"list":[{"startTime":0,"title":"Intro <&>"},{"startTime":12.5,"title":"Main"}]}'`)
+
+	s := v.opened(f, "")
+	if s.Chapters == nil {
+		t.Fatal("no chapters")
+	}
+	text := w.get(s.Chapters.URL).Want(http.StatusOK, "")
+	want := `{"version":"1.2.0","chapters":[{"startTime":0,"title":"Intro \u003c\u0026\u003e"},` +
+		`{"startTime":12.5,"title":"Main"}]}`
+	if text.Body != want || text.Header.Get("Content-Type") != "application/json+chapters" {
+		t.Errorf("%v %s", text.Header, text.Body)
+	}
+	track := w.get(s.Chapters.TrackURL).Want(http.StatusOK, "")
+	want = "WEBVTT\n\n00:00:00.000 --> 00:00:12.500\nIntro &lt;&amp;&gt;\n\n00:00:12.500 --> 00:01:40.000\nMain\n"
+	if track.Body != want || track.Header.Get("Content-Type") != "text/vtt" {
+		t.Errorf("%v %s", track.Header, track.Body)
+	}
+	w.Exec(`UPDATE content_access SET deleted_at = now()`)
+	for _, address := range []string{s.Chapters.URL, s.Chapters.TrackURL} {
+		if got := w.get(address); got.Status != http.StatusForbidden {
+			t.Errorf("after a refund: %d", got.Status)
+		}
+	}
+}
+
 func TestADeniedStreamStatesTheReason(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})

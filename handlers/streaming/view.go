@@ -13,8 +13,20 @@ type StreamCaptions struct {
 	Language string            `json:"language"`
 	Label    string            `json:"label"`
 	Kind     media.CaptionKind `json:"kind"`
+	// Default is the track to show unless the viewer chooses another, Forced the one to show to who
+	// shows none.
+	Default bool `json:"default"`
+	Forced  bool `json:"forced"`
 	// URL leads to WebVTT, for the src of a track element.
 	URL string `json:"url"`
+}
+
+// StreamChapters are the addresses of an item's chapters.
+type StreamChapters struct {
+	// URL leads to JSON chapters as in Podcasting 2.0.
+	URL string `json:"url"`
+	// TrackURL leads to WebVTT, for a track element of kind chapters.
+	TrackURL string `json:"trackUrl"`
 }
 
 // Stream is how a player plays an item. Written content has no URLs, but its text.
@@ -24,6 +36,8 @@ type Stream struct {
 	WaveformURL *string `json:"waveformUrl"`
 	// Captions are what a player shows with the picture; HLS players find them by themselves.
 	Captions []StreamCaptions `json:"captions,omitempty"`
+	// Chapters are absent without chapters.
+	Chapters *StreamChapters `json:"chapters,omitempty"`
 	// ExpiresAt is when the URLs expire.
 	ExpiresAt   time.Time `json:"expiresAt"`
 	ContentType string    `json:"contentType" jsonschema:"enum=video,enum=audio,enum=written"`

@@ -76,6 +76,11 @@ func outputOf(job events.MediaTranscodingStarted, r ffmpeg.Result) media.Output 
 		WaveformImageKey: keys.optional(r.WaveformImage),
 		DurationSeconds:  max(1, math.Round(r.DurationSeconds)),
 		ReadyVariants:    r.ReadyVariants,
+		Captions:         captionsOf(keys, r.Captions),
+		ChaptersKey:      keys.optional(r.Chapters),
+	}
+	for _, n := range r.Notes {
+		out.Notes = append(out.Notes, media.Note{Code: string(n.Code), Stream: n.Stream, Message: n.Message})
 	}
 	if r.Kind == ffmpeg.Video {
 		out.Width, out.Height = &r.Width, &r.Height

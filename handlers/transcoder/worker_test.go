@@ -40,13 +40,19 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 		Log:           h.Logger,
 	}))(t)
 	h.Start(worker.Run)
+	subtitles := filepath.Join(t.TempDir(), "a.srt")
+	if err := os.WriteFile(subtitles, []byte("1\n00:00:00,100 --> 00:00:01,000\nHallo\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	film := u.Deliver("video/mp4", handlertest.Clip(t, "film.mp4", "-f lavfi -i testsrc=s=320x240:r=10:d=2 "+
-		"-f lavfi -i sine=d=2 -shortest -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"))
+		"-f lavfi -i sine=d=2 -i "+subtitles+" -map 0 -map 1 -map 2 -map 2 -c:s mov_text -metadata:s:s:0 language=ger "+
+		"-metadata:s:s:1 language=ger -t 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"))
 	song := u.Deliver("audio/wav", handlertest.Clip(t, "song.wav", "-f lavfi -i sine=d=2"))
 
 	for id, want := range map[string]struct{ hls, thumbnails, waveforms, assets string }{
 		film: {
-			"[master.m3u8 preview/preview.m3u8 preview/stream.mp4 source/index.m3u8 source/stream.mp4]",
+			"[captions/2.vtt captions/3.vtt master.m3u8 preview/preview.m3u8 preview/stream.mp4 source/index.m3u8 " +
+				"source/stream.mp4]",
 			"[auto-generated.jpg]", "[]", "[lg.webp md.webp sm.webp]",
 		},
 		song: {
@@ -84,13 +90,23 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 		}
 		types := h.MediaEvents(id)
 		bare := slices.DeleteFunc(types, func(s string) bool { return s == "media.transcoding_progressed" })
-		if got := strings.Join(bare, " "); got != "media.registered media.uploaded media.transcoding_started media.ready" {
+		wantEvents := "media.registered media.uploaded media.transcoding_started media.ready"
+		if id == film {
+			wantEvents = strings.Replace(wantEvents, "media.ready", strings.Repeat("captions.ready ", 2)+"media.ready", 1)
+		}
+		if got := strings.Join(bare, " "); got != wantEvents {
 			t.Errorf("events %s", got)
 		}
 		info, err := h.Media.Head(t.Context(), p.HLS+"master.m3u8")
 		if err != nil || info.ContentType != "application/vnd.apple.mpegurl" {
 			t.Errorf("master %+v %v", info, err)
 		}
+	}
+	list := u.Ask(http.MethodGet, "/api/media/"+film+"/captions", nil)
+	german := u.Ask(http.MethodGet, "/api/media/"+film+"/captions/de", nil)
+	if list.Text("data.0.language") != "de" || list.Text("data.1.language") != "de-x-2" ||
+		!strings.Contains(german.Text("data.text"), "Hallo") || german.Text("data.label") != "Deutsch" {
+		t.Errorf("captions %s, German %s", list.Body, german.Body)
 	}
 	h.Until("no work directory is left", func() bool { left, _ := os.ReadDir(dir); return len(left) == 0 })
 

@@ -32,10 +32,12 @@ type Media struct {
 	TranscodingAttempts  int          `json:"transcodingAttempts"`
 	TranscodingProgress  *int         `json:"transcodingProgress"`
 	TranscodingStep      *string      `json:"transcodingStep"`
-	UploadedAt           *time.Time   `json:"uploadedAt"`
-	CreatedAt            time.Time    `json:"createdAt"`
-	UpdatedAt            time.Time    `json:"updatedAt"`
-	DeletedAt            *time.Time   `json:"deletedAt"`
+	// Notes say what of the file was left out, for example subtitles that are pictures.
+	Notes      []media.Note `json:"notes"`
+	UploadedAt *time.Time   `json:"uploadedAt"`
+	CreatedAt  time.Time    `json:"createdAt"`
+	UpdatedAt  time.Time    `json:"updatedAt"`
+	DeletedAt  *time.Time   `json:"deletedAt"`
 }
 
 // MediaOf returns an item's representation for its owner.
@@ -70,6 +72,7 @@ func MediaOf(i media.Item) Media {
 		TranscodingAttempts:  i.Attempts,
 		TranscodingProgress:  i.Progress,
 		TranscodingStep:      domain.NilIfZero(i.Step),
+		Notes:                append([]media.Note{}, i.Notes...),
 		UploadedAt:           i.UploadedAt,
 		CreatedAt:            i.CreatedAt,
 		UpdatedAt:            i.UpdatedAt,

@@ -57,6 +57,9 @@ type Subtitles struct {
 	Language, Name, URL string
 	// Sounds says that sounds are named as well, for who does not hear them.
 	Sounds bool
+	// Default is the one that players show unless the viewer chooses another; one at most. Forced is
+	// the one that they show to who shows none.
+	Default, Forced bool
 }
 
 const subtitlesGroup = "captions"
@@ -74,8 +77,20 @@ func (s Subtitles) tag() string {
 		}
 		return r
 	}, s.Name)
-	return fmt.Sprintf(`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=%q,NAME="%s",LANGUAGE=%q,DEFAULT=NO,AUTOSELECT=YES%s,URI=%q`,
-		subtitlesGroup, name, s.Language, characteristics, s.URL) + "\n"
+	forced := ""
+	if s.Forced {
+		forced = ",FORCED=YES"
+	}
+	return fmt.Sprintf(`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=%q,NAME="%s",LANGUAGE=%q,`+
+		`DEFAULT=%s,AUTOSELECT=YES%s%s,URI=%q`,
+		subtitlesGroup, name, s.Language, yes(s.Default), forced, characteristics, s.URL) + "\n"
+}
+
+func yes(is bool) string {
+	if is {
+		return "YES"
+	}
+	return "NO"
 }
 
 // SubtitlesPlaylist returns the playlist of captions that are one file for the whole of so

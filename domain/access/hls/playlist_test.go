@@ -215,13 +215,16 @@ func TestSubtitlesAreDeclaredForEveryStream(t *testing.T) {
 	got, err := hls.Master("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=1\n720p/index.m3u8\n"+
 		"#EXT-X-STREAM-INF:BANDWIDTH=2\n480p/index.m3u8\n", proxied,
 		hls.Subtitles{Language: "en", Name: "English \"SDH\"\n", URL: "https://ours/en", Sounds: true},
-		hls.Subtitles{Language: "pt-BR", Name: "Português", URL: "https://ours/pt"})
+		hls.Subtitles{Language: "pt-BR", Name: "Português", URL: "https://ours/pt", Default: true},
+		hls.Subtitles{Language: "pt-BR-x-forced", Name: "Português (forced)", URL: "https://ours/f", Forced: true})
 	want := "#EXTM3U\n#EXT-X-VERSION:7\n" +
 		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="English 'SDH''",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,` +
 		`CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound",` +
 		`URI="https://ours/en"` + "\n" +
-		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Português",LANGUAGE="pt-BR",DEFAULT=NO,AUTOSELECT=YES,` +
-		`URI="https://ours/pt"` + "\n"
+		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Português",LANGUAGE="pt-BR",DEFAULT=YES,AUTOSELECT=YES,` +
+		`URI="https://ours/pt"` + "\n" +
+		`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="Português (forced)",LANGUAGE="pt-BR-x-forced",` +
+		`DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI="https://ours/f"` + "\n"
 	if err != nil || !strings.HasPrefix(got, want) || strings.Count(got, `,SUBTITLES="captions"`) != 2 {
 		t.Errorf("%v\n%s", err, got)
 	}

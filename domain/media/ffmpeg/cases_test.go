@@ -3,6 +3,7 @@ package ffmpeg_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -202,8 +203,20 @@ func (c inputCase) checkTracks(t *testing.T, result ffmpeg.Result, out string) {
 			t.Errorf("captions %v %q", err, content)
 		}
 	}
-	for _, chapter := range result.Chapters {
-		chapters = append(chapters, strconv.FormatFloat(chapter.StartSeconds, 'f', -1, 64)+" "+chapter.Title)
+	if result.Chapters != "" {
+		var found struct {
+			Chapters []struct {
+				StartTime float64
+				Title     string
+			}
+		}
+		text, err := os.ReadFile(filepath.Join(out, result.Chapters))
+		if err != nil || json.Unmarshal(text, &found) != nil {
+			t.Fatal(err)
+		}
+		for _, chapter := range found.Chapters {
+			chapters = append(chapters, strconv.FormatFloat(chapter.StartTime, 'f', -1, 64)+" "+chapter.Title)
+		}
 	}
 	if got := strings.Join(tracks, "; "); got != c.keys["captions"] || len(result.Notes) > 0 {
 		t.Errorf("captions %q, want %q; notes %v", got, c.keys["captions"], result.Notes)

@@ -37,10 +37,11 @@ type CaptionTrack struct {
 	Rel    string // path of the text
 }
 
-// Chapter begins at a time and lasts until the next one.
-type Chapter struct {
-	StartSeconds float64
-	Title        string
+// chapter begins at a time in seconds and lasts until the next one. It is written as in the JSON
+// chapters of Podcasting 2.0.
+type chapter struct {
+	StartTime float64 `json:"startTime"`
+	Title     string  `json:"title"`
 }
 
 // Note says what of a file was left out although the rest could be converted.
@@ -101,7 +102,7 @@ func (c *conversion) readTracks(ctx context.Context) error {
 	if c.info.demuxer == "mov" || c.info.demuxer == "matroska" { // others keep chapters in tags, from 0
 		origin = c.info.origin
 	}
-	c.result.Chapters = found.chapters(origin, c.info.DurationSeconds)
+	c.chapters = found.chapters(origin, c.info.DurationSeconds)
 	var list []CaptionTrack
 	list, c.result.Notes = found.captions()
 	if len(list) == 0 {
@@ -184,19 +185,19 @@ func note(code NoteCode, stream int, message string) Note {
 
 // chapters returns the chapters in the order of their starts, of those that start at the same time
 // the first.
-func (t tracks) chapters(origin, seconds float64) []Chapter {
-	var list []Chapter
+func (t tracks) chapters(origin, seconds float64) []chapter {
+	var list []chapter
 	for _, c := range t.Chapters {
 		at, err := strconv.ParseFloat(c.Start, 64)
 		if err != nil {
 			continue
 		}
 		if at = max(at-origin, 0); at < seconds {
-			list = append(list, Chapter{StartSeconds: at, Title: title(c.Tags.Title)})
+			list = append(list, chapter{StartTime: at, Title: title(c.Tags.Title)})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Chapter) int { return int(1000*a.StartSeconds) - int(1000*b.StartSeconds) })
-	list = slices.CompactFunc(list, func(a, b Chapter) bool { return math.Abs(b.StartSeconds-a.StartSeconds) < 0.001 })
+	slices.SortStableFunc(list, func(a, b chapter) int { return int(1000*a.StartTime) - int(1000*b.StartTime) })
+	list = slices.CompactFunc(list, func(a, b chapter) bool { return math.Abs(b.StartTime-a.StartTime) < 0.001 })
 	list = list[:min(len(list), MaxChapters)]
 	for i := range list {
 		if list[i].Title == "" {
@@ -204,6 +205,19 @@ func (t tracks) chapters(origin, seconds float64) []Chapter {
 		}
 	}
 	return list
+}
+
+// writeChapters writes them, if there are any.
+func (c *conversion) writeChapters() error {
+	if len(c.chapters) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(map[string]any{"version": "1.2.0", "chapters": c.chapters})
+	if err != nil {
+		return err
+	}
+	c.result.Chapters = "chapters.json"
+	return os.WriteFile(filepath.Join(c.out, c.result.Chapters), text, 0o600)
 }
 
 // title returns a text of the file as one printable line of at most maxTitle characters.

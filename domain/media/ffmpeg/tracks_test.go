@@ -82,8 +82,9 @@ func TestSubtitlesWithoutATextAreNoted(t *testing.T) {
 
 func manyCues(n int) []byte {
 	var text bytes.Buffer
+	long := strings.Repeat("word ", 20)
 	for i := range n {
-		fmt.Fprintf(&text, "%[1]d\n00:00:00,%03[2]d --> 00:00:01,900\n%[1]d %[3]s\n\n", i+1, i%1000, strings.Repeat("word ", 20))
+		fmt.Fprintf(&text, "%[1]d\n00:00:00,%03[2]d --> 00:00:01,900\n%[1]d %[3]s\n\n", i+1, i%1000, long)
 	}
 	if text.Len() < captions.MaxBytes {
 		panic("too short")

@@ -78,7 +78,7 @@ type Result struct {
 	Loudness *Loudness // of the source; nil without sound or for silence
 
 	Captions []CaptionTrack // subtitles of the source that are text
-	Chapters []Chapter      // of the source, in their order
+	Chapters string         // of the source: JSON as in Podcasting 2.0
 	Notes    []Note         // what of the source was left out
 
 	// Files are all outputs in the order of their upload: the master playlist last.
@@ -118,6 +118,8 @@ type conversion struct {
 	kept   []string // names of renditions that need not be encoded
 	wave   waveform
 	result Result
+	// chapters are those of the source.
+	chapters []chapter
 
 	lent       bool
 	step       Step
@@ -172,7 +174,7 @@ func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 	if err := c.reclaimOutputs(); err != nil {
 		return err
 	}
-	if err := c.tidyCaptions(); err != nil {
+	if err := errors.Join(c.tidyCaptions(), c.writeChapters()); err != nil {
 		return err
 	}
 	if c.info.Kind == Audio {

@@ -8,30 +8,29 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/postgres"
 )
 
-// tracks is the column captions, which is never null.
-type tracks []media.CaptionTrack
+// list is a column with a JSON array, which is never null.
+type list[T any] []T
 
 // MarshalJSON implements json.Marshaler.
-func (t *tracks) MarshalJSON() ([]byte, error) {
-	if len(*t) == 0 {
+func (l *list[T]) MarshalJSON() ([]byte, error) {
+	if len(*l) == 0 {
 		return []byte("[]"), nil
 	}
-	return json.Marshal([]media.CaptionTrack(*t))
+	return json.Marshal([]T(*l))
 }
 
-// UnmarshalJSON implements json.Unmarshaler: no captions are nil.
-func (t *tracks) UnmarshalJSON(text []byte) error {
-	var list []media.CaptionTrack
-	if err := json.Unmarshal(text, &list); err != nil {
+// UnmarshalJSON implements json.Unmarshaler: an empty list is nil.
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	var read []T
+	if err := json.Unmarshal(text, &read); err != nil {
 		return err
 	}
-	*t = nil
-	if len(list) > 0 {
-		*t = list
+	*l = nil
+	if len(read) > 0 {
+		*l = read
 	}
 	return nil
 }

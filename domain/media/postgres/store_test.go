@@ -71,6 +71,8 @@ func full(t *testing.T) media.Item {
 		MezzanineKey:    "mz",
 		ReadyVariants:   []string{"720p", "480p"},
 		Captions:        []media.CaptionTrack{{Language: "en", Label: "English", Kind: media.Captions, UpdatedAt: at(3)}},
+		Chapters:        media.Chapters{Edited: true, List: []media.Chapter{{StartTime: 1.5, Title: "Second"}}},
+		Notes:           []media.Note{{Code: "PICTURE_SUBTITLES", Stream: 3, Message: "Pictures."}},
 		Loudness:        &media.Loudness{Integrated: -1600, Peak: -150, Range: 700},
 		JobID:           "job",
 		Error:           "e",
