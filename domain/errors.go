@@ -43,6 +43,8 @@ type Error struct {
 	Reason string
 	// Message is a sentence for a person.
 	Message string
+	// Status is the HTTP status, where a protocol names another one than that of the class.
+	Status int
 	// Fields are the invalid input fields, for class Invalid.
 	Fields []Field
 	// Context are further facts for the client: allowed states, limits. Never secrets.

@@ -44,6 +44,20 @@ var (
 	ErrPartMismatch = newError(domain.Rule, "UPLOAD_PART_MISMATCH",
 		"The store has other parts than were named; list them and try again")
 
+	// ErrTusVersion and those after it are about uploads by the tus protocol, which names the statuses.
+	ErrTusVersion = withStatus(statusPreconditionFailed, newError(domain.Invalid, "TUS_VERSION",
+		"Only version 1.0.0 of the tus protocol is supported; say so in Tus-Resumable"))
+	ErrTusContentType = withStatus(statusUnsupportedMediaType, newError(domain.Invalid, "TUS_CONTENT_TYPE",
+		"The content type must be application/offset+octet-stream"))
+	ErrUploadOffset = domain.NewError(domain.Conflict, "UPLOAD_OFFSET_MISMATCH",
+		"The upload is at another offset; ask for it and continue there")
+	ErrUploadLocked = withStatus(statusLocked, newError(domain.Conflict, "UPLOAD_LOCKED",
+		"Another request is writing to this upload; try again in a moment"))
+	ErrChunkTooLarge = withStatus(statusTooLarge, newError(domain.Invalid, "CHUNK_TOO_LARGE",
+		"The request has more bytes than the upload has left, or than a checksum may be of"))
+	ErrChunkChecksum = withStatus(statusChecksumMismatch, newError(domain.Invalid, "CHUNK_CHECKSUM_MISMATCH",
+		"The bytes that arrived have another checksum and were discarded; send them again"))
+
 	ErrCaptionsNotFound = domain.Missing("CAPTIONS_NOT_FOUND", "Captions")
 	ErrTooManyCaptions  = domain.NewError(domain.Conflict, "TOO_MANY_CAPTIONS",
 		"This media item has captions in 50 languages; remove one first")
@@ -84,6 +98,20 @@ func Rejected(code, reason string) *domain.Error { return newError(domain.Rule, 
 // WrongSize is [ErrUploadSize] with both sizes.
 func WrongSize(declared, found int64) *domain.Error {
 	return With(ErrUploadSize, map[string]any{"declaredBytes": declared, "foundBytes": found})
+}
+
+// The statuses of the tus protocol that no class of errors has. The last is its own.
+const (
+	statusPreconditionFailed   = 412
+	statusTooLarge             = 413
+	statusUnsupportedMediaType = 415
+	statusLocked               = 423
+	statusChecksumMismatch     = 460
+)
+
+func withStatus(status int, err *domain.Error) *domain.Error {
+	err.Status = status
+	return err
 }
 
 // With returns a copy of an error with details for the client.

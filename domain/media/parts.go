@@ -2,14 +2,15 @@ package media
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/codex-platform/codex/domain"
 )
 
-// The names of the commands about uploads in parts. The first has no payload, the payload of the
-// others is EndParts.
+// The names of the commands about uploads in parts. The payload of the first is OpenParts, that of the
+// others EndParts.
 const (
 	CommandOpenParts     = "upload.open"
 	CommandCompleteParts = "upload.complete"
@@ -50,9 +51,11 @@ type PartsUpload struct {
 	// SizeBytes is the declared size of the file.
 	SizeBytes int64
 	// PartSize is the size of every part but the last, in bytes.
-	PartSize             int64
-	PartCount            int
-	Status               PartsStatus
+	PartSize  int64
+	PartCount int
+	Status    PartsStatus
+	// Metadata is what a tus client wrote about the file, as its header Upload-Metadata has it.
+	Metadata             string
 	CreatedAt, ExpiresAt time.Time
 }
 
@@ -102,6 +105,11 @@ type EndParts struct {
 	UploadID string      `json:"uploadId"`
 	Parts    []NamedPart `json:"parts,omitempty"`
 	Completion
+}
+
+// OpenParts is the payload of the command that opens an upload.
+type OpenParts struct {
+	Metadata string `json:"metadata,omitempty"`
 }
 
 // PartSize returns the size of the parts of a file: the least size, doubled until 256 parts suffice.
@@ -159,6 +167,29 @@ func (u PartsUpload) Length(number int) int64 {
 	}
 	return min(u.PartSize, u.SizeBytes-int64(number-1)*u.PartSize)
 }
+
+// Next returns the first part that is not stored in its full size, and where in the file it begins.
+// When all are stored, it is the last: an upload is at its end when its completion is committed, so
+// that a client which resumes an upload sends the part again whose end completes it.
+func (u PartsUpload) Next(stored []Part) (number int, offset int64) {
+	whole := map[int]bool{}
+	for _, p := range stored {
+		whole[p.Number] = p.Size == u.Length(p.Number)
+	}
+	number = 1
+	for number < u.PartCount && whole[number] {
+		number++
+	}
+	return number, int64(number-1) * u.PartSize
+}
+
+// TailPrefix is the prefix of objects with the beginnings of parts. A store accepts no part below
+// [MinPartBytes] but the last, so what arrived of a part before a connection broke is kept there.
+func (u PartsUpload) TailPrefix() string { return u.ObjectKey + ".tails/" + u.ID + "/" }
+
+// TailKey is the key of the beginning of a part. It names the part, so that one which is left over
+// when its part was stored counts no more.
+func (u PartsUpload) TailKey(number int) string { return u.TailPrefix() + strconv.Itoa(number) }
 
 // Assemble returns the parts of the file in their order. It returns an error, after which the
 // upload stays open, when a part is missing or has another size or ETag than the named one.

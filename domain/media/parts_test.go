@@ -92,6 +92,30 @@ func TestAFileIsAssembledOnlyFromAllParts(t *testing.T) {
 	}
 }
 
+func TestAnUploadContinuesAtItsFirstMissingPart(t *testing.T) {
+	t.Parallel()
+	item := registered(t)
+	item.SizeBytes = 2*media.MinPartBytes + 7
+	u, _ := item.OpenParts("u", owner, 0, now)
+	first, second := media.Part{1, "a", media.MinPartBytes}, media.Part{2, "b", media.MinPartBytes}
+	for name, c := range map[string]struct {
+		stored []media.Part
+		part   int
+	}{
+		"nothing is stored":      {nil, 1},
+		"the second is missing":  {[]media.Part{{3, "c", 7}, first}, 2},
+		"the second is short":    {[]media.Part{first, {2, "b", 5}}, 2},
+		"the last is missing":    {[]media.Part{second, first}, 3},
+		"all are stored":         {[]media.Part{first, second, {3, "c", 7}}, 3},
+		"one is beyond the last": {[]media.Part{first, {4, "d", 7}}, 2},
+	} {
+		part, offset := u.Next(c.stored)
+		if part != c.part || offset != int64(c.part-1)*media.MinPartBytes {
+			t.Errorf("%s: part %d at %d", name, part, offset)
+		}
+	}
+}
+
 // FuzzOriginalKey: outside development the platform chooses the key, below the prefix of the item.
 func FuzzOriginalKey(f *testing.F) {
 	for _, key := range []string{

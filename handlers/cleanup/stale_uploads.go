@@ -35,6 +35,9 @@ func (u *staleUploads) sweep(ctx context.Context) (int, error) {
 				return n, err
 			}
 		}
+		if _, err := u.cfg.Media.DeletePrefix(ctx, upload.TailPrefix()); err != nil {
+			return n, err
+		}
 		before := upload.Status
 		upload.Status = media.PartsAborted
 		if err := postgres.SaveParts(ctx, u.cfg.Pool, upload, before); err != nil {

@@ -31,6 +31,16 @@ func TestStaleUploadsAreAborted(t *testing.T) {
 	forgotten, _ := u.Register("video/mp4", 2000)
 	path := u.OpenParts(forgotten)
 	u.SendPart(path, 1, make([]byte, 2000))
+	// And one whose client went away in the middle of a part.
+	cut := u.OpenParts(forgotten)
+	u.Send(handlertest.Request{
+		Method:  http.MethodPatch,
+		Path:    u.Ask(http.MethodGet, cut, nil).Text("data.tusUrl"),
+		Session: u.ID,
+		Header: handlertest.Pairs("Tus-Resumable", "1.0.0", "Upload-Offset", "0",
+			"Content-Type", "application/offset+octet-stream"),
+		Body: make([]byte, 100),
+	}).Want(http.StatusNoContent, "")
 	// The file of this item arrives by its presigned URL, although an upload in parts is open.
 	other, address := u.Register("video/mp4", len(handlertest.MP4Header))
 	u.OpenParts(other)
@@ -42,7 +52,10 @@ func TestStaleUploadsAreAborted(t *testing.T) {
 	h.passCleanup(media.PartsLife - time.Minute)
 	sweep(0)
 	h.passCleanup(2 * time.Minute)
-	sweep(1)
+	sweep(2)
+	if left := h.Keys(h.Media, media.PrefixesOf(u.ID, forgotten).Originals); left != "[]" {
+		t.Errorf("left in the store: %s", left)
+	}
 	u.Ask(http.MethodGet, path, nil).Want(http.StatusNotFound, "NOT_FOUND")
 	h.wantNoUploads()
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/codex-platform/codex/domain"
@@ -70,7 +71,7 @@ func ErrorResponse(err *domain.Error) (int, ErrorBody) {
 		}
 		detail.Details = map[string]any{"context": context}
 	}
-	return public.status, ErrorBody{Error: detail}
+	return cmp.Or(err.Status, public.status), ErrorBody{Error: detail}
 }
 
 // InternalError returns the body for every error that is not a domain.Error.

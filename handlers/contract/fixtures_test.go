@@ -102,6 +102,11 @@ func (s *stage) request(o *operation, actor string, content []byte, kind string)
 		r.Body = content
 		r.Header["Content-Type"] = kind
 	}
+	for name, value := range s.given {
+		if header, is := strings.CutPrefix(name, "#"); is {
+			r.Header[header] = value
+		}
+	}
 	return r
 }
 
@@ -272,6 +277,16 @@ var fixtures = map[string]fixture{
 	"signMediaParts":      {actor: "creator", state: "upload in parts"},
 	"abortMediaUpload":    {actor: "creator", state: "upload in parts"},
 	"completeMediaParts":  {actor: "creator", state: "parts uploaded"},
+
+	"describeTus":        {actor: "anonymous", state: "-"},
+	"createTusUpload":    {actor: "creator", state: "media for tus"},
+	"getTusUpload":       {actor: "creator", state: "upload by tus"},
+	"terminateTusUpload": {actor: "creator", state: "upload by tus"},
+	"writeTusUpload": {
+		actor: "creator",
+		state: "upload by tus",
+		raw:   func(*stage) ([]byte, string) { return []byte(movie), "application/offset+octet-stream" },
+	},
 
 	"dispatchTranscoding":   {actor: "worker", state: "media uploaded"},
 	"mockTranscoder":        {actor: "anonymous", state: "media transcoding", adjust: nested("input", "mediaId", "id")},

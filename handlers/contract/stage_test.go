@@ -59,7 +59,7 @@ type stage struct {
 	// users are ids, which are session tokens as well, by actor.
 	users                   map[string]string
 	organization, elsewhere string
-	// given are values of the request's parameters and body fields, by name.
+	// given are values of the request's parameters, headers ("#Prefer") and body fields, by name.
 	given map[string]string
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -270,6 +271,18 @@ func states() map[string]func(s *stage) {
 			if s.given["uploadId"] = a.Text("data.uploadId"); s.given["uploadId"] == "" {
 				s.Fatalf("open an upload: %d %s", a.Status, a.Body)
 			}
+		},
+		"media for tus": func(s *stage) {
+			s.enter("media uploading")
+			s.given["#Tus-Resumable"], s.given["#Upload-Length"] = "1.0.0", strconv.Itoa(len(movie))
+		},
+		"media ready, for tus": func(s *stage) {
+			s.enter("media ready")
+			s.given["#Tus-Resumable"], s.given["#Upload-Length"] = "1.0.0", strconv.Itoa(len(movie))
+		},
+		"upload by tus": func(s *stage) {
+			s.enter("upload in parts")
+			s.given["#Tus-Resumable"], s.given["#Upload-Offset"] = "1.0.0", "0"
 		},
 		"parts uploaded": func(s *stage) {
 			s.enter("upload in parts")

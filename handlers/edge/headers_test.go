@@ -223,8 +223,9 @@ func TestPreflightSucceedsForEveryPath(t *testing.T) {
 		want := map[string]string{
 			"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Credentials": "true",
 			"Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-			"Access-Control-Allow-Headers": "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, X-Request-Id",
-			"Access-Control-Max-Age":       "86400",
+			"Access-Control-Allow-Headers": "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, " +
+				"X-Request-Id, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum",
+			"Access-Control-Max-Age": "86400",
 		}
 		for name, value := range want {
 			if got := a.Header.Get(name); got != value || a.Status != http.StatusNoContent || len(a.Body) > 0 {

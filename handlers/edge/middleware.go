@@ -141,9 +141,12 @@ var (
 	corsMethods = strings.Join([]string{
 		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 	}, ", ")
-	corsHeaders = "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, X-Request-Id"
+	corsHeaders = "Content-Type, Authorization, Cookie, Idempotency-Key, Prefer, Range, X-Request-Id, " +
+		"Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
 	corsExposed = "Content-Length, X-Request-Id, Location, Retry-After, " +
-		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, " +
+		"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, " +
+		"Upload-Length, Upload-Offset, Upload-Metadata, Upload-Expires"
 )
 
 // corsMaxAge is how long a browser may cache the response to a preflight, in seconds.

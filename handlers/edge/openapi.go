@@ -145,6 +145,9 @@ func (d *describer) parameters(r Route) []openapi.Parameter {
 			list = append(list, d.parameter(p, "query"))
 		}
 	}
+	for _, p := range r.Headers {
+		list = append(list, d.parameter(p, "header"))
+	}
 	for _, p := range commandParameters {
 		if r.Command != "" || r.Idempotent && p.Name == "Idempotency-Key" {
 			list = append(list, openapi.Parameter{Ref: "#/components/parameters/" + p.Name})
@@ -211,7 +214,7 @@ func (d *describer) response(r Response) *openapi.Response {
 // own.
 func (d *describer) errors(o *openapi.Operation, r Route) {
 	for _, err := range append(r.impliedErrors(), r.Errors...) {
-		status, body := errorResponse(err)
+		status, body := commands.ErrorResponse(err)
 		d.error(o, status, cmp.Or(err.Reason, body.Error.Code), body)
 	}
 	d.error(o, http.StatusInternalServerError, "INTERNAL_ERROR",
@@ -222,7 +225,10 @@ func (d *describer) error(o *openapi.Operation, status int, name string, body co
 	key := strconv.Itoa(status)
 	response, known := o.Responses.Get(key)
 	if !known {
-		response = &openapi.Response{Description: http.StatusText(status), Headers: commonHeaders}
+		response = &openapi.Response{
+			Description: cmp.Or(http.StatusText(status), body.Error.Message), // of the statuses of other protocols
+			Headers:     commonHeaders,
+		}
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 			response.Headers = withHeader("Retry-After")
 		}
@@ -248,7 +254,7 @@ var errExampleField = &domain.Error{
 func (r Route) impliedErrors() []*domain.Error {
 	writes := r.Method != http.MethodGet
 	var list []*domain.Error
-	if len(r.Params) > 0 || len(pathNames(r.Path)) > 0 || writes {
+	if len(r.Params) > 0 || len(r.Headers) > 0 || len(pathNames(r.Path)) > 0 || writes {
 		list = append(list, errExampleField)
 	}
 	switch r.Auth.kind {

@@ -15,7 +15,7 @@ import (
 	"github.com/codex-platform/codex/handlers/paging"
 )
 
-// Param declares a query parameter, or a path parameter that is not a UUID.
+// Param declares a query parameter, a header, or a path parameter that is not a UUID.
 type Param struct {
 	Name string
 	// Doc describes it.
@@ -171,6 +171,9 @@ func (r *Request) readParams() error {
 			invalid = append(invalid, domain.Field{Path: p.Name, Message: "must be given once"})
 		}
 		r.readParam(p, query.Get(p.Name), &invalid)
+	}
+	for _, p := range r.route.Headers {
+		r.readParam(p, r.GetHeader(p.Name), &invalid)
 	}
 	return domain.BadFields(invalid)
 }

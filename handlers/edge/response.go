@@ -105,11 +105,13 @@ var (
 	ErrUnavailable  = domain.NewError(domain.Unavailable, "", "Try again in a moment")
 	ErrBodyTooLarge = &domain.Error{
 		Class:   domain.Invalid,
+		Status:  http.StatusRequestEntityTooLarge,
 		Code:    "PAYLOAD_TOO_LARGE",
 		Message: "The request body is too large",
 	}
 	ErrBodyTooSlow = &domain.Error{
 		Class:   domain.Invalid,
+		Status:  http.StatusRequestTimeout,
 		Code:    "REQUEST_TIMEOUT",
 		Message: "The request body did not arrive in time",
 	}
@@ -124,23 +126,11 @@ var (
 	})
 )
 
-// errorResponse returns the status and the body of the response to an error.
-func errorResponse(err *domain.Error) (int, commands.ErrorBody) {
-	status, body := commands.ErrorResponse(err)
-	switch err {
-	case ErrBodyTooLarge:
-		status = http.StatusRequestEntityTooLarge
-	case ErrBodyTooSlow:
-		status = http.StatusRequestTimeout
-	}
-	return status, body
-}
-
 // writeError writes the response to an error and ends the request. A domain.Error is shown
 // as it is; every other error is logged here, once, and shown as INTERNAL_ERROR.
 func (e *Edge) writeError(c *gin.Context, err error) {
 	if known, ok := domain.AsError(err); ok {
-		status, body := errorResponse(known)
+		status, body := commands.ErrorResponse(known)
 		if status == http.StatusServiceUnavailable {
 			c.Header("Retry-After", "1")
 		}

@@ -25,6 +25,8 @@ type Route struct {
 	Limit Limit
 	// Params are the query parameters, and those path parameters that are not UUIDs.
 	Params []Param
+	// Headers are those of the request that the handler reads, as it reads parameters.
+	Headers []Param
 	// Body is a zero value of the request's type; nil for none (an absent body and {}
 	// are then accepted).
 	Body any

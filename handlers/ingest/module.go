@@ -44,6 +44,9 @@ type Config struct {
 	// CompleteWait is how long a completion waits for its outcome; default 1 s. Together with
 	// ProbeWithin it keeps the response within 2 s.
 	CompleteWait time.Duration
+	// Writers is how many requests append to uploads by the tus protocol at once, each with a
+	// part on disk: 5 to 20 MiB, with a checksum 64 MiB more. Default 64.
+	Writers int
 	// UploadIdle is how long a client may pause while it uploads through the edge; default 30 s.
 	UploadIdle time.Duration
 	// TempDir holds files while they are probed; default the system's.
@@ -67,6 +70,7 @@ type Config struct {
 type ingest struct {
 	cfg      Config
 	examiner *examiner
+	tus      *tusWriter
 }
 
 // New returns the module.
@@ -87,7 +91,7 @@ func New(cfg Config) handlers.Module {
 		cfg.Parts = cfg.Media
 	}
 
-	i := &ingest{cfg: cfg, examiner: newExaminer(cfg)}
+	i := &ingest{cfg: cfg, examiner: newExaminer(cfg), tus: newTusWriter(cfg)}
 	silent := &silentJobs{cfg}
 	return handlers.Module{
 		Name: "ingest",
@@ -95,6 +99,7 @@ func New(cfg Config) handlers.Module {
 			i.mediaRoutes(),
 			i.uploadRoutes(),
 			i.partRoutes(),
+			i.tusRoutes(),
 			i.captionRoutes(),
 			i.chapterRoutes(),
 			i.transcodingRoutes(),

@@ -28,7 +28,7 @@ func (i *ingest) partRoutes() []edge.Route {
 			Command:   media.CommandOpenParts,
 			Responses: []edge.Response{edge.Data[MediaUpload](http.StatusCreated)},
 			Errors:    []*domain.Error{media.ErrNotFound, media.ErrUploadOver, media.ErrTooManyUploads},
-			Handle:    edge.SendForID(struct{}{}),
+			Handle:    edge.SendForID(media.OpenParts{}),
 		},
 		{
 			Method:    "GET",

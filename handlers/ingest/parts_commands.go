@@ -25,6 +25,7 @@ type PartsStore interface {
 	ListParts(ctx context.Context, key, upload string) ([]media.Part, error)
 	CompleteParts(ctx context.Context, key, upload string, parts []media.Part) error
 	AbortParts(ctx context.Context, key, upload string) error
+	DeletePrefix(ctx context.Context, prefix string) (int, error)
 }
 
 // uploads handles the commands of the external context "upload": uploads of originals in
@@ -52,6 +53,9 @@ const uploadTimeout = 10 * time.Minute
 // partsSpace is the UUID name space of upload ids, which follow from the command.
 var partsSpace = uuid.MustParse("5d0b6c1f-8f2e-5a8b-9a47-c0a4a3f3de60")
 
+// partsID returns the id of the upload that a command opens.
+func partsID(cmd events.Command) string { return uuid.NewSHA1(partsSpace, []byte(cmd.ID)).String() }
+
 func (x uploads) commands() commands.External {
 	return commands.NewExternal("upload", uploadTimeout,
 		commands.HandleExternal(media.CommandOpenParts, x.open),
@@ -71,13 +75,13 @@ func (x uploads) load(ctx context.Context, tx pgx.Tx, cmd events.Command) (media
 }
 
 func (x uploads) open(
-	ctx context.Context, tx pgx.Tx, cmd events.Command, _ *struct{}, now time.Time,
+	ctx context.Context, tx pgx.Tx, cmd events.Command, p *media.OpenParts, now time.Time,
 ) (commands.Call, commands.Outcome, error) {
 	item, facts, err := x.load(ctx, tx, cmd)
 	if err != nil {
 		return nil, commands.Outcome{}, err
 	}
-	id := uuid.NewSHA1(partsSpace, []byte(cmd.ID)).String()
+	id := partsID(cmd)
 	others, err := postgres.OpenParts(ctx, tx, item.ID, now)
 	if err != nil {
 		return nil, commands.Outcome{}, err
@@ -92,6 +96,7 @@ func (x uploads) open(
 	if err != nil {
 		return nil, commands.Outcome{}, err
 	}
+	upload.Metadata = p.Metadata
 	if err := postgres.InsertParts(ctx, tx, upload); err != nil {
 		return nil, commands.Outcome{}, err
 	}
@@ -137,6 +142,9 @@ func (x uploads) complete(
 			if err != nil {
 				return nil, err
 			}
+		}
+		if _, err := x.store.DeletePrefix(ctx, upload.TailPrefix()); err != nil {
+			return nil, err
 		}
 		found, rejected, err := x.examiner.examine(ctx, x.log, item, end.Checksum)
 		rejection, isRejection := domain.AsError(err)
@@ -248,6 +256,9 @@ func (x uploads) abort(
 	}
 	return func(ctx context.Context) (commands.Finish, error) {
 		if err := x.store.AbortParts(ctx, upload.ObjectKey, upload.StoreID); err != nil {
+			return nil, err
+		}
+		if _, err := x.store.DeletePrefix(ctx, upload.TailPrefix()); err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {

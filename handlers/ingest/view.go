@@ -36,7 +36,12 @@ type MediaUpload struct {
 	PartSize  int64     `json:"partSize"`
 	PartCount int       `json:"partCount"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// TusURL is the path at which clients of the tus protocol continue the upload.
+	TusURL string `json:"tusUrl" jsonschema:"example=/api/media/01900000-0000-7000-8000-000000000001/tus/01900000-0000-7000-8000-000000000002"`
 }
+
+// tusPath is the path of an upload for clients of the tus protocol.
+func tusPath(u media.PartsUpload) string { return "/api/media/" + u.MediaID + "/tus/" + u.ID }
 
 func uploadOf(u media.PartsUpload) MediaUpload {
 	return MediaUpload{
@@ -44,6 +49,7 @@ func uploadOf(u media.PartsUpload) MediaUpload {
 		PartSize:  u.PartSize,
 		PartCount: u.PartCount,
 		ExpiresAt: u.ExpiresAt,
+		TusURL:    tusPath(u),
 	}
 }
 

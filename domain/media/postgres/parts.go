@@ -16,12 +16,12 @@ import (
 type Execer = postgres.Execer
 
 const partsColumns = `u.id, u.media_item_id, u.r2_key, COALESCE(u.store_id, ''), u.size_bytes,
-	u.part_size, u.part_count, u.status, u.created_at, u.expires_at`
+	u.part_size, u.part_count, u.status, COALESCE(u.metadata, ''), u.created_at, u.expires_at`
 
 func scanParts(row pgx.CollectableRow) (media.PartsUpload, error) {
 	var u media.PartsUpload
 	err := row.Scan(&u.ID, &u.MediaID, &u.ObjectKey, &u.StoreID, &u.SizeBytes, &u.PartSize, &u.PartCount, &u.Status,
-		&u.CreatedAt, &u.ExpiresAt)
+		&u.Metadata, &u.CreatedAt, &u.ExpiresAt)
 	return u, err
 }
 
@@ -30,9 +30,10 @@ func scanParts(row pgx.CollectableRow) (media.PartsUpload, error) {
 func InsertParts(ctx context.Context, tx Execer, u media.PartsUpload) error {
 	_, err := tx.Exec(ctx, `
 INSERT INTO media_uploads
-    (id, media_item_id, r2_key, store_id, size_bytes, part_size, part_count, status, created_at, expires_at)
-VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
-		u.ID, u.MediaID, u.ObjectKey, u.StoreID, u.SizeBytes, u.PartSize, u.PartCount, u.Status, u.CreatedAt, u.ExpiresAt)
+    (id, media_item_id, r2_key, store_id, size_bytes, part_size, part_count, status, created_at, expires_at, metadata)
+VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10, NULLIF($11, '')) ON CONFLICT (id) DO NOTHING`,
+		u.ID, u.MediaID, u.ObjectKey, u.StoreID, u.SizeBytes, u.PartSize, u.PartCount, u.Status, u.CreatedAt, u.ExpiresAt,
+		u.Metadata)
 	if err != nil {
 		return fmt.Errorf("insert upload: %w", err)
 	}
@@ -72,6 +73,28 @@ func StaleParts(ctx context.Context, db Queryer, now time.Time, limit int) ([]me
 		WHERE u.status = 'open' AND (u.expires_at <= $1 OR i.deleted_at IS NOT NULL OR i.status <> 'uploading')
 		   OR u.status = 'completing' AND u.expires_at <= $1::timestamptz - interval '1 day'
 		ORDER BY u.expires_at, u.id LIMIT $2`, now, limit)
+}
+
+// ClaimWriter makes a writer the only one of an upload for a while, or prolongs that. It returns false
+// while another one is. The clock is that of the database.
+func ClaimWriter(ctx context.Context, db Execer, uploadID, writer string, life time.Duration) (bool, error) {
+	tag, err := db.Exec(ctx, `
+UPDATE media_uploads SET writer = $2, writer_until = now() + make_interval(secs => $3)
+WHERE id = $1 AND (writer = $2 OR writer IS NULL OR writer_until < now())`, uploadID, writer, life.Seconds())
+	if err != nil {
+		return false, fmt.Errorf("claim an upload: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// ReleaseWriter ends what ClaimWriter began.
+func ReleaseWriter(ctx context.Context, db Execer, uploadID, writer string) error {
+	_, err := db.Exec(ctx, `UPDATE media_uploads SET writer = NULL, writer_until = NULL WHERE id = $1 AND writer = $2`,
+		uploadID, writer)
+	if err != nil {
+		return fmt.Errorf("release an upload: %w", err)
+	}
+	return nil
 }
 
 // ForgetParts removes completed and aborted uploads that were opened before a time.

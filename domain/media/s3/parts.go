@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,22 @@ func (b *Bucket) PresignPart(
 		return "", fmt.Errorf("presign part %d of %s/%s: %w", number, b.name, key, err)
 	}
 	return out.URL, nil
+}
+
+// PutPart stores one part of an upload. body is rewound before every attempt; only ctx limits its
+// transfer. It fails with ErrNotFound when the upload was completed or aborted.
+func (b *Bucket) PutPart(
+	ctx context.Context, key, upload string, number int, body io.ReadSeeker, size int64,
+) error {
+	_, err := b.client.api.UploadPart(ctx, &awss3.UploadPartInput{
+		Bucket:        &b.name,
+		Key:           &key,
+		UploadId:      &upload,
+		PartNumber:    partNumber(number),
+		Body:          body,
+		ContentLength: &size,
+	})
+	return b.failure("put a part of", key, err)
 }
 
 // partNumber is at most 10 000, the limit of the protocol.
