@@ -67,6 +67,8 @@ type MediaTranscodingProgressed struct {
 	// Percent is 0 to 100 and never falls within one job.
 	Percent int    `json:"percent"`
 	Step    string `json:"step"`
+	// SecondsLeft estimates when the job ends; it is missing until the job's pace is known.
+	SecondsLeft *int `json:"seconds_left,omitempty"`
 }
 
 // MediaReady : it can be streamed.

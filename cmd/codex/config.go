@@ -111,7 +111,11 @@ type config struct {
 
 	Partitions int `env:"CODEX_COMMAND_PARTITIONS" envDefault:"1" doc:"partitions per context; the same in all processes"`
 
-	TranscoderWorkers int `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"transcoding jobs at once in this process"`
+	TranscoderWorkers int `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"long transcoding jobs, and short ones, at once"`
+
+	TranscoderSpace int64 `env:"CODEX_TRANSCODER_SPACE" envDefault:"0" doc:"bytes of work files; 0: what the disk has"`
+
+	TranscoderLong time.Duration `env:"CODEX_TRANSCODER_LONG_AFTER" envDefault:"10m" doc:"jobs of such sources are long"`
 
 	StuckAfter time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job silent for this long fails"`
 

@@ -103,7 +103,7 @@ func (p *platform) reactions(modules []handlers.Module) (func(context.Context) e
 // transcoder runs the built-in transcoder. Its callbacks take the public way, as an
 // external transcoder's would.
 func (p *platform) transcoder([]handlers.Module) (func(context.Context) error, error) {
-	tool, err := ffmpeg.New(ffmpeg.Config{Logger: p.log})
+	tool, err := ffmpeg.New(ffmpeg.Config{LongSource: p.cfg.TranscoderLong, Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,6 @@ func (p *platform) transcoder([]handlers.Module) (func(context.Context) error, e
 		return nil, err
 	}
 	worker, err := transcoder.New(transcoder.Config{
-		Conn:        p.conn,
-		Limits:      p.limits,
 		DB:          p.pool,
 		Media:       store.Bucket(p.cfg.S3BucketMedia),
 		Assets:      store.Bucket(p.cfg.S3BucketAssets),
@@ -122,6 +120,8 @@ func (p *platform) transcoder([]handlers.Module) (func(context.Context) error, e
 		Secret:      []byte(several(p.cfg.TranscoderSecret)[0]),
 		Dir:         p.workDir,
 		Workers:     p.cfg.TranscoderWorkers,
+		SpaceLimit:  p.cfg.TranscoderSpace,
+		LongAfter:   p.cfg.TranscoderLong,
 		Now:         time.Now,
 		Log:         p.log,
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"syscall"
 )
@@ -75,10 +74,11 @@ func (s serveCmd) Run(a *app) error {
 		total:    cfg.ShutdownTimeout,
 	}
 	if slices.Contains(roles, roleTranscoder) {
-		if p.workDir, err = os.MkdirTemp("", "codex-transcoder-"); err != nil {
-			return fmt.Errorf("create the transcoder's work directory: %w", err)
+		var remove func()
+		if p.workDir, remove, err = newWorkDir(); err != nil {
+			return err
 		}
-		defer func() { _ = os.RemoveAll(p.workDir) }()
+		defer remove()
 	}
 	if slices.Contains(roles, roleEdge) {
 		if p.listener, err = listen(a.ctx, "CODEX_ADDR", cfg.Addr); err != nil {

@@ -41,7 +41,9 @@ type Callback struct {
 	Error string `json:"error,omitempty" jsonschema:"maxLength=2000"`
 	// Progress (0 to 100) and Step belong to progress.
 	Progress *int   `json:"progress,omitempty" jsonschema:"minimum=0,maximum=100,example=40"`
-	Step     string `json:"step,omitempty" jsonschema:"enum=downloading,enum=probing,enum=mezzanine,enum=loudness,enum=encoding_variants,enum=preview,enum=thumbnails,enum=waveform,enum=uploading_outputs,enum=finalizing,example=preview"`
+	Step     string `json:"step,omitempty" jsonschema:"enum=downloading,enum=probing,enum=mezzanine,enum=loudness,enum=encoding_variants,enum=preview,enum=thumbnails,enum=waveform,enum=uploading_outputs,enum=finalizing,enum=waiting_for_space,example=preview"`
+	// SentAt belongs to progress. It makes a repeated report another one, which shows that the job is alive.
+	SentAt *time.Time `json:"sentAt,omitempty"`
 }
 
 // Output is the result of a job. Keys are null where the type of media has no such object.

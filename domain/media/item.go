@@ -93,6 +93,8 @@ type Item struct {
 	Step      string
 	// SeenAt is the time of the last report of the running job.
 	SeenAt *time.Time
+	// Pace says how fast the running job is.
+	Pace Pace
 
 	UploadedAt *time.Time
 	Version    int64

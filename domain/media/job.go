@@ -70,12 +70,14 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 	if ignored := i.staleness(cmd.JobID); ignored != "" {
 		return i, nil, ignored
 	}
+	seen := i.SeenAt
 	i.SeenAt = &now
 	known := 0
 	if i.Progress != nil {
 		known = *i.Progress
 	}
 	percent := min(max(cmd.Percent, 0), 100)
+	i.Pace = i.Pace.next(seen, max(percent, known), now)
 	if percent < known || (percent == known && cmd.Step == i.Step) {
 		i.UpdatedAt = now
 		return i, nil, ""
@@ -83,10 +85,11 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 	i.Progress = &percent
 	i.Step = cmd.Step
 	next, payloads := i.changed(now, events.MediaTranscodingProgressed{
-		MediaID: i.ID,
-		JobID:   i.JobID,
-		Percent: percent,
-		Step:    cmd.Step,
+		MediaID:     i.ID,
+		JobID:       i.JobID,
+		Percent:     percent,
+		Step:        cmd.Step,
+		SecondsLeft: i.SecondsLeft(now),
 	})
 	return next, payloads, ""
 }
@@ -144,6 +147,7 @@ func (i Item) withoutJob() Item {
 	i.Progress = nil
 	i.Step = ""
 	i.SeenAt = nil
+	i.Pace = Pace{}
 	return i
 }
 

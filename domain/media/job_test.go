@@ -111,6 +111,53 @@ func TestProgressNeverFalls(t *testing.T) {
 	}
 }
 
+func TestTheEndOfAJobIsEstimatedFromItsPace(t *testing.T) {
+	t.Parallel()
+	item := transcoding(t, "job")
+	const unknown = -1
+	at := now
+	for n, c := range []struct {
+		after         time.Duration
+		percent, left int
+	}{
+		{time.Hour, 5, unknown}, // the wait in the queue does not count
+		{10 * time.Second, 6, unknown},
+		{10 * time.Second, 10, 360}, // 5 % in 20 s, 90 % are left
+		{80 * time.Second, 55, 90},
+		{10 * time.Second, 50, 99}, // less progress is none: 50 % took 110 s
+		{time.Hour, 56, unknown},   // another worker
+		{10 * time.Second, 76, 12},
+		{10 * time.Second, 100, 0},
+	} {
+		at = at.Add(c.after)
+		progress := media.RecordProgress{JobID: "job", Percent: c.percent, Step: "preview"}
+		next, payloads, _ := item.RecordProgress(progress, at)
+		left := unknown
+		if seconds := next.SecondsLeft(at); seconds != nil {
+			left = *seconds
+		}
+		if left != c.left {
+			t.Errorf("report %d: %d seconds left, want %d", n, left, c.left)
+		}
+		if len(payloads) == 1 {
+			event := payloads[0].(events.MediaTranscodingProgressed)
+			if known := event.SecondsLeft != nil; known != (c.left != unknown) || known && *event.SecondsLeft != c.left {
+				t.Errorf("report %d: event %+v", n, event)
+			}
+		}
+		item = next
+	}
+	if left := item.SecondsLeft(at.Add(time.Hour)); *left != 0 {
+		t.Errorf("%d seconds left after the estimated end", *left)
+	}
+	over := must3(item.RecordFailure(media.RecordFailure{JobID: "job"}, at))
+	if over.SecondsLeft(at) != nil {
+		t.Error("a job that is over has an estimate")
+	}
+}
+
+func must3(item media.Item, _ []events.Payload, _ media.Ignored) media.Item { return item }
+
 func TestAnIncompleteResultIsAFailure(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*media.Output){

@@ -142,6 +142,7 @@ func (i Item) StartTranscoding(jobID string, now time.Time) (next Item, payloads
 	i.Progress = &zero
 	i.Step = ""
 	i.SeenAt = &now
+	i.Pace = Pace{}
 	i.Attempts++
 	next, payloads = i.changed(now, events.MediaTranscodingStarted{
 		MediaID:   i.ID,

@@ -107,7 +107,7 @@ func New(cfg Config) handlers.Module {
 		),
 		Commands:    []commands.Context{mediaContext{cfg.Development, cfg.Quota}.commands()},
 		External:    []commands.External{uploads{cfg.Parts, i.examiner, cfg.Log}.commands()},
-		Projections: []reactions.Projection{startTranscoding(cfg.Now)},
+		Projections: []reactions.Projection{startTranscoding(cfg.Now), queueJobs(cfg.Now)},
 		Jobs: []jobs.Job{{
 			Name:  "ingest.fail_silent_jobs",
 			Every: time.Minute,

@@ -19,7 +19,7 @@ import (
 // and from the item.
 var jobSpace = uuid.MustParse("b7a2c2d4-6a43-5f0c-9f0e-5f8e1f6b7c90")
 
-// jobsPerCreator is how many jobs of one creator may run or wait for a transcoder at once, so
+// jobsPerCreator is how many long and how many short jobs of one creator may run or wait for a transcoder at once, so
 // that the upload of an archive does not delay other creators. The others are started as
 // those end, the most urgent first.
 const jobsPerCreator = 4

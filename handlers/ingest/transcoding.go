@@ -193,5 +193,5 @@ func (i *ingest) getTranscodingStatus(r *edge.Request) error {
 	case item.CreatorID != r.Actor().UserID:
 		return media.ErrNotOwner
 	}
-	return r.OK(transcodingStatusOf(item))
+	return r.OK(transcodingStatusOf(item, r.Now()))
 }

@@ -127,19 +127,22 @@ type TranscodingStatus struct {
 	TranscodingPriority  int          `json:"transcodingPriority"`
 	TranscodingProgress  *int         `json:"transcodingProgress"`
 	TranscodingStep      *string      `json:"transcodingStep"`
-	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
+	// TranscodingSecondsLeft estimates the time until the job ends; null while it is unknown.
+	TranscodingSecondsLeft *int     `json:"transcodingSecondsLeft"`
+	ReadyVariants          []string `json:"readyVariants" jsonschema:"nullable"`
 }
 
-func transcodingStatusOf(i media.Item) TranscodingStatus {
+func transcodingStatusOf(i media.Item, now time.Time) TranscodingStatus {
 	return TranscodingStatus{
-		Status:               i.Status,
-		TranscodingAttempts:  i.Attempts,
-		TranscodingError:     domain.NilIfZero(i.Error),
-		TranscodingErrorCode: domain.NilIfZero(i.ErrorCode),
-		RunpodJobID:          domain.NilIfZero(i.JobID),
-		TranscodingPriority:  i.Priority,
-		TranscodingProgress:  i.Progress,
-		TranscodingStep:      domain.NilIfZero(i.Step),
-		ReadyVariants:        i.ReadyVariants,
+		Status:                 i.Status,
+		TranscodingAttempts:    i.Attempts,
+		TranscodingError:       domain.NilIfZero(i.Error),
+		TranscodingErrorCode:   domain.NilIfZero(i.ErrorCode),
+		RunpodJobID:            domain.NilIfZero(i.JobID),
+		TranscodingPriority:    i.Priority,
+		TranscodingProgress:    i.Progress,
+		TranscodingStep:        domain.NilIfZero(i.Step),
+		TranscodingSecondsLeft: i.SecondsLeft(now),
+		ReadyVariants:          i.ReadyVariants,
 	}
 }

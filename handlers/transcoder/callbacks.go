@@ -16,7 +16,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/codex-platform/codex/domain/media"
-	"github.com/codex-platform/codex/events"
 )
 
 const (
@@ -54,7 +53,7 @@ func (c *callbackClient) close() { c.client.CloseIdleConnections() }
 
 // deliver posts a report until it is accepted, or until the job is not current, and removes
 // the stored copy.
-func (w *Worker) deliver(ctx context.Context, job events.MediaTranscodingStarted, report []byte) error {
+func (w *Worker) deliver(ctx context.Context, job *job, report []byte) error {
 	posted := false
 	post := func() (struct{}, error) {
 		if posted && errors.Is(w.checkCurrent(ctx, job), errNotCurrent) {
@@ -117,27 +116,32 @@ func (c *callbackClient) post(ctx context.Context, body []byte, timeout time.Dur
 	return nil
 }
 
+// aliveEvery is how often a job reports although its state has not changed.
+const aliveEvery = time.Minute
+
 // progress reports the progress of a job in the background: the latest state only, one
-// request at a time, without retries.
+// request at a time, without retries. It does not go back behind what was known when the job
+// was claimed.
 type progress struct {
 	callbacks *callbackClient
-	job       events.MediaTranscodingStarted
+	job       *job
 
 	mu      sync.Mutex
 	step    string
 	percent int
 	changed bool
+	posted  time.Time
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
 // follow reports the progress of a job until [progress.stop].
-func (c *callbackClient) follow(ctx context.Context, job events.MediaTranscodingStarted) *progress {
+func (c *callbackClient) follow(ctx context.Context, job *job) *progress {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &progress{callbacks: c, job: job, cancel: cancel}
 	p.done.Go(func() {
-		repeat(ctx, c.cfg.ProgressEvery, func() { p.post(ctx) })
+		repeat(ctx, c.cfg.ProgressEvery, func() { p.post(ctx, c.cfg.Now().Add(-aliveEvery)) })
 	})
 	return p
 }
@@ -146,6 +150,7 @@ func (c *callbackClient) follow(ctx context.Context, job events.MediaTranscoding
 func (p *progress) set(step string, percent int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	percent = max(percent, p.percent, p.job.known)
 	if step != p.step || percent != p.percent {
 		p.step = step
 		p.percent = percent
@@ -153,26 +158,33 @@ func (p *progress) set(step string, percent int) {
 	}
 }
 
-// latest returns the state, when it has changed since the last call.
-func (p *progress) latest() (step string, percent int, changed bool) {
+// latest returns the state, when it has changed since the last call, or was last reported before
+// a time.
+func (p *progress) latest(before time.Time) (step string, percent int, due bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	changed = p.changed
+	due = p.changed || p.step != "" && p.posted.Before(before)
 	p.changed = false
-	return p.step, p.percent, changed
+	if due {
+		p.posted = p.callbacks.cfg.Now()
+	}
+	return p.step, p.percent, due
 }
 
-func (p *progress) post(ctx context.Context) {
-	step, percent, changed := p.latest()
-	if !changed {
+// post reports the state if it has changed, or was last reported before a time.
+func (p *progress) post(ctx context.Context, before time.Time) {
+	step, percent, due := p.latest(before)
+	if !due {
 		return
 	}
+	now := p.callbacks.cfg.Now()
 	body, err := json.Marshal(media.Callback{
 		Status:   media.CallbackProgress,
 		JobID:    p.job.JobID,
 		MediaID:  p.job.MediaID,
 		Progress: &percent,
 		Step:     step,
+		SentAt:   &now,
 	})
 	if err == nil {
 		err = p.callbacks.post(ctx, body, progressTimeout)

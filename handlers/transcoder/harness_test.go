@@ -15,13 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/codex-platform/codex/deploy/embedded/nats/natstest"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/cleanup"
 	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -57,8 +56,8 @@ func newHarness(t *testing.T, prober ingest.Prober) *handlertest.Harness {
 	return h
 }
 
-// bench is a worker with a counting converter and an endpoint for its callbacks. Tests hand
-// the events to the worker themselves.
+// bench is a worker with a counting converter and an endpoint for its callbacks. Tests name the
+// jobs that the worker takes from the queue.
 type bench struct {
 	*handlertest.Harness
 	u         handlertest.Uploader
@@ -71,7 +70,6 @@ func newBench(t *testing.T, h *handlertest.Harness) *bench {
 	t.Helper()
 	b := &bench{Harness: h, u: h.Uploader("creator"), converter: &converter{}, endpoint: newEndpoint(t)}
 	b.cfg = transcoder.Config{
-		Conn:        h.Conn,
 		DB:          h.Pool,
 		Media:       h.Media,
 		Assets:      h.Assets,
@@ -91,21 +89,37 @@ func (b *bench) worker() *transcoder.Worker {
 	return handlertest.Must(transcoder.New(b.cfg))(b)
 }
 
-// started returns a new item and the event that started its transcoding job.
-func (b *bench) started() (id string, e events.Event) {
+// started returns a new item and its transcoding job, which is in the queue.
+func (b *bench) started() (id, job string) {
 	b.Helper()
-	id, _ = b.u.Transcoding()
-	data := handlertest.Value[[]byte](b.Harness,
-		`SELECT data FROM outbox WHERE aggregate_id = $1 AND type = 'media.transcoding_started'`, id)
-	return id, events.Event{ID: uuid.NewString(), Type: "media.transcoding_started", AggregateID: id, Data: data}
+	id, job = b.u.Transcoding()
+	b.Eventually(1, `SELECT count(*) FROM transcoding_jobs WHERE job_id = $1`, job)
+	return id, job
 }
 
-// handle hands an event to a worker, which must acknowledge it.
-func (b *bench) handle(w *transcoder.Worker, e events.Event) {
+// do has a worker run a job to its end.
+func (b *bench) do(w *transcoder.Worker, job string) {
 	b.Helper()
-	if err := w.Handle(b.Context(), e); err != nil {
+	if err := b.attempt(w, job); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// attempt has a worker run a job as soon as it may be claimed.
+func (b *bench) attempt(w *transcoder.Worker, job string) (err error) {
+	b.Helper()
+	b.Until("the job may be claimed", func() bool {
+		var found bool
+		found, err = w.Do(b.Context(), job)
+		return found
+	})
+	return err
+}
+
+// queued is a column of a job in the queue.
+func queued[T any](b *bench, column, job string) T {
+	b.Helper()
+	return handlertest.Value[T](b.Harness, `SELECT `+column+` FROM transcoding_jobs WHERE job_id = $1`, job)
 }
 
 // prefixes are those of an item of the bench's user.
@@ -224,7 +238,7 @@ func (e *endpoint) accepted() []media.Callback {
 	return slices.Clone(e.reports)
 }
 
-// deletedAtQuery is a database in which an item is deleted just before the given query.
+// deletedAtQuery is a database in which an item is deleted just before it is read for the given time.
 type deletedAtQuery struct {
 	*bench
 	id    string
@@ -234,8 +248,23 @@ type deletedAtQuery struct {
 
 // Query implements the worker's database.
 func (d deletedAtQuery) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if d.asked.Add(1) == d.query {
+	if strings.Contains(sql, "FROM media_items") && d.asked.Add(1) == d.query {
 		d.markDeleted(d.id)
 	}
 	return d.Pool.Query(ctx, sql, args...)
+}
+
+// jobsOnly is a database whose queue has only certain jobs.
+type jobsOnly struct {
+	pool *pgxpool.Pool
+	jobs []string
+}
+
+// Query implements the worker's database.
+func (d jobsOnly) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if strings.Contains(sql, "FOR UPDATE SKIP LOCKED") {
+		sql = strings.Replace(sql, "WHERE finished_at IS NULL", "WHERE job_id = ANY($5) AND finished_at IS NULL", 1)
+		args = append(args, d.jobs)
+	}
+	return d.pool.Query(ctx, sql, args...)
 }

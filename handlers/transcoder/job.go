@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/events"
 )
 
 // Failures that the worker reports itself; FFmpeg's have the same form.
@@ -35,14 +35,19 @@ const (
 
 const maxReportBytes = 64 << 10
 
-// errChecksum says that the original is not the one that the client declared.
-var errChecksum = errors.New("the original has another checksum")
+var (
+	// errChecksum says that the original is not the one that the client declared.
+	errChecksum = errors.New("the original has another checksum")
+	// errNotCurrent says that the outcome of a job does not count any more.
+	errNotCurrent = errors.New("the job is not current")
+	errCrashes    = errors.New("the workers of the job have died")
+)
 
-// errNotCurrent says that the outcome of a job does not count any more.
-var errNotCurrent = errors.New("the job is not current")
+// stepWaiting is the step of a job that waits for space.
+const stepWaiting = "waiting_for_space"
 
 // report returns the report of a job: the stored one of an earlier attempt, or a new one.
-func (w *Worker) report(ctx context.Context, job events.MediaTranscodingStarted) ([]byte, error) {
+func (w *Worker) report(ctx context.Context, job *job) ([]byte, error) {
 	stored, err := w.cfg.Media.Read(ctx, reportKey(job), s3.Range{}, "", maxReportBytes)
 	switch {
 	case err == nil:
@@ -53,6 +58,9 @@ func (w *Worker) report(ctx context.Context, job events.MediaTranscodingStarted)
 
 	report, err := w.transcode(ctx, job)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.checkClaim(ctx, job); err != nil {
 		return nil, err
 	}
 	body, err := json.Marshal(report)
@@ -67,12 +75,15 @@ func (w *Worker) report(ctx context.Context, job events.MediaTranscodingStarted)
 
 // transcode runs a job while it is current and turns its outcome into a report. An error
 // asks for another attempt.
-func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStarted) (media.Callback, error) {
+func (w *Worker) transcode(ctx context.Context, job *job) (media.Callback, error) {
 	running, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { w.watch(running, cancel, job) })
 	progress := w.callbacks.follow(running, job)
 	output, err := w.run(running, job, progress)
+	if isDiskFull(err) {
+		err = errors.Join(errNoSpace, err)
+	}
 	if errors.Is(context.Cause(running), errNotCurrent) {
 		err = errNotCurrent
 	}
@@ -90,6 +101,11 @@ func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStart
 		return media.Callback{Status: media.CallbackCompleted, JobID: job.JobID, Output: &output}, nil
 	case ctx.Err() != nil:
 		return media.Callback{}, fmt.Errorf("job stopped: %w", ctx.Err())
+	case errors.Is(err, errNoSpace):
+		w.waitForSpace(ctx, job)
+		return media.Callback{}, err
+	case errors.Is(err, errLong), errors.Is(err, errClaimLost):
+		return media.Callback{}, err
 	case errors.As(err, &reject):
 		w.cfg.Log.InfoContext(ctx, "file rejected", "job", job.JobID, "code", reject.Code)
 		failed.Error = reject.Error()
@@ -99,10 +115,11 @@ func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStart
 		failed.Error = failureChanged
 	case errors.Is(err, errChecksum):
 		failed.Error = failureChecksum
-	case w.countFailure(job.JobID):
+	case !job.givenUp():
 		return media.Callback{}, err
 	default:
-		w.cfg.Log.ErrorContext(ctx, "job given up", "job", job.JobID, "attempts", maxAttempts, "error", err)
+		w.cfg.Log.ErrorContext(ctx, "job given up",
+			"job", job.JobID, "failures", job.Failures, "crashes", job.Crashes, "error", err)
 		failed.Error = failureInternal
 	}
 	return failed, nil
@@ -110,9 +127,15 @@ func (w *Worker) transcode(ctx context.Context, job events.MediaTranscodingStart
 
 // run fetches, converts and uploads.
 func (w *Worker) run(
-	ctx context.Context, job events.MediaTranscodingStarted, progress *progress,
+	ctx context.Context, job *job, progress *progress,
 ) (media.Output, error) {
-	dir := filepath.Join(w.cfg.Dir, jobPrefix+job.JobID)
+	if job.Crashes >= maxCrashes {
+		return media.Output{}, errCrashes
+	}
+	if err := w.space.reserve(job.JobID, job.SpaceBytes); err != nil {
+		return media.Output{}, err
+	}
+	dir := w.space.jobDir(job.JobID)
 	defer func() {
 		if err := os.RemoveAll(dir); err != nil {
 			w.cfg.Log.WarnContext(ctx, "work directory not removed", "job", job.JobID, "error", err)
@@ -127,10 +150,17 @@ func (w *Worker) run(
 	if err := w.fetch(ctx, job, original); err != nil {
 		return media.Output{}, err
 	}
+	kept, err := w.restore(ctx, job, out)
+	if err != nil {
+		return media.Output{}, err
+	}
 	result, err := w.cfg.Tool.Transcode(ctx, ffmpeg.Job{
-		Input:  original,
-		MIME:   job.MimeType,
-		OutDir: out,
+		Input:    original,
+		MIME:     job.MimeType,
+		OutDir:   out,
+		Kept:     kept,
+		Planned:  func(p ffmpeg.Plan) error { return w.planned(job, original, p) },
+		Finished: func(r ffmpeg.Rendition) error { return w.keep(ctx, job, out, r) },
 		Progress: func(step ffmpeg.Step, percent int) {
 			progress.set(string(step), fetched+percent*(converted-fetched)/100)
 		},
@@ -139,7 +169,7 @@ func (w *Worker) run(
 		return media.Output{}, err
 	}
 
-	if err := w.checkCurrent(ctx, job); err != nil {
+	if err := errors.Join(w.checkCurrent(ctx, job), w.checkClaim(ctx, job)); err != nil {
 		return media.Output{}, err
 	}
 	if err := w.upload(ctx, job, out, result, progress); err != nil {
@@ -150,12 +180,15 @@ func (w *Worker) run(
 }
 
 // fetch copies the original, in the version that was examined, to a local file.
-func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, path string) error {
+func (w *Worker) fetch(ctx context.Context, job *job, path string) error {
 	object, err := w.cfg.Media.Get(ctx, job.ObjectKey, s3.Range{}, job.ETag)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = object.Body.Close() }()
+	if err := w.space.reserve(job.JobID, max(job.SpaceBytes, object.Size)); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("create a file for the original: %w", err)
@@ -178,17 +211,23 @@ func (w *Worker) fetch(ctx context.Context, job events.MediaTranscodingStarted, 
 	return nil
 }
 
-// upload stores the outputs in the order of the result: the master playlist is the last.
+// upload stores the outputs that are not stored yet in the order of the result: the master playlist
+// is the last.
 func (w *Worker) upload(
-	ctx context.Context, job events.MediaTranscodingStarted, dir string, result ffmpeg.Result, progress *progress,
+	ctx context.Context, job *job, dir string, result ffmpeg.Result, progress *progress,
 ) error {
 	var total, done int64
 	for _, file := range result.Files {
 		total += file.Size
 	}
 	keys := keysOf(job, result)
+	stored := job.stored()
 	progress.set("uploading_outputs", converted)
 	for _, file := range result.Files {
+		if size, ok := stored[file.Rel]; ok && size == file.Size {
+			done += file.Size
+			continue
+		}
 		bucket := w.cfg.Media
 		if keys.isAsset(file.Rel) {
 			bucket = w.cfg.Assets
@@ -210,8 +249,8 @@ func (w *Worker) upload(
 
 // discard removes the outputs of a job whose item was deleted: they may have been stored
 // after the objects of the item were removed.
-func (w *Worker) discard(ctx context.Context, job events.MediaTranscodingStarted) {
-	if state, err := w.state(ctx, job); err != nil || state != stateDeleted {
+func (w *Worker) discard(ctx context.Context, job *job) {
+	if state, _, err := w.state(ctx, job); err != nil || state != stateDeleted {
 		return // the next attempt writes the same keys
 	}
 	p := media.PrefixesOf(job.CreatorID, job.MediaID)
@@ -236,25 +275,26 @@ const (
 	stateDeleted
 )
 
-func (w *Worker) state(ctx context.Context, job events.MediaTranscodingStarted) (jobState, error) {
+// state returns the state of a job and its recorded progress.
+func (w *Worker) state(ctx context.Context, job *job) (state jobState, progress int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
 	defer cancel()
 	item, found, err := postgres.Find(ctx, w.cfg.DB, job.MediaID)
 	switch {
 	case err != nil:
-		return stateCurrent, fmt.Errorf("check job %s: %w", job.JobID, err)
+		return stateCurrent, 0, fmt.Errorf("check job %s: %w", job.JobID, err)
 	case !found || item.DeletedAt != nil:
-		return stateDeleted, nil
+		return stateDeleted, 0, nil
 	case !item.Wants(job.JobID):
-		return stateStale, nil
+		return stateStale, 0, nil
 	default:
-		return stateCurrent, nil
+		return stateCurrent, domain.OrZero(item.Progress), nil
 	}
 }
 
 // checkCurrent returns errNotCurrent unless the job is current.
-func (w *Worker) checkCurrent(ctx context.Context, job events.MediaTranscodingStarted) error {
-	state, err := w.state(ctx, job)
+func (w *Worker) checkCurrent(ctx context.Context, job *job) error {
+	state, _, err := w.state(ctx, job)
 	if err == nil && state != stateCurrent {
 		return errNotCurrent
 	}
@@ -263,7 +303,7 @@ func (w *Worker) checkCurrent(ctx context.Context, job events.MediaTranscodingSt
 
 // watch cancels a job, and so ends ctx, when the job is not current any more. An error of
 // the check changes nothing.
-func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job events.MediaTranscodingStarted) {
+func (w *Worker) watch(ctx context.Context, cancel context.CancelCauseFunc, job *job) {
 	repeat(ctx, w.cfg.CheckEvery, func() {
 		if err := w.checkCurrent(ctx, job); errors.Is(err, errNotCurrent) {
 			cancel(errNotCurrent)

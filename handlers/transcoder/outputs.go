@@ -5,7 +5,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	"github.com/codex-platform/codex/events"
 )
 
 // outputKeys are the object keys of a job's output files, by their names. Files without an
@@ -16,7 +15,7 @@ type outputKeys struct {
 	assets map[string]string
 }
 
-func keysOf(job events.MediaTranscodingStarted, r ffmpeg.Result) outputKeys {
+func keysOf(job *job, r ffmpeg.Result) outputKeys {
 	p := media.PrefixesOf(job.CreatorID, job.MediaID)
 	keys := outputKeys{
 		hls: p.HLS,
@@ -59,12 +58,12 @@ func (k outputKeys) optional(rel string) *string {
 }
 
 // reportKey is where the report of a job is stored until it is delivered.
-func reportKey(job events.MediaTranscodingStarted) string {
+func reportKey(job *job) string {
 	return media.PrefixesOf(job.CreatorID, job.MediaID).HLS + "reports/" + job.JobID + ".json"
 }
 
 // outputOf returns the result of a job for its report.
-func outputOf(job events.MediaTranscodingStarted, r ffmpeg.Result) media.Output {
+func outputOf(job *job, r ffmpeg.Result) media.Output {
 	keys := keysOf(job, r)
 	out := media.Output{
 		MediaID:          job.MediaID,

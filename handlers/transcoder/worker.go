@@ -13,13 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
+	"github.com/codex-platform/codex/domain/media/postgres"
 	"github.com/codex-platform/codex/domain/media/s3"
-	"github.com/codex-platform/codex/domain/postgres"
-	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 )
 
 // Converter makes renditions of a local file.
@@ -30,9 +26,7 @@ type Converter interface {
 
 // Config configures a [Worker]. Zero durations and counts stand for the defaults.
 type Config struct {
-	Conn   *nats.Conn
-	Limits bus.StreamLimits
-	// DB is only read, to check whether a job is current.
+	// DB has the queue of jobs. Of the other tables only items are read.
 	DB postgres.Queryer
 	// Media holds originals, renditions, posters and waveforms; Assets thumbnails.
 	Media, Assets *s3.Bucket
@@ -43,40 +37,46 @@ type Config struct {
 	Secret []byte
 	// Dir holds one directory per running job. No other worker may use it.
 	Dir string
-	// Workers is how many jobs run at once; default 1, since FFmpeg uses every core.
+	// SpaceLimit is the most bytes of all running jobs in Dir; default what its file system has.
+	SpaceLimit int64
+	// Workers is how many long jobs, and how many short ones, run at once; default 1, since FFmpeg
+	// uses every core.
 	Workers int
+	// LongAfter is the duration of a source from which its job counts as a long one; default 10 min.
+	LongAfter time.Duration
+	// PollEvery is how often a free worker looks for a job; default 0.5 s.
+	PollEvery time.Duration
+	// Lease is how long the job of a worker that died stays claimed; default 10 s.
+	Lease time.Duration
 	// CheckEvery is how often a running job checks whether it is current; default 10 s.
 	CheckEvery time.Duration
 	// ProgressEvery is the shortest time between two progress reports; default 1 s.
 	ProgressEvery time.Duration
-	// RetryAfter is the first wait before a report is repeated, doubled up to 30 s; default 1 s.
+	// RetryAfter is the first wait before a report, or a job that failed, is repeated, doubled up to
+	// 30 s; default 1 s.
 	RetryAfter time.Duration
+	// SpaceRetry is the wait of a job for which there is no space; default 15 s.
+	SpaceRetry time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
-// durable names the workers' consumer, which all processes share.
-const durable = "transcoder"
-
 const (
 	jobPrefix = "job-"
-	// maxAttempts is how often a job is tried when the platform is at fault.
-	maxAttempts = 3
-	// stateTimeout limits a check whether a job is current.
+	// maxFailures is how often a job is tried when the platform is at fault, and maxCrashes how many
+	// workers may die of it, since it last finished a rendition.
+	maxFailures = 3
+	maxCrashes  = 5
+	// stateTimeout limits a check whether a job is current, and every other query.
 	stateTimeout = 5 * time.Second
 )
-
-var errRunning = errors.New("the job is running in this process")
 
 // Worker transcodes.
 type Worker struct {
 	cfg       Config
 	callbacks *callbackClient
-
-	mu       sync.Mutex
-	running  map[string]bool
-	failures map[string]int // the platform's own failures per job, until the job ends
+	space     *space
 }
 
 // New checks the configuration and removes the work directories of a crashed worker.
@@ -91,17 +91,20 @@ func New(cfg Config) (*Worker, error) {
 		cfg.Now = time.Now
 	}
 	cfg.Workers = cmp.Or(cfg.Workers, 1)
+	cfg.LongAfter = cmp.Or(cfg.LongAfter, 10*time.Minute)
+	cfg.PollEvery = cmp.Or(cfg.PollEvery, 500*time.Millisecond)
+	cfg.Lease = cmp.Or(cfg.Lease, 10*time.Second)
 	cfg.CheckEvery = cmp.Or(cfg.CheckEvery, 10*time.Second)
 	cfg.ProgressEvery = cmp.Or(cfg.ProgressEvery, time.Second)
 	cfg.RetryAfter = cmp.Or(cfg.RetryAfter, time.Second)
+	cfg.SpaceRetry = cmp.Or(cfg.SpaceRetry, 15*time.Second)
 	if err := cleanDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("the transcoder's work directory: %w", err)
 	}
 	return &Worker{
 		cfg:       cfg,
 		callbacks: newCallbackClient(cfg),
-		running:   map[string]bool{},
-		failures:  map[string]int{},
+		space:     newSpace(cfg.Dir, cfg.SpaceLimit),
 	}, nil
 }
 
@@ -122,70 +125,80 @@ func cleanDir(dir string) error {
 	return nil
 }
 
-// Run works until ctx is done. It stops the running jobs, whose events are redelivered.
+// Run works until ctx is done. It stops the running jobs and returns them to the queue.
+//
+// Every second place is for short jobs only: they do not wait for a long one. The other places
+// prefer long jobs, so that these do not wait for short ones either.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.callbacks.close()
-	queue := bus.EventQueue{
-		Durable: durable,
-		Types:   []string{events.MediaTranscodingStarted{}.EventType()},
-		Workers: w.cfg.Workers,
-		Limits:  w.cfg.Limits,
-		Log:     w.cfg.Log,
+	var places sync.WaitGroup
+	for range w.cfg.Workers {
+		places.Go(func() { w.serve(ctx, true) })
+		places.Go(func() { w.serve(ctx, false) })
 	}
-	return bus.ConsumeEachEvent(ctx, w.cfg.Conn, queue, func(ctx context.Context, d bus.EventDelivery) error {
-		if !w.isReadable(ctx, d) {
-			return nil
+	places.Wait()
+	return nil
+}
+
+// serve runs one job after the other until ctx is done.
+func (w *Worker) serve(ctx context.Context, long bool) {
+	for ctx.Err() == nil {
+		found, err := w.next(ctx, postgres.WantedJob{Long: long})
+		if err != nil && ctx.Err() == nil {
+			w.cfg.Log.WarnContext(ctx, "job returned to the queue", "error", err)
 		}
-		return w.Handle(ctx, d.Event)
-	})
+		if !found {
+			pause(ctx, w.cfg.PollEvery)
+		}
+	}
 }
 
-// isReadable reports whether a delivery has an event. One without is logged.
-func (w *Worker) isReadable(ctx context.Context, d bus.EventDelivery) bool {
-	if d.Err != nil {
-		w.cfg.Log.ErrorContext(ctx, "unreadable event skipped", "message", d.MessageID(), "error", d.Err)
-	}
-	return d.Err == nil
+// Do runs a job if it is in the queue and no other worker has it. After an error it is in the queue
+// again.
+func (w *Worker) Do(ctx context.Context, jobID string) (found bool, err error) {
+	return w.next(ctx, postgres.WantedJob{Long: true, JobID: jobID})
 }
 
-// Handle runs the job that an event starts. After an error the event must be redelivered.
-func (w *Worker) Handle(ctx context.Context, e events.Event) error {
-	job, valid := w.jobOf(ctx, e)
-	if !valid {
-		return nil
+// next claims a job, runs it and gives the claim back.
+func (w *Worker) next(ctx context.Context, wanted postgres.WantedJob) (found bool, err error) {
+	wanted.Lease = w.cfg.Lease
+	claiming, cancel := context.WithTimeout(ctx, stateTimeout)
+	claimed, found, err := postgres.ClaimJob(claiming, w.cfg.DB, wanted)
+	cancel()
+	if err != nil || !found {
+		return false, err
 	}
-	if !w.claim(job.JobID) {
-		return errRunning
-	}
-	defer w.release(job.JobID)
+	job := &job{QueuedJob: claimed, onlyShort: !wanted.Long}
 
-	err := w.process(ctx, job)
-	if errors.Is(err, errNotCurrent) {
-		w.cfg.Log.InfoContext(ctx, "job dropped, it is not current", "job", job.JobID, "media", job.MediaID)
-		err = nil
+	running, stop := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { w.renew(running, stop, job) })
+	err = w.process(running, job)
+	if errors.Is(context.Cause(running), errClaimLost) {
+		err = errClaimLost
 	}
-	if err == nil {
-		w.forget(job.JobID)
-	}
-	return err
-}
+	stop(nil)
+	renewing.Wait()
+	w.space.release(job.JobID)
 
-// jobOf returns the job that an event starts. An invalid event is logged.
-func (w *Worker) jobOf(ctx context.Context, e events.Event) (job events.MediaTranscodingStarted, valid bool) {
-	payload, err := e.Decode()
-	if started, ok := payload.(*events.MediaTranscodingStarted); err == nil && ok && isSafeName(started.JobID) {
-		return *started, true
-	}
-	w.cfg.Log.ErrorContext(ctx, "job skipped, its event is invalid", "event", e.ID, "error", err)
-	return job, false
+	return true, w.settle(context.WithoutCancel(ctx), job, err)
 }
 
 // process runs a job and delivers its report. It returns errNotCurrent when there is
 // nothing to report.
-func (w *Worker) process(ctx context.Context, job events.MediaTranscodingStarted) error {
-	if err := w.checkCurrent(ctx, job); err != nil {
+func (w *Worker) process(ctx context.Context, job *job) error {
+	if !isSafeName(job.JobID) {
+		w.cfg.Log.ErrorContext(ctx, "job skipped, its id is invalid", "media", job.MediaID)
+		return errNotCurrent
+	}
+	state, known, err := w.state(ctx, job)
+	if err == nil && state != stateCurrent {
+		err = errNotCurrent
+	}
+	if err != nil {
 		return err
 	}
+	job.known = known
 	report, err := w.report(ctx, job)
 	if err != nil {
 		return err
@@ -199,39 +212,6 @@ func isSafeName(id string) bool {
 	return id != "" && len(id) <= 100 && strings.Trim(id, safe) == ""
 }
 
-// claim keeps two deliveries of one event from running side by side in this process.
-func (w *Worker) claim(job string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.running[job] {
-		return false
-	}
-	w.running[job] = true
-	return true
-}
-
-func (w *Worker) release(job string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.running, job)
-}
-
-// countFailure counts a failure of the platform's own and reports whether the job should be
-// tried again.
-func (w *Worker) countFailure(job string) (retry bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.failures[job]++
-	return w.failures[job] < maxAttempts
-}
-
-// forget drops the failures of a job that has ended.
-func (w *Worker) forget(job string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.failures, job)
-}
-
 // repeat calls f once in every interval until ctx is done. Calls never overlap.
 func repeat(ctx context.Context, every time.Duration, f func()) {
 	tick := time.NewTicker(every)
@@ -243,5 +223,15 @@ func repeat(ctx context.Context, every time.Duration, f func()) {
 		case <-tick.C:
 			f()
 		}
+	}
+}
+
+// pause waits; it ends early when ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }

@@ -14,8 +14,6 @@ import (
 
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/ffmpeg"
-	"github.com/codex-platform/codex/events"
-	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/handlertest"
 	"github.com/codex-platform/codex/handlers/transcoder"
 )
@@ -27,8 +25,6 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 	u := h.Uploader("creator")
 	dir := t.TempDir()
 	worker := handlertest.Must(transcoder.New(transcoder.Config{
-		Conn:          h.Conn,
-		Limits:        bus.DefaultStreamLimits(),
 		DB:            h.Pool,
 		Media:         h.Media,
 		Assets:        h.Assets,
@@ -130,6 +126,13 @@ func TestWorkers(t *testing.T) {
 		"remove outputs of an item deleted meanwhile": removeLateOutputs,
 		"retry their own failures":                    tryThreeTimes,
 		"fail at once when the file is at fault":      failAtOnce,
+		"run short jobs beside a long one":            runShortJobsBesideALongOne,
+		"pass on what turns out long":                 passOnWhatTurnsOutLong,
+		"wait for space":                              waitForSpace,
+		"keep the renditions of a dead worker":        keepRenditions,
+		"encode a damaged rendition again":            encodeADamagedRenditionAgain,
+		"give up a job that kills workers":            giveUpAJobThatKillsWorkers,
+		"stop when another worker has the job":        stopWithoutTheClaim,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,9 +142,9 @@ func TestWorkers(t *testing.T) {
 }
 
 func repeatTheReport(t *testing.T, b *bench) {
-	_, e := b.started()
+	_, job := b.started()
 	b.endpoint.unavailable.Store(4)
-	b.handle(b.worker(), e)
+	b.do(b.worker(), job)
 	b.wantConversions(1, 1)
 	if report := b.endpoint.accepted()[0]; report.Status != media.CallbackCompleted || *report.Output.Width != 64 {
 		t.Errorf("report %+v", report)
@@ -150,23 +153,24 @@ func repeatTheReport(t *testing.T, b *bench) {
 }
 
 func deliverAfterACrash(t *testing.T, b *bench) {
-	id, e := b.started()
+	id, job := b.started()
 	b.endpoint.unavailable.Store(1 << 30)
 	ctx, crash := context.WithCancel(t.Context())
 	crashed := make(chan error, 1)
 	worker := b.worker()
-	go func() { crashed <- worker.Handle(ctx, e) }()
+	go func() { _, err := worker.Do(ctx, job); crashed <- err }()
 	reports := b.prefixes(id).HLS + "reports/"
 	b.Until("the report is stored", func() bool { return b.Keys(b.Media, reports) != "[]" })
 	crash()
-	if err := <-crashed; err == nil {
-		t.Fatal("a job whose report was not accepted was acknowledged")
+	<-crashed
+	if queued[*time.Time](b, "finished_at", job) != nil {
+		t.Fatal("a job whose report was not accepted is over")
 	}
 	if b.Keys(b.Media, b.prefixes(id).HLS+"master") == "[]" {
 		t.Error("the outputs were removed because the callback failed")
 	}
 	b.endpoint.unavailable.Store(0)
-	b.handle(b.worker(), e)
+	b.do(b.worker(), job)
 	// The last request of the crashed worker may be accepted as well: it is the same command.
 	if len(b.endpoint.accepted()) == 0 || b.converter.calls.Load() != 1 || b.Keys(b.Media, reports) != "[]" {
 		t.Errorf("%d reports after %d conversions", len(b.endpoint.accepted()), b.converter.calls.Load())
@@ -180,21 +184,24 @@ func skipJobsThatAreNotCurrent(t *testing.T, b *bench) {
 	b.Exec(`UPDATE media_items SET status = 'failed', transcoding_error_code = 'UNDECODABLE' WHERE id = $1`, over)
 	retried, retriedJob := b.started()
 	b.Exec(`UPDATE media_items SET runpod_job_id = 'another' WHERE id = $1`, retried)
-	invalid := events.Event{Type: "media.transcoding_started", Data: []byte(`{"job_id":"../../etc"}`)}
-	for _, e := range []events.Event{deletedJob, overJob, retriedJob, invalid} {
-		b.handle(b.worker(), e)
+	_, invalidJob := b.started()
+	const traversal = "../../etc"
+	b.Exec(`UPDATE transcoding_jobs SET job_id = $2::text, job = jsonb_set(job, '{job_id}', to_jsonb($2::text))
+		WHERE job_id = $1`, invalidJob, traversal)
+	for _, job := range []string{deletedJob, overJob, retriedJob, traversal} {
+		b.do(b.worker(), job)
 	}
 	b.wantConversions(0, 0)
 }
 
 func stopWhenTheItemIsDeleted(t *testing.T, b *bench) {
-	id, e := b.started()
+	id, job := b.started()
 	b.converter.do = func(ctx context.Context, _ ffmpeg.Job) error {
 		b.markDeleted(id)
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	b.handle(b.worker(), e)
+	b.do(b.worker(), job)
 	b.wantConversions(1, 0)
 	if got := b.Keys(b.Media, b.prefixes(id).HLS); got != "[]" {
 		t.Errorf("objects %s", got)
@@ -204,10 +211,10 @@ func stopWhenTheItemIsDeleted(t *testing.T, b *bench) {
 
 func removeLateOutputs(t *testing.T, b *bench) {
 	b.cfg.CheckEvery = time.Hour // only the check after the upload finds the deletion
-	id, e := b.started()
+	id, job := b.started()
 	// The worker checks before the job, before the upload and after it.
 	b.cfg.DB = deletedAtQuery{b, id, 3, new(atomic.Int32)}
-	b.handle(b.worker(), e)
+	b.do(b.worker(), job)
 	p := b.prefixes(id)
 	if got := b.Keys(b.Media, p.HLS) + b.Keys(b.Media, p.Thumbnails); got != "[][]" {
 		t.Errorf("objects %s", got)
@@ -217,14 +224,14 @@ func removeLateOutputs(t *testing.T, b *bench) {
 
 func tryThreeTimes(t *testing.T, b *bench) {
 	worker := b.worker()
-	_, e := b.started()
+	_, job := b.started()
 	b.converter.do = func(context.Context, ffmpeg.Job) error { return errors.New("disk full") }
 	for attempt := range 2 {
-		if err := worker.Handle(t.Context(), e); err == nil {
-			t.Fatalf("attempt %d was acknowledged", attempt)
+		if err := b.attempt(worker, job); err == nil {
+			t.Fatalf("attempt %d ended the job", attempt)
 		}
 	}
-	b.handle(worker, e)
+	b.do(worker, job)
 	b.wantFailures("TRANSCODER_ERROR:")
 	b.wantConversions(3, 1)
 	b.wantCleanDir()
@@ -236,17 +243,17 @@ func failAtOnce(t *testing.T, b *bench) {
 	b.converter.do = func(context.Context, ffmpeg.Job) error {
 		return &ffmpeg.RejectError{Code: ffmpeg.Undecodable, Message: "The file is damaged.", Detail: "secret path"}
 	}
-	b.handle(worker, damaged)
+	b.do(worker, damaged)
 
 	id, missing := b.started()
 	if err := b.Media.Delete(t.Context(), b.original(id)); err != nil {
 		t.Fatal(err)
 	}
-	b.handle(worker, missing)
+	b.do(worker, missing)
 
 	id, replaced := b.started()
 	b.PutObject(b.Media, b.original(id), "another file", "video/mp4")
-	b.handle(worker, replaced)
+	b.do(worker, replaced)
 
 	b.wantFailures("UNDECODABLE: The file is damaged.", "ORIGINAL_MISSING:", "ORIGINAL_CHANGED:")
 	b.wantConversions(1, 3)
@@ -288,9 +295,9 @@ func TestAnIncompleteConfigurationIsRejected(t *testing.T) {
 func TestAnOriginalWithAnotherChecksumIsRejected(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, newHarness(t, nil))
-	_, e := b.started()
-	e.Data = []byte(strings.Replace(string(e.Data), `"job_id"`, `"checksum": "crc32c:4waSgw==", "job_id"`, 1))
-	b.handle(b.worker(), e)
+	_, job := b.started()
+	b.Exec(`UPDATE transcoding_jobs SET job = jsonb_set(job, '{checksum}', '"crc32c:4waSgw=="') WHERE job_id = $1`, job)
+	b.do(b.worker(), job)
 	b.wantFailures("UPLOAD_CHECKSUM_MISMATCH: ")
 	b.wantConversions(0, 1)
 	b.wantCleanDir()

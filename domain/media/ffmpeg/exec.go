@@ -115,9 +115,11 @@ func (t *Tool) classify(
 		return errors.New("ffmpeg was killed by another process, perhaps for lack of memory")
 	}
 	switch {
+	case contains(stderr, "No space left on device"):
+		return fmt.Errorf("run ffmpeg: %w", syscall.ENOSPC)
 	// "Input/output error" is missing here: demuxers report it for files that end early.
 	case strings.HasPrefix(stderr, "prlimit: "), contains(stderr, "error while loading shared libraries",
-		"No space left on device", "Permission denied", "Read-only file system"):
+		"Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
 	case contains(stderr, "Cannot allocate memory", "Resource temporarily unavailable", "malloc of size",
 		"get_buffer() failed", "File too large", "out of memory"):

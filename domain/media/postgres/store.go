@@ -55,6 +55,9 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "transcoding_progress", Field: func(i *media.Item) any { return &i.Progress }},
 	{Name: "transcoding_step", Field: func(i *media.Item) any { return columns.Optional(&i.Step) }},
 	{Name: "transcoding_seen_at", Field: func(i *media.Item) any { return &i.SeenAt }},
+	{Name: "transcoding_since", Field: func(i *media.Item) any { return &i.Pace.Since }},
+	{Name: "transcoding_since_progress", Field: func(i *media.Item) any { return &i.Pace.From }},
+	{Name: "transcoding_ends_at", Field: func(i *media.Item) any { return &i.Pace.EndsAt }},
 	{Name: "uploaded_at", Field: func(i *media.Item) any { return &i.UploadedAt }},
 	{Name: "version", Field: func(i *media.Item) any { return &i.Version }},
 	{Name: "created_at", Fixed: true, Field: func(i *media.Item) any { return &i.CreatedAt }},
@@ -209,10 +212,14 @@ type Silent struct {
 	SeenAt         time.Time
 }
 
-// SilentJobs returns running jobs without a report since a time, the longest silent first.
+// SilentJobs returns running jobs without a report since a time, the longest silent first. Jobs
+// that wait in the queue while the platform's transcoders are busy with others are not silent.
 func SilentJobs(ctx context.Context, db Queryer, since time.Time, limit int) ([]Silent, error) {
 	rows, err := db.Query(ctx, `SELECT id, runpod_job_id, transcoding_seen_at FROM media_items
 		WHERE status = 'transcoding' AND transcoding_seen_at < $1 AND runpod_job_id IS NOT NULL AND deleted_at IS NULL
+		  AND NOT (EXISTS (SELECT FROM transcoding_jobs q WHERE q.media_item_id = media_items.id
+		                   AND q.job_id = runpod_job_id AND q.claim IS NULL AND q.finished_at IS NULL)
+		           AND EXISTS (SELECT FROM transcoding_jobs q WHERE q.leased_until > now()))
 		ORDER BY transcoding_seen_at LIMIT $2`, since, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read silent jobs: %w", err)

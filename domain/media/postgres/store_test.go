@@ -82,6 +82,7 @@ func full(t *testing.T) media.Item {
 		Progress:        p(50),
 		Step:            "preview",
 		SeenAt:          p(at(1)),
+		Pace:            media.Pace{Since: p(at(1)), From: p(5), EndsAt: p(at(6))},
 		UploadedAt:      p(at(2)),
 		Version:         9,
 		CreatedAt:       at(3),
@@ -119,7 +120,7 @@ func find(t *testing.T, pool *pgxpool.Pool, id string) media.Item {
 
 // utc moves times to UTC, as which the driver does not return them.
 func utc(i media.Item) media.Item {
-	for _, at := range []**time.Time{&i.SeenAt, &i.UploadedAt, &i.DeletedAt} {
+	for _, at := range []**time.Time{&i.SeenAt, &i.UploadedAt, &i.DeletedAt, &i.Pace.Since, &i.Pace.EndsAt} {
 		if *at != nil {
 			*at = p((*at).UTC())
 		}
@@ -249,5 +250,19 @@ func TestTheLongestSilentJobsAreFirst(t *testing.T) {
 	}
 	if silent, _ := postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 1); len(silent) != 1 {
 		t.Errorf("limit ignored: %+v", silent)
+	}
+
+	// One waits in the queue: it is silent as long as no worker lives.
+	enqueue(t, pool, ids[1], "b")
+	if silent, _ := postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 10); len(silent) != 2 {
+		t.Errorf("without a worker silent %+v", silent)
+	}
+	enqueue(t, pool, ids[2], "c")
+	if _, found, err := postgres.ClaimJob(t.Context(), pool, postgres.WantedJob{JobID: "c", Lease: time.Hour}); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	silent, err = postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 10)
+	if err != nil || len(silent) != 1 || silent[0].MediaID != ids[0] {
+		t.Errorf("while the workers are busy silent %+v, %v", silent, err)
 	}
 }
