@@ -111,7 +111,7 @@ type config struct {
 
 	Partitions int `env:"CODEX_COMMAND_PARTITIONS" envDefault:"1" doc:"partitions per context; the same in all processes"`
 
-	TranscoderWorkers int `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"long transcoding jobs, and short ones, at once"`
+	TranscoderWorkers int `env:"CODEX_TRANSCODER_WORKERS" envDefault:"1" doc:"long jobs, and short ones, at once"`
 
 	TranscoderSpace int64 `env:"CODEX_TRANSCODER_SPACE" envDefault:"0" doc:"bytes of work files; 0: what the disk has"`
 

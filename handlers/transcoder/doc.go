@@ -47,7 +47,7 @@
 // # Progress
 //
 // Progress is reported at most once a second, at least once a minute, and does not go back when a
-// job is taken over. Lost reports are not repeated. It also shows that the job is alive: the job ingest.fail_silent_jobs fails jobs that were silent
-// for two hours. A slow worker may still deliver: its result is accepted until the next
-// attempt starts.
+// job is taken over. Lost reports are not repeated. It also shows that the job is alive: the job
+// ingest.fail_silent_jobs fails jobs that were silent for two hours, unless they wait in the queue of
+// busy workers. A slow worker may still deliver: its result is accepted until the next attempt starts.
 package transcoder

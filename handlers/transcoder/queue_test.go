@@ -217,12 +217,16 @@ func encodeADamagedRenditionAgain(t *testing.T, b *bench) {
 
 func giveUpAJobThatKillsWorkers(t *testing.T, b *bench) {
 	_, job := b.started()
-	b.Exec(`UPDATE transcoding_jobs SET crashes = 3, claim = gen_random_uuid(), leased_until = now() WHERE job_id = $1`, job)
+	died := func(crashes int) {
+		b.Exec(`UPDATE transcoding_jobs SET crashes = $2, claim = gen_random_uuid(), leased_until = now()
+			WHERE job_id = $1`, job, crashes)
+	}
+	died(3)
 	b.converter.do = func(_ context.Context, job ffmpeg.Job) error { return errors.Join(rendition(job, "720p"), errCrash) }
 	if err := b.attempt(b.worker(), job); err == nil || queued[int](b, "crashes", job) != 0 {
 		t.Errorf("%v, %d crashes after a rendition was finished", err, queued[int](b, "crashes", job))
 	}
-	b.Exec(`UPDATE transcoding_jobs SET crashes = 4, claim = gen_random_uuid(), leased_until = now() WHERE job_id = $1`, job)
+	died(4)
 	b.do(b.worker(), job)
 	b.wantFailures("TRANSCODER_ERROR:")
 	b.wantConversions(1, 1)

@@ -131,7 +131,8 @@ func TestAnotherJobOfAnItemKeepsRenditionsOfTheSameOriginalOnly(t *testing.T) {
 	start := func(job, etag string) media.QueuedJob {
 		started := events.MediaTranscodingStarted{JobID: job, ObjectKey: "o", ETag: etag}
 		enqueueJob(t, pool, item, started, time.Now())
-		claimed, found, err := postgres.ClaimJob(t.Context(), pool, postgres.WantedJob{Long: true, JobID: job, Lease: time.Hour})
+		wanted := postgres.WantedJob{Long: true, JobID: job, Lease: time.Hour}
+		claimed, found, err := postgres.ClaimJob(t.Context(), pool, wanted)
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}

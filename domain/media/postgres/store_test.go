@@ -258,7 +258,8 @@ func TestTheLongestSilentJobsAreFirst(t *testing.T) {
 		t.Errorf("without a worker silent %+v", silent)
 	}
 	enqueue(t, pool, ids[2], "c")
-	if _, found, err := postgres.ClaimJob(t.Context(), pool, postgres.WantedJob{JobID: "c", Lease: time.Hour}); err != nil || !found {
+	claim := postgres.WantedJob{JobID: "c", Lease: time.Hour}
+	if _, found, err := postgres.ClaimJob(t.Context(), pool, claim); err != nil || !found {
 		t.Fatal(found, err)
 	}
 	silent, err = postgres.SilentJobs(t.Context(), pool, now.Add(-time.Minute), 10)
