@@ -61,7 +61,7 @@ type Output struct {
 	DurationSeconds float64  `json:"durationSeconds" jsonschema:"required,minimum=0,maximum=86400"`
 	Width           *int     `json:"width" jsonschema:"minimum=1,maximum=7680"`
 	Height          *int     `json:"height" jsonschema:"minimum=1,maximum=4320"`
-	ReadyVariants   []string `json:"readyVariants" jsonschema:"maxItems=10" each:"enum=1080p,enum=720p,enum=480p,enum=360p,enum=source,enum=audio"`
+	ReadyVariants   []string `json:"readyVariants" jsonschema:"maxItems=10" each:"enum=2160p,enum=1440p,enum=1080p,enum=720p,enum=480p,enum=360p,enum=240p,enum=source,enum=audio"`
 	// Loudness in hundredths of LUFS, dBTP and LU.
 	LoudnessIntegrated *int `json:"loudnessIntegrated" jsonschema:"minimum=-10000,maximum=1000"`
 	LoudnessPeak       *int `json:"loudnessPeak" jsonschema:"minimum=-10000,maximum=2000"`

@@ -106,7 +106,7 @@ type Update struct {
 	ThumbnailKey         *string    `json:"thumbnailKey,omitempty" jsonschema:"maxLength=500"`
 	WaveformKey          *string    `json:"waveformKey,omitempty" jsonschema:"maxLength=500"`
 	WaveformImageKey     *string    `json:"waveformImageKey,omitempty" jsonschema:"maxLength=500"`
-	ReadyVariants        []string   `json:"readyVariants,omitempty" jsonschema:"maxItems=10" each:"enum=1080p,enum=720p,enum=480p,enum=360p,enum=source,enum=audio"`
+	ReadyVariants        []string   `json:"readyVariants,omitempty" jsonschema:"maxItems=10" each:"enum=2160p,enum=1440p,enum=1080p,enum=720p,enum=480p,enum=360p,enum=240p,enum=source,enum=audio"`
 	UploadedAt           *time.Time `json:"uploadedAt,omitempty"`
 }
 

@@ -19,7 +19,7 @@ import (
 // a variant gets the same plain response as a wrong one.
 var (
 	tokenParam   = edge.Param{Name: "token", Doc: "the token of the stream's URL"}
-	variantParam = edge.Param{Name: "variant", Doc: "1080p, 720p, 480p, 360p, source, audio, 128k or 64k"}
+	variantParam = edge.Param{Name: "variant", Doc: "the name of a rendition in the master playlist, for example 720p"}
 )
 
 // playlistRoutes declares the playlists of a stream. Access is decided again whenever one

@@ -104,7 +104,7 @@ func TestWhatWasDecodedMustBeWhatWentIn(t *testing.T) {
 		}{"audio", 0, "938"})
 		return p
 	}
-	r := rendition{variant: variant{height: 480}}
+	r := rendition{variant: variant{height: 480, sound: true}}
 	if frames, err := r.check(film()); err != nil || frames != 600 {
 		t.Fatalf("got %d frames, %v", frames, err)
 	}

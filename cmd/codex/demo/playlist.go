@@ -12,7 +12,8 @@ import (
 type variant struct {
 	name   string // the folder of its playlist: 720p, 480p …
 	url    string // absolute
-	height int
+	height int    // 0 for sound alone
+	sound  bool   // whether there is sound in it, and not beside it
 }
 
 // part is a byte range of a rendition: its initialisation segment, or a segment.
@@ -31,13 +32,19 @@ func parseMaster(text, base string) ([]variant, error) {
 		return nil, err
 	}
 	var variants []variant
-	var height int
+	var next variant
 	announced := false
 	for _, line := range lines {
 		tag, value, _ := strings.Cut(line, ":")
 		switch {
 		case tag == "#EXT-X-STREAM-INF":
-			announced, height = true, heightIn(value)
+			announced, next = true, variant{height: heightIn(value), sound: !strings.Contains(value, ",AUDIO=")}
+		case tag == "#EXT-X-MEDIA" && strings.HasPrefix(value, "TYPE=AUDIO,"):
+			address, err := resolve(base, attribute(value, "URI"))
+			if err != nil {
+				return nil, err
+			}
+			variants = append(variants, variant{name: path.Base(path.Dir(address.Path)), url: address.String(), sound: true})
 		case strings.HasPrefix(line, "#"):
 		case !announced:
 			return nil, differs("#EXT-X-STREAM-INF before every variant", "%q", path.Base(line))
@@ -46,7 +53,8 @@ func parseMaster(text, base string) ([]variant, error) {
 			if err != nil {
 				return nil, err
 			}
-			variants = append(variants, variant{name: path.Base(path.Dir(address.Path)), url: address.String(), height: height})
+			next.name, next.url = path.Base(path.Dir(address.Path)), address.String()
+			variants = append(variants, next)
 			announced = false
 		}
 	}

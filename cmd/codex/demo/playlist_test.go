@@ -12,7 +12,8 @@ const master = `#EXTM3U
 #EXT-X-STREAM-INF:BANDWIDTH=3000000,AVERAGE-BANDWIDTH=2000000,RESOLUTION=1280x720,CODECS="avc1.64001F,mp4a.40.2"
 720p/index.m3u8?token=abc
 
-#EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=854x480
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="x",URI="128k/index.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=1500000,RESOLUTION=854x480,AUDIO="sound"
 /other/480p/index.m3u8
 `
 
@@ -23,8 +24,9 @@ func TestAMasterPlaylistNamesItsVariants(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []variant{
-		{"720p", "http://codex.test/api/hls/720p/index.m3u8?token=abc", 720},
-		{"480p", "http://codex.test/other/480p/index.m3u8", 480},
+		{"720p", "http://codex.test/api/hls/720p/index.m3u8?token=abc", 720, true},
+		{"128k", "http://codex.test/api/hls/128k/index.m3u8", 0, true},
+		{"480p", "http://codex.test/other/480p/index.m3u8", 480, false},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -26,11 +26,23 @@ const ContentType = "application/vnd.apple.mpegurl"
 // ErrUnusable says that a text is not a playlist that may be sent to a player.
 var ErrUnusable = errors.New("unusable playlist")
 
-// variants are the renditions that may have a playlist.
-var variants = []string{"1080p", "720p", "480p", "360p", "source", "audio", "128k", "64k"}
+// variants are the renditions that may have a playlist: pictures, sound, and I-frames.
+var variants = []string{
+	"2160p", "1440p", "1080p", "720p", "480p", "360p", "240p", "source", "audio", "128k", "64k", "iframes",
+}
 
-// IsVariant reports whether a name is the name of a rendition.
-func IsVariant(name string) bool { return slices.Contains(variants, name) }
+// IsVariant reports whether a name is the name of a rendition. Pictures in another codec than H.264
+// end in "-hevc" or "-av1", and "sound-1" and so on are further sound tracks.
+func IsVariant(name string) bool {
+	if number, found := strings.CutPrefix(name, "sound-"); found {
+		return len(number) == 1 && number[0] >= '1' && number[0] <= '9'
+	}
+	size, codec, further := strings.Cut(name, "-")
+	if further && codec != "hevc" && codec != "av1" {
+		return false
+	}
+	return slices.Contains(variants, size)
+}
 
 // PreviewName is the folder of the preview, and PreviewPlaylist its playlist.
 const (

@@ -131,6 +131,18 @@ func TestUnknownTagsAndCommentsAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestRenditionsOfOtherCodecsTracksAndIFramesHavePlaylists(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"240p": true, "2160p-av1": true, "source-hevc": true, "sound-3": true, "iframes": true,
+		"sound-": false, "sound-12": false, "sound-x": false, "720p-": false, "720p-vp9": false, "-av1": false, "": false,
+	} {
+		if hls.IsVariant(name) != want {
+			t.Errorf("IsVariant(%q) is %v", name, !want)
+		}
+	}
+}
+
 func TestAMasterThatNamesAnythingElseIsUnusable(t *testing.T) {
 	t.Parallel()
 	for _, uri := range []string{

@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -37,39 +38,36 @@ func (l *Loudness) gain() float64 {
 	return min(wanted, ceilingDBTP-float64(l.Peak)/100, maxGainDB)
 }
 
-// analyse measures the audio track. In the same pass it writes the track to pcm, unless that is
-// nil, as mono signed 16-bit samples at waveformRate. Silence has no loudness: nil.
-func (t *Tool) analyse(
-	ctx context.Context, input *os.File, info Info, pcm io.Writer, report func(seconds float64),
-) (*Loudness, error) {
-	const meter = "ebur128=peak=true:framelog=verbose" // verbose is below the log level: only the summary is printed
-	args := []string{"-hide_banner", "-v", "info", "-nostdin", "-nostats"}
-	opened := source(info.demuxer, "-threads", strconv.Itoa(t.Threads))
-	in := invocation{program: t.FFmpeg, input: input, stderr: &tail{}}
-	if pcm == nil {
-		in.stdout = &progress{report: report}
-		args = append(append(args, "-progress", "pipe:1"), opened...)
-		args = append(args, "-map", info.sound.specifier(), "-af", meter, "-f", "null", "-")
-	} else {
-		in.stdout = pcm
-		args = append(args, opened...)
-		args = append(args, "-filter_complex", "["+info.sound.specifier()+"]asplit=2[l][w];[l]"+meter+"[m];[w]aresample="+
-			strconv.Itoa(waveformRate)+",aformat=sample_fmts=s16:channel_layouts=mono[p]",
-			"-map", "[m]", "-f", "null", "/dev/null", "-map", "[p]", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1")
-	}
-	in.args = args
-	if err := t.run(ctx, in); err != nil {
+// loudnessMeter prints its summary only: verbose is below the log level.
+const loudnessMeter = "peak=true:framelog=verbose"
+
+// analyse measures the loudness of audio. In the same pass it writes the track to the waveform, as mono
+// signed 16-bit samples at waveformRate. Silence has no loudness: nil.
+func (t *Tool) analyse(ctx context.Context, input *os.File, info Info, wave *waveform) (*Loudness, error) {
+	graph := fmt.Sprintf("[%s]asplit=2[l][w];[l]ebur128=%s[m];"+
+		"[w]aresample=%d,aformat=sample_fmts=s16:channel_layouts=mono[p]",
+		info.sound.specifier(), loudnessMeter, waveformRate)
+	args := append([]string{"-hide_banner", "-v", "info", "-nostdin", "-nostats"},
+		source(info.demuxer, "-threads", strconv.Itoa(t.Threads))...)
+	args = append(args, "-filter_complex", graph,
+		"-map", "[m]", "-f", "null", "/dev/null", "-map", "[p]", "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1")
+	messages := &tail{}
+	if err := t.run(ctx, invocation{
+		program: t.FFmpeg,
+		args:    args,
+		input:   input,
+		stdout:  wave,
+		stderr:  messages,
+		seconds: info.DurationSeconds,
+	}); err != nil {
 		return nil, err
 	}
-	return parseLoudness(in.stderr.String()), nil
+	return parseLoudness(messages.String()), nil
 }
 
 // parseLoudness parses the summary at the end of the messages. Earlier messages may quote the file.
 func parseLoudness(messages string) *Loudness {
-	_, summary, found := cutLast(messages, "Summary:")
-	if !found {
-		return nil
-	}
+	summary := afterLast(messages, "Summary:")
 	integrated, ok1 := labelled(summary, "I:")
 	spread, ok2 := labelled(summary, "LRA:")
 	peak, ok3 := labelled(summary, "Peak:")
@@ -83,12 +81,13 @@ func parseLoudness(messages string) *Loudness {
 	}
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
+// afterLast returns what follows the last separator, "" without one.
+func afterLast(s, sep string) string {
 	at := strings.LastIndex(s, sep)
 	if at < 0 {
-		return s, "", false
+		return ""
 	}
-	return s[:at], s[at+len(sep):], true
+	return s[at+len(sep):]
 }
 
 // labelled finds "label value unit" among the lines.

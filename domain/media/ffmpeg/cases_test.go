@@ -125,6 +125,7 @@ func TestEveryKindOfInput(t *testing.T) {
 
 func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	t.Helper()
+	sound := filepath.Join(out, "128k", "stream.mp4")
 	best := filepath.Join(out, result.ReadyVariants[0])
 	if result.Kind == ffmpeg.Audio {
 		best = filepath.Join(out, "128k")
@@ -133,10 +134,11 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	if want := c.number(t, "duration"); want > 0 {
 		near(t, "duration", result.DurationSeconds, want, 0.1)
 		near(t, "playlist", checkRanges(t, filepath.Join(best, "index.m3u8")), want, 0.1)
-		for _, kind := range []string{"v", "a"} {
-			if end := lastPacket(t, kind, stream); end > 0 {
-				near(t, "stream "+kind, end, want, 0.1)
-			}
+		if result.Kind == ffmpeg.Video {
+			near(t, "picture", lastPacket(t, "v", stream), want, 0.1)
+		}
+		if result.HasAudio {
+			near(t, "sound", lastPacket(t, "a", sound), want, 0.1)
 		}
 	}
 	if want := c.keys["sizes"]; want != "" {
@@ -155,7 +157,7 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 	}
 	c.checkTracks(t, result, out)
 	if c.keys["sync"] != "" {
-		checkSync(t, stream, result.FrameRate)
+		checkSync(t, stream, sound, result.FrameRate)
 	}
 	if c.keys["tagged"] != "" {
 		got := inspect(t, "-select_streams", "v",
@@ -174,6 +176,9 @@ func (c inputCase) check(t *testing.T, result ffmpeg.Result, out string) {
 		if high-low < 60 {
 			t.Errorf("the poster has grey values from %d to %d only", low, high)
 		}
+	}
+	if want := c.keys["sounds"]; want != "" {
+		checkSounds(t, filepath.Join(out, result.Master), want)
 	}
 	if c.keys["combed"] == "no" {
 		checkCombing(t, stream)
@@ -273,12 +278,14 @@ func frames(t *testing.T, path, filter string, before ...string) []byte {
 
 // checkSync compares the first white picture with the first loud sample, without edit lists, as
 // browsers play. Both tracks must begin at 0.
-func checkSync(t *testing.T, stream string, rate float64) {
+func checkSync(t *testing.T, stream, sound string, rate float64) {
 	t.Helper()
-	starts := inspect(t, "-ignore_editlist", "1", "-show_entries", "stream=start_time", stream)
-	for _, start := range strings.Fields(starts) {
-		if seconds, _ := strconv.ParseFloat(start, 64); seconds != 0 {
-			t.Errorf("a track starts at %s", start)
+	for _, file := range []string{stream, sound} {
+		starts := inspect(t, "-ignore_editlist", "1", "-show_entries", "stream=start_time", file)
+		for _, start := range strings.Fields(starts) {
+			if seconds, _ := strconv.ParseFloat(start, 64); seconds != 0 {
+				t.Errorf("a track starts at %s", start)
+			}
 		}
 	}
 	flash := -1.0
@@ -288,13 +295,13 @@ func checkSync(t *testing.T, stream string, rate float64) {
 			break
 		}
 	}
-	sound, err := exec.Command("ffmpeg", "-v", "error", "-ignore_editlist", "1", "-i", stream, "-map", "0:a:0",
+	samples, err := exec.Command("ffmpeg", "-v", "error", "-ignore_editlist", "1", "-i", sound, "-map", "0:a:0",
 		"-ac", "1", "-ar", "48000", "-f", "u8", "-").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	beep := -1.0
-	for i, sample := range sound {
+	for i, sample := range samples {
 		if math.Abs(float64(sample)-128) > 16 {
 			beep = float64(i) / 48000
 			break
@@ -302,6 +309,37 @@ func checkSync(t *testing.T, stream string, rate float64) {
 	}
 	if flash < 0.9 || math.Abs(flash-beep) >= 0.015 {
 		t.Errorf("flash at %.3f s, beep at %.3f s", flash, beep)
+	}
+}
+
+// checkSounds compares the sound tracks of a master playlist, and that each lasts as long as the main one.
+func checkSounds(t *testing.T, master, want string) {
+	t.Helper()
+	text, err := os.ReadFile(master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	length := 0.0
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "#EXT-X-MEDIA:TYPE=AUDIO,") {
+			continue
+		}
+		part := func(name string) string {
+			_, rest, _ := strings.Cut(line, ","+name+`="`)
+			value, _, _ := strings.Cut(rest, `"`)
+			return value
+		}
+		got = append(got, cmp.Or(part("LANGUAGE"), "und")+" "+part("NAME"))
+		if isMain := strings.Contains(line, "DEFAULT=YES"); isMain != (len(got) == 1) {
+			t.Errorf("track %d: %s", len(got), line)
+		}
+		seconds := checkRanges(t, filepath.Join(filepath.Dir(master), part("URI")))
+		length = cmp.Or(length, seconds)
+		near(t, part("NAME"), seconds, length, 0.05)
+	}
+	if strings.Join(got, "; ") != want {
+		t.Errorf("sound tracks %q, want %q", strings.Join(got, "; "), want)
 	}
 }
 

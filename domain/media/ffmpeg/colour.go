@@ -1,9 +1,9 @@
 package ffmpeg
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -61,6 +61,18 @@ func (i Info) toneMap(width, height int) string {
 		"zscale=%stransferin=%s:primariesin=%s:rangein=%s:transfer=linear:npl=100,"+
 		"format=gbrpf32le,zscale=primaries=bt709,%szscale=transfer=bt709:matrix=bt709:range=limited,format=yuv420p",
 		width, height, matrix, transfer, primaries, levels, curve)
+}
+
+// checkTones rejects HDR when ffmpeg was built without the filters that convert it: shown as it is,
+// the picture would be grey and flat.
+func (t *Tool) checkTones(info Info) error {
+	if info.Kind != Video || t.toneMaps || !info.isWide() {
+		return nil
+	}
+	transfer, primaries := cmp.Or(info.picture.Transfer, "unknown"), cmp.Or(info.picture.Primaries, "unknown")
+	return &RejectError{Code: UnsupportedCodec, Message: fmt.Sprintf(
+		"The picture (stream %d) is in HDR or a wide gamut (%s, %s), which this installation cannot convert; "+
+			"re-export it as SDR in BT.709.", info.picture.Index, transfer, primaries)}
 }
 
 func (i Info) isRGB() bool {
@@ -131,56 +143,4 @@ func (t *Tool) detectInterlacing(ctx context.Context, input *os.File, info *Info
 	// Moving patterns look like fields in four pictures of five; fields do in all.
 	info.interlaced = fields >= 10 && fields >= 20*others
 	return nil
-}
-
-const (
-	sampleWidth  = 64
-	sampleHeight = 36
-)
-
-// posterTime returns the time of a good picture: the first of several that is neither nearly black
-// or white nor of one colour, or else the one with the most contrast.
-func (t *Tool) posterTime(ctx context.Context, input *os.File, info Info, preferred float64) (float64, error) {
-	end := info.pictureEnd
-	best, contrast := preferred, -1.0
-	for _, at := range []float64{preferred, 0.25 * end, 0.4 * end, 0.55 * end, 0.7 * end, 0.9 * end} {
-		out := &capped{limit: sampleWidth * sampleHeight}
-		args := append([]string{"-v", "error", "-nostdin", "-nostats"},
-			source(info.demuxer, "-threads", strconv.Itoa(t.Threads), "-ss", strconv.FormatFloat(at, 'f', 3, 64))...)
-		args = append(args, "-map", info.picture.specifier(), "-frames:v", "1",
-			"-vf", fmt.Sprintf("scale=%d:%d,format=gray", sampleWidth, sampleHeight), "-f", "rawvideo", "pipe:1")
-		if err := t.run(ctx, invocation{
-			program: t.FFmpeg,
-			args:    args,
-			input:   input,
-			stdout:  out,
-		}); err != nil {
-			return 0, err
-		}
-		mean, deviation := brightness(out.Bytes())
-		if out.Len() == 0 {
-			continue
-		}
-		if mean > 24 && mean < 235 && deviation > 12 {
-			return at, nil
-		}
-		if deviation > contrast {
-			best, contrast = at, deviation
-		}
-	}
-	return best, nil
-}
-
-// brightness returns the mean and the standard deviation of grey values, 0 to 255.
-func brightness(values []byte) (mean, deviation float64) {
-	if len(values) == 0 {
-		return 0, 0
-	}
-	sum, squares := 0.0, 0.0
-	for _, v := range values {
-		sum += float64(v)
-		squares += float64(v) * float64(v)
-	}
-	mean = sum / float64(len(values))
-	return mean, math.Sqrt(max(0, squares/float64(len(values))-mean*mean))
 }

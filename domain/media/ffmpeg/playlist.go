@@ -1,9 +1,9 @@
 package ffmpeg
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +26,7 @@ type segment struct {
 type mediaPlaylist struct {
 	header   span // the initialisation segment
 	segments []segment
+	iFrames  bool // each segment is one I-frame
 }
 
 // readRendition reads the playlist that ffmpeg wrote and checks it against the bytes: the ranges
@@ -101,6 +102,8 @@ func parseSpan(s string) (span, error) {
 	return span{l, o}, err
 }
 
+func (s span) String() string { return fmt.Sprintf("%d@%d", s.length, s.offset) }
+
 func (m mediaPlaylist) seconds() float64 {
 	total := 0.0
 	for _, s := range m.segments {
@@ -109,61 +112,37 @@ func (m mediaPlaylist) seconds() float64 {
 	return total
 }
 
-// bandwidth returns the peak and the average rate in bits per second (RFC 8216 section 4.3.4.2). A
-// segment of less than a second does not count for the peak unless it is the first.
-func (m mediaPlaylist) bandwidth() (peak, average int64) {
-	var bytes int64
-	for i, s := range m.segments {
-		bytes += s.bytes.length
-		if s.seconds >= 1 || i == 0 {
-			peak = max(peak, int64(float64(s.bytes.length)*8/max(s.seconds, 0.1)))
-		}
-	}
-	average = int64(float64(bytes) * 8 / m.seconds())
-	return max(peak, average), average
+// stretch makes the last segment last to the end.
+func (m mediaPlaylist) stretch(end float64) {
+	last := len(m.segments) - 1
+	m.segments[last].seconds = max(0.001, m.segments[last].seconds+end-m.seconds())
 }
 
-// codecs returns the CODECS attribute. The initialisation segment has profile and level.
-func codecs(root string, r rendition, header span, hasAudio bool) (string, error) {
-	var names []string
-	if r.videoRate > 0 {
-		f, err := os.Open(filepath.Join(root, r.name, streamFile))
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		init := make([]byte, header.length)
-		if _, err := f.ReadAt(init, header.offset); err != nil {
-			return "", err
-		}
-		at := bytes.Index(init, []byte("avcC"))
-		if at < 0 || at+8 > len(init) {
-			return "", errors.New("the initialisation segment has no AVC configuration")
-		}
-		names = append(names, fmt.Sprintf("avc1.%X", init[at+5:at+8]))
+// target returns the target duration. It is the same for all renditions that are played together
+// (RFC 8216, section 6.2.4), those of a short film too.
+func (m mediaPlaylist) target() int {
+	target := segmentSeconds
+	for _, s := range m.segments {
+		target = max(target, int(math.Round(s.seconds)))
 	}
-	if hasAudio {
-		names = append(names, "mp4a.40.2") // AAC-LC, what ffmpeg's own encoder makes
-	}
-	return strings.Join(names, ","), nil
+	return target
 }
 
-// masterPlaylist lists the renditions, the best first. The same source and encoder give the same
-// bytes.
-func masterPlaylist(root string, info Info, ladder []rendition, lists []mediaPlaylist) (string, error) {
+// write writes the playlist over that of ffmpeg, which knows nothing of the other renditions.
+func (m mediaPlaylist) write(root string, r rendition) error {
+	if target := m.target(); target > segmentSeconds && !m.iFrames {
+		return fmt.Errorf("playlist of %s: a segment lasts %d s", r.name, target)
+	}
 	var b strings.Builder
-	b.WriteString("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")
-	for i, r := range ladder {
-		names, err := codecs(root, r, lists[i].header, info.HasAudio)
-		if err != nil {
-			return "", fmt.Errorf("codecs of %s: %w", r.name, err)
-		}
-		peak, average := lists[i].bandwidth()
-		fmt.Fprintf(&b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d", peak, average)
-		if r.videoRate > 0 {
-			fmt.Fprintf(&b, ",RESOLUTION=%dx%d,FRAME-RATE=%.3f", r.width, r.height, info.FrameRate)
-		}
-		fmt.Fprintf(&b, ",CODECS=\"%s\"\n%s/%s\n", names, r.name, r.playlist)
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:0\n"+
+		"#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n", m.target())
+	if m.iFrames {
+		b.WriteString("#EXT-X-I-FRAMES-ONLY\n")
 	}
-	return b.String(), nil
+	fmt.Fprintf(&b, "#EXT-X-MAP:URI=%q,BYTERANGE=\"%s\"\n", streamFile, m.header)
+	for _, s := range m.segments {
+		fmt.Fprintf(&b, "#EXTINF:%.6f,\n#EXT-X-BYTERANGE:%s\n%s\n", s.seconds, s.bytes, streamFile)
+	}
+	b.WriteString("#EXT-X-ENDLIST\n")
+	return os.WriteFile(filepath.Join(root, r.name, r.playlist), []byte(b.String()), 0o600)
 }

@@ -43,9 +43,11 @@ type Info struct {
 	Streams   int // all streams of the container, cover art and subtitles included
 
 	demuxer string
-	picture stream  // the picture that is converted; of a video only
-	sound   stream  // the track that is converted; with HasAudio only
-	origin  float64 // the time of the first packet in seconds, which becomes 0
+	picture stream // the picture that is converted; of a video only
+	sound   stream // the main sound track; with HasAudio only
+	// alternatives are the other sound tracks that are converted.
+	alternatives []stream
+	origin       float64 // the time of the first packet in seconds, which becomes 0
 	// header is the duration that the container declares; 0 for none.
 	header float64
 	// pictureEnd and soundEnd are the measured ends of the two in seconds from the origin.
@@ -74,14 +76,18 @@ func (t *Tool) Probe(ctx context.Context, path, mime string) (Info, error) {
 		return Info{}, fmt.Errorf("probe: %w", err)
 	}
 	defer input.Close()
-	info, err := t.probe(ctx, input, mime)
+	info, err := t.describeInput(ctx, input, mime)
+	if err == nil {
+		err = t.decodeStart(ctx, input, info)
+	}
 	if err != nil {
 		return Info{}, fmt.Errorf("probe: %w", err)
 	}
 	return info, nil
 }
 
-func (t *Tool) probe(ctx context.Context, input *os.File, mime string) (Info, error) {
+// describeInput reads the headers and checks the limits.
+func (t *Tool) describeInput(ctx context.Context, input *os.File, mime string) (Info, error) {
 	demuxer, ok := demuxers[mime]
 	if !ok {
 		return Info{}, reject(Unsupported, "")
@@ -116,7 +122,7 @@ func (t *Tool) probe(ctx context.Context, input *os.File, mime string) (Info, er
 	if info.DurationSeconds > MaxDurationSeconds {
 		return Info{}, reject(TooLong, "")
 	}
-	return info, t.decodeStart(ctx, input, info)
+	return info, nil
 }
 
 // description is the output of ffprobe.
@@ -152,6 +158,10 @@ type stream struct {
 	Rate        string `json:"r_frame_rate"`   // the lowest rate that has every timestamp
 	AverageRate string `json:"avg_frame_rate"` // frames by duration
 	Duration    string `json:"duration"`
+	Tags        struct {
+		Language string `json:"language"`
+		Title    string `json:"title"`
+	} `json:"tags"`
 	Disposition struct {
 		Default         int `json:"default"`
 		AttachedPicture int `json:"attached_pic"`
@@ -169,7 +179,8 @@ func (s stream) specifier() string { return "0:" + strconv.Itoa(s.Index) }
 func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (description, error) {
 	const fields = "format=nb_streams,start_time,duration:stream=index,codec_type,codec_name,codec_tag_string," +
 		"width,height,sample_aspect_ratio,pix_fmt,color_range,color_space,color_transfer,color_primaries,field_order," +
-		"r_frame_rate,avg_frame_rate,duration:stream_disposition=default,attached_pic:stream_side_data=rotation:" +
+		"r_frame_rate,avg_frame_rate,duration:stream_tags=language,title:" +
+		"stream_disposition=default,attached_pic:stream_side_data=rotation:" +
 		"packet=stream_index:packet_side_data=side_data_type"
 	out := &capped{limit: 256 << 10}
 	messages := &tail{}
@@ -252,6 +263,7 @@ func (d description) check(mime string) (Info, error) {
 	}
 	if hasSound {
 		info.sound, info.HasAudio, info.AudioCodec = sound, true, sound.Codec
+		info.alternatives = d.alternatives(sound)
 	}
 	if !hasPicture {
 		return info, nil

@@ -37,16 +37,24 @@ func (c *conversion) plan() Plan {
 		total += largestOutput([]rendition{r}, c.info.DurationSeconds)
 	}
 	if c.info.Kind == Video {
-		total += largestOutput([]rendition{planPreview(c.info)}, previewSeconds)
+		// The preview, what it is put together from, and the candidates of the poster.
+		total += 3 * largestOutput([]rendition{c.previewRendition()}, previewSeconds)
 	}
 	return Plan{c.info, total}
 }
 
-// recipe identifies how a rendition is encoded. It does not depend on the machine.
+// recipe identifies how a rendition is encoded. It does not depend on the machine. The gain follows
+// from the source and the target.
 func (c *conversion) recipe(r rendition) string {
 	t := *c.Tool
 	t.Threads = 1
-	args := t.encodeArgs(c.info, []rendition{r}, c.result.Loudness.gain(), c.info.DurationSeconds)
+	var args []string
+	if r.isPicture() {
+		args = t.passOverPicture(c.info, []rendition{r}, nil)
+	} else {
+		args = t.passOverSound(c.info, []rendition{r}, make([]float64, 1+len(c.info.alternatives)), interval{})
+		args = append(args, fmt.Sprint(targetLUFS, ceilingDBTP, maxGainDB))
+	}
 	sum := sha256.Sum256([]byte(strings.Join(args, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
@@ -77,58 +85,84 @@ func (c *conversion) keep(earlier []Rendition) error {
 	return nil
 }
 
-// stages are the renditions that are still to be encoded, in the groups that one process each
-// encodes: all from one decoded source, or, when the source is long, each by itself, so that a
-// crash costs one rendition at most. Each further process decodes the source again.
+// stages are the renditions that are still to be encoded, in the groups of one pass each: one
+// picture with all the sound, which can be watched while the rest follows, and then the others. When
+// the source is long, each of these is by itself, so that a crash costs one rendition at most. Each
+// further pass decodes the source again.
 func (c *conversion) stages() [][]rendition {
-	var missing []rendition
-	for _, r := range c.ladder {
-		if !slices.Contains(c.kept, r.name) {
-			missing = append(missing, r)
+	var start, rest []rendition
+	begin := first(c.ladder)
+	for i, r := range c.ladder {
+		switch {
+		case slices.Contains(c.kept, r.name):
+		case i == begin || !r.isPicture():
+			start = append(start, r)
+		default:
+			rest = append(rest, r)
 		}
 	}
+	var stages [][]rendition
+	if len(start) > 0 {
+		stages = append(stages, start)
+	}
 	switch {
-	case len(missing) == 0:
-		return nil
-	case c.info.Kind == Audio, c.info.DurationSeconds < c.LongSource.Seconds():
-		return [][]rendition{missing}
+	case len(rest) == 0:
+		return stages
+	case c.info.DurationSeconds < c.LongSource.Seconds():
+		return append(stages, rest)
 	default:
-		return slices.Collect(slices.Chunk(missing, 1))
+		return slices.AppendSeq(stages, slices.Chunk(rest, 1))
 	}
 }
 
-// finished reports renditions that a process has written completely.
+// finished completes the playlists of renditions that a stage has written, and reports them.
 func (c *conversion) finished(stage []rendition) error {
-	if c.onFinished == nil {
-		return nil
-	}
 	if err := c.reclaimOutputs(); err != nil { // before their content is trusted
 		return err
 	}
 	for _, r := range stage {
-		if _, err := readRendition(c.out, r); err != nil {
+		list, err := readRendition(c.out, r)
+		if err != nil {
 			return err
 		}
-		done := Rendition{Name: r.name, Recipe: c.recipe(r)}
-		for _, name := range []string{streamFile, r.playlist} {
-			stat, err := os.Lstat(filepath.Join(c.out, r.name, name))
-			if err != nil {
-				return err
-			}
-			if !stat.Mode().IsRegular() {
-				return fmt.Errorf("unexpected output %q", name)
-			}
-			file := File{Rel: path.Join(r.name, name), ContentType: c.contentType(name), Size: stat.Size()}
-			done.Files = append(done.Files, file)
+		if err := list.write(c.out, r); err != nil {
+			return err
 		}
-		if err := c.onFinished(done); err != nil {
+		if c.onFinished == nil {
+			continue
+		}
+		files, err := c.filesOf(r)
+		if err != nil {
+			return err
+		}
+		if err := c.onFinished(Rendition{Name: r.name, Recipe: c.recipe(r), Files: files}); err != nil {
 			return err
 		}
 	}
-	return c.lendOutputs()
+	return nil
 }
 
-// work is the relative cost of a rendition: the size of its picture.
+// filesOf returns the files of a rendition, the playlist last.
+func (c *conversion) filesOf(r rendition) ([]File, error) {
+	var files []File
+	for _, name := range []string{streamFile, r.playlist} {
+		stat, err := os.Lstat(filepath.Join(c.out, r.name, name))
+		if err != nil {
+			return nil, err
+		}
+		if !stat.Mode().IsRegular() {
+			return nil, fmt.Errorf("unexpected output %q", name)
+		}
+		files = append(files, File{
+			Rel:         path.Join(r.name, name),
+			ContentType: c.contentType(name),
+			Size:        stat.Size(),
+		})
+	}
+	return files, nil
+}
+
+// work is the relative cost of a rendition: the size of its picture. Sound is made meanwhile.
 func (r rendition) work() float64 { return float64(max(r.width*r.height, 1)) }
 
 func workOf(list []rendition) (total float64) {

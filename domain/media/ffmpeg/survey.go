@@ -98,6 +98,7 @@ func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report fun
 		info.pictureEnd = max(picture.last-info.origin-info.phase, 0)
 	}
 	if info.HasAudio {
+		info = info.withRecordedSound(found)
 		sound := found.streams[info.sound.Index]
 		switch {
 		case sound != nil && sound.packets > 0:
@@ -129,6 +130,25 @@ func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report fun
 		return Info{}, reject(Undecodable, "no duration")
 	}
 	return info, nil
+}
+
+// withRecordedSound leaves out the sound tracks of a video without packets: they were never recorded.
+func (i Info) withRecordedSound(s *survey) Info {
+	if i.Kind == Audio {
+		return i
+	}
+	var recorded []stream
+	for _, track := range i.tracks() {
+		if e := s.streams[track.Index]; e != nil && e.packets > 0 {
+			recorded = append(recorded, track)
+		}
+	}
+	i.alternatives = nil
+	if len(recorded) > 0 {
+		i.sound, i.AudioCodec = recorded[0], recorded[0].Codec
+		i.alternatives = recorded[1:]
+	}
+	return i
 }
 
 // estimated are the demuxers whose duration is an estimate or is derived from the packets themselves.

@@ -27,6 +27,13 @@ type Config struct {
 	// one of them at most; default 10 min.
 	LongSource time.Duration
 
+	// Encoder makes the pictures in H.264, and each of ExtraEncoders those of 720p and more in another
+	// codec; see [EncoderNames]. Default libx264 and none.
+	Encoder       string
+	ExtraEncoders []string
+	// MaxHeight is the shorter side of the largest picture: 1080, the default, 1440 or 2160.
+	MaxHeight int
+
 	Logger *slog.Logger // default slog.Default()
 }
 
@@ -34,6 +41,9 @@ type Config struct {
 type Tool struct {
 	Config
 	confinement confinement
+	encoders    []*encoder // that of H.264 first
+	// toneMaps says that ffmpeg can convert HDR.
+	toneMaps bool
 }
 
 // New finds the programs, chooses the strongest confinement that works on this machine, and checks
@@ -74,19 +84,54 @@ func New(cfg Config) (*Tool, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Encoder == "" {
+		cfg.Encoder = "libx264"
+	}
+	if cfg.MaxHeight <= 0 {
+		cfg.MaxHeight = 1080
+	}
 	t := &Tool{Config: cfg}
-	return t, t.chooseConfinement()
+	return t, t.examineProgram()
 }
 
 // Confinement describes the confinement of child processes on this machine, for logs, for example
 // "limits, namespaces, uid 65534".
 func (t *Tool) Confinement() string { return t.confinement.String() }
 
-// chooseConfinement runs ffmpeg in each confinement, the strongest first, and keeps the first that
-// works.
-func (t *Tool) chooseConfinement() error {
+// examineProgram chooses the confinement and checks what this ffmpeg can do in it.
+func (t *Tool) examineProgram() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	if err := t.chooseConfinement(ctx); err != nil {
+		return err
+	}
+	listed, err := t.ask(ctx, "-encoders")
+	if err != nil {
+		return err
+	}
+	for _, encoder := range []string{"libx264", "libwebp", "aac"} {
+		if !strings.Contains(listed, " "+encoder+" ") {
+			return fmt.Errorf("ffmpeg at %s lacks the encoder %s: install a build that has it", t.FFmpeg, encoder)
+		}
+	}
+	filters, err := t.ask(ctx, "-filters")
+	if err != nil {
+		return err
+	}
+	t.toneMaps = strings.Contains(filters, " zscale ") && strings.Contains(filters, " tonemap ")
+	return t.chooseEncoders(ctx, listed)
+}
+
+// ask returns what ffmpeg lists.
+func (t *Tool) ask(ctx context.Context, list string) (string, error) {
+	out := &capped{limit: 1 << 20}
+	err := t.run(ctx, invocation{program: t.FFmpeg, args: []string{"-hide_banner", "-v", "error", list}, stdout: out})
+	return out.String(), err
+}
+
+// chooseConfinement runs ffmpeg in each confinement, the strongest first, and keeps the first that
+// works.
+func (t *Tool) chooseConfinement(ctx context.Context) error {
 	candidates, err := confinements()
 	if err != nil {
 		return err
@@ -94,18 +139,9 @@ func (t *Tool) chooseConfinement() error {
 	var failure error
 	for _, candidate := range candidates {
 		t.confinement = candidate
-		out := &capped{limit: 1 << 20}
-		args := []string{"-hide_banner", "-v", "error", "-encoders"}
-		failure = t.run(ctx, invocation{program: t.FFmpeg, args: args, stdout: out})
-		if failure != nil {
-			continue
+		if _, failure = t.ask(ctx, "-version"); failure == nil {
+			return nil
 		}
-		for _, encoder := range []string{"libx264", "libwebp", "aac"} {
-			if !strings.Contains(out.String(), " "+encoder+" ") {
-				return fmt.Errorf("ffmpeg at %s lacks the encoder %s: install a build that has it", t.FFmpeg, encoder)
-			}
-		}
-		return nil
 	}
 	return fmt.Errorf("ffmpeg at %s could not be run: %w", t.FFmpeg, failure)
 }

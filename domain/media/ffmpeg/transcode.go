@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Step is a part of a job, in the spelling of the platform's progress callback.
@@ -28,11 +28,6 @@ const (
 	Finalizing Step = "finalizing"
 )
 
-const (
-	previewSeconds = 30
-	previewStart   = 0.1 // of the duration; poster and thumbnails show the same instant
-)
-
 // Job is one file to convert.
 type Job struct {
 	Input  string // path of the original, a regular file; as root its group and mode may be changed
@@ -47,9 +42,23 @@ type Job struct {
 	// Finished is called with each rendition that is complete; its error ends the call. The last
 	// ones are reported before the call returns. Optional.
 	Finished func(Rendition) error
+	// Playable is called when a video can be watched: one picture and all sound have been reported, and
+	// more pictures are still to be encoded. Its error ends the call. Optional.
+	Playable func(Playable) error
 	// Progress is called for every step and every per cent of the whole job, never concurrently.
 	// It must not block. Optional.
 	Progress func(step Step, percent int)
+}
+
+// Playable is the part of the outputs that is there before the others.
+type Playable struct {
+	Info // of the source
+	// Master is a master playlist of the renditions that are there. The final one has another name.
+	Master string
+	// ReadyVariants are as in [Result].
+	ReadyVariants []string
+	// Files are the renditions' files and the master playlist, in the order of their upload.
+	Files []File
 }
 
 // File is one output.
@@ -71,8 +80,8 @@ type Result struct {
 	Waveform      string            // audio: JSON
 	WaveformImage string            // audio: PNG 1800×140
 
-	// ReadyVariants are "1080p", "720p", "480p", "360p" or "source"; "audio" for audio, whose renditions 128k and 64k
-	// are in the master playlist.
+	// ReadyVariants are the sizes of the picture, the best first: "2160p" … "240p" or "source"; "audio"
+	// for audio, whose renditions 128k and 64k are in the master playlist.
 	ReadyVariants []string
 
 	Loudness *Loudness // of the source; nil without sound or for silence
@@ -100,6 +109,7 @@ func (t *Tool) Transcode(ctx context.Context, job Job) (Result, error) {
 		percent:    -1,
 		notify:     job.Progress,
 		onFinished: job.Finished,
+		onPlayable: job.Playable,
 	}
 	err = c.convert(ctx, job)
 	if err = errors.Join(err, c.reclaimOutputs()); err != nil {
@@ -121,36 +131,26 @@ type conversion struct {
 	// chapters are those of the source.
 	chapters []chapter
 
-	lent       bool
+	// made says that the stage with the extra outputs is done.
+	made bool
+	lent bool
+
+	reporting  sync.Mutex
 	step       Step
 	percent    int
 	notify     func(Step, int)
 	onFinished func(Rendition) error
+	onPlayable func(Playable) error
 }
 
-func (c *conversion) convert(ctx context.Context, job Job) (err error) {
-	c.report(Probing, 0, 0, 0)
-	if c.info, err = c.probe(ctx, c.input, job.MIME); err != nil {
+func (c *conversion) convert(ctx context.Context, job Job) error {
+	if err := c.examine(ctx, job); err != nil {
 		return err
 	}
-	declared := c.reporter(Probing, 0, 2, max(c.info.DurationSeconds, 1))
-	if c.info, err = c.survey(ctx, c.input, c.info, declared); err != nil {
-		return err
-	}
-	if c.info.Kind == Video {
-		if err := c.detectInterlacing(ctx, c.input, &c.info); err != nil {
+	if c.info.Kind == Audio {
+		if err := c.measure(ctx); err != nil {
 			return err
 		}
-	}
-	c.ladder = planLadder(c.info)
-	c.result.Info = c.info
-	if job.Planned != nil {
-		if err := job.Planned(c.plan()); err != nil {
-			return err
-		}
-	}
-	if err := c.measure(ctx); err != nil {
-		return err
 	}
 	if err := c.keep(job.Kept); err != nil {
 		return err
@@ -162,13 +162,12 @@ func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	if c.info.Kind == Video {
-		err = c.pictures(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if err := c.readTracks(ctx); err != nil {
-		return err
+		if err := c.preview(ctx); err != nil {
+			return err
+		}
+		if err := c.pictures(ctx); err != nil {
+			return err
+		}
 	}
 	// The programs have finished: the directory is reclaimed before its content is trusted.
 	if err := c.reclaimOutputs(); err != nil {
@@ -185,6 +184,39 @@ func (c *conversion) convert(ctx context.Context, job Job) (err error) {
 	return c.finalize()
 }
 
+// examine probes the source and plans the renditions.
+func (c *conversion) examine(ctx context.Context, job Job) (err error) {
+	c.report(Probing, 0, 0, 0)
+	if c.info, err = c.describeInput(ctx, c.input, job.MIME); err != nil {
+		return err
+	}
+	// Both read the file from its start, one with and one without decoding.
+	both, ctx := errgroup.WithContext(ctx)
+	surveyed, looked := c.info, c.info
+	both.Go(func() (err error) {
+		declared := c.reporter(Probing, 0, 2, max(c.info.DurationSeconds, 1))
+		surveyed, err = c.survey(ctx, c.input, surveyed, declared)
+		return err
+	})
+	if c.info.Kind == Video {
+		both.Go(func() error { return c.detectInterlacing(ctx, c.input, &looked) })
+	}
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	surveyed.interlaced = looked.interlaced
+	c.info = surveyed
+	if err := c.checkTones(c.info); err != nil {
+		return err
+	}
+	c.ladder = c.planLadder(c.info)
+	c.result.Info = c.info
+	if job.Planned != nil {
+		return job.Planned(c.plan())
+	}
+	return nil
+}
+
 // prepareOutputs makes the directories, since ffmpeg only writes files.
 func (c *conversion) prepareOutputs() error {
 	names := []string{"captions"}
@@ -192,14 +224,14 @@ func (c *conversion) prepareOutputs() error {
 		names = append(names, r.name)
 	}
 	if c.info.Kind == Video {
-		names = append(names, "preview", "thumbnails")
+		names = append(names, previewName, trickName, "thumbnails", scratch)
 	}
 	for _, name := range names {
 		if err := os.MkdirAll(filepath.Join(c.out, name), 0o700); err != nil {
 			return err
 		}
 	}
-	return c.lendOutputs()
+	return nil
 }
 
 func (c *conversion) lendOutputs() error {
@@ -221,34 +253,28 @@ func (c *conversion) reclaimOutputs() error {
 	return nil
 }
 
-// measure measures the loudness, and for audio the waveform in the same pass.
+// measure measures the loudness of audio, and its waveform in the same pass.
 func (c *conversion) measure(ctx context.Context) (err error) {
-	if !c.info.HasAudio {
-		return nil
-	}
-	progress := c.reporter(Measuring, 2, 12, c.info.DurationSeconds)
-	var pcm io.Writer
-	if c.info.Kind == Audio {
-		c.wave.report = progress
-		pcm = &c.wave
-	}
-	c.result.Loudness, err = c.analyse(ctx, c.input, c.info, pcm, progress)
+	c.wave.report = c.reporter(Measuring, 2, 12, c.info.DurationSeconds)
+	c.result.Loudness, err = c.analyse(ctx, c.input, c.info, &c.wave)
 	return err
 }
 
 // encode encodes the renditions that are missing, stage by stage.
 func (c *conversion) encode(ctx context.Context) error {
-	const start = 12.0
-	end := 75.0
+	start, end := 3.0, 90.0
 	if c.info.Kind == Audio {
-		end = 95
+		start, end = 12, 95
 	}
 	stages := c.stages()
+	if len(stages) == 0 {
+		stages = append(stages, nil) // everything was kept but the extra outputs
+	}
 	all, done := workOf(c.ladder), workOf(c.ladder)
 	for _, stage := range stages {
 		done -= workOf(stage)
 	}
-	for _, stage := range stages {
+	for i, stage := range stages {
 		from := start + (end-start)*done/all
 		done += workOf(stage)
 		if err := c.encodeStage(ctx, stage, int(from), int(start+(end-start)*done/all)); err != nil {
@@ -257,21 +283,107 @@ func (c *conversion) encode(ctx context.Context) error {
 		if err := c.finished(stage); err != nil {
 			return err
 		}
+		if i == 0 && len(stages) > 1 {
+			if err := c.playable(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// encodeStage encodes renditions in one process, while the progress goes from one per cent to another.
+// encodeStage encodes renditions, while the progress goes from one per cent to another. Picture and
+// sound are two processes at once: sound needs its loudness first, and leaves most of a core idle. The
+// first stage makes the extra outputs as well.
 func (c *conversion) encodeStage(ctx context.Context, stage []rendition, from, to int) error {
+	var pictures, sounds []rendition
+	for _, r := range stage {
+		if r.isPicture() {
+			pictures = append(pictures, r)
+		} else {
+			sounds = append(sounds, r)
+		}
+	}
+	if err := c.lendOutputs(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if !c.made {
+		group.Go(func() error { return c.readTracks(ctx) })
+	}
+	if c.info.HasAudio && !c.made {
+		c.report(Measuring, 2, 3, 1)
+		group.Go(func() error { return c.encodeSound(ctx, sounds, from, to) })
+	}
+	if c.info.Kind == Video {
+		group.Go(func() error { return c.encodePictures(ctx, pictures, from, to) })
+	}
+	err := group.Wait()
+	c.made = true
+	return err
+}
+
+// encodePictures runs a pass over the picture. The first one makes the extra outputs as well.
+func (c *conversion) encodePictures(ctx context.Context, pictures []rendition, from, to int) error {
+	var extras []extra
+	bytes := largestOutput(pictures, c.info.DurationSeconds)
+	if !c.made {
+		extras = c.extras()
+		bytes = max(bytes, largestOutput([]rendition{trickRendition(c.info)}, c.info.DurationSeconds))
+	}
 	done := &progress{report: c.reporter(Encoding, from, to, c.info.DurationSeconds)}
+	messages := &tail{}
 	err := c.run(ctx, invocation{
-		program: c.FFmpeg,
-		input:   c.input,
-		dir:     c.out,
-		stdout:  done,
-		args: c.encodeArgs(c.info, stage, c.result.Loudness.gain(), c.info.DurationSeconds,
-			"-t", strconv.Itoa(MaxDurationSeconds)),
-		fileBytes: largestOutput(stage, c.info.DurationSeconds),
+		program:   c.FFmpeg,
+		input:     c.input,
+		dir:       c.out,
+		stdout:    done,
+		stderr:    messages,
+		args:      c.passOverPicture(c.info, pictures, extras),
+		fileBytes: bytes,
+		seconds:   c.info.DurationSeconds,
+	})
+	if err == nil && done.frames == 0 {
+		return reject(Undecodable, messages.String())
+	}
+	return err
+}
+
+// extras are the outputs that the first pass over the picture makes beside its renditions.
+func (c *conversion) extras() []extra {
+	return []extra{c.info.stills(), c.info.trickPlay(c.Threads)}
+}
+
+// encodeSound encodes sound. For a video it measures the loudness first, and makes the sound of the
+// preview as well.
+func (c *conversion) encodeSound(ctx context.Context, sounds []rendition, from, to int) error {
+	if c.info.Kind == Audio && len(sounds) == 0 {
+		return nil // everything was kept
+	}
+	gains := []float64{c.result.Loudness.gain()}
+	part := interval{}
+	done := &progress{}
+	if c.info.Kind == Video {
+		measured, err := c.measureTracks(ctx, c)
+		if err != nil {
+			return err
+		}
+		gains = nil
+		for _, l := range measured {
+			gains = append(gains, l.gain())
+		}
+		c.result.Loudness = measured[0]
+		part = c.info.previewInterval()
+	} else {
+		done.report = c.reporter(Encoding, from, to, c.info.DurationSeconds)
+	}
+	err := c.run(ctx, invocation{
+		program:   c.FFmpeg,
+		input:     c.input,
+		dir:       c.out,
+		stdout:    done,
+		args:      c.passOverSound(c.info, sounds, gains, part),
+		fileBytes: largestOutput(sounds, c.info.DurationSeconds),
 		seconds:   c.info.DurationSeconds,
 	})
 	if err != nil {
@@ -282,41 +394,6 @@ func (c *conversion) encodeStage(ctx context.Context, stage []rendition, from, t
 		return reject(Incomplete, fmt.Sprintf("%.1f of %.1f s", done.seconds, c.info.DurationSeconds))
 	}
 	return nil
-}
-
-// pictures makes preview, poster and thumbnails of a video.
-func (c *conversion) pictures(ctx context.Context) error {
-	start := c.info.DurationSeconds * previewStart
-	if start > c.info.pictureEnd-1 {
-		start = 0 // the picture ends before
-	}
-	start = math.Floor(start*c.info.FrameRate) / c.info.FrameRate
-	length := min(previewSeconds, c.info.DurationSeconds-start)
-	// A seek to just before a frame begins the grid of frames there.
-	seek := max(0, start+c.info.phase-0.0005)
-	info := c.info
-	if seek > 0 {
-		info.phase = 0
-	}
-	preview := []rendition{planPreview(c.info)}
-	err := c.run(ctx, invocation{
-		program: c.FFmpeg,
-		input:   c.input,
-		dir:     c.out,
-		stdout:  &progress{report: c.reporter(Previewing, 75, 93, length)},
-		args: c.encodeArgs(info, preview, c.result.Loudness.gain(), length,
-			"-ss", strconv.FormatFloat(seek, 'f', 4, 64), "-t", strconv.FormatFloat(length, 'f', 3, 64)),
-		fileBytes: largestOutput(preview, previewSeconds),
-	})
-	if err != nil {
-		return err
-	}
-	c.report(Thumbnails, 93, 93, 0)
-	at, err := c.posterTime(ctx, c.input, c.info, start)
-	if err != nil {
-		return err
-	}
-	return c.stills(ctx, c.input, c.out, c.info, at)
 }
 
 func (c *conversion) drawWaveform() error {
@@ -332,39 +409,85 @@ func (c *conversion) drawWaveform() error {
 		os.WriteFile(filepath.Join(c.out, c.result.WaveformImage), picture.Bytes(), 0o600))
 }
 
-// finalize checks every playlist against its file and writes the master playlist.
-func (c *conversion) finalize() error {
-	c.report(Finalizing, 98, 98, 0)
-	lists := make([]mediaPlaylist, len(c.ladder))
+// playable reports what can be watched before the other pictures are there.
+func (c *conversion) playable() error {
+	if c.onPlayable == nil {
+		return nil
+	}
+	var there []rendition
+	begin := first(c.ladder)
 	for i, r := range c.ladder {
-		list, err := readRendition(c.out, r)
+		if i == begin || !r.isPicture() {
+			there = append(there, r)
+		}
+	}
+	if err := c.finishTrickPlay(); err != nil {
+		return err
+	}
+	const master = "playable.m3u8"
+	if err := c.writeMaster(master, there); err != nil {
+		return err
+	}
+	p := Playable{Info: c.info, Master: master, ReadyVariants: variantsOf(there)}
+	for _, r := range append(there, trickRendition(c.info)) {
+		files, err := c.filesOf(r)
 		if err != nil {
 			return err
 		}
-		lists[i] = list
-		c.result.ReadyVariants = append(c.result.ReadyVariants, r.name)
+		p.Files = append(p.Files, files...)
 	}
-	c.result.DurationSeconds = lists[0].seconds()
-	if c.info.Kind == Audio {
-		c.result.ReadyVariants = []string{"audio"}
-	} else {
-		preview := planPreview(c.info)
-		if _, err := readRendition(c.out, preview); err != nil {
-			return err
-		}
-		c.result.Preview = path.Join(preview.name, preview.playlist)
-		c.result.Poster = posterFile
-		c.result.Thumbnails = map[string]string{}
-		for _, thumbnail := range thumbnails {
-			c.result.Thumbnails[thumbnail.name] = thumbnailFile(thumbnail.name)
-		}
-	}
-	master, err := masterPlaylist(c.out, c.info, c.ladder, lists)
+	stat, err := os.Lstat(filepath.Join(c.out, master))
 	if err != nil {
 		return err
 	}
+	p.Files = append(p.Files, File{Rel: master, ContentType: c.contentType(master), Size: stat.Size()})
+	if err := c.onPlayable(p); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(c.out, master))
+}
+
+// variantsOf returns the names of the pictures in H.264, which stand for their size.
+func variantsOf(ladder []rendition) []string {
+	var names []string
+	for _, r := range ladder {
+		if r.isPicture() && r.video.codec == codecH264 {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
+// finishTrickPlay completes the playlist of I-frames.
+func (c *conversion) finishTrickPlay() error {
+	r := trickRendition(c.info)
+	list, err := readRendition(c.out, r)
+	if err != nil {
+		return err
+	}
+	list.iFrames = true
+	list.stretch(c.info.DurationSeconds)
+	return list.write(c.out, r)
+}
+
+// finalize checks every playlist against its file and writes the master playlist.
+func (c *conversion) finalize() error {
+	c.report(Finalizing, 98, 98, 0)
+	if c.info.Kind == Audio {
+		c.result.ReadyVariants = []string{"audio"}
+	} else {
+		c.result.ReadyVariants = variantsOf(c.ladder)
+		if err := c.finishVideo(); err != nil {
+			return err
+		}
+	}
+	list, err := readRendition(c.out, c.ladder[0])
+	if err != nil {
+		return err
+	}
+	c.result.DurationSeconds = list.seconds()
 	c.result.Master = "master.m3u8"
-	if err := os.WriteFile(filepath.Join(c.out, c.result.Master), []byte(master), 0o600); err != nil {
+	if err := c.writeMaster(c.result.Master, c.ladder); err != nil {
 		return err
 	}
 	if c.result.Files, err = c.list(); err != nil {
@@ -372,6 +495,28 @@ func (c *conversion) finalize() error {
 	}
 	c.report(Finalizing, 100, 100, 0)
 	return nil
+}
+
+// finishVideo completes what a video has beside its renditions.
+func (c *conversion) finishVideo() error {
+	if err := c.finishTrickPlay(); err != nil {
+		return err
+	}
+	preview := c.previewRendition()
+	list, err := readRendition(c.out, preview)
+	if err != nil {
+		return err
+	}
+	if err := list.write(c.out, preview); err != nil {
+		return err
+	}
+	c.result.Preview = path.Join(preview.name, preview.playlist)
+	c.result.Poster = posterFile
+	c.result.Thumbnails = map[string]string{}
+	for _, thumbnail := range thumbnails {
+		c.result.Thumbnails[thumbnail.name] = thumbnailFile(thumbnail.name)
+	}
+	return os.RemoveAll(filepath.Join(c.out, scratch))
 }
 
 // list returns the outputs. Everything must be a regular, non-empty file of a known type: a
@@ -427,6 +572,8 @@ func (c *conversion) contentType(name string) string {
 
 // report reports the progress of a step: share, 0 to 1, of the way between two percentages.
 func (c *conversion) report(step Step, from, to int, share float64) {
+	c.reporting.Lock()
+	defer c.reporting.Unlock()
 	percent := max(c.percent, from+int(float64(to-from)*min(max(share, 0), 1)))
 	if c.notify != nil && (percent != c.percent || step != c.step) {
 		c.notify(step, percent)
