@@ -5,7 +5,9 @@
 #
 #   run      Go, Postgres binaries (15 or newer), ffmpeg
 #   test     the same, a C compiler (the race detector needs cgo), and Chromium
-#            with hls.js, which play what the platform streams
+#            with hls.js, which play what the platform streams; Node.js, curl
+#            and the upload clients of deploy/clients (Uppy, AWS SDK), which
+#            upload to it
 #   docker   a Docker engine (installed as root on Debian only, never started)
 #
 # Debian and Ubuntu are served by apt, other Linux distributions and macOS by
@@ -21,6 +23,9 @@ set -euo pipefail
 readonly postgres_minimum=15
 readonly postgres_npm_version=18.4.0-beta.17
 readonly hlsjs_version=1.7.4
+# The lock file there names every package with its version and integrity.
+clients_source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/clients
+readonly clients_source
 readonly cache_dir=${CODEX_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/codex}
 # The distribution's directories and the npm one, besides PATH. Distributions
 # keep the server binaries of Postgres out of PATH.
@@ -63,6 +68,17 @@ have_certificates() {
 		-e /etc/ssl/cert.pem || -e /etc/ssl/ca-bundle.pem ]]
 }
 
+# The copy of the lock file is written last: it says that all of its packages are there.
+have_clients() {
+	cmp -s "$clients_source/package-lock.json" "$cache_dir/clients/installed.json"
+}
+
+# Debian's Node.js 18 is enough.
+have_node() {
+	local version
+	have node && version=$(node --version 2>/dev/null) && version=${version#v} && ((${version%%.*} >= 18))
+}
+
 missing() {
 	case $1 in
 	go) ! have go ;;
@@ -73,6 +89,9 @@ missing() {
 	cc) ! have_cc ;;
 	chromium) ! have chromium ;;
 	hls.js) [[ ! -e $cache_dir/npm/node_modules/hls.js/dist/hls.min.js ]] ;;
+	curl) ! have curl ;;
+	node) ! have_node ;;
+	clients) ! have_clients ;;
 	docker) ! { have docker && have dockerd; } ;;
 	esac
 }
@@ -108,6 +127,10 @@ package() {
 	dnf:cc | pacman:cc | zypper:cc) echo gcc ;;
 	*:chromium) echo chromium ;;
 	*:hls.js) have npm || echo npm ;;
+	*:curl) echo curl ;;
+	brew:node) echo node ;;
+	*:node) echo nodejs ;;
+	*:clients) have npm || echo npm ;;
 	apt:docker) echo docker.io iptables ;;
 	esac
 }
@@ -179,6 +202,16 @@ npm_hlsjs() {
 	npm install --prefix "$cache_dir/npm" --no-audit --no-fund --no-save --silent "hls.js@$hlsjs_version" >&2 </dev/null
 }
 
+# npm_clients brings the upload clients into the cache directory, without running their scripts.
+npm_clients() {
+	have npm || return 1
+	local home=$cache_dir/clients
+	mkdir -p "$home"
+	cp "$clients_source/package.json" "$clients_source/package-lock.json" "$home/"
+	npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --silent >&2 </dev/null || return 1
+	cp "$clients_source/package-lock.json" "$home/installed.json"
+}
+
 by_hand() {
 	case $1 in
 	go) say "Go is missing: install the version go.mod names from https://go.dev/dl and run this again" ;;
@@ -186,6 +219,8 @@ by_hand() {
 	cc) say "a C compiler is missing (the race detector needs one): install gcc, or Xcode's command line tools on macOS, and run this again" ;;
 	chromium) say "Chromium is missing (a test plays a stream in it): install it as chromium and run this again" ;;
 	hls.js) say "hls.js is missing (a test plays a stream with it): install Node.js with npm and run this again" ;;
+	node) say "Node.js 18 or newer is missing (tests upload with clients written for it): install nodejs and npm and run this again" ;;
+	clients) say "the upload clients of deploy/clients are missing (tests upload with them): install Node.js with npm and run this again" ;;
 	docker) say "Docker is missing: install Docker Engine and run this again (needed by make test-docker only)" ;;
 	*) say "$1 is missing: install it with your package manager and run this again" ;;
 	esac
@@ -196,7 +231,7 @@ main() {
 	for part in "${@:-run}"; do
 		case $part in
 		run) wanted+=(go postgres ffmpeg) ;;
-		test) wanted+=(go postgres ffmpeg cc chromium hls.js) ;;
+		test) wanted+=(go postgres ffmpeg cc chromium hls.js curl node clients) ;;
 		docker) wanted+=(docker) ;;
 		*)
 			say "unknown part '$part', one of run, test, docker is meant"
@@ -227,6 +262,7 @@ main() {
 	fi
 	if [[ " ${absent[*]} " == *" postgres "* ]] && missing postgres; then npm_postgres || true; fi
 	if [[ " ${absent[*]} " == *" hls.js "* ]]; then npm_hlsjs || true; fi
+	if [[ " ${absent[*]} " == *" clients "* ]]; then npm_clients || true; fi
 
 	local status=0
 	for part in "${absent[@]}"; do

@@ -59,12 +59,11 @@ func (w *Harness) connect() *nats.Conn {
 	return conn
 }
 
-// StartStore starts an object store with both buckets.
-func (w *Harness) StartStore() {
+// StartStore starts an object store with both buckets, to which pages of these origins may upload.
+func (w *Harness) StartStore(origins ...string) {
 	w.Helper()
 	client := Must(s3.Open(s3.Config{
-		Endpoint: s3test.Server(w).
-			Endpoint(),
+		Endpoint:  s3test.Server(w, origins...).Endpoint(),
 		Region:    s3test.Region,
 		AccessKey: s3test.AccessKey,
 		SecretKey: s3test.SecretKey,

@@ -59,9 +59,14 @@ func newHarness(t *testing.T, o options) *handlertest.Harness {
 func startParts(t *testing.T, o options) *handlertest.Harness {
 	t.Helper()
 	h := handlertest.New(t, handlertest.Options{Server: func(s *http.Server) { s.ReadTimeout = o.readTimeout }})
-	h.StartBus(natstest.Embedded(t), 1)
-	h.StartStore()
+	startPartsOn(h)
 	return h
+}
+
+// startPartsOn starts a bus and a store, to which pages of these origins may upload.
+func startPartsOn(h *harness, origins ...string) {
+	h.StartBus(natstest.Embedded(h.T), 1)
+	h.StartStore(origins...)
 }
 
 func newModule(h *handlertest.Harness, o options) handlers.Module {

@@ -33,8 +33,9 @@ const (
 // Instance is a gateway that lives as long as its test.
 type Instance struct{ endpoint string }
 
-// Server starts a gateway and stops it when the test ends.
-func Server(t testing.TB) *Instance {
+// Server starts a gateway and stops it when the test ends. Pages of these origins may upload, besides
+// those of Origin.
+func Server(t testing.TB, origins ...string) *Instance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
@@ -44,7 +45,7 @@ func Server(t testing.TB) *Instance {
 		SecretKey:   SecretKey,
 		Region:      Region,
 		Buckets:     []string{MediaBucket, AssetsBucket},
-		CORSOrigins: []string{Origin},
+		CORSOrigins: append([]string{Origin}, origins...),
 	})
 	if err != nil {
 		t.Fatalf("start the test's S3 gateway: %v", err)
