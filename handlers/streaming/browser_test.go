@@ -12,18 +12,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/codex-platform/codex/domain/media/ffmpeg"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 // clip is how long the film is that browsers play.
-const clip = 4 * time.Second
+const clip = 8 * time.Second
 
-//go:embed testdata/player.html
-var playerPage []byte
+var (
+	//go:embed testdata/player.html
+	playerPage []byte
+	//go:embed testdata/sync.html
+	syncPage []byte
+)
 
 // outcome is what the page of a player reports.
 type outcome struct {
@@ -32,6 +38,12 @@ type outcome struct {
 	// Shown are the captions that were shown.
 	Shown        []string `json:"shown"`
 	At, Duration float64
+	// Pictures are the widths of the renditions that were played, Seeks the positions from which it
+	// was played on.
+	Pictures []int
+	Seeks    []float64
+	// Delays are by how many milliseconds the sound of each stream follows its picture.
+	Delays []float64
 }
 
 // Browsers follow the redirects of segments, with their ranges, from a page of another
@@ -41,7 +53,8 @@ func TestBrowserPlaysAFilmToItsEnd(t *testing.T) {
 	page := newPlayerPage(t)
 	w := newHarness(t, options{readOnly: true, web: page.URL})
 	f := w.film("")
-	w.transcode(f)
+	made := w.transcode(f, "-f lavfi -i testsrc2=s=1024x576:r=25:d="+strconv.Itoa(int(clip.Seconds()))+
+		" -f lavfi -i sine -shortest -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac")
 	w.Exec(`UPDATE media_items SET duration_seconds = $1,
 		captions = '[{"language":"en","label":"English","kind":"subtitles"}]'`, int(clip.Seconds()))
 	w.Exec(`INSERT INTO media_captions (media_item_id, language, text) VALUES ($1, 'en', $2)`, f.media,
@@ -54,8 +67,14 @@ func TestBrowserPlaysAFilmToItsEnd(t *testing.T) {
 			if got.What != "ended" || got.At < clip.Seconds()-0.2 || len(got.Failures) > 0 {
 				t.Errorf("%+v", got)
 			}
-			if player == "hls.js" && !slices.Equal(got.Shown, []string{"Hello"}) {
+			if player == "native" {
+				return
+			}
+			if !slices.Equal(got.Shown, []string{"Hello"}) {
 				t.Errorf("captions shown: %q", got.Shown)
+			}
+			if len(got.Pictures) < 2 || len(got.Pictures) != len(made.ReadyVariants) || len(got.Seeks) != 5 {
+				t.Errorf("of %v played %v, and from %v", made.ReadyVariants, got.Pictures, got.Seeks)
 			}
 		})
 	}
@@ -76,6 +95,7 @@ func newPlayerPage(t *testing.T) *playing {
 	p := &playing{outcomes: make(chan outcome, 1)}
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(playerPage) })
+	routes.HandleFunc("GET /sync", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(syncPage) })
 	routes.HandleFunc("GET /hls.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(library)
@@ -108,12 +128,17 @@ func cached(name string) string {
 // play opens the page in a browser and returns what it reports.
 func (p *playing) play(t *testing.T, player, stream string) outcome {
 	t.Helper()
-	query := url.Values{"player": {player}, "stream": {stream}}
+	return p.open(t, "/?"+url.Values{"player": {player}, "stream": {stream}}.Encode())
+}
+
+// open opens a page in a browser and returns what it reports.
+func (p *playing) open(t *testing.T, address string) outcome {
+	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 4*handlertest.Within)
 	defer stop()
 	browser := exec.CommandContext(ctx, "chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
 		"--disable-dev-shm-usage", "--no-first-run", "--autoplay-policy=no-user-gesture-required",
-		"--user-data-dir="+t.TempDir(), p.URL+"/?"+query.Encode())
+		"--user-data-dir="+t.TempDir(), p.URL+address)
 	browser.Cancel = func() error { return browser.Process.Signal(os.Interrupt) }
 	browser.WaitDelay = 10 * time.Second
 	var said strings.Builder
@@ -139,32 +164,31 @@ func (p *playing) play(t *testing.T, player, stream string) outcome {
 	return outcome{}
 }
 
-// transcode puts a film into the store that browsers can play, in one rendition.
-func (w *harness) transcode(f film) {
+// transcode puts what the product makes of a source, which ffmpeg generates, into the store.
+func (w *harness) transcode(f film, source string) ffmpeg.Result {
 	w.Helper()
 	dir := w.TempDir()
-	seconds := clip.String()
-	encode := exec.CommandContext(w.Context(), "ffmpeg", "-v", "error", "-nostdin",
-		"-f", "lavfi", "-i", "testsrc2=s=640x360:r=25", "-f", "lavfi", "-i", "sine", "-t", strings.TrimSuffix(seconds, "s"),
-		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac",
-		"-f", "hls", "-hls_time", "1", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
-		"-hls_flags", "single_file", filepath.Join(dir, "index.m3u8"))
-	if text, err := encode.CombinedOutput(); err != nil {
+	input, out := filepath.Join(dir, "source.mov"), filepath.Join(dir, "out")
+	args := append([]string{"-v", "error", "-nostdin"}, strings.Fields(source)...)
+	if text, err := exec.CommandContext(w.Context(), "ffmpeg", append(args, input)...).CombinedOutput(); err != nil {
 		w.Fatalf("ffmpeg: %v\n%s", err, text)
 	}
-	w.put(f.folder()+"/master.m3u8", []byte("#EXTM3U\n"+
-		"#EXT-X-STREAM-INF:BANDWIDTH=1000000,RESOLUTION=640x360,CODECS=\"avc1.42c01e,mp4a.40.2\"\n360p/index.m3u8\n"))
-	files, err := os.ReadDir(dir)
+	tool, err := ffmpeg.New(ffmpeg.Config{Threads: 2})
 	if err != nil {
 		w.Fatal(err)
 	}
-	for _, file := range files {
-		content, err := os.ReadFile(filepath.Join(dir, file.Name()))
+	made, err := tool.Transcode(w.Context(), ffmpeg.Job{Input: input, MIME: "video/quicktime", OutDir: out})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, file := range made.Files {
+		content, err := os.ReadFile(filepath.Join(out, filepath.FromSlash(file.Rel)))
 		if err != nil {
 			w.Fatal(err)
 		}
-		w.put(f.folder()+"/360p/"+file.Name(), content)
+		w.put(f.folder()+"/"+file.Rel, content)
 	}
+	return made
 }
 
 func (w *harness) put(key string, content []byte) {
