@@ -5,6 +5,7 @@ func init() {
 	register[MediaUploaded]("The file is in the store and was found to be what it claims to be.")
 	register[MediaTranscodingStarted]("A transcoding job was started.")
 	register[MediaTranscodingProgressed]("A transcoding job reported how far it is.")
+	register[MediaPlayable]("A first rendition and all sound can be streamed; the other renditions follow.")
 	register[MediaReady]("Every rendition is there; the media item can be streamed.")
 	register[MediaFailed]("The file was rejected, or its transcoding ended without a result.")
 	register[MediaRetried]("The owner requested another attempt.")
@@ -69,6 +70,16 @@ type MediaTranscodingProgressed struct {
 	Step    string `json:"step"`
 	// SecondsLeft estimates when the job ends; it is missing until the job's pace is known.
 	SecondsLeft *int `json:"seconds_left,omitempty"`
+}
+
+// MediaPlayable : it can be streamed in a first rendition, while its job goes on.
+type MediaPlayable struct {
+	MediaID         string   `json:"media_id"`
+	CreatorID       string   `json:"creator_id"`
+	MediaType       string   `json:"media_type"`
+	JobID           string   `json:"job_id"`
+	DurationSeconds int      `json:"duration_seconds"`
+	ReadyVariants   []string `json:"ready_variants"`
 }
 
 // MediaReady : it can be streamed.
@@ -171,6 +182,9 @@ func (MediaTranscodingStarted) EventType() string { return "media.transcoding_st
 
 // EventType implements Payload.
 func (MediaTranscodingProgressed) EventType() string { return "media.transcoding_progressed" }
+
+// EventType implements Payload.
+func (MediaPlayable) EventType() string { return "media.playable" }
 
 // EventType implements Payload.
 func (MediaReady) EventType() string { return "media.ready" }

@@ -170,7 +170,9 @@ type Media struct {
 	CreatorID string
 	Type      string // video or audio
 	Status    string
-	Deleted   bool
+	// Playable says that there is something to play, although the item is not ready.
+	Playable bool
+	Deleted  bool
 }
 
 // Facts are what a decision about an item rests on outside the item, read in the same

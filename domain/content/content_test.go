@@ -141,6 +141,9 @@ func TestWhatMayBePublished(t *testing.T) {
 	}{
 		{"ready media", func(*item, *facts) {}, ""},
 		{"media still transcoding", func(_ *item, f *facts) { f.Media.Status = "transcoding" }, "MEDIA_NOT_READY"},
+		{"media with a first rendition", func(_ *item, f *facts) {
+			f.Media.Status, f.Media.Playable = "transcoding", true
+		}, ""},
 		{"missing media", func(_ *item, f *facts) { f.Media = nil }, "MEDIA_NOT_FOUND"},
 		{"written without media", func(c *item, f *facts) { c.Type, f.Media = content.Written, nil }, ""},
 		{

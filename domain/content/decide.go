@@ -222,7 +222,7 @@ func (c Content) fitToPublish(facts Facts) error {
 	if c.Type != Written {
 		if m := facts.Media; c.MediaItemID == "" || m == nil || m.Deleted || m.CreatorID != c.CreatorID {
 			return ErrMediaNotFound
-		} else if m.Status != "ready" {
+		} else if m.Status != "ready" && !m.Playable {
 			return ErrMediaNotReady
 		}
 	}

@@ -27,15 +27,17 @@ const (
 	CallbackCompleted CallbackStatus = "completed"
 	CallbackFailed    CallbackStatus = "failed"
 	CallbackProgress  CallbackStatus = "progress"
+	CallbackPlayable  CallbackStatus = "playable"
 )
 
 // Callback is the report of a transcoder. Status selects the fields that count; unknown fields are
 // ignored.
 type Callback struct {
-	Status  CallbackStatus `json:"status" jsonschema:"required,enum=completed,enum=failed,enum=progress,example=progress"`
+	Status  CallbackStatus `json:"status" jsonschema:"required,enum=completed,enum=failed,enum=progress,enum=playable,example=progress"`
 	JobID   string         `json:"jobId" jsonschema:"required,minLength=1,maxLength=255,example=5a5b1c9e-0f5c-5d0e-8f3c-2b1c9c52d7aa"`
 	MediaID string         `json:"mediaId,omitempty"`
-	// Output belongs to completed. A completed callback without one is a failure.
+	// Output belongs to completed and playable. A completed callback without one is a failure. That of
+	// playable has a master playlist of the renditions that are stored already.
 	Output *Output `json:"output,omitempty"`
 	// Error belongs to failed.
 	Error string `json:"error,omitempty" jsonschema:"maxLength=2000"`
@@ -108,7 +110,7 @@ func (o Output) loudness() *Loudness {
 func (c Callback) Validate() []domain.Field {
 	counted := Callback{Status: c.Status, JobID: c.JobID}
 	switch c.Status {
-	case CallbackCompleted:
+	case CallbackCompleted, CallbackPlayable:
 		counted.Output = c.Output
 	case CallbackFailed:
 		counted.Error = c.Error
@@ -121,6 +123,9 @@ func (c Callback) Validate() []domain.Field {
 	}
 	if c.Status == CallbackProgress && c.Step == "" {
 		bad = append(bad, domain.Field{Path: "step", Message: "is required"})
+	}
+	if c.Status == CallbackPlayable && (c.Output == nil || c.Output.HLSMasterKey == nil) {
+		bad = append(bad, domain.Field{Path: "output.hlsMasterKey", Message: "is required"})
 	}
 	if out := counted.Output; out != nil {
 		if out.DurationSeconds == 0 {

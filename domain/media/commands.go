@@ -16,6 +16,7 @@ const (
 	CommandDelete         = "media.delete"
 	CommandTranscode      = "media.transcode"
 	CommandRecordProgress = "media.record_progress"
+	CommandRecordPlayable = "media.record_playable"
 	CommandRecordResult   = "media.record_result"
 	CommandRecordFailure  = "media.record_failure"
 	CommandFailStuck      = "media.fail_stuck"
@@ -172,6 +173,12 @@ type RecordProgress struct {
 	JobID   string `json:"jobId"`
 	Percent int    `json:"percent"`
 	Step    string `json:"step"`
+}
+
+// RecordPlayable reports that the first renditions of a job are stored.
+type RecordPlayable struct {
+	JobID  string `json:"jobId"`
+	Output Output `json:"output"`
 }
 
 // RecordResult reports the result of a job.

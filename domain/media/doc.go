@@ -8,6 +8,11 @@
 //	    └──reject──▶ failed ◀──┼─────failure, stuck──┘
 //	                   └─retry─┘
 //
+// While it is transcoding, an item becomes playable when its first rendition and all sound are stored;
+// the status stays, since the original's clients know no other. It can be published and watched then. It
+// stays playable when the rest of the job fails, until another attempt is requested, which may write
+// over what is there.
+//
 // Deletion is possible in every status and final. In development a creator may set status and
 // keys, as test clients do.
 //

@@ -76,6 +76,8 @@ type Item struct {
 	WaveformImage   string
 	MezzanineKey    string
 	ReadyVariants   []string
+	// Playable says that MasterKey leads to a first rendition, although the item is not ready.
+	Playable bool
 	// Captions are in the order in which they were added.
 	Captions []CaptionTrack
 	Chapters Chapters
@@ -143,6 +145,9 @@ type Usage struct {
 func (u Usage) Add(i Item) Usage {
 	return Usage{Items: u.Items + 1, OpenUploads: u.OpenUploads + 1, Bytes: u.Bytes + i.SizeBytes}
 }
+
+// CanPlay reports whether there is something to play: all renditions, or a first one.
+func (i Item) CanPlay() bool { return i.Status == Ready || i.Playable }
 
 // exists reports whether the item was registered and not deleted.
 func (i Item) exists() bool { return i.ID != "" && i.DeletedAt == nil }

@@ -94,6 +94,37 @@ func (i Item) RecordProgress(cmd RecordProgress, now time.Time) (Item, []events.
 	return next, payloads, ""
 }
 
+// RecordPlayable makes an item playable while its job goes on. What is playable stays so when the job
+// fails, until another attempt is requested.
+func (i Item) RecordPlayable(cmd RecordPlayable, now time.Time) (Item, []events.Payload, Ignored) {
+	if ignored := i.staleness(cmd.JobID); ignored != "" {
+		return i, nil, ignored
+	}
+	i.SeenAt = &now
+	master := domain.OrZero(cmd.Output.HLSMasterKey)
+	out := cmd.Output
+	if out.MediaID != i.ID || len(out.ReadyVariants) == 0 || master == "" || i.ForeignKeys(out) != "" ||
+		i.Playable && i.MasterKey == master {
+		return i, nil, ""
+	}
+	duration := max(1, int(math.Round(out.DurationSeconds)))
+	i.Playable = true
+	i.MasterKey = master
+	i.DurationSeconds = &duration
+	i.Width = out.Width
+	i.Height = out.Height
+	i.ReadyVariants = out.ReadyVariants
+	next, payloads := i.changed(now, events.MediaPlayable{
+		MediaID:         i.ID,
+		CreatorID:       i.CreatorID,
+		MediaType:       string(i.Type),
+		JobID:           i.JobID,
+		DurationSeconds: duration,
+		ReadyVariants:   out.ReadyVariants,
+	})
+	return next, payloads, ""
+}
+
 // RecordResult makes an item ready. The result of a job that failed as stuck counts as well; the
 // outputs for a deleted item are removed. An incomplete result fails the attempt.
 func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payload, Ignored) {
@@ -118,6 +149,7 @@ func (i Item) RecordResult(cmd RecordResult, now time.Time) (Item, []events.Payl
 		return next, payloads, ""
 	}
 	i.Status = Ready
+	i.Playable = false
 	i.Error = ""
 	i.ErrorCode = ""
 	i = i.withoutJob().withOutput(cmd.Output).withExtracted(cmd.Output, cmd.Chapters)

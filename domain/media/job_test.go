@@ -158,6 +158,44 @@ func TestTheEndOfAJobIsEstimatedFromItsPace(t *testing.T) {
 
 func must3(item media.Item, _ []events.Payload, _ media.Ignored) media.Item { return item }
 
+func TestAFirstRenditionIsPlayableUntilARetry(t *testing.T) {
+	t.Parallel()
+	item := transcoding(t, "job")
+	master := item.CreatorID + "/hls/" + item.ID + "/playable.m3u8"
+	report := media.RecordPlayable{JobID: item.JobID, Output: media.Output{
+		MediaID:         item.ID,
+		HLSMasterKey:    &master,
+		DurationSeconds: 9.6,
+		ReadyVariants:   []string{"480p"},
+	}}
+
+	foreign := "someone/hls/" + item.ID + "/playable.m3u8"
+	wrong := report
+	wrong.Output.HLSMasterKey = &foreign
+	if next, payloads, _ := item.RecordPlayable(wrong, now); next.CanPlay() || len(payloads) > 0 {
+		t.Errorf("a playlist of someone else is played: %+v", next)
+	}
+	next, payloads, ignored := item.RecordPlayable(report, now)
+	if ignored != "" || len(payloads) != 1 || !next.CanPlay() || next.Status != media.Transcoding ||
+		next.MasterKey != master || *next.DurationSeconds != 10 {
+		t.Fatalf("%q %v %+v", ignored, payloads, next)
+	}
+	if _, payloads, _ := next.RecordPlayable(report, now); len(payloads) > 0 {
+		t.Errorf("a repeated report has events: %v", payloads)
+	}
+	failed, _, _ := next.RecordFailure(media.RecordFailure{JobID: item.JobID, Error: "no more"}, now)
+	if !failed.CanPlay() {
+		t.Error("the failure of the rest took away what was there")
+	}
+	retried, _, err := failed.Retry(media.Retry{}, owner, now)
+	if err != nil || retried.CanPlay() {
+		t.Errorf("%v, playable while another attempt may write over it", err)
+	}
+	if _, _, ignored := retried.RecordPlayable(report, now); ignored == "" {
+		t.Error("a report of the attempt before counts")
+	}
+}
+
 func TestAnIncompleteResultIsAFailure(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*media.Output){

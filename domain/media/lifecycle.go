@@ -191,6 +191,7 @@ func (i Item) Retry(_ Retry, f Facts, now time.Time) (Item, []events.Payload, er
 		return i, nil, With(ErrRetriesExceeded, map[string]any{"attempts": i.Attempts, "maximum": MaxAttempts})
 	}
 	i.Status = Uploaded
+	i.Playable = false // the attempt may write over what is there
 	i.JobID = ""
 	i.Error = ""
 	i.ErrorCode = ""

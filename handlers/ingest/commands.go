@@ -41,6 +41,7 @@ func (m mediaContext) commands() commands.Context {
 		commands.Handle(media.CommandSetChapters, wantMedia[media.SetChapters], (*mediaBatch).setChapters),
 		commands.Handle(media.CommandTranscode, wantMedia[media.Transcode], (*mediaBatch).transcode),
 		handleReport(media.CommandRecordProgress, media.ActorTranscoder, media.Item.RecordProgress),
+		handleReport(media.CommandRecordPlayable, media.ActorTranscoder, media.Item.RecordPlayable),
 		handleReport(media.CommandRecordResult, media.ActorTranscoder, media.Item.RecordResult),
 		handleReport(media.CommandRecordFailure, media.ActorTranscoder, media.Item.RecordFailure),
 		handleReport(media.CommandFailStuck, media.ActorSystem, media.Item.FailStuck),

@@ -33,6 +33,7 @@ func (i *ingest) transcodingRoutes() []edge.Route {
 			Sends: []string{
 				media.CommandRecordProgress,
 				media.CommandRecordCaptions,
+				media.CommandRecordPlayable,
 				media.CommandRecordResult,
 				media.CommandRecordFailure,
 			},
@@ -117,9 +118,11 @@ func (i *ingest) record(r *edge.Request, report media.Callback, body []byte) (fa
 		r.Log().InfoContext(r, "callback for a job that is not current", "job", report.JobID)
 		return "", nil
 	}
-	chapters, err := i.recordTracks(r, &report, item)
-	if err != nil {
-		return "", err
+	var chapters []media.Chapter
+	if report.Status == media.CallbackCompleted {
+		if chapters, err = i.recordTracks(r, &report, item); err != nil {
+			return "", err
+		}
 	}
 	name, payload := commandOf(report, chapters)
 	err = i.sendReport(r, report.JobID, item.ID, name, payload, body)
@@ -170,6 +173,8 @@ func commandOf(report media.Callback, chapters []media.Chapter) (name string, pa
 		}
 	case report.Status == media.CallbackFailed:
 		return media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: report.Error}
+	case report.Status == media.CallbackPlayable:
+		return media.CommandRecordPlayable, media.RecordPlayable{JobID: report.JobID, Output: *report.Output}
 	case report.Output == nil:
 		const failure = media.CodeBadResult + ": The transcoder delivered no output."
 		return media.CommandRecordFailure, media.RecordFailure{JobID: report.JobID, Error: failure}

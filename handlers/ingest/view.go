@@ -130,6 +130,8 @@ type TranscodingStatus struct {
 	// TranscodingSecondsLeft estimates the time until the job ends; null while it is unknown.
 	TranscodingSecondsLeft *int     `json:"transcodingSecondsLeft"`
 	ReadyVariants          []string `json:"readyVariants" jsonschema:"nullable"`
+	// Playable says that there is something to play, perhaps not in all renditions yet.
+	Playable bool `json:"playable"`
 }
 
 func transcodingStatusOf(i media.Item, now time.Time) TranscodingStatus {
@@ -144,5 +146,6 @@ func transcodingStatusOf(i media.Item, now time.Time) TranscodingStatus {
 		TranscodingStep:        domain.NilIfZero(i.Step),
 		TranscodingSecondsLeft: i.SecondsLeft(now),
 		ReadyVariants:          i.ReadyVariants,
+		Playable:               i.CanPlay(),
 	}
 }

@@ -57,6 +57,7 @@ type played struct {
 	mediaID     string // empty when there is none
 	creatorID   string
 	status      string
+	playable    bool
 	master      string
 	waveform    string
 	variants    []string
@@ -71,13 +72,14 @@ func queuePlayed(contentID string, p *played) func(*pgx.Batch) {
 	return func(b *pgx.Batch) {
 		b.Queue(`
 SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COALESCE(m.status, ''),
+       COALESCE(m.playable, false),
        COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
        CASE c.content_type WHEN 'written' THEN c.content_body END,
        COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0)
 FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL
 WHERE c.id = $1`, contentID).
 			QueryRow(func(row pgx.Row) error {
-				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status,
+				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.playable,
 					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
@@ -88,7 +90,7 @@ WHERE c.id = $1`, contentID).
 }
 
 func (p played) ready() bool {
-	return p.mediaID != "" && p.status == string(media.Ready) && media.SafeKey(p.master)
+	return p.mediaID != "" && (p.status == string(media.Ready) || p.playable) && media.SafeKey(p.master)
 }
 
 // stream responds with the URL of an item's master playlist.

@@ -371,7 +371,9 @@ VALUES ($1, $2, 'purchased', 'p', now(), 'refund')`, v.id, f.id)
 	}
 	v.join(f.organization, "member")
 	v.opened(f, "")
-	for _, change := range []string{"status = 'transcoding'", "status = 'ready', deleted_at = now()"} {
+	w.Exec(`UPDATE media_items SET status = 'transcoding', playable = true`)
+	v.opened(f, "")
+	for _, change := range []string{"playable = false", "status = 'ready', deleted_at = now()"} {
 		w.Exec(`UPDATE media_items SET ` + change)
 		v.stream(f, "").Want(http.StatusUnprocessableEntity, "MEDIA_NOT_READY")
 	}

@@ -22,6 +22,10 @@
 // result. A file that is at fault fails the job at once; a failure of the platform's own is
 // retried twice.
 //
+// The first rendition of a video is reported before the others are encoded: it can be played by a
+// master playlist of its own (playable.m3u8), which nothing replaces. The final master playlist has
+// another name, and one report switches to it.
+//
 // Space in the work directory is reserved before anything is fetched, and again when the source is
 // known, for the original and the most that the outputs can take. A job for which there is none
 // waits in the queue; its step is waiting_for_space.

@@ -161,6 +161,7 @@ func (w *Worker) run(
 		Kept:     kept,
 		Planned:  func(p ffmpeg.Plan) error { return w.planned(job, original, p) },
 		Finished: func(r ffmpeg.Rendition) error { return w.keep(ctx, job, out, r) },
+		Playable: func(p ffmpeg.Playable) error { return w.playable(ctx, job, out, p) },
 		Progress: func(step ffmpeg.Step, percent int) {
 			progress.set(string(step), fetched+percent*(converted-fetched)/100)
 		},

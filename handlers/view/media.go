@@ -27,11 +27,13 @@ type Media struct {
 	WaveformKey          *string      `json:"waveformKey"`
 	WaveformImageKey     *string      `json:"waveformImageKey"`
 	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
-	TranscodingError     *string      `json:"transcodingError"`
-	TranscodingErrorCode *string      `json:"transcodingErrorCode"`
-	TranscodingAttempts  int          `json:"transcodingAttempts"`
-	TranscodingProgress  *int         `json:"transcodingProgress"`
-	TranscodingStep      *string      `json:"transcodingStep"`
+	// Playable says that there is something to play: the item is ready, or its first rendition is.
+	Playable             bool    `json:"playable"`
+	TranscodingError     *string `json:"transcodingError"`
+	TranscodingErrorCode *string `json:"transcodingErrorCode"`
+	TranscodingAttempts  int     `json:"transcodingAttempts"`
+	TranscodingProgress  *int    `json:"transcodingProgress"`
+	TranscodingStep      *string `json:"transcodingStep"`
 	// Notes say what of the file was left out, for example subtitles that are pictures.
 	Notes      []media.Note `json:"notes"`
 	UploadedAt *time.Time   `json:"uploadedAt"`
@@ -65,6 +67,7 @@ func MediaOf(i media.Item) Media {
 		),
 		WaveformImageKey: domain.NilIfZero(i.WaveformImage),
 		ReadyVariants:    i.ReadyVariants,
+		Playable:         i.CanPlay(),
 		TranscodingError: domain.NilIfZero(
 			i.Error,
 		),

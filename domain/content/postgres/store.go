@@ -92,12 +92,13 @@ func QueueLock(b *pgx.Batch, ids []string, found map[string]content.Content) {
 // QueueMedia queues the read of media items: those named, and those that the named
 // content refers to. They are locked against deletion.
 func QueueMedia(b *pgx.Batch, ids, contentIDs []string, found map[string]content.Media) {
-	b.Queue(`SELECT id, creator_id, media_type, status, deleted_at IS NOT NULL FROM media_items
+	b.Queue(`SELECT id, creator_id, media_type, status, playable, deleted_at IS NOT NULL FROM media_items
 		WHERE id = ANY($1::uuid[] || ARRAY(
 			SELECT media_item_id FROM content WHERE id = ANY($2::uuid[]) AND media_item_id IS NOT NULL))
 		ORDER BY id FOR SHARE`, ids, contentIDs).Query(func(rows pgx.Rows) error {
 		var m content.Media
-		_, err := pgx.ForEachRow(rows, []any{&m.ID, &m.CreatorID, &m.Type, &m.Status, &m.Deleted}, func() error {
+		into := []any{&m.ID, &m.CreatorID, &m.Type, &m.Status, &m.Playable, &m.Deleted}
+		_, err := pgx.ForEachRow(rows, into, func() error {
 			found[m.ID] = m
 			return nil
 		})

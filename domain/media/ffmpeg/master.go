@@ -148,7 +148,7 @@ func (c *conversion) writeMaster(name string, ladder []rendition) error {
 			return err
 		}
 	}
-	if c.info.Kind == Video {
+	if c.info.Kind == Video && len(ladder) == len(c.ladder) {
 		if err := m.trickPlay(); err != nil {
 			return err
 		}

@@ -42,8 +42,8 @@ type Job struct {
 	// Finished is called with each rendition that is complete; its error ends the call. The last
 	// ones are reported before the call returns. Optional.
 	Finished func(Rendition) error
-	// Playable is called when a video can be watched: one picture and all sound have been reported, and
-	// more pictures are still to be encoded. Its error ends the call. Optional.
+	// Playable is called when a video can be watched: one picture and all sound have been reported by
+	// Finished, and more pictures are still to be encoded. Its error ends the call. Optional.
 	Playable func(Playable) error
 	// Progress is called for every step and every per cent of the whole job, never concurrently.
 	// It must not block. Optional.
@@ -53,12 +53,11 @@ type Job struct {
 // Playable is the part of the outputs that is there before the others.
 type Playable struct {
 	Info // of the source
-	// Master is a master playlist of the renditions that are there. The final one has another name.
+	// Master is a master playlist of the renditions that are there, relative to OutDir. The final one has
+	// another name.
 	Master string
 	// ReadyVariants are as in [Result].
 	ReadyVariants []string
-	// Files are the renditions' files and the master playlist, in the order of their upload.
-	Files []File
 }
 
 // File is one output.
@@ -421,27 +420,11 @@ func (c *conversion) playable() error {
 			there = append(there, r)
 		}
 	}
-	if err := c.finishTrickPlay(); err != nil {
-		return err
-	}
 	const master = "playable.m3u8"
 	if err := c.writeMaster(master, there); err != nil {
 		return err
 	}
-	p := Playable{Info: c.info, Master: master, ReadyVariants: variantsOf(there)}
-	for _, r := range append(there, trickRendition(c.info)) {
-		files, err := c.filesOf(r)
-		if err != nil {
-			return err
-		}
-		p.Files = append(p.Files, files...)
-	}
-	stat, err := os.Lstat(filepath.Join(c.out, master))
-	if err != nil {
-		return err
-	}
-	p.Files = append(p.Files, File{Rel: master, ContentType: c.contentType(master), Size: stat.Size()})
-	if err := c.onPlayable(p); err != nil {
+	if err := c.onPlayable(Playable{Info: c.info, Master: master, ReadyVariants: variantsOf(there)}); err != nil {
 		return err
 	}
 	return os.Remove(filepath.Join(c.out, master))

@@ -41,6 +41,7 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "waveform_image_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformImage) }},
 	{Name: "mezzanine_key", Field: func(i *media.Item) any { return columns.Optional(&i.MezzanineKey) }},
 	{Name: "ready_variants", Field: func(i *media.Item) any { return &i.ReadyVariants }},
+	{Name: "playable", Field: func(i *media.Item) any { return &i.Playable }},
 	{Name: "captions", Field: func(i *media.Item) any { return (*list[media.CaptionTrack])(&i.Captions) }},
 	{Name: "chapters", Field: func(i *media.Item) any { return &i.Chapters }},
 	{Name: "notes", Field: func(i *media.Item) any { return (*list[media.Note])(&i.Notes) }},

@@ -70,6 +70,7 @@ func full(t *testing.T) media.Item {
 		WaveformImage:   "wi",
 		MezzanineKey:    "mz",
 		ReadyVariants:   []string{"720p", "480p"},
+		Playable:        true,
 		Captions:        []media.CaptionTrack{{Language: "en", Label: "English", Kind: media.Captions, UpdatedAt: at(3)}},
 		Chapters:        media.Chapters{Edited: true, List: []media.Chapter{{StartTime: 1.5, Title: "Second"}}},
 		Notes:           []media.Note{{Code: "PICTURE_SUBTITLES", Stream: 3, Message: "Pictures."}},
