@@ -15,10 +15,21 @@ import (
 // at the lowest position each time: a position that was seen already says nothing about
 // lower ones, which slower transactions may commit yet.
 const claimSQL = `
-SELECT position, day, ctid, event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id,
-       traceparent, data, occurred_at
+SELECT position, day, ctid, ` + envelope + `
 FROM outbox WHERE published_at IS NULL AND position NOT IN (SELECT unnest($2::bigint[]))
 ORDER BY position LIMIT $1`
+
+// envelope is the columns of an event, in the order of scan.
+const envelope = `event_id, type, tenant, aggregate_id, version, causation_id, correlation_id, actor_id, traceparent,
+       data, occurred_at`
+
+// scan returns where the columns of envelope are scanned to.
+func scan(e *events.Event, data *[]byte) []any {
+	return []any{
+		&e.ID, &e.Type, &e.Tenant, &e.AggregateID, &e.Version, &e.CausationID, &e.CorrelationID, &e.ActorID,
+		&e.TraceParent, data, &e.Time,
+	}
+}
 
 // row names a row of the outbox: its partition by the day, and where it stands there.
 type row struct {
@@ -48,10 +59,7 @@ func claim(
 		at   row
 		data []byte
 	)
-	_, err = pgx.ForEachRow(rows, []any{
-		&at.position, &at.day, &at.tid, &e.ID, &e.Type, &e.Tenant, &e.AggregateID, &e.Version, &e.CausationID,
-		&e.CorrelationID, &e.ActorID, &e.TraceParent, &data, &e.Time,
-	}, func() error {
+	_, err = pgx.ForEachRow(rows, append([]any{&at.position, &at.day, &at.tid}, scan(&e, &data)...), func() error {
 		e.Data = data
 		data = nil
 		claimed, claimedRows = append(claimed, e), append(claimedRows, at)

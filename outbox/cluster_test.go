@@ -65,6 +65,7 @@ func newClusterWorld(t *testing.T) (w *world, nodes *natstest.Nodes, got *receiv
 			Durable:   "test",
 			Types:     []string{"content.unpublished"},
 			BatchSize: 64,
+			Keys:      keys,
 			Limits:    limits,
 			Log:       quiet(),
 		}, func(_ context.Context, batch []bus.EventDelivery) error {

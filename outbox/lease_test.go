@@ -42,6 +42,7 @@ func runChild() int {
 	relay, err := outbox.NewRelay(outbox.RelayConfig{
 		DatabaseURL:  os.Getenv(childDatabase),
 		Conn:         conn,
+		Keys:         keys,
 		Limits:       bus.DefaultStreamLimits(),
 		Log:          quiet(),
 		BatchSize:    8,

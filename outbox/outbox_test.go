@@ -60,6 +60,8 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+var keys, _ = bus.NewKeys("the secret that signs the events of a test")
+
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (w *world) connect(t testing.TB) *pgx.Conn {
@@ -78,6 +80,7 @@ func (w *world) newRelay(t testing.TB, change ...func(*outbox.RelayConfig)) *out
 	cfg := outbox.RelayConfig{
 		DatabaseURL: w.url,
 		Conn:        w.conn,
+		Keys:        keys,
 		Limits:      bus.DefaultStreamLimits(),
 		Log:         quiet(),
 		Poll:        20 * time.Millisecond,

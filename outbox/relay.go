@@ -20,6 +20,8 @@ type RelayConfig struct {
 	DatabaseURL string
 	// Conn is the bus.
 	Conn *nats.Conn
+	// Keys sign the events.
+	Keys *bus.Keys
 	// Limits are used when the event stream must be created anew.
 	Limits bus.StreamLimits
 	// BatchSize is the most that one claim takes; default and most [bus.MaxBatch].
@@ -73,7 +75,7 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	if cfg.Check == 0 {
 		cfg.Check = time.Minute
 	}
-	publisher, err := bus.NewEventPublisher(cfg.Conn, cfg.Limits)
+	publisher, err := bus.NewEventPublisher(cfg.Conn, cfg.Keys, cfg.Limits)
 	if err != nil {
 		return nil, err
 	}

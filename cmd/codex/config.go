@@ -100,7 +100,8 @@ type config struct {
 	WebhookCustomer     secret `env:"STRIPE_WEBHOOK_SECRET_CUSTOMER" doc:"signs /webhooks/stripe/customer"`
 
 	// Several secrets, newest first, are separated by commas.
-	CommandSecret    secret `env:"CODEX_COMMAND_SECRET" doc:"signs commands on the bus; several comma-separated"`
+	CommandSecret    secret `env:"CODEX_COMMAND_SECRET" doc:"signs commands and outcomes; several comma-separated"`
+	EventSecret      secret `env:"CODEX_EVENT_SECRET" doc:"signs events on the bus; several comma-separated"`
 	TranscoderSecret secret `env:"CODEX_TRANSCODER_SECRET" doc:"signs callbacks of transcoders; several comma-separated"`
 	TokenSecret      secret `env:"CODEX_TOKEN_SECRET" doc:"signs streaming tokens; several comma-separated, newest first"`
 	WorkerSecret     secret `env:"CODEX_WORKER_SECRET" doc:"signs requests of other programs; several comma-separated"`
@@ -367,6 +368,7 @@ func (c *config) fillFrom(read func(name string) (string, error)) error {
 	for name, value := range map[string]*secret{
 		natsTokenName:          &c.NATSToken,
 		"command":              &c.CommandSecret,
+		"event":                &c.EventSecret,
 		"transcoder":           &c.TranscoderSecret,
 		"token":                &c.TokenSecret,
 		"worker":               &c.WorkerSecret,

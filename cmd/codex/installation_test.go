@@ -21,6 +21,7 @@ import (
 const (
 	testStripeKey = "sk_test_0123456789abcdef0123456789abcdef"
 	testCommands  = "command-secret-0123456789abcdef-01234"
+	testEvents    = "event-secret-0123456789abcdef-0123456"
 	testToken     = "token-secret-0123456789abcdef-0123456789"
 	testCallbacks = "callback-secret-0123456789abcdef-012345"
 	testBooking   = "whsec_Ym9va2luZy1zZWNyZXQtMDEyMzQ1Njc4OWFiY2RlZg=="
@@ -84,6 +85,7 @@ func (in *installation) env(more ...string) []string {
 		"STRIPE_SECRET_KEY=" + testStripeKey,
 		"STRIPE_WEBHOOK_SECRET_BOOKING=" + testBooking,
 		"CODEX_COMMAND_SECRET=" + testCommands,
+		"CODEX_EVENT_SECRET=" + testEvents,
 		"CODEX_TOKEN_SECRET=" + testToken,
 		"CODEX_TRANSCODER_SECRET=" + testCallbacks,
 		"CODEX_SHUTDOWN_DELAY=0s",

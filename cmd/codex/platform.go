@@ -48,8 +48,9 @@ type platform struct {
 	limits    bus.StreamLimits
 	ready     *readiness
 	stopping  stopping
-	// busKeys sign and verify commands; nil in a role that does neither.
-	busKeys *bus.Keys
+	// commandKeys are for commands and their outcomes, eventKeys for events; nil in a role
+	// that has no need of them.
+	commandKeys, eventKeys *bus.Keys
 	// dispatcher sends commands, for the edge and for jobs.
 	dispatcher *bus.Dispatcher
 	// listener serves the edge; nil without that role.
@@ -85,14 +86,16 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	if secrets := several(cfg.CommandSecret); len(secrets) > 0 {
-		if p.busKeys, err = bus.NewKeys(secrets...); err != nil {
-			p.close()
-			return nil, fmt.Errorf("CODEX_COMMAND_SECRET: %w", err)
-		}
+	if p.commandKeys, err = busKeys("CODEX_COMMAND_SECRET", cfg.CommandSecret); err != nil {
+		p.close()
+		return nil, err
+	}
+	if p.eventKeys, err = busKeys("CODEX_EVENT_SECRET", cfg.EventSecret); err != nil {
+		p.close()
+		return nil, err
 	}
 	name := host + "-" + uuid.NewString()
-	if p.dispatcher, err = bus.NewDispatcher(p.conn, p.busKeys, name, cfg.Partitions, log); err != nil {
+	if p.dispatcher, err = bus.NewDispatcher(p.conn, p.commandKeys, name, cfg.Partitions, log); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -104,6 +107,19 @@ func connect(ctx context.Context, cfg config, log *slog.Logger, busOptions ...na
 		log:    log,
 	}
 	return p, nil
+}
+
+// busKeys returns the keys of a list of secrets, nil for an empty one.
+func busKeys(variable string, list secret) (*bus.Keys, error) {
+	secrets := several(list)
+	if len(secrets) == 0 {
+		return nil, nil
+	}
+	keys, err := bus.NewKeys(secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return keys, nil
 }
 
 // openPool opens a pool whose sessions are safe: nothing waits for ever.

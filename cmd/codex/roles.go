@@ -65,7 +65,7 @@ func (p *platform) commands(modules []handlers.Module) (func(context.Context) er
 		commands.Config{
 			Pool:       p.batchPool,
 			Conn:       p.conn,
-			Keys:       p.busKeys,
+			Keys:       p.commandKeys,
 			Partitions: p.cfg.Partitions,
 			Limits:     p.limits,
 			Log:        p.log,
@@ -81,6 +81,7 @@ func (p *platform) relay([]handlers.Module) (func(context.Context) error, error)
 	relay, err := outbox.NewRelay(outbox.RelayConfig{
 		DatabaseURL: p.cfg.DatabaseURL,
 		Conn:        p.conn,
+		Keys:        p.eventKeys,
 		Limits:      p.limits,
 		Log:         p.log,
 	})
@@ -93,7 +94,14 @@ func (p *platform) relay([]handlers.Module) (func(context.Context) error, error)
 // reactions runs the projections and processes of all modules.
 func (p *platform) reactions(modules []handlers.Module) (func(context.Context) error, error) {
 	runner := reactions.New(
-		reactions.Config{Pool: p.pool, Conn: p.conn, Limits: p.limits, Now: time.Now, Log: p.log},
+		reactions.Config{
+			Pool:   p.pool,
+			Conn:   p.conn,
+			Keys:   p.eventKeys,
+			Limits: p.limits,
+			Now:    time.Now,
+			Log:    p.log,
+		},
 		collect(modules, func(m handlers.Module) []reactions.Projection { return m.Projections }),
 		collect(modules, func(m handlers.Module) []reactions.Process { return m.Processes }),
 	)

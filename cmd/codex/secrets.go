@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ func (c config) secrets() []namedSecret {
 	list := []namedSecret{
 		{name: "CODEX_NATS_TOKEN", value: c.NATSToken},
 		{name: "CODEX_COMMAND_SECRET", value: c.CommandSecret},
+		{name: "CODEX_EVENT_SECRET", value: c.EventSecret},
 		{name: "CODEX_TRANSCODER_SECRET", value: c.TranscoderSecret},
 		{name: "CODEX_TOKEN_SECRET", value: c.TokenSecret},
 		{name: "CODEX_WORKER_SECRET", value: c.WorkerSecret},
@@ -60,8 +60,13 @@ func (c config) checkSecrets() error {
 			}
 		}
 	}
-	if s := string(c.CommandSecret); s != "" && several(s) == nil {
-		return errors.New("CODEX_COMMAND_SECRET has no secret in it")
+	for name, s := range map[string]secret{
+		"CODEX_COMMAND_SECRET": c.CommandSecret,
+		"CODEX_EVENT_SECRET":   c.EventSecret,
+	} {
+		if s != "" && several(s) == nil {
+			return fmt.Errorf("%s has no secret in it", name)
+		}
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ var production = map[string]string{
 	"CODEX_TOKEN_SECRET":            "token-0123456789abcdef0123456789abcdef",
 	"CODEX_WORKER_SECRET":           "worker-0123456789abcdef0123456789abcdef",
 	"CODEX_COMMAND_SECRET":          "command-0123456789abcdef0123456789abcdef",
+	"CODEX_EVENT_SECRET":            "event-0123456789abcdef0123456789abcdef",
 }
 
 func TestProductionRefusesWhatIsMissingOrWeak(t *testing.T) {

@@ -51,6 +51,11 @@ func (s serveCmd) Run(a *app) error {
 		return errors.New("set CODEX_COMMAND_SECRET, the same for the roles edge and commands: " +
 			"commands that no edge signed are refused")
 	}
+	reads := slices.ContainsFunc(roles, func(r role) bool { return r != roleEdge && r != roleCommands })
+	if cfg.EventSecret == "" && reads {
+		return errors.New("set CODEX_EVENT_SECRET, the same for the roles relay, reactions and transcoder: " +
+			"events that the relay did not sign are refused")
+	}
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + cfg.Addr
 	}

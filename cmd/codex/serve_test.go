@@ -33,6 +33,7 @@ func TestASecondEdgeSharesEverything(t *testing.T) {
 		"CODEX_STRIPE_BACKEND_URL=" + up.addresses["payments"],
 		"STRIPE_SECRET_KEY=sk_test_" + generated(t, data, "stripe-key"),
 		"CODEX_COMMAND_SECRET=" + generated(t, data, "command"),
+		"CODEX_EVENT_SECRET=" + generated(t, data, "event"),
 		"CODEX_TOKEN_SECRET=" + generated(t, data, "token"),
 		"CODEX_TRANSCODER_SECRET=" + generated(t, data, "transcoder"),
 	}, "serve", "--role", "edge")

@@ -269,6 +269,7 @@ func (c *cluster) environment() []string {
 		"STRIPE_WEBHOOK_SECRET_PAYMENT="+webhookSecret,
 		"STRIPE_WEBHOOK_SECRET_DISPUTE="+webhookSecret,
 		"CODEX_COMMAND_SECRET=chaos-command-secret-0123456789abcdef",
+		"CODEX_EVENT_SECRET=chaos-event-secret-0123456789abcdefgh",
 		"CODEX_TOKEN_SECRET=chaos-token-secret-0123456789abcdef",
 		"CODEX_TRANSCODER_SECRET=chaos-transcoder-secret-0123456789",
 		"CODEX_WORKER_SECRET=chaos-worker-secret-0123456789abcdef",

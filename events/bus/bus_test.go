@@ -76,7 +76,7 @@ func consume(t *testing.T, conn *nats.Conn, seen func(events.Command)) (stop fun
 				for _, d := range batch {
 					seen(d.Command)
 					if d.Command.ReplyTo != "" {
-						_ = bus.SendReplies(conn, d.Command.ReplyTo, []events.Reply{{CommandID: d.Command.ID, Status: 200}})
+						_ = bus.SendReplies(conn, keys, d.Command.ReplyTo, []events.Reply{{CommandID: d.Command.ID, Status: 200}})
 					}
 				}
 				return nil

@@ -118,7 +118,7 @@ func (q CommandQueue) consumer() jetstream.ConsumerConfig {
 // accepts reports whether an edge signed a message, and records those that none did. Their
 // content is not logged: its sender chose it.
 func (q CommandQueue) accepts(ctx context.Context, msg jetstream.Msg) bool {
-	err := q.Keys.verify(msg.Headers(), msg.Data())
+	err := q.Keys.verifyFresh(commandAge, msg.Headers(), msg.Data(), forCommand)
 	if err == nil {
 		return true
 	}
@@ -127,8 +127,10 @@ func (q CommandQueue) accepts(ctx context.Context, msg jetstream.Msg) bool {
 	return false
 }
 
-var refusedCommands, _ = otel.Meter("github.com/codex-platform/codex/events/bus").Int64Counter(
-	"codex.commands.refused", metric.WithDescription("messages among the commands that no edge signed"))
+var meter = otel.Meter("github.com/codex-platform/codex/events/bus")
+
+var refusedCommands, _ = meter.Int64Counter("codex.commands.refused",
+	metric.WithDescription("messages among the commands that no edge signed"))
 
 func readCommand(msg jetstream.Msg) Delivery {
 	d := Delivery{Raw: msg.Data(), msg: msg}

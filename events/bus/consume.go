@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,7 +39,7 @@ const (
 )
 
 // handler handles a batch. failed is nil, or has one error per message: those with an
-// error are delivered again after a delay. err means that the handler was stopped and
+// error are delivered again after a delay, but never with errRefused. err means that the handler was stopped and
 // that none of the batch is handled.
 type handler func(ctx context.Context, batch []jetstream.Msg) (failed []error, err error)
 
@@ -225,9 +226,12 @@ func (l loop) acknowledge(batch []jetstream.Msg, failed []error) (err error) {
 	}
 	for i, msg := range batch {
 		var sent error
-		if failed == nil || failed[i] == nil {
+		switch {
+		case failed == nil || failed[i] == nil:
 			sent = msg.Ack()
-		} else {
+		case errors.Is(failed[i], errRefused):
+			sent = msg.Term()
+		default:
 			l.log.Warn("message is redelivered later",
 				"consumer", l.consumer.Durable, "subject", msg.Subject(), "error", failed[i])
 			sent = msg.NakWithDelay(backoff(deliveries(msg)))

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/codex-platform/codex/events"
 )
@@ -49,13 +50,16 @@ type Dispatcher struct {
 	subs    []*nats.Subscription
 }
 
+var refusedReplies, _ = meter.Int64Counter("codex.replies.refused",
+	metric.WithDescription("messages among the outcomes that no consumer of commands signed"))
+
 // local are the dispatchers of this process by name: outcomes of commands that are
 // applied in the process that sent them need not travel.
 var local sync.Map
 
-// NewDispatcher starts to listen for outcomes. keys sign the commands; without them every
-// command fails with [ErrNotPublished]. name identifies the process in subjects; partitions
-// is the number of command partitions of this installation.
+// NewDispatcher starts to listen for outcomes. keys sign the commands and verify their
+// outcomes; without them every command fails with [ErrNotPublished]. name identifies the
+// process in subjects; partitions is the number of command partitions of this installation.
 func NewDispatcher(
 	conn *nats.Conn, keys *Keys, name string, partitions int, log *slog.Logger,
 ) (*Dispatcher, error) {
@@ -214,7 +218,14 @@ func without[T comparable](list []T, removed T) []T {
 	return list
 }
 
+// onReplies delivers outcomes that a consumer of commands signed for this edge. Others are
+// recorded; who waits goes on waiting.
 func (d *Dispatcher) onReplies(msg *nats.Msg) {
+	if err := d.keys.verifyFresh(replyAge, msg.Header, msg.Data, forReplies, msg.Subject); err != nil {
+		refusedReplies.Add(context.Background(), 1)
+		d.log.Warn("outcomes refused", "reason", err)
+		return
+	}
 	var batch []events.Reply
 	if err := json.Unmarshal(msg.Data, &batch); err != nil {
 		d.log.Error("unreadable outcomes", "error", err)
@@ -237,12 +248,17 @@ func (d *Dispatcher) deliver(batch []events.Reply) {
 	}
 }
 
-// SendReplies sends the outcomes of a batch to one edge.
-func SendReplies(conn *nats.Conn, edge string, replies []events.Reply) error {
+// SendReplies sends the outcomes of a batch to one edge, signed with the keys of commands: an
+// edge believes no other.
+func SendReplies(conn *nats.Conn, keys *Keys, edge string, replies []events.Reply) error {
 	if d, ok := local.Load(edge); ok {
 		d.(*Dispatcher).deliver(replies)
 		return nil
 	}
+	return publishReplies(conn, keys, edge, replies)
+}
+
+func publishReplies(conn *nats.Conn, keys *Keys, edge string, replies []events.Reply) error {
 	body, err := json.Marshal(replies)
 	if err != nil {
 		return fmt.Errorf("marshal outcomes: %w", err)
@@ -250,9 +266,13 @@ func SendReplies(conn *nats.Conn, edge string, replies []events.Reply) error {
 	if limit := conn.MaxPayload(); len(replies) > 1 && limit > 0 && int64(len(body)) > limit {
 		half := len(replies) / 2
 		return errors.Join(
-			SendReplies(conn, edge, replies[:half]),
-			SendReplies(conn, edge, replies[half:]),
+			publishReplies(conn, keys, edge, replies[:half]),
+			publishReplies(conn, keys, edge, replies[half:]),
 		)
 	}
-	return conn.Publish(replySubject+events.Token(edge), body)
+	msg := &nats.Msg{Subject: replySubject + events.Token(edge), Data: body}
+	if err := keys.sign(msg, forReplies, msg.Subject); err != nil {
+		return fmt.Errorf("sign outcomes: %w", err)
+	}
+	return conn.PublishMsg(msg)
 }

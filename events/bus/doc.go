@@ -56,21 +56,37 @@
 // short, and the acknowledgement of a batch is sent once and not confirmed: a lost one
 // costs a redelivery, which the commands table recognises.
 //
-// A command carries a signature ([Keys]): an HMAC over its time of publishing and all its
-// bytes, so over actor, type, id and payload. A consumer acknowledges and counts what has
-// none and never handles it: credentials of the bus alone do not impersonate a user or
-// Stripe. A recorded message that is sent again finds its id in the commands table, and after
-// a day its signature is void. The sweeper signs anew what it sends, since rows in Postgres
-// are trusted.
-//
 // # Events
 //
 // [EventPublisher] publishes asynchronously with the event's id as message id, or batches of
 // which the stream stores all or nothing.
 //
+// # Signatures
+//
+// Whoever has the credentials of the bus can read all of it and write to all of it. So
+// commands, outcomes and events carry a signature ([Keys], header Codex-Signature), and what
+// has none that is known is counted, logged and never handled. It is an HMAC-SHA256 over what
+// kind of message it is, the time of signing, and
+//
+//   - all bytes of a command, so its actor, type, id and payload. After a day the signature is
+//     void; until then, and for six days more, a recorded command finds its id in the commands
+//     table. The sweeper signs anew what it sends, since rows in Postgres are trusted.
+//   - the subject and all bytes of outcomes, with the secret of commands: no edge tells a client
+//     an outcome that no consumer sent to it. It is void after five minutes.
+//   - subject, envelope and data of an event, with a secret of its own that only the relay, the
+//     reactions and the transcoder have. It is valid for ever: an event may be handled weeks
+//     after it was published, or be published again, and each reaction handles an id once.
+//
+// A message among the events without a known signature is compared with the outbox
+// (EventQueue.Recorded): one that stands there, word for word, is handled. So a relay of an
+// earlier version, which signs nothing, and secrets that were replaced in the wrong order lose
+// no event. Subscribers elsewhere may ignore the header.
+//
+// The signals below carry none: what a forged one does, a lost one does as well.
+//
 // # Signals
 //
-// Two kinds of message are mere hints on core NATS, lost without harm: that the outbox
+// Two kinds of message are mere hints on core NATS, lost or forged without harm: that the outbox
 // has rows ([WakeRelay]; the relay polls anyway), and that a projection has handled the
 // events of some commands ([ReportHandled]). With the latter, [Dispatcher.WatchHandled] and
 // [Dispatcher.WaitHandled] delay a response until its effect can be read. A watch that begins

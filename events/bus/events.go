@@ -51,6 +51,11 @@ type EventQueue struct {
 	BatchSize int
 	// Workers is how many [ConsumeEachEvent] handles at once in this process.
 	Workers int
+	// Keys verify that the relay signed an event.
+	Keys *Keys
+	// Recorded reports for each event whether the outbox has it exactly as it is. It decides
+	// about events without a known signature; without Recorded they are refused.
+	Recorded func(context.Context, []events.Event) ([]bool, error)
 	// Limits are used when the stream must be created anew.
 	Limits StreamLimits
 	Log    *slog.Logger
@@ -60,22 +65,30 @@ type EventQueue struct {
 // When handle returns nil the batch is acknowledged, except for the events that it marked
 // with [EventDelivery.Retry]. handle returns an error only to stop; the batch is then
 // returned.
+//
+// What the relay did not sign and the outbox does not have is never handled nor delivered
+// again. It is counted and logged.
 func ConsumeEvents(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, []EventDelivery) error,
 ) error {
 	l := batches(events.EventStream, queue.consumer(), queue.BatchSize, queue.Limits, queue.Log)
 	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
-		deliveries := make([]EventDelivery, len(batch))
-		for i, msg := range batch {
-			deliveries[i] = readEvent(msg)
+		deliveries, failed := queue.admit(ctx, batch)
+		admitted, indexes := make([]EventDelivery, 0, len(batch)), make([]int, 0, len(batch))
+		for i, d := range deliveries {
+			if failed[i] == nil {
+				admitted, indexes = append(admitted, d), append(indexes, i)
+			}
 		}
-		if err := handle(ctx, deliveries); err != nil {
+		if len(admitted) == 0 {
+			return failed, nil
+		}
+		if err := handle(ctx, admitted); err != nil {
 			return nil, err
 		}
 
-		failed := make([]error, len(batch))
-		for i := range deliveries {
-			failed[i] = deliveries[i].retry
+		for j, i := range indexes {
+			failed[i] = admitted[j].retry
 		}
 		return failed, nil
 	})
@@ -85,14 +98,18 @@ func ConsumeEvents(
 // done: for work that takes long or calls the outside. A nil error acknowledges the event;
 // with an error it is redelivered after a growing delay (0.5 s, doubled up to 15 s). An
 // event whose process died is delivered to another one within ten seconds. handle's
-// context is cancelled when ctx is.
+// context is cancelled when ctx is. Of what the relay did not sign it is the same as for
+// [ConsumeEvents].
 func ConsumeEachEvent(
 	ctx context.Context, conn *nats.Conn, queue EventQueue, handle func(context.Context, EventDelivery) error,
 ) error {
 	l := singles(events.EventStream, queue.consumer(), queue.Workers, queue.Limits, queue.Log)
 	return l.run(ctx, conn, func(ctx context.Context, batch []jetstream.Msg) ([]error, error) {
-		d := readEvent(batch[0])
-		return []error{handle(WithTraceParent(ctx, d.Event.TraceParent), d)}, nil
+		deliveries, failed := queue.admit(ctx, batch)
+		if d := deliveries[0]; failed[0] == nil {
+			failed[0] = handle(WithTraceParent(ctx, d.Event.TraceParent), d)
+		}
+		return failed, nil
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 // publish publishes content.deleted events of these aggregates.
 func publish(t *testing.T, conn *nats.Conn, aggregates ...string) {
 	t.Helper()
-	publisher, err := bus.NewEventPublisher(conn, bus.DefaultStreamLimits())
+	publisher, err := bus.NewEventPublisher(conn, keys, bus.DefaultStreamLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +36,7 @@ func queue(durable string) bus.EventQueue {
 		Types:     []string{"content.deleted"},
 		BatchSize: 64,
 		Workers:   2,
+		Keys:      keys,
 		Limits:    bus.DefaultStreamLimits(),
 		Log:       log,
 	}

@@ -66,7 +66,7 @@ func ExampleDispatcher_Send() {
 		_ = bus.ConsumeCommands(ctx, conn, queue, func(_ context.Context, batch []bus.Delivery) error {
 			for _, d := range batch {
 				reply := events.Reply{CommandID: d.Command.ID, Status: 200, Body: []byte(`{"done":true}`)}
-				if err := bus.SendReplies(conn, d.Command.ReplyTo, []events.Reply{reply}); err != nil {
+				if err := bus.SendReplies(conn, keys, d.Command.ReplyTo, []events.Reply{reply}); err != nil {
 					return err
 				}
 			}
@@ -104,7 +104,7 @@ func ExampleConsumeEvents() {
 	}
 	defer stop()
 
-	publisher, err := bus.NewEventPublisher(conn, bus.DefaultStreamLimits())
+	publisher, err := bus.NewEventPublisher(conn, keys, bus.DefaultStreamLimits())
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -125,6 +125,7 @@ func ExampleConsumeEvents() {
 		Durable:   "search-index",
 		Types:     []string{events.ContentPublished{}.EventType()},
 		BatchSize: 256,
+		Keys:      keys,
 		Limits:    bus.DefaultStreamLimits(),
 		Log:       discard,
 	}

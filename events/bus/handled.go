@@ -19,7 +19,8 @@ type report struct {
 
 // ReportHandled reports to all dispatchers that a projection has handled, and committed,
 // events that these causes led to. One message serves a batch. It is a hint: a lost one
-// makes a caller of [Dispatcher.WaitHandled] wait until its deadline.
+// makes a caller of [Dispatcher.WaitHandled] wait until its deadline, and a forged one makes
+// it wait no longer, which its deadline does as well.
 func ReportHandled(conn *nats.Conn, projection string, causes []string) error {
 	body, err := json.Marshal(report{Projection: projection, Causes: causes})
 	if err != nil {

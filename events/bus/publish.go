@@ -18,17 +18,21 @@ import (
 type EventPublisher struct {
 	conn   *nats.Conn
 	js     jetstream.JetStream
+	keys   *Keys
 	limits StreamLimits
 }
 
-// NewEventPublisher publishes over conn. limits are used when the stream must be
-// created anew.
-func NewEventPublisher(conn *nats.Conn, limits StreamLimits) (*EventPublisher, error) {
+// NewEventPublisher publishes over conn what keys sign. limits are used when the stream must
+// be created anew.
+func NewEventPublisher(conn *nats.Conn, keys *Keys, limits StreamLimits) (*EventPublisher, error) {
+	if keys == nil {
+		return nil, fmt.Errorf("event publisher: %w", errNoKeys)
+	}
 	js, err := newJetStream(conn, jetstream.WithPublishAsyncMaxPending(8192))
 	if err != nil {
 		return nil, fmt.Errorf("event publisher: %w", err)
 	}
-	return &EventPublisher{conn: conn, js: js, limits: limits}, nil
+	return &EventPublisher{conn: conn, js: js, keys: keys, limits: limits}, nil
 }
 
 // Close ends the goroutines of asynchronous publishing.
@@ -43,7 +47,12 @@ func (p *EventPublisher) Publish(ctx context.Context, batch []events.Event) (err
 	errs = make([]error, len(batch))
 	acks := make([]jetstream.PubAckFuture, len(batch))
 	for i, e := range batch {
-		acks[i], errs[i] = p.js.PublishMsgAsync(eventMessage(e), jetstream.WithRetryAttempts(0))
+		msg, err := p.message(e)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		acks[i], errs[i] = p.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
 	}
 	for i, ack := range acks {
 		if errs[i] != nil {
@@ -57,12 +66,17 @@ func (p *EventPublisher) Publish(ctx context.Context, batch []events.Event) (err
 	return errs, last
 }
 
-func eventMessage(e events.Event) *nats.Msg {
-	return &nats.Msg{
+// message returns the signed message of an event.
+func (p *EventPublisher) message(e events.Event) (*nats.Msg, error) {
+	msg := &nats.Msg{
 		Subject: events.Subject(e.Tenant, e.Type),
 		Header:  e.Headers(),
 		Data:    e.Data,
 	}
+	if err := p.keys.SignEvent(msg); err != nil {
+		return nil, fmt.Errorf("sign event %s: %w", e.ID, err)
+	}
+	return msg, nil
 }
 
 // waitAck waits for an acknowledgement until ctx is done. One that is there already counts
@@ -108,7 +122,10 @@ type BatchAck struct{ ack jetstream.PubAckFuture }
 func (p *EventPublisher) SendBatch(batch []events.Event) (BatchAck, error) {
 	id, last := nuid.Next(), len(batch)-1
 	for i, e := range batch {
-		msg := eventMessage(e)
+		msg, err := p.message(e)
+		if err != nil {
+			return BatchAck{}, err
+		}
 		if last > 0 {
 			msg.Header[headerBatchID] = []string{id}
 			msg.Header[headerBatchSequence] = []string{strconv.Itoa(i + 1)}

@@ -62,7 +62,7 @@ func TestReadingTheStreamFailsInTimeWhenItsServerStops(t *testing.T) {
 	server := startChild(t)
 	conn := dial(t, server, slog.New(slog.DiscardHandler))
 	publish(t, conn, numbers(3000)...)
-	p, err := bus.NewEventPublisher(conn, bus.DefaultStreamLimits())
+	p, err := bus.NewEventPublisher(conn, keys, bus.DefaultStreamLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func testBatches(t *testing.T, url string, limits bus.StreamLimits) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	p, err := bus.NewEventPublisher(conn, limits)
+	p, err := bus.NewEventPublisher(conn, keys, limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package bus_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"strings"
 	"sync"
@@ -107,12 +106,8 @@ func commandQueue(log *slog.Logger) bus.CommandQueue {
 	}
 }
 
-// reply sends the outcome over the server, as to a dispatcher in another process.
 func reply(conn *nats.Conn, d bus.Delivery) {
-	body, err := json.Marshal([]events.Reply{{CommandID: d.Command.ID, Status: 200}})
-	if err == nil {
-		_ = conn.Publish("codex.replies."+d.Command.ReplyTo, body)
-	}
+	_ = bus.PublishReplies(conn, keys, d.Command.ReplyTo, []events.Reply{{CommandID: d.Command.ID, Status: 200}})
 }
 
 func sendEvent(t *testing.T, _ *bus.Dispatcher, p *bus.EventPublisher, id string) {
@@ -158,7 +153,7 @@ func testStoppedServer(t *testing.T, w work) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
-	p, err := bus.NewEventPublisher(publisher, bus.DefaultStreamLimits())
+	p, err := bus.NewEventPublisher(publisher, keys, bus.DefaultStreamLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

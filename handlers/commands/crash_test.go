@@ -71,6 +71,7 @@ func runChild(role string) int {
 		relay, err = outbox.NewRelay(outbox.RelayConfig{
 			DatabaseURL:  os.Getenv(childDatabase),
 			Conn:         conn,
+			Keys:         handlertest.EventKeys(),
 			Limits:       bus.DefaultStreamLimits(),
 			Log:          handlertest.Logger(),
 			AfterPublish: die,

@@ -114,7 +114,7 @@ func (w *harness) accept(cmd events.Command) {
 // onStream returns how often every event id is on the event stream.
 func (w *harness) onStream() map[string]int {
 	w.Helper()
-	publisher, err := bus.NewEventPublisher(w.Conn, bus.DefaultStreamLimits())
+	publisher, err := bus.NewEventPublisher(w.Conn, handlertest.EventKeys(), bus.DefaultStreamLimits())
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (r *Runner) publishOutcomes(ctx context.Context, results []result) {
 		}
 	}
 	for edge, list := range replies {
-		if err := bus.SendReplies(r.cfg.Conn, edge, list); err != nil {
+		if err := bus.SendReplies(r.cfg.Conn, r.cfg.Keys, edge, list); err != nil {
 			// The edge's wait runs out, it writes the row and finds the outcome.
 			r.cfg.Log.WarnContext(ctx, "outcomes not sent", "error", err)
 		}

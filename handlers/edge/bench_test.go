@@ -210,6 +210,7 @@ func newBenchHarness(b *testing.B) *benchHarness {
 	relay, err := outbox.NewRelay(outbox.RelayConfig{
 		DatabaseURL: pg.URL(),
 		Conn:        conn,
+		Keys:        handlertest.EventKeys(),
 		Limits:      bus.DefaultStreamLimits(),
 		Log:         log,
 	})

@@ -48,9 +48,15 @@ func (w *Harness) NewDispatcher() *bus.Dispatcher {
 }
 
 // Keys are those that commands of the harness are signed with.
-func Keys() *bus.Keys { return busKeys }
+func Keys() *bus.Keys { return commandKeys }
 
-var busKeys, _ = bus.NewKeys("the secret that signs commands of a test")
+// EventKeys are those that the relay of the harness signs events with.
+func EventKeys() *bus.Keys { return eventKeys }
+
+var (
+	commandKeys, _ = bus.NewKeys("the secret that signs commands of a test")
+	eventKeys, _   = bus.NewKeys("the secret that signs the events of a test")
+)
 
 func (w *Harness) connect() *nats.Conn {
 	w.Helper()
@@ -112,6 +118,7 @@ func (w *Harness) StartRelay() (stop func()) {
 	return w.Start(Must(outbox.NewRelay(outbox.RelayConfig{
 		DatabaseURL: w.Database,
 		Conn:        w.Conn,
+		Keys:        EventKeys(),
 		Limits:      bus.DefaultStreamLimits(),
 		Log:         w.Logger,
 		Poll:        relayPoll,
@@ -130,6 +137,7 @@ func (w *Harness) start(projections []reactions.Projection, processes []reaction
 	w.Start(reactions.New(reactions.Config{
 		Pool:   w.Pool,
 		Conn:   w.Conn,
+		Keys:   EventKeys(),
 		Limits: bus.DefaultStreamLimits(),
 		Now:    w.Now,
 		Log:    w.Logger,

@@ -25,14 +25,22 @@
 // aggregate at once. Each locks its rows in a fixed order, and none relies on the
 // order of events across batches.
 //
+// # Genuine events only
+//
+// The bus hands over what the relay signed, or what the outbox has (see package bus): who has
+// the credentials of the bus alone can publish an event and nothing follows from it. An event
+// that is published again, by the relay or by somebody who recorded it, changes nothing: a
+// projection finds its mark, which is kept for ever, and a process repeats a call that is
+// repeatable.
+//
 // # Failure of a projection
 //
 // A failed batch is replayed one by one, each event in a transaction of its own, so that
 // one event never hurts its neighbours. Events that fail again are tried three more times
 // with a short back-off, after the others. Then they go back to the bus and are
 // redelivered after a growing delay; an event that fails for a reason of its own becomes a
-// dead letter after eight deliveries. A message that is no event of ours becomes one at
-// once.
+// dead letter after eight deliveries. A genuine event that this build cannot read becomes one
+// at once.
 //
 // A failure that is not proven to come from the event is the database's, and is never a
 // reason to give an event up: no connection, a missing column or right, a full disk. While

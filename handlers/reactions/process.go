@@ -61,13 +61,9 @@ func (r *Runner) route(ctx context.Context) error {
 		ShouldRetry:         func(p middleware.RetryParams) bool { return !errors.Is(p.Err, errUnreadable) },
 	}
 	for _, p := range r.processes {
-		subscriber := newSubscriber(r.cfg.Conn, bus.EventQueue{
-			Durable: cmp.Or(p.Durable, durable(p.Name)),
-			Types:   p.Events,
-			Workers: cmp.Or(p.Workers, defaultWorkers),
-			Limits:  r.cfg.Limits,
-			Log:     r.cfg.Log,
-		})
+		queue := r.queue(cmp.Or(p.Durable, durable(p.Name)), p.Events)
+		queue.Workers = cmp.Or(p.Workers, defaultWorkers)
+		subscriber := newSubscriber(r.cfg.Conn, queue)
 		handler := router.AddConsumerHandler(p.Name, p.Name, subscriber, func(msg *message.Message) error {
 			return r.handle(msg, p)
 		})

@@ -37,13 +37,8 @@ type received struct {
 
 // project feeds a projection until ctx is done.
 func (r *Runner) project(ctx context.Context, p Projection) error {
-	queue := bus.EventQueue{
-		Durable:   durable(p.Name),
-		Types:     p.Events,
-		BatchSize: r.cfg.BatchSize,
-		Limits:    r.cfg.Limits,
-		Log:       r.cfg.Log,
-	}
+	queue := r.queue(durable(p.Name), p.Events)
+	queue.BatchSize = r.cfg.BatchSize
 	return bus.ConsumeEvents(ctx, r.cfg.Conn, queue, func(ctx context.Context, deliveries []bus.EventDelivery) error {
 		batch := r.readable(ctx, p, deliveries)
 		failed, err := r.attempt(ctx, p, batch)

@@ -10,13 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
+	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/events/bus"
+	"github.com/codex-platform/codex/outbox"
 )
 
 // Config configures a [Runner]. Zero fields take the defaults.
 type Config struct {
 	Pool *pgxpool.Pool
 	Conn *nats.Conn
+	// Keys verify that the relay signed an event. One that no known secret signed is handled
+	// only when the outbox has it.
+	Keys *bus.Keys
 	// Limits are used when the event stream must be created anew.
 	Limits bus.StreamLimits
 	// Now is the clock.
@@ -81,6 +86,20 @@ func (r *Runner) Run(ctx context.Context) error {
 		failed = errors.Join(failed, err)
 	}
 	return failed
+}
+
+// queue names the events of a reaction on the bus.
+func (r *Runner) queue(durable string, types []string) bus.EventQueue {
+	return bus.EventQueue{
+		Durable: durable,
+		Types:   types,
+		Keys:    r.cfg.Keys,
+		Recorded: func(ctx context.Context, batch []events.Event) ([]bool, error) {
+			return outbox.Recorded(ctx, r.cfg.Pool, batch)
+		},
+		Limits: r.cfg.Limits,
+		Log:    r.cfg.Log,
+	}
 }
 
 // durable names the consumer of a reaction, and the consumer column of its dead letters.

@@ -51,6 +51,7 @@ func (w *harness) run(projections []reactions.Projection, processes []reactions.
 	return w.Start(reactions.New(reactions.Config{
 		Pool:          w.Pool,
 		Conn:          w.Conn,
+		Keys:          handlertest.EventKeys(),
 		Limits:        bus.DefaultStreamLimits(),
 		Log:           w.Logger,
 		MaxDeliveries: 2,
@@ -89,7 +90,11 @@ func (w *harness) publish(e events.Event, fresh bool) {
 }
 
 func message(e events.Event) *nats.Msg {
-	return &nats.Msg{Subject: events.Subject(e.Tenant, e.Type), Header: e.Headers(), Data: e.Data}
+	msg := &nats.Msg{Subject: events.Subject(e.Tenant, e.Type), Header: e.Headers(), Data: e.Data}
+	if err := handlertest.EventKeys().SignEvent(msg); err != nil {
+		panic(err)
+	}
+	return msg
 }
 
 // follow is a projection that emits one event for every event.
@@ -171,8 +176,11 @@ func TestUnreadableEventBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t)
 	w.start(follow(always))
-	if _, err := w.js.Publish(context.Background(), "codex.events.tenant.content.unpublished",
-		[]byte("not json")); err != nil {
+	msg := &nats.Msg{Subject: "codex.events.tenant.content.unpublished", Data: []byte("not json")}
+	if err := handlertest.EventKeys().SignEvent(msg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.js.PublishMsg(context.Background(), msg); err != nil {
 		t.Fatal(err)
 	}
 	w.publish(newEvent(t, "good", 1), false)

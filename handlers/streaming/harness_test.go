@@ -1,6 +1,7 @@
 package streaming_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -36,6 +37,8 @@ type options struct {
 	// objects replaces the bucket that the edge sees.
 	objects     streaming.Objects
 	development bool
+	// log is where the parts log to; nil for nowhere.
+	log *slog.Logger
 	// web is the origin of a web app that browsers open; the edge then has its real
 	// address.
 	web string
@@ -44,6 +47,9 @@ type options struct {
 func newHarness(t *testing.T, o options) *harness {
 	t.Helper()
 	h := handlertest.New(t, handlertest.Options{StandStill: true})
+	if o.log != nil {
+		h.Logger = o.log
+	}
 	if !o.readOnly {
 		h.StartBus(natstest.Embedded(t), 1)
 	}
