@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -259,7 +260,7 @@ func (c config) checkSizes() error {
 
 // check rejects a configuration that must not run: development that others can reach, and
 // production with a convenience of development. Every message says what to set.
-func (c config) check() error {
+func (c config) check(roles []role) error {
 	if c.AssetsURL != "" {
 		u, err := url.Parse(c.AssetsURL)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -269,7 +270,7 @@ func (c config) check() error {
 	if c.development() {
 		return c.checkDevelopment()
 	}
-	if wrong := c.missingInProduction(); len(wrong) > 0 {
+	if wrong := c.missingInProduction(roles); len(wrong) > 0 {
 		return fmt.Errorf("production is not configured:\n  - %s", strings.Join(wrong, "\n  - "))
 	}
 	return nil
@@ -295,14 +296,16 @@ func (c config) checkDevelopment() error {
 	return nil
 }
 
-// missingInProduction returns, sorted, what has to be set before production starts.
-func (c config) missingInProduction() []string {
+// missingInProduction returns, sorted, what has to be set before these roles start in
+// production.
+func (c config) missingInProduction(roles []role) []string {
 	var wrong []string
+	edge, mailer := slices.Contains(roles, roleEdge), slices.Contains(roles, roleCommands)
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "https" {
 		wrong = append(wrong,
 			"set CODEX_PUBLIC_URL to the https address of the platform: cookies are not sent over plain http")
 	}
-	if c.StripeKey == "" || c.StripeBackend != "" {
+	if use(roles, "STRIPE_SECRET_KEY") && (c.StripeKey == "" || c.StripeBackend != "") {
 		wrong = append(wrong,
 			"set STRIPE_SECRET_KEY, and not CODEX_STRIPE_BACKEND_URL: the payments sandbox is for development")
 	}
@@ -310,21 +313,23 @@ func (c config) missingInProduction() []string {
 		wrong = append(wrong, "set CODEX_NATS_SERVER_CERT and CODEX_NATS_SERVER_KEY, or CODEX_NATS_ADDR to a loopback "+
 			"address: the embedded NATS listens to others with TLS only")
 	}
-	if c.Proxies == "" {
+	if edge && c.Proxies == "" {
 		wrong = append(wrong, "set CODEX_TRUSTED_PROXIES to the networks of the proxy in front, or to none when clients "+
 			"connect directly: behind a proxy that is not named, all clients count as one address")
 	}
-	if from, err := mail.ParseAddress(c.MailFrom); err != nil || strings.HasSuffix(from.Address, "@localhost") {
+	from, err := mail.ParseAddress(c.MailFrom)
+	if mailer && (err != nil || strings.HasSuffix(from.Address, "@localhost")) {
 		wrong = append(wrong, "set CODEX_MAIL_FROM to the sender of mail, at a domain of yours")
 	}
-	if c.SMTPURL == "" {
+	if mailer && c.SMTPURL == "" {
 		wrong = append(wrong, "set CODEX_SMTP_URL: the mailbox page is for development")
 	}
-	if c.S3Endpoint == "" && c.S3Public == "" {
+	stores := use(roles, "CODEX_S3_SECRET_KEY")
+	if stores && c.S3Endpoint == "" && c.S3Public == "" {
 		wrong = append(wrong,
 			"set CODEX_S3_ENDPOINT, or CODEX_S3_PUBLIC_ENDPOINT for the embedded storage: clients upload to it")
 	}
-	if (c.S3Endpoint != "" || c.S3Public != "") && (c.S3AccessKey == "" || len(c.S3SecretKey) < 16) {
+	if stores && (c.S3Endpoint != "" || c.S3Public != "") && (c.S3AccessKey == "" || len(c.S3SecretKey) < 16) {
 		wrong = append(wrong, "set CODEX_S3_ACCESS_KEY and CODEX_S3_SECRET_KEY (at least 16 characters)")
 	}
 
@@ -336,7 +341,7 @@ func (c config) missingInProduction() []string {
 		"STRIPE_WEBHOOK_SECRET_PAYMENT": c.WebhookPayment,
 		"STRIPE_WEBHOOK_SECRET_DISPUTE": c.WebhookDispute,
 	} {
-		if several(value) == nil {
+		if use(roles, name) && several(value) == nil {
 			wrong = append(wrong, "set "+name+" to at least 32 characters: secrets are not generated in production")
 		}
 	}

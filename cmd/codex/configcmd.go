@@ -15,6 +15,7 @@ import (
 
 type configCmd struct {
 	ShowSecrets bool   `help:"Show secrets, the generated ones too, in the form in which they are used."`
+	SecretsOf   string `help:"Print the credentials that a role uses, and nothing else." placeholder:"ROLE"`
 	Output      string `help:"Write to this file, which only its owner can read." placeholder:"FILE"`
 }
 
@@ -23,6 +24,10 @@ func (configCmd) Help() string {
 	return `Secrets are masked, also those in addresses. To copy them to another process:
 
 codex config --show-secrets --output codex.env
+
+What one role needs, for a process that runs it alone:
+
+codex config --secrets-of=relay --output relay.env
 
 The secrets of webhooks have the form (whsec_...) that signs, and CODEX_NATS_URL is the
 address with the token that a subscriber of events connects to.`
@@ -42,7 +47,7 @@ func (c configCmd) Run(a *app) error {
 			cfg.DatabaseURL = "(embedded, not created yet)"
 		}
 	}
-	if c.ShowSecrets {
+	if c.ShowSecrets || c.SecretsOf != "" {
 		if err := cfg.fillFrom(storedIn(cfg.Data)); err != nil {
 			return err
 		}
@@ -50,10 +55,17 @@ func (c configCmd) Run(a *app) error {
 			return err
 		}
 	}
+	if c.SecretsOf != "" {
+		roles, err := parseRoles(c.SecretsOf)
+		if err != nil {
+			return err
+		}
+		return c.write(a, cfg.secretsOf(roles))
+	}
 	if err := c.write(a, cfg.listing(c.ShowSecrets)); err != nil {
 		return err
 	}
-	return cfg.check()
+	return cfg.check(allRoles)
 }
 
 // storedIn reads the generated secrets of a data directory, which another process may hold.
@@ -69,6 +81,17 @@ func (c config) listing(withSecrets bool) []byte {
 		field := v.Type().Field(i)
 		value := shown(v.Field(i).Interface(), withSecrets)
 		fmt.Fprintf(&out, "# %s\n%s=%s\n", field.Tag.Get("doc"), field.Tag.Get("env"), value)
+	}
+	return out.Bytes()
+}
+
+// secretsOf returns the credentials of roles that are set, one NAME=value a line.
+func (c config) secretsOf(roles []role) []byte {
+	var out bytes.Buffer
+	for _, one := range credentials() {
+		if value := shown(c.field(one.variable).Interface(), true); value != "" && !one.address && use(roles, one.variable) {
+			fmt.Fprintf(&out, "%s=%s\n", one.variable, value)
+		}
 	}
 	return out.Bytes()
 }

@@ -124,7 +124,8 @@ func (p *platform) paymentsConfig(provider *stripe.Client) payments.Config {
 	}
 }
 
-// adapters are what several modules speak to the outside with.
+// adapters are what several modules speak to the outside with. Those whose credentials are not
+// of a role of this process are nil.
 type adapters struct {
 	passwords *argon2id.Hasher
 	tokens    *token.Keys
@@ -143,23 +144,29 @@ func (p *platform) adapters() (a *adapters, err error) {
 	if a.passwords, err = argon2id.New(argon2id.Config{}); err != nil {
 		return nil, err
 	}
-	if a.tokens, err = token.NewKeys(byteSlices(several(p.cfg.TokenSecret))...); err != nil {
-		return nil, err
+	if secrets := several(p.cfg.TokenSecret); len(secrets) > 0 {
+		if a.tokens, err = token.NewKeys(byteSlices(secrets)...); err != nil {
+			return nil, err
+		}
 	}
-	a.stripe, err = stripe.New(stripe.Config{SecretKey: string(p.cfg.StripeKey), BackendURL: p.cfg.StripeBackend})
-	if err != nil {
-		return nil, err
+	if p.cfg.StripeKey != "" {
+		a.stripe, err = stripe.New(stripe.Config{SecretKey: string(p.cfg.StripeKey), BackendURL: p.cfg.StripeBackend})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if p.cfg.SMTPURL != "" {
 		if a.mail, err = mailServer(string(p.cfg.SMTPURL), p.cfg.MailFrom); err != nil {
 			return nil, err
 		}
 	}
-	store, err := p.storage()
-	if err != nil {
-		return nil, err
+	if p.cfg.S3SecretKey != "" {
+		store, err := p.storage()
+		if err != nil {
+			return nil, err
+		}
+		a.media, a.assets = store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
 	}
-	a.media, a.assets = store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
 	a.prober, a.pictures = p.inspectors()
 	return a, nil
 }

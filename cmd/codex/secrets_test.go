@@ -54,7 +54,7 @@ func TestProductionRefusesWhatIsMissingOrWeak(t *testing.T) {
 			t.Setenv(c.variable, c.value)
 			cfg, err := readConfig()
 			if err == nil {
-				err = cfg.check()
+				err = cfg.check(allRoles)
 			}
 			switch {
 			case c.want == "" && err != nil:
@@ -81,7 +81,7 @@ func TestDevelopmentRefusesAPublicURLOfOthers(t *testing.T) {
 		t.Setenv("CODEX_PUBLIC_URL", address)
 		cfg, err := readConfig()
 		if err == nil {
-			err = cfg.check()
+			err = cfg.check(allRoles)
 		}
 		if (err == nil) != allowed {
 			t.Errorf("%s: %v", address, err)

@@ -38,28 +38,14 @@ func (s serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{
-		"CODEX_DATABASE_URL": cfg.DatabaseURL, "CODEX_NATS_URL": cfg.NATSURL, "CODEX_S3_ENDPOINT": cfg.S3Endpoint,
-		"CODEX_TOKEN_SECRET": string(cfg.TokenSecret), "CODEX_TRANSCODER_SECRET": string(cfg.TranscoderSecret),
-		"STRIPE_SECRET_KEY": string(cfg.StripeKey),
-	} {
-		if value == "" {
-			return fmt.Errorf("set %s: codex serve starts no part itself; codex up does", name)
-		}
-	}
-	if cfg.CommandSecret == "" && (slices.Contains(roles, roleEdge) || slices.Contains(roles, roleCommands)) {
-		return errors.New("set CODEX_COMMAND_SECRET, the same for the roles edge and commands: " +
-			"commands that no edge signed are refused")
-	}
-	reads := slices.ContainsFunc(roles, func(r role) bool { return r != roleEdge && r != roleCommands })
-	if cfg.EventSecret == "" && reads {
-		return errors.New("set CODEX_EVENT_SECRET, the same for the roles relay, reactions and transcoder: " +
-			"events that the relay did not sign are refused")
+	cfg.hideOthers(roles)
+	if err := cfg.missing(roles); err != nil {
+		return err
 	}
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + cfg.Addr
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(roles); err != nil {
 		return err
 	}
 	stopTelemetry, err := startTelemetry(a.ctx)

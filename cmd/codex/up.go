@@ -44,7 +44,7 @@ func (u upCmd) Run(a *app) error {
 		return err
 	}
 	u.override(&cfg)
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(allRoles); err != nil {
 		return err
 	}
 	stopTelemetry, err := startTelemetry(a.ctx)
