@@ -23,7 +23,7 @@ func credentials() []credential {
 	var (
 		edge       = []role{roleEdge}
 		signers    = []role{roleEdge, roleCommands}
-		followers  = []role{roleRelay, roleReactions, roleTranscoder}
+		followers  = []role{roleRelay, roleReactions}
 		callbacks  = []role{roleEdge, roleTranscoder}
 		storage    = []role{roleEdge, roleCommands, roleReactions, roleTranscoder}
 		payments   = []role{roleEdge, roleCommands, roleReactions}

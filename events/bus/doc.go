@@ -26,7 +26,7 @@
 //	ConsumeCommands    one batch         one for all (AckAll)       commands
 //	ConsumeEvents      one batch         one by one, in one flush   projections
 //	ConsumeEach        workers × 1       one by one                 commands that call the outside
-//	ConsumeEachEvent   workers × 1       one by one                 processes, transcoder
+//	ConsumeEachEvent   workers × 1       one by one                 processes
 //
 // A batch puller keeps as many messages as the server delivers unacknowledged, and some
 // more, so its buffer never drops one. (nats.go's iterator drops what exceeds
@@ -73,9 +73,9 @@
 //     table. The sweeper signs anew what it sends, since rows in Postgres are trusted.
 //   - the subject and all bytes of outcomes, with the secret of commands: no edge tells a client
 //     an outcome that no consumer sent to it. It is void after five minutes.
-//   - subject, envelope and data of an event, with a secret of its own that only the relay, the
-//     reactions and the transcoder have. It is valid for ever: an event may be handled weeks
-//     after it was published, or be published again, and each reaction handles an id once.
+//   - subject, envelope and data of an event, with a secret of its own that only the relay and
+//     the reactions have. It is valid for ever: an event may be handled weeks after it was
+//     published, or be published again, and each reaction handles an id once.
 //
 // A message among the events without a known signature is compared with the outbox
 // (EventQueue.Recorded): one that stands there, word for word, is handled. So a relay of an
