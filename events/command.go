@@ -66,6 +66,9 @@ type Reply struct {
 	Status int `json:"status"`
 	// Body is the response's body: a representation, or an error envelope. Empty for 204.
 	Body json.RawMessage `json:"body,omitempty"`
+	// ResourceID says that the body shows a resource, which the edge reads when Body is empty:
+	// the response is given again, and only to a user who may see the resource now.
+	ResourceID string `json:"resource,omitempty"`
 	// Awaits is how many events of the command a projection will handle whose effect the
 	// edge should wait for before it responds; usually 0. It is for the edge, not for clients.
 	Awaits int `json:"awaits,omitempty"`

@@ -20,6 +20,8 @@ type Module struct {
 	Name string
 	// Routes are what the edge serves.
 	Routes []edge.Route
+	// Resources are what the responses to its commands show.
+	Resources []edge.Resource
 	// Commands and External are the tables of its command handlers: those that change the
 	// database only, and those that call the outside.
 	Commands []commands.Context

@@ -57,6 +57,8 @@ var (
 	// ErrImageGone: the picture was swept because it was not attached in time.
 	ErrImageGone = domain.NewError(domain.Conflict, "IMAGE_GONE",
 		"The picture was not attached in time; upload it again")
+	// ErrImageNotFound: the picture was replaced or removed.
+	ErrImageNotFound = domain.Missing("IMAGE_NOT_FOUND", "Picture")
 )
 
 // Image is one uploaded picture. Its record is written before its objects; then its owner refers to

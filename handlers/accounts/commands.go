@@ -105,7 +105,7 @@ func (b *userBatch) setPreferences(
 	}
 	next, payloads := user.SetPreferences(*p, now)
 	b.users.Put(next.ID, next)
-	return commands.OK(PreferencesOf(next), next.Facts(payloads)...), nil
+	return commands.OK(PreferencesOf(next), next.Facts(payloads)...).Of(next.ID), nil
 }
 
 func (b *userBatch) deleteAccount(

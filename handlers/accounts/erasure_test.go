@@ -203,8 +203,8 @@ func TestADeletedAccountLeavesNothingPersonal(t *testing.T) {
 			AND strpos(response_body::text, $2) > 0`,
 		id,
 		word,
-	); n != 3 {
-		t.Errorf("the address is in %d answers to others, want 3", n)
+	); n != 0 {
+		t.Errorf("the address is in %d stored answers to others", n)
 	}
 	w.Exec(`INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope)
 		VALUES ($1, $2, 'content.create', '', 'accepted', json_build_object('title', $3::text))`, uuid.NewString(), id, word)
@@ -505,7 +505,7 @@ func deletingEndsMembershipsWithEvents(t *testing.T, w *harness) {
 }
 
 // A change of role that is being applied has read the address already, and keeps it in
-// its answer and its mail: the deletion waits for it, and finds both.
+// its mail: the deletion waits for it, and finds that.
 func deletingWaitsForCommandsAboutTheUser(t *testing.T, w *harness) {
 	const email = "plain-waits@example.org"
 	c := w.club("waits")
@@ -520,7 +520,7 @@ func deletingWaitsForCommandsAboutTheUser(t *testing.T, w *harness) {
 	w.Exec(
 		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END $$;
-		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.response_body::text LIKE '%"` + email + `"%')
+		CREATE TRIGGER hold BEFORE INSERT ON commands FOR EACH ROW WHEN (NEW.type = 'organization.change_role')
 			EXECUTE FUNCTION hold()`,
 	)
 	var changed, deleted handlertest.Answer

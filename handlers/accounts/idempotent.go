@@ -75,8 +75,10 @@ type keyed struct {
 type outcome struct {
 	// userID is the user whose data the response holds.
 	userID string
-	body   any
-	facts  []events.Fact
+	// resource says that the body shows the user's account, and is therefore not recorded.
+	resource bool
+	body     any
+	facts    []events.Fact
 	// then is called after the commit, before the response is written: it may set a cookie.
 	then func()
 }
@@ -131,7 +133,11 @@ func (a *accounts) once(c *edge.Request, k keyed, prepare func() (change, error)
 			c,
 			claimed(run, cmd, fingerprint),
 			func(ctx context.Context, tx pgx.Tx, done outcome, body []byte) error {
-				return commands.Ledger{DB: tx}.Finish(ctx, cmd.ID, done.userID, body)
+				resourceID := ""
+				if done.resource {
+					resourceID = done.userID
+				}
+				return commands.Ledger{DB: tx}.Finish(ctx, cmd.ID, done.userID, resourceID, body)
 			},
 		)
 	}
@@ -214,6 +220,9 @@ func claimed(run change, cmd events.Command, fingerprint string) change {
 func (a *accounts) replay(c *edge.Request, k keyed, cmd events.Command) (bool, error) {
 	reply, found, err := commands.Ledger{DB: a.cfg.Pool}.Replay(c, cmd, k.same)
 	if err != nil || !found {
+		return false, err
+	}
+	if reply, err = c.WithBody(cmd.Type, reply); err != nil {
 		return false, err
 	}
 	c.WriteReply(reply)

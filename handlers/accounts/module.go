@@ -51,6 +51,7 @@ func New(cfg Config) handlers.Module {
 		Routes: slices.Concat(
 			a.signInRoutes(), a.passwordRoutes(), a.sessionRoutes(), a.testRoutes(), a.profileRoutes(), a.accountRoutes(),
 		),
+		Resources:   a.resources(),
 		Commands:    []commands.Context{userCommands()},
 		Projections: []reactions.Projection{eraseData(cfg.Now)},
 		Jobs:        []jobs.Job{{Name: "accounts.sweep", Every: time.Hour, Run: expired.Sweep}},

@@ -60,7 +60,7 @@ func (a *accounts) resetPassword(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	k := keyed{typ: "account.reset_password", request: request, passwords: a.cfg.Passwords}
+	k := keyed{typ: requestResetPassword, request: request, passwords: a.cfg.Passwords}
 	return a.once(c, k, func() (change, error) {
 		token, ok := identity.ParseToken(request.Token)
 		if !ok {
@@ -156,7 +156,7 @@ func (a *accounts) changePassword(c *edge.Request) error {
 	}
 	defer attempt.end()
 	k := keyed{
-		typ:       "account.change_password",
+		typ:       requestChangePassword,
 		actor:     actor.UserID,
 		request:   request,
 		passwords: a.cfg.Passwords,
@@ -208,7 +208,7 @@ func (a *accounts) replaceKnown(
 	if err != nil {
 		return outcome{}, err
 	}
-	done := outcome{userID: user.ID, body: PasswordChanged{User: UserOf(user)}, facts: facts}
+	done := outcome{userID: user.ID, resource: true, body: PasswordChanged{User: UserOf(user)}, facts: facts}
 	if !revokeOthers {
 		return done, nil
 	}

@@ -39,7 +39,7 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 	request.CurrentPassword = "" // it is no part of what is recorded
 	return a.once(
 		c,
-		keyed{typ: "account.update_profile", actor: c.Actor().UserID, request: request},
+		keyed{typ: requestUpdateProfile, actor: c.Actor().UserID, request: request},
 		func() (change, error) {
 			if err := a.allowChange(c, request, password); err != nil {
 				return nil, err
@@ -139,7 +139,12 @@ func (a *accounts) changed(
 		if err == nil && len(payloads) > 0 {
 			err = postgres.SaveUser(ctx, tx, next)
 		}
-		return outcome{userID: id, body: edge.Single{Data: ProfileOf(next)}, facts: next.Facts(payloads)}, err
+		return outcome{
+			userID:   id,
+			resource: true,
+			body:     edge.Single{Data: ProfileOf(next)},
+			facts:    next.Facts(payloads),
+		}, err
 	}
 }
 
@@ -148,14 +153,14 @@ func (a *accounts) updateUser(c *edge.Request) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	return a.once(c, keyed{typ: "account.update_user", actor: c.Actor().UserID, request: request}, func() (change, error) {
+	return a.once(c, keyed{typ: requestUpdateUser, actor: c.Actor().UserID, request: request}, func() (change, error) {
 		run := a.changed(c, func(_ context.Context, _ pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
 			next, payloads := user.UpdateUser(request, c.Now())
 			return next, payloads, nil
 		})
 		return func(ctx context.Context, tx pgx.Tx) (outcome, error) {
 			done, err := run(ctx, tx)
-			done.body = Done{Status: true}
+			done.body, done.resource = Done{Status: true}, false
 			return done, err
 		}, nil
 	})
@@ -168,7 +173,7 @@ func (a *accounts) becomeCreator(c *edge.Request) error {
 	}
 	return a.once(
 		c,
-		keyed{typ: "account.become_creator", actor: c.Actor().UserID, request: request},
+		keyed{typ: requestBecomeCreator, actor: c.Actor().UserID, request: request},
 		func() (change, error) {
 			return a.changed(
 				c,

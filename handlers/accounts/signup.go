@@ -26,7 +26,7 @@ func (a *accounts) signUp(c *edge.Request) error {
 	if err := decodeWithCallback(a, c, &request, &request.CallbackURL); err != nil {
 		return err
 	}
-	k := keyed{typ: "account.sign_up", request: request, passwords: a.cfg.Passwords}
+	k := keyed{typ: requestSignUp, request: request, passwords: a.cfg.Passwords}
 	return a.once(c, k, func() (change, error) {
 		user, hash, payloads, err := a.newUser(c, request)
 		if err != nil {
@@ -40,7 +40,12 @@ func (a *accounts) signUp(c *edge.Request) error {
 			if err := postgres.InsertUser(ctx, tx, user, hash, edge.NewID()); err != nil {
 				return outcome{}, err
 			}
-			done := outcome{userID: user.ID, body: SignedIn{User: UserOf(user)}, facts: user.Facts(payloads)}
+			done := outcome{
+				userID:   user.ID,
+				resource: true,
+				body:     SignedIn{User: UserOf(user)},
+				facts:    user.Facts(payloads),
+			}
 			return done, insertVerification(ctx, tx, verification, letter)
 		}, nil
 	})

@@ -293,7 +293,7 @@ func (a attempt) finish(ctx context.Context, tx pgx.Tx, outcome Outcome) (result
 	if err := outbox.Append(ctx, tx, journal...); err != nil {
 		return result{}, err
 	}
-	written, err := Ledger{DB: tx}.finish(ctx, a.cmd, reply, now)
+	written, err := Ledger{DB: tx}.finish(ctx, a.cmd, reply, outcome.KeepFor, now)
 	if err == nil && !written {
 		err = errLeaseLost
 	}

@@ -134,6 +134,7 @@ func (r *Runner) decide(unit unit, cmds []events.Command, known map[string]Recor
 			Hash:           reply.PayloadHash,
 			ResponseStatus: reply.Status,
 			ResponseBody:   reply.Body,
+			ResourceID:     reply.ResourceID,
 		}
 	}
 	return d, nil

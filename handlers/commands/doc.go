@@ -33,6 +33,25 @@
 // commands again until they have an outcome, and removes outcomes after 7 days. A response
 // of 500 or more is never an outcome: its row only keeps the key for its payload.
 //
+// # What is kept of a response
+//
+// A response that shows a resource is not stored: the row has the id of the resource
+// ([Outcome.Of]), and whenever the response is given again the edge has the module of the
+// command read the resource (edge.Resource), for the user who asks. So the ledger holds no
+// title, name or address, and a repeated request shows nothing that its sender may no longer
+// see: it gets the error of the reader then. The first response is that of the decision, and
+// costs no read. What is stored:
+//
+//	the response shows                             the row has           given again
+//	a resource                                     its id                as it is now, or its 404 or 403
+//	that something was begun, taken or ignored     the body              for seven days
+//	what opens something (the address of a portal) the body              for minutes ([Outcome.For]), then 404
+//	nothing (204)                                  the status            for seven days
+//	a rejection                                    the body              for seven days
+//
+// Which command is which stands in the table of handlers/contract/responses_test.go, which is
+// compared with the rows that all operations write.
+//
 // # When a batch fails
 //
 // It is rolled back and applied again one by one, each command in its own transaction, so

@@ -11,6 +11,11 @@ import (
 var ErrKeyReused = domain.NewError(
 	domain.Rule, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request")
 
+// ErrResponseExpired is the response to a repeated request whose own one was kept for a short
+// time only.
+var ErrResponseExpired = domain.NewError(domain.NotFound, "RESPONSE_EXPIRED",
+	"The response to this request is no longer kept; send the request with another Idempotency-Key")
+
 // ErrorBody is the envelope of an error: {"error": {code, message, details?}}.
 type ErrorBody struct {
 	Error ErrorDetail `json:"error"`

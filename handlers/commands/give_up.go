@@ -66,7 +66,7 @@ func (r *Runner) giveUp(ctx context.Context, consumer string, cmd events.Command
 		if err := letter.Write(ctx, tx); err != nil {
 			return err
 		}
-		_, err := Ledger{DB: tx}.finish(ctx, cmd, reply, r.now())
+		_, err := Ledger{DB: tx}.finish(ctx, cmd, reply, 0, r.now())
 		return err
 	})
 	if err != nil {

@@ -62,8 +62,10 @@ type Record struct {
 	FinishedAt *time.Time
 	// ResponseStatus is the HTTP status of the outcome, 0 while there is none.
 	ResponseStatus int
-	// ResponseBody is nil for an outcome without a body.
+	// ResponseBody is nil for an outcome without a body, and for one that shows a resource.
 	ResponseBody json.RawMessage
+	// ResourceID is the resource that the response shows.
+	ResourceID string
 }
 
 // Finished reports whether the command waits no more: it has an outcome, or it was given up.
@@ -83,6 +85,7 @@ func (r Record) Reply() events.Reply {
 		Status:      r.ResponseStatus,
 		Body:        r.ResponseBody,
 		PayloadHash: r.Hash,
+		ResourceID:  r.ResourceID,
 	}
 }
 
@@ -91,13 +94,15 @@ func (r Record) Reply() events.Reply {
 func (r Record) holds(cmd events.Command) bool { return r.Final() || r.Hash != cmd.PayloadHash() }
 
 const findSQL = `
-SELECT id, actor_id, type, status, payload_hash, created_at, finished_at, COALESCE(response_status, 0), response_body
+SELECT id, actor_id, type, status, payload_hash, created_at, finished_at, COALESCE(response_status, 0), response_body,
+       COALESCE(resource_id, '')
 FROM commands WHERE id = ANY($1::uuid[])`
 
 func scanRecord(row pgx.CollectableRow) (r Record, err error) {
 	err = row.Scan(
 		&r.ID, &r.ActorID, &r.Type, &r.Status, &r.Hash,
 		&r.CreatedAt, &r.FinishedAt, &r.ResponseStatus, &r.ResponseBody,
+		&r.ResourceID,
 	)
 	return r, err
 }
@@ -160,7 +165,8 @@ func (l Ledger) Accept(ctx context.Context, cmd events.Command) error {
 INSERT INTO commands (id, actor_id, type, payload_hash, status, envelope, created_at)
 VALUES ($1, $2, $3, $4, 'accepted', $5::json, $6)
 ON CONFLICT (id) DO UPDATE SET status = 'accepted', envelope = excluded.envelope, provisional = NULL,
-       response_status = NULL, response_body = NULL, finished_at = NULL, swept_at = excluded.created_at
+       response_status = NULL, response_body = NULL, body_until = NULL, finished_at = NULL,
+       swept_at = excluded.created_at
 WHERE commands.payload_hash = excluded.payload_hash AND (commands.provisional OR commands.response_status >= 500)`,
 		cmd.ID, cmd.ActorID, cmd.Type, cmd.PayloadHash(), envelope, cmd.IssuedAt)
 	if err != nil {
@@ -186,11 +192,15 @@ func (l Ledger) Claim(ctx context.Context, cmd events.Command, hash string) (cla
 	return l.insert(ctx, cmd, events.Reply{Status: http.StatusOK, PayloadHash: hash})
 }
 
-// Finish stores the response to a claimed request, with status 200. The actor is the user
-// whose data the response holds.
-func (l Ledger) Finish(ctx context.Context, id, actorID string, body json.RawMessage) error {
+// Finish stores the response to a claimed request, with status 200: its body, or the id of the
+// resource that it shows. The actor is the user whose data the response holds.
+func (l Ledger) Finish(ctx context.Context, id, actorID, resourceID string, body json.RawMessage) error {
+	if resourceID != "" {
+		body = nil
+	}
 	_, err := l.DB.Exec(ctx, `
-UPDATE commands SET actor_id = $2, response_body = $3::json WHERE id = $1`, id, actorID, string(body))
+UPDATE commands SET actor_id = $2, resource_id = NULLIF($3, ''), response_body = NULLIF($4, '')::json WHERE id = $1`,
+		id, actorID, resourceID, string(body))
 	if err != nil {
 		return fmt.Errorf("finish command: %w", err)
 	}
@@ -210,31 +220,62 @@ func (l Ledger) Reject(ctx context.Context, cmd events.Command, hash string, rej
 
 // insert writes the record of a command that has none.
 func (l Ledger) insert(ctx context.Context, cmd events.Command, reply events.Reply) (inserted bool, err error) {
-	return l.put(ctx, cmd, reply, cmd.IssuedAt, `DO NOTHING`)
+	return l.put(ctx, cmd, reply, 0, cmd.IssuedAt, `DO NOTHING`)
 }
 
 // finish writes the outcome of a command, whether or not it was accepted before. It
 // reports false, and changes nothing, when the command has an outcome already.
-func (l Ledger) finish(ctx context.Context, cmd events.Command, reply events.Reply, now time.Time) (bool, error) {
-	return l.put(ctx, cmd, reply, now, `
+func (l Ledger) finish(
+	ctx context.Context, cmd events.Command, reply events.Reply, keep time.Duration, now time.Time,
+) (bool, error) {
+	return l.put(ctx, cmd, reply, keep, now, `
 DO UPDATE SET status = excluded.status, response_status = excluded.response_status,
-       response_body = excluded.response_body, finished_at = excluded.finished_at, envelope = NULL,
+       response_body = excluded.response_body, resource_id = excluded.resource_id,
+       body_until = excluded.body_until, finished_at = excluded.finished_at, envelope = NULL,
        lease = NULL, leased_until = NULL, due_at = NULL, provisional = NULL
 WHERE commands.status = 'accepted' OR commands.response_status >= 500`)
 }
 
 func (l Ledger) put(
-	ctx context.Context, cmd events.Command, reply events.Reply, finished time.Time, onConflict string,
+	ctx context.Context, cmd events.Command, reply events.Reply, keep time.Duration, finished time.Time, onConflict string,
 ) (bool, error) {
 	tag, err := l.DB.Exec(ctx, `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, '')::json, $8, $9) ON CONFLICT (id) `+onConflict,
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at,
+                      resource_id, body_until)
+VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, '')::json, $8, $9, NULLIF($10, ''),
+        CASE WHEN $11::interval > interval '0' THEN $9::timestamptz + $11::interval END)
+ON CONFLICT (id) `+onConflict,
 		cmd.ID, cmd.ActorID, cmd.Type, reply.PayloadHash,
-		statusOf(reply.Status), reply.Status, string(reply.Body), cmd.IssuedAt, finished)
+		statusOf(reply.Status), reply.Status, storedBody(reply), cmd.IssuedAt, finished, reply.ResourceID, keep)
 	if err != nil {
 		return false, fmt.Errorf("write outcome of command: %w", err)
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+// storedBody is what the ledger keeps of a response's body: "" for that of a resource.
+func storedBody(reply events.Reply) string {
+	if reply.ResourceID != "" {
+		return ""
+	}
+	return string(reply.Body)
+}
+
+// expireBodies replaces the responses whose time is over by a rejection, which a request with
+// the same Idempotency-Key gets from now on.
+func (l Ledger) expireBodies(ctx context.Context, rejection *domain.Error, now time.Time) (int, error) {
+	status, body := ErrorResponse(rejection)
+	data, err := json.Marshal(body)
+	if err != nil {
+		return 0, fmt.Errorf("marshal rejection: %w", err)
+	}
+	tag, err := l.DB.Exec(ctx, `
+UPDATE commands SET response_status = $1, response_body = $2::json, body_until = NULL WHERE body_until <= $3`,
+		status, string(data), now)
+	if err != nil {
+		return 0, fmt.Errorf("remove short-lived responses: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
 }
 
 // deleteFinished removes finished commands that were created before a time.

@@ -31,9 +31,9 @@ type outcomes struct {
 }
 
 type columns struct {
-	ids, actors, types, hashes, statuses, bodies []string
-	codes                                        []int32
-	created, finished                            []time.Time
+	ids, actors, types, hashes, statuses, bodies, resources []string
+	codes                                                   []int32
+	created, finished                                       []time.Time
 }
 
 func (o *outcomes) add(cmd events.Command, reply events.Reply, accepted bool, now time.Time) {
@@ -47,31 +47,36 @@ func (o *outcomes) add(cmd events.Command, reply events.Reply, accepted bool, no
 	to.hashes = append(to.hashes, reply.PayloadHash)
 	to.statuses = append(to.statuses, string(statusOf(reply.Status)))
 	to.codes = append(to.codes, int32(reply.Status))
-	to.bodies = append(to.bodies, string(reply.Body))
+	to.bodies = append(to.bodies, storedBody(reply))
+	to.resources = append(to.resources, reply.ResourceID)
 	to.created = append(to.created, cmd.IssuedAt)
 	to.finished = append(to.finished, now)
 }
 
 const (
 	insertOutcomesSQL = `
-INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at)
-SELECT id, actor, type, hash, status, code, NULLIF(body, '')::json, created, finished
+INSERT INTO commands (id, actor_id, type, payload_hash, status, response_status, response_body, created_at, finished_at,
+                      resource_id)
+SELECT id, actor, type, hash, status, code, NULLIF(body, '')::json, created, finished, NULLIF(resource, '')
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
-            $8::timestamptz[], $9::timestamptz[])
-     AS c (id, actor, type, hash, status, code, body, created, finished)`
+            $8::timestamptz[], $9::timestamptz[], $10::text[])
+     AS c (id, actor, type, hash, status, code, body, created, finished, resource)`
 	updateOutcomesSQL = `
 UPDATE commands t SET status = c.status, response_status = c.code, response_body = NULLIF(c.body, '')::json,
-       finished_at = c.finished, envelope = NULL, due_at = NULL, provisional = NULL
-FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[]) AS c (id, status, code, body, finished)
+       resource_id = NULLIF(c.resource, ''), finished_at = c.finished, envelope = NULL, due_at = NULL,
+       provisional = NULL
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::text[])
+     AS c (id, status, code, body, finished, resource)
 WHERE t.id = c.id AND (t.status = 'accepted' OR t.response_status >= 500)`
 )
 
 func (o *outcomes) queue(b *pgx.Batch) {
 	if n := &o.inserts; len(n.ids) > 0 {
-		b.Queue(insertOutcomesSQL, n.ids, n.actors, n.types, n.hashes, n.statuses, n.codes, n.bodies, n.created, n.finished)
+		b.Queue(insertOutcomesSQL,
+			n.ids, n.actors, n.types, n.hashes, n.statuses, n.codes, n.bodies, n.created, n.finished, n.resources)
 	}
 	if u := &o.updates; len(u.ids) > 0 {
-		b.Queue(updateOutcomesSQL, u.ids, u.statuses, u.codes, u.bodies, u.finished)
+		b.Queue(updateOutcomesSQL, u.ids, u.statuses, u.codes, u.bodies, u.finished, u.resources)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestLedgerReplaysOnlyTheSameRequest(t *testing.T) {
 	if claimed, err := ledger.Claim(ctx, cmd, cmd.PayloadHash()); claimed || err != nil {
 		t.Fatalf("second claim: %v, %v", claimed, err)
 	}
-	if err := ledger.Finish(ctx, cmd.ID, "ada", json.RawMessage(`{"name":"Ada"}`)); err != nil {
+	if err := ledger.Finish(ctx, cmd.ID, "ada", "", json.RawMessage(`{"name":"Ada"}`)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -118,7 +118,7 @@ func TestErasureRejectsWaitingCommandsAndRemovesResponses(t *testing.T) {
 		if cmd == &own {
 			actor = "ada"
 		}
-		if err := ledger.Finish(ctx, cmd.ID, actor, json.RawMessage(body)); err != nil {
+		if err := ledger.Finish(ctx, cmd.ID, actor, "", json.RawMessage(body)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/events"
@@ -17,6 +18,11 @@ type Outcome struct {
 	// Data is the resource of the response, which gets the envelope {"data": …}; nil for
 	// a response without a body.
 	Data any
+	// ResourceID says that Data is a resource which can be read again by this id: then the id is
+	// stored and Data is not. See [Outcome.Of].
+	ResourceID string
+	// KeepFor is how long Data is kept that has no such id; 0 is as long as the command.
+	KeepFor time.Duration
 	// Facts go to the outbox, in this order.
 	Facts []events.Fact
 	// Awaits is how many of the facts a projection will handle whose effect the client
@@ -48,6 +54,20 @@ func Rejected(err *domain.Error, facts ...events.Fact) Outcome {
 	return Outcome{Status: status, Facts: facts, rejection: err}
 }
 
+// Of says that the response shows the resource with this id. The response is never stored: when
+// it is given again, the module of the command reads the resource, with the rights that the user
+// has then.
+func (o Outcome) Of(id string) Outcome {
+	o.ResourceID = id
+	return o
+}
+
+// For says that the response is kept for this long only, because it opens something.
+func (o Outcome) For(keep time.Duration) Outcome {
+	o.KeepFor = keep
+	return o
+}
+
 // envelope is the envelope of one resource.
 type envelope struct {
 	Data any `json:"data"`
@@ -60,6 +80,7 @@ func (o Outcome) reply(cmd events.Command, hash string) (events.Reply, error) {
 		Status:      o.Status,
 		PayloadHash: hash,
 		Awaits:      o.Awaits,
+		ResourceID:  o.ResourceID,
 	}
 	var body any
 	switch {

@@ -35,6 +35,7 @@ func (s *Sweeper) Jobs() []jobs.Job {
 	return []jobs.Job{
 		{Name: "commands.sweep", Every: time.Second, Run: s.Sweep},
 		{Name: "dead_letters.resolve", Every: 5 * time.Second, Run: s.ResolveLetters},
+		{Name: "commands.expire", Every: 15 * time.Second, Run: s.Expire},
 		{Name: "commands.clean", Every: time.Hour, Run: func(ctx context.Context) (int, error) { return 0, s.Clean(ctx) }},
 	}
 }
@@ -95,6 +96,11 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// Expire removes the responses that are kept for a short time only, and returns how many.
+func (s *Sweeper) Expire(ctx context.Context) (int, error) {
+	return Ledger{DB: s.Pool}.expireBodies(ctx, ErrResponseExpired, s.Now().UTC())
 }
 
 // Clean removes outcomes past their time.

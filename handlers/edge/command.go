@@ -140,7 +140,8 @@ func (r *Request) Outcome(cmd events.Command) (reply events.Reply, pending bool,
 	case err == nil && reply.PayloadHash != cmd.PayloadHash():
 		return events.Reply{}, false, commands.ErrKeyReused
 	case err == nil:
-		return reply, false, nil
+		reply, err = r.WithBody(cmd.Type, reply)
+		return reply, false, err
 	default:
 		// The client may have disconnected; the command is stored all the same.
 		return r.accept(cmd, errors.Is(err, bus.ErrNotPublished))
@@ -159,9 +160,14 @@ func (r *Request) prefersAsync() bool {
 }
 
 // Replay returns the outcome of a command that was applied before. It fails with
-// [commands.ErrKeyReused] when the Idempotency-Key was used for another request.
+// [commands.ErrKeyReused] when the Idempotency-Key was used for another request, and with the
+// error of its reader when the caller may no longer see the resource that the response shows.
 func (r *Request) Replay(cmd events.Command) (reply events.Reply, found bool, err error) {
-	return r.ledger().Replay(r, cmd, commands.SamePayload)
+	reply, found, err = r.ledger().Replay(r, cmd, commands.SamePayload)
+	if err == nil && found {
+		reply, err = r.WithBody(cmd.Type, reply)
+	}
+	return reply, found, err
 }
 
 func (r *Request) ledger() commands.Ledger { return commands.Ledger{DB: r.edge.cfg.Pool} }
@@ -176,6 +182,9 @@ func (r *Request) accept(cmd events.Command, publish bool) (events.Reply, bool, 
 		return events.Reply{}, false, err
 	}
 	reply, found, err := r.ledger().Replay(ctx, cmd, commands.SamePayload)
+	if err == nil && found {
+		reply, err = r.WithBody(cmd.Type, reply)
+	}
 	if err != nil || found {
 		return reply, false, err
 	}

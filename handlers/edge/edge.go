@@ -42,6 +42,8 @@ type Config struct {
 	LimitFactor int
 	// Checks are what /health checks, besides the database.
 	Checks []Check
+	// Resources are what the responses to commands show.
+	Resources []Resource
 	// Wait is how long a request waits for its command's outcome; default 10 s.
 	Wait time.Duration
 	// BodyWithin is how long the body of a request may take, beyond what its size takes
@@ -63,8 +65,9 @@ type Edge struct {
 	cfg    Config
 	router *gin.Engine
 	// routes are those of the contract, in the order of their declaration.
-	routes  []Route
-	limiter *ratelimit.Limiter
+	routes    []Route
+	resources map[string]Resource
+	limiter   *ratelimit.Limiter
 	// reads are those of shared routes that run.
 	reads   singleflight.Group
 	origins origins
@@ -116,6 +119,9 @@ func New(cfg Config, routes []Route) (*Edge, error) {
 	e := &Edge{cfg: cfg, router: router, limiter: ratelimit.New(ratelimit.Config{DB: cfg.Pool, Now: cfg.Now})}
 	var err error
 	if e.origins, err = newOrigins(cfg); err != nil {
+		return nil, err
+	}
+	if e.resources, err = resourcesOf(cfg.Resources); err != nil {
 		return nil, err
 	}
 	e.health.log = cfg.Log

@@ -59,8 +59,9 @@ var topics = []openapi.Topic{
 	}},
 	{ID: "changes", Title: "Changes", Text: []string{
 		"A successful response to a change means that it is committed; later reads show it. With an `Idempotency-Key` the " +
-			"same request may be repeated for seven days: it is applied once and gets the same response. The key with another " +
-			"request is rejected with `422`.",
+			"same request may be repeated for seven days: it is applied once and gets the same status. A resource in the " +
+			"response is shown as it is then; one that is gone or that the caller may no longer see gets its `404` or " +
+			"`403`. The key with another request is rejected with `422`.",
 		"With `Prefer: respond-async`, or when the outcome takes longer than ten seconds, the response is `202` with the " +
 			"address of the operation in `Location`, which shows the outcome.",
 	}},

@@ -40,11 +40,13 @@ func (e *Edge) serviceRoutes() []Route {
 			Handle: e.getDescription,
 		},
 		{
-			Method:    http.MethodGet,
-			Path:      "/api/commands/:id",
-			Name:      "getOperation",
-			Summary:   "Get operation",
-			Notes:     "The status and outcome of one of the caller's commands, which are kept for seven days.",
+			Method:  http.MethodGet,
+			Path:    "/api/commands/:id",
+			Name:    "getOperation",
+			Summary: "Get operation",
+			Notes: "The status and outcome of one of the caller's commands, which are kept for seven days. " +
+				"The response is the one that the request would get if it was repeated now: a resource as it is, " +
+				"or the error of one that is gone or that the caller may no longer see.",
 			Auth:      Session(),
 			Responses: []Response{Data[operation](http.StatusOK)},
 			Errors:    []*domain.Error{errNoOperation},
@@ -70,7 +72,9 @@ func (e *Edge) getOperation(r *Request) error {
 		FinishedAt: rec.FinishedAt,
 	}
 	if rec.Finished() {
-		view.Response = &operationResponse{Status: rec.ResponseStatus, Body: rec.ResponseBody}
+		if view.Response, err = r.shown(rec); err != nil {
+			return err
+		}
 	}
 	return r.OK(view)
 }

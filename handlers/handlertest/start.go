@@ -225,12 +225,13 @@ func (w *Harness) Edge(change func(*edge.Config), modules ...handlers.Module) *e
 		Now:         w.Now,
 		Log:         w.Logger,
 	}
-	if change != nil {
-		change(&cfg)
-	}
 	var routes []edge.Route
 	for _, m := range modules {
 		routes = append(routes, m.Routes...)
+		cfg.Resources = append(cfg.Resources, m.Resources...)
+	}
+	if change != nil {
+		change(&cfg)
 	}
 	return Must(edge.New(cfg, routes))(w)
 }

@@ -125,14 +125,7 @@ func (b *imageBatch) attach(cmd events.Command, p *media.AttachImage, now time.T
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	switch p.Kind {
-	case media.Logo:
-		return commands.OK(view.BrandingOf(&image.Address), facts...), nil
-	case media.Avatar:
-		return commands.OK(Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
-	default:
-		return commands.OK(Thumbnail{ThumbnailURL: image.Address, Size: image.Size, MimeType: image.MIME}, facts...), nil
-	}
+	return commands.OK(imageView(image), facts...).Of(image.ID), nil
 }
 
 func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.Time) (commands.Outcome, error) {
@@ -141,7 +134,7 @@ func (b *imageBatch) remove(cmd events.Command, p *media.RemoveImage, now time.T
 		return commands.Outcome{}, err
 	}
 	if p.Kind == media.Logo {
-		return commands.OK(view.BrandingOf(nil), facts...), nil
+		return commands.OK(view.BrandingOf(nil), facts...).Of(cmd.AggregateID), nil
 	}
 	return commands.NoContent(facts...), nil
 }
@@ -180,12 +173,7 @@ func (b *imageBatch) showCover(cmd events.Command, image media.Image, now time.T
 	b.categories[next.ID] = next
 	of := ownerKey{media.Cover, next.ID}
 	b.attached.Put(of, attachedImage{owner: of, id: image.ID})
-	return commands.OK(Cover{
-		CoverImageURL: image.Address,
-		CoverImageKey: key,
-		Size:          image.Size,
-		MimeType:      image.MIME,
-	}), nil
+	return commands.OK(imageView(image)).Of(image.ID), nil
 }
 
 func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {

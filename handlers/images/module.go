@@ -63,6 +63,7 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name:        "images",
 		Routes:      append(i.routes(), i.assetRoute()),
+		Resources:   i.resources(),
 		Commands:    []commands.Context{imageCommands()},
 		Projections: []reactions.Projection{expediteImages(cfg.Now)},
 		Jobs:        []jobs.Job{{Name: "images.sweep", Every: time.Minute, Run: unused.sweep}},

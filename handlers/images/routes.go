@@ -166,7 +166,11 @@ func caller(r *edge.Request) (owner, error) { return owner{id: r.Actor().UserID}
 // ownContent returns the caller's own item. The command checks it again; checking it here
 // saves the conversion.
 func (i *images) ownContent(r *edge.Request) (owner, error) {
-	o := owner{id: r.UUID("id"), creator: r.Actor().UserID}
+	return i.contentOfCaller(r, r.UUID("id"))
+}
+
+func (i *images) contentOfCaller(r *edge.Request, id string) (owner, error) {
+	o := owner{id: id, creator: r.Actor().UserID}
 	var found bool
 	err := i.cfg.Pool.QueryRow(r,
 		`SELECT true FROM content WHERE id = $1 AND creator_id = $2 AND deleted_at IS NULL`, o.id, o.creator).Scan(&found)
@@ -182,18 +186,26 @@ func (i *images) ownContent(r *edge.Request) (owner, error) {
 
 // managedCategory returns a category that the caller may change. The command checks it again.
 func (i *images) managedCategory(r *edge.Request) (owner, error) {
-	o := owner{id: r.UUID("id")}
-	return o, contentstore.MayChangeCategory(r, i.cfg.Pool, o.id, r.Actor().UserID, r.Actor().Role)
+	return i.category(r, r.UUID("id"))
+}
+
+func (i *images) category(r *edge.Request, id string) (owner, error) {
+	return owner{id: id}, contentstore.MayChangeCategory(r, i.cfg.Pool, id, r.Actor().UserID, r.Actor().Role)
 }
 
 // managedOrganization returns an organization that the caller manages.
 func (i *images) managedOrganization(r *edge.Request) (owner, error) {
+	t, err := i.tenant(r, r.UUID("id"))
+	return owner{id: t.Organization.ID}, err
+}
+
+// tenant returns an organization that the caller manages.
+func (i *images) tenant(r *edge.Request, id string) (organizationstore.Tenant, error) {
 	actor := r.Actor()
-	t, err := organizationstore.Admit(r, i.cfg.Pool, r.UUID("id"), organization.Authority{
+	return organizationstore.Admit(r, i.cfg.Pool, id, organization.Authority{
 		UserID:   actor.UserID,
 		Platform: organization.PlatformRole(actor.Role),
 	}, true)
-	return owner{id: t.Organization.ID}, err
 }
 
 // remove handles the removal of a picture.

@@ -142,7 +142,7 @@ func (b *mediaBatch) setCaptions(cmd events.Command, p *media.SetCaptions, now t
 	}
 	track, _ := next.CaptionsIn(p.Language)
 	b.captions = append(b.captions, captionChange{next.ID, track.Language, p.Text})
-	return commands.OK(track, b.keep(next, payloads)...), nil
+	return commands.OK(track, b.keep(next, payloads)...).Of(partID(next.ID, track.Language)), nil
 }
 
 func (b *mediaBatch) removeCaptions(

@@ -65,5 +65,5 @@ func (b *mediaBatch) setChapters(cmd events.Command, p *media.SetChapters, now t
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(next.Chapters.Document(), b.keep(next, payloads)...), nil
+	return commands.OK(next.Chapters.Document(), b.keep(next, payloads)...).Of(next.ID), nil
 }

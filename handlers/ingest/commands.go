@@ -127,7 +127,7 @@ func (b *mediaBatch) register(cmd events.Command, p *media.Register, now time.Ti
 		return commands.Outcome{}, err
 	}
 	b.usage[next.CreatorID] = b.usage[next.CreatorID].Add(next)
-	return commands.Created(view.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.Created(view.MediaOf(next), b.keep(next, payloads)...).Of(next.ID), nil
 }
 
 func (b *mediaBatch) completeUpload(
@@ -149,7 +149,7 @@ func (b *mediaBatch) reject(cmd events.Command, p *media.Reject, now time.Time) 
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...).Of(next.ID), nil
 }
 
 func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) (commands.Outcome, error) {
@@ -157,7 +157,7 @@ func (b *mediaBatch) update(cmd events.Command, p *media.Update, now time.Time) 
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...), nil
+	return commands.OK(view.MediaOf(next), b.keep(next, payloads)...).Of(next.ID), nil
 }
 
 func (b *mediaBatch) retry(cmd events.Command, p *media.Retry, now time.Time) (commands.Outcome, error) {

@@ -218,8 +218,10 @@ func (i *ingest) getMedia(r *edge.Request) error {
 }
 
 // ownMedia returns the item that the path names. It is not found for other users.
-func (i *ingest) ownMedia(r *edge.Request) (media.Item, error) {
-	item, found, err := postgres.Find(r, i.cfg.Pool, r.UUID("id"))
+func (i *ingest) ownMedia(r *edge.Request) (media.Item, error) { return i.mediaOf(r, r.UUID("id")) }
+
+func (i *ingest) mediaOf(r *edge.Request, id string) (media.Item, error) {
+	item, found, err := postgres.Find(r, i.cfg.Pool, id)
 	if err != nil {
 		return media.Item{}, err
 	}

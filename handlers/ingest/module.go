@@ -105,6 +105,7 @@ func New(cfg Config) handlers.Module {
 			i.transcodingRoutes(),
 			i.internalRoutes(),
 		),
+		Resources:   i.resources(),
 		Commands:    []commands.Context{mediaContext{cfg.Development, cfg.Quota}.commands()},
 		External:    []commands.External{uploads{cfg.Parts, i.examiner, cfg.Log}.commands()},
 		Projections: []reactions.Projection{startTranscoding(cfg.Now), queueJobs(cfg.Now)},

@@ -107,7 +107,8 @@ func (x uploads) open(
 			return nil, err
 		}
 		return func(ctx context.Context, tx pgx.Tx, _ time.Time) (commands.Outcome, error) {
-			return commands.Created(uploadOf(upload)), postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
+			outcome := commands.Created(uploadOf(upload)).Of(partID(item.ID, upload.ID))
+			return outcome, postgres.SaveParts(ctx, tx, upload, media.PartsOpen)
 		}, nil
 	}, commands.Outcome{}, nil
 }

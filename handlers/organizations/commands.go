@@ -118,7 +118,7 @@ func (b *organizationBatch) create(
 	b.slugs[o.Slug] = organization.SlugOwner{ID: o.ID}
 	b.organizations.Put(o.ID, o)
 	b.putMember(owner)
-	return commands.Created(OrganizationOf(o), created...), nil
+	return commands.Created(OrganizationOf(o), created...).Of(o.ID), nil
 }
 
 func (b *organizationBatch) update(
@@ -134,7 +134,7 @@ func (b *organizationBatch) update(
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(OrganizationOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(OrganizationOf(next), b.keep(before, next, payloads)...).Of(next.ID), nil
 }
 
 func (b *organizationBatch) remove(

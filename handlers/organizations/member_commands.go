@@ -39,7 +39,7 @@ func (b *organizationBatch) invite(
 		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return commands.Created(b.memberView(facts, next), changes...), err
+	return commands.Created(b.memberView(facts, next), changes...).Of(memberID(next)), err
 }
 
 func (b *organizationBatch) accept(
@@ -51,7 +51,7 @@ func (b *organizationBatch) accept(
 		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return commands.OK(b.memberView(facts, next), changes...), err
+	return commands.OK(b.memberView(facts, next), changes...).Of(memberID(next)), err
 }
 
 func (b *organizationBatch) decline(
@@ -75,7 +75,7 @@ func (b *organizationBatch) changeMember(
 		return commands.Outcome{}, err
 	}
 	changes, err := b.keepMember(cmd, facts, next, payloads, now)
-	return commands.OK(b.memberView(facts, next), changes...), err
+	return commands.OK(b.memberView(facts, next), changes...).Of(memberID(next)), err
 }
 
 func (b *organizationBatch) removeMember(

@@ -31,6 +31,7 @@ func New(cfg Config) handlers.Module {
 			o.tenantRoutes(), o.managementRoutes(), o.publicRoutes(),
 			o.memberRoutes(), o.roleRoutes(), o.membershipRoutes(),
 		),
-		Commands: []commands.Context{organizationCommands(cfg.PublicURL)},
+		Resources: o.resources(),
+		Commands:  []commands.Context{organizationCommands(cfg.PublicURL)},
 	}
 }

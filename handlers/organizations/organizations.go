@@ -32,14 +32,19 @@ func (o *organizations) updateOrganization(c *edge.Request) error {
 
 // getOrganization needs no membership: the response has the data of the public page.
 func (o *organizations) getOrganization(c *edge.Request) error {
-	found, err := postgres.ScanOrganization(o.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
-FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, c.UUID("id")))
-	return writeOrganization(c, found, err)
+	found, err := o.organization(c, c.UUID("id"))
+	if err != nil {
+		return err
+	}
+	return c.OK(OrganizationOf(found))
 }
 
 func (o *organizations) getOrganizationBySlug(c *edge.Request) error {
 	found, err := o.organizationBySlug(c)
-	return writeOrganization(c, found, err)
+	if err = readError(err); err != nil {
+		return err
+	}
+	return c.OK(OrganizationOf(found))
 }
 
 // organizationBySlug reads the live organization whose slug is in the path, or
@@ -49,15 +54,22 @@ func (o *organizations) organizationBySlug(c *edge.Request) (organization.Organi
 FROM organizations o WHERE o.slug = $1 AND o.deleted_at IS NULL`, c.Text("slug")))
 }
 
-// writeOrganization writes an organization, or returns the error of a read that failed.
-func writeOrganization(c *edge.Request, o organization.Organization, err error) error {
+// organization reads a live organization.
+func (o *organizations) organization(c *edge.Request, id string) (organization.Organization, error) {
+	found, err := postgres.ScanOrganization(o.cfg.Pool.QueryRow(c, `SELECT `+postgres.OrganizationColumns+`
+FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL`, id))
+	return found, readError(err)
+}
+
+// readError is the error of a request whose organization was not read.
+func readError(err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return organization.ErrOrganizationNotFound
 	case err != nil:
 		return fmt.Errorf("read the organization: %w", err)
 	}
-	return c.OK(OrganizationOf(o))
+	return nil
 }
 
 func (o *organizations) checkOrganizationSlug(c *edge.Request) error {

@@ -67,7 +67,7 @@ func (x checkouts) openPortal(
 			return nil, purchase.ErrPaymentProcessing
 		}
 		return func(context.Context, pgx.Tx, time.Time) (commands.Outcome, error) {
-			return commands.OK(Portal{URL: url}), nil
+			return commands.OK(Portal{URL: url}).For(portalKept), nil
 		}, nil
 	}, commands.Outcome{}, nil
 }

@@ -85,6 +85,7 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name:      "payments",
 		Routes:    slices.Concat(p.checkoutRoutes(), p.webhookRoutes(), p.purchaseRoutes()),
+		Resources: p.resources(),
 		Commands:  []commands.Context{purchaseCommands(cfg)},
 		External:  []commands.External{checkouts{cfg}.commands()},
 		Processes: []reactions.Process{(&checkoutCloser{reconciler{cfg, p.ingester}}).process()},

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	sandbox "github.com/codex-platform/codex/deploy/embedded/stripe"
 	"github.com/codex-platform/codex/domain/purchase"
 	"github.com/codex-platform/codex/domain/purchase/postgres"
+	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
 func (w *harness) portal(user, back string) answer {
@@ -155,5 +158,47 @@ func TestAnUnusedCustomerIsErased(t *testing.T) {
 	due := w.text(`SELECT string_agg(stripe_customer_id, ' ' ORDER BY stripe_customer_id) FROM customer_erasures`)
 	if due != "cus_late cus_slower" {
 		t.Errorf("to be erased: %s", due)
+	}
+}
+
+// The address of the portal opens it without a sign-in: it is kept for a repeated request, for
+// minutes. The session of a checkout is read again, by its buyer.
+func TestTheAddressOfThePortalIsKeptForMinutes(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	user := w.User("customer")
+	repeat := func(path string, body map[string]string) answer {
+		t.Helper()
+		return w.Send(handlertest.Request{
+			Method:  http.MethodPost,
+			Path:    path,
+			Session: user,
+			Body:    body,
+			Header:  map[string]string{"Idempotency-Key": "key-of-" + path[len("/checkout/"):], "Origin": w.URL},
+		})
+	}
+	back := map[string]string{"returnUrl": w.URL + "/account"}
+	buy := map[string]string{"contentId": w.piece(2999), "successUrl": w.URL + "/s", "cancelUrl": w.URL + "/c"}
+	first := repeat("/checkout/portal-session", back).Want(http.StatusOK, "")
+	if again := repeat("/checkout/portal-session", back); again.Body != first.Body {
+		t.Errorf("first %s, then %s", first.Body, again.Body)
+	}
+	checkout := repeat("/checkout/create", buy).Want(http.StatusOK, "")
+	if again := repeat("/checkout/create", buy); again.Body != checkout.Body {
+		t.Errorf("first %s, then %s", checkout.Body, again.Body)
+	}
+
+	sweeper := &commands.Sweeper{Pool: w.Pool, Now: func() time.Time { return w.Now().Add(4 * time.Minute) }}
+	if n, err := sweeper.Expire(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d expired, %v", n, err)
+	}
+	sweeper.Now = func() time.Time { return w.Now().Add(6 * time.Minute) }
+	if n, err := sweeper.Expire(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d expired, %v", n, err)
+	}
+	repeat("/checkout/portal-session", back).Want(http.StatusNotFound, "RESPONSE_EXPIRED")
+	repeat("/checkout/create", buy).Want(http.StatusOK, "")
+	if n := w.Number(`SELECT count(*) FROM commands c WHERE strpos(c::text, 'http') > 0`); n != 0 {
+		t.Errorf("%d rows have an address", n)
 	}
 }

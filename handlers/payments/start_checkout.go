@@ -117,7 +117,7 @@ func (x checkouts) claim(
 }
 
 func sessionOutcome(c purchase.Checkout, facts ...events.Fact) commands.Outcome {
-	return commands.OK(CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...)
+	return commands.OK(CheckoutSession{SessionURL: c.SessionURL, SessionID: c.SessionID}, facts...).Of(c.ID)
 }
 
 // call closes what must be closed and opens the session.

@@ -109,7 +109,7 @@ func (b *categoryBatch) create(
 	}
 	b.slugs[postgres.SlugKey{Scope: scope, Slug: next.Slug}] = next.ID
 	b.categories.Put(next.ID, next)
-	return commands.Created(categoryOf(next, b.assetsURL)), nil
+	return commands.Created(categoryOf(next, b.assetsURL)).Of(next.ID), nil
 }
 
 func (b *categoryBatch) update(
@@ -121,7 +121,7 @@ func (b *categoryBatch) update(
 		return commands.Outcome{}, err
 	}
 	b.categories.Put(next.ID, next)
-	return commands.OK(categoryOf(next, b.assetsURL)), nil
+	return commands.OK(categoryOf(next, b.assetsURL)).Of(next.ID), nil
 }
 
 func (b *categoryBatch) remove(

@@ -184,7 +184,7 @@ func (b *contentBatch) create(cmd events.Command, p *content.Create, now time.Ti
 		return commands.Outcome{}, err
 	}
 	b.owned[cmd.ActorID]++
-	return commands.Created(contentOf(next), b.keep(content.Content{}, next, payloads)...), nil
+	return commands.Created(contentOf(next), b.keep(content.Content{}, next, payloads)...).Of(next.ID), nil
 }
 
 func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Time) (commands.Outcome, error) {
@@ -208,7 +208,7 @@ func (b *contentBatch) update(cmd events.Command, p *content.Update, now time.Ti
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...).Of(next.ID), nil
 }
 
 func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.Time) (commands.Outcome, error) {
@@ -217,7 +217,7 @@ func (b *contentBatch) publish(cmd events.Command, _ *content.Publish, now time.
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...).Of(next.ID), nil
 }
 
 func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now time.Time) (commands.Outcome, error) {
@@ -226,7 +226,7 @@ func (b *contentBatch) unpublish(cmd events.Command, _ *content.Unpublish, now t
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.OK(contentOf(next), b.keep(before, next, payloads)...), nil
+	return commands.OK(contentOf(next), b.keep(before, next, payloads)...).Of(next.ID), nil
 }
 
 func (b *contentBatch) remove(cmd events.Command, _ *content.Delete, now time.Time) (commands.Outcome, error) {

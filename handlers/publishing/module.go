@@ -51,6 +51,7 @@ func New(cfg Config) handlers.Module {
 	return handlers.Module{
 		Name:        "publishing",
 		Routes:      slices.Concat(p.catalogueRoutes(), p.contentReads(), p.contentWrites(), p.categoryRoutes()),
+		Resources:   p.resources(),
 		Commands:    []commands.Context{contentCommands(cfg), categoryCommands(cfg.AssetsURL)},
 		Projections: []reactions.Projection{countSuccess()},
 	}

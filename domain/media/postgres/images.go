@@ -35,9 +35,11 @@ RETURNING id`, i.ID, i.Kind, i.OwnerID, i.Prefix, i.Address, i.MIME, i.Size, i.D
 	return true, nil
 }
 
+const imageColumns = `id, kind, owner_id, prefix, address, mime_type, size_bytes, digest`
+
 // QueueImages queues the read of images that are not being swept, locked in the order of their ids.
 func QueueImages(b *pgx.Batch, ids []string, found map[string]media.Image) {
-	b.Queue(`SELECT id, kind, owner_id, prefix, address, mime_type, size_bytes, digest FROM images
+	b.Queue(`SELECT `+imageColumns+` FROM images
 		WHERE id = ANY($1::uuid[]) AND status <> 'sweeping' ORDER BY id FOR UPDATE`, ids).Query(func(rows pgx.Rows) error {
 		images, err := pgx.CollectRows(rows, pgx.RowToStructByPos[media.Image])
 		for _, i := range images {
@@ -45,6 +47,21 @@ func QueueImages(b *pgx.Batch, ids []string, found map[string]media.Image) {
 		}
 		return err
 	})
+}
+
+// FindImage returns an image that an owner shows. It reports false when there is none.
+func FindImage(ctx context.Context, db Queryer, id string) (i media.Image, found bool, err error) {
+	rows, err := db.Query(ctx, `SELECT `+imageColumns+` FROM images WHERE id = $1 AND status = 'attached'`, id)
+	if err == nil {
+		i, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[media.Image])
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return i, false, nil
+	}
+	if err != nil {
+		return i, false, fmt.Errorf("read an image: %w", err)
+	}
+	return i, true, nil
 }
 
 // ImageOwner is the picture of a user or an organization.
