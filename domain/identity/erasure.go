@@ -10,13 +10,19 @@ import (
 // DeleteAccount deletes the caller's account.
 type DeleteAccount struct {
 	Confirmation string `json:"confirmation" jsonschema:"required,enum=DELETE,example=DELETE"`
-	// CurrentPassword is checked by the edge, unless the user has just signed in, and is no
-	// part of the command.
+	// CurrentPassword is checked by the edge, unless the user has just signed in. It is no part of
+	// the command, [Erase].
 	CurrentPassword string `json:"currentPassword,omitempty" jsonschema:"maxLength=128"`
 }
 
 // Validate requires the confirmation.
 func (d *DeleteAccount) Validate() []domain.Field { return domain.Check(d) }
+
+// Erase is the command of a DeleteAccount. It is applied while the user has proved the password a
+// moment ago in the session of the request.
+type Erase struct {
+	SessionID string `json:"sessionId"`
+}
 
 // Holdings are what prevents the deletion of an account.
 type Holdings struct {

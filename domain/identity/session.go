@@ -66,6 +66,8 @@ type Session struct {
 	Persistent           bool
 	ExpiresAt            time.Time
 	CreatedAt, UpdatedAt time.Time
+	// AuthenticatedAt is when the user last proved the password in it: at first the sign-in.
+	AuthenticatedAt time.Time
 }
 
 // maxUserAgent limits the length of a stored user agent, in characters.
@@ -85,6 +87,8 @@ func Start(id string, user User, address, userAgent string, persistent bool, now
 		ExpiresAt:  now.Add(SessionLifetime),
 		CreatedAt:  now,
 		UpdatedAt:  now,
+
+		AuthenticatedAt: now,
 	}
 	return s, []events.Fact{s.fact(1, events.SessionStarted{UserID: s.UserID, SessionID: s.ID})}
 }
@@ -116,8 +120,11 @@ func (s Session) Extended(now time.Time) (time.Time, bool) {
 	return end, end.After(s.ExpiresAt)
 }
 
-// RecentSignIn reports whether a session that began at a time is a recent sign-in.
-func RecentSignIn(at, now time.Time) bool { return now.Sub(at) <= RecentFor }
+// Recent reports whether the user has proved the password in the session a moment ago, which a
+// change requires that a stolen session must not make.
+func (s Session) Recent(now time.Time) bool {
+	return s.ID != "" && now.Before(s.ExpiresAt) && now.Sub(s.AuthenticatedAt) <= RecentFor
+}
 
 // Purpose is what a token in a mail can be used for.
 type Purpose string

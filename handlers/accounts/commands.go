@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +53,7 @@ func (b *userBatch) wantPreferences(cmd events.Command, _ *identity.SetPreferenc
 	b.wanted.users = append(b.wanted.users, cmd.AggregateID)
 }
 
-func (b *userBatch) wantDeletion(cmd events.Command, _ *identity.DeleteAccount) {
+func (b *userBatch) wantDeletion(cmd events.Command, _ *identity.Erase) {
 	b.wanted.users = append(b.wanted.users, cmd.AggregateID)
 	b.wanted.leaving = append(b.wanted.leaving, cmd.AggregateID)
 }
@@ -109,11 +110,15 @@ func (b *userBatch) setPreferences(
 }
 
 func (b *userBatch) deleteAccount(
-	cmd events.Command, _ *identity.DeleteAccount, now time.Time,
+	cmd events.Command, p *identity.Erase, now time.Time,
 ) (commands.Outcome, error) {
 	user, err := b.account(cmd)
 	if err != nil {
 		return commands.Outcome{}, err
+	}
+	request := slices.IndexFunc(b.sessions[user.ID], func(s identity.Session) bool { return s.ID == p.SessionID })
+	if request < 0 || !b.sessions[user.ID][request].Recent(now) {
+		return commands.Outcome{}, identity.ErrReauthenticate
 	}
 	next, payloads, err := user.Delete(b.holdings[user.ID], now)
 	if err != nil {

@@ -47,6 +47,11 @@ func (a *accounts) updateProfile(c *edge.Request) error {
 			return a.changed(
 				c,
 				func(ctx context.Context, tx pgx.Tx, user identity.User) (identity.User, []events.Payload, error) {
+					if request.Wants(user.Email) {
+						if err := recentlyAuthenticated(ctx, tx, c.Actor().SessionID, c.Now()); err != nil {
+							return identity.User{}, nil, err
+						}
+					}
 					facts, err := profileFacts(ctx, tx, user, request, c.Now())
 					if err != nil {
 						return identity.User{}, nil, err
@@ -213,9 +218,9 @@ func (a *accounts) deleteAccount(c *edge.Request) error {
 	if err := a.reauthenticate(c, request.CurrentPassword); err != nil {
 		return err
 	}
-	request.CurrentPassword = "" // it never travels on the bus
-	id := c.Actor().UserID
-	cmd, err := c.NewCommand(identity.CommandDeleteAccount, id, id, request)
+	actor := c.Actor()
+	erase := identity.Erase{SessionID: actor.SessionID} // the password never travels on the bus
+	cmd, err := c.NewCommand(identity.CommandDeleteAccount, actor.UserID, actor.UserID, erase)
 	if err != nil {
 		return err
 	}

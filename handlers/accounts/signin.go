@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/identity/postgres"
+	dbpostgres "github.com/codex-platform/codex/domain/postgres"
 	"github.com/codex-platform/codex/domain/postgres/ratelimit"
 	"github.com/codex-platform/codex/events"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -105,20 +107,29 @@ func (a *accounts) match(c *edge.Request, attempt *attempt, email, password stri
 }
 
 // reauthenticate requires of a change that a stolen session must not make that its sender
-// knows the password, or has signed in a moment ago.
+// knows the password, or has signed in a moment ago. A password that is right is recorded in the
+// session: the transaction of the change checks that record, with [recentlyAuthenticated].
 func (a *accounts) reauthenticate(c *edge.Request, password string) error {
 	if password == "" {
-		if identity.RecentSignIn(c.Actor().SignedInAt, c.Now()) {
-			return nil
-		}
-		return identity.ErrReauthenticate
+		return recentlyAuthenticated(c, a.cfg.Pool, c.Actor().SessionID, c.Now())
 	}
 	user, err := a.self(c)
 	if err != nil {
 		return err
 	}
-	_, _, err = a.authenticate(c, user.Email, password)
-	return wrongPassword(err)
+	if _, _, err = a.authenticate(c, user.Email, password); err != nil {
+		return wrongPassword(err)
+	}
+	return postgres.Reauthenticated(c, a.cfg.Pool, c.Actor().SessionID, c.Now())
+}
+
+// recentlyAuthenticated requires that the user has proved the password in a session a moment ago.
+func recentlyAuthenticated(ctx context.Context, db dbpostgres.DB, sessionID string, now time.Time) error {
+	session, _, _, err := postgres.Session(ctx, db, sessionID)
+	if err == nil && !session.Recent(now) {
+		err = identity.ErrReauthenticate
+	}
+	return err
 }
 
 // wrongPassword is the error of an authentication, for a user who is signed in.

@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/cookiejar"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/codex-platform/codex/domain/identity"
+	"github.com/codex-platform/codex/events"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/handlertest"
 )
 
@@ -37,6 +40,8 @@ func TestTakeovers(t *testing.T) {
 		"an account has a ceiling over all networks":                anAccountHasACeiling,
 		"concurrent guesses are hashed no more often than allowed":  concurrentGuessesAreNotHashed,
 		"guesses with an idempotency key are counted like others":   guessesWithAKeyAreCounted,
+		"a command alone deletes no account":                        aCommandAloneDeletesNoAccount,
+		"a session that ended meanwhile changes nothing":            aSessionThatEndedChangesNothing,
 		"a wrong password for a change of address counts as others": reauthenticationIsThrottled,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +54,8 @@ func TestTakeovers(t *testing.T) {
 // age makes the sessions of an account older than a recent sign-in.
 func (w *harness) age(email string) {
 	w.Helper()
-	w.Exec(`UPDATE sessions SET created_at = created_at - interval '11 minutes'
+	w.Exec(`UPDATE sessions SET created_at = created_at - interval '11 minutes',
+			authenticated_at = authenticated_at - interval '11 minutes'
 		WHERE user_id = (SELECT id FROM users WHERE email = $1)`, email)
 }
 
@@ -87,6 +93,55 @@ func anOldSessionDeletesNoAccount(t *testing.T, w *harness) {
 		t.Error("the account is gone")
 	}
 	remove(password).Want(http.StatusNoContent, "")
+}
+
+// aCommandAloneDeletesNoAccount: whoever can send commands in the name of a user still needs a
+// session in which the user has proved the password a moment ago.
+func aCommandAloneDeletesNoAccount(t *testing.T, w *harness) {
+	b := w.member("named@example.org")
+	id := w.userID("named@example.org")
+	other := w.member("other-named@example.org")
+	sessionOf := func(email string) string {
+		return handlertest.Value[string](w.Harness, `SELECT id FROM sessions WHERE user_id = $1`, w.userID(email))
+	}
+	w.age("named@example.org")
+	for name, session := range map[string]string{
+		"no session":                "",
+		"an old session":            sessionOf("named@example.org"),
+		"a session of another user": sessionOf("other-named@example.org"),
+	} {
+		payload := handlertest.Must(json.Marshal(identity.Erase{SessionID: session}))(t)
+		reply, err := w.Dispatcher.Send(t.Context(), events.Command{
+			ID:          edge.NewID(),
+			Type:        identity.CommandDeleteAccount,
+			ActorID:     id,
+			AggregateID: id,
+			Payload:     payload,
+			IssuedAt:    w.Now(),
+		})
+		if err != nil || reply.Status != http.StatusForbidden {
+			t.Errorf("%s: %d %s, %v", name, reply.Status, reply.Body, err)
+		}
+	}
+	if !b.signedIn() || !other.signedIn() {
+		t.Error("an account is gone")
+	}
+}
+
+// aSessionThatEndedChangesNothing: the right password was checked, and before the change is made
+// the owner ends the session.
+func aSessionThatEndedChangesNothing(t *testing.T, w *harness) {
+	b := w.member("ended@example.org")
+	w.age("ended@example.org")
+	w.Exec(`CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		DELETE FROM sessions WHERE id = NEW.id; RETURN NULL; END $$`)
+	w.Exec(`CREATE TRIGGER end_session AFTER UPDATE OF authenticated_at ON sessions FOR EACH ROW
+		WHEN (NEW.user_id = '` + w.userID("ended@example.org") + `') EXECUTE FUNCTION end_session()`)
+	b.patch(map[string]any{"email": "thief-ended@example.org", "currentPassword": password}).
+		Want(http.StatusForbidden, "REAUTHENTICATION_REQUIRED")
+	if n := w.Number(`SELECT count(*) FROM users WHERE pending_email = 'thief-ended@example.org'`); n != 0 {
+		t.Error("the address is changed")
+	}
 }
 
 func (w *harness) undoLink(email string) string {

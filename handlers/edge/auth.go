@@ -82,8 +82,6 @@ type Actor struct {
 	UserID    string
 	Role      string
 	SessionID string
-	// SignedInAt is when the session began.
-	SignedInAt time.Time
 }
 
 const actorKey = "actor"
@@ -128,7 +126,7 @@ WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deleted_at IS NULL`, hash[:]
 	if err != nil {
 		return nil, fmt.Errorf("look up the session: %w", err)
 	}
-	s.ID, a.SignedInAt = a.SessionID, s.CreatedAt
+	s.ID = a.SessionID
 	e.extend(c, s, token, now)
 	c.Set(actorKey, a)
 	return a, nil

@@ -16,9 +16,11 @@ import (
 func InsertSession(ctx context.Context, tx pgx.Tx, s identity.Session, token identity.Token) error {
 	hash := token.Hash()
 	_, err := tx.Exec(ctx, `
-INSERT INTO sessions (id, token_hash, user_id, ip_address, user_agent, persistent, expires_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		s.ID, hash[:], s.UserID, s.Address, s.UserAgent, s.Persistent, s.ExpiresAt, s.CreatedAt, s.UpdatedAt)
+INSERT INTO sessions (id, token_hash, user_id, ip_address, user_agent, persistent, expires_at, created_at, updated_at,
+                      authenticated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		s.ID, hash[:], s.UserID, s.Address, s.UserAgent, s.Persistent, s.ExpiresAt, s.CreatedAt, s.UpdatedAt,
+		s.AuthenticatedAt)
 	if err != nil {
 		return fmt.Errorf("insert session: %w", err)
 	}
@@ -81,7 +83,7 @@ func RotateSession(ctx context.Context, tx pgx.Tx, id string, token identity.Tok
 }
 
 const sessionColumns = `s.id, s.user_id, COALESCE(s.ip_address, ''), COALESCE(s.user_agent, ''), s.persistent,
-	s.expires_at, s.created_at, s.updated_at`
+	s.expires_at, s.created_at, s.updated_at, COALESCE(s.authenticated_at, s.created_at)`
 
 func scanSession(row pgx.Row) (identity.Session, error) {
 	var s identity.Session
@@ -90,7 +92,10 @@ func scanSession(row pgx.Row) (identity.Session, error) {
 }
 
 func sessionFields(s *identity.Session) []any {
-	return []any{&s.ID, &s.UserID, &s.Address, &s.UserAgent, &s.Persistent, &s.ExpiresAt, &s.CreatedAt, &s.UpdatedAt}
+	return []any{
+		&s.ID, &s.UserID, &s.Address, &s.UserAgent, &s.Persistent, &s.ExpiresAt, &s.CreatedAt, &s.UpdatedAt,
+		&s.AuthenticatedAt,
+	}
 }
 
 // Session returns a session and its user. It reports false when either does not exist.
@@ -105,6 +110,15 @@ FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.deleted_a
 		return identity.Session{}, identity.User{}, false, fmt.Errorf("read session: %w", err)
 	}
 	return s, u, true, nil
+}
+
+// Reauthenticated records that the user of a session has proved the password in it.
+func Reauthenticated(ctx context.Context, db postgres.DB, id string, now time.Time) error {
+	_, err := db.Exec(ctx, `UPDATE sessions SET authenticated_at = $2 WHERE id = $1`, id, now)
+	if err != nil {
+		return fmt.Errorf("record the re-authentication of a session: %w", err)
+	}
+	return nil
 }
 
 // ExtendSession moves the end of a session to a later time. Of several concurrent requests
