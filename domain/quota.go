@@ -6,18 +6,20 @@ type Quota struct {
 	Bytes int64
 	// OpenUploads are media items that wait for their file.
 	OpenUploads int64
-	// Media and Content are items.
-	Media   int64
-	Content int64
+	// Media and Content are items, Categories those of all spaces together.
+	Media      int64
+	Content    int64
+	Categories int64
 }
 
-// DefaultQuota is the quota of every creator: 1 TiB, 100 open uploads, 10 000 media items and
-// 20 000 content items.
+// DefaultQuota is the quota of every creator: 1 TiB, 100 open uploads, 10 000 media items,
+// 20 000 content items and 1000 categories.
 var DefaultQuota = Quota{
 	Bytes:       1 << 40,
 	OpenUploads: 100,
 	Media:       10_000,
 	Content:     20_000,
+	Categories:  1000,
 }
 
 // ErrQuota rejects what exceeds a quota. Its context has the quota's name, its limit, what is

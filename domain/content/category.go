@@ -58,6 +58,8 @@ type CategoryFacts struct {
 	// Member and Manager say what the actor is in the organization of the category.
 	Member  bool
 	Manager bool
+	// Quota limits the live categories of the actor, who has Categories now.
+	Quota, Categories int64
 	// SlugTaken reports whether another category of the space has a slug.
 	SlugTaken func(slug string) bool
 }
@@ -82,6 +84,9 @@ func NewCategory(id string, cmd CreateCategory, facts CategoryFacts, now time.Ti
 	}
 	if c.OrganizationID != "" && !facts.Member {
 		return Category{}, ErrCategoryMember
+	}
+	if err := domain.Use("categories", facts.Quota, facts.Categories, 1); err != nil {
+		return Category{}, err
 	}
 	base := CategorySlug(cmd.Name)
 	if base == "" {

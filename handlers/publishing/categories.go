@@ -45,7 +45,7 @@ func (p *publishing) categoryRoutes() []edge.Route {
 			Body:      content.CreateCategory{},
 			Command:   content.CommandCreateCategory,
 			Responses: []edge.Response{edge.Data[Category](http.StatusCreated)},
-			Errors:    []*domain.Error{content.ErrCategoryMember},
+			Errors:    []*domain.Error{content.ErrCategoryMember, domain.ErrQuota},
 			Handle:    p.createCategory,
 		},
 		{

@@ -12,11 +12,10 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// categoryCommands applies the commands of context "category". assetsURL is where clients
-// find covers. The event catalogue has no events of categories; that an item's categories
-// have changed is a revision of the item.
-func categoryCommands(assetsURL string) commands.Context {
-	return commands.NewContext("category", func() *categoryBatch { return newCategoryBatch(assetsURL) },
+// categoryCommands applies the commands of context "category". The event catalogue has no
+// events of categories; that an item's categories have changed is a revision of the item.
+func categoryCommands(cfg Config) commands.Context {
+	return commands.NewContext("category", func() *categoryBatch { return newCategoryBatch(cfg) },
 		commands.Handle(content.CommandCreateCategory, (*categoryBatch).wantCreate, (*categoryBatch).create),
 		commands.Handle(content.CommandUpdateCategory, wantCategory[content.UpdateCategory], (*categoryBatch).update),
 		commands.Handle(content.CommandDeleteCategory, wantCategory[content.DeleteCategory], (*categoryBatch).remove),
@@ -27,6 +26,9 @@ func categoryCommands(assetsURL string) commands.Context {
 // categoryBatch is what a batch of the context loads and changes.
 type categoryBatch struct {
 	assetsURL string
+	// quota limits the categories of each creator, owned is how many those have who create some.
+	quota int64
+	owned map[string]int64
 
 	categories *commands.State[string, content.Category]
 	slugs      map[postgres.SlugKey]string
@@ -39,12 +41,15 @@ type categoryBatch struct {
 		users         []string
 		scopes        []content.Scope
 		slugs         []string // in step with scopes
+		creators      []string
 	}
 }
 
-func newCategoryBatch(assetsURL string) *categoryBatch {
+func newCategoryBatch(cfg Config) *categoryBatch {
 	return &categoryBatch{
-		assetsURL:  assetsURL,
+		assetsURL:  cfg.AssetsURL,
+		quota:      cfg.Quota.Categories,
+		owned:      map[string]int64{},
 		categories: commands.NewState[string, content.Category](),
 		slugs:      map[postgres.SlugKey]string{},
 		actors:     commands.NewActors(),
@@ -67,6 +72,7 @@ func (b *categoryBatch) wantCreate(cmd events.Command, p *content.CreateCategory
 	b.wanted.organizations = appendSet(b.wanted.organizations, p.OrganizationID)
 	b.wanted.scopes = append(b.wanted.scopes, content.ScopeOf(cmd.ActorID, domain.OrZero(p.OrganizationID)))
 	b.wanted.slugs = append(b.wanted.slugs, content.CategorySlug(p.Name))
+	b.wanted.creators = append(b.wanted.creators, cmd.ActorID)
 }
 
 func (b *categoryBatch) wantReorder(cmd events.Command, p *content.ReorderCategories) {
@@ -79,6 +85,9 @@ func (b *categoryBatch) wantReorder(cmd events.Command, p *content.ReorderCatego
 func (b *categoryBatch) Load(load *pgx.Batch) {
 	want := &b.wanted
 	b.actors.Load(load)
+	if len(want.creators) > 0 {
+		postgres.QueueCategoryUsage(load, want.creators, b.owned)
+	}
 	if len(want.categories) > 0 {
 		postgres.QueueLockCategories(load, want.categories, b.categories.Rows)
 	}
@@ -99,6 +108,7 @@ func (b *categoryBatch) create(
 	organization := domain.OrZero(p.OrganizationID)
 	scope := content.ScopeOf(cmd.ActorID, organization)
 	facts := b.facts(cmd, organization)
+	facts.Quota, facts.Categories = b.quota, b.owned[cmd.ActorID]
 	facts.SlugTaken = func(slug string) bool {
 		_, taken := b.slugs[postgres.SlugKey{Scope: scope, Slug: slug}]
 		return taken
@@ -109,6 +119,7 @@ func (b *categoryBatch) create(
 	}
 	b.slugs[postgres.SlugKey{Scope: scope, Slug: next.Slug}] = next.ID
 	b.categories.Put(next.ID, next)
+	b.owned[cmd.ActorID]++
 	return commands.Created(categoryOf(next, b.assetsURL)).Of(next.ID), nil
 }
 

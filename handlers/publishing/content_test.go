@@ -426,27 +426,54 @@ func TestPurchasesAndViewsAreCountedOnce(t *testing.T) {
 	}
 }
 
-func TestAQuotaLimitsTheItemsOfACreator(t *testing.T) {
+func TestAQuotaLimitsWhatACreatorKeeps(t *testing.T) {
 	t.Parallel()
-	w := newHarness(t, options{quota: domain.Quota{Content: 3}})
-	c := w.creator()
-	statuses := make(chan int, 10)
-	var all sync.WaitGroup
-	for range cap(statuses) {
-		all.Go(func() { statuses <- c.send(http.MethodPost, "/api/content", article(nil)).Status })
+	for name, c := range map[string]struct {
+		quota domain.Quota
+		path  string
+		body  func() fields
+	}{
+		"content": {domain.Quota{Content: 3}, "/api/content", func() fields { return article(nil) }},
+		"categories": {domain.Quota{Categories: 3}, "/api/categories", func() fields {
+			return fields{"name": "Category " + uuid.NewString()}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newHarness(t, options{quota: c.quota})
+			u := w.creator()
+			statuses := make(chan int, 10)
+			ids := make(chan string, cap(statuses))
+			var all sync.WaitGroup
+			for range cap(statuses) {
+				all.Go(func() {
+					a := u.send(http.MethodPost, c.path, c.body())
+					statuses <- a.Status
+					ids <- a.Text("data.id")
+				})
+			}
+			all.Wait()
+			close(statuses)
+			close(ids)
+			seen := map[int]int{}
+			for status := range statuses {
+				seen[status]++
+			}
+			if seen[http.StatusCreated] != 3 || seen[http.StatusUnprocessableEntity] != 7 {
+				t.Errorf("statuses %v", seen)
+			}
+			got := u.send(http.MethodPost, c.path, c.body()).Want(422, "QUOTA_EXCEEDED")
+			if got.At("error.details.context.left") != 0.0 || got.Text("error.details.context.quota") != name {
+				t.Errorf("%s", got.Body)
+			}
+			w.creator().send(http.MethodPost, c.path, c.body()).Want(201, "")
+			for id := range ids {
+				if id != "" {
+					u.send(http.MethodDelete, c.path+"/"+id, nil).Want(204, "")
+					break
+				}
+			}
+			u.send(http.MethodPost, c.path, c.body()).Want(201, "")
+		})
 	}
-	all.Wait()
-	close(statuses)
-	seen := map[int]int{}
-	for status := range statuses {
-		seen[status]++
-	}
-	if seen[http.StatusCreated] != 3 || seen[http.StatusUnprocessableEntity] != 7 {
-		t.Errorf("statuses %v", seen)
-	}
-	got := c.send(http.MethodPost, "/api/content", article(nil)).Want(422, "QUOTA_EXCEEDED")
-	if got.At("error.details.context.left") != 0.0 || got.Text("error.details.context.quota") != "content" {
-		t.Errorf("%s", got.Body)
-	}
-	w.creator().send(http.MethodPost, "/api/content", article(nil)).Want(201, "")
 }

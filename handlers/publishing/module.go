@@ -52,7 +52,7 @@ func New(cfg Config) handlers.Module {
 		Name:        "publishing",
 		Routes:      slices.Concat(p.catalogueRoutes(), p.contentReads(), p.contentWrites(), p.categoryRoutes()),
 		Resources:   p.resources(),
-		Commands:    []commands.Context{contentCommands(cfg), categoryCommands(cfg.AssetsURL)},
+		Commands:    []commands.Context{contentCommands(cfg), categoryCommands(cfg)},
 		Projections: []reactions.Projection{countSuccess()},
 	}
 }

@@ -116,9 +116,18 @@ func repeatedOf(alias string) string {
 // QueueUsage queues the count of the items of creators. Creations of one creator wait for each
 // other from then on.
 func QueueUsage(b *pgx.Batch, creators []string, found map[string]int64) {
-	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended('content quota ' || id, 0))
-		FROM (SELECT DISTINCT id FROM unnest($1::text[]) AS c (id) ORDER BY id) AS c`, creators)
-	b.Queue(`SELECT creator_id, count(*) FROM content
+	queueUsage(b, "content", creators, found)
+}
+
+// QueueCategoryUsage is QueueUsage for categories.
+func QueueCategoryUsage(b *pgx.Batch, creators []string, found map[string]int64) {
+	queueUsage(b, "categories", creators, found)
+}
+
+func queueUsage(b *pgx.Batch, table string, creators []string, found map[string]int64) {
+	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($2 || ' quota ' || id, 0))
+		FROM (SELECT DISTINCT id FROM unnest($1::text[]) AS c (id) ORDER BY id) AS c`, creators, table)
+	b.Queue(`SELECT creator_id, count(*) FROM `+table+`
 		WHERE creator_id = ANY($1::text[]) AND deleted_at IS NULL GROUP BY creator_id`, creators).
 		Query(func(rows pgx.Rows) error {
 			var id string
