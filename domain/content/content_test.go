@@ -8,6 +8,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/content"
+	"github.com/codex-platform/codex/domain/money"
 	"github.com/codex-platform/codex/events"
 )
 
@@ -290,7 +291,7 @@ func TestFieldsBeyondTheLimitsAreNamed(t *testing.T) {
 		"thumbnailUrl":   func(c *content.Create) { c.ThumbnailURL = ptr("javascript:alert(1)") },
 		"accessType":     func(c *content.Create) { c.AccessType = "everyone" },
 		"visibility":     func(c *content.Create) { c.Visibility = "hidden" },
-		"priceCents":     func(c *content.Create) { c.PriceCents = ptr(int64(10_000_001)) },
+		"priceCents":     func(c *content.Create) { c.PriceCents = ptr(int64(money.MaxPrice) + 1) },
 		"category":       func(c *content.Create) { c.Category = ptr("") },
 		"shaderConfig.x": func(c *content.Create) { c.ShaderConfig = map[string]any{"x": "y"} },
 		"contentBody":    func(c *content.Create) { c.ContentType, c.ContentBody = content.Written, nil },

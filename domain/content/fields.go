@@ -63,7 +63,7 @@ type Create struct {
 	ThumbnailURL   *string        `json:"thumbnailUrl,omitempty" jsonschema:"format=uri,maxLength=2000"`
 	AccessType     Access         `json:"accessType,omitempty" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private,example=paid"`
 	Visibility     Visibility     `json:"visibility,omitempty" jsonschema:"enum=public,enum=private,enum=members_only,enum=purchased_only"`
-	PriceCents     *int64         `json:"priceCents,omitempty" jsonschema:"minimum=0,maximum=10000000,example=2999"`
+	PriceCents     *int64         `json:"priceCents,omitempty" jsonschema:"minimum=0,maximum=2000000000,example=2999"`
 	MinimumTierID  *string        `json:"minimumTierId,omitempty" jsonschema:"format=uuid"`
 	ShaderPreset   *string        `json:"shaderPreset,omitempty" jsonschema:"maxLength=50"`
 	ShaderConfig   map[string]any `json:"shaderConfig,omitempty"`
@@ -85,7 +85,7 @@ type Update struct {
 	ThumbnailURL   domain.Optional[string]         `json:"thumbnailUrl,omitzero" jsonschema:"format=uri,maxLength=2000"`
 	AccessType     domain.Optional[Access]         `json:"accessType,omitzero" jsonschema:"enum=free,enum=paid,enum=followers,enum=subscribers,enum=team,enum=members,enum=private"`
 	Visibility     domain.Optional[Visibility]     `json:"visibility,omitzero" jsonschema:"enum=public,enum=private,enum=members_only,enum=purchased_only"`
-	PriceCents     domain.Optional[int64]          `json:"priceCents,omitzero" jsonschema:"minimum=0,maximum=10000000"`
+	PriceCents     domain.Optional[int64]          `json:"priceCents,omitzero" jsonschema:"minimum=0,maximum=2000000000"`
 	MinimumTierID  domain.Optional[string]         `json:"minimumTierId,omitzero" jsonschema:"format=uuid"`
 	ShaderPreset   domain.Optional[string]         `json:"shaderPreset,omitzero" jsonschema:"maxLength=50"`
 	ShaderConfig   domain.Optional[map[string]any] `json:"shaderConfig,omitzero"`

@@ -1,6 +1,7 @@
 package money
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,8 +17,8 @@ type Currency struct {
 	// Step divides every amount that can be charged. It is 1 but for currencies whose last
 	// digits Stripe demands to be 0.
 	Step Cents
-	// Minimum is the lowest amount that can be charged.
-	Minimum Cents
+	// Minimum is the lowest amount that can be charged, and Maximum the highest.
+	Minimum, Maximum Cents
 }
 
 // DefaultCurrency is the currency of installations that configure none, and of everything
@@ -32,9 +33,10 @@ const (
 	// wholeOnly have no fraction, but Stripe counts them with two decimals, which are 0.
 	wholeOnly = "isk ugx"
 
-	// minimums are the lowest charges, in Cents. The first paragraph is published by Stripe.
-	// For others Stripe converts the amount into the currency of the account's balance and
-	// applies the minimum of that one: the second paragraph is half a US dollar, rounded up.
+	// minimums are the lowest charges, in Cents. The first paragraph is the table "Minimum and
+	// maximum charge amounts" of https://docs.stripe.com/currencies. For others Stripe converts the
+	// amount into the currency of the account's balance and applies the minimum of that one: the
+	// second paragraph is half a US dollar, rounded up.
 	minimums = `
 aed 200 aud 50 bgn 100 brl 50 cad 50 chf 50 czk 1500 dkk 250 eur 50 gbp 30 hkd 400 huf 17500 inr 50 jpy 50
 mxn 1000 myr 200 nok 300 nzd 50 pln 200 ron 200 sek 300 sgd 50 thb 1000 usd 50
@@ -51,6 +53,27 @@ twd 1600 tzs 130000 uah 2300 ugx 200000 uyu 2100 uzs 650000 vnd 14000 vuv 65 wst
 xpf 55 yer 13000 zar 900 zmw 1300`
 )
 
+// The highest charges by the same page: eight digits, and more in some currencies. Amounts are
+// kept in columns of 32 bits, which limits the latter. Prices in pounds have the limit of the
+// HTTP contract.
+const (
+	eightDigits  Cents = 99_999_999
+	nineDigits   Cents = 999_999_999
+	widestColumn Cents = 2_000_000_000
+
+	// MaxPrice is the highest price in any currency.
+	MaxPrice = widestColumn
+)
+
+var maximums = map[string]Cents{
+	"gbp": 10_000_000,
+	"inr": nineDigits,
+	"cop": widestColumn,
+	"huf": widestColumn,
+	"idr": widestColumn,
+	"lbp": widestColumn,
+}
+
 // currencies are all, by code.
 var currencies = readCurrencies()
 
@@ -62,12 +85,19 @@ func readCurrencies() map[string]Currency {
 		if err != nil {
 			panic(err) // compiled in: cannot happen
 		}
-		known[words[i]] = Currency{Code: words[i], Decimals: 2, Step: 1, Minimum: Cents(minimum)}
+		known[words[i]] = Currency{
+			Code:     words[i],
+			Decimals: 2,
+			Step:     1,
+			Minimum:  Cents(minimum),
+			Maximum:  cmp.Or(maximums[words[i]], eightDigits),
+		}
 	}
 	adapt := func(codes string, decimals int, step Cents) {
 		for code := range strings.FieldsSeq(codes) {
 			c := known[code]
 			c.Decimals, c.Step = decimals, step
+			c.Maximum -= c.Maximum % step
 			known[code] = c
 		}
 	}
@@ -88,11 +118,11 @@ func ParseCurrency(code string) (Currency, error) {
 }
 
 // CurrencyOf returns the currency of a code that was stored. One that is not known any more
-// is taken for one of two decimals without a minimum.
+// is taken for one of two decimals with the usual maximum and without a minimum.
 func CurrencyOf(code string) Currency {
 	c, err := ParseCurrency(code)
 	if err != nil {
-		return Currency{Code: strings.ToLower(code), Decimals: 2, Step: 1, Minimum: 1}
+		return Currency{Code: strings.ToLower(code), Decimals: 2, Step: 1, Minimum: 1, Maximum: eightDigits}
 	}
 	return c
 }
@@ -102,6 +132,8 @@ func (c Currency) Fault(amount Cents) string {
 	switch {
 	case amount < c.Minimum:
 		return fmt.Sprintf("must be at least %d (%s), the lowest amount that can be charged", c.Minimum, c.Format(c.Minimum))
+	case amount > c.Maximum:
+		return fmt.Sprintf("must be at most %d (%s), the highest amount that can be charged", c.Maximum, c.Format(c.Maximum))
 	case amount%c.Step != 0:
 		return fmt.Sprintf("must be a multiple of %d (%s)", c.Step, c.Format(c.Step))
 	default:

@@ -26,6 +26,21 @@ func TestAmountsFollowTheMinorUnitOfTheirCurrency(t *testing.T) {
 		{"isk", 10_000, "100.00 ISK", ""},
 		{"isk", 10_050, "100.50 ISK", "must be a multiple of 100 (1.00 ISK)"},
 		{"huf", 17_499, "174.99 HUF", "must be at least 17500 (175.00 HUF), the lowest amount that can be charged"},
+		{
+			"gbp", 10_000_001, "£100000.01",
+			"must be at most 10000000 (£100000.00), the highest amount that can be charged",
+		},
+		{"usd", 99_999_999, "$999999.99", ""},
+		{
+			"usd", 100_000_000, "$1000000.00",
+			"must be at most 99999999 ($999999.99), the highest amount that can be charged",
+		},
+		{"kwd", 99_999_990, "99999.990 KWD", ""},
+		{
+			"kwd", 100_000_000, "100000.000 KWD",
+			"must be at most 99999990 (99999.990 KWD), the highest amount that can be charged",
+		},
+		{"huf", 1_000_000_000, "10000000.00 HUF", ""},
 		{"usd", -5, "-$0.05", "must be at least 50 ($0.50), the lowest amount that can be charged"},
 	} {
 		currency, err := money.ParseCurrency(c.code)
@@ -42,6 +57,21 @@ func TestAmountsFollowTheMinorUnitOfTheirCurrency(t *testing.T) {
 	for _, code := range []string{"", "xxx", "pounds", "btc", "gb"} {
 		if _, err := money.ParseCurrency(code); err == nil {
 			t.Errorf("%q was accepted", code)
+		}
+	}
+}
+
+// The amounts of the table in https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+func TestTheLowestAmountsAreThoseThatStripePublishes(t *testing.T) {
+	t.Parallel()
+	for code, lowest := range map[string]string{
+		"usd": "$0.50", "aed": "2.00 AED", "aud": "A$0.50", "bgn": "1.00 BGN", "brl": "R$0.50", "cad": "CA$0.50",
+		"chf": "0.50 CHF", "czk": "15.00 CZK", "dkk": "2.50 DKK", "eur": "€0.50", "gbp": "£0.30", "hkd": "HK$4.00",
+		"huf": "175.00 HUF", "inr": "₹0.50", "jpy": "¥50", "mxn": "MX$10.00", "myr": "2.00 MYR", "nok": "3.00 NOK",
+		"nzd": "NZ$0.50", "pln": "2.00 PLN", "ron": "2.00 RON", "sek": "3.00 SEK", "sgd": "0.50 SGD", "thb": "10.00 THB",
+	} {
+		if c := money.CurrencyOf(code); c.Format(c.Minimum) != lowest {
+			t.Errorf("the lowest amount in %s is %s, want %s", code, c.Format(c.Minimum), lowest)
 		}
 	}
 }

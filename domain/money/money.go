@@ -16,9 +16,6 @@ type BasisPoints int64
 // Whole is 100 % in basis points.
 const Whole BasisPoints = 10_000
 
-// MaxPrice is the highest price of anything on sale: 10 000 000 cents.
-const MaxPrice Cents = 10_000_000
-
 // Rates are the shares of the platform and the organization in a sale. The rest is the
 // creator's.
 type Rates struct {

@@ -13,11 +13,13 @@ func TestAPriceThatCannotBeChargedIsRejectedWhenItIsSet(t *testing.T) {
 	for _, c := range []struct {
 		currency         string
 		tooLow, low, odd int
+		high, tooHigh    int
 		text             string
 	}{
-		{currency: "gbp", tooLow: 29, low: 30, text: "must be at least 30 (£0.30)"},
-		{currency: "jpy", tooLow: 49, low: 50, text: "must be at least 50 (¥50)"},
-		{currency: "kwd", tooLow: 150, low: 160, odd: 1234, text: "must be at least 160 (0.160 KWD)"},
+		{"gbp", 29, 30, 0, 10_000_000, 10_000_001, "must be at least 30 (£0.30)"},
+		{"jpy", 49, 50, 0, 99_999_999, 100_000_000, "must be at least 50 (¥50)"},
+		{"kwd", 150, 160, 1234, 99_999_990, 100_000_000, "must be at least 160 (0.160 KWD)"},
+		{"huf", 17_499, 17_500, 0, 2_000_000_000, 2_000_000_001, "must be at least 17500 (175.00 HUF)"},
 	} {
 		t.Run(c.currency, func(t *testing.T) {
 			t.Parallel()
@@ -39,6 +41,8 @@ func TestAPriceThatCannotBeChargedIsRejectedWhenItIsSet(t *testing.T) {
 			if c.odd != 0 {
 				u.send(http.MethodPatch, path, fields{"priceCents": c.odd}).WantFields("priceCents")
 			}
+			u.send(http.MethodPatch, path, fields{"priceCents": c.tooHigh}).WantFields("priceCents")
+			u.send(http.MethodPatch, path, fields{"priceCents": c.high}).Want(http.StatusOK, "")
 			u.send(http.MethodPost, path+"/publish", nil).Want(http.StatusOK, "")
 		})
 	}

@@ -134,7 +134,7 @@ func (s *show) steps(p *platform) []step {
 		{"upload the video directly to storage", s.uploadFilm},
 		{"follow its transcoding by events", s.followTranscoding},
 		{"the bad file fails with a reason", s.uploadJunk},
-		{"publish the video for 29.99", s.publish},
+		{"publish the video for sale", s.publish},
 		{"buyer is denied before paying", s.deniedBefore},
 		{"buyer pays on the sandbox's page and is let in", s.pay},
 		{"play master, variants and every byte range", s.play},

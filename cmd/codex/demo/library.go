@@ -67,8 +67,8 @@ func (s *show) listLibrary(ctx context.Context) (string, error) {
 	}
 	p := rows[0]
 	if p.ContentID != s.content.id || p.ContentTitle != s.content.title ||
-		p.Status != "completed" || p.AmountPaidCents != priceCents {
-		return "", differs("a completed purchase of the video for 2999",
+		p.Status != "completed" || p.AmountPaidCents != int64(s.content.price) {
+		return "", differs("a completed purchase of the video for "+s.content.written(),
 			"%q of %q for %d", p.Status, p.ContentTitle, p.AmountPaidCents)
 	}
 	return fmt.Sprintf("purchased, %d %% seen; %d %s %s", watched, p.AmountPaidCents, p.Currency, p.Status), nil
@@ -96,8 +96,8 @@ func (s *show) checkLibrary(ctx context.Context) error {
 	}
 	item := items[0]
 	switch {
-	case item.AccessType != "purchased" || item.Purchase == nil || item.Purchase.PriceCents != priceCents:
-		return differs("it to be purchased for 2999", "%s", a.summary())
+	case item.AccessType != "purchased" || item.Purchase == nil || item.Purchase.PriceCents != int64(s.content.price):
+		return differs("it to be purchased for "+s.content.written(), "%s", a.summary())
 	case item.Progress == nil || !item.Progress.Completed || item.Progress.PercentComplete != watched:
 		return differs(fmt.Sprintf("it to be completed at %d %%", watched), "%s", a.summary())
 	}

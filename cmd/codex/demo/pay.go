@@ -62,8 +62,8 @@ func (s *show) payForm(ctx context.Context) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	if !strings.Contains(string(page.body), priceText) {
-		return form{}, differs("the checkout page to ask for "+priceText, "a page without that amount")
+	if price := s.content.written(); !strings.Contains(html.UnescapeString(string(page.body)), price) {
+		return form{}, differs("the checkout page to ask for "+price, "a page without that amount")
 	}
 	for _, f := range forms(page.body) {
 		if strings.HasPrefix(f.button, "Pay") {
@@ -121,12 +121,12 @@ func (s *show) measureAccess(ctx context.Context, sent, opened time.Time) (strin
 		return "", err
 	}
 	shares := completed.PlatformFeeCents + completed.OrganizationFeeCents + completed.CreatorPayoutCents
-	if completed.AmountCents != priceCents || shares != priceCents {
-		return "", differs("shares that sum to 2999", "%d of %d", shares, completed.AmountCents)
+	if price := int64(s.content.price); completed.AmountCents != price || shares != price {
+		return "", differs(fmt.Sprintf("shares that sum to %d", price), "%d of %d", shares, completed.AmountCents)
 	}
 	split := fmt.Sprintf("%d + %d + %d",
 		completed.PlatformFeeCents, completed.OrganizationFeeCents, completed.CreatorPayoutCents)
-	s.report.measure("2999 = platform + organization + creator", split, "exact")
+	s.report.measure(fmt.Sprintf("%d = platform + organization + creator", s.content.price), split, "exact")
 
 	access, event := opened.Sub(sent), granted.at.Sub(sent)
 	bound := "< " + duration(AccessWithin)
@@ -156,8 +156,8 @@ func (s *show) refund(ctx context.Context) (string, error) {
 	var given struct {
 		Amount int64 `json:"amount"`
 	}
-	if json.Unmarshal(a.body, &given) != nil || given.Amount != priceCents {
-		return "", differs("2999 to be refunded", "%s", a.summary())
+	if json.Unmarshal(a.body, &given) != nil || given.Amount != int64(s.content.price) {
+		return "", differs(s.content.written()+" to be refunded", "%s", a.summary())
 	}
 	gone, err := s.untilShut(ctx)
 	if err != nil {

@@ -5,16 +5,34 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-)
 
-// priceCents is £29.99, in pence.
-const (
-	priceCents = 2999
-	priceText  = "29.99"
+	"github.com/codex-platform/codex/domain/money"
 )
 
 // content is what is sold.
-type content struct{ id, title string }
+type content struct {
+	id, title string
+	price     money.Cents
+	currency  money.Currency
+}
+
+// usualPrice is what the video costs where that can be charged: £29.99, ¥2999.
+const usualPrice = 2999
+
+// priceIn returns a price that can be charged in a currency.
+func priceIn(c money.Currency) money.Cents {
+	price := money.Cents(usualPrice)
+	if price < c.Minimum {
+		price = 2 * c.Minimum
+	}
+	if rest := price % c.Step; rest != 0 {
+		price += c.Step - rest
+	}
+	return price
+}
+
+// written is the price as the payment provider's pages write it.
+func (c content) written() string { return c.currency.Format(c.price) }
 
 func (s *show) makeOrganization(ctx context.Context) (string, error) {
 	slug := "demo-" + s.run
@@ -29,19 +47,21 @@ func (s *show) makeOrganization(ctx context.Context) (string, error) {
 	return slug, err
 }
 
-// publish makes the content item and puts it on sale.
+// publish makes the content item and puts it on sale, at a price in the currency that the
+// platform gives the item.
 func (s *show) publish(ctx context.Context) (string, error) {
 	s.content.title = "A film about colours " + s.run
 	a, err := s.creator.must(ctx, http.StatusCreated, http.MethodPost, "/api/content", map[string]any{
 		"title": s.content.title, "slug": "film-" + s.run, "contentType": "video", "mediaItemId": s.film.id,
-		"organizationId": s.organization, "accessType": "paid", "priceCents": priceCents,
+		"organizationId": s.organization,
 	})
 	if err != nil {
 		return "", err
 	}
 	type item struct {
 		ID, Status string
-		PriceCents int64
+		PriceCents money.Cents
+		Currency   string
 	}
 	made, err := one[item](a)
 	if err != nil {
@@ -51,14 +71,22 @@ func (s *show) publish(ctx context.Context) (string, error) {
 		return "", differs("a new item to be a draft", "%q", made.Status)
 	}
 	s.content.id = made.ID
+	s.content.currency = money.CurrencyOf(made.Currency)
+	s.content.price = priceIn(s.content.currency)
+	_, err = s.creator.must(ctx, http.StatusOK, http.MethodPatch, "/api/content/"+made.ID, map[string]any{
+		"accessType": "paid", "priceCents": s.content.price,
+	})
+	if err != nil {
+		return "", err
+	}
 	if a, err = s.creator.must(ctx, http.StatusOK, http.MethodPost, "/api/content/"+made.ID+"/publish", nil); err != nil {
 		return "", err
 	}
 	live, err := one[item](a)
-	if err == nil && (live.Status != "published" || live.PriceCents != priceCents) {
-		err = differs("it to be published at 2999", "%q at %d", live.Status, live.PriceCents)
+	if err == nil && (live.Status != "published" || live.PriceCents != s.content.price) {
+		err = differs("it to be published at "+s.content.written(), "%q at %d", live.Status, live.PriceCents)
 	}
-	return s.content.title, err
+	return s.content.title + " for " + s.content.written(), err
 }
 
 func (s *show) streamPath() string { return "/api/access/content/" + s.content.id + "/stream" }

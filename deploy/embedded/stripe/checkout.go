@@ -127,7 +127,7 @@ func (t *tx) readLines(r *request, s *session) {
 			r.fail(invalid(at, "All line items must have the same currency."))
 		case l.Quantity < 1 || l.Quantity > 999_999:
 			r.fail(invalid(at+"[quantity]", "Quantity must be between 1 and 999999."))
-		case l.Amount < 0 || l.Amount > 99_999_999:
+		case l.Amount < 0 || l.Amount > highestAmount(currency):
 			r.fail(invalid(at+"[price_data][unit_amount]", "Invalid amount: "+strconv.FormatInt(l.Amount, 10)))
 		}
 		s.Currency = currency
@@ -148,11 +148,16 @@ func (t *tx) readLines(r *request, s *session) {
 			strconv.FormatInt(int64(money.CurrencyOf(s.Currency).Step), 10)+" in "+s.Currency+".")
 		e.Code = "parameter_invalid_integer"
 		r.fail(e)
-	case s.Amount > 99_999_999:
+	case s.Amount > highestAmount(s.Currency):
 		e := invalid("line_items", "The total amount is too large.")
 		e.Code = "amount_too_large"
 		r.fail(e)
 	}
+}
+
+// highestAmount is the highest amount that can be charged: eight digits, or more.
+func highestAmount(currency string) int64 {
+	return max(99_999_999, int64(money.CurrencyOf(currency).Maximum))
 }
 
 func isCurrency(code string) bool {
