@@ -17,6 +17,32 @@ type paymentsCmd struct {
 	Reconcile  reconcileCmd  `cmd:"" help:"Repair now what lost webhooks should have reported."`
 	Mismatches mismatchesCmd `cmd:"" help:"List the payments that did not become purchases, and why."`
 	Foreign    foreignCmd    `cmd:"" help:"List the payments of others in the Stripe account, and why."`
+	Webhooks   webhooksCmd   `cmd:"" help:"List the events that the webhook endpoints at Stripe have to be subscribed to."`
+}
+
+type webhooksCmd struct{}
+
+// webhookEndpoints are the endpoints with the events that belong there. Each endpoint takes all
+// of them, so one with its secret is enough.
+var webhookEndpoints = []struct {
+	path, secret string
+	events       []string
+}{
+	{"booking", "STRIPE_WEBHOOK_SECRET_BOOKING", stripe.CheckoutEvents},
+	{"payment", "STRIPE_WEBHOOK_SECRET_PAYMENT", stripe.RefundEvents},
+	{"dispute", "STRIPE_WEBHOOK_SECRET_DISPUTE", stripe.DisputeEvents},
+}
+
+// Run prints the events by endpoint.
+func (webhooksCmd) Run(a *app) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ENDPOINT\tSECRET\tEVENT")
+	for _, e := range webhookEndpoints {
+		for _, event := range e.events {
+			fmt.Fprintf(w, "/webhooks/stripe/%s\t%s\t%s\n", e.path, e.secret, event)
+		}
+	}
+	return w.Flush()
 }
 
 type reconcileCmd struct{}

@@ -119,6 +119,31 @@ func TestAnOperatorRepairsALostPaymentAndSeesWhyItIsRefunded(t *testing.T) {
 	}
 }
 
+// The events that an operator subscribes to are those that are acted on.
+func TestTheREADMENamesEveryEventThatIsActedOn(t *testing.T) {
+	t.Parallel()
+	want := slices.Sorted(slices.Values(slices.Concat(stripe.CheckoutEvents, stripe.RefundEvents, stripe.DisputeEvents)))
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(readme), "codex payments webhooks")
+	_, block, _ := strings.Cut(after, "```\n")
+	block, _, _ = strings.Cut(block, "```")
+	if got := slices.Sorted(strings.FieldsSeq(block)); !slices.Equal(got, want) {
+		t.Errorf("the README has %v, want %v", got, want)
+	}
+	var printed strings.Builder
+	if err := (webhooksCmd{}).Run(&app{out: &printed}); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range want {
+		if !strings.Contains(printed.String(), "  "+event+"\n") {
+			t.Errorf("codex payments webhooks does not print %s", event)
+		}
+	}
+}
+
 // What the sandbox does not deliver is found by the reconciliation only, minutes later.
 func TestTheSandboxDeliversEveryEventThatIsActedOn(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/codex-platform/codex/domain/purchase/stripe"
 	"github.com/codex-platform/codex/events/bus"
 	"github.com/codex-platform/codex/handlers/commands"
 	"github.com/codex-platform/codex/handlers/handlertest"
@@ -520,5 +521,43 @@ func TestTheDevelopmentEndpointExistsInDevelopmentOnly(t *testing.T) {
 	}
 	if got := live.post("booking", body, signature); got.Status != http.StatusOK {
 		t.Errorf("the real one: %d %s", got.Status, got.Body)
+	}
+}
+
+// The lists of events that operators subscribe to, and that are listed at the provider, are those
+// that are acted on.
+func TestEveryListedEventIsActedOnAndNoOther(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t)
+	// A command follows from an event that is acted on.
+	commandsOf := func(typ, kind string) int {
+		t.Helper()
+		before := w.Number(`SELECT count(*) FROM commands`)
+		h := hook{id: "evt_" + strings.NewReplacer(".", "_").Replace(typ), typ: typ, object: map[string]any{
+			"id": kind + "_of_" + typ, "object": kind, "payment_intent": "pi_of_" + typ, "amount": 100, "currency": "gbp",
+			"mode": "payment", "payment_status": "paid", "amount_total": 100, "status": "succeeded",
+		}}
+		w.deliver(h)
+		return w.Number(`SELECT count(*) FROM commands`) - before
+	}
+	for kind, types := range map[string][]string{
+		"checkout.session": stripe.CheckoutEvents,
+		"refund":           stripe.RefundEvents,
+		"dispute":          stripe.DisputeEvents,
+	} {
+		for _, typ := range types {
+			of := kind
+			if typ == stripe.EventChargeRefunded {
+				of = "charge"
+			}
+			if n := commandsOf(typ, of); n != 1 {
+				t.Errorf("%d commands follow from %s", n, typ)
+			}
+		}
+	}
+	for _, typ := range []string{"payment_intent.succeeded", "charge.succeeded", "refund.unknown", "charge.dispute.other"} {
+		if n := commandsOf(typ, "refund"); n != 0 {
+			t.Errorf("%d commands follow from %s", n, typ)
+		}
 	}
 }
