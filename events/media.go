@@ -15,6 +15,7 @@ func init() {
 	register[MediaChaptersSet]("The chapters of a media item were replaced by its creator.")
 	register[CaptionsReady]("Captions that were in the file of a media item can be shown.")
 	register[CaptionsFailed]("Captions that are in the file of a media item cannot be shown.")
+	register[MediaDownloaded]("A viewer began to download the media of a content item.")
 	register[MediaOutputsDiscarded]("A job delivered for a media item that is deleted; its objects are being removed.")
 	register[MediaDeleted]("A media item was deleted; its objects are being removed.")
 }
@@ -158,6 +159,17 @@ type CaptionsFailed struct {
 	Code string `json:"code"`
 }
 
+// MediaDownloaded : a viewer began a download. Its aggregate is the download.
+type MediaDownloaded struct {
+	DownloadID string `json:"download_id"`
+	ContentID  string `json:"content_id"`
+	MediaID    string `json:"media_id"`
+	CreatorID  string `json:"creator_id"`
+	UserID     string `json:"user_id"`
+	// SizeBytes is the size of the whole file.
+	SizeBytes int64 `json:"size_bytes"`
+}
+
 // MediaOutputsDiscarded : late outputs of a deleted item are being removed.
 type MediaOutputsDiscarded struct {
 	MediaID   string `json:"media_id"`
@@ -212,6 +224,9 @@ func (CaptionsReady) EventType() string { return "captions.ready" }
 
 // EventType implements Payload.
 func (CaptionsFailed) EventType() string { return "captions.failed" }
+
+// EventType implements Payload.
+func (MediaDownloaded) EventType() string { return "media.downloaded" }
 
 // EventType implements Payload.
 func (MediaOutputsDiscarded) EventType() string { return "media.outputs_discarded" }

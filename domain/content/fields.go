@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"time"
@@ -37,6 +38,8 @@ type Content struct {
 	ShaderPreset  *string
 	ShaderConfig  map[string]any
 	Featured      bool
+	Download      Download
+	DownloadCount int
 	Status        Status
 	PublishedAt   *time.Time
 	ViewCount     int
@@ -47,6 +50,15 @@ type Content struct {
 	// Version counts the item's events.
 	Version int64
 }
+
+// Download is what of an item's media viewers may download.
+type Download string
+
+// What may be downloaded: nothing, or the file as its creator uploaded it.
+const (
+	NoDownload       Download = "none"
+	OriginalDownload Download = "original"
+)
 
 // Create creates a draft.
 type Create struct {
@@ -68,6 +80,7 @@ type Create struct {
 	ShaderPreset   *string        `json:"shaderPreset,omitempty" jsonschema:"maxLength=50"`
 	ShaderConfig   map[string]any `json:"shaderConfig,omitempty"`
 	Featured       bool           `json:"featured,omitempty"`
+	Download       Download       `json:"download,omitempty" jsonschema:"enum=none,enum=original"`
 }
 
 // Update changes the fields that are set.
@@ -90,6 +103,7 @@ type Update struct {
 	ShaderPreset   domain.Optional[string]         `json:"shaderPreset,omitzero" jsonschema:"maxLength=50"`
 	ShaderConfig   domain.Optional[map[string]any] `json:"shaderConfig,omitzero"`
 	Featured       domain.Optional[bool]           `json:"featured,omitzero"`
+	Download       domain.Optional[Download]       `json:"download,omitzero" jsonschema:"enum=none,enum=original"`
 }
 
 // drafted returns the draft that a command asks for.
@@ -116,6 +130,7 @@ func drafted(id string, cmd Create, facts Facts, now time.Time) Content {
 		ShaderPreset:   cmd.ShaderPreset,
 		ShaderConfig:   cmd.ShaderConfig,
 		Featured:       cmd.Featured,
+		Download:       cmp.Or(cmd.Download, NoDownload),
 		Status:         Draft,
 		CreatedAt:      now,
 		UpdatedAt:      now,
@@ -143,6 +158,8 @@ func (c Content) with(cmd Update, currency money.Currency) (next Content, change
 	set(&next.OrganizationID, cmd.OrganizationID)
 	set(&next.MinimumTierID, cmd.MinimumTierID)
 	set(&next.Featured, cmd.Featured)
+	set(&next.Download, cmd.Download)
+	next.Download = cmp.Or(next.Download, NoDownload)
 	set(&next.Tags, cmd.Tags)
 	set(&next.ShaderConfig, cmd.ShaderConfig)
 	switch {
@@ -209,6 +226,7 @@ func differences(a, b Content) []string {
 		{"shaderPreset", reflect.DeepEqual(a.ShaderPreset, b.ShaderPreset)},
 		{"shaderConfig", reflect.DeepEqual(a.ShaderConfig, b.ShaderConfig)},
 		{"featured", a.Featured == b.Featured},
+		{"download", a.Download == b.Download},
 	} {
 		if !field.same {
 			names = append(names, field.name)

@@ -351,6 +351,8 @@ var fixtures = map[string]fixture{
 	"getCaptions":         {actor: "anonymous", state: "token"},
 	"getChapters":         {actor: "anonymous", state: "token"},
 	"getChaptersTrack":    {actor: "anonymous", state: "token"},
+	"beginDownload":       {actor: "customer", state: "bought to download"},
+	"getDownload":         {actor: "anonymous", state: "download"},
 	"getSegment":          {actor: "anonymous", state: "token"},
 	"getWaveform":         {actor: "anonymous", state: "token"},
 	"saveProgress":        {actor: "customer", state: "bought"},

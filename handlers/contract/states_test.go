@@ -258,6 +258,24 @@ func states() map[string]func(s *stage) {
 			}
 			s.given["?token"], s.given["variant"], s.given["file"] = address.Query().Get("token"), "720p", "stream.mp4"
 		},
+		"bought to download": func(s *stage) {
+			s.enter("bought")
+			s.exec(sql(`UPDATE content SET download = 'original' WHERE id = $1`, s.given["id"]))
+		},
+		"download after refund": func(s *stage) { s.enter("download"); s.refund() },
+		"download": func(s *stage) {
+			s.enter("bought to download")
+			a := s.send(request{
+				Method:  http.MethodPost,
+				Path:    "/api/access/content/" + s.given["id"] + "/download",
+				Session: s.users["customer"],
+			})
+			address, err := url.Parse(a.Text("data.url"))
+			if a.Status != http.StatusCreated || err != nil {
+				s.Fatalf("begin a download: %d %s", a.Status, a.Body)
+			}
+			s.given["?token"] = address.Query().Get("token")
+		},
 		"token after refund": func(s *stage) { s.enter("token"); s.refund() },
 		"bad token": func(s *stage) {
 			s.enter("token")

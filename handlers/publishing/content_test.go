@@ -31,6 +31,8 @@ type item struct {
 	CategorySlugs []string       `json:"categorySlugs"`
 	ViewCount     int            `json:"viewCount"`
 	PurchaseCount int            `json:"purchaseCount"`
+	DownloadCount int            `json:"downloadCount"`
+	Download      string         `json:"download"`
 	MediaItemID   *string        `json:"mediaItemId"`
 	MediaItem     map[string]any `json:"mediaItem"`
 	Creator       map[string]any `json:"creator"`
@@ -412,12 +414,16 @@ func TestPurchasesAndViewsAreCountedOnce(t *testing.T) {
 		})
 		count("view_count", i+1)
 	}
-	w.Eventually(6, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)
-	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
+	download := uuid.NewString()
+	w.tell(c.id, download, 1, events.MediaDownloaded{DownloadID: download, ContentID: id})
+	count("download_count", 1)
+	w.Eventually(7, `SELECT count(*)::int FROM reaction_inbox WHERE reaction = 'counters'`)
+	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 || got.Download != "none" {
 		t.Errorf("%+v", got)
 	}
-	c.patch(id, fields{"title": "Changed"}).Want(200, "")
-	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 {
+	c.patch(id, fields{"title": "Changed", "download": "original"}).Want(200, "")
+	if got := c.read(id); got.PurchaseCount != 1 || got.ViewCount != 2 || got.DownloadCount != 1 ||
+		got.Download != "original" {
 		t.Errorf("a change forgot the counts: %+v", got)
 	}
 	page := list[item](c.send(http.MethodGet, "/api/content?sortBy=purchaseCount", nil))

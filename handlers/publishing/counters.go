@@ -13,7 +13,7 @@ import (
 )
 
 // countSuccess keeps the counts of content items: purchases that were not refunded in full,
-// and users who began to play the item. The inbox mark counts every event once; additions do
+// users who began to play the item, and downloads that were begun. The inbox mark counts every event once; additions do
 // not depend on their order.
 func countSuccess() reactions.Projection {
 	return reactions.Projection{
@@ -21,6 +21,7 @@ func countSuccess() reactions.Projection {
 		Events: []string{
 			events.PurchaseCompleted{}.EventType(), events.PurchaseRefunded{}.EventType(),
 			events.PurchaseRefundFailed{}.EventType(), events.PlaybackStarted{}.EventType(),
+			events.MediaDownloaded{}.EventType(),
 		},
 		Apply: func(ctx context.Context, tx pgx.Tx, batch []reactions.Event) error {
 			sums := map[string]postgres.Count{}
@@ -29,6 +30,7 @@ func countSuccess() reactions.Projection {
 				sum := sums[added.ContentID]
 				added.Views += sum.Views
 				added.Purchases += sum.Purchases
+				added.Downloads += sum.Downloads
 				sums[added.ContentID] = added
 			}
 			delete(sums, "")
@@ -54,6 +56,8 @@ func countOf(p events.Payload) postgres.Count {
 		}
 	case *events.PlaybackStarted:
 		return postgres.Count{ContentID: p.ContentID, Views: 1}
+	case *events.MediaDownloaded:
+		return postgres.Count{ContentID: p.ContentID, Downloads: 1}
 	}
 	return postgres.Count{}
 }

@@ -37,9 +37,12 @@ type Content struct {
 	PublishedAt   *time.Time     `json:"publishedAt"`
 	ViewCount     int            `json:"viewCount"`
 	PurchaseCount int            `json:"purchaseCount"`
-	CreatedAt     time.Time      `json:"createdAt"`
-	UpdatedAt     time.Time      `json:"updatedAt"`
-	DeletedAt     *time.Time     `json:"deletedAt"`
+	// Download is what viewers may download.
+	Download      content.Download `json:"download" jsonschema:"enum=none,enum=original"`
+	DownloadCount int              `json:"downloadCount"`
+	CreatedAt     time.Time        `json:"createdAt"`
+	UpdatedAt     time.Time        `json:"updatedAt"`
+	DeletedAt     *time.Time       `json:"deletedAt"`
 }
 
 // contentOf returns an item's representation for its creator.
@@ -70,6 +73,8 @@ func contentOf(c content.Content) Content {
 		PublishedAt:    c.PublishedAt,
 		ViewCount:      c.ViewCount,
 		PurchaseCount:  c.PurchaseCount,
+		Download:       c.Download,
+		DownloadCount:  c.DownloadCount,
 		CreatedAt:      c.CreatedAt,
 		UpdatedAt:      c.UpdatedAt,
 		DeletedAt:      c.DeletedAt,

@@ -14,11 +14,12 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
-// playbackCommands returns the context "playback": what players report. Access is decided
+// playbackCommands returns the context "playback": what players report, and downloads. Access is decided
 // here again, by the same rules as for the stream.
 func playbackCommands() commands.Context {
 	return commands.NewContext("playback", openPlayback,
-		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record))
+		commands.Handle(access.CommandRecordPlayback, (*playbackBatch).wantRecord, (*playbackBatch).record),
+		commands.Handle(access.CommandDownload, (*playbackBatch).wantDownload, (*playbackBatch).download))
 }
 
 var errBadContentID = domain.NewError(domain.Invalid, "UNREADABLE_COMMAND", "The content id is not a UUID")
@@ -29,6 +30,8 @@ type playbackBatch struct {
 	facts     map[postgres.Question]postgres.Facts
 	positions *commands.State[postgres.Question, access.Playback]
 	questions []postgres.Question
+	// played is the media of items to download, by content id.
+	played map[string]*played
 }
 
 func openPlayback() *playbackBatch {
@@ -36,12 +39,13 @@ func openPlayback() *playbackBatch {
 		actors:    commands.NewActors(),
 		facts:     map[postgres.Question]postgres.Facts{},
 		positions: commands.NewState[postgres.Question, access.Playback](),
+		played:    map[string]*played{},
 	}
 }
 
 // questionOf returns the user and the item of a command.
-func questionOf(cmd events.Command, p *access.Record) (postgres.Question, error) {
-	id, err := uuid.Parse(p.ContentID)
+func questionOf(cmd events.Command, contentID string) (postgres.Question, error) {
+	id, err := uuid.Parse(contentID)
 	if err != nil {
 		return postgres.Question{}, errBadContentID
 	}
@@ -50,7 +54,7 @@ func questionOf(cmd events.Command, p *access.Record) (postgres.Question, error)
 
 func (b *playbackBatch) wantRecord(cmd events.Command, p *access.Record) {
 	b.actors.Want(cmd.ActorID, "")
-	if q, err := questionOf(cmd, p); err == nil {
+	if q, err := questionOf(cmd, p.ContentID); err == nil {
 		b.questions = append(b.questions, q)
 	}
 }
@@ -63,6 +67,9 @@ func (b *playbackBatch) Load(load *pgx.Batch) {
 	b.actors.Load(load)
 	postgres.QueueFacts(load, b.questions, b.facts)
 	postgres.QueuePlaybackLock(load, b.questions, b.positions.Rows)
+	for id, p := range b.played {
+		queuePlayed(id, p)(load)
+	}
 }
 
 // Save implements [commands.Batch].
@@ -71,7 +78,7 @@ func (b *playbackBatch) Save(save *pgx.Batch) error {
 }
 
 func (b *playbackBatch) record(cmd events.Command, p *access.Record, now time.Time) (commands.Outcome, error) {
-	q, err := questionOf(cmd, p)
+	q, err := questionOf(cmd, p.ContentID)
 	if err != nil {
 		return commands.Outcome{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/codex-platform/codex/domain/access/hls"
+	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/media"
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers/edge"
@@ -94,11 +95,7 @@ func (s *streaming) file(c *edge.Request, keyOf func(*edge.Request, played) stri
 	claims, err := s.claims(c)
 	var p played
 	if err == nil {
-		p, err = s.files.admitted(c.Text("token"), s.cfg.Now, func() (played, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(c), decideTimeout) // for all who wait
-			defer cancel()
-			return s.admit(ctx, claims)
-		})
+		p, err = s.admitted(c, claims)
 	}
 	var address string
 	if err == nil {
@@ -114,6 +111,15 @@ func (s *streaming) file(c *edge.Request, keyOf func(*edge.Request, played) stri
 	noStore(c)
 	c.Header("Location", address)
 	c.Status(http.StatusFound)
+}
+
+// admitted is admit, remembered for a few seconds.
+func (s *streaming) admitted(c *edge.Request, claims token.Claims) (played, error) {
+	return s.files.admitted(c.Text("token"), s.cfg.Now, func() (played, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c), decideTimeout) // for all who wait
+		defer cancel()
+		return s.admit(ctx, claims)
+	})
 }
 
 // files remembers for a few seconds who may play what, and the URLs of the store, so that

@@ -42,6 +42,8 @@ type Objects interface {
 	// PresignGet returns a URL that reads one object for so long. The object need not
 	// exist.
 	PresignGet(ctx context.Context, key string, life time.Duration) (string, error)
+	// PresignDownload is PresignGet for a file that a browser saves under a name.
+	PresignDownload(ctx context.Context, key, disposition, contentType string, life time.Duration) (string, error)
 }
 
 // New returns the module.
@@ -53,6 +55,7 @@ func New(cfg Config) handlers.Module {
 			[]edge.Route{s.streamRoute(), s.libraryRoute()},
 			s.playlistRoutes(),
 			s.fileRoutes(),
+			s.downloadRoutes(),
 			s.captionRoutes(),
 			s.chapterRoutes(),
 			s.accessRoutes(),

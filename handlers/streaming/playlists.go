@@ -144,9 +144,19 @@ func (s *streaming) refuse(c *edge.Request, err error, missing string) {
 // errNoAdmission is the error of a bad token and of denied access.
 var errNoAdmission = errors.New("no access")
 
-// claims returns the claims of the request's token, which must be for its item. Otherwise
-// the error is errNoAdmission.
+// claims returns the claims of the request's token, which must be of a stream of its item.
+// Otherwise the error is errNoAdmission.
 func (s *streaming) claims(c *edge.Request) (token.Claims, error) {
+	claims, err := s.openToken(c)
+	if err != nil || claims.DownloadID != "" {
+		return token.Claims{}, errNoAdmission
+	}
+	return claims, nil
+}
+
+// openToken returns the claims of the request's token, which must be for its item. Otherwise
+// the error is errNoAdmission.
+func (s *streaming) openToken(c *edge.Request) (token.Claims, error) {
 	claims, err := s.cfg.Tokens.Open(c.Text("token"), s.cfg.Now())
 	if err != nil || claims.ContentID != c.UUID("id") {
 		return token.Claims{}, errNoAdmission

@@ -65,6 +65,12 @@ type played struct {
 	captions    []media.CaptionTrack
 	chapters    media.Chapters
 	seconds     int
+	// title, original, mime and bytes are of the file that may be downloaded, if download says so.
+	title    string
+	original string
+	mime     string
+	bytes    int64
+	download string
 }
 
 // queuePlayed queues the read of the media behind an item.
@@ -75,12 +81,14 @@ SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COA
        COALESCE(m.playable, false),
        COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
        CASE c.content_type WHEN 'written' THEN c.content_body END,
-       COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0)
+       COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0),
+       c.title, COALESCE(m.r2_key, ''), COALESCE(m.mime_type, ''), COALESCE(m.file_size_bytes, 0), c.download
 FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL
 WHERE c.id = $1`, contentID).
 			QueryRow(func(row pgx.Row) error {
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.playable,
-					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds)
+					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds,
+					&p.title, &p.original, &p.mime, &p.bytes, &p.download)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -145,6 +153,7 @@ func (s *streaming) open(
 	stream.ReadyVariants = slices.DeleteFunc(p.variants, func(v string) bool { return !hls.IsVariant(v) })
 	stream.Captions = s.captionsOf(contentID, p, text)
 	stream.Chapters = s.chaptersOf(contentID, p.chapters, text)
+	stream.Downloadable = p.offer().Offered
 	if media.SafeKey(p.waveform) {
 		waveform := s.fileURL(contentID, "waveform.json", text)
 		stream.WaveformURL = &waveform

@@ -556,6 +556,10 @@ func (b brokenObjects) PresignGet(context.Context, string, time.Duration) (strin
 	return "", b.err
 }
 
+func (b brokenObjects) PresignDownload(context.Context, string, string, string, time.Duration) (string, error) {
+	return "", b.err
+}
+
 func TestAnOutageOfTheStoreIsNotAMissingPlaylist(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true, objects: brokenObjects{errors.New("out of order")}})

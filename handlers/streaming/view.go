@@ -43,8 +43,29 @@ type Stream struct {
 	ContentType string    `json:"contentType" jsonschema:"enum=video,enum=audio,enum=written"`
 	// ReadyVariants are the renditions that can be played.
 	ReadyVariants []string `json:"readyVariants,omitempty"`
+	// Downloadable says that the creator offers the item for download.
+	Downloadable bool `json:"downloadable"`
 	// ContentBody is the text of written content.
 	ContentBody *string `json:"contentBody,omitempty"`
+}
+
+// Download is a download that was begun.
+type Download struct {
+	DownloadID string `json:"downloadId" jsonschema:"format=uuid"`
+	MediaID    string `json:"mediaId" jsonschema:"format=uuid"`
+	CreatorID  string `json:"creatorId"`
+	// Filename is the name under which browsers save the file.
+	Filename    string `json:"filename" jsonschema:"example=Falling water.mp4"`
+	ContentType string `json:"contentType" jsonschema:"example=video/mp4"`
+	SizeBytes   int64  `json:"sizeBytes"`
+}
+
+// BegunDownload is a download with its URL, a credential.
+type BegunDownload struct {
+	Download
+	// URL leads to the file until expiresAt.
+	URL       string    `json:"url" jsonschema:"format=uri"`
+	ExpiresAt time.Time `json:"expiresAt"`
 }
 
 // ProgressAnswer is the caller's progress in one item; null before the first report.

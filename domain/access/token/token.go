@@ -47,6 +47,8 @@ type Claims struct {
 	// CreatorID and MediaID bind the token to the media of the content.
 	CreatorID string `json:"creator"`
 	MediaID   string `json:"media"`
+	// DownloadID is set in the token of a download, which plays nothing.
+	DownloadID string `json:"download,omitempty"`
 	// Begin is until when playing may begin, and Expires until when what was begun may go
 	// on, in Unix seconds.
 	Begin   int64 `json:"begin"`

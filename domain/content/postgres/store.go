@@ -41,6 +41,10 @@ var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "shader_preset", Field: func(c *content.Content) any { return &c.ShaderPreset }},
 	{Name: "shader_config", Field: func(c *content.Content) any { return &c.ShaderConfig }},
 	{Name: "featured", Field: func(c *content.Content) any { return &c.Featured }},
+	{Name: "download", Field: func(c *content.Content) any { return &c.Download }},
+	{Name: "download_count", Expression: count("download_count"), Field: func(c *content.Content) any {
+		return &c.DownloadCount
+	}},
 	{Name: "status", Field: func(c *content.Content) any { return &c.Status }},
 	{Name: "published_at", Field: func(c *content.Content) any { return &c.PublishedAt }},
 	{Name: "view_count", Expression: count("view_count"), Field: func(c *content.Content) any { return &c.ViewCount }},

@@ -28,6 +28,26 @@ func (b *Bucket) PresignGet(ctx context.Context, key string, life time.Duration)
 	return out.URL, nil
 }
 
+// PresignDownload is [Bucket.PresignGet] for a file that a browser saves: the store responds with this
+// Content-Disposition and Content-Type.
+func (b *Bucket) PresignDownload(
+	ctx context.Context, key, disposition, contentType string, life time.Duration,
+) (string, error) {
+	if life < time.Second || life > MaxPresign {
+		return "", errLifetime
+	}
+	out, err := b.client.presign.PresignGetObject(ctx, &awss3.GetObjectInput{
+		Bucket:                     &b.name,
+		Key:                        &key,
+		ResponseContentDisposition: &disposition,
+		ResponseContentType:        &contentType,
+	}, awss3.WithPresignExpires(life))
+	if err != nil {
+		return "", fmt.Errorf("presign %s/%s: %w", b.name, key, err)
+	}
+	return out.URL, nil
+}
+
 // PresignPut returns a URL for the upload of one object of exactly this type and size, valid for
 // life. The client must send the same Content-Type and Content-Length.
 func (b *Bucket) PresignPut(
