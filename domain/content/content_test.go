@@ -312,3 +312,32 @@ func TestFieldsBeyondTheLimitsAreNamed(t *testing.T) {
 		t.Errorf("%v, %q, %q: title is trimmed and slug lower-cased", bad, order.Title, order.Slug)
 	}
 }
+
+func TestAPublishedItemRemembersTheMediaThatWasReplaced(t *testing.T) {
+	t.Parallel()
+	const other = "01900000-0000-7000-8000-00000000bbbb"
+	facts := able()
+	facts.Media.ID = other
+	facts.Media.Status = "transcoding"
+	before := published(t)
+	kept, _, err := before.Update(content.Update{MediaItemID: set(other)}, facts, at)
+	if err == nil || kept.MediaItemID != mediaID || kept.ReplacedMediaID != "" {
+		t.Errorf("media that is not ready replaced %+v", kept)
+	}
+	facts.Media.Status = "ready"
+	next, payloads, err := before.Update(content.Update{MediaItemID: set(other)}, facts, at)
+	if err != nil || len(payloads) != 1 || next.Status != content.Published || next.Slug != before.Slug {
+		t.Fatalf("%+v, %v, %v", next, payloads, err)
+	}
+	if next.MediaItemID != other || next.ReplacedMediaID != mediaID || !next.ReplacedAt.Equal(at) {
+		t.Errorf("%+v", next)
+	}
+	again, _, err := next.Update(content.Update{Title: set("Another")}, facts, at.Add(1))
+	if err != nil || again.ReplacedMediaID != mediaID || !again.ReplacedAt.Equal(at) {
+		t.Errorf("another change: %+v, %v", again, err)
+	}
+	if unpublished, _, err := draft(t).Update(content.Update{MediaItemID: set(other)}, facts, at); err != nil ||
+		unpublished.ReplacedMediaID != "" {
+		t.Errorf("a draft: %+v, %v", unpublished, err)
+	}
+}

@@ -60,6 +60,15 @@ func New(id string, cmd Create, facts Facts, now time.Time) (Content, []events.P
 	}}, nil
 }
 
+// replacing remembers the media that was published before, when the item has other media now.
+func (c Content) replacing(before Content, now time.Time) Content {
+	if before.MediaItemID != "" && c.MediaItemID != "" && c.MediaItemID != before.MediaItemID {
+		c.ReplacedMediaID = before.MediaItemID
+		c.ReplacedAt = &now
+	}
+	return c
+}
+
 func isCreator(role string) bool { return role == "creator" || role == "admin" }
 
 // mayBelong rejects an organization in which the actor may not publish, whether it
@@ -159,6 +168,7 @@ func (c Content) Update(cmd Update, facts Facts, now time.Time) (Content, []even
 		if err := next.fitToPublish(facts); err != nil {
 			return c, nil, err
 		}
+		next = next.replacing(c, now)
 	}
 	payloads := c.changes(next, fields)
 	if len(payloads) > 0 {

@@ -19,13 +19,16 @@ type Content struct {
 	CreatorID      string
 	OrganizationID string // empty: personal
 	MediaItemID    string // empty: written, or a draft that lost its media
-	Title          string
-	Slug           string
-	Description    *string
-	ThumbnailURL   *string
-	Body           *string // article text
-	Type           Type
-	Category       *string // free text, the older way to name one category
+	// ReplacedMediaID is the media that was published before the present one, until ReplacedAt.
+	ReplacedMediaID string
+	ReplacedAt      *time.Time
+	Title           string
+	Slug            string
+	Description     *string
+	ThumbnailURL    *string
+	Body            *string // article text
+	Type            Type
+	Category        *string // free text, the older way to name one category
 	// CategoryIDs are the item's categories, sorted; a category that was deleted is not
 	// among them.
 	CategoryIDs   []string

@@ -26,7 +26,10 @@ const (
 	fileURLLife   = 50 * time.Second
 	// playLife is how long what was begun may go on without a new stream: a long film with
 	// its pauses.
-	playLife      = 24 * time.Hour
+	playLife = 24 * time.Hour
+	// tokenLife is the longest life of a token. For as long the media that an item had before is
+	// played on by who began with it.
+	tokenLife     = playLife + maxStream*time.Second
 	decideTimeout = 5 * time.Second
 	// remembered is how many admissions, and how many URLs of the store, an edge keeps.
 	remembered = 10_000

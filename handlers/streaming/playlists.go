@@ -165,8 +165,8 @@ func (s *streaming) openToken(c *edge.Request) (token.Claims, error) {
 }
 
 // admit decides about access for the user of a token, and returns what is played. A token
-// for other media than the item has now, or of a session that ended is bad:
-// errNoAdmission. Media that cannot be played counts as missing: s3.ErrNotFound.
+// for other media than the item has now or had when it was signed, or of a session that ended
+// is bad: errNoAdmission. Media that cannot be played counts as missing: s3.ErrNotFound.
 func (s *streaming) admit(ctx context.Context, claims token.Claims) (played, error) {
 	var p played
 	var signedIn bool
@@ -174,7 +174,8 @@ func (s *streaming) admit(ctx context.Context, claims token.Claims) (played, err
 		postgres.QueueSession(b, claims.SessionID, claims.UserID, s.cfg.Now().UTC(), &signedIn)
 	}
 	q := postgres.Question{UserID: claims.UserID, ContentID: claims.ContentID}
-	verdict, err := s.decide(ctx, q, queuePlayed(claims.ContentID, &p), session)
+	item := queueMedia(claims.ContentID, claims.MediaID, s.cfg.Now().Add(-tokenLife), &p)
+	verdict, err := s.decide(ctx, q, item, session)
 	switch {
 	case err != nil:
 		return played{}, err

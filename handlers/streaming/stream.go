@@ -75,6 +75,12 @@ type played struct {
 
 // queuePlayed queues the read of the media behind an item.
 func queuePlayed(contentID string, p *played) func(*pgx.Batch) {
+	return queueMedia(contentID, "", time.Time{}, p)
+}
+
+// queueMedia is queuePlayed for one media item: the present one of the item, or the one before
+// it when it was replaced after a time. "" is the present one.
+func queueMedia(contentID, mediaID string, replacedAfter time.Time, p *played) func(*pgx.Batch) {
 	return func(b *pgx.Batch) {
 		b.Queue(`
 SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COALESCE(m.status, ''),
@@ -83,8 +89,9 @@ SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COA
        CASE c.content_type WHEN 'written' THEN c.content_body END,
        COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0),
        c.title, COALESCE(m.r2_key, ''), COALESCE(m.mime_type, ''), COALESCE(m.file_size_bytes, 0), c.download
-FROM content c LEFT JOIN media_items m ON m.id = c.media_item_id AND m.deleted_at IS NULL
-WHERE c.id = $1`, contentID).
+FROM content c LEFT JOIN media_items m ON m.deleted_at IS NULL AND m.id = CASE
+    WHEN c.replaced_media_id::text = $2 AND c.replaced_at > $3 THEN c.replaced_media_id ELSE c.media_item_id END
+WHERE c.id = $1`, contentID, mediaID, replacedAfter).
 			QueryRow(func(row pgx.Row) error {
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.playable,
 					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds,

@@ -21,6 +21,8 @@ var table = columns.New("content", []columns.Column[content.Content]{
 	{Name: "creator_id", Fixed: true, Field: func(c *content.Content) any { return &c.CreatorID }},
 	{Name: "organization_id", Field: func(c *content.Content) any { return columns.Optional(&c.OrganizationID) }},
 	{Name: "media_item_id", Field: func(c *content.Content) any { return columns.Optional(&c.MediaItemID) }},
+	{Name: "replaced_media_id", Field: func(c *content.Content) any { return columns.Optional(&c.ReplacedMediaID) }},
+	{Name: "replaced_at", Field: func(c *content.Content) any { return &c.ReplacedAt }},
 	{Name: "title", Field: func(c *content.Content) any { return &c.Title }},
 	{Name: "slug", Field: func(c *content.Content) any { return &c.Slug }},
 	{Name: "description", Field: func(c *content.Content) any { return &c.Description }},
