@@ -17,6 +17,7 @@ func TestCallbacks(t *testing.T) {
 	h := newHarness(t, options{})
 	for name, part := range map[string]func(*testing.T, *harness){
 		"are accepted only when signed and fresh":    mustBeSignedAndFresh,
+		"that are no text are bad requests":          callbackThatIsNoText,
 		"repeated and concurrent results apply once": applyAResultOnce,
 		"for the job before a retry change nothing":  ignoreTheJobBeforeARetry,
 		"for a deleted item discard its outputs":     discardOutputsOfADeletedItem,

@@ -94,19 +94,36 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.Handle("DELETE /sandbox/faults", s.guarded(http.HandlerFunc(s.changeFaults)))
 }
 
-// guarded allows calls from this machine: from a loopback address, to a loopback name (which
-// prevents DNS rebinding) and not from a page of another site. Other programs need the
-// secret key.
+// ownHost refuses requests that were addressed to another host: a page whose name an attacker
+// points to this machine (DNS rebinding) would otherwise read and pay as if it were the
+// sandbox's own. Other programs need the secret key.
+func (s *Server) ownHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.knownHost(r.Host) && !s.hasKey(r) {
+			http.Error(w, "The sandbox answers at loopback hosts and its public address only.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hasKey reports whether a request carries the secret key.
+func (s *Server) hasKey(r *http.Request) bool {
+	key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return bearer && subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.SecretKey)) == 1
+}
+
+// guarded allows calls from this machine: from a loopback address, and not from a page of
+// another site. Other programs need the secret key.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	sameSite := http.NewCrossOriginProtection()
 	protected := sameSite.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if bearer && subtle.ConstantTimeCompare([]byte(key), []byte(s.cfg.SecretKey)) == 1 {
+		if s.hasKey(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !isLoopback(r.RemoteAddr) || !s.knownHost(r.Host) {
+		if !isLoopback(r.RemoteAddr) {
 			http.Error(w, "The sandbox is controlled from its own machine, or with the secret key.", http.StatusForbidden)
 			return
 		}

@@ -170,6 +170,36 @@ func TestTheHomePageRefundsAndDisputes(t *testing.T) {
 	}
 }
 
+func TestEveryPathAnswersAtItsOwnHostsOnly(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	s := b.paid()
+	for _, path := range []string{"/", "/v1/checkout/sessions/" + s.ID, "/checkout/" + s.ID, "/nothing", "/sandbox/faults"} {
+		for host, allowed := range map[string]bool{
+			"localhost":                 true,
+			"localhost:8090":            true,
+			"127.0.0.1":                 true,
+			"[::1]:8090":                true,
+			"evil.example":              false,
+			"127.0.0.1.nip.io":          false,
+			"localhost.evil.example":    false,
+			"192.168.1.5:8090":          false,
+			"evil.example:8090":         false,
+			"127.0.0.1@evil.example:80": false,
+		} {
+			req, err := http.NewRequest(http.MethodGet, b.server.URL()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			status, text, _ := b.do(req)
+			if refused := status == http.StatusForbidden; refused == allowed {
+				t.Errorf("%s at %s: %d %s", path, host, status, text)
+			}
+		}
+	}
+}
+
 func TestTheControlsRejectOtherSitesAndHosts(t *testing.T) {
 	t.Parallel()
 	b := start(t)

@@ -200,5 +200,5 @@ func (s *Server) routes() http.Handler {
 	s.apiRoutes(mux)
 	s.pageRoutes(mux)
 	s.controlRoutes(mux)
-	return mux
+	return s.ownHost(mux)
 }
