@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -228,36 +229,71 @@ func TestTheGuidesNameFilesThatExist(t *testing.T) {
 }
 
 // The README names a test beside each guarantee. It has to be there.
+// TestTheReadmeNamesTestsThatExist also reads the checklist of SECURITY.md.
 func TestTheReadmeNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	declared := declaredTests(t)
+	for document, least := range map[string]int{"README.md": 30, ".github/SECURITY.md": 100} {
+		text, err := os.ReadFile(filepath.Join(root, document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := map[string]bool{}
+		for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(text), -1) {
+			named[name] = true
+			if !declared[name] {
+				t.Errorf("%s names %s, which is nowhere", document, name)
+			}
+		}
+		if len(named) < least {
+			t.Errorf("%s names only %d tests", document, len(named))
+		}
+	}
+}
+
+// TestTheSecurityChecklistIsComplete checks that each item has its row, and a test or the
+// reason why it has none.
+func TestTheSecurityChecklistIsComplete(t *testing.T) {
+	t.Parallel()
+	const items = 110
+	text, err := os.ReadFile(filepath.Join(root, ".github/SECURITY.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := map[string]bool{}
-	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(readme), -1) {
-		missing[name] = true
+	row := regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]*) \| ([^|]*) \|$`)
+	rows := row.FindAllStringSubmatch(string(text), -1)
+	if len(rows) != items {
+		t.Fatalf("%d rows, want %d", len(rows), items)
 	}
-	if len(missing) < 30 {
-		t.Errorf("the README names only %d tests", len(missing))
+	for i, r := range rows {
+		if r[1] != strconv.Itoa(i+1) {
+			t.Errorf("row %s is where %d is expected", r[1], i+1)
+		}
+		if strings.TrimSpace(r[4]) == "" && strings.TrimSpace(r[5]) == "" {
+			t.Errorf("%s, %s: neither a test nor what is open", r[1], r[2])
+		}
 	}
+}
+
+// declaredTests are the names of all tests of the module.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
-	err = filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(file, "_test.go") {
 			return err
 		}
 		source, err := os.ReadFile(file)
 		for _, found := range declared.FindAllStringSubmatch(string(source), -1) {
-			delete(missing, found[1])
+			names[found[1]] = true
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range missing {
-		t.Errorf("the README names %s, which is nowhere", name)
-	}
+	return names
 }
 
 // A layer is a place in the dependency rule.

@@ -48,6 +48,33 @@ func dispatcher(t *testing.T, conn *nats.Conn, name string) *bus.Dispatcher {
 	return d
 }
 
+func TestMessagesOfTheStreamsCannotBeRemoved(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, natstest.Server(t))
+	publish(t, conn, "kept")
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{events.CommandStream, events.EventStream} {
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Purge(t.Context()); err == nil {
+			t.Errorf("%s was purged", name)
+		}
+		if err := stream.DeleteMsg(t.Context(), 1); err == nil {
+			t.Errorf("a message of %s was deleted", name)
+		}
+		unlocked := stream.CachedInfo().Config
+		unlocked.DenyPurge, unlocked.DenyDelete = false, false
+		if _, err := js.UpdateStream(t.Context(), unlocked); err == nil {
+			t.Errorf("%s allows it now", name)
+		}
+	}
+}
+
 func command() events.Command {
 	return events.Command{
 		ID:          uuid.NewString(),

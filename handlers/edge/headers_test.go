@@ -34,12 +34,16 @@ func TestResponsesHaveTheSecurityHeadersOfTheContract(t *testing.T) {
 			want := map[string]string{
 				"Content-Security-Policy": api, "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
 				"Referrer-Policy":           "strict-origin-when-cross-origin",
+				"Cache-Control":             "no-store",
 				"Permissions-Policy":        "geolocation=(), microphone=(), camera=(), payment=()",
 				"Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
 			}
 			if path == "/page" || path == "/panic" {
 				want["Content-Security-Policy"], want["X-Frame-Options"] = page, "SAMEORIGIN"
 				want["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+			}
+			if path == discover { // what everybody may see
+				want["Cache-Control"] = "public, max-age=60"
 			}
 			if development {
 				want["Strict-Transport-Security"] = ""
