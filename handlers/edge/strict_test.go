@@ -14,12 +14,13 @@ func TestRequestsAreReadStrictly(t *testing.T) {
 	w := newHarness(t, options{bus: true})
 	creator := w.Session(w.User("creator"))
 	const valid, kind = `{"title":"A title","contentType":"written"}`, "application/json"
+	deep := strings.Repeat(`{"title":`, 33) + "1" + strings.Repeat("}", 33)
 	for name, c := range map[string]struct{ method, path, kind, body string }{
 		"a name twice":              {http.MethodPost, "", kind, `{"title":"a","title":"b"}`},
 		"a name in another case":    {http.MethodPost, "", kind, `{"title":"a","Title":"b"}`},
 		"a field that is unknown":   {http.MethodPost, "", kind, `{"title":"a","creatorId":"x"}`},
 		"a second document":         {http.MethodPost, "", kind, valid + `{}`},
-		"33 levels":                 {http.MethodPost, "", kind, strings.Repeat(`{"title":`, 33) + "1" + strings.Repeat("}", 33)},
+		"33 levels":                 {http.MethodPost, "", kind, deep},
 		"an array":                  {http.MethodPost, "", kind, "[" + valid + "]"},
 		"a form":                    {http.MethodPost, "", "multipart/form-data; boundary=x", valid},
 		"another character set":     {http.MethodPost, "", kind + "; charset=latin1", valid},

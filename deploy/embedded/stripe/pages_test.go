@@ -174,7 +174,8 @@ func TestEveryPathAnswersAtItsOwnHostsOnly(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	s := b.paid()
-	for _, path := range []string{"/", "/v1/checkout/sessions/" + s.ID, "/checkout/" + s.ID, "/nothing", "/sandbox/faults"} {
+	session, page := "/v1/checkout/sessions/"+s.ID, "/checkout/"+s.ID
+	for _, path := range []string{"/", session, page, "/nothing", "/sandbox/faults"} {
 		for host, allowed := range map[string]bool{
 			"localhost":                 true,
 			"localhost:8090":            true,
