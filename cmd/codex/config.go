@@ -119,6 +119,12 @@ type config struct {
 
 	TranscoderLong time.Duration `env:"CODEX_TRANSCODER_LONG_AFTER" envDefault:"10m" doc:"jobs of such sources are long"`
 
+	VideoEncoder string `env:"CODEX_VIDEO_ENCODER" envDefault:"libx264" doc:"of pictures in H.264, e.g. h264_nvenc"`
+
+	VideoExtra string `env:"CODEX_VIDEO_EXTRA_ENCODERS" doc:"further codecs: libx265, hevc_nvenc, libsvtav1, with commas"`
+
+	VideoHeight int `env:"CODEX_VIDEO_MAX_HEIGHT" envDefault:"1080" doc:"of the largest rendition: 1080, 1440 or 2160"`
+
 	StuckAfter time.Duration `env:"CODEX_TRANSCODING_STUCK_AFTER" envDefault:"2h" doc:"a job silent for this long fails"`
 
 	PlatformBPS int64 `env:"CODEX_PLATFORM_FEE_BPS" envDefault:"1000" doc:"basis points of a sale for the platform"`

@@ -112,7 +112,13 @@ func (p *platform) reactions(modules []handlers.Module) (func(context.Context) e
 // transcoder runs the built-in transcoder. Its callbacks take the public way, as an
 // external transcoder's would.
 func (p *platform) transcoder([]handlers.Module) (func(context.Context) error, error) {
-	tool, err := ffmpeg.New(ffmpeg.Config{LongSource: p.cfg.TranscoderLong, Logger: p.log})
+	tool, err := ffmpeg.New(ffmpeg.Config{
+		LongSource:    p.cfg.TranscoderLong,
+		Encoder:       p.cfg.VideoEncoder,
+		ExtraEncoders: several(p.cfg.VideoExtra),
+		MaxHeight:     p.cfg.VideoHeight,
+		Logger:        p.log,
+	})
 	if err != nil {
 		return nil, err
 	}

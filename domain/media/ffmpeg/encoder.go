@@ -109,7 +109,7 @@ func (t *Tool) chooseEncoders(ctx context.Context, listed string) error {
 	for _, name := range append([]string{t.Encoder}, t.ExtraEncoders...) {
 		at := slices.IndexFunc(pictureEncoders, func(e encoder) bool { return e.name == name })
 		if at < 0 {
-			return fmt.Errorf("the encoder %q is not known: choose of %s", name, strings.Join(EncoderNames(), ", "))
+			return fmt.Errorf("a configured encoder is not known: choose of %s", strings.Join(EncoderNames(), ", "))
 		}
 		chosen := pictureEncoders[at]
 		if isMain := len(t.encoders) == 0; isMain != (chosen.codec == codecH264) {

@@ -90,6 +90,9 @@ func New(cfg Config) (*Tool, error) {
 	if cfg.MaxHeight <= 0 {
 		cfg.MaxHeight = 1080
 	}
+	if cfg.MaxHeight != 1080 && cfg.MaxHeight != 1440 && cfg.MaxHeight != 2160 {
+		return nil, fmt.Errorf("the largest picture can have 1080, 1440 or 2160 lines, not %d", cfg.MaxHeight)
+	}
 	t := &Tool{Config: cfg}
 	return t, t.examineProgram()
 }
