@@ -113,8 +113,9 @@ func TestATemporaryPlatformInheritsNoConfiguration(t *testing.T) {
 		"CODEX_DATABASE_URL=postgres://real",
 		"STRIPE_SECRET_KEY=sk_live",
 		"CODEX_CACHE_DIR=/c",
+		"CODEX_CURRENCY=kwd",
 	})
-	if want := []string{"PATH=/bin", "CODEX_CACHE_DIR=/c"}; !slices.Equal(got, want) {
+	if want := []string{"PATH=/bin", "CODEX_CACHE_DIR=/c", "CODEX_CURRENCY=kwd"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -187,15 +187,15 @@ func (c *child) stop() error {
 }
 
 // withoutConfiguration drops the variables that would point the temporary platform
-// at real data, real money or a real mail server.
+// at real data, real money or a real mail server; the currency stays.
 func withoutConfiguration(environment []string) []string {
 	var kept []string
 	for _, variable := range environment {
-		if strings.HasPrefix(variable, "CODEX_") && !strings.HasPrefix(variable, "CODEX_CACHE_DIR=") ||
-			strings.HasPrefix(variable, "STRIPE_") {
-			continue
+		name, _, _ := strings.Cut(variable, "=")
+		ours := strings.HasPrefix(name, "CODEX_") || strings.HasPrefix(name, "STRIPE_")
+		if !ours || name == "CODEX_CACHE_DIR" || name == "CODEX_CURRENCY" {
+			kept = append(kept, variable)
 		}
-		kept = append(kept, variable)
 	}
 	return kept
 }
