@@ -9,7 +9,9 @@
 //
 // The events that are acted on are stripe.CheckoutEvents, RefundEvents and DisputeEvents; the
 // README and codex payments webhooks list them for who subscribes the endpoints. All others are
-// stored and ignored. A webhook is answered with 200 once its command is applied, or accepted and so sure to be;
+// stored and ignored.
+//
+// A webhook is answered with 200 once its command is applied, or accepted and so sure to be;
 // storing and waiting are apart: store_events.go stores what arrives in batches and rejects
 // nothing that the database takes, await_access.go waits for the grants without a connection
 // and gives up sooner the more requests wait. A command that was given up is opened again by
