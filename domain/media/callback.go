@@ -50,15 +50,18 @@ type Callback struct {
 
 // Output is the result of a job. Keys are null where the type of media has no such object.
 type Output struct {
-	MediaID           string             `json:"mediaId"`
-	Type              Type               `json:"type" jsonschema:"required,enum=video,enum=audio"`
-	HLSMasterKey      *string            `json:"hlsMasterKey" jsonschema:"maxLength=500"`
-	HLSPreviewKey     *string            `json:"hlsPreviewKey" jsonschema:"maxLength=500"`
-	ThumbnailKey      *string            `json:"thumbnailKey" jsonschema:"maxLength=500"`
-	WaveformKey       *string            `json:"waveformKey" jsonschema:"maxLength=500"`
-	WaveformImageKey  *string            `json:"waveformImageKey" jsonschema:"maxLength=500"`
-	MezzanineKey      *string            `json:"mezzanineKey" jsonschema:"maxLength=500"`
-	ThumbnailVariants *ThumbnailVariants `json:"thumbnailVariants"`
+	MediaID          string  `json:"mediaId"`
+	Type             Type    `json:"type" jsonschema:"required,enum=video,enum=audio"`
+	HLSMasterKey     *string `json:"hlsMasterKey" jsonschema:"maxLength=500"`
+	HLSPreviewKey    *string `json:"hlsPreviewKey" jsonschema:"maxLength=500"`
+	ThumbnailKey     *string `json:"thumbnailKey" jsonschema:"maxLength=500"`
+	WaveformKey      *string `json:"waveformKey" jsonschema:"maxLength=500"`
+	WaveformImageKey *string `json:"waveformImageKey" jsonschema:"maxLength=500"`
+	MezzanineKey     *string `json:"mezzanineKey" jsonschema:"maxLength=500"`
+	// WaveformOverviewKey is the waveform in few points.
+	WaveformOverviewKey *string            `json:"waveformOverviewKey,omitempty" jsonschema:"maxLength=500"`
+	Storyboard          *Storyboard        `json:"storyboard,omitempty"`
+	ThumbnailVariants   *ThumbnailVariants `json:"thumbnailVariants"`
 	// DurationSeconds is above 0 and rounded to at least a second.
 	DurationSeconds float64  `json:"durationSeconds" jsonschema:"required,minimum=0,maximum=86400"`
 	Width           *int     `json:"width" jsonschema:"minimum=1,maximum=7680"`
@@ -92,6 +95,10 @@ func (o Output) keys() []namedKey {
 		{"output.waveformImageKey", o.WaveformImageKey},
 		{"output.mezzanineKey", o.MezzanineKey},
 		{"output.chaptersKey", o.ChaptersKey},
+		{"output.waveformOverviewKey", o.WaveformOverviewKey},
+	}
+	if o.Storyboard != nil {
+		keys = append(keys, namedKey{"output.storyboard.key", &o.Storyboard.Key})
 	}
 	for n := range o.Captions {
 		keys = append(keys, namedKey{fmt.Sprintf("output.captions.%d.key", n), &o.Captions[n].Key})

@@ -74,6 +74,9 @@ type Item struct {
 	ThumbnailKey    string
 	WaveformKey     string
 	WaveformImage   string
+	// WaveformShort is the key of the waveform in few points.
+	WaveformShort string
+	Storyboard    *Storyboard
 	MezzanineKey    string
 	ReadyVariants   []string
 	// Playable says that MasterKey leads to a first rendition, although the item is not ready.

@@ -165,6 +165,8 @@ func (i Item) withOutput(out Output) Item {
 	i.ThumbnailKey = domain.OrZero(out.ThumbnailKey)
 	i.WaveformKey = domain.OrZero(out.WaveformKey)
 	i.WaveformImage = domain.OrZero(out.WaveformImageKey)
+	i.WaveformShort = domain.OrZero(out.WaveformOverviewKey)
+	i.Storyboard = out.Storyboard
 	i.MezzanineKey = domain.OrZero(out.MezzanineKey)
 	i.DurationSeconds = &duration
 	i.Width = out.Width

@@ -247,8 +247,10 @@ func states() map[string]func(s *stage) {
 		"token": func(s *stage) {
 			s.enter("bought")
 			s.renditions("maker", s.given["media"])
-			s.exec(sql(`UPDATE media_items SET waveform_key = $2 WHERE id = $1`,
-				s.given["media"], s.users["maker"]+"/waveforms/"+s.given["media"]+"/waveform.json"))
+			s.exec(sql(`UPDATE media_items SET waveform_key = $2 || '/waveform.json', waveform_overview_key = $2 || '/o.json',
+				storyboard = jsonb_build_object('key', $2::text, 'intervalSeconds', 2, 'tileWidth', 160, 'tileHeight', 90,
+					'columns', 5, 'rows', 5, 'tiles', 30) WHERE id = $1`,
+				s.given["media"], s.users["maker"]+"/waveforms/"+s.given["media"]))
 			s.captions(s.given["media"])
 			a := s.send(
 				request{Method: "GET", Path: "/api/access/content/" + s.given["id"] + "/stream", Session: s.users["customer"]})
@@ -257,6 +259,7 @@ func states() map[string]func(s *stage) {
 				s.Fatalf("stream: %d %s", a.Status, a.Body)
 			}
 			s.given["?token"], s.given["variant"], s.given["file"] = address.Query().Get("token"), "720p", "stream.mp4"
+			s.given["picture"] = "1.jpg"
 		},
 		"bought to download": func(s *stage) {
 			s.enter("bought")

@@ -18,26 +18,32 @@ const chaptersType = "application/json+chapters"
 // chapterRoutes declares the chapters of a stream, in the two formats that players read.
 func (s *streaming) chapterRoutes() []edge.Route {
 	route := func(file, name, summary, kind string, write func(played) ([]byte, error)) edge.Route {
-		return edge.Route{
-			Method:  "GET",
-			Path:    "/api/access/content/:id/" + file,
-			Name:    name,
-			Summary: summary,
-			Notes: "Takes the token of the stream's URL and decides about access again. Errors are plain text: " +
-				"403 for a bad or expired token and for denied access, 404 for media without chapters.",
-			Auth:      edge.PlaybackToken,
-			Limit:     edge.LimitFiles,
-			Params:    []edge.Param{tokenParam},
-			Responses: []edge.Response{{Status: http.StatusOK, Body: "", Type: kind}},
-			Handle: func(c *edge.Request) error {
-				s.text(c, kind, "chapters not found", write)
-				return nil
-			},
+		route := s.textRoute(file, name, summary, kind)
+		route.Handle = func(c *edge.Request) error {
+			s.text(c, kind, "chapters not found", write)
+			return nil
 		}
+		return route
 	}
 	return []edge.Route{
 		route("chapters.json", "getChapters", "Get chapters as JSON of Podcasting 2.0", chaptersType, chaptersJSON),
 		route("chapters.vtt", "getChaptersTrack", "Get chapters as WebVTT", captionsType, chaptersTrack),
+	}
+}
+
+// textRoute declares a text that belongs to a stream, without its handler.
+func (s *streaming) textRoute(file, name, summary, kind string) edge.Route {
+	return edge.Route{
+		Method:  "GET",
+		Path:    "/api/access/content/:id/" + file,
+		Name:    name,
+		Summary: summary,
+		Notes: "Takes the token of the stream's URL and decides about access again. Errors are plain text: " +
+			"403 for a bad or expired token and for denied access, 404 for media that has none.",
+		Auth:      edge.PlaybackToken,
+		Limit:     edge.LimitFiles,
+		Params:    []edge.Param{tokenParam},
+		Responses: []edge.Response{{Status: http.StatusOK, Body: "", Type: kind}},
 	}
 }
 

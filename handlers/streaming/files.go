@@ -67,6 +67,8 @@ func (s *streaming) fileRoutes() []edge.Route {
 	return []edge.Route{
 		route("hls/:variant/:file", "getSegment", "Get a file of a rendition", segmentKey, variantParam, fileParam),
 		route("waveform.json", "getWaveform", "Get the waveform", waveformKey),
+		route("waveform-overview.json", "getWaveformOverview", "Get the waveform in few points", overviewKey),
+		route("storyboard/:picture", "getStoryboardPicture", "Get pictures of the storyboard", spriteKey, spriteParam),
 	}
 }
 
@@ -86,6 +88,13 @@ func waveformKey(_ *edge.Request, p played) string {
 		return ""
 	}
 	return p.waveform
+}
+
+func overviewKey(_ *edge.Request, p played) string {
+	if !media.SafeKey(p.overview) {
+		return ""
+	}
+	return p.overview
 }
 
 // fileURL returns the URL of a file here.

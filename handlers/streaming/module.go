@@ -58,6 +58,7 @@ func New(cfg Config) handlers.Module {
 			s.downloadRoutes(),
 			s.captionRoutes(),
 			s.chapterRoutes(),
+			[]edge.Route{s.storyboardRoute()},
 			s.accessRoutes(),
 		),
 		Commands:    []commands.Context{playbackCommands()},

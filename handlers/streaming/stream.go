@@ -60,10 +60,12 @@ type played struct {
 	playable    bool
 	master      string
 	waveform    string
+	overview    string // the waveform in few points
 	variants    []string
 	text        *string // of written content
 	captions    []media.CaptionTrack
 	chapters    media.Chapters
+	storyboard  *media.Storyboard
 	seconds     int
 	// title, original, mime and bytes are of the file that may be downloaded, if download says so.
 	title    string
@@ -88,14 +90,16 @@ SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COA
        COALESCE(m.hls_master_playlist_key, ''), COALESCE(m.waveform_key, ''), m.ready_variants,
        CASE c.content_type WHEN 'written' THEN c.content_body END,
        COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0),
-       c.title, COALESCE(m.r2_key, ''), COALESCE(m.mime_type, ''), COALESCE(m.file_size_bytes, 0), c.download
+       c.title, COALESCE(m.r2_key, ''), COALESCE(m.mime_type, ''), COALESCE(m.file_size_bytes, 0), c.download,
+       m.storyboard, COALESCE(m.waveform_overview_key, '')
 FROM content c LEFT JOIN media_items m ON m.deleted_at IS NULL AND m.id = CASE
     WHEN c.replaced_media_id::text = $2 AND c.replaced_at > $3 THEN c.replaced_media_id ELSE c.media_item_id END
 WHERE c.id = $1`, contentID, mediaID, replacedAfter).
 			QueryRow(func(row pgx.Row) error {
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.playable,
 					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds,
-					&p.title, &p.original, &p.mime, &p.bytes, &p.download)
+					&p.title, &p.original, &p.mime, &p.bytes, &p.download,
+					&p.storyboard, &p.overview)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}
@@ -164,6 +168,14 @@ func (s *streaming) open(
 	if media.SafeKey(p.waveform) {
 		waveform := s.fileURL(contentID, "waveform.json", text)
 		stream.WaveformURL = &waveform
+	}
+	if media.SafeKey(p.overview) {
+		overview := s.fileURL(contentID, "waveform-overview.json", text)
+		stream.WaveformOverviewURL = &overview
+	}
+	if p.storyboard != nil {
+		storyboard := s.fileURL(contentID, storyboardFile, text)
+		stream.StoryboardURL = &storyboard
 	}
 	return stream, nil
 }

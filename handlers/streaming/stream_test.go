@@ -350,6 +350,62 @@ func TestChaptersArePartOfTheStream(t *testing.T) {
 	}
 }
 
+func TestAStoryboardLeadsToPicturesInTheStore(t *testing.T) {
+	t.Parallel()
+	w := newHarness(t, options{readOnly: true})
+	f := w.film("")
+	w.upload(f)
+	v := w.signIn()
+	f.grantTo(v)
+	if s := v.opened(f, ""); s.StoryboardURL != nil || s.WaveformOverviewURL != nil {
+		t.Errorf("without a storyboard: %+v", s)
+	}
+	w.Exec(`UPDATE media_items SET waveform_overview_key = 'c/waveforms/m/overview.json', storyboard = '{"key":"c/hls/m/board",
+		"intervalSeconds":4,"tileWidth":160,"tileHeight":90,"columns":5,"rows":5,"tiles":27}'`)
+
+	s := v.opened(f, "")
+	if s.StoryboardURL == nil || s.WaveformOverviewURL == nil {
+		t.Fatalf("stream %+v", s)
+	}
+	track := w.get(*s.StoryboardURL).Want(http.StatusOK, "")
+	cues := strings.Split(strings.TrimSpace(track.Body), "\n\n")[1:]
+	if len(cues) != 27 || track.Header.Get("Content-Type") != "text/vtt" {
+		t.Fatalf("%d cues, %v", len(cues), track.Header)
+	}
+	pictures := map[string]bool{}
+	for n, want := range map[int][2]string{
+		0:  {"00:00:00.000 --> 00:00:04.000", "#xywh=0,0,160,90"},
+		7:  {"00:00:28.000 --> 00:00:32.000", "#xywh=320,90,160,90"},
+		26: {"00:01:44.000 --> 00:01:48.000", "#xywh=160,0,160,90"},
+	} {
+		times, address, _ := strings.Cut(cues[n], "\n")
+		address, part, _ := strings.Cut(address, "#")
+		if times != want[0] || "#"+part != want[1] {
+			t.Errorf("cue %d: %s", n, cues[n])
+		}
+		pictures[address] = true
+	}
+	if len(pictures) != 2 {
+		t.Errorf("pictures %v", pictures)
+	}
+	pictures[*s.WaveformOverviewURL] = true
+	for address := range pictures {
+		if got := w.get(address).Want(http.StatusFound, ""); !strings.Contains(got.Header.Get("Location"), "/c/") {
+			t.Errorf("%s leads to %s", address, got.Header.Get("Location"))
+		}
+		for _, other := range []string{"3.jpg", "0.jpg", "01.jpg", "..jpg", "master.m3u8"} {
+			missing := strings.NewReplacer("/1.jpg", "/"+other, "/2.jpg", "/"+other).Replace(address)
+			if got := w.get(missing); missing != address && got.Status != http.StatusNotFound {
+				t.Errorf("%s: %d", other, got.Status)
+			}
+		}
+	}
+	w.Exec(`UPDATE content_access SET deleted_at = now()`)
+	if got := w.get(*s.StoryboardURL); got.Status != http.StatusForbidden {
+		t.Errorf("after a refund: %d", got.Status)
+	}
+}
+
 func TestADeniedStreamStatesTheReason(t *testing.T) {
 	t.Parallel()
 	w := newHarness(t, options{readOnly: true})

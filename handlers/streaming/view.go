@@ -34,6 +34,10 @@ type Stream struct {
 	StreamingURL *string `json:"streamingUrl"`
 	// WaveformURL is the URL of the waveform's JSON, where there is one.
 	WaveformURL *string `json:"waveformUrl"`
+	// WaveformOverviewURL is that of the waveform in at most 1800 points; waveformUrl has ten a second.
+	WaveformOverviewURL *string `json:"waveformOverviewUrl,omitempty"`
+	// StoryboardURL leads to WebVTT with small pictures for seeking, where there are some.
+	StoryboardURL *string `json:"storyboardUrl,omitempty"`
 	// Captions are what a player shows with the picture; HLS players find them by themselves.
 	Captions []StreamCaptions `json:"captions,omitempty"`
 	// Chapters are absent without chapters.

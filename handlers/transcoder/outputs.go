@@ -22,6 +22,7 @@ func keysOf(job *job, r ffmpeg.Result) outputKeys {
 		media: map[string]string{
 			r.Poster:        p.Thumbnails + "auto-generated.jpg",
 			r.Waveform:      p.Waveforms + "waveform.json",
+			r.WaveformShort: p.Waveforms + "overview.json",
 			r.WaveformImage: p.Waveforms + "waveform.png",
 		},
 		assets: map[string]string{},
@@ -66,23 +67,35 @@ func reportKey(job *job) string {
 func outputOf(job *job, r ffmpeg.Result) media.Output {
 	keys := keysOf(job, r)
 	out := media.Output{
-		MediaID:          job.MediaID,
-		Type:             media.Type(r.Kind),
-		HLSMasterKey:     keys.optional(r.Master),
-		HLSPreviewKey:    keys.optional(r.Preview),
-		ThumbnailKey:     keys.optional(r.Poster),
-		WaveformKey:      keys.optional(r.Waveform),
-		WaveformImageKey: keys.optional(r.WaveformImage),
-		DurationSeconds:  max(1, math.Round(r.DurationSeconds)),
-		ReadyVariants:    r.ReadyVariants,
-		Captions:         captionsOf(keys, r.Captions),
-		ChaptersKey:      keys.optional(r.Chapters),
+		MediaID:             job.MediaID,
+		Type:                media.Type(r.Kind),
+		HLSMasterKey:        keys.optional(r.Master),
+		HLSPreviewKey:       keys.optional(r.Preview),
+		ThumbnailKey:        keys.optional(r.Poster),
+		WaveformKey:         keys.optional(r.Waveform),
+		WaveformImageKey:    keys.optional(r.WaveformImage),
+		WaveformOverviewKey: keys.optional(r.WaveformShort),
+		DurationSeconds:     max(1, math.Round(r.DurationSeconds)),
+		ReadyVariants:       r.ReadyVariants,
+		Captions:            captionsOf(keys, r.Captions),
+		ChaptersKey:         keys.optional(r.Chapters),
 	}
 	for _, n := range r.Notes {
 		out.Notes = append(out.Notes, media.Note{Code: string(n.Code), Stream: n.Stream, Message: n.Message})
 	}
 	if r.Kind == ffmpeg.Video {
 		out.Width, out.Height = &r.Width, &r.Height
+	}
+	if b := r.Storyboard; b != nil {
+		out.Storyboard = &media.Storyboard{
+			Key:        keys.of(b.Dir),
+			Interval:   b.Interval,
+			TileWidth:  b.TileWidth,
+			TileHeight: b.TileHeight,
+			Columns:    b.Columns,
+			Rows:       b.Rows,
+			Tiles:      b.Tiles,
+		}
 	}
 	if len(r.Thumbnails) > 0 {
 		out.ThumbnailVariants = &media.ThumbnailVariants{

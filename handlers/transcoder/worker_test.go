@@ -49,12 +49,12 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 		film: {
 			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 captions/2.vtt captions/3.vtt " +
 				"iframes/index.m3u8 iframes/stream.mp4 master.m3u8 preview/preview.m3u8 preview/stream.mp4 " +
-				"source/index.m3u8 source/stream.mp4]",
+				"source/index.m3u8 source/stream.mp4 storyboard/1.jpg]",
 			"[auto-generated.jpg]", "[]", "[lg.webp md.webp sm.webp]",
 		},
 		song: {
 			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 master.m3u8]",
-			"[]", "[waveform.json waveform.png]", "[]",
+			"[]", "[overview.json waveform.json waveform.png]", "[]",
 		},
 	} {
 		h.Until("it is ready", func() bool { s := h.MediaStatus(id); return s == media.Ready || s == media.Failed })

@@ -43,8 +43,9 @@ type Info struct {
 	Streams   int // all streams of the container, cover art and subtitles included
 
 	demuxer string
-	picture stream // the picture that is converted; of a video only
-	sound   stream // the main sound track; with HasAudio only
+	picture stream  // the picture that is converted; of a video only
+	sound   stream  // the main sound track; with HasAudio only
+	cover   *stream // the picture that audio carries; nil without one
 	// alternatives are the other sound tracks that are converted.
 	alternatives []stream
 	origin       float64 // the time of the first packet in seconds, which becomes 0
@@ -266,6 +267,9 @@ func (d description) check(mime string) (Info, error) {
 		info.alternatives = d.alternatives(sound)
 	}
 	if !hasPicture {
+		if cover, found := d.cover(); found {
+			info.cover = &cover
+		}
 		return info, nil
 	}
 	info.picture, info.VideoCodec = picture, picture.Codec

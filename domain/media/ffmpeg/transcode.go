@@ -1,7 +1,6 @@
 package ffmpeg
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,9 +73,11 @@ type Result struct {
 
 	Master        string            // master playlist
 	Preview       string            // video: playlist of the free preview
-	Poster        string            // video
-	Thumbnails    map[string]string // video: sm, md, lg → path
-	Waveform      string            // audio: JSON
+	Poster        string            // video, and audio that carries a picture
+	Thumbnails    map[string]string // with a poster: sm, md, lg → path
+	Storyboard    *Storyboard       // video
+	Waveform      string            // audio: JSON, ten points a second
+	WaveformShort string            // audio: JSON, at most 1800 points
 	WaveformImage string            // audio: PNG 1800×140
 
 	// ReadyVariants are the sizes of the picture, the best first: "2160p" … "240p" or "source"; "audio"
@@ -129,6 +130,7 @@ type conversion struct {
 	result Result
 	// chapters are those of the source.
 	chapters []chapter
+	hasCover bool
 
 	// made says that the stage with the extra outputs is done.
 	made bool
@@ -167,12 +169,17 @@ func (c *conversion) convert(ctx context.Context, job Job) error {
 		if err := c.pictures(ctx); err != nil {
 			return err
 		}
+		if err := c.storyboard(ctx); err != nil {
+			return err
+		}
+	} else if err := c.cover(ctx); err != nil {
+		return err
 	}
 	// The programs have finished: the directory is reclaimed before its content is trusted.
 	if err := c.reclaimOutputs(); err != nil {
 		return err
 	}
-	if err := errors.Join(c.tidyCaptions(), c.writeChapters()); err != nil {
+	if err := errors.Join(c.tidyCaptions(), c.writeChapters(), c.checkStoryboard(), c.checkCover()); err != nil {
 		return err
 	}
 	if c.info.Kind == Audio {
@@ -223,7 +230,10 @@ func (c *conversion) prepareOutputs() error {
 		names = append(names, r.name)
 	}
 	if c.info.Kind == Video {
-		names = append(names, previewName, trickName, "thumbnails", scratch)
+		names = append(names, previewName, trickName, "thumbnails", storyboardDir, scratch)
+	}
+	if c.info.cover != nil {
+		names = append(names, "thumbnails")
 	}
 	for _, name := range names {
 		if err := os.MkdirAll(filepath.Join(c.out, name), 0o700); err != nil {
@@ -395,19 +405,6 @@ func (c *conversion) encodeSound(ctx context.Context, sounds []rendition, from, 
 	return nil
 }
 
-func (c *conversion) drawWaveform() error {
-	c.report(Waveform, 95, 95, 0)
-	c.wave.finish()
-	var text, picture bytes.Buffer
-	if err := errors.Join(c.wave.writeJSON(&text), c.wave.writePNG(&picture)); err != nil {
-		return fmt.Errorf("draw waveform: %w", err)
-	}
-	c.result.Waveform, c.result.WaveformImage = "waveform.json", "waveform.png"
-	return errors.Join(
-		os.WriteFile(filepath.Join(c.out, c.result.Waveform), text.Bytes(), 0o600),
-		os.WriteFile(filepath.Join(c.out, c.result.WaveformImage), picture.Bytes(), 0o600))
-}
-
 // playable reports what can be watched before the other pictures are there.
 func (c *conversion) playable() error {
 	if c.onPlayable == nil {
@@ -458,6 +455,9 @@ func (c *conversion) finalize() error {
 	c.report(Finalizing, 98, 98, 0)
 	if c.info.Kind == Audio {
 		c.result.ReadyVariants = []string{"audio"}
+		if c.hasCover {
+			c.namePictures()
+		}
 	} else {
 		c.result.ReadyVariants = variantsOf(c.ladder)
 		if err := c.finishVideo(); err != nil {
@@ -494,12 +494,17 @@ func (c *conversion) finishVideo() error {
 		return err
 	}
 	c.result.Preview = path.Join(preview.name, preview.playlist)
+	c.namePictures()
+	return os.RemoveAll(filepath.Join(c.out, scratch))
+}
+
+// namePictures says where poster and thumbnails are.
+func (c *conversion) namePictures() {
 	c.result.Poster = posterFile
 	c.result.Thumbnails = map[string]string{}
 	for _, thumbnail := range thumbnails {
 		c.result.Thumbnails[thumbnail.name] = thumbnailFile(thumbnail.name)
 	}
-	return os.RemoveAll(filepath.Join(c.out, scratch))
 }
 
 // list returns the outputs. Everything must be a regular, non-empty file of a known type: a

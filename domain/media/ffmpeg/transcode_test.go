@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -306,16 +307,9 @@ func TestAudioBecomesTwoRatesAndAWaveform(t *testing.T) {
 
 func checkWaveform(t *testing.T, out string, result ffmpeg.Result) {
 	t.Helper()
-	var wave struct {
-		Bits, Length int
-		Data         []int
-	}
-	text, err := os.ReadFile(filepath.Join(out, result.Waveform))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &wave); err != nil {
-		t.Fatal(err)
+	wave := readWaveform(t, filepath.Join(out, result.Waveform))
+	if short := readWaveform(t, filepath.Join(out, result.WaveformShort)); !reflect.DeepEqual(short, wave) {
+		t.Errorf("the overview of a short track differs: %+v", short)
 	}
 	near(t, "points", float64(wave.Length), 40, 2)
 	if wave.Bits != 8 || len(wave.Data) != 2*wave.Length {
@@ -336,6 +330,37 @@ func checkWaveform(t *testing.T, out string, result ffmpeg.Result) {
 	drawn := func(y int) bool { _, _, _, alpha := picture.At(900, y).RGBA(); return alpha > 0 }
 	if !drawn(70) || drawn(20) || drawn(120) {
 		t.Error("the picture does not show a quiet tone around its middle line")
+	}
+}
+
+type waveform struct {
+	Bits, Length int
+	Rate         int `json:"sample_rate"`
+	PerPoint     int `json:"samples_per_pixel"`
+	Data         []int
+}
+
+func readWaveform(t *testing.T, path string) (w waveform) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &w)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestTheOverviewOfALongTrackHasAFewPoints(t *testing.T) {
+	t.Parallel()
+	result, out := transcode(t, generate(t, "a.wav", "-f lavfi -i sine=500:d=400:r=8000"), ffmpeg.WAV)
+	detail := readWaveform(t, filepath.Join(out, result.Waveform))
+	short := readWaveform(t, filepath.Join(out, result.WaveformShort))
+	near(t, "points of the detail", float64(detail.Length), 4000, 5)
+	if short.Length != (detail.Length+2)/3 || len(short.Data) != 2*short.Length || short.Rate != detail.Rate ||
+		short.PerPoint != 3*detail.PerPoint || slices.Max(short.Data) != slices.Max(detail.Data) {
+		t.Errorf("overview of %d points of %d samples", short.Length, short.PerPoint)
 	}
 }
 
