@@ -58,13 +58,15 @@ func (p *platform) modules() ([]handlers.Module, error) {
 		}),
 		p.ingest(a),
 		images.New(images.Config{
-			Pool:      p.pool,
-			Store:     a.assets,
-			Maker:     a.pictures,
-			AssetsURL: p.cfg.AssetsURL,
-			PublicURL: p.cfg.PublicURL,
-			Now:       time.Now,
-			Log:       p.log,
+			Pool:       p.pool,
+			Store:      a.assets,
+			Renditions: a.media,
+			Frames:     a.frames,
+			Maker:      a.pictures,
+			AssetsURL:  p.cfg.AssetsURL,
+			PublicURL:  p.cfg.PublicURL,
+			Now:        time.Now,
+			Log:        p.log,
 		}),
 		cleanup.New(cleanup.Config{Pool: p.pool, Media: a.media, Assets: a.assets, Now: time.Now, Log: p.log}),
 		payments.New(p.paymentsConfig(a.stripe)),
@@ -134,9 +136,10 @@ type adapters struct {
 	mail smtp.Sender
 	// media holds originals and renditions, assets pictures for the public.
 	media, assets *mediastore.Bucket
-	// prober and pictures are nil without ffmpeg.
+	// prober, pictures and frames are nil without ffmpeg.
 	prober   ingest.Prober
 	pictures images.PictureMaker
+	frames   images.FrameReader
 }
 
 func (p *platform) adapters() (a *adapters, err error) {
@@ -167,7 +170,7 @@ func (p *platform) adapters() (a *adapters, err error) {
 		}
 		a.media, a.assets = store.Bucket(p.cfg.S3BucketMedia), store.Bucket(p.cfg.S3BucketAssets)
 	}
-	a.prober, a.pictures = p.inspectors()
+	a.prober, a.pictures, a.frames = p.inspectors()
 	return a, nil
 }
 
@@ -180,13 +183,13 @@ func (p *platform) housekeeping() []jobs.Job {
 
 // inspectors inspect uploads before they are accepted. An edge without ffmpeg leaves media
 // to the transcoder, whose first step it is, and accepts no pictures.
-func (p *platform) inspectors() (ingest.Prober, images.PictureMaker) {
+func (p *platform) inspectors() (ingest.Prober, images.PictureMaker, images.FrameReader) {
 	tool, err := ffmpeg.New(ffmpeg.Config{Logger: p.log})
 	if err != nil {
 		p.log.Warn("only the transcoder inspects uploads, and pictures are not accepted", "reason", err)
-		return nil, nil
+		return nil, nil, nil
 	}
-	return tool, tool
+	return tool, tool, tool
 }
 
 func (p *platform) storage() (*mediastore.Client, error) {

@@ -17,12 +17,13 @@ const (
 // ImageKind is the kind of an image by its owner.
 type ImageKind string
 
-// The kinds of images: a user's, an organization's, a content item's and a category's.
+// The kinds of images: a user's, an organization's, a content item's, a category's and a media item's.
 const (
 	Avatar    ImageKind = "avatar"
 	Logo      ImageKind = "logo"
 	Thumbnail ImageKind = "thumbnail"
 	Cover     ImageKind = "cover"
+	Poster    ImageKind = "poster"
 )
 
 // MaxImageBytes is the largest picture that may be uploaded, 5 MiB.
@@ -38,6 +39,7 @@ var imageTypes = map[ImageKind][]string{
 	Avatar:    {"image/png", "image/jpeg", WebP, "image/gif"},
 	Thumbnail: {"image/png", "image/jpeg", WebP, "image/gif"},
 	Cover:     {"image/png", "image/jpeg", WebP, "image/gif"},
+	Poster:    {"image/png", "image/jpeg", WebP, "image/gif"},
 	Logo:      {"image/png", "image/jpeg", WebP, SVG},
 }
 
@@ -67,7 +69,7 @@ type Image struct {
 	// ID is the version in the names of its objects, which never change.
 	ID   string
 	Kind ImageKind
-	// OwnerID is the user, organization, content item or category.
+	// OwnerID is the user, organization, content item, category or media item.
 	OwnerID string
 	// Prefix is that of its objects, with a slash at the end.
 	Prefix string
@@ -83,9 +85,9 @@ type Image struct {
 // ImagePrefix returns the prefix of the objects of an image in the bucket of assets:
 //
 //	avatars/{user}/{version}/  logos/{organization}/{version}/  categories/{category}/{version}/
-//	{creator}/content-thumbnails/{content}/{version}/
+//	{creator}/content-thumbnails/{content}/{version}/  {creator}/media-thumbnails/{media}/{version}/
 //
-// creator is the content's; the other kinds have none.
+// creator is the content's or the media item's; the other kinds have none.
 func ImagePrefix(kind ImageKind, creator, owner, version string) string {
 	switch kind {
 	case Avatar:
@@ -94,6 +96,8 @@ func ImagePrefix(kind ImageKind, creator, owner, version string) string {
 		return "logos/" + owner + "/" + version + "/"
 	case Cover:
 		return "categories/" + owner + "/" + version + "/"
+	case Poster:
+		return PrefixesOf(creator, owner).MediaThumbnails + version + "/"
 	default:
 		return creator + "/content-thumbnails/" + owner + "/" + version + "/"
 	}

@@ -77,6 +77,8 @@ type Item struct {
 	// WaveformShort is the key of the waveform in few points.
 	WaveformShort string
 	Storyboard    *Storyboard
+	// PosterURL is the poster that the creator chose; nil for the automatic one.
+	PosterURL *string
 	MezzanineKey    string
 	ReadyVariants   []string
 	// Playable says that MasterKey leads to a first rendition, although the item is not ready.

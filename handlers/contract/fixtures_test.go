@@ -251,6 +251,9 @@ var fixtures = map[string]fixture{
 	"updateCategory":      {actor: "creator", state: "own category"},
 	"deleteCategory":      {actor: "creator", state: "own category"},
 	"reorderCategories":   {actor: "owner", state: "org category", adjust: orderOne},
+	"uploadPoster":        {actor: "creator", state: "media ready", raw: picture("poster")},
+	"choosePoster":        {actor: "creator", state: "media with a rendition"},
+	"removePoster":        {actor: "creator", state: "media ready"},
 	"uploadCategoryCover": {actor: "creator", state: "own category", raw: picture("cover")},
 
 	"registerMedia":    {actor: "creator", state: "-"},

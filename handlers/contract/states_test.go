@@ -131,6 +131,10 @@ func states() map[string]func(s *stage) {
 			s.enter("media ready")
 			s.captions(s.given["id"])
 		},
+		"media with a rendition": func(s *stage) {
+			s.enter("media ready")
+			s.PutRendition(s.users["creator"] + "/hls/" + s.given["id"] + "/720p")
+		},
 		"media failed": func(s *stage) { s.given["id"] = s.recording("creator", "failed") },
 		"media deleted": func(s *stage) {
 			s.given["id"], s.given["language"] = s.recording("creator", "ready"), "en"

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/codex-platform/codex/domain/media"
@@ -32,6 +33,39 @@ func Clip(t *testing.T, name, args string) []byte {
 		t.Fatalf("make %s: %v\n%s", name, err, out)
 	}
 	return Must(os.ReadFile(path))(t)
+}
+
+// rendition is a film of six seconds as HLS, in segments of two: black for four seconds, then white.
+var rendition = sync.OnceValues(func() (files map[string][]byte, err error) {
+	dir, err := os.MkdirTemp("", "codex-rendition-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	cmd := exec.CommandContext(context.Background(), "ffmpeg", strings.Fields("-v error -nostdin -f lavfi -i "+
+		"color=black:s=320x180:r=10:d=6 -vf drawbox=w=iw:h=ih:c=white:t=fill:enable=gte(t\\,3.95) -pix_fmt yuv420p "+
+		"-c:v libx264 -preset ultrafast -g 20 -bf 0 -f hls -hls_time 2 -hls_playlist_type vod -hls_segment_type fmp4 "+
+		"-hls_flags single_file -hls_segment_filename stream.mp4 index.m3u8")...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make a rendition: %w: %s", err, out)
+	}
+	files = map[string][]byte{}
+	for _, name := range []string{"index.m3u8", "stream.mp4"} {
+		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
+
+// PutRendition stores a rendition of six seconds in a folder of the media bucket: black for four
+// seconds, then white.
+func (w *Harness) PutRendition(folder string) {
+	w.Helper()
+	for name, content := range Must(rendition())(w.T) {
+		w.PutObject(w.Media, folder+"/"+name, string(content), "application/octet-stream")
+	}
 }
 
 // PutObject stores an object.

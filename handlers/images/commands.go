@@ -39,6 +39,7 @@ type imageBatch struct {
 	images map[string]media.Image
 	owners map[media.ImageKind]map[string]postgres.ImageOwner
 	items  map[string]content.Content
+	media  map[string]media.Item
 	actors *commands.Actors
 	// categories show covers; roles are the actors' roles in their organizations.
 	categories map[string]content.Category
@@ -65,6 +66,7 @@ func openImages() *imageBatch {
 		images:     map[string]media.Image{},
 		owners:     map[media.ImageKind]map[string]postgres.ImageOwner{media.Avatar: {}, media.Logo: {}},
 		items:      map[string]content.Content{},
+		media:      map[string]media.Item{},
 		categories: map[string]content.Category{},
 		actors:     commands.NewActors(),
 		roles:      contentstore.Roles{},
@@ -103,6 +105,9 @@ func (b *imageBatch) Load(load *pgx.Batch) {
 	if ids := b.wanted.owners[media.Thumbnail]; len(ids) > 0 {
 		contentstore.QueueLock(load, ids, b.items)
 		contentstore.QueueRoles(load, nil, b.wanted.users, ids, b.roles)
+	}
+	if ids := b.wanted.owners[media.Poster]; len(ids) > 0 {
+		postgres.QueueLock(load, ids, b.media)
 	}
 	if ids := b.wanted.owners[media.Cover]; len(ids) > 0 {
 		contentstore.QueueLockCategories(load, ids, b.categories)
@@ -147,6 +152,8 @@ func (b *imageBatch) show(
 	switch kind {
 	case media.Thumbnail:
 		facts, err = b.showThumbnail(cmd, address, now)
+	case media.Poster:
+		facts, err = b.showPoster(cmd, address, now)
 	case media.Avatar, media.Logo:
 		facts, err = b.showOf(cmd, kind, address)
 	default:
@@ -191,6 +198,16 @@ func (b *imageBatch) showThumbnail(cmd events.Command, address *string, now time
 	}
 	b.items[id] = next
 	return events.Facts(next.Tenant(), id, next.Version, payloads...), nil
+}
+
+func (b *imageBatch) showPoster(cmd events.Command, address *string, now time.Time) ([]events.Fact, error) {
+	actor := media.Actor{ID: cmd.ActorID, Role: b.actors.Role(cmd.ActorID)}
+	next, payloads, err := b.media[cmd.AggregateID].ShowPoster(address, media.Facts{Actor: actor}, now)
+	if err != nil {
+		return nil, err
+	}
+	b.media[next.ID] = next
+	return events.Facts(next.CreatorID, next.ID, next.Version, payloads...), nil
 }
 
 // showOf is show for a user or an organization.
@@ -245,6 +262,7 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 	}
 	var items []content.Content
 	var categories []content.Category
+	var posters []media.Item
 	owners := map[media.ImageKind][]postgres.ImageOwner{}
 	var ids, kinds []string
 	attached := []string{}
@@ -260,6 +278,8 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 			items = append(items, b.items[owner])
 		case media.Cover:
 			categories = append(categories, b.categories[owner])
+		case media.Poster:
+			posters = append(posters, b.media[owner])
 		default:
 			owners[kind] = append(owners[kind], b.owners[kind][owner])
 		}
@@ -270,6 +290,9 @@ func (b *imageBatch) Save(save *pgx.Batch) error {
 		return err
 	}
 	if err := postgres.QueueSaveOrganizationLogos(save, owners[media.Logo], b.now); err != nil {
+		return err
+	}
+	if err := postgres.QueueSave(save, posters); err != nil {
 		return err
 	}
 	if err := contentstore.QueueSaveCategories(save, categories); err != nil {

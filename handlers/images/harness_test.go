@@ -53,12 +53,14 @@ func newHarness(t *testing.T, o options) *harness {
 		o.maker = handlertest.Must(ffmpegTool())(t)
 	}
 	h.module = images.New(images.Config{
-		Pool:      h.Pool,
-		Store:     h.Assets,
-		Maker:     o.maker,
-		PublicURL: h.URL,
-		Now:       h.Now,
-		Log:       h.Logger,
+		Pool:       h.Pool,
+		Store:      h.Assets,
+		Renditions: h.Media,
+		Frames:     handlertest.Must(ffmpegTool())(t),
+		Maker:      o.maker,
+		PublicURL:  h.URL,
+		Now:        h.Now,
+		Log:        h.Logger,
 	})
 	modules := []handlers.Module{h.module, publishing.New(publishing.Config{Pool: h.Pool})}
 	if !o.noCommands {

@@ -27,11 +27,20 @@ type PictureMaker interface {
 	Picture(ctx context.Context, content []byte) (map[string][]byte, error)
 }
 
+// FrameReader reads pictures from renditions.
+type FrameReader interface {
+	// Frame returns the picture at a time of a segment of a rendition behind its header, as a JPEG.
+	Frame(ctx context.Context, fragment []byte, seconds float64) ([]byte, error)
+}
+
 // Config configures the module.
 type Config struct {
 	Pool *pgxpool.Pool
 	// Store is the bucket of assets.
 	Store *s3.Bucket
+	// Frames reads posters from the bucket Renditions; without them, choosing a time gets 503.
+	Frames     FrameReader
+	Renditions *s3.Bucket
 	// Maker converts pictures; without one, uploads get 503.
 	Maker PictureMaker
 	// AssetsURL is the URL of the bucket for clients, for example of a CDN; default the

@@ -38,6 +38,8 @@ func (i *images) mayChange(r *edge.Request, image media.Image) error {
 		_, err = i.contentOfCaller(r, image.OwnerID)
 	case media.Cover:
 		_, err = i.category(r, image.OwnerID)
+	case media.Poster:
+		_, err = i.mediaOfCaller(r, image.OwnerID)
 	case media.Logo:
 		_, err = i.tenant(r, image.OwnerID)
 	default:
@@ -55,6 +57,8 @@ func imageView(image media.Image) any {
 		return view.BrandingOf(&image.Address)
 	case media.Avatar:
 		return Avatar{AvatarURL: image.Address, Size: image.Size, MimeType: image.MIME}
+	case media.Poster:
+		return Poster{PosterURL: image.Address, Size: image.Size, MimeType: image.MIME}
 	case media.Cover:
 		return Cover{
 			CoverImageURL: image.Address,

@@ -43,37 +43,48 @@ func (i *images) upload(kind media.ImageKind, find findOwner) func(*edge.Request
 			return err
 		}
 
-		id, err := r.CommandID(r.Actor().UserID)
-		if err != nil {
-			return err
-		}
-		digest := sha256.Sum256(file.content)
-		attach := media.AttachImage{
-			Kind:    kind,
-			ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(),
-			Digest:  hex.EncodeToString(digest[:]),
-		}
-		cmd, err := r.NewCommand(media.CommandAttachImage, r.Actor().UserID, o.id, attach)
-		if err != nil {
-			return err
-		}
-		cmd.ID = id
-		if r.IdempotencyKey() != "" {
-			reply, found, err := r.Replay(cmd)
-			if err != nil {
-				return err
-			}
-			if found {
-				r.WriteReply(reply)
-				return nil
-			}
-		}
-
-		if err := i.store(r, o, file, attach); err != nil {
-			return err
-		}
-		return r.SendCommand(cmd)
+		return i.attach(r, kind, o, sha256.Sum256(file.content), func() (pictureFile, error) { return file, nil })
 	}
+}
+
+// attach stores a picture and makes it that of its owner. digest stands for the request, so that a
+// repeated one with the same Idempotency-Key needs no picture.
+func (i *images) attach(
+	r *edge.Request, kind media.ImageKind, o owner, digest [sha256.Size]byte, read func() (pictureFile, error),
+) error {
+	id, err := r.CommandID(r.Actor().UserID)
+	if err != nil {
+		return err
+	}
+	attach := media.AttachImage{
+		Kind:    kind,
+		ImageID: uuid.NewSHA1(imageSpace, []byte(id)).String(),
+		Digest:  hex.EncodeToString(digest[:]),
+	}
+	cmd, err := r.NewCommand(media.CommandAttachImage, r.Actor().UserID, o.id, attach)
+	if err != nil {
+		return err
+	}
+	cmd.ID = id
+	if r.IdempotencyKey() != "" {
+		reply, found, err := r.Replay(cmd)
+		if err != nil {
+			return err
+		}
+		if found {
+			r.WriteReply(reply)
+			return nil
+		}
+	}
+
+	file, err := read()
+	if err != nil {
+		return err
+	}
+	if err := i.store(r, o, file, attach); err != nil {
+		return err
+	}
+	return r.SendCommand(cmd)
 }
 
 // store converts a picture, writes its record, and then its objects.

@@ -24,3 +24,12 @@ type Cover struct {
 	Size     int64  `json:"size"`
 	MimeType string `json:"mimeType" jsonschema:"example=image/webp"`
 }
+
+// Poster is the picture of a media item.
+type Poster struct {
+	// PosterURL is that of the largest size.
+	PosterURL string `json:"posterUrl"`
+	// Size is in bytes.
+	Size     int64  `json:"size"`
+	MimeType string `json:"mimeType"`
+}

@@ -24,9 +24,11 @@ type Media struct {
 	HLSMasterPlaylistKey *string      `json:"hlsMasterPlaylistKey"`
 	HLSPreviewKey        *string      `json:"hlsPreviewKey"`
 	ThumbnailKey         *string      `json:"thumbnailKey"`
-	WaveformKey          *string      `json:"waveformKey"`
-	WaveformImageKey     *string      `json:"waveformImageKey"`
-	ReadyVariants        []string     `json:"readyVariants" jsonschema:"nullable"`
+	// PosterURL is the poster that the creator chose, null for the automatic one.
+	PosterURL        *string  `json:"posterUrl"`
+	WaveformKey      *string  `json:"waveformKey"`
+	WaveformImageKey *string  `json:"waveformImageKey"`
+	ReadyVariants    []string `json:"readyVariants" jsonschema:"nullable"`
 	// Playable says that there is something to play: the item is ready, or its first rendition is.
 	Playable             bool    `json:"playable"`
 	TranscodingError     *string `json:"transcodingError"`
@@ -62,6 +64,7 @@ func MediaOf(i media.Item) Media {
 		),
 		HLSPreviewKey: domain.NilIfZero(i.PreviewKey),
 		ThumbnailKey:  domain.NilIfZero(i.ThumbnailKey),
+		PosterURL:     i.PosterURL,
 		WaveformKey: domain.NilIfZero(
 			i.WaveformKey,
 		),

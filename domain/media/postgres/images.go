@@ -159,6 +159,8 @@ WITH due AS (
         WHEN 'logo' THEN (SELECT strpos(o.logo_url, due.prefix) > 0 FROM organizations o WHERE o.id = owner_id::uuid)
         WHEN 'cover' THEN (SELECT strpos(g.cover_image_key, due.prefix) > 0 FROM categories g
                            WHERE g.id = owner_id::uuid AND g.deleted_at IS NULL)
+        WHEN 'poster' THEN (SELECT strpos(m.poster_url, due.prefix) > 0 FROM media_items m
+                            WHERE m.id = owner_id::uuid AND m.deleted_at IS NULL)
         ELSE (SELECT strpos(c.thumbnail_url, due.prefix) > 0 FROM content c WHERE c.id = owner_id::uuid)
         END, false) AS used
     FROM due

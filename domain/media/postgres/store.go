@@ -41,6 +41,7 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "waveform_image_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformImage) }},
 	{Name: "waveform_overview_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformShort) }},
 	{Name: "storyboard", Field: func(i *media.Item) any { return &i.Storyboard }},
+	{Name: "poster_url", Field: func(i *media.Item) any { return &i.PosterURL }},
 	{Name: "mezzanine_key", Field: func(i *media.Item) any { return columns.Optional(&i.MezzanineKey) }},
 	{Name: "ready_variants", Field: func(i *media.Item) any { return &i.ReadyVariants }},
 	{Name: "playable", Field: func(i *media.Item) any { return &i.Playable }},

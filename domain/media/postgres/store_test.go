@@ -78,6 +78,7 @@ func full(t *testing.T) media.Item {
 			Rows:       5,
 			Tiles:      30,
 		},
+		PosterURL:       p("https://assets/p"),
 		MezzanineKey:    "mz",
 		ReadyVariants:   []string{"720p", "480p"},
 		Playable:        true,
