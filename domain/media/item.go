@@ -78,9 +78,9 @@ type Item struct {
 	WaveformShort string
 	Storyboard    *Storyboard
 	// PosterURL is the poster that the creator chose; nil for the automatic one.
-	PosterURL *string
-	MezzanineKey    string
-	ReadyVariants   []string
+	PosterURL     *string
+	MezzanineKey  string
+	ReadyVariants []string
 	// Playable says that MasterKey leads to a first rendition, although the item is not ready.
 	Playable bool
 	// Captions are in the order in which they were added.

@@ -8,7 +8,7 @@ import (
 	"github.com/codex-platform/codex/events"
 )
 
-// ErrNoFrame: the renditions cannot be read for a poster.
+// ErrNoFrame says that the renditions cannot be read for a poster.
 var ErrNoFrame = newError(domain.Rule, "NO_FRAME",
 	"There is no picture that could be read at this time; upload one instead")
 

@@ -10,6 +10,7 @@ package images
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,6 +18,7 @@ import (
 	"github.com/codex-platform/codex/domain/media/s3"
 	"github.com/codex-platform/codex/handlers"
 	"github.com/codex-platform/codex/handlers/commands"
+	"github.com/codex-platform/codex/handlers/edge"
 	"github.com/codex-platform/codex/handlers/jobs"
 	"github.com/codex-platform/codex/handlers/reactions"
 )
@@ -71,7 +73,7 @@ func New(cfg Config) handlers.Module {
 	unused := &sweeper{cfg}
 	return handlers.Module{
 		Name:        "images",
-		Routes:      append(i.routes(), i.assetRoute()),
+		Routes:      slices.Concat(i.routes(), i.posterRoutes(), []edge.Route{i.assetRoute()}),
 		Resources:   i.resources(),
 		Commands:    []commands.Context{imageCommands()},
 		Projections: []reactions.Projection{expediteImages(cfg.Now)},

@@ -64,7 +64,8 @@ func TestAPosterIsTheChosenPicture(t *testing.T) {
 		}
 		seen[address] = true
 		// Postgres has the choice, and no older one.
-		if got := handlertest.Value[string](h.Harness, `SELECT poster_url FROM media_items WHERE id = $1`, id); got != address {
+		got := handlertest.Value[string](h.Harness, `SELECT poster_url FROM media_items WHERE id = $1`, id)
+		if got != address {
 			t.Errorf("shown is %s, chosen %s", got, address)
 		}
 	}

@@ -29,9 +29,6 @@ type (
 	coverForm struct {
 		Cover string `json:"cover" jsonschema:"required,format=binary"`
 	}
-	posterForm struct {
-		Poster string `json:"poster" jsonschema:"required,format=binary"`
-	}
 	logoForm struct {
 		Logo string `json:"logo" jsonschema:"required,format=binary"`
 	}
@@ -54,7 +51,6 @@ var (
 		media.ErrNoImages,
 	}
 	thumbnailErrors = []*domain.Error{content.ErrNotFound, content.ErrOrganization}
-	posterErrors    = []*domain.Error{media.ErrNotFound}
 	logoErrors      = []*domain.Error{
 		organization.ErrNotManager,
 		organization.ErrNotMember,
@@ -102,52 +98,6 @@ func (i *images) routes() []edge.Route {
 			Responses: []edge.Response{edge.Data[Cover](http.StatusOK)},
 			Errors:    slices.Concat([]*domain.Error{content.ErrCategoryNotFound, content.ErrCategoryManager}, uploadErrors),
 			Handle:    i.upload(media.Cover, i.managedCategory),
-		},
-		{
-			Method:    http.MethodPost,
-			Path:      "/api/media/:id/poster",
-			Name:      "uploadPoster",
-			Summary:   "Upload the poster of own media",
-			Notes:     bitmapNotes,
-			Auth:      edge.Session(edge.Creators...),
-			Body:      posterForm{},
-			BodyType:  formType,
-			Command:   media.CommandAttachImage,
-			Responses: []edge.Response{edge.Data[Poster](http.StatusOK)},
-			Errors:    slices.Concat(posterErrors, uploadErrors),
-			Handle:    i.upload(media.Poster, i.ownMedia),
-		},
-		{
-			Method:  http.MethodPut,
-			Path:    "/api/media/:id/poster",
-			Name:    "choosePoster",
-			Summary: "Choose a time of own media as its poster",
-			Notes:   "The picture is taken from the best rendition. " + storedNotes,
-			Auth:    edge.Session(edge.Creators...),
-			Body:    media.PosterTime{},
-			Command: media.CommandAttachImage,
-			Responses: []edge.Response{
-				edge.Data[Poster](http.StatusOK),
-			},
-			Errors: slices.Concat(posterErrors, []*domain.Error{
-				media.ErrState,
-				media.ErrNoFrame,
-				media.ErrImageGone,
-				media.ErrNoImages,
-				edge.ErrUnavailable,
-			}),
-			Handle: i.choosePoster,
-		},
-		{
-			Method:    http.MethodDelete,
-			Path:      "/api/media/:id/poster",
-			Name:      "removePoster",
-			Summary:   "Use the automatic poster of own media",
-			Auth:      edge.Session(edge.Creators...),
-			Command:   media.CommandRemoveImage,
-			Responses: []edge.Response{edge.NoContent},
-			Errors:    posterErrors,
-			Handle:    edge.SendForID(media.RemoveImage{Kind: media.Poster}),
 		},
 		{
 			Method:    http.MethodPost,

@@ -360,8 +360,8 @@ func TestAStoryboardLeadsToPicturesInTheStore(t *testing.T) {
 	if s := v.opened(f, ""); s.StoryboardURL != nil || s.WaveformOverviewURL != nil {
 		t.Errorf("without a storyboard: %+v", s)
 	}
-	w.Exec(`UPDATE media_items SET waveform_overview_key = 'c/waveforms/m/overview.json', storyboard = '{"key":"c/hls/m/board",
-		"intervalSeconds":4,"tileWidth":160,"tileHeight":90,"columns":5,"rows":5,"tiles":27}'`)
+	w.Exec(`UPDATE media_items SET waveform_overview_key = 'c/waveforms/m/overview.json', storyboard = '{
+		"key":"c/hls/m/board","intervalSeconds":4,"tileWidth":160,"tileHeight":90,"columns":5,"rows":5,"tiles":27}'`)
 
 	s := v.opened(f, "")
 	if s.StoryboardURL == nil || s.WaveformOverviewURL == nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"path"
+	"slices"
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/media"
@@ -17,6 +19,65 @@ import (
 
 // maxPlaylistBytes limits a playlist: that of a day has 600 KB.
 const maxPlaylistBytes = 2 << 20
+
+// posterForm is the form of an upload, for the OpenAPI description.
+type posterForm struct {
+	Poster string `json:"poster" jsonschema:"required,format=binary"`
+}
+
+var posterErrors = []*domain.Error{media.ErrNotFound}
+
+// posterRoutes declares the posters of media items.
+func (i *images) posterRoutes() []edge.Route {
+	return []edge.Route{
+		{
+			Method:    http.MethodPost,
+			Path:      "/api/media/:id/poster",
+			Name:      "uploadPoster",
+			Summary:   "Upload the poster of own media",
+			Notes:     bitmapNotes,
+			Auth:      edge.Session(edge.Creators...),
+			Body:      posterForm{},
+			BodyType:  formType,
+			Command:   media.CommandAttachImage,
+			Responses: []edge.Response{edge.Data[Poster](http.StatusOK)},
+			Errors:    slices.Concat(posterErrors, uploadErrors),
+			Handle:    i.upload(media.Poster, i.ownMedia),
+		},
+		{
+			Method:  http.MethodPut,
+			Path:    "/api/media/:id/poster",
+			Name:    "choosePoster",
+			Summary: "Choose a time of own media as its poster",
+			Notes:   "The picture is taken from the best rendition. " + storedNotes,
+			Auth:    edge.Session(edge.Creators...),
+			Body:    media.PosterTime{},
+			Command: media.CommandAttachImage,
+			Responses: []edge.Response{
+				edge.Data[Poster](http.StatusOK),
+			},
+			Errors: slices.Concat(posterErrors, []*domain.Error{
+				media.ErrState,
+				media.ErrNoFrame,
+				media.ErrImageGone,
+				media.ErrNoImages,
+				edge.ErrUnavailable,
+			}),
+			Handle: i.choosePoster,
+		},
+		{
+			Method:    http.MethodDelete,
+			Path:      "/api/media/:id/poster",
+			Name:      "removePoster",
+			Summary:   "Use the automatic poster of own media",
+			Auth:      edge.Session(edge.Creators...),
+			Command:   media.CommandRemoveImage,
+			Responses: []edge.Response{edge.NoContent},
+			Errors:    posterErrors,
+			Handle:    edge.SendForID(media.RemoveImage{Kind: media.Poster}),
+		},
+	}
+}
 
 // ownMedia returns the caller's own media item. The command checks it again.
 func (i *images) ownMedia(r *edge.Request) (owner, error) {
