@@ -52,6 +52,7 @@ var storedResponses = map[string]string{
 	"organization.invite":        resource,
 	"organization.remove_member": "empty",
 	"organization.update":        resource,
+	"playback.download":          "downloadId",
 	"playback.record":            "empty",
 	"upload.abort":               "empty",
 	"upload.complete":            "status, success, transcodingTriggered",

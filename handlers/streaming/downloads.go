@@ -10,6 +10,7 @@ import (
 
 	"github.com/codex-platform/codex/domain"
 	"github.com/codex-platform/codex/domain/access"
+	"github.com/codex-platform/codex/domain/access/postgres"
 	"github.com/codex-platform/codex/domain/access/token"
 	"github.com/codex-platform/codex/domain/identity"
 	"github.com/codex-platform/codex/domain/media"
@@ -64,7 +65,8 @@ func (s *streaming) downloadRoutes() []edge.Route {
 }
 
 // beginDownload begins a download and responds with its URL. The stored outcome of the command
-// has no URL: it is a credential.
+// has ids only: the name of the file has words of a person, and the URL is a credential. Both
+// are made anew for a repeated request, with the rights that the viewer has then.
 func (s *streaming) beginDownload(c *edge.Request) error {
 	if err := c.NoBody(); err != nil {
 		return err
@@ -83,18 +85,29 @@ func (s *streaming) beginDownload(c *edge.Request) error {
 		return nil
 	}
 	var stored struct {
-		Data Download `json:"data"`
+		Data recordedDownload `json:"data"`
 	}
 	if err := json.Unmarshal(reply.Body, &stored); err != nil {
 		return fmt.Errorf("read the outcome of a download: %w", err)
+	}
+	var item played
+	verdict, err := s.decide(c, postgres.Question{UserID: actor.UserID, ContentID: id}, queuePlayed(id, &item))
+	if err == nil {
+		err = verdict.Err()
+	}
+	switch {
+	case err != nil:
+		return err
+	case !item.offer().Offered:
+		return access.ErrNoDownload
 	}
 	expires := s.cfg.Now().UTC().Add(downloadLife).Truncate(time.Second)
 	text, err := s.cfg.Tokens.Sign(token.Claims{
 		UserID:     actor.UserID,
 		ContentID:  id,
 		SessionID:  actor.SessionID,
-		CreatorID:  stored.Data.CreatorID,
-		MediaID:    stored.Data.MediaID,
+		CreatorID:  item.creatorID,
+		MediaID:    item.mediaID,
 		DownloadID: stored.Data.DownloadID,
 		Begin:      expires.Unix(),
 		Expires:    expires.Unix(),
@@ -103,9 +116,13 @@ func (s *streaming) beginDownload(c *edge.Request) error {
 		return err
 	}
 	return c.WriteData(http.StatusCreated, BegunDownload{
-		Download:  stored.Data,
-		URL:       s.fileURL(id, "file", text),
-		ExpiresAt: expires,
+		DownloadID:  stored.Data.DownloadID,
+		MediaID:     item.mediaID,
+		Filename:    media.Filename(item.title, item.mime),
+		ContentType: item.mime,
+		SizeBytes:   item.bytes,
+		URL:         s.fileURL(id, "file", text),
+		ExpiresAt:   expires,
 	})
 }
 
@@ -138,6 +155,11 @@ func (s *streaming) getDownload(c *edge.Request) error {
 	c.Header("Location", address)
 	c.Status(http.StatusFound)
 	return nil
+}
+
+// recordedDownload is the stored outcome of a download.
+type recordedDownload struct {
+	DownloadID string `json:"downloadId"`
 }
 
 // offer is what the item offers for download.
@@ -177,12 +199,5 @@ func (b *playbackBatch) download(cmd events.Command, p *access.Download, now tim
 	if err != nil {
 		return commands.Outcome{}, err
 	}
-	return commands.Created(Download{
-		DownloadID:  id,
-		MediaID:     begun.MediaID,
-		CreatorID:   begun.CreatorID,
-		Filename:    media.Filename(item.title, item.mime),
-		ContentType: item.mime,
-		SizeBytes:   begun.SizeBytes,
-	}, events.Facts(facts.Content.Tenant(), id, 1, begun)...), nil
+	return commands.Created(recordedDownload{DownloadID: id}, events.Facts(facts.Content.Tenant(), id, 1, begun)...), nil
 }

@@ -53,20 +53,14 @@ type Stream struct {
 	ContentBody *string `json:"contentBody,omitempty"`
 }
 
-// Download is a download that was begun.
-type Download struct {
+// BegunDownload is a download with its URL, a credential.
+type BegunDownload struct {
 	DownloadID string `json:"downloadId" jsonschema:"format=uuid"`
 	MediaID    string `json:"mediaId" jsonschema:"format=uuid"`
-	CreatorID  string `json:"creatorId"`
 	// Filename is the name under which browsers save the file.
 	Filename    string `json:"filename" jsonschema:"example=Falling water.mp4"`
 	ContentType string `json:"contentType" jsonschema:"example=video/mp4"`
 	SizeBytes   int64  `json:"sizeBytes"`
-}
-
-// BegunDownload is a download with its URL, a credential.
-type BegunDownload struct {
-	Download
 	// URL leads to the file until expiresAt.
 	URL       string    `json:"url" jsonschema:"format=uri"`
 	ExpiresAt time.Time `json:"expiresAt"`
