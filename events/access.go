@@ -3,6 +3,8 @@ package events
 func init() {
 	register[AccessGranted]("A user may see a content item, from one source.")
 	register[AccessRevoked]("One source of a user's access ended; others are untouched.")
+	register[PodcastFeedOpened]("A user's private podcast feed of an organization got a new address.")
+	register[PodcastFeedRevoked]("The address of a user's private podcast feed ended.")
 	register[PlaybackStarted]("A user began to play a content item, for the first time.")
 	register[PlaybackProgressed]("A user's furthest position in a content item moved on.")
 	register[PlaybackCompleted]("A user reached the end (95 %) of a content item for the first time.")
@@ -31,6 +33,20 @@ type AccessRevoked struct {
 	Reason string `json:"reason"`
 }
 
+// PodcastFeedOpened : the address before, if there was one, is not valid any more.
+type PodcastFeedOpened struct {
+	FeedID         string `json:"feed_id"`
+	UserID         string `json:"user_id"`
+	OrganizationID string `json:"organization_id"`
+}
+
+// PodcastFeedRevoked : no address of the feed is valid any more.
+type PodcastFeedRevoked struct {
+	FeedID         string `json:"feed_id"`
+	UserID         string `json:"user_id"`
+	OrganizationID string `json:"organization_id"`
+}
+
 // PlaybackStarted : the first report of a user about an item.
 type PlaybackStarted struct {
 	UserID    string `json:"user_id"`
@@ -56,6 +72,12 @@ func (AccessGranted) EventType() string { return "access.granted" }
 
 // EventType implements Payload.
 func (AccessRevoked) EventType() string { return "access.revoked" }
+
+// EventType implements Payload.
+func (PodcastFeedOpened) EventType() string { return "podcast.feed_opened" }
+
+// EventType implements Payload.
+func (PodcastFeedRevoked) EventType() string { return "podcast.feed_revoked" }
 
 // EventType implements Payload.
 func (PlaybackStarted) EventType() string { return "playback.started" }

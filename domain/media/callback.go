@@ -57,7 +57,10 @@ type Output struct {
 	ThumbnailKey     *string `json:"thumbnailKey" jsonschema:"maxLength=500"`
 	WaveformKey      *string `json:"waveformKey" jsonschema:"maxLength=500"`
 	WaveformImageKey *string `json:"waveformImageKey" jsonschema:"maxLength=500"`
-	MezzanineKey     *string `json:"mezzanineKey" jsonschema:"maxLength=500"`
+	// AudioKey is the sound in one file, for podcast apps, and AudioBytes its size.
+	AudioKey     *string `json:"audioKey" jsonschema:"maxLength=500"`
+	AudioBytes   *int64  `json:"audioBytes" jsonschema:"minimum=1,maximum=9007199254740991"`
+	MezzanineKey *string `json:"mezzanineKey" jsonschema:"maxLength=500"`
 	// WaveformOverviewKey is the waveform in few points.
 	WaveformOverviewKey *string            `json:"waveformOverviewKey,omitempty" jsonschema:"maxLength=500"`
 	Storyboard          *Storyboard        `json:"storyboard,omitempty"`
@@ -93,6 +96,7 @@ func (o Output) keys() []namedKey {
 		{"output.thumbnailKey", o.ThumbnailKey},
 		{"output.waveformKey", o.WaveformKey},
 		{"output.waveformImageKey", o.WaveformImageKey},
+		{"output.audioKey", o.AudioKey},
 		{"output.mezzanineKey", o.MezzanineKey},
 		{"output.chaptersKey", o.ChaptersKey},
 		{"output.waveformOverviewKey", o.WaveformOverviewKey},

@@ -78,7 +78,10 @@ type Item struct {
 	WaveformShort string
 	Storyboard    *Storyboard
 	// PosterURL is the poster that the creator chose; nil for the automatic one.
-	PosterURL     *string
+	PosterURL *string
+	// AudioKey is the key of the sound in one file, and AudioBytes its size.
+	AudioKey      string
+	AudioBytes    int64
 	MezzanineKey  string
 	ReadyVariants []string
 	// Playable says that MasterKey leads to a first rendition, although the item is not ready.

@@ -164,6 +164,8 @@ func (i Item) withOutput(out Output) Item {
 	i.PreviewKey = domain.OrZero(out.HLSPreviewKey)
 	i.ThumbnailKey = domain.OrZero(out.ThumbnailKey)
 	i.WaveformKey = domain.OrZero(out.WaveformKey)
+	i.AudioKey = domain.OrZero(out.AudioKey)
+	i.AudioBytes = domain.OrZero(out.AudioBytes)
 	i.WaveformImage = domain.OrZero(out.WaveformImageKey)
 	i.WaveformShort = domain.OrZero(out.WaveformOverviewKey)
 	i.Storyboard = out.Storyboard

@@ -289,6 +289,46 @@ func states() map[string]func(s *stage) {
 			s.given["?token"] = "x" + s.given["?token"]
 		},
 
+		// The customer's podcast feed of the organization, with what the customer has bought.
+		"podcast": func(s *stage) {
+			s.given["id"] = s.organization
+			s.send(request{
+				Method:  "POST",
+				Path:    "/api/access/organizations/" + s.organization + "/podcast",
+				Session: s.users["customer"],
+			}).Want(http.StatusOK, "")
+		},
+		"organization for podcast": func(s *stage) { s.given["id"] = s.organization },
+		"feed": func(s *stage) {
+			s.enter("token")
+			s.exec(sql(`UPDATE media_items SET audio_key = $2, audio_bytes = 5 WHERE id = $1`,
+				s.given["media"], s.users["maker"]+"/hls/"+s.given["media"]+"/audio.m4a"))
+			s.given["episode"] = s.given["id"]
+			s.enter("podcast")
+			a := s.send(request{
+				Method:  "GET",
+				Path:    "/api/access/organizations/" + s.organization + "/podcast",
+				Session: s.users["customer"],
+			})
+			address, err := url.Parse(a.Text("data.feedUrl"))
+			if err != nil {
+				s.Fatalf("feed: %d %s", a.Status, a.Body)
+			}
+			s.given["id"], s.given["?token"] = strings.Split(address.Path, "/")[3], address.Query().Get("token")
+		},
+		"feed, bad token": func(s *stage) { s.enter("feed"); s.given["?token"] = "x" + s.given["?token"] },
+		"feed, revoked": func(s *stage) {
+			s.enter("feed")
+			s.exec(sql(`UPDATE podcast_feeds SET revoked_at = now() WHERE id = $1`, s.given["id"]))
+		},
+		"feed after refund": func(s *stage) {
+			s.enter("feed")
+			feed := s.given["id"]
+			s.given["id"] = s.given["episode"]
+			s.refund()
+			s.given["id"] = feed
+		},
+
 		// Uploads in parts, creator's.
 		"upload in parts": func(s *stage) {
 			s.given["id"] = s.recording("creator", "uploading")

@@ -1,6 +1,9 @@
 // Package streaming serves content to its viewers: access decisions, streams, progress and
 // the library.
 //
+// Podcast apps fetch a private feed per user and organization (podcast_feed.go), with a token of its
+// own: the feed is read, and access decided, at each request.
+//
 // Access follows from events: grants.go grants and revokes it with purchases, and
 // entries.go keeps the entries of libraries up to date. Access is decided again with every
 // playlist (playlists.go) and, every few seconds, with the files that players fetch
@@ -60,8 +63,10 @@ func New(cfg Config) handlers.Module {
 			s.chapterRoutes(),
 			[]edge.Route{s.storyboardRoute()},
 			s.accessRoutes(),
+			s.podcastRoutes(),
+			s.feedRoutes(),
 		),
-		Commands:    []commands.Context{playbackCommands()},
+		Commands:    []commands.Context{playbackCommands(), podcastCommands()},
 		Projections: []reactions.Projection{grantAccess(cfg.Now), refreshLibraries()},
 	}
 }

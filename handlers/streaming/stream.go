@@ -73,6 +73,10 @@ type played struct {
 	mime     string
 	bytes    int64
 	download string
+	// audio is the key of the sound in one file.
+	audio string
+	// organizationID is that of the item, empty for a personal one.
+	organizationID string
 }
 
 // queuePlayed queues the read of the media behind an item.
@@ -91,7 +95,8 @@ SELECT c.content_type, COALESCE(m.id::text, ''), COALESCE(m.creator_id, ''), COA
        CASE c.content_type WHEN 'written' THEN c.content_body END,
        COALESCE(m.captions, '[]'), COALESCE(m.chapters, '{}'), COALESCE(m.duration_seconds, 0),
        c.title, COALESCE(m.r2_key, ''), COALESCE(m.mime_type, ''), COALESCE(m.file_size_bytes, 0), c.download,
-       m.storyboard, COALESCE(m.waveform_overview_key, '')
+       m.storyboard, COALESCE(m.waveform_overview_key, ''),
+       COALESCE(m.audio_key, ''), COALESCE(c.organization_id::text, '')
 FROM content c LEFT JOIN media_items m ON m.deleted_at IS NULL AND m.id = CASE
     WHEN c.replaced_media_id::text = $2 AND c.replaced_at > $3 THEN c.replaced_media_id ELSE c.media_item_id END
 WHERE c.id = $1`, contentID, mediaID, replacedAfter).
@@ -99,7 +104,7 @@ WHERE c.id = $1`, contentID, mediaID, replacedAfter).
 				err := row.Scan(&p.contentType, &p.mediaID, &p.creatorID, &p.status, &p.playable,
 					&p.master, &p.waveform, &p.variants, &p.text, &p.captions, &p.chapters, &p.seconds,
 					&p.title, &p.original, &p.mime, &p.bytes, &p.download,
-					&p.storyboard, &p.overview)
+					&p.storyboard, &p.overview, &p.audio, &p.organizationID)
 				if errors.Is(err, pgx.ErrNoRows) {
 					return nil
 				}

@@ -74,6 +74,7 @@ func outputOf(job *job, r ffmpeg.Result) media.Output {
 		ThumbnailKey:        keys.optional(r.Poster),
 		WaveformKey:         keys.optional(r.Waveform),
 		WaveformImageKey:    keys.optional(r.WaveformImage),
+		AudioKey:            keys.optional(r.Audio),
 		WaveformOverviewKey: keys.optional(r.WaveformShort),
 		DurationSeconds:     max(1, math.Round(r.DurationSeconds)),
 		ReadyVariants:       r.ReadyVariants,
@@ -82,6 +83,11 @@ func outputOf(job *job, r ffmpeg.Result) media.Output {
 	}
 	for _, n := range r.Notes {
 		out.Notes = append(out.Notes, media.Note{Code: string(n.Code), Stream: n.Stream, Message: n.Message})
+	}
+	for _, file := range r.Files {
+		if r.Audio != "" && file.Rel == r.Audio {
+			out.AudioBytes = &file.Size
+		}
 	}
 	if r.Kind == ffmpeg.Video {
 		out.Width, out.Height = &r.Width, &r.Height

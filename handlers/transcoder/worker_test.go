@@ -47,13 +47,13 @@ func TestAnUploadBecomesReadyAndItsDeletionRemovesEverything(t *testing.T) {
 
 	for id, want := range map[string]struct{ hls, thumbnails, waveforms, assets string }{
 		film: {
-			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 captions/2.vtt captions/3.vtt " +
+			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 audio.m4a captions/2.vtt captions/3.vtt " +
 				"iframes/index.m3u8 iframes/stream.mp4 master.m3u8 preview/preview.m3u8 preview/stream.mp4 " +
 				"source/index.m3u8 source/stream.mp4 storyboard/1.jpg]",
 			"[auto-generated.jpg]", "[]", "[lg.webp md.webp sm.webp]",
 		},
 		song: {
-			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 master.m3u8]",
+			"[128k/index.m3u8 128k/stream.mp4 64k/index.m3u8 64k/stream.mp4 audio.m4a master.m3u8]",
 			"[]", "[overview.json waveform.json waveform.png]", "[]",
 		},
 	} {

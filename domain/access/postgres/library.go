@@ -101,11 +101,12 @@ WHERE e.user_id = r.user_id AND e.content_id = r.content_id`, rows)
 	b.Queue(deriveMissing, users, contents)
 }
 
-// Erase deletes the playbacks and the library of a deleted user.
+// Erase deletes the playbacks, the library and the podcast feeds of a deleted user.
 func Erase(ctx context.Context, tx pgx.Tx, userID string) error {
 	b := &pgx.Batch{}
 	b.Queue(`DELETE FROM video_playback WHERE user_id = $1`, userID)
 	b.Queue(`DELETE FROM library_entries WHERE user_id = $1`, userID)
+	b.Queue(`DELETE FROM podcast_feeds WHERE user_id = $1`, userID)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("erase playbacks and library: %w", err)
 	}

@@ -79,6 +79,7 @@ type Result struct {
 	Waveform      string            // audio: JSON, ten points a second
 	WaveformShort string            // audio: JSON, at most 1800 points
 	WaveformImage string            // audio: PNG 1800×140
+	Audio         string            // the sound in one M4A file; empty without sound
 
 	// ReadyVariants are the sizes of the picture, the best first: "2160p" … "240p" or "source"; "audio"
 	// for audio, whose renditions 128k and 64k are in the master playlist.
@@ -173,6 +174,9 @@ func (c *conversion) convert(ctx context.Context, job Job) error {
 			return err
 		}
 	} else if err := c.cover(ctx); err != nil {
+		return err
+	}
+	if err := c.writeAudioFile(ctx); err != nil {
 		return err
 	}
 	// The programs have finished: the directory is reclaimed before its content is trusted.
@@ -544,6 +548,8 @@ func (c *conversion) contentType(name string) string {
 		return "application/vnd.apple.mpegurl"
 	case ".mp4":
 		return string(c.info.Kind) + "/mp4"
+	case ".m4a":
+		return audioFileType
 	case ".jpg":
 		return "image/jpeg"
 	case ".webp":

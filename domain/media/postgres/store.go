@@ -42,6 +42,8 @@ var table = columns.New("media_items", []columns.Column[media.Item]{
 	{Name: "waveform_overview_key", Field: func(i *media.Item) any { return columns.Optional(&i.WaveformShort) }},
 	{Name: "storyboard", Field: func(i *media.Item) any { return &i.Storyboard }},
 	{Name: "poster_url", Field: func(i *media.Item) any { return &i.PosterURL }},
+	{Name: "audio_key", Field: func(i *media.Item) any { return columns.Optional(&i.AudioKey) }},
+	{Name: "audio_bytes", Field: func(i *media.Item) any { return columns.Optional(&i.AudioBytes) }},
 	{Name: "mezzanine_key", Field: func(i *media.Item) any { return columns.Optional(&i.MezzanineKey) }},
 	{Name: "ready_variants", Field: func(i *media.Item) any { return &i.ReadyVariants }},
 	{Name: "playable", Field: func(i *media.Item) any { return &i.Playable }},

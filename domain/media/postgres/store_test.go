@@ -79,6 +79,8 @@ func full(t *testing.T) media.Item {
 			Tiles:      30,
 		},
 		PosterURL:     p("https://assets/p"),
+		AudioKey:      "a",
+		AudioBytes:    7,
 		MezzanineKey:  "mz",
 		ReadyVariants: []string{"720p", "480p"},
 		Playable:      true,
