@@ -54,6 +54,8 @@ var storedResponses = map[string]string{
 	"organization.update":        resource,
 	"playback.download":          "downloadId",
 	"playback.record":            "empty",
+	"podcast.open":               "feedId",
+	"podcast.revoke":             "empty",
 	"upload.abort":               "empty",
 	"upload.complete":            "status, success, transcodingTriggered",
 	"upload.open":                resource,
