@@ -65,7 +65,8 @@ func TestAViewerDownloadsTheOriginalUnderItsTitle(t *testing.T) {
 	if event != strings.Join([]string{f.id, f.media, v.id, "10"}, " ") {
 		t.Errorf("event %q", event)
 	}
-	if n := w.Number(`SELECT count(*) FROM commands WHERE response_body::text LIKE ANY (ARRAY['%token=%', '%rain%'])`); n != 0 {
+	if n := w.Number(`SELECT count(*) FROM commands
+		WHERE response_body::text LIKE ANY (ARRAY['%token=%', '%rain%'])`); n != 0 {
 		t.Errorf("%d commands hold a token or a title", n)
 	}
 }
