@@ -49,8 +49,10 @@ type Info struct {
 	// alternatives are the other sound tracks that are converted.
 	alternatives []stream
 	origin       float64 // the time of the first packet in seconds, which becomes 0
-	// header is the duration that the container declares; 0 for none.
-	header float64
+	// header is the duration that the container declares; 0 for none. counted says that an MP3 has
+	// counted its frames.
+	header  float64
+	counted bool
 	// pictureEnd and soundEnd are the measured ends of the two in seconds from the origin.
 	pictureEnd, soundEnd float64
 	// phase is how much later than the origin the grid of frames begins, less than one frame.

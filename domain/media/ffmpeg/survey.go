@@ -116,6 +116,9 @@ func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report fun
 		}
 		info.header = info.soundEnd * float64(declared) / float64(stored)
 	}
+	if info.demuxer == "mp3" {
+		info.counted = countsFrames(input)
+	}
 	if err := found.complete(info); err != nil {
 		return Info{}, err
 	}
@@ -151,13 +154,14 @@ func (i Info) withRecordedSound(s *survey) Info {
 	return i
 }
 
-// estimated are the demuxers whose duration is an estimate or is derived from the packets themselves.
+// estimated are the demuxers whose duration is an estimate or is derived from the packets themselves:
+// what is there is played to its end. An MP3 may have a count of its frames.
 var estimated = []string{"mp3", "aac", "mpegts", "mpeg", "ogg"}
 
 // complete compares the declared durations with the packets: a difference of up to a second or a
 // per cent is usual.
 func (s *survey) complete(info Info) error {
-	if slices.Contains(estimated, info.demuxer) {
+	if slices.Contains(estimated, info.demuxer) && !info.counted {
 		return nil
 	}
 	check := func(what string, declared, reached float64) error {
