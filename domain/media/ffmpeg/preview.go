@@ -155,5 +155,17 @@ func (i Info) trickPlay(threads int) extra {
 	return extra{filter, append(append(args, r.muxer()...), "-hls_time", "1")}
 }
 
+// finishTrickPlay completes the playlist of I-frames.
+func (c *conversion) finishTrickPlay() error {
+	r := trickRendition(c.info)
+	list, err := readRendition(c.out, r)
+	if err != nil {
+		return err
+	}
+	list.iFrames = true
+	list.stretch(c.info.DurationSeconds)
+	return list.write(c.out, r)
+}
+
 // frameAt returns the number of the first frame at or after a time, at least 1.
 func (i Info) frameAt(at float64) int { return max(1, int(math.Ceil(at*i.FrameRate-0.001))) }

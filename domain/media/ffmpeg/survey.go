@@ -85,29 +85,9 @@ func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report fun
 	}); err != nil {
 		return Info{}, err
 	}
-	if info.Kind == Video {
-		picture := found.streams[info.picture.Index]
-		if picture == nil || picture.packets == 0 {
-			return Info{}, reject(Undecodable, "no packets of the picture")
-		}
-		info.FrameRate = info.picture.measuredRate(info.FrameRate, picture.times)
-		info.phase = math.Mod(max(picture.first-info.origin, 0), 1/info.FrameRate)
-		if info.phase < 0.001 || info.phase > 1/info.FrameRate-0.001 { // rounded times
-			info.phase = 0
-		}
-		info.pictureEnd = max(picture.last-info.origin-info.phase, 0)
-	}
-	if info.HasAudio {
-		info = info.withRecordedSound(found)
-		sound := found.streams[info.sound.Index]
-		switch {
-		case sound != nil && sound.packets > 0:
-			info.soundEnd = max(sound.last-info.origin-info.phase, 0)
-		case info.Kind == Audio:
-			return Info{}, reject(Undecodable, "no packets of the sound")
-		default: // a track that was never recorded
-			info.HasAudio, info.AudioCodec = false, ""
-		}
+	info, err := found.measure(info)
+	if err != nil {
+		return Info{}, err
 	}
 	if info.demuxer == "wav" {
 		declared, stored, err := waveBytes(input)
@@ -131,6 +111,36 @@ func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report fun
 	}
 	if info.DurationSeconds <= 0 {
 		return Info{}, reject(Undecodable, "no duration")
+	}
+	return info, nil
+}
+
+// measure takes the ends of picture and sound, and the frame rate, from the packets.
+func (s *survey) measure(info Info) (Info, error) {
+	if info.Kind == Video {
+		picture := s.streams[info.picture.Index]
+		if picture == nil || picture.packets == 0 {
+			return Info{}, reject(Undecodable, "no packets of the picture")
+		}
+		info.FrameRate = info.picture.measuredRate(info.FrameRate, picture.times)
+		info.phase = math.Mod(max(picture.first-info.origin, 0), 1/info.FrameRate)
+		if info.phase < 0.001 || info.phase > 1/info.FrameRate-0.001 { // rounded times
+			info.phase = 0
+		}
+		info.pictureEnd = max(picture.last-info.origin-info.phase, 0)
+	}
+	if !info.HasAudio {
+		return info, nil
+	}
+	info = info.withRecordedSound(s)
+	sound := s.streams[info.sound.Index]
+	switch {
+	case sound != nil && sound.packets > 0:
+		info.soundEnd = max(sound.last-info.origin-info.phase, 0)
+	case info.Kind == Audio:
+		return Info{}, reject(Undecodable, "no packets of the sound")
+	default: // a track that was never recorded
+		info.HasAudio, info.AudioCodec = false, ""
 	}
 	return info, nil
 }
@@ -194,34 +204,6 @@ func (s *survey) complete(info Info) error {
 		}
 	}
 	return check("The file", info.header, last)
-}
-
-// measuredRate returns the rate of a source with a variable one: that of the distance between frames
-// where none was dropped.
-func (s stream) measuredRate(declared float64, times []float64) float64 {
-	if !s.isVariable() || len(times) < 5 {
-		return declared
-	}
-	slices.Sort(times)
-	var gaps []float64
-	for i := 1; i < len(times); i++ {
-		if gap := times[i] - times[i-1]; gap > 0.001 {
-			gaps = append(gaps, gap)
-		}
-	}
-	if len(gaps) == 0 {
-		return declared
-	}
-	slices.Sort(gaps)
-	short := gaps[len(gaps)/4]
-	sum, count := 0.0, 0
-	for _, gap := range gaps { // times are often rounded to milliseconds: their mean is not
-		if gap > short*0.8 && gap < short*1.25 {
-			sum += gap
-			count++
-		}
-	}
-	return nearestRate(float64(count) / sum)
 }
 
 // waveBytes returns the size that the header of a WAVE file declares, if it is larger than the file,
