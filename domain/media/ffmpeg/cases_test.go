@@ -50,6 +50,8 @@ func readCases(t *testing.T) []inputCase {
 
 const captionsSRT = "1\n00:00:00,200 --> 00:00:01,500\nGood evening.\n"
 
+const lateSRT = captionsSRT + "\n2\n25:00:00,000 --> 25:00:02,000\nGood night.\n"
+
 const chapters = ";FFMETADATA1\n" +
 	"[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=Opening\n" +
 	"[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=2000\ntitle= \n" +
@@ -59,7 +61,11 @@ const chapters = ";FFMETADATA1\n" +
 func (c inputCase) generate(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"captions.srt": captionsSRT, "chapters.txt": chapters} {
+	for name, text := range map[string]string{
+		"captions.srt": captionsSRT,
+		"late.srt":     lateSRT,
+		"chapters.txt": chapters,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

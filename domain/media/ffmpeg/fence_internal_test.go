@@ -92,7 +92,7 @@ func rejectedByPrograms(t *testing.T, tool *Tool, name, path, demuxer string) {
 			t.Errorf("%s as %s: ffprobe found %+v", name, demuxer, s)
 		}
 	}
-	if err := tool.decodeStart(ctx, input, Info{Kind: Audio, demuxer: demuxer}); !errors.As(err, &reject) {
+	if err := tool.decodeStart(ctx, input, Info{Kind: Audio, HasAudio: true, demuxer: demuxer}); !errors.As(err, &reject) {
 		t.Errorf("%s as %s: ffmpeg: %v", name, demuxer, err)
 	}
 }

@@ -114,7 +114,8 @@ func (t *Tool) describeInput(ctx context.Context, input *os.File, mime string) (
 		return Info{}, err
 	}
 	info.demuxer = demuxer
-	if info.DurationSeconds == 0 {
+	// A container counts subtitles too: what exceeds the limit may be a cue behind the end of the film.
+	if info.DurationSeconds == 0 || info.DurationSeconds > MaxDurationSeconds {
 		if info.DurationSeconds, err = t.measureDuration(ctx, input, info); err != nil {
 			return Info{}, err
 		}
@@ -125,12 +126,13 @@ func (t *Tool) describeInput(ctx context.Context, input *os.File, mime string) (
 	return info, nil
 }
 
-// measureDuration reads the packets of a file whose header has no duration, such as WebM that a
-// browser has recorded.
+// measureDuration reads the packets of picture and sound of a file whose header does not say how long
+// they are, such as WebM that a browser has recorded.
 func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (float64, error) {
 	out := &progress{}
 	args := append([]string{"-v", "error", "-nostdin", "-nostats", "-progress", "pipe:1"}, source(info.demuxer)...)
-	args = append(args, "-map", mainStream(info), "-c", "copy", "-f", "null", "-")
+	args = append(args, mapMain(info)...)
+	args = append(args, "-c", "copy", "-f", "null", "-")
 	if err := t.run(ctx, invocation{
 		program: t.FFmpeg,
 		args:    args,
@@ -145,12 +147,16 @@ func (t *Tool) measureDuration(ctx context.Context, input *os.File, info Info) (
 	return out.seconds, nil
 }
 
-// mainStream returns the specifier of the required stream.
-func mainStream(info Info) string {
+// mapMain selects picture and main sound.
+func mapMain(info Info) []string {
+	var args []string
 	if info.Kind == Video {
-		return info.picture.specifier()
+		args = append(args, "-map", info.picture.specifier())
 	}
-	return info.sound.specifier()
+	if info.HasAudio {
+		args = append(args, "-map", info.sound.specifier())
+	}
+	return args
 }
 
 // decodeStart decodes the first second, since valid headers do not prove a valid file.
@@ -159,10 +165,7 @@ func (t *Tool) decodeStart(ctx context.Context, input *os.File, info Info) error
 	stderr := &tail{}
 	args := append([]string{"-v", "error", "-nostdin", "-nostats", "-progress", "pipe:1"},
 		source(info.demuxer, "-threads", strconv.Itoa(t.Threads), "-t", "1")...)
-	args = append(args, "-map", mainStream(info))
-	if info.Kind == Video && info.HasAudio {
-		args = append(args, "-map", info.sound.specifier())
-	}
+	args = append(args, mapMain(info)...)
 	args = append(args, "-fps_mode", "passthrough", "-f", "null", "-")
 	if err := t.run(ctx, invocation{
 		program: t.FFmpeg,
