@@ -68,7 +68,7 @@ func (s stream) isDecodable() bool {
 func (s stream) codecName() string {
 	name := s.Codec
 	if name == "" || name == "unknown" || name == "none" {
-		name = s.Tag
+		name = strings.TrimPrefix(s.Tag, "[0][0][0][0]") // which stands for none
 	}
 	name = strings.Map(func(r rune) rune {
 		if r == '_' || r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) {

@@ -24,6 +24,8 @@ type description struct {
 		Start    string `json:"start_time"`
 		Duration string `json:"duration"`
 	} `json:"format"`
+
+	tooLarge bool // a picture has too many pixels, so that its size is not in its stream
 }
 
 type stream struct {
@@ -90,6 +92,7 @@ func (t *Tool) describe(ctx context.Context, input *os.File, demuxer string) (de
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
 		return description{}, fmt.Errorf("read the output of ffprobe: %w", err)
 	}
+	found.tooLarge = exceedsPixels(messages.String())
 	for _, packet := range found.Packets {
 		for _, side := range packet.SideData {
 			if side.Type == "Encryption info" && packet.Stream < len(found.Streams) {
@@ -163,6 +166,9 @@ func (d description) check(mime string) (Info, error) {
 		return Info{}, reject(TooLarge, "")
 	}
 	if info.Width <= 0 || info.Height <= 0 {
+		if d.tooLarge {
+			return Info{}, reject(TooLarge, "")
+		}
 		return Info{}, reject(Undecodable, "no frame size")
 	}
 	return info, nil

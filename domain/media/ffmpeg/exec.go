@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -121,12 +122,28 @@ func (t *Tool) classify(
 	case strings.HasPrefix(stderr, "prlimit: "), contains(stderr, "error while loading shared libraries",
 		"Permission denied", "Read-only file system"):
 		return fmt.Errorf("run ffmpeg: %w: %s", err, printable(stderr))
+	case contains(stderr, "exceeds max_streams"):
+		return reject(TooManyStreams, stderr)
+	case exceedsPixels(stderr):
+		return reject(TooLarge, stderr)
 	case contains(stderr, "Cannot allocate memory", "Resource temporarily unavailable", "malloc of size",
 		"get_buffer() failed", "File too large", "out of memory"):
 		return reject(TooCostly, stderr)
 	default:
 		return reject(Undecodable, stderr)
 	}
+}
+
+// invalidSize is what the programs say about a picture with too many pixels, or without any.
+var invalidSize = regexp.MustCompile(`Picture size (\d+)x(\d+) is invalid`)
+
+func exceedsPixels(stderr string) bool {
+	for _, size := range invalidSize.FindAllStringSubmatch(stderr, -1) {
+		if size[1] != "0" && size[2] != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 func contains(s string, parts ...string) bool {

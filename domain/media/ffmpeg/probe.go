@@ -62,7 +62,7 @@ type Info struct {
 func source(demuxer string, before ...string) []string {
 	args := []string{
 		"-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer, "-codec_whitelist", decoders,
-		"-max_pixels", strconv.Itoa(codedPixels),
+		"-max_pixels", strconv.Itoa(codedPixels), "-max_streams", strconv.Itoa(MaxStreams + 1), // one over, to be counted
 	}
 	args = append(args, before...)
 	return append(args, "-f", demuxer, "-i", inputPath)

@@ -14,6 +14,9 @@ import (
 // ratePackets is how many timestamps of the picture decide its frame rate.
 const ratePackets = 4000
 
+// maxOggPacket is in seconds. ffprobe 5.1 gives 2³² samples to the last packet before a chained stream.
+const maxOggPacket = 60
+
 // extent is what the packets of one stream cover, in seconds of the container's clock.
 type extent struct {
 	packets     int
@@ -27,6 +30,7 @@ type survey struct {
 	streams map[int]*extent
 	report  func(seconds float64)
 	origin  float64
+	demuxer string
 }
 
 // Write implements io.Writer.
@@ -51,6 +55,9 @@ func (s *survey) add(line string) {
 		}
 	}
 	length := positive(fields[3])
+	if s.demuxer == "ogg" && length > maxOggPacket {
+		length = 0
+	}
 	e := s.streams[index]
 	if e == nil {
 		e = &extent{first: math.Inf(1), last: math.Inf(-1)}
@@ -73,7 +80,12 @@ func (s *survey) add(line string) {
 // survey reads all packets, so that the ends of the streams are known and not only declared. It
 // rejects a file that ends before its declared duration.
 func (t *Tool) survey(ctx context.Context, input *os.File, info Info, report func(seconds float64)) (Info, error) {
-	found := &survey{streams: map[int]*extent{}, report: report, origin: info.origin}
+	found := &survey{
+		streams: map[int]*extent{},
+		report:  report,
+		origin:  info.origin,
+		demuxer: info.demuxer,
+	}
 	args := append([]string{
 		"-v", "error", "-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,flags", "-of", "csv=p=0",
 	}, opened(info.demuxer)...)
