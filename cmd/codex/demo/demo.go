@@ -50,6 +50,8 @@ type show struct {
 	checkout     checkout
 	stream       stream
 	renditions   []rendition
+	podcastURL   string // of the buyer's feed
+	episodeURL   string // of the sound in it
 }
 
 // step is one line of the report. run returns what to say next to its name.
@@ -126,7 +128,7 @@ func newShow(r *report, p *platform, dir string) *show {
 // steps is the plot.
 func (s *show) steps(p *platform) []step {
 	return []step{
-		{"make a 20 s 720p video with sound, and a file that is none", s.makeFiles},
+		{"make a 20 s 720p video with sound, captions and chapters, and a file that is none", s.makeFiles},
 		{"creator signs up and follows the link in the mail", s.creator.signUp},
 		{"buyer signs up the same way", s.buyer.signUp},
 		{"creator makes an organization", s.makeOrganization},
@@ -134,11 +136,16 @@ func (s *show) steps(p *platform) []step {
 		{"upload the video directly to storage", s.uploadFilm},
 		{"follow its transcoding by events", s.followTranscoding},
 		{"the bad file fails with a reason", s.uploadJunk},
-		{"publish the video for sale", s.publish},
+		{"publish the video for sale, and for download", s.publish},
 		{"buyer is denied before paying", s.deniedBefore},
 		{"buyer pays on the sandbox's page and is let in", s.pay},
 		{"play master, variants and every byte range", s.play},
 		{"decode every rendition", s.decode},
+		{"read the captions of the file through the master playlist", s.readCaptions},
+		{"read its chapters as JSON and as WebVTT", s.readChapters},
+		{"look at the storyboard's pictures for seeking", s.seek},
+		{"buyer downloads the original", s.download},
+		{"a podcast app plays the buyer's private feed", s.playPodcast},
 		{"save progress at 96 %", s.saveProgress},
 		{"library and purchases list the video", s.listLibrary},
 		{"a refund ends access", s.refund},

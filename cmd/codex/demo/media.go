@@ -42,10 +42,17 @@ type upload struct {
 // makeFiles makes the video, and a file that only claims to be one.
 func (s *show) makeFiles(ctx context.Context) (string, error) {
 	s.film.path, s.junk.path = filepath.Join(s.dir, "film.mp4"), filepath.Join(s.dir, "junk.mp4")
+	captions, chapters, err := s.writeTracks()
+	if err != nil {
+		return "", err
+	}
 	length := strconv.Itoa(filmSeconds)
 	if _, err := tool(ctx, "ffmpeg", "-v", "error", "-nostdin", "-y",
 		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=1280x%d:rate=%d", filmHeight, filmRate),
 		"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
+		"-i", captions, "-f", "ffmetadata", "-i", chapters,
+		"-map", "0:v", "-map", "1:a", "-map", "2:s", "-map_chapters", "3",
+		"-c:s", "mov_text", "-metadata:s:s:0", "language="+filmLanguageMP4,
 		"-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "28", "-pix_fmt", "yuv420p",
 		"-c:a", "aac", "-b:a", "96k", "-movflags", "+faststart", s.film.path); err != nil {
 		return "", err

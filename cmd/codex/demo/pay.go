@@ -139,7 +139,8 @@ func (s *show) measureAccess(ctx context.Context, sent, opened time.Time) (strin
 }
 
 // refund presses Refund on the sandbox's page, as the owner of a shop would, and expects
-// both the stream and the address that was issued before to be denied.
+// the stream, the download, the podcast's episode and the addresses that were issued before to
+// be denied.
 func (s *show) refund(ctx context.Context) (string, error) {
 	button, err := s.refundForm(ctx)
 	if err != nil {
@@ -164,8 +165,8 @@ func (s *show) refund(ctx context.Context) (string, error) {
 		return "", err
 	}
 	took := gone.Sub(sent)
-	if _, err := s.player.must(ctx, http.StatusForbidden, http.MethodGet, s.stream.StreamingURL, nil); err != nil {
-		return "", fmt.Errorf("the stream's address from before: %w", err)
+	if err := s.deniedAfter(ctx); err != nil {
+		return "", err
 	}
 	_, _, err = await(ctx, s.feed, soon, func(p *events.AccessRevoked) bool {
 		return p.UserID == s.buyer.id && p.ContentID == s.content.id && p.Reason == "refund"
@@ -174,7 +175,20 @@ func (s *show) refund(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.report.measure("refund sent → access gone", duration(took), "")
-	return "stream and old address return 403, after " + duration(took), nil
+	return "no stream, download or episode, and old addresses return 403 or 404, after " + duration(took), nil
+}
+
+// deniedAfter expects addresses from before the refund to lead nowhere.
+func (s *show) deniedAfter(ctx context.Context) error {
+	for _, address := range s.stream.addresses() {
+		if _, err := s.player.must(ctx, http.StatusForbidden, http.MethodGet, address, nil); err != nil {
+			return fmt.Errorf("an address of the stream from before: %w", err)
+		}
+	}
+	if _, err := s.player.must(ctx, http.StatusNotFound, http.MethodGet, s.episodeURL, nil); err != nil {
+		return fmt.Errorf("the episode's address from before: %w", err)
+	}
+	return s.nothingToTake(ctx)
 }
 
 // untilShut polls the stream and returns when it was denied.

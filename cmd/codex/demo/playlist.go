@@ -64,6 +64,70 @@ func parseMaster(text, base string) ([]variant, error) {
 	return variants, nil
 }
 
+// subtitles are the language of captions that a master playlist offers.
+type subtitles struct{ language, name, url string }
+
+// parseSubtitles reads the one subtitle rendition of a master playlist, to which every variant
+// with a picture must refer.
+func parseSubtitles(text, base string) (subtitles, error) {
+	lines, err := playlistLines(text)
+	if err != nil {
+		return subtitles{}, err
+	}
+	var found []subtitles
+	group := ""
+	for _, line := range lines {
+		tag, value, _ := strings.Cut(line, ":")
+		switch {
+		case tag == "#EXT-X-MEDIA" && strings.HasPrefix(value, "TYPE=SUBTITLES,"):
+			address, err := resolve(base, attribute(value, "URI"))
+			if err != nil {
+				return subtitles{}, err
+			}
+			group = attribute(value, "GROUP-ID")
+			found = append(found, subtitles{attribute(value, "LANGUAGE"), attribute(value, "NAME"), address.String()})
+		case tag == "#EXT-X-STREAM-INF" && heightIn(value) > 0 && (group == "" || attribute(value, "SUBTITLES") != group):
+			return subtitles{}, differs("subtitles for every variant", "%q", value)
+		}
+	}
+	if len(found) != 1 {
+		return subtitles{}, differs("one rendition of subtitles in the master playlist", "%d", len(found))
+	}
+	return found[0], nil
+}
+
+// parseSingle reads a media playlist of one segment, which is the whole file, for the whole
+// video, and returns its address.
+func parseSingle(text, base string) (string, error) {
+	lines, err := playlistLines(text)
+	if err != nil {
+		return "", err
+	}
+	var segments []string
+	seconds := 0.0
+	for _, line := range lines {
+		tag, value, _ := strings.Cut(line, ":")
+		switch {
+		case tag == "#EXTINF":
+			length, _, _ := strings.Cut(value, ",")
+			seconds, _ = strconv.ParseFloat(length, 64) // what is no number lasts 0 s
+		case !strings.HasPrefix(line, "#"):
+			segments = append(segments, line)
+		}
+	}
+	if len(segments) != 1 || lines[len(lines)-1] != "#EXT-X-ENDLIST" {
+		return "", differs("one segment and #EXT-X-ENDLIST", "%d segments, %q", len(segments), lines[len(lines)-1])
+	}
+	if err := lasts(seconds); err != nil {
+		return "", err
+	}
+	address, err := resolve(base, segments[0])
+	if err != nil {
+		return "", err
+	}
+	return address.String(), nil
+}
+
 // parseVariant reads a media playlist (RFC 8216, section 4.3.2) whose segments are
 // byte ranges, and returns these: the initialisation segment first.
 func parseVariant(text, base string) ([]part, error) {
