@@ -109,9 +109,10 @@ var hostileFiles = []hostileFile{
 		name: "transport stream that repeats",
 		mime: ffmpeg.MPEGTS,
 		content: func(t *testing.T, _ bait) []byte {
-			return bytes.Repeat(made(t, "a.ts", hostilePicture+hostileSound+"-c:v libx264 -preset ultrafast -c:a aac"), 5)
+			const args = "-f lavfi -i testsrc2=s=64x64:r=25:d=3 -c:v libx264 -preset ultrafast"
+			return bytes.Repeat(made(t, "a.ts", args), 5)
 		},
-		most: 2,
+		code: ffmpeg.Undecodable,
 	},
 	{
 		name: "transport stream of nothing",
@@ -197,6 +198,14 @@ var hostileFiles = []hostileFile{
 				made(t, "b.ogg", hostileSound+"-c:a libvorbis -ar 22050 -ac 2")...)
 		},
 		most: 1.3,
+	},
+	{
+		name: "Ogg with chained streams that repeat",
+		mime: ffmpeg.Ogg,
+		content: func(t *testing.T, _ bait) []byte {
+			return bytes.Repeat(made(t, "a.ogg", "-f lavfi -i sine=d=3 -c:a libvorbis"), 5)
+		},
+		code: ffmpeg.Undecodable,
 	},
 	{
 		name: "Ogg with hundreds of streams",

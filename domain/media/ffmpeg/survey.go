@@ -21,6 +21,8 @@ const maxOggPacket = 60
 type extent struct {
 	packets     int
 	first, last float64 // last is the end of the last packet to be shown
+	decoded     float64 // the latest time of decoding, which never goes back in a file of one piece
+	repeated    float64 // seconds of packets that come more than a second after a later one
 	times       []float64
 }
 
@@ -60,13 +62,21 @@ func (s *survey) add(line string) {
 	}
 	e := s.streams[index]
 	if e == nil {
-		e = &extent{first: math.Inf(1), last: math.Inf(-1)}
+		e = &extent{first: math.Inf(1), last: math.Inf(-1), decoded: math.Inf(-1)}
 		s.streams[index] = e
 	}
 	if strings.Contains(fields[4], "D") { // cut away by an edit list
 		return
 	}
 	e.packets++
+	decoded, err := strconv.ParseFloat(fields[2], 64)
+	if err != nil {
+		decoded = at
+	}
+	if decoded < e.decoded-1 {
+		e.repeated += length
+	}
+	e.decoded = max(e.decoded, decoded)
 	e.first = min(e.first, at)
 	e.last = max(e.last, at+length)
 	if len(e.times) < ratePackets {
@@ -134,6 +144,9 @@ func (s *survey) measure(info Info) (Info, error) {
 		if picture == nil || picture.packets == 0 {
 			return Info{}, reject(Undecodable, "no packets of the picture")
 		}
+		if err := picture.checkJoined(); err != nil {
+			return Info{}, err
+		}
 		info.FrameRate = info.picture.measuredRate(info.FrameRate, picture.times)
 		info.phase = math.Mod(max(picture.first-info.origin, 0), 1/info.FrameRate)
 		if info.phase < 0.001 || info.phase > 1/info.FrameRate-0.001 { // rounded times
@@ -148,6 +161,9 @@ func (s *survey) measure(info Info) (Info, error) {
 	sound := s.streams[info.sound.Index]
 	switch {
 	case sound != nil && sound.packets > 0:
+		if err := sound.checkJoined(); err != nil {
+			return Info{}, err
+		}
 		info.soundEnd = max(sound.last-info.origin-info.phase, 0)
 	case info.Kind == Audio:
 		return Info{}, reject(Undecodable, "no packets of the sound")
@@ -155,6 +171,20 @@ func (s *survey) measure(info Info) (Info, error) {
 		info.HasAudio, info.AudioCodec = false, ""
 	}
 	return info, nil
+}
+
+// checkJoined rejects a stream whose times begin again, as in files that were joined: what comes after
+// would be lost without a word.
+func (e *extent) checkJoined() error {
+	length := e.last - e.first
+	if e.repeated <= max(1, length/100) {
+		return nil
+	}
+	return &RejectError{
+		Code: Undecodable,
+		Message: fmt.Sprintf("The times in the file begin again after %.1f seconds, as in files that were joined; "+
+			"re-export it as one.", length),
+	}
 }
 
 // withRecordedSound leaves out the sound tracks of a video without packets: they were never recorded.
