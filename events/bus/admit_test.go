@@ -75,7 +75,7 @@ func forgedEvents(t *testing.T) map[string]*nats.Msg {
 		msg.Header.Set(header, value)
 		return msg
 	}
-	stranger := newKeys(t, "a secret of somebody else, long enough")
+	forger := newKeys(t, "another secret, of 32 bytes or more")
 	_, code, _ := strings.Cut(genuine().Header.Get("Codex-Signature"), ",")
 	unsigned := eventMessage(t, nil, deleted(t, forgedText)[0])
 	data := genuine()
@@ -94,7 +94,7 @@ func forgedEvents(t *testing.T) map[string]*nats.Msg {
 	return map[string]*nats.Msg{
 		"without a signature":      unsigned,
 		"no event, unsigned":       {Subject: events.Subject("t", "content.deleted"), Data: []byte("not json")},
-		"by another secret":        eventMessage(t, stranger, deleted(t, forgedText)[0]),
+		"by another secret":        eventMessage(t, forger, deleted(t, forgedText)[0]),
 		"signed as a command":      command,
 		"with other data":          data,
 		"under another subject":    moved,
@@ -164,8 +164,9 @@ func TestEventsThatTheRelayDidNotSignAreRefused(t *testing.T) {
 				return consume(ctx, conn, q, func(e events.Event) { seen <- e.ID })
 			})
 
-			awaitAcknowledged(t, conn, events.EventStream, q.Durable)
+			// Once the last one is handled, all are delivered.
 			got := map[string]bool{<-seen: true, <-seen: true}
+			awaitAcknowledged(t, conn, events.EventStream, q.Durable)
 			if !got[first.ID] || !got[last.ID] || len(seen) > 0 {
 				t.Errorf("handled %v and %d more, want %s and %s only", got, len(seen), first.ID, last.ID)
 			}
@@ -326,8 +327,8 @@ func TestForgedOutcomesAreNotBelieved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stranger := newKeys(t, "a secret of somebody else, long enough")
-	for _, k := range []*bus.Keys{stranger, keys} { // the last one is genuine
+	forger := newKeys(t, "another secret, of 32 bytes or more")
+	for _, k := range []*bus.Keys{forger, keys} { // the last one is genuine
 		if err := bus.PublishReplies(conn, k, edge, []events.Reply{{CommandID: cmd.ID, Status: 200}}); err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@
 //
 // # Signatures
 //
-// Whoever has the credentials of the bus can read all of it and write to all of it. So
+// A client with the credentials of the bus can read all of it and write to all of it. So
 // commands, outcomes and events carry a signature ([Keys], header Codex-Signature), and what
 // has none that is known is counted, logged and never handled. It is an HMAC-SHA256 over what
 // kind of message it is, the time of signing, and

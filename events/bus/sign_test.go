@@ -57,7 +57,7 @@ func TestCommandsThatNoEdgeSignedAreRefused(t *testing.T) {
 		cmd.ActorID = marker
 		return cmd
 	}
-	other := newKeys(t, "a secret of somebody else, long enough")
+	other := newKeys(t, "another secret, of 32 bytes or more")
 	changed := signed(t, keys, command())
 	changed.Data = bytes.Replace(changed.Data, []byte(`"actor":""`), []byte(`"actor":"`+marker+`"`), 1)
 	header := func(value string) *nats.Msg {

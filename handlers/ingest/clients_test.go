@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func TestUppyUploadsFromAPageOfAnotherOrigin(t *testing.T) {
 		cfg.WebOrigins = []string{page.URL}
 	}, newModule(h, options{}))
 	u := h.Uploader("creator")
-	page.session = u.ID
+	page.session.Store(u.ID)
 	for _, by := range []string{"tus", "signed parts"} {
 		t.Run(by, func(t *testing.T) {
 			id := page.upload(t, url.Values{"api": {h.URL}, "by": {by}})
@@ -156,8 +157,8 @@ func writeFilm(t *testing.T, content []byte) (path string) {
 // uploadPage is a web app that uploads with Uppy.
 type uploadPage struct {
 	*httptest.Server
-	// session is the user's. Browsers send cookies to every port of a host.
-	session  string
+	// session is the user's, a string. Browsers send cookies to every port of a host.
+	session  atomic.Value
 	outcomes chan uploadOutcome
 }
 
@@ -173,7 +174,8 @@ func newUploadPage(t *testing.T, film []byte) *uploadPage {
 	p := &uploadPage{outcomes: make(chan uploadOutcome, 1)}
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: "codex-session", Value: p.session, Path: "/", HttpOnly: true})
+		session, _ := p.session.Load().(string)
+		http.SetCookie(w, &http.Cookie{Name: "codex-session", Value: session, Path: "/", HttpOnly: true})
 		_, _ = w.Write([]byte(`<!doctype html><title>Upload</title><script src="uppy.js" defer></script>`))
 	})
 	routes.HandleFunc("GET /uppy.js", func(w http.ResponseWriter, _ *http.Request) {

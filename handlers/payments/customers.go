@@ -15,6 +15,10 @@ import (
 	"github.com/codex-platform/codex/handlers/commands"
 )
 
+// portalKept is how long the address of a portal's session is kept for a repeated request. The
+// provider lets it be opened for five minutes.
+const portalKept = 5 * time.Minute
+
 // A buyer has one customer at the provider, which all their checkouts share, so that
 // its portal shows them all. It is created on first use and stored in the buyer's row; one
 // that the provider no longer has is replaced. A call whose response is lost may leave a

@@ -10,7 +10,7 @@ import (
 // maxCueText is the longest text of a cue in bytes that [Tidy] keeps: a screen full has 500.
 const maxCueText = 4 << 10
 
-// Tidy reads a text that a program made of a file that nobody checked. It leaves out the cues
+// Tidy reads a text that a program made of an unchecked file. It leaves out the cues
 // that are at fault, or too long, or begin after the end of the film, and ends the others there.
 func Tidy(text string, end time.Duration) (Track, error) {
 	track, err := (&parser{lenient: true}).parse(text)
