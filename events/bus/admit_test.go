@@ -145,7 +145,7 @@ func TestEventsThatTheRelayDidNotSignAreRefused(t *testing.T) {
 			t.Parallel()
 			conn := connect(t, natstest.Server(t))
 			logged := &recorder{}
-			q := queue("refusing-" + name)
+			q := queue("refusing-" + uuid.NewString()) // the counters outlive a test
 			q.Log = slog.New(slog.NewTextHandler(logged, nil))
 			forged := forgedEvents(t)
 			first, last := deleted(t, "first")[0], deleted(t, "last")[0]
@@ -195,7 +195,7 @@ func TestTheOutboxDecidesAboutUnsignedEvents(t *testing.T) {
 			ours, forged := deleted(t, "ours")[0], deleted(t, "forged")[0]
 			var mu sync.Mutex
 			failures := 2
-			q := queue("asking-" + name)
+			q := queue("asking-" + uuid.NewString()) // the counters outlive a test
 			q.Recorded = func(_ context.Context, batch []events.Event) ([]bool, error) {
 				mu.Lock()
 				defer mu.Unlock()
